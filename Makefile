@@ -1,0 +1,62 @@
+# Every target makes .venv and installs what it needs, and nothing more: `make demo` in a fresh clone
+# needs Python 3.11 or later, make and a network. A second call finds the stamps and starts at once.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench accuracy docs gpu wheel clean
+
+help:
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+demo: $(VENV)/demo.stamp  ## train on every array library installed, print the table, draw the curves
+	$(RUN) -m examples.demo
+
+test: $(VENV)/test.stamp  ## the whole test matrix
+	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup
+
+check: export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
+check: $(VENV)/lint.stamp  ## ruff, ruff format, mypy, pyright
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	$(RUN) -m pyright --pythonpath $(RUN)
+
+bench: $(VENV)/bench.stamp  ## speed, as ratios to PyTorch eager
+	$(RUN) -m benchmarks
+
+accuracy: $(VENV)/test.stamp  ## errors against mpmath, in units in the last place
+	$(RUN) -m tests.accuracy
+
+docs: $(VENV)/docs.stamp  ## the documentation as HTML in docs/_build
+	$(RUN) -m sphinx -W --keep-going --quiet --fresh-env docs docs/_build
+	@echo "open docs/_build/index.html"
+
+gpu:  ## the test matrix with CuPy and CUDA tensors in it; needs an NVIDIA card
+	@nvidia-smi --list-gpus 2>/dev/null | grep -q GPU || \
+		{ echo "make gpu: no NVIDIA card was found (nvidia-smi lists none)" >&2; exit 1; }
+	$(MAKE) $(VENV)/test.stamp
+	PORTABLE_LOSSES_GPU=1 $(RUN) -m pytest
+
+wheel: $(VENV)/wheel.stamp  ## an sdist, and the wheel built from it, in dist/
+	rm -rf dist
+	$(RUN) -m build --no-isolation
+
+clean:  ## remove .venv and everything that was built
+	rm -rf $(VENV) dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# ---- one stamp for each set of packages (the groups of pyproject.toml) --------------------------
+$(VENV)/%.stamp: $(VENV)/pip.stamp pyproject.toml constraints.txt
+	$(INSTALL) --editable . --group $*
+	@touch $@
+
+$(VENV)/pip.stamp:
+	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	$(INSTALL) pip    # a pip that knows dependency groups
+	@touch $@
+
+.PRECIOUS: $(VENV)/%.stamp

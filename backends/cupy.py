@@ -1,0 +1,33 @@
+"""CuPy: it does not differentiate, and no value is read: that would wait for the GPU."""
+
+from typing import Any
+
+import cupy
+import cupyx
+from cupyx.scipy import special
+
+from portable_losses._backend import Backend
+from portable_losses._typing import Array, Namespace
+
+
+def readable(x: Array) -> bool:
+    """Say no: reading copies from the device and waits for all work before it."""
+    del x
+    return False
+
+
+def scatter_add(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespace) -> Array:
+    """Zeros of `shape` with `values` added at `key`."""
+    del xp
+    out = cupy.zeros(shape, dtype=values.dtype)
+    cupyx.scatter_add(out, key, values)
+    return out
+
+
+BACKEND = Backend(
+    "cupy",
+    readable=readable,
+    scatter_add=scatter_add,
+    python_scalars=True,
+    special={"erf": special.erf, "erfc": special.erfc},
+)

@@ -1,0 +1,120 @@
+"""PyTorch: gradients through ``torch.autograd.Function``, in every mode PyTorch has."""
+
+from typing import Any
+
+import array_api_compat.torch as xp_torch
+import torch
+from torch.autograd import forward_ad
+
+from portable_losses._backend import Backend, Pair
+from portable_losses._typing import Array, Namespace, Options
+
+
+class _Call:
+    """A pair and its options: one leaf to PyTorch, which would take a dict or tuple apart."""
+
+    def __init__(self, pair: Pair, options: Options) -> None:
+        self.pair = pair
+        self.options = options
+
+
+class _Attached(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
+    """Runs a `Pair` as one node of PyTorch's graph; this form is the one torch.compile takes."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(call: _Call, *arrays: Array) -> Any:
+        return call.pair.forward(*arrays, **call.options)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        ctx.call, *arrays = inputs
+        ctx.count = len(arrays)
+        ctx.several = isinstance(output, tuple)
+        outs = output if ctx.several else (output,)
+        ctx.save_for_backward(*arrays, *outs)
+        ctx.save_for_forward(*arrays, *outs)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Array) -> tuple[Array | None, ...]:
+        arrays, outs = ctx.saved_tensors[: ctx.count], ctx.saved_tensors[ctx.count :]
+        return None, *_pull_back(ctx, grads, outs, arrays)
+
+
+class _AttachedBothWays(_Attached):
+    """The same with forward mode, which torch.compile refuses to see."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def jvp(ctx: Any, _: None, *tangents: Array | None) -> Any:
+        """Transpose the backward, which is linear in its gradient."""
+        # PyTorch switches forward mode off in here, so that nested levels would see constants;
+        # with it on, this level's own tangents must go, or the call meets itself.
+        with forward_ad._set_fwd_grad_enabled(True), torch.enable_grad():
+            saved = [
+                None if s is None else forward_ad.unpack_dual(s).primal for s in ctx.saved_tensors
+            ]
+            arrays, outs = saved[: ctx.count], saved[ctx.count :]
+            moving = [i for i, t in enumerate(tangents) if t is not None]
+
+            def back(*grads: Array) -> tuple[Array, ...]:
+                pulled = _pull_back(ctx, grads, outs, arrays)
+                still = [
+                    torch.zeros_like(arrays[i]) if pulled[i] is None else pulled[i] for i in moving
+                ]
+                return tuple(still)
+
+            push = torch.func.vjp(back, *(torch.zeros_like(out) for out in outs))[1]
+            pushed = push(tuple(tangents[i] for i in moving))
+        return pushed if ctx.several else pushed[0]
+
+
+def _pull_back(ctx: Any, grads: Any, outs: Any, arrays: Any) -> tuple[Array | None, ...]:
+    grad, out = (tuple(grads), tuple(outs)) if ctx.several else (grads[0], outs[0])
+    return ctx.call.pair.backward(grad, out, *arrays, **ctx.call.options)
+
+
+def attach_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
+    """Make `pair` one differentiable operation of every order and both modes."""
+    if not torch.compiler.is_compiling():
+        return _AttachedBothWays.apply(_Call(pair, options), *arrays)
+    if any(a is not None and a.requires_grad for a in arrays):
+        return _Attached.apply(_Call(pair, options), *arrays)
+    # torch.compile of torch.func's transforms looks into an autograd.Function and differentiates
+    # what it finds there (PyTorch 2.13), so every forward of ours is right under that as well.
+    return pair.forward(*arrays, **options)
+
+
+def readable(x: Array) -> bool:
+    """Say whether `x` is a plain tensor in host memory, outside every trace and transform."""
+    if torch.compiler.is_compiling() or x.device.type != "cpu":
+        return False
+    return type(x) in _PLAIN and not torch._C._functorch.is_functorch_wrapped_tensor(x)
+
+
+def scatter_add(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespace) -> Array:
+    """Zeros of `shape` with `values` added at `key`."""
+    del xp
+    zeros = torch.zeros(shape, dtype=values.dtype, device=values.device)
+    keys = key if isinstance(key, tuple) else (key,)
+    if all(isinstance(k, torch.Tensor) for k in keys):
+        return zeros.index_put(keys, values, accumulate=True)
+    # slices among the arrays: let the same key pick positions, and add there
+    places = torch.arange(zeros.numel(), device=values.device).reshape(shape)[key]
+    flat = zeros.reshape(-1).index_add(0, places.reshape(-1), values.reshape(-1))
+    return flat.reshape(shape)
+
+
+_PLAIN = (torch.Tensor, torch.nn.Parameter)
+
+BACKEND = Backend(
+    "torch",
+    attach_gradient=attach_gradient,
+    stop_gradient=torch.Tensor.detach,
+    readable=readable,
+    scatter_add=scatter_add,
+    namespaces=dict.fromkeys(_PLAIN, xp_torch),
+    special={"erf": torch.special.erf, "erfc": torch.special.erfc},
+)

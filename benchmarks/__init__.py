@@ -1,0 +1,1 @@
+"""Speed, side by side with PyTorch eager on the same machine: ``python -m benchmarks``."""

@@ -1,0 +1,149 @@
+"""The standard as its newest year has it, on libraries that follow an older one.
+
+Before 2024.12 no function takes a Python scalar for an array; 2022.12 has no `maximum`,
+`minimum`, `clip`; `take_along_axis` came with 2024.12, and Dask has none. Where a library has the
+real thing, each of these is one comparison away from it.
+"""
+
+import math
+from typing import Any
+
+from array_api_compat import device
+
+from portable_losses._backend import backend_of
+from portable_losses._typing import Array, Namespace
+
+__all__ = [
+    "astype_like",
+    "clip",
+    "constant",
+    "largest",
+    "log",
+    "log1p",
+    "maximum",
+    "minimum",
+    "narrow",
+    "take_along_axis",
+    "tiny",
+    "total",
+    "where",
+    "widen",
+]
+
+
+def _takes_scalars(xp: Namespace) -> bool:
+    return str(getattr(xp, "__array_api_version__", "2022.12")) >= "2024.12"
+
+
+def constant(value: float, like: Array, *, xp: Namespace) -> Array:
+    """Return `value` as a 0-d array of the dtype and on the device of `like`."""
+    return xp.full((), value, dtype=like.dtype, device=device(like))
+
+
+def where(condition: Array, x1: Array | float, x2: Array | float, *, xp: Namespace) -> Array:
+    """``xp.where``; at least one of `x1` and `x2` is an array, whose dtype a scalar takes."""
+    if _takes_scalars(xp):
+        return xp.where(condition, x1, x2)
+    if isinstance(x1, int | float):
+        x1 = constant(x1, x2, xp=xp)
+    if isinstance(x2, int | float):
+        x2 = constant(x2, x1, xp=xp)
+    return xp.where(condition, x1, x2)
+
+
+def maximum(x1: Array, x2: Array | float, *, xp: Namespace) -> Array:
+    """``xp.maximum``: NaN where either is NaN."""
+    if _has_extrema(x2, xp=xp):
+        return xp.maximum(x1, x2)
+    return where((x1 < x2) | _isnan(x2), x2, x1, xp=xp)
+
+
+def minimum(x1: Array, x2: Array | float, *, xp: Namespace) -> Array:
+    """``xp.minimum``: NaN where either is NaN."""
+    if _has_extrema(x2, xp=xp):
+        return xp.minimum(x1, x2)
+    return where((x1 > x2) | _isnan(x2), x2, x1, xp=xp)
+
+
+def _has_extrema(x2: Array | float, *, xp: Namespace) -> bool:
+    if isinstance(x2, int | float):
+        return backend_of(xp).python_scalars
+    return str(getattr(xp, "__array_api_version__", "2022.12")) >= "2023.12"
+
+
+def _isnan(x: Array | float) -> Any:
+    return x != x
+
+
+def clip(x: Array, low: float | None, high: float | None, *, xp: Namespace) -> Array:
+    """``xp.clip`` between two Python scalars, NaN kept."""
+    # Two comparisons instead of xp.clip: array_api_compat's costs eight microseconds a call.
+    if low is not None:
+        x = maximum(x, low, xp=xp)
+    return x if high is None else minimum(x, high, xp=xp)
+
+
+def take_along_axis(x: Array, indices: Array, *, axis: int, xp: Namespace) -> Array:
+    """``xp.take_along_axis``, by comparison with all positions where a library has none.
+
+    The comparison reads every entry of `x` once per index and keeps a lazy array's chunks.
+    """
+    if hasattr(xp, "take_along_axis") and _takes_scalars(xp):
+        return xp.take_along_axis(x, indices, axis=axis)
+    axis %= x.ndim
+    last = (*(i for i in range(x.ndim) if i != axis), axis)
+    back = tuple(sorted(range(x.ndim), key=last.__getitem__))
+    entries, wanted = xp.permute_dims(x, last), xp.permute_dims(indices, last)
+    size = x.shape[axis]
+    positions = xp.arange(size, dtype=indices.dtype, device=device(x))
+    wanted = where(wanted < 0, wanted + size, wanted, xp=xp)
+    hit = wanted[..., None] == positions
+    picked = total(where(hit, entries[..., None, :], 0, xp=xp), axis=-1, xp=xp)
+    return xp.permute_dims(picked, back)
+
+
+def total(
+    x: Array, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, xp: Namespace
+) -> Array:
+    """``xp.sum`` in `x`'s own dtype (2022.12 sums float32 in float64)."""
+    return xp.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+
+
+def widen(x: Array, *, xp: Namespace) -> Array:
+    """Return `x` in the dtype to compute in: float32 for float16 and bfloat16, else its own."""
+    return xp.astype(x, xp.float32) if xp.finfo(x.dtype).bits < 32 else x
+
+
+def narrow(result: Array, dtype: Any, *, xp: Namespace) -> Array:
+    """Return `result` rounded once to `dtype`."""
+    return result if result.dtype == dtype else xp.astype(result, dtype)
+
+
+def log(x: Array, *, xp: Namespace) -> Array:
+    """``xp.log`` without a warning at its pole: -inf at 0, NaN below."""
+    inside = where(x > 0, x, 1.0, xp=xp)
+    return where(x > 0, xp.log(inside), where(x == 0, -INF, x * NAN, xp=xp), xp=xp)
+
+
+def log1p(x: Array, *, xp: Namespace) -> Array:
+    """``xp.log1p`` without a warning at its pole: -inf at -1, NaN below."""
+    inside = where(x > -1, x, 0.0, xp=xp)
+    return where(x > -1, xp.log1p(inside), where(x == -1, -INF, x * NAN, xp=xp), xp=xp)
+
+
+def astype_like(x: Array, like: Array, *, xp: Namespace) -> Array:
+    """Return `x` in the dtype of `like`."""
+    return narrow(x, like.dtype, xp=xp)
+
+
+def largest(x: Array, *, xp: Namespace) -> float:
+    """Return the largest finite number of `x`'s dtype."""
+    return float(xp.finfo(x.dtype).max)
+
+
+def tiny(x: Array, *, xp: Namespace) -> float:
+    """Return the smallest normal number of `x`'s dtype."""
+    return float(xp.finfo(x.dtype).smallest_normal)
+
+
+INF, NAN = math.inf, math.nan

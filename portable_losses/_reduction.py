@@ -1,0 +1,73 @@
+"""The one place where a loss of many elements becomes one number."""
+
+from typing import Any
+
+from portable_losses._gradient import with_gradient
+from portable_losses._portable import INF, narrow, total, where
+from portable_losses._typing import Array, Namespace, Reduction
+from portable_losses._validation import as_weight, check_reduction
+
+__all__ = ["reduce", "weigh"]
+
+
+def weigh(weight: Array, loss: Array, *, xp: Namespace) -> Array:
+    """Return ``weight * loss``, and 0 where `weight` is exactly 0, whatever `loss` is there."""
+    weight, loss = xp.broadcast_arrays(weight, loss)
+    return _weigh(weight, loss, xp=xp)
+
+
+def _weigh_backward(
+    grad: Array, out: Array, weight: Array, loss: Array, *, xp: Namespace
+) -> tuple[Array | None, ...]:
+    del out
+    counts = weight != 0
+    into_loss = where(counts, weight * where(counts, grad, 0.0, xp=xp), 0.0, xp=xp)
+    felt = counts | (xp.abs(loss) < INF)
+    return grad * where(felt, loss, 0.0, xp=xp), into_loss
+
+
+@with_gradient(_weigh_backward)
+def _weigh(weight: Array, loss: Array, *, xp: Namespace) -> Array:
+    """Both selections matter: the inner one keeps infinities and NaN out of the product."""
+    counts = weight != 0
+    return where(counts, weight * where(counts, loss, 0.0, xp=xp), 0.0, xp=xp)
+
+
+def reduce(
+    loss: Array,
+    reduction: Reduction,
+    *,
+    xp: Namespace,
+    dtype: Any,
+    sample_weight: Array | None = None,
+    counts: Array | None = None,
+) -> Array:
+    """Return the mean of `loss`, its sum, or `loss` itself, rounded once to `dtype`.
+
+    With weights s and counts c (1 where None) the mean is ``sum(s * loss) / sum(s * c)``, and 0
+    with zero gradient where there is nothing to divide by.
+    """
+    check_reduction(reduction)
+    weight = as_weight(sample_weight, tuple(loss.shape), name="sample_weight", like=loss, xp=xp)
+    size = _size(loss)
+    if weight is not None:
+        loss = weigh(weight, loss, xp=xp)
+    if reduction == "none":
+        return narrow(loss, dtype, xp=xp)
+    result = total(loss, xp=xp)
+    if reduction == "mean":
+        if weight is not None:
+            counts = xp.broadcast_to(weight, loss.shape) if counts is None else weight * counts
+        if counts is None:
+            result = result / max(size, 1)
+        else:
+            amount = total(counts, xp=xp)
+            result = result / where(amount == 0, 1.0, amount, xp=xp)
+    return narrow(result, dtype, xp=xp)
+
+
+def _size(x: Array) -> int:
+    size = 1
+    for n in x.shape:
+        size *= n
+    return size

@@ -1,0 +1,58 @@
+"""Rows: what every function along an axis shares.
+
+Pairs of the softmax family work along the last axis; these bring any axis, or several, there and
+back, and find the entry that is set aside in every sum of exponentials.
+"""
+
+from array_api_compat import device
+
+from portable_losses._portable import INF, NAN, take_along_axis, where
+from portable_losses._typing import Array, Namespace
+
+__all__ = ["as_rows", "entry", "finite_or_nan", "from_rows", "place_of_largest"]
+
+
+def as_rows(x: Array, axes: tuple[int, ...], *, xp: Namespace) -> Array:
+    """Return `x` with all of `axes` joined to one axis, the last."""
+    if axes == (x.ndim - 1,):
+        return x
+    kept = tuple(i for i in range(x.ndim) if i not in axes)
+    moved = xp.permute_dims(x, (*kept, *axes))
+    if len(axes) == 1:
+        return moved
+    shape = tuple(x.shape)
+    size = 1
+    for i in axes:
+        size *= shape[i]
+    return xp.reshape(moved, (*(shape[i] for i in kept), size))
+
+
+def from_rows(
+    rows: Array, axes: tuple[int, ...], shape: tuple[int, ...], *, xp: Namespace
+) -> Array:
+    """Undo `as_rows` for a result that has kept the last axis."""
+    if axes == (len(shape) - 1,):
+        return rows
+    kept = tuple(i for i in range(len(shape)) if i not in axes)
+    order = (*kept, *axes)
+    moved = xp.reshape(rows, tuple(shape[i] for i in order)) if len(axes) != 1 else rows
+    return xp.permute_dims(moved, tuple(sorted(range(len(shape)), key=order.__getitem__)))
+
+
+def place_of_largest(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
+    """Return the index of each row's largest entry, the first of equal ones, and a mask of it."""
+    k = xp.argmax(x, axis=-1, keepdims=True)
+    return k, xp.arange(x.shape[-1], dtype=k.dtype, device=device(x)) == k
+
+
+def entry(x: Array, k: Array, *, xp: Namespace) -> Array:
+    """Return the entry of each row at `k`, with the axis kept.
+
+    What is picked, not reduced to, has the derivative of one entry on every library, ties too.
+    """
+    return take_along_axis(x, k, axis=-1, xp=xp)
+
+
+def finite_or_nan(x: Array, *, xp: Namespace) -> Array:
+    """Return `x` with NaN for infinities: NaN passes through arithmetic without a warning."""
+    return where(xp.abs(x) < INF, x, NAN, xp=xp)

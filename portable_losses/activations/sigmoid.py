@@ -1,0 +1,181 @@
+"""The logistic function and its relatives.
+
+Everything here is built on ``e = exp(-|x|)``, which never overflows, taken by one selection
+``x >= 0`` that all later selections repeat: so the derivatives at exactly 0 are right however a
+library splits the tie of ``abs``, also when it looks into the formula.
+"""
+
+from portable_losses._gradient import with_gradient
+from portable_losses._portable import clip, largest, maximum, narrow, where, widen
+from portable_losses._typing import Array, Namespace
+from portable_losses._validation import check_real_floating, namespace_of
+
+__all__ = ["expit", "log_expit", "log_sigmoid", "sigmoid", "tanh"]
+
+
+def sigmoid(x: Array, /) -> Array:
+    """Logistic function: ``1 / (1 + exp(-x))``.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+        Log-odds.
+
+    Returns
+    -------
+    array
+        Probability in [0, 1]; shape, dtype and device of `x`. 0 at -inf, 1 at +inf.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array.
+
+    Notes
+    -----
+    Nothing overflows, and the lower tail keeps its digits: ``sigmoid(-700)`` is about 1e-304 in
+    float64. The gradient is ``e / (1 + e)**2`` with ``e = exp(-|x|)``, which keeps its digits in
+    both tails where ``s * (1 - s)`` is 0. `expit` is another name of this function.
+
+    Source: P. F. Verhulst, "Recherches mathématiques sur la loi d'accroissement de la population"
+    (1845); the split at 0 is common practice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sigmoid(np.asarray([-2000.0, 0.0, 2000.0]))
+    array([0. , 0.5, 1. ])
+    """
+    xp = namespace_of(x=x)
+    check_real_floating(xp, x=x)
+
+    return narrow(_sigmoid(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
+
+
+def log_sigmoid(x: Array, /) -> Array:
+    """Logarithm of the logistic function: ``-log(1 + exp(-x))``.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+        Log-odds.
+
+    Returns
+    -------
+    array
+        Log-probability, at most 0; shape, dtype and device of `x`. -inf at -inf, 0 at +inf.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array.
+
+    Notes
+    -----
+    Computed as ``-softplus(-x)``: it falls like x on the left and keeps all digits of
+    ``-exp(-x)`` on the right. The gradient is ``sigmoid(-x)``. `log_expit` is another name.
+
+    Source: scipy.special.log_expit; the stable form is that of softplus.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> log_sigmoid(np.asarray([-2000.0, 0.0, 50.0])).round(25)
+    array([-2.00000000e+03, -6.93147181e-01, -1.92874985e-22])
+    """
+    xp = namespace_of(x=x)
+    check_real_floating(xp, x=x)
+
+    return narrow(-_softplus(-widen(x, xp=xp), xp=xp, beta=1.0), x.dtype, xp=xp)
+
+
+def tanh(x: Array, /) -> Array:
+    """Hyperbolic tangent: ``(exp(x) - exp(-x)) / (exp(x) + exp(-x))``.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+
+    Returns
+    -------
+    array
+        In [-1, 1]; shape, dtype and device of `x`. -1 at -inf, 1 at +inf.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array.
+
+    Notes
+    -----
+    The value is the library's own. The gradient is ``4 * e / (1 + e)**2`` with
+    ``e = exp(-2 * |x|)``, which keeps its digits where ``1 - tanh(x)**2`` is 0.
+
+    Source: NIST Digital Library of Mathematical Functions, 4.28.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> tanh(np.asarray([-1000.0, 0.0, 0.5])).round(4)
+    array([-1.    ,  0.    ,  0.4621])
+    """
+    xp = namespace_of(x=x)
+    check_real_floating(xp, x=x)
+
+    return narrow(_tanh(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
+
+
+expit = sigmoid
+log_expit = log_sigmoid
+
+
+def negative_size(x: Array, *, xp: Namespace) -> Array:
+    """Return ``-|x|``, by the selection ``x >= 0``."""
+    return where(x >= 0, -x, x, xp=xp)
+
+
+def _sigmoid_backward(
+    grad: Array, out: Array, x: Array, *, xp: Namespace
+) -> tuple[Array | None, ...]:
+    del out
+    e = xp.exp(negative_size(x, xp=xp))
+    return (grad * (e / ((1 + e) * (1 + e))),)
+
+
+@with_gradient(_sigmoid_backward)
+def _sigmoid(x: Array, *, xp: Namespace) -> Array:
+    e = xp.exp(negative_size(x, xp=xp))
+    return where(x >= 0, 1.0, e, xp=xp) / (1 + e)
+
+
+def _softplus_backward(
+    grad: Array, out: Array, x: Array, *, beta: float, xp: Namespace
+) -> tuple[Array | None, ...]:
+    del out
+    return (grad * _sigmoid(_scaled(x, beta, xp=xp), xp=xp),)
+
+
+@with_gradient(_softplus_backward)
+def _softplus(x: Array, *, beta: float, xp: Namespace) -> Array:
+    """``max(x, 0) + log1p(exp(-beta * |x|)) / beta``: beta never multiplies the first term."""
+    tail = xp.log1p(xp.exp(_scaled(negative_size(x, xp=xp), beta, xp=xp)))
+    return where(x >= 0, x, 0.0, xp=xp) + (tail if beta == 1 else tail / beta)
+
+
+def _scaled(x: Array, beta: float, *, xp: Namespace) -> Array:
+    """Return ``beta * x`` as far as an exponential can tell: it saturates before it overflows."""
+    if beta == 1:
+        return x
+    bound = min(1000 / beta, largest(x, xp=xp))
+    return beta * clip(x, -bound, bound, xp=xp)
+
+
+def _tanh_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
+    del out
+    e = xp.exp(2 * maximum(negative_size(x, xp=xp), -1000.0, xp=xp))
+    return (grad * (4 * e / ((1 + e) * (1 + e))),)
+
+
+@with_gradient(_tanh_backward)
+def _tanh(x: Array, *, xp: Namespace) -> Array:
+    return xp.tanh(x)

@@ -1,0 +1,227 @@
+"""Activations along an axis: softmax, its logarithm, and softmin."""
+
+from portable_losses._gradient import with_gradient
+from portable_losses._portable import INF, narrow, total, where, widen
+from portable_losses._rows import as_rows, entry, finite_or_nan, from_rows, place_of_largest
+from portable_losses._typing import Array, Namespace
+from portable_losses._validation import (
+    check_axes,
+    check_bool,
+    check_broadcasts_to,
+    check_real_floating,
+    namespace_of,
+)
+
+__all__ = ["log_softmax", "softmax", "softmin"]
+
+
+def softmax(x: Array, /, *, axis: int | tuple[int, ...] = -1, where: Array | None = None) -> Array:
+    """Probabilities from logits: ``exp(x) / sum(exp(x))`` along `axis`.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+        Logits. -inf is a class of probability 0.
+    axis : int or tuple of int, default -1
+        The axes of the classes.
+    where : array of bool, broadcastable to the shape of `x`, optional
+        Entries that take part; the others get probability 0, whatever they hold.
+
+    Returns
+    -------
+    array
+        Shape, dtype and device of `x`, at least 0, summing to 1. A row without an entry that
+        takes part is 0; a row of -inf alone, or with +inf or NaN, is NaN. An empty axis gives an
+        array of the same empty shape.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array, or `where` is not boolean.
+    ValueError
+        `where` does not broadcast to `x`, or `axis` names an axis twice.
+    IndexError
+        There is no such axis.
+
+    Notes
+    -----
+    The largest logit is subtracted first, so nothing overflows. The gradient of a certain row is
+    exact as well: ``p_k * (1 - p_k)`` is computed from the other classes' probabilities.
+
+    Source: J. S. Bridle, "Probabilistic interpretation of feedforward classification network
+    outputs" (1990), doi:10.1007/978-3-642-76153-9_28.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> softmax(np.asarray([1000.0, 0.0, 1000.0]))
+    array([0.5, 0. , 0.5])
+    """
+    xp = namespace_of(x=x, where=where)
+    check_real_floating(xp, x=x)
+    check_bool(xp, where=where)
+    check_broadcasts_to(tuple(x.shape), where=where)
+    axes = check_axes(axis, x.ndim)
+
+    rows = as_rows(_masked(widen(x, xp=xp), where, xp=xp), axes, xp=xp)
+    if 0 in tuple(x.shape):
+        return x
+    result = from_rows(_softmax(rows, xp=xp), axes, tuple(x.shape), xp=xp)
+    return narrow(_filled(result, where, 0.0, xp=xp), x.dtype, xp=xp)
+
+
+def log_softmax(
+    x: Array, /, *, axis: int | tuple[int, ...] = -1, where: Array | None = None
+) -> Array:
+    """Logarithm of the softmax: ``x - log(sum(exp(x)))`` along `axis`.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+        Logits. -inf is a class of probability 0.
+    axis : int or tuple of int, default -1
+        The axes of the classes.
+    where : array of bool, broadcastable to the shape of `x`, optional
+        Entries that take part; the others get -inf, whatever they hold.
+
+    Returns
+    -------
+    array
+        Log-probabilities, at most 0; shape, dtype and device of `x`. A row of -inf alone, or with
+        +inf or NaN, is NaN, unless `where` takes all of it out.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array, or `where` is not boolean.
+    ValueError
+        `where` does not broadcast to `x`, or `axis` names an axis twice.
+    IndexError
+        There is no such axis.
+
+    Notes
+    -----
+    With k the largest entry, ``log p_j = (x_j - x_k) - log1p(sum over i != k of
+    exp(x_i - x_k))``: the largest entry's own exponential, which is 1, is never added and taken
+    away again, so ``log p_k`` keeps its digits for a certain row (2.06e-9 at [20, 0], not 0). The
+    gradient uses ``expm1(log p)`` for ``p - 1`` for the same reason.
+
+    Source: P. Blanchard, D. J. Higham, N. J. Higham, "Accurately computing the log-sum-exp and
+    softmax functions" (2021), doi:10.1093/imanum/draa038.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> log_softmax(np.asarray([20.0, 0.0])).round(11)
+    array([-2.06e-09, -2.00e+01])
+    """
+    xp = namespace_of(x=x, where=where)
+    check_real_floating(xp, x=x)
+    check_bool(xp, where=where)
+    check_broadcasts_to(tuple(x.shape), where=where)
+    axes = check_axes(axis, x.ndim)
+
+    rows = as_rows(_masked(widen(x, xp=xp), where, xp=xp), axes, xp=xp)
+    if 0 in tuple(x.shape):
+        return x
+    result = from_rows(_log_softmax(rows, xp=xp), axes, tuple(x.shape), xp=xp)
+    return narrow(_filled(result, where, -INF, xp=xp), x.dtype, xp=xp)
+
+
+def softmin(x: Array, /, *, axis: int | tuple[int, ...] = -1) -> Array:
+    """Probabilities from costs: ``exp(-x) / sum(exp(-x))`` along `axis`.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+        Costs. +inf is a class of probability 0.
+    axis : int or tuple of int, default -1
+        The axes of the classes.
+
+    Returns
+    -------
+    array
+        Shape, dtype and device of `x`, at least 0, summing to 1.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array.
+    ValueError
+        `axis` names an axis twice.
+    IndexError
+        There is no such axis.
+
+    Notes
+    -----
+    Equal to ``softmax(-x)``, which has the formula, the limits and the source.
+
+    Source: torch.nn.functional.softmin, for the name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> softmin(np.asarray([1000.0, 0.0, 1000.0]))
+    array([0., 1., 0.])
+    """
+    xp = namespace_of(x=x)
+    check_real_floating(xp, x=x)
+
+    return softmax(-x, axis=axis)
+
+
+_where = where  # the public functions have an argument of that name
+
+
+def _masked(x: Array, mask: Array | None, *, xp: Namespace) -> Array:
+    return x if mask is None else _where(mask, x, -INF, xp=xp)
+
+
+def _filled(x: Array, mask: Array | None, value: float, *, xp: Namespace) -> Array:
+    return x if mask is None else _where(mask, x, value, xp=xp)
+
+
+# ---- the pairs: along the last axis -----------------------------------------------------------
+
+
+def _softmax_backward(
+    grad: Array, out: Array, x: Array, *, xp: Namespace
+) -> tuple[Array | None, ...]:
+    """``p * (h - sum(h * p))`` with ``h = grad - grad_k``, k the largest entry.
+
+    The shift changes nothing in exact arithmetic, and takes p_k, the one probability that may be
+    nearly 1, out of the sum.
+    """
+    del x
+    k, _ = place_of_largest(out, xp=xp)
+    h = grad - entry(grad, k, xp=xp)
+    return (out * (h - total(h * out, axis=-1, keepdims=True, xp=xp)),)
+
+
+@with_gradient(_softmax_backward)
+def _softmax(x: Array, *, xp: Namespace) -> Array:
+    k, _ = place_of_largest(x, xp=xp)
+    e = xp.exp(x - finite_or_nan(entry(x, k, xp=xp), xp=xp))
+    return e / total(e, axis=-1, keepdims=True, xp=xp)
+
+
+def _log_softmax_backward(
+    grad: Array, out: Array, x: Array, *, xp: Namespace
+) -> tuple[Array | None, ...]:
+    """``grad_j * (1 - p_j) - p_j * (sum of grad over the others)``.
+
+    Only the largest entry's p may be nearly 1; there both ``1 - p`` and the sum over the others
+    are formed without it, so a one-hot `grad` loses no digit.
+    """
+    k, largest = place_of_largest(x, xp=xp)
+    rest = total(where(largest, 0.0, grad, xp=xp), axis=-1, keepdims=True, xp=xp)
+    others = where(largest, rest, (rest - grad) + entry(grad, k, xp=xp), xp=xp)
+    return (-grad * xp.expm1(out) - xp.exp(out) * others,)
+
+
+@with_gradient(_log_softmax_backward)
+def _log_softmax(x: Array, *, xp: Namespace) -> Array:
+    k, largest = place_of_largest(x, xp=xp)
+    d = x - finite_or_nan(entry(x, k, xp=xp), xp=xp)
+    others = total(where(largest, 0.0, xp.exp(d), xp=xp), axis=-1, keepdims=True, xp=xp)
+    return d - xp.log1p(others)

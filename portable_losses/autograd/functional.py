@@ -1,0 +1,278 @@
+"""Derivatives as transformations of functions: `grad`, `value_and_grad`, `vjp`."""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+from portable_losses._backend import backend_of, namespace_of_type
+from portable_losses.autograd import namespaces as spaces
+from portable_losses.autograd.rules.shape import ALIAS
+from portable_losses.autograd.tape import NOTHING, Node, enable_grad, reachable, recording, walk
+from portable_losses.autograd.tensor import Tensor
+from portable_losses.autograd.trees import flatten
+
+__all__ = ["grad", "stop_gradient", "value_and_grad", "vjp"]
+
+
+def grad(
+    f: Callable[..., Any], /, *, argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable[..., Any]:
+    """Return the function that computes the gradient of `f`.
+
+    Parameters
+    ----------
+    f : callable
+        Takes arrays (or nested lists, tuples and dicts of arrays) and returns one real number: a
+        Tensor without axes.
+    argnums : int or sequence of int, optional
+        The positional arguments to differentiate by.
+    has_aux : bool, optional
+        `f` returns ``(number, aux)``, and the new function ``(gradient, aux)``.
+
+    Returns
+    -------
+    callable
+        Same arguments as `f`; returns plain arrays, nested as the argument (a tuple of such for
+        several `argnums`). Inside another differentiation the arrays are Tensors.
+
+    Raises
+    ------
+    TypeError
+        When called, if an argument to differentiate by is no array or not real floating.
+    ValueError
+        When called, if `f` returns no Tensor without axes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_losses.autograd import grad
+    >>> grad(lambda x: (x * x).__array_namespace__().sum(x * x))(np.asarray([1.0, 2.0]))
+    array([2., 4.])
+    """
+    both = value_and_grad(f, argnums=argnums, has_aux=has_aux)
+
+    @wraps(f)
+    def gradient(*args: Any, **options: Any) -> Any:
+        value, gradients = both(*args, **options)
+        return (gradients, value[1]) if has_aux else gradients
+
+    return gradient
+
+
+def value_and_grad(
+    f: Callable[..., Any], /, *, argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable[..., Any]:
+    """Return the function that computes `f` and its gradient; see `grad`.
+
+    Returns
+    -------
+    callable
+        Returns ``(value, gradient)``, or ``((value, aux), gradient)`` with `has_aux`.
+    """
+
+    @wraps(f)
+    def value_and_gradient(*args: Any, **options: Any) -> Any:
+        call = _Call(args, argnums)
+        result = call.run(f, options)
+        out, aux = _with_aux(result) if has_aux else (result, None)
+        _check_number(out)
+        value, aux = call.outside(out), call.outside(aux)  # before the graph is freed
+        gradients = call.pull_back(
+            [out], [None], record=isinstance(value, Tensor) and value.requires_grad
+        )
+        return (value, aux) if has_aux else value, gradients
+
+    return value_and_gradient
+
+
+def vjp(f: Callable[..., Any], /, *args: Any, has_aux: bool = False) -> Any:
+    """Run `f` and return its result with the function that pulls a cotangent back.
+
+    Parameters
+    ----------
+    f : callable
+        Takes and returns arrays, or nested lists, tuples and dicts of arrays.
+    *args : array
+        All of them are differentiated by.
+    has_aux : bool, optional
+        `f` returns ``(result, aux)``.
+
+    Returns
+    -------
+    tuple
+        ``(result, pullback)``, or ``(result, pullback, aux)``. ``pullback(cotangent)`` takes the
+        structure of the result, returns a tuple with one entry per argument, and may be called
+        more than once.
+    """
+    call = _Call(args, tuple(range(len(args))))
+    result = call.run(f, {})
+    result, aux = _with_aux(result) if has_aux else (result, None)
+    outs, _ = flatten(result)
+    for out in outs:
+        _check_tensor(out)
+
+    def pullback(cotangent: Any, /) -> tuple[Any, ...]:
+        seeds, _ = flatten(cotangent)
+        if len(seeds) != len(outs):
+            msg = f"the cotangent must have {len(outs)} arrays, got {len(seeds)}"
+            raise ValueError(msg)
+        record = call.is_below(outs) or (recording() and any(map(_is_tracked, seeds)))
+        gradients: tuple[Any, ...] = call.pull_back(outs, seeds, record=record, free=False)
+        return gradients
+
+    shown = call.outside(result)
+    return (shown, pullback, call.outside(aux)) if has_aux else (shown, pullback)
+
+
+def stop_gradient(x: Any, /) -> Any:
+    """Return `x` as a constant: no derivative of any order passes through it.
+
+    Parameters
+    ----------
+    x : array
+        A Tensor, or an array of any library (which is told in its own way).
+    """
+    if isinstance(x, Tensor):
+        return backend_of(spaces.space_of(x.array)).stop_gradient(x)
+    spaces.space_of_user(x)
+    return backend_of(namespace_of_type(x)).stop_gradient(x)
+
+
+class _Call:
+    """One call of a differentiated function: its leaves, and the walk back to them."""
+
+    def __init__(self, args: tuple[Any, ...], argnums: int | Sequence[int]) -> None:
+        numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+        for i in numbers:
+            if not -len(args) <= i < len(args):
+                msg = f"`argnums` names argument {i} of {len(args)}"
+                raise ValueError(msg)
+        self.single = isinstance(argnums, int)
+        self.outer_recording = recording()
+        trees = [flatten(args[i]) for i in numbers]
+        self.rebuilds = [rebuild for _, rebuild in trees]
+        self.given = [leaves for leaves, _ in trees]
+        self.leaves = [[_leaf(x) for x in leaves] for leaves in self.given]
+        self.nodes = [leaf._node for leaves in self.leaves for leaf in leaves if leaf._node]
+        self.floor = min((node.number for node in self.nodes), default=0)
+        self.args = list(args)
+        for i, rebuild, leaves in zip(numbers, self.rebuilds, self.leaves, strict=True):
+            self.args[i] = rebuild(leaves)
+
+    def run(self, f: Callable[..., Any], options: dict[str, Any]) -> Any:
+        """Record `f`, whatever is recorded outside."""
+        with enable_grad():
+            return f(*self.args, **options)
+
+    def is_below(self, outs: Sequence[Tensor]) -> bool:
+        """Say whether `outs` depend on more than our leaves: somebody outside differentiates."""
+        if not self.outer_recording:
+            return False
+        mine = set(self.nodes)
+        if any(parent is not None for node in mine for parent in node.parents):
+            return True
+        nodes = reachable([out._node for out in outs if out._node is not None], floor=self.floor)
+        return any(
+            parent is not None and parent.number < self.floor
+            for node in nodes
+            for parent in node.parents
+        ) or any(node.operation is None and node not in mine for node in nodes)
+
+    def pull_back(
+        self, outs: Sequence[Tensor], seeds: Sequence[Any], *, record: bool, free: bool = True
+    ) -> Any:
+        """Return the gradients, nested as the arguments were."""
+        first: dict[Node, Any] = {}
+        for out, seed in zip(outs, seeds, strict=True):
+            if out._node is not None:
+                grad = out._first_gradient(seed, recorded=record)
+                first[out._node] = first[out._node] + grad if out._node in first else grad
+        order = reachable(first, floor=self.floor)
+        needed = _leading_to(self.nodes, order)
+        with enable_grad():
+            found = dict(
+                walk(
+                    [node for node in order if node in needed],
+                    {node: grad for node, grad in first.items() if node in needed},
+                    library_of=spaces.library_of,
+                    lift=spaces.lift if record else None,
+                    targets=frozenset(self.nodes),
+                    needed=needed,
+                    free=free and not record,
+                )
+            )
+        results = tuple(
+            rebuild([self._result(x, leaf, found) for x, leaf in zip(given, leaves, strict=True)])
+            for rebuild, given, leaves in zip(self.rebuilds, self.given, self.leaves, strict=True)
+        )
+        return results[0] if self.single else results
+
+    def _result(self, given: Any, leaf: Tensor, found: dict[Node, Any]) -> Any:
+        gradient = found.get(leaf._node) if leaf._node is not None else None
+        if gradient is None:
+            gradient = spaces.library_of(leaf.array).zeros_like(leaf.array)
+        if isinstance(gradient, Tensor):
+            return gradient if gradient._node is not None or _is_tensor(given) else gradient.array
+        return Tensor(gradient) if _is_tensor(given) else gradient
+
+    def outside(self, tree: Any) -> Any:
+        """Return results as the caller is to see them: plain, unless he differentiates too."""
+        leaves, rebuild = flatten(tree)
+        return rebuild([self._seen(x) for x in leaves])
+
+    def _seen(self, x: Any) -> Any:
+        if not isinstance(x, Tensor):
+            return x
+        if x._node is not None and self.is_below([x]):
+            return x
+        given = any(_is_tensor(v) for leaves in self.given for v in leaves)
+        return x.detach() if given else x.array
+
+
+def _leaf(x: Any) -> Tensor:
+    """Return a new leaf; one that refers to the caller's Tensor where that is tracked."""
+    array, node = (x.array, x._node) if isinstance(x, Tensor) else (x, None)
+    spaces.space_of_user(array).check_differentiable(array)
+    if node is None or not recording():
+        return Tensor(array, Node())
+    return Tensor(array, Node(ALIAS, array, (array,), NOTHING, (node,)))
+
+
+def _leading_to(targets: Sequence[Node], order: Sequence[Node]) -> set[Node]:
+    """Return the nodes of `order` that depend on a target, the targets among them."""
+    needed = set(targets)
+    for node in reversed(order):
+        if node not in needed and not needed.isdisjoint(node.parents):
+            needed.add(node)
+    return needed
+
+
+def _is_tensor(x: Any) -> bool:
+    return isinstance(x, Tensor)
+
+
+def _is_tracked(x: Any) -> bool:
+    return isinstance(x, Tensor) and x._node is not None
+
+
+def _with_aux(result: Any) -> tuple[Any, Any]:
+    if not isinstance(result, tuple) or len(result) != 2:
+        msg = f"with `has_aux` the function returns a pair, got {type(result).__name__}"
+        raise ValueError(msg)
+    return result
+
+
+def _check_tensor(out: Any) -> None:
+    if not isinstance(out, Tensor):
+        msg = (
+            f"the function must return a Tensor, got {type(out).__name__}: "
+            "its gradient would be lost; compute with the functions of `x.__array_namespace__()`"
+        )
+        raise ValueError(msg)  # noqa: TRY004 - what a function returns is a value
+
+
+def _check_number(out: Any) -> None:
+    _check_tensor(out)
+    if out.shape != () or not spaces.library_of(out.array).isdtype(out.dtype, "real floating"):
+        msg = f"the function must return one real number, got shape {out.shape} of {out.dtype}"
+        raise ValueError(msg)

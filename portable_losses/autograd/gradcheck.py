@@ -1,0 +1,102 @@
+"""Compare gradients with differences of the function itself."""
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from array_api_compat import device
+
+from portable_losses.autograd import namespaces as spaces
+from portable_losses.autograd.functional import grad, vjp
+from portable_losses.autograd.tensor import Tensor
+from portable_losses.autograd.trees import flatten
+
+__all__ = ["gradcheck"]
+
+
+def gradcheck(
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-7,
+    rtol: float = 1e-6,
+    order: int = 1,
+) -> None:
+    """Raise AssertionError unless the gradients of `f` agree with central differences.
+
+    Parameters
+    ----------
+    f : callable
+        Takes the arrays `args` and returns a Tensor, or a nested structure of Tensors.
+    args : sequence of array
+        float64 arrays of one library, at a point where `f` is smooth.
+    eps : float, optional
+        Step of the differences.
+    atol, rtol : float, optional
+        Absolute and relative tolerance.
+    order : int, optional
+        2 checks the gradient of the gradient as well, and so on.
+
+    Notes
+    -----
+    One random direction (always the same) is enough: a wrong entry of the Jacobian is missed only
+    if it is orthogonal to it. The result is projected onto another one.
+    """
+    dice = random.Random(20)
+    weights: list[Any] = []
+
+    def projected(*xs: Any) -> Any:
+        outs, _ = flatten(f(*xs))
+        if not weights:
+            weights.extend(_direction(out.array, dice) for out in outs)
+        xp = outs[0].__array_namespace__()
+        total = xp.sum(outs[0] * weights[0])
+        for out, weight in zip(outs[1:], weights[1:], strict=True):
+            total = total + xp.sum(out * weight)
+        return total
+
+    directions = [_direction(x, dice) for x in args]
+    for _ in range(order):
+        projected = _check_and_differentiate(projected, args, directions, eps, atol, rtol)
+        directions = [_direction(x, dice) for x in args]
+
+
+def _check_and_differentiate(
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    directions: Sequence[Any],
+    eps: float,
+    atol: float,
+    rtol: float,
+) -> Callable[..., Any]:
+    """Check the derivative of `f` along `directions`, and return that derivative as a function."""
+    slope = grad(f, argnums=tuple(range(len(args))))
+
+    def along(*xs: Any) -> Any:
+        return sum(
+            spaces.namespace(spaces.library_of(v)).sum(g * v)
+            for g, v in zip(slope(*xs), directions, strict=True)
+        )
+
+    got = float(along(*args))
+    ahead, behind = (
+        float(vjp(f, *(x + sign * eps * v for x, v in zip(args, directions, strict=True)))[0])
+        for sign in (1, -1)
+    )
+    expected = (ahead - behind) / (2 * eps)
+    if not abs(got - expected) <= atol + rtol * abs(expected):
+        msg = f"the gradient gives {got!r} along a direction, differences give {expected!r}"
+        raise AssertionError(msg)
+    return along
+
+
+def _direction(x: Any, dice: random.Random) -> Any:
+    """Return random numbers of the shape, dtype and device of `x`."""
+    x = x.array if isinstance(x, Tensor) else x
+    count = 1
+    for n in x.shape:
+        count *= n
+    numbers = [dice.gauss(0.0, 1.0) for _ in range(count)]
+    xp = spaces.library_of(x)
+    return xp.reshape(xp.asarray(numbers, dtype=x.dtype, device=device(x)), tuple(x.shape))

@@ -1,0 +1,72 @@
+"""What a hand-written pair of function and gradient, and a backend, are on the tape."""
+
+from typing import TYPE_CHECKING, Any
+
+from portable_losses._backend import Backend, Pair, backend_of
+from portable_losses._typing import Array, Options
+from portable_losses.autograd.functions import raw_tree
+from portable_losses.autograd.operands import raw_operand_in
+from portable_losses.autograd.rules import JOINT, Operation
+from portable_losses.autograd.tape import Node, item_nodes, recording
+from portable_losses.autograd.tensor import Tensor
+
+if TYPE_CHECKING:
+    from portable_losses.autograd.namespaces import TapeNamespace
+
+__all__ = ["tape_backend"]
+
+
+def tape_backend(space: "TapeNamespace") -> Backend:
+    """Return the backend of the tape over one library: what it answers, or asks the library."""
+    inner = backend_of(space.inner)
+
+    def attach_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
+        return attach(space, pair, arrays, options)
+
+    def stop_gradient(x: Any) -> Tensor:
+        return Tensor(inner.stop_gradient(raw_tree(x, space, "stop_gradient")))
+
+    def readable(x: Any) -> bool:
+        return inner.readable(x.array if isinstance(x, Tensor) else x)
+
+    def scatter_add(shape: tuple[int, ...], key: Any, values: Any, *, xp: Any) -> Any:
+        return space.scatter_add(shape, key, values)
+
+    def take_along_axis(x: Any, indices: Any, *, axis: int, xp: Any) -> Any:
+        return space.take_along_axis(x, indices, axis=axis)
+
+    return Backend(
+        "tape",
+        attach_gradient=attach_gradient,
+        stop_gradient=stop_gradient,
+        readable=readable,
+        take_along_axis=take_along_axis,
+        scatter_add=scatter_add,
+        python_scalars=inner.python_scalars,
+    )
+
+
+def attach(space: "TapeNamespace", pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
+    """Run a pair as one node.
+
+    The forward half runs on raw arrays, with the pair attached the wrapped library's own way as
+    well: the library may be recording (or tracing) underneath the tape.
+    """
+    raws = tuple([None if x is None else raw_operand_in(space, x, "an argument") for x in arrays])
+    parents = tuple([x._node if isinstance(x, Tensor) else None for x in arrays])
+    given = {key: raw_tree(x, space, key) for key, x in options.items() if key != "xp"}
+    inner = space.inner
+    out = backend_of(inner).attach_gradient(pair, raws, {"xp": inner, **given})
+    tracked = recording() and any(parent is not None for parent in parents)
+    if not isinstance(out, tuple):
+        return Tensor(out, Node(_operation(pair), out, raws, given, parents) if tracked else None)
+    if not tracked:
+        return tuple(Tensor(x) for x in out)
+    node = Node(_operation(pair), tuple(out), raws, given, parents)
+    items = item_nodes(node, out)
+    return tuple(Tensor(x, item) for x, item in zip(out, items, strict=True))
+
+
+def _operation(pair: Pair) -> Operation:
+    name = getattr(pair.forward, "__name__", "pair").lstrip("_")
+    return Operation(name, (pair.backward,), form=JOINT)

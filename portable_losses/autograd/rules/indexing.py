@@ -1,0 +1,134 @@
+"""Rules of indexing, of taking by position, and of sorting."""
+
+from typing import Any
+
+from array_api_compat import device
+
+from portable_losses._backend import backend_of
+from portable_losses._portable import where
+from portable_losses._typing import Array, Namespace
+from portable_losses.autograd.rules import VIEW, compose, register
+
+
+def _scatter(xp: Namespace, shape: tuple[int, ...], key: Any, values: Array) -> Array:
+    return backend_of(xp).scatter_add(shape, key, values, xp=xp)
+
+
+register("getitem", lambda grad, out, x, key, *, xp: _scatter(xp, x.shape, key, grad))
+register("scatter_add", lambda grad, out, values, key, *, xp: grad[key], shares=VIEW)
+
+
+# ---- assignment -------------------------------------------------------------------------------
+
+
+def check_assignable(key: Any, x: Array, *, xp: Namespace) -> None:
+    """Raise TypeError for an assignment whose gradient nobody can say: to one place twice."""
+    for k in key if isinstance(key, tuple) else (key,):
+        if isinstance(k, list) or (hasattr(k, "dtype") and xp.isdtype(k.dtype, "integral")):
+            if not getattr(k, "shape", (1,)):
+                continue
+            msg = "assignment to positions in an integer array has no gradient; use slices or masks"
+            raise TypeError(msg)
+
+
+def assigned(x: Array, value: Any, key: Any, *, xp: Namespace) -> Array:
+    """Return a raw `x` with `value` at `key`, in new memory."""
+    if hasattr(xp, "__portable_losses_backend__"):
+        return xp.setitem(x, key, value)
+    copied = xp.astype(x, x.dtype, copy=True)
+    try:
+        copied[key] = value
+    except TypeError:
+        if hasattr(type(x), "__setitem__") and not _is_immutable(x):
+            raise
+        return _merged(x, value, key, xp=xp)
+    return copied
+
+
+def _is_immutable(x: Array) -> bool:
+    return hasattr(x, "at")  # the standard has no word for it
+
+
+def _merged(x: Array, value: Any, key: Any, *, xp: Namespace) -> Array:
+    check_assignable(key, x, xp=xp)
+    room = xp.zeros_like(x[key])
+    new = _scatter(xp, x.shape, key, xp.astype(room + value, x.dtype))
+    hit = _scatter(xp, x.shape, key, xp.ones_like(room))
+    return where(hit != 0, new, x, xp=xp)
+
+
+def _value(grad: Array, out: Array, x: Array, value: Array, key: Any, *, xp: Namespace) -> Array:
+    part = grad[key]
+    extra = value.ndim - part.ndim  # NumPy lets a value have more axes of size 1
+    return xp.reshape(part, (1,) * extra + tuple(part.shape)) if extra > 0 else part
+
+
+register(
+    "setitem",
+    lambda grad, out, x, value, key, *, xp: assigned(grad, 0, key, xp=xp),
+    _value,
+    shares=VIEW,
+)
+
+
+# ---- taking by position -----------------------------------------------------------------------
+
+
+def _take(
+    grad: Array, out: Array, x: Array, indices: Array, *, axis: int | None = None, xp: Namespace
+) -> Array:
+    indices = getattr(indices, "array", indices)
+    before = (slice(None),) * ((axis or 0) % x.ndim)
+    return _scatter(xp, x.shape, (*before, indices), grad)
+
+
+def _take_along_axis(
+    grad: Array, out: Array, x: Array, indices: Array, *, axis: int = -1, xp: Namespace
+) -> Array:
+    """Put every entry of `grad` where it was taken from."""
+    axis %= x.ndim
+    indices = getattr(indices, "array", indices)
+    if indices.shape[axis] == 1 and indices.ndim == x.ndim:  # one class per row: no scatter
+        raw = backend_free(xp)
+        places = raw.arange(x.shape[axis], dtype=indices.dtype, device=device(indices))
+        places = raw.reshape(places, (-1,) + (1,) * (x.ndim - 1 - axis))
+        wanted = where(indices < 0, indices + x.shape[axis], indices, xp=raw)
+        return where(wanted == places, grad, 0, xp=xp)
+    return _scatter(xp, _wide(x.shape, grad.shape, axis), _mesh(indices, axis, xp), grad)
+
+
+def backend_free(xp: Namespace) -> Namespace:
+    """Return the wrapped namespace of a tape's, any other one itself."""
+    return getattr(xp, "inner", xp) if hasattr(xp, "__portable_losses_backend__") else xp
+
+
+def _wide(shape: tuple[int, ...], taken: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    """Shape of `x` broadcast against the indices, except along `axis`."""
+    return tuple(n if i == axis else taken[i] for i, n in enumerate(shape))
+
+
+def _mesh(indices: Array, axis: int, xp: Namespace) -> tuple[Array, ...]:
+    """Return one integer array per axis that together name the places of `indices`."""
+    xp, ndim = backend_free(xp), indices.ndim
+    return tuple(
+        indices
+        if i == axis
+        else xp.reshape(
+            xp.arange(n, dtype=indices.dtype, device=device(indices)),
+            (-1,) + (1,) * (ndim - 1 - i),
+        )
+        for i, n in enumerate(indices.shape)
+    )
+
+
+register("take", _take, lambda *_, **__: None)
+register("take_along_axis", _take_along_axis, lambda *_, **__: None)
+
+
+@compose("sort")
+def sort(
+    x: Array, /, *, axis: int = -1, descending: bool = False, stable: bool = True, xp: Namespace
+) -> Array:
+    """Take the entries in their order; equal entries keep theirs."""
+    order = xp.argsort(x, axis=axis, descending=descending, stable=stable)
+    return backend_of(xp).take_along_axis(x, order, axis=axis, xp=xp)

@@ -1,0 +1,161 @@
+"""Rules of the functions that sum, average or choose along axes."""
+
+import math
+from typing import Any
+
+from portable_losses._portable import where
+from portable_losses._typing import Array, Axis, Namespace
+from portable_losses.autograd.rules import OVERLAPPING, compose, register
+
+
+def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """Return the reduced axes as non-negative numbers."""
+    if axis is None:
+        return tuple(range(ndim))
+    return tuple(i % ndim for i in ((axis,) if isinstance(axis, int) else axis))
+
+
+def kept(reduced: Array, x: Array, axis: Axis, keepdims: bool, *, xp: Namespace) -> Array:
+    """Return a reduction of `x` with its reduced axes kept as axes of size 1."""
+    if keepdims:
+        return reduced
+    axes = axes_of(axis, x.ndim)
+    return xp.reshape(reduced, tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
+
+
+def count(x: Array, axis: Axis) -> int:
+    """Return how many entries each result is made of."""
+    return math.prod(x.shape[i] for i in axes_of(axis, x.ndim))
+
+
+def _sum(
+    grad: Array,
+    out: Array,
+    x: Array,
+    *,
+    axis: Axis = None,
+    dtype: Any = None,
+    keepdims: bool = False,
+    xp: Namespace,
+) -> Array:
+    grad = kept(grad, x, axis, keepdims, xp=xp)
+    if any(n is None or n != n for n in x.shape):  # sizes that Dask cannot know
+        return grad + xp.zeros_like(x)
+    return xp.broadcast_to(grad, x.shape)
+
+
+def _mean(
+    grad: Array, out: Array, x: Array, *, axis: Axis = None, keepdims: bool = False, xp: Namespace
+) -> Array:
+    n = count(x, axis)
+    return _sum(grad / n if n else grad, out, x, axis=axis, keepdims=keepdims, xp=xp)
+
+
+register("sum", _sum, shares=OVERLAPPING)
+register("mean", _mean, shares=OVERLAPPING)
+
+
+def _extreme(
+    grad: Array, beaten: Array, x: Array, axis: Axis, keepdims: bool, *, xp: Namespace
+) -> Array:
+    """Share `grad` evenly among the entries that are not `beaten`; all of them if one is NaN."""
+    best = xp.astype(~beaten, x.dtype)
+    shares = xp.sum(best, axis=axis, keepdims=True)
+    return where(beaten, 0, kept(grad, x, axis, keepdims, xp=xp) / shares, xp=xp)
+
+
+def _max(
+    grad: Array, out: Array, x: Array, *, axis: Axis = None, keepdims: bool = False, xp: Namespace
+) -> Array:
+    return _extreme(grad, x < kept(out, x, axis, keepdims, xp=xp), x, axis, keepdims, xp=xp)
+
+
+def _min(
+    grad: Array, out: Array, x: Array, *, axis: Axis = None, keepdims: bool = False, xp: Namespace
+) -> Array:
+    return _extreme(grad, x > kept(out, x, axis, keepdims, xp=xp), x, axis, keepdims, xp=xp)
+
+
+register("max", _max)
+register("min", _min)
+
+
+def _var(
+    grad: Array,
+    out: Array,
+    x: Array,
+    *,
+    axis: Axis = None,
+    correction: float = 0.0,
+    keepdims: bool = False,
+    xp: Namespace,
+) -> Array:
+    free = count(x, axis) - correction
+    centred = x - xp.mean(x, axis=axis, keepdims=True)
+    return kept(grad, x, axis, keepdims, xp=xp) * (2 / free if free else math.nan) * centred
+
+
+def _std(
+    grad: Array,
+    out: Array,
+    x: Array,
+    *,
+    axis: Axis = None,
+    correction: float = 0.0,
+    keepdims: bool = False,
+    xp: Namespace,
+) -> Array:
+    """0 where all entries are equal, as every norm here."""
+    flat = out == 0
+    half = where(flat, 0, grad / where(flat, 1, out, xp=xp) / 2, xp=xp)
+    return _var(half, out, x, axis=axis, correction=correction, keepdims=keepdims, xp=xp)
+
+
+register("var", _var)
+register("std", _std)
+
+
+@compose("prod")
+def prod(
+    x: Array, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool = False, xp: Namespace
+) -> Array:
+    """Multiply one half with the other until one entry is left.
+
+    No division, so that zeros are nothing special, in derivatives of any order.
+    """
+    if dtype is not None:
+        x = xp.astype(x, dtype)
+    axes = axes_of(axis, x.ndim)
+    shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
+    rest = tuple(i for i in range(x.ndim) if i not in axes)
+    n = count(x, axis)
+    rows = xp.permute_dims(x, (*rest, *axes)) if axes else x
+    rows = xp.reshape(rows, (*(x.shape[i] for i in rest), n))
+    if n == 0:
+        rows = xp.ones_like(xp.sum(rows, axis=-1, keepdims=True))
+    while n > 1:
+        half = n // 2
+        pairs = rows[..., :half] * rows[..., half : 2 * half]
+        rows = xp.concat([pairs, rows[..., 2 * half :]], axis=-1) if n % 2 else pairs
+        n -= half
+    return xp.reshape(rows, shape if keepdims else tuple(x.shape[i] for i in rest))
+
+
+def _cumulative_sum(
+    grad: Array,
+    out: Array,
+    x: Array,
+    *,
+    axis: int | None = None,
+    dtype: Any = None,
+    include_initial: bool = False,
+    xp: Namespace,
+) -> Array:
+    """Sum from the other end."""
+    axis = (axis or 0) % x.ndim
+    if include_initial:
+        grad = grad[(*(slice(None),) * axis, slice(1, None), ...)]
+    return xp.flip(xp.cumulative_sum(xp.flip(grad, axis=axis), axis=axis), axis=axis)
+
+
+register("cumulative_sum", _cumulative_sum)

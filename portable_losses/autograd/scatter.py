@@ -1,0 +1,139 @@
+"""Adding values at positions, for any library that follows the standard.
+
+The gradient of ``x[key]`` adds what arrives at the entries that `key` chose, and an entry chosen
+twice gets both. Backends do it in one call of their library; this is for a library without one.
+"""
+
+import math
+from typing import Any
+
+from array_api_compat import device
+
+from portable_losses._portable import where
+from portable_losses._typing import Array, Namespace
+
+__all__ = ["scatter_add"]
+
+_BASIC = (int, slice, type(None), type(Ellipsis))
+
+
+def scatter_add(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespace) -> Array:
+    """Return zeros of `shape` with `values` added at `key`.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the result.
+    key : index
+        What ``x[key]`` takes: integers, slices, None, Ellipsis, integer arrays, a mask.
+    values : array
+        Of the shape of ``x[key]``.
+    xp : namespace
+        Of `values`.
+
+    Returns
+    -------
+    array
+        Dtype and device of `values`. What meets in one place is summed pairwise.
+
+    Notes
+    -----
+    A key without arrays pads with zeros, in the time and memory of the result. One with arrays
+    sorts: with m values and n entries, O((m + n) log(m + n)) time and O(m + n) memory, no entry
+    read by the host, no shape that depends on data (a mask's own apart), and no 0 * inf.
+    """
+    parts = key if isinstance(key, tuple) else (key,)
+    if all(type(k) in _BASIC for k in parts):
+        return _padded(tuple(shape), parts, values, xp=xp)
+    return _summed(tuple(shape), key, values, xp=xp)
+
+
+# ---- integers and slices ----------------------------------------------------------------------
+
+
+def _padded(shape: tuple[int, ...], key: tuple[Any, ...], values: Array, *, xp: Namespace) -> Array:
+    """Undo the index one axis after the other."""
+    named = sum(k is not None and k is not Ellipsis for k in key)
+    free = (slice(None),) * (len(shape) - named)
+    if Ellipsis in key:
+        place = key.index(Ellipsis)
+        key = (*key[:place], *free, *key[place + 1 :])
+    else:
+        key = (*key, *free)
+    # Axes of `values` that are no axes of the result go, axes that an integer took come back.
+    sizes = iter(values.shape)
+    now = [1 if isinstance(k, int) else next(sizes) for k in key]
+    values = xp.reshape(values, tuple(n for n, k in zip(now, key, strict=True) if k is not None))
+    for axis, k in enumerate(k for k in key if k is not None):
+        values = _spread(values, axis, shape[axis], k, xp=xp)
+    return values
+
+
+def _spread(values: Array, axis: int, size: int, key: int | slice, *, xp: Namespace) -> Array:
+    """Put the entries along `axis` where `key` took them from, among zeros."""
+    if isinstance(key, int):
+        key = slice(key % size, key % size + 1)
+    start, stop, step = key.indices(size)
+    count = len(range(start, stop, step))
+    if count == size and step == 1:
+        return values
+    if step < 0:
+        values = xp.flip(values, axis=axis)
+        start, step = start + (count - 1) * step, -step
+    before, after = values.shape[:axis], values.shape[axis + 1 :]
+
+    def zeros(*middle: int) -> Array:
+        return xp.zeros((*before, *middle, *after), dtype=values.dtype, device=device(values))
+
+    if step > 1 and count > 1:  # a gap after each entry, then without the last gap
+        apart = xp.reshape(values, (*before, count, 1, *after))
+        apart = xp.concat([apart, zeros(count, step - 1)], axis=axis + 1)
+        apart = xp.reshape(apart, (*before, count * step, *after))
+        values = apart[(*(slice(None),) * axis, slice(0, (count - 1) * step + 1), ...)]
+    used = values.shape[axis]
+    lead = start if count else 0
+    around = [zeros(lead), values, zeros(size - lead - used)]
+    return xp.concat([part for part in around if part.shape[axis]] or [zeros(size)], axis=axis)
+
+
+# ---- arrays -----------------------------------------------------------------------------------
+
+
+def _summed(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespace) -> Array:
+    """Sort the values by position behind a zero for each entry, and sum runs by doubling.
+
+    Once positions are sorted, all values of one entry are a run. After the step of length d each
+    place holds the sum of up to 2 d values of its run, so the last place of a run, which is the
+    zero that every entry brought, ends with the run's sum.
+    """
+    size = math.prod(shape)
+    entries = xp.arange(size, dtype=xp.int64, device=device(values))
+    chosen = xp.reshape(_chosen(xp.reshape(entries, shape), key, xp=xp), (-1,))
+    if not isinstance(chosen.shape[0], int):  # None or nan: Dask behind a mask
+        msg = "how many entries a mask chose is not known; use `xp.where` instead of indexing"
+        raise ValueError(msg)
+    positions = xp.concat([chosen, entries])
+    nothing = xp.zeros((size,), dtype=values.dtype, device=device(values))
+    sums = xp.concat([xp.reshape(values, (-1,)), nothing])
+    if sums.shape[0] == 0:
+        return xp.reshape(nothing, shape)
+    order = xp.argsort(positions, stable=True)
+    positions, sums = xp.take(positions, order, axis=0), xp.take(sums, order, axis=0)
+    step = 1
+    while step <= chosen.shape[0]:
+        same = positions[step:] == positions[:-step]
+        more = where(same, sums[:-step], 0, xp=xp)
+        sums = xp.concat([sums[:step], sums[step:] + more])
+        step *= 2
+    back = xp.argsort(order, stable=True)[chosen.shape[0] :]
+    return xp.reshape(xp.take(sums, back, axis=0), shape)
+
+
+def _chosen(entries: Array, key: Any, *, xp: Namespace) -> Array:
+    """Return ``entries[key]``; slices beside one integer array are `take` in the standard."""
+    if isinstance(key, tuple) and len(key) > 1:
+        *before, indices = key
+        if indices is not None and all(k == slice(None) for k in before if isinstance(k, slice)):
+            if all(isinstance(k, slice) for k in before) and getattr(indices, "ndim", 0) == 1:
+                return xp.take(entries, indices, axis=len(before))
+    return entries[key]

@@ -1,0 +1,339 @@
+"""`Tensor`: an Array API array that remembers how it was computed."""
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from array_api_compat import device, size, to_device
+
+from portable_losses._typing import Array, Namespace
+from portable_losses.autograd import namespaces as spaces
+from portable_losses.autograd.operands import raw_key, raw_operand
+from portable_losses.autograd.rules import OPERATIONS
+from portable_losses.autograd.tape import NOTHING, Node, recording
+from portable_losses.autograd.tracked import Tracked
+
+__all__ = ["Tensor", "tensor"]
+
+_MATCHED = frozenset([float, int, bool])
+
+
+def _binary(name: str, function: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
+    """Return an operator and its reflection, recorded as ``xp.<name>``."""
+    operation = OPERATIONS[name]
+
+    def forward(self: "Tensor", other: Any, /) -> Any:
+        a = self.array
+        left = self._node
+        if isinstance(other, Tensor):
+            b, right = other.array, other._node
+            if b.__class__ is not a.__class__:
+                spaces.space_of(a).check_library(b, "operand")
+        else:
+            b, right = other, None
+            if other.__class__ not in _MATCHED:
+                b = raw_operand(other, a)
+                if b is NotImplemented:
+                    return b
+        out = function(a, b)
+        if (left is None and right is None) or not recording():
+            return Tensor(out)
+        return Tensor(out, Node(operation, out, (a, b), NOTHING, (left, right)))
+
+    def reflected(self: "Tensor", other: Any, /) -> Any:
+        b = other
+        if other.__class__ not in _MATCHED:
+            b = raw_operand(other, self.array)
+            if b is NotImplemented:
+                return b
+        a = self.array
+        out = function(b, a)
+        if self._node is None or not recording():
+            return Tensor(out)
+        return Tensor(out, Node(operation, out, (b, a), NOTHING, (None, self._node)))
+
+    return forward, reflected
+
+
+def _constant(function: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
+    """Return an operator without a gradient (a comparison, a bit operation), and its reflection."""
+
+    def forward(self: "Tensor", other: Any, /) -> Any:
+        b = raw_operand(other.array if isinstance(other, Tensor) else other, self.array)
+        return b if b is NotImplemented else Tensor(function(self.array, b))
+
+    def reflected(self: "Tensor", other: Any, /) -> Any:
+        b = raw_operand(other, self.array)
+        return b if b is NotImplemented else Tensor(function(b, self.array))
+
+    return forward, reflected
+
+
+def _unary(name: str, function: Callable[[Any], Any]) -> Any:
+    operation = OPERATIONS[name]
+
+    def forward(self: "Tensor", /) -> "Tensor":
+        a, node = self.array, self._node
+        out = function(a)
+        if node is None or not recording():
+            return Tensor(out)
+        return Tensor(out, Node(operation, out, (a,), NOTHING, (node,)))
+
+    return forward
+
+
+def _in_place(forward: Callable[[Any, Any], Any]) -> Any:
+    """Return ``x += y`` and the like: a new value and a new node under the same name."""
+
+    def update(self: "Tensor", other: Any, /) -> Any:
+        out = forward(self, other)
+        return out if out is NotImplemented else self._become(out)
+
+    return update
+
+
+class Tensor(Tracked):
+    """An array that remembers how it was computed.
+
+    Made by `tensor` or by a function of ``namespace(xp)``, not by calling the class. It follows
+    the Array API standard; what it is computed with is the library of its `array`.
+
+    Attributes
+    ----------
+    array : array
+        The wrapped library's own array.
+
+    Notes
+    -----
+    Updates in place (``x += y``, ``x[key] = y``) put a new array and a new node under the same
+    Tensor; an earlier result never changes, and what was indexed out of it is no view of it.
+    """
+
+    __slots__ = ()
+
+    __array_ufunc__ = None  # a NumPy array beside an operator lets the Tensor answer
+    __array_priority__ = 1000.0
+
+    # ---- what the standard asks of an array ---------------------------------------------------
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Namespace:
+        return spaces.space_of(self.array).checked(api_version)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes of the axes."""
+        return tuple(self.array.shape)
+
+    @property
+    def dtype(self) -> Any:
+        """The wrapped library's own dtype."""
+        return self.array.dtype
+
+    @property
+    def device(self) -> Any:
+        """The wrapped library's own device."""
+        return device(self.array)
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.array.shape)
+
+    @property
+    def size(self) -> int | None:
+        """The number of entries, None where the library does not know it."""
+        entries: int | None = size(self.array)
+        return entries
+
+    @property
+    def T(self) -> "Tensor":  # noqa: N802 - the standard's name
+        """The transpose of a matrix."""
+        if self.ndim != 2:
+            msg = f"`T` needs 2 axes, got shape {self.shape}; use `mT` or `xp.permute_dims`"
+            raise ValueError(msg)
+        return self.mT
+
+    @property
+    def mT(self) -> "Tensor":  # noqa: N802 - the standard's name
+        """The transpose of each matrix in the last two axes."""
+        transposed: Tensor = self.__array_namespace__().matrix_transpose(self)
+        return transposed
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> "Tensor":
+        """Return the same values on another device, tracked as before."""
+        out = to_device(self.array, device, stream=stream)
+        if self._node is None or not recording():
+            return Tensor(out)
+        node = Node(OPERATIONS["to_device"], out, (self.array,), NOTHING, (self._node,))
+        return Tensor(out, node)
+
+    __add__, __radd__ = _binary("add", operator.add)
+    __sub__, __rsub__ = _binary("subtract", operator.sub)
+    __mul__, __rmul__ = _binary("multiply", operator.mul)
+    __truediv__, __rtruediv__ = _binary("divide", operator.truediv)
+    __floordiv__, __rfloordiv__ = _binary("floor_divide", operator.floordiv)
+    __mod__, __rmod__ = _binary("remainder", operator.mod)
+    __pow__, __rpow__ = _binary("pow", operator.pow)
+    __matmul__, __rmatmul__ = _binary("matmul", operator.matmul)
+    __and__, __rand__ = _constant(operator.and_)
+    __or__, __ror__ = _constant(operator.or_)
+    __xor__, __rxor__ = _constant(operator.xor)
+    __lshift__, __rlshift__ = _constant(operator.lshift)
+    __rshift__, __rrshift__ = _constant(operator.rshift)
+    __lt__, _ = _constant(operator.lt)
+    __le__, _ = _constant(operator.le)
+    __gt__, _ = _constant(operator.gt)
+    __ge__, _ = _constant(operator.ge)
+    __eq__, _ = _constant(operator.eq)
+    __ne__, _ = _constant(operator.ne)
+    del _
+    __hash__ = object.__hash__  # by identity, as a key for an optimiser's state
+
+    __iadd__ = _in_place(__add__)
+    __isub__ = _in_place(__sub__)
+    __imul__ = _in_place(__mul__)
+    __itruediv__ = _in_place(__truediv__)
+    __ifloordiv__ = _in_place(__floordiv__)
+    __imod__ = _in_place(__mod__)
+    __ipow__ = _in_place(__pow__)
+    __imatmul__ = _in_place(__matmul__)
+    __iand__ = _in_place(__and__)
+    __ior__ = _in_place(__or__)
+    __ixor__ = _in_place(__xor__)
+    __ilshift__ = _in_place(__lshift__)
+    __irshift__ = _in_place(__rshift__)
+
+    __neg__ = _unary("negative", operator.neg)
+    __pos__ = _unary("positive", operator.pos)
+    __abs__ = _unary("abs", operator.abs)
+
+    def __invert__(self) -> "Tensor":
+        return Tensor(~self.array)
+
+    def __getitem__(self, key: Any, /) -> "Tensor":
+        key, node = raw_key(key), self._node
+        out = self.array[key]
+        if node is None or not recording():
+            return Tensor(out)
+        return Tensor(out, Node(OPERATIONS["getitem"], out, (self.array, key), NOTHING, (node,)))
+
+    def __setitem__(self, key: Any, value: Any, /) -> None:
+        self._become(spaces.space_of(self.array).setitem(self, key, value))
+
+    def _become(self, new: "Tensor") -> "Tensor":
+        """Take over the value and the history of `new`: an update in place, from the outside."""
+        old = self._node
+        if old is not None and old.operation is None:
+            if recording():
+                msg = (
+                    "a leaf that requires a gradient cannot be updated in place; "
+                    "do it inside `no_grad()`, or on a result computed from it"
+                )
+                raise RuntimeError(msg)
+            new = Tensor(new.array, old)  # a leaf stays a leaf, with the gradient it has
+        if new.shape != self.shape or new.dtype != self.dtype:
+            msg = (
+                f"an update in place keeps shape and dtype: {self.shape} {self.dtype} "
+                f"would become {new.shape} {new.dtype}"
+            )
+            raise TypeError(msg)
+        self.array, self._node = new.array, new._node
+        return self
+
+    def __len__(self) -> int:
+        if not self.shape:
+            msg = "a Tensor without axes has no length"
+            raise TypeError(msg)
+        return self.shape[0]
+
+    def __iter__(self) -> "Iterator[Tensor]":
+        return iter([self[i] for i in range(len(self))])
+
+    def __float__(self) -> float:
+        return float(self.array)
+
+    def __int__(self) -> int:
+        return int(self.array)
+
+    def __bool__(self) -> bool:
+        return bool(self.array)
+
+    def __complex__(self) -> complex:
+        return complex(self.array)
+
+    def __index__(self) -> int:
+        return operator.index(self.array)
+
+    def __dlpack_device__(self) -> Any:
+        return self.array.__dlpack_device__()
+
+    def __dlpack__(self, **options: Any) -> Any:
+        self._refuse_to_leave(BufferError)
+        return self.array.__dlpack__(**options)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        self._refuse_to_leave(TypeError)
+        if dtype is None and copy is None:
+            return self.array.__array__()
+        return self.array.__array__(dtype) if copy is None else self.array.__array__(dtype, copy)
+
+    @classmethod
+    def __torch_function__(cls, *_: Any, **__: Any) -> Any:
+        """Let a library that asks beside an operator leave the answer to the Tensor."""
+        return NotImplemented
+
+    def _made(self, array: Array, node: Node | None = None) -> "Tensor":
+        return Tensor(array, node)
+
+    # ---- Python -------------------------------------------------------------------------------
+
+    def item(self) -> Any:
+        """Return the only entry as a Python number."""
+        return self.array.item() if hasattr(self.array, "item") else _number(self)
+
+    def tolist(self) -> Any:
+        """Return the entries as nested lists of Python numbers."""
+        return [x.tolist() for x in self.detach()] if self.shape else self.item()
+
+    def __repr__(self) -> str:
+        tracked = ", tracked" if self._node is not None else ""
+        library = spaces.space_of(self.array).library
+        values = repr(self.array)
+        return f"Tensor({values}, {library} {self.dtype} on {self.device}{tracked})"
+
+
+def _number(x: Tensor) -> Any:
+    if x.size != 1:
+        msg = f"only a Tensor of one entry is a number, got shape {x.shape}"
+        raise ValueError(msg)
+    xp = x.__array_namespace__()
+    x = xp.reshape(x.detach(), ())
+    if xp.isdtype(x.dtype, "bool"):
+        return bool(x)
+    if xp.isdtype(x.dtype, "integral"):
+        return int(x)
+    return complex(x) if xp.isdtype(x.dtype, "complex floating") else float(x)
+
+
+def tensor(x: Any, /, *, requires_grad: bool = True) -> Tensor:
+    """Return `x` as a Tensor, by default as a leaf that collects a gradient.
+
+    Parameters
+    ----------
+    x : array
+        An array of any Array API library, or a Tensor (whose history is left behind). Its memory
+        is shared, not copied: do not write to it while a graph refers to it.
+    requires_grad : bool, optional
+        False for a constant.
+
+    Raises
+    ------
+    TypeError
+        For what is no array, and with `requires_grad` for a dtype that is not real floating.
+    """
+    if isinstance(x, Tensor):
+        x = x.array
+    space = spaces.space_of_user(x)
+    if requires_grad:
+        space.check_differentiable(x)
+    return Tensor(x, Node() if requires_grad else None)

@@ -1,0 +1,45 @@
+"""Nested lists, tuples, named tuples and dicts of arrays, as arguments and results."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+__all__ = ["flatten"]
+
+
+def flatten(tree: Any) -> tuple[list[Any], Callable[[Iterable[Any]], Any]]:
+    """Return the leaves of a nested structure, and a function that puts others in their place.
+
+    Examples
+    --------
+    >>> leaves, rebuild = flatten({"a": 1, "b": (2, [3])})
+    >>> leaves, rebuild([10, 20, 30])
+    ([1, 2, 3], {'a': 10, 'b': (20, [30])})
+    """
+    leaves: list[Any] = []
+    _collect(tree, leaves)
+
+    def rebuild(values: Iterable[Any]) -> Any:
+        return _filled(tree, iter(values))
+
+    return leaves, rebuild
+
+
+def _collect(tree: Any, leaves: list[Any]) -> None:
+    if isinstance(tree, dict):
+        for value in tree.values():
+            _collect(value, leaves)
+    elif isinstance(tree, list | tuple):
+        for value in tree:
+            _collect(value, leaves)
+    elif tree is not None:
+        leaves.append(tree)
+
+
+def _filled(tree: Any, values: Iterator[Any]) -> Any:
+    if isinstance(tree, dict):
+        return type(tree)((key, _filled(value, values)) for key, value in tree.items())
+    if isinstance(tree, list | tuple):
+        items = [_filled(value, values) for value in tree]
+        make = getattr(type(tree), "_make", type(tree))
+        return make(items)
+    return None if tree is None else next(values)

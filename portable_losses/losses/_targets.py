@@ -1,0 +1,203 @@
+"""What the target of a classification loss is, and which terms of a loss it picks.
+
+A target names classes by index, or gives every class a probability. Everything here works on rows:
+the classes are the last axis.
+"""
+
+from dataclasses import dataclass
+
+from portable_losses._backend import backend_of
+from portable_losses._gradient import stop_gradient
+from portable_losses._portable import INF, narrow, take_along_axis, total, where
+from portable_losses._reduction import weigh
+from portable_losses._typing import Array, Namespace
+from portable_losses._validation import (
+    as_weight,
+    check_all_in,
+    check_axis,
+    check_indices,
+    check_integer,
+    check_real,
+    check_values,
+    join,
+    spoil,
+)
+
+__all__ = ["Target", "read_target"]
+
+
+@dataclass
+class Target:
+    """A target, ready to pick terms.
+
+    Parameters
+    ----------
+    index : array of shape (..., 1) or None
+        The classes' indices, all of them in range.
+    q : array of shape (..., C) or None
+        The classes' probabilities, where there are no indices.
+    row : array of bool, shape (...), or None
+        The rows that count; None: all.
+    classes : array of bool, shape (..., C), or None
+        The classes that exist; None: all.
+    weight : array of shape (C,) or None
+        Weights of the classes.
+    factor : array of shape (...) or None
+        NaN for a row whose target is bad and could not be read.
+    """
+
+    index: Array | None
+    q: Array | None
+    row: Array | None
+    classes: Array | None
+    weight: Array | None
+    factor: Array | None
+
+    def pick(self, terms: Array, *, label_smoothing: float, xp: Namespace) -> Array:
+        """Return ``sum over c of q_c * weight_c * terms_c`` for each row, q smoothed."""
+        weighted = terms if self.weight is None else weigh(self.weight, terms, xp=xp)
+        if self.q is not None:
+            q = self.q
+            if label_smoothing:
+                q = (1 - label_smoothing) * q + self._uniform(terms, label_smoothing, xp=xp)
+            picked = total(weigh(q, weighted, xp=xp), axis=-1, xp=xp)
+        else:
+            picked = take_along_axis(weighted, self.index, axis=-1, xp=xp)[..., 0]
+            if label_smoothing:
+                share = self._uniform(terms, label_smoothing, xp=xp)
+                spread = total(weigh(share, weighted, xp=xp), axis=-1, xp=xp)
+                picked = spread + ((1 - label_smoothing) * picked if label_smoothing < 1 else 0)
+        return spoil(self.rows(picked, xp=xp), self.factor)
+
+    def _uniform(self, terms: Array, share: float, *, xp: Namespace) -> Array:
+        """Return `share` divided evenly among the classes that exist."""
+        if self.classes is None:
+            return xp.full_like(stop_gradient(terms, xp=xp), share / terms.shape[-1])
+        exists = narrow(self.classes, terms.dtype, xp=xp)
+        count = total(exists, axis=-1, keepdims=True, xp=xp)
+        return exists * (share / where(count == 0, 1.0, count, xp=xp))
+
+    def rows(self, values: Array, *, xp: Namespace) -> Array:
+        """Return `values`, one for each row, and 0 for a row that does not count."""
+        return values if self.row is None else where(self.row, values, 0.0, xp=xp)
+
+    def mask(self, logits: Array, *, absent: float, xp: Namespace) -> Array:
+        """Return `logits` with `absent` for classes that do not exist, rows out of count hidden.
+
+        A row that does not count may hold NaN or infinities, which its gradient, a product with
+        0, would otherwise meet.
+        """
+        if self.classes is not None:
+            logits = where(self.classes, logits, absent, xp=xp)
+        return logits if self.row is None else where(self.row[..., None], logits, 0.0, xp=xp)
+
+    def counts(self, like: Array, *, xp: Namespace) -> Array | None:
+        """Return what each row adds to the denominator of the mean; None where that is 1."""
+        if self.index is None or self.weight is None:
+            return None if self.row is None else narrow(self.row, like.dtype, xp=xp)
+        table = xp.broadcast_to(self.weight, (*like.shape, self.weight.shape[0]))
+        of_target = take_along_axis(table, self.index, axis=-1, xp=xp)[..., 0]
+        return self.rows(of_target, xp=xp)
+
+
+def read_target(
+    rows: Array,
+    target: Array,
+    *,
+    axis: int,
+    weight: Array | None,
+    ignore_index: int,
+    mask: Array | None,
+    name: str,
+    xp: Namespace,
+) -> Target:
+    """Check a target, weights and mask against `rows`, whose classes are the last axis.
+
+    `axis` is where the classes are in the caller's arrays; `name` is what the caller calls
+    `rows`.
+    """
+    classes = rows.shape[-1]
+    shape = tuple(rows.shape)
+    place = check_axis(axis, len(shape))
+    given = (*shape[:-1][:place], classes, *shape[:-1][place:])
+    if classes == 0:
+        msg = f"`{name}` must have at least one class, got shape {given} with axis={axis}"
+        raise ValueError(msg)
+    of_class, of_row = _read_mask(mask, shape, place, given, name=name, xp=xp)
+    weight = as_weight(weight, (classes,), name="weight", like=rows, xp=xp)
+    if weight is not None and weight.ndim != 1:
+        msg = f"`weight` must have shape ({classes},), got {tuple(weight.shape)}"
+        raise ValueError(msg)
+    if weight is not None and weight.shape[0] != classes:
+        weight = xp.broadcast_to(weight, (classes,))
+
+    if tuple(target.shape) == given:
+        check_real(xp, target=target)
+        q = xp.moveaxis(target, place, -1) if place != len(shape) - 1 else target
+        factor = check_all_in(0, INF, like=rows, xp=xp, target=q)
+        if factor is not None:
+            factor = total(factor, axis=-1, xp=xp) / classes  # NaN where any is NaN, else 1
+        q = narrow(q, rows.dtype, xp=xp)
+        if of_class is not None:
+            q = where(of_class, q, 0.0, xp=xp)
+        return Target(None, q, of_row, of_class, weight, factor)
+
+    if tuple(target.shape) != shape[:-1]:
+        raise ValueError(_shape_advice(name, given, tuple(target.shape), place))
+    check_integer(xp, target=target)
+    index_factor = check_indices(
+        target, classes, name="target", like=rows, ignore_index=ignore_index, xp=xp
+    )
+    in_range = (target >= 0) & (target < classes)
+    counted = in_range if index_factor is None else target != ignore_index
+    counted = counted & (target != ignore_index)
+    if not (backend_of(xp).readable(counted) and bool(xp.all(counted))):
+        of_row = counted if of_row is None else counted & of_row
+    index = where(in_range, target, 0, xp=xp)[..., None]
+    if of_class is not None:
+        exists = take_along_axis(narrow(of_class, xp.int8, xp=xp), index, axis=-1, xp=xp)[..., 0]
+        good = (exists == 1) if of_row is None else (exists == 1) | ~of_row
+        what = "name a class that `where` does not mask"
+        masked = check_values(target, good, what, name="target", like=rows, xp=xp)
+        index_factor = join(index_factor, masked)
+    return Target(index, None, of_row, of_class, weight, index_factor)
+
+
+def _read_mask(
+    mask: Array | None,
+    shape: tuple[int, ...],
+    place: int,
+    given: tuple[int, ...],
+    *,
+    name: str,
+    xp: Namespace,
+) -> tuple[Array | None, Array | None]:
+    """Return `mask` as a mask of classes or of rows, whichever its shape says."""
+    if mask is None:
+        return None, None
+    if not xp.isdtype(mask.dtype, "bool"):
+        msg = f"`where` must have a bool dtype, got {mask.dtype}"
+        raise TypeError(msg)
+    own = tuple(mask.shape)
+    if len(own) == len(given) and all(n in (1, m) for n, m in zip(own, given, strict=True)):
+        return xp.moveaxis(xp.broadcast_to(mask, given), place, -1), None
+    if len(own) == len(shape) - 1 and all(
+        n in (1, m) for n, m in zip(own, shape[:-1], strict=True)
+    ):
+        return None, xp.broadcast_to(mask, shape[:-1])
+    msg = (
+        f"`where` must have the shape of `{name}`, {given}, to mask classes, or {shape[:-1]}, "
+        f"to mask rows, got shape {own}"
+    )
+    raise ValueError(msg)
+
+
+def _shape_advice(name: str, given: tuple[int, ...], own: tuple[int, ...], place: int) -> str:
+    without = given[:place] + given[place + 1 :]
+    msg = (
+        f"`target` must have shape {without} (class indices) or {given} (probabilities) for "
+        f"`{name}` of shape {given} with the classes on axis {place}, got shape {own}"
+    )
+    if len(given) > 2 and place != 1 and own == given[:1] + given[2:]:
+        msg += "; for classes on axis 1, as in PyTorch, pass axis=1"
+    return msg

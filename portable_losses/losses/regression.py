@@ -1,0 +1,284 @@
+"""Losses for real-valued targets."""
+
+from portable_losses._gradient import with_gradient
+from portable_losses._portable import astype_like, clip, minimum, widen
+from portable_losses._reduction import reduce
+from portable_losses._typing import Array, Namespace, Reduction
+from portable_losses._validation import (
+    check_nonnegative,
+    check_positive,
+    check_real,
+    check_real_floating,
+    check_same_shape,
+    namespace_of,
+)
+
+__all__ = ["huber_loss", "l1_loss", "mse_loss", "smooth_l1_loss"]
+
+# In all of them d = input - target, in the unit of the two.
+
+
+def mse_loss(
+    input: Array,
+    target: Array,
+    /,
+    *,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Squared error: ``d**2`` with ``d = input - target``.
+
+    Parameters
+    ----------
+    input : array of a real floating dtype, shape (...)
+        Prediction, in some unit u.
+    target : array of any real dtype, shape of `input`
+        Observation, in u; converted to the dtype of `input`.
+    sample_weight : array, broadcastable to `input`, optional
+        Weights of the elements, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array, in u squared
+        Shape () after "mean" and "sum", (...) after "none". Dtype and device of `input`.
+
+    Raises
+    ------
+    TypeError
+        `input` is not real floating, or the arrays come from two libraries.
+    ValueError
+        The shapes differ, a weight is negative, or `reduction` is unknown.
+
+    Notes
+    -----
+    The gradient is ``2 * d``.
+
+    Source: A.-M. Legendre, "Nouvelles méthodes pour la détermination des orbites des comètes"
+    (1805).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mse_loss(np.asarray([0.5, 3.0]), np.asarray([0.0, 0.0]), reduction="none")
+    array([0.25, 9.  ])
+    """
+    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
+    d = _difference(input, target, xp=xp)
+
+    loss = d * d
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+
+
+def l1_loss(
+    input: Array,
+    target: Array,
+    /,
+    *,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Absolute error: ``|d|`` with ``d = input - target``.
+
+    Parameters
+    ----------
+    input : array of a real floating dtype, shape (...)
+        Prediction, in some unit u.
+    target : array of any real dtype, shape of `input`
+        Observation, in u; converted to the dtype of `input`.
+    sample_weight : array, broadcastable to `input`, optional
+        Weights of the elements, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array, in u
+        Shape () after "mean" and "sum", (...) after "none". Dtype and device of `input`.
+
+    Raises
+    ------
+    TypeError
+        `input` is not real floating, or the arrays come from two libraries.
+    ValueError
+        The shapes differ, a weight is negative, or `reduction` is unknown.
+
+    Notes
+    -----
+    The gradient is ``sign(d)``, 0 at the kink.
+
+    Source: P.-S. Laplace, "Mémoire sur la probabilité des causes par les évènements" (1774).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> l1_loss(np.asarray([0.5, -3.0]), np.asarray([0.0, 0.0]), reduction="none")
+    array([0.5, 3. ])
+    """
+    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
+    d = _difference(input, target, xp=xp)
+
+    loss = _size(d, xp=xp)
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+
+
+def smooth_l1_loss(
+    input: Array,
+    target: Array,
+    /,
+    *,
+    beta: float = 1.0,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Absolute error, smoothed near 0.
+
+    With ``d = input - target``::
+
+        loss = d**2 / (2 * beta)    where |d| < beta
+               |d| - beta / 2       elsewhere
+
+    Parameters
+    ----------
+    input : array of a real floating dtype, shape (...)
+        Prediction, in some unit u.
+    target : array of any real dtype, shape of `input`
+        Observation, in u; converted to the dtype of `input`.
+    beta : float, default 1.0
+        Size of the error, in u, at which the loss turns linear. At least 0; 0 is `l1_loss`.
+    sample_weight : array, broadcastable to `input`, optional
+        Weights of the elements, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array, in u
+        Shape () after "mean" and "sum", (...) after "none". Dtype and device of `input`.
+
+    Raises
+    ------
+    TypeError
+        `input` is not real floating, or the arrays come from two libraries.
+    ValueError
+        The shapes differ, `beta` or a weight is negative, or `reduction` is unknown.
+
+    Notes
+    -----
+    Equal to ``huber_loss(delta=beta) / beta``. The gradient is ``clip(d, -beta, beta) / beta``.
+
+    Source: R. Girshick, "Fast R-CNN" (2015), arXiv:1504.08083.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> smooth_l1_loss(np.asarray([0.5, 3.0]), np.asarray([0.0, 0.0]), reduction="none")
+    array([0.125, 2.5  ])
+    """
+    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
+    d = _difference(input, target, xp=xp)
+    check_nonnegative(beta=beta)
+
+    loss = _huber(d, delta=beta, unit=beta, xp=xp) if beta else _size(d, xp=xp)
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+
+
+def huber_loss(
+    input: Array,
+    target: Array,
+    /,
+    *,
+    delta: float = 1.0,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Quadratic for small errors, linear for large ones.
+
+    With ``d = input - target``::
+
+        loss = d**2 / 2                     where |d| <= delta
+               delta * (|d| - delta / 2)    elsewhere
+
+    Parameters
+    ----------
+    input : array of a real floating dtype, shape (...)
+        Prediction, in some unit u.
+    target : array of any real dtype, shape of `input`
+        Observation, in u; converted to the dtype of `input`.
+    delta : float, default 1.0
+        Size of the error, in u, at which the loss turns linear. Greater than 0.
+    sample_weight : array, broadcastable to `input`, optional
+        Weights of the elements, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array, in u squared
+        Shape () after "mean" and "sum", (...) after "none". Dtype and device of `input`.
+
+    Raises
+    ------
+    TypeError
+        `input` is not real floating, or the arrays come from two libraries.
+    ValueError
+        The shapes differ, `delta` is not positive, a weight is negative, or `reduction` is
+        unknown.
+
+    Notes
+    -----
+    Both branches are one product, ``near * (|d| - near / 2)`` with ``near = min(|d|, delta)``: no
+    branch is computed and thrown away, and nothing overflows before the loss does. The gradient
+    is ``clip(d, -delta, delta)``.
+
+    Source: P. J. Huber, "Robust estimation of a location parameter" (1964),
+    doi:10.1214/aoms/1177703732.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> huber_loss(np.asarray([0.5, 3.0]), np.asarray([0.0, 0.0]), reduction="none")
+    array([0.125, 2.5  ])
+    """
+    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
+    d = _difference(input, target, xp=xp)
+    check_positive(delta=delta)
+
+    loss = _huber(d, delta=delta, unit=1.0, xp=xp)
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+
+
+def _difference(input: Array, target: Array, *, xp: Namespace) -> Array:
+    """Return ``input - target`` in the dtype to compute in, both checked."""
+    check_real_floating(xp, input=input)
+    check_real(xp, target=target)
+    check_same_shape(input=input, target=target)
+    x = widen(input, xp=xp)
+    return x - astype_like(target, x, xp=xp)
+
+
+def _size_backward(grad: Array, out: Array, d: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
+    del out
+    return (grad * xp.sign(d),)
+
+
+@with_gradient(_size_backward)
+def _size(d: Array, *, xp: Namespace) -> Array:
+    return xp.abs(d)
+
+
+def _huber_backward(
+    grad: Array, out: Array, d: Array, *, delta: float, unit: float, xp: Namespace
+) -> tuple[Array | None, ...]:
+    del out
+    slope = clip(d, -delta, delta, xp=xp)
+    return (grad * (slope if unit == 1 else slope / unit),)
+
+
+@with_gradient(_huber_backward)
+def _huber(d: Array, *, delta: float, unit: float, xp: Namespace) -> Array:
+    """Return the loss over `unit`, divided before it is multiplied: it overflows no sooner."""
+    size = xp.abs(d)
+    near = minimum(size, delta, xp=xp)
+    return (near if unit == 1 else near / unit) * (size - near / 2)

@@ -1,0 +1,313 @@
+"""Logarithms of sums, differences and ratios of exponentials."""
+
+import math
+
+from portable_losses._gradient import stop_gradient, with_gradient
+from portable_losses._portable import (
+    INF,
+    NAN,
+    clip,
+    log,
+    log1p,
+    narrow,
+    total,
+    where,
+    widen,
+)
+from portable_losses._rows import as_rows, entry, finite_or_nan, place_of_largest
+from portable_losses._typing import Array, Namespace
+from portable_losses._validation import (
+    check_axes,
+    check_bool,
+    check_broadcasts_to,
+    check_fraction,
+    check_real,
+    check_real_floating,
+    namespace_of,
+)
+from portable_losses.activations.softmax import _softmax
+
+__all__ = ["log1mexp", "logit", "logsumexp"]
+
+_where = where  # logsumexp has an argument of that name
+
+
+def logsumexp(
+    x: Array,
+    /,
+    *,
+    axis: int | tuple[int, ...] | None = None,
+    keepdims: bool = False,
+    b: Array | None = None,
+    return_sign: bool = False,
+    where: Array | None = None,
+) -> Array | tuple[Array, Array]:
+    """Logarithm of a sum of exponentials: ``log(sum(b * exp(x)))`` along `axis`.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+    axis : int, tuple of int or None, default None
+        The axes to sum over; None: all.
+    keepdims : bool, default False
+        Keep the summed axes with size 1.
+    b : array, broadcastable to the shape of `x`, optional
+        Coefficients, of either sign; converted to the dtype of `x`. An entry with coefficient 0
+        adds nothing, whatever `x` holds there.
+    return_sign : bool, default False
+        Return the logarithm of the absolute value of the sum, and the sum's sign.
+    where : array of bool, broadcastable to the shape of `x`, optional
+        Entries that take part; the others add nothing, whatever they hold.
+
+    Returns
+    -------
+    array, or tuple of two arrays
+        Shape of `x` without `axis`; dtype and device of `x`. -inf for a sum of nothing or of
+        -inf alone (gradient 0), +inf where +inf takes part. A negative sum gives NaN, unless
+        `return_sign`: then (log of its size, -1.0).
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array, `b` is complex, or `where` is not boolean.
+    ValueError
+        `b` or `where` does not broadcast to `x`, or `axis` names an axis twice.
+    IndexError
+        There is no such axis.
+
+    Notes
+    -----
+    With k the largest term: ``x_k + log1p(sum over i != k of exp(x_i - x_k))``, exact also when
+    one term dominates. The gradient is ``softmax(x)``, not ``exp(x - result)``, which would
+    exponentiate the rounding of the result.
+
+    Source: P. Blanchard, D. J. Higham, N. J. Higham, "Accurately computing the log-sum-exp and
+    softmax functions" (2021), doi:10.1093/imanum/draa038.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> print(logsumexp(np.asarray([1000.0, 1000.0])).round(4))
+    1000.6931
+    """
+    xp = namespace_of(x=x, b=b, where=where)
+    check_real_floating(xp, x=x)
+    check_real(xp, b=b)
+    check_bool(xp, where=where)
+    shape = tuple(x.shape)
+    check_broadcasts_to(shape, b=b, where=where)
+    axes = check_axes(axis, x.ndim)
+
+    z = widen(x, xp=xp)
+    if where is not None:
+        z = _where(where, z, -INF, xp=xp)
+    if x.ndim == 0:
+        z, axes = z[None], (0,)
+    rows = as_rows(z, axes, xp=xp)
+    sign: Array | None = None
+    if rows.shape[-1] == 0:
+        result = total(rows, axis=-1, xp=xp) - INF
+    elif b is None:
+        result = _logsumexp(rows, xp=xp)[..., 0]
+    else:
+        factor = xp.broadcast_to(narrow(b, z.dtype, xp=xp), z.shape)
+        if where is not None:
+            factor = _where(where, factor, 0.0, xp=xp)
+        factors = as_rows(factor, axes, xp=xp)
+        rows = _where(factors == 0, -INF, rows, xp=xp)
+        result = _log_size_of_sum(rows, factors, xp=xp)[..., 0]
+        sign = _sign_of_sum(rows, factors, xp=xp)[..., 0]
+        if not return_sign:
+            result = _where(sign < 0, NAN, result, xp=xp)
+    if keepdims:
+        kept = tuple(1 if i in axes else n for i, n in enumerate(shape))
+        result = xp.reshape(result, kept)
+        sign = None if sign is None else xp.reshape(sign, kept)
+    result = narrow(result, x.dtype, xp=xp)
+    if not return_sign:
+        return result
+    if sign is None:
+        sign = _where(result > -INF, result * 0 + 1, 0.0, xp=xp)
+        sign = _where(result == INF, 1.0, sign, xp=xp)
+    return result, stop_gradient(narrow(sign, x.dtype, xp=xp), xp=xp)
+
+
+def log1mexp(x: Array, /) -> Array:
+    """Logarithm of one minus an exponential: ``log(1 - exp(-|x|))``.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+        Minus the logarithm of a probability (or that logarithm: the sign is dropped).
+
+    Returns
+    -------
+    array
+        At most 0; shape, dtype and device of `x`. -inf at 0, 0 at both infinities.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array.
+
+    Notes
+    -----
+    With a = \\|x\\|: ``log(-expm1(-a))`` below log 2 and ``log1p(-exp(-a))`` above. The gradient is
+    ``sign(x) / expm1(a)``, +inf at 0.
+
+    Source: M. Mächler, "Accurately computing log(1 - exp(-\\|a\\|))" (2012), vignette of the R package
+    Rmpfr.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> log1mexp(np.asarray([0.0, 1e-20, 1.0])).round(4)
+    array([    -inf, -46.0517,  -0.4587])
+    """
+    xp = namespace_of(x=x)
+    check_real_floating(xp, x=x)
+
+    return narrow(_log1mexp(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
+
+
+def logit(p: Array, /, *, eps: float | None = None) -> Array:
+    """Log-odds of a probability, the inverse of the sigmoid: ``log(p / (1 - p))``.
+
+    Parameters
+    ----------
+    p : array of a real floating dtype, shape (...)
+        Probabilities, in [0, 1].
+    eps : float in [0, 1/2], optional
+        Clamp `p` to ``[eps, 1 - eps]`` first.
+
+    Returns
+    -------
+    array
+        Shape, dtype and device of `p`. -inf at 0, +inf at 1, NaN outside [0, 1].
+
+    Raises
+    ------
+    TypeError
+        `p` is not a real floating array.
+    ValueError
+        `eps` lies outside [0, 1/2].
+
+    Notes
+    -----
+    ``2 * atanh(2 * p - 1)`` for p in [1/4, 3/4], where ``2 * p - 1`` is exact, else
+    ``log(p) - log1p(-p)``. The gradient is ``1 / (p * (1 - p))``: +inf at 0 and 1; it is 0 where
+    `eps` clamps.
+
+    Source: J. Berkson, "Application of the logistic function to bio-assay" (1944); torch.special
+    for `eps`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> logit(np.asarray([0.0, 0.25, 0.5, 1.0])).round(4)
+    array([   -inf, -1.0986,  0.    ,     inf])
+    """
+    xp = namespace_of(p=p)
+    check_real_floating(xp, p=p)
+    if eps is not None:
+        check_fraction(eps=eps)
+        check_fraction(**{"2 * eps": 2 * eps})
+
+    z = widen(p, xp=xp)
+    if eps is not None:
+        z = clip(z, eps, 1 - eps, xp=xp)
+    return narrow(_logit(z, xp=xp), p.dtype, xp=xp)
+
+
+# ---- the pairs --------------------------------------------------------------------------------
+
+
+def _logsumexp_backward(
+    grad: Array, out: Array, x: Array, *, xp: Namespace
+) -> tuple[Array | None, ...]:
+    return (grad * _where(out == -INF, 0.0, _softmax(x, xp=xp), xp=xp),)
+
+
+@with_gradient(_logsumexp_backward)
+def _logsumexp(x: Array, *, xp: Namespace) -> Array:
+    """Along the last axis, which is kept."""
+    k, largest = place_of_largest(x, xp=xp)
+    top = entry(x, k, xp=xp)
+    d = x - finite_or_nan(top, xp=xp)
+    others = total(_where(largest, 0.0, xp.exp(d), xp=xp), axis=-1, keepdims=True, xp=xp)
+    return _where(xp.abs(top) < INF, top + xp.log1p(others), top, xp=xp)
+
+
+def _terms(x: Array, b: Array, *, xp: Namespace) -> tuple[Array, Array, Array, Array, Array]:
+    """Return where the largest term is, as index and mask, its x and b, and all terms over it."""
+    k, largest = place_of_largest(x + log(xp.abs(b), xp=xp), xp=xp)
+    top, unit = entry(x, k, xp=xp), entry(b, k, xp=xp)
+    unit = _where(unit == 0, 1.0, unit, xp=xp)
+    e = xp.exp(x - finite_or_nan(top, xp=xp))
+    return k, largest, top, unit, (b / unit) * e
+
+
+def _log_size_of_sum_backward(
+    grad: Array, out: Array, x: Array, b: Array, *, xp: Namespace
+) -> tuple[Array | None, ...]:
+    _, _, top, unit, terms = _terms(x, b, xp=xp)
+    empty = out == -INF
+    whole = _where(empty, 1.0, total(terms, axis=-1, keepdims=True, xp=xp), xp=xp)
+    share = grad / whole
+    in_b = share * (xp.exp(x - finite_or_nan(top, xp=xp)) / unit)
+    return _where(empty, 0.0, share * terms, xp=xp), _where(empty, 0.0, in_b, xp=xp)
+
+
+@with_gradient(_log_size_of_sum_backward)
+def _log_size_of_sum(x: Array, b: Array, *, xp: Namespace) -> Array:
+    """``log|sum(b * exp(x))|`` along the last axis, which is kept; x is -inf where b is 0."""
+    _, largest, top, unit, terms = _terms(x, b, xp=xp)
+    others = total(_where(largest, 0.0, terms, xp=xp), axis=-1, keepdims=True, xp=xp)
+    rest = _where(others < -1, -2 - others, others, xp=xp)  # |1 + others| = 1 + rest
+    sum_ = top + xp.log(xp.abs(unit)) + log1p(rest, xp=xp)
+    return _where(xp.abs(top) < INF, sum_, top, xp=xp)
+
+
+def _sign_of_sum(x: Array, b: Array, *, xp: Namespace) -> Array:
+    x, b = stop_gradient(x, xp=xp), stop_gradient(b, xp=xp)
+    _, largest, top, unit, terms = _terms(x, b, xp=xp)
+    others = total(_where(largest, 0.0, terms, xp=xp), axis=-1, keepdims=True, xp=xp)
+    others = _where(top == INF, 0.0, others, xp=xp)
+    return _where(top == -INF, 0.0, xp.sign(1 + others) * xp.sign(unit), xp=xp)
+
+
+def _log1mexp_backward(
+    grad: Array, out: Array, x: Array, *, xp: Namespace
+) -> tuple[Array | None, ...]:
+    del out
+    a = _where(x >= 0, x, -x, xp=xp)
+    near = xp.expm1(clip(a, None, 40.0, xp=xp))
+    inside = 1 / _where(near == 0, 1.0, near, xp=xp)
+    # beyond 40, expm1 and exp are equal in every dtype, and expm1 would overflow
+    slope = _where(a < 40, _where(near == 0, INF, inside, xp=xp), xp.exp(-a), xp=xp)
+    return (grad * _where(x >= 0, slope, -slope, xp=xp),)
+
+
+@with_gradient(_log1mexp_backward)
+def _log1mexp(x: Array, *, xp: Namespace) -> Array:
+    a = _where(x >= 0, x, -x, xp=xp)
+    near = log(-xp.expm1(-clip(a, None, 1.0, xp=xp)), xp=xp)
+    far = xp.log1p(-xp.exp(-clip(a, 0.5, None, xp=xp)))
+    return _where(a < math.log(2), near, far, xp=xp)
+
+
+def _logit_backward(
+    grad: Array, out: Array, p: Array, *, xp: Namespace
+) -> tuple[Array | None, ...]:
+    del out
+    inside = (p > 0) & (p < 1)
+    q = _where(inside, p, 0.5, xp=xp)
+    pole = _where((p == 0) | (p == 1), INF, p * NAN, xp=xp)
+    return (grad * _where(inside, 1 / (q * (1 - q)), pole, xp=xp),)
+
+
+@with_gradient(_logit_backward)
+def _logit(p: Array, *, xp: Namespace) -> Array:
+    middle = (p >= 0.25) & (p <= 0.75)
+    near = 2 * xp.atanh(2 * _where(middle, p, 0.5, xp=xp) - 1)
+    return _where(middle, near, log(p, xp=xp) - log1p(-p, xp=xp), xp=xp)

@@ -1,0 +1,145 @@
+"""Class indices as rows of zeros and ones, and their smoothing."""
+
+from typing import Any
+
+from array_api_compat import device
+
+from portable_losses._portable import narrow, where, widen
+from portable_losses._typing import Array
+from portable_losses._validation import (
+    check_axis,
+    check_bool,
+    check_broadcasts_to,
+    check_count,
+    check_fraction,
+    check_indices,
+    check_integer,
+    check_real_floating,
+    namespace_of,
+    spoil,
+)
+
+__all__ = ["one_hot", "smooth_labels"]
+
+_where = where  # smooth_labels has an argument of that name
+
+
+def one_hot(x: Array, num_classes: int, /, *, axis: int = -1, dtype: Any = None) -> Array:
+    """Class indices as rows that are 1 at the index and 0 elsewhere.
+
+    Parameters
+    ----------
+    x : array of an integer dtype, shape (...)
+        Class indices, in [0, `num_classes`).
+    num_classes : int
+        Size of the new axis, at least 1.
+    axis : int, default -1
+        Where the new axis stands in the result.
+    dtype : dtype, optional
+        Of the result; by default the library's default floating dtype.
+
+    Returns
+    -------
+    array
+        Shape of `x` with `num_classes` inserted at `axis`; device of `x`. Where the indices
+        cannot be read (on a GPU, under ``jax.jit``, on Dask), one out of range gives a row of NaN
+        in a floating dtype and of zeros in any other.
+
+    Raises
+    ------
+    TypeError
+        `x` is not an integer array.
+    ValueError
+        `num_classes` is less than 1.
+    IndexError
+        An index is out of range, or there is no such axis.
+
+    Notes
+    -----
+    Never a row of zeros for an index that does not exist, where that can be seen.
+
+    Source: torch.nn.functional.one_hot and jax.nn.one_hot, which differ from each other and from
+    this on an index out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> one_hot(np.asarray([0, 2]), 3)
+    array([[1., 0., 0.],
+           [0., 0., 1.]])
+    """
+    xp = namespace_of(x=x)
+    check_integer(xp, x=x)
+    check_count(num_classes=num_classes)
+    place = check_axis(axis, x.ndim + 1)
+    zero = xp.zeros((), dtype=dtype, device=device(x))
+    floating = xp.isdtype(zero.dtype, "real floating")
+    factor = check_indices(x, num_classes, name="x", like=zero if floating else None, xp=xp)
+
+    classes = xp.arange(num_classes, dtype=x.dtype, device=device(x))
+    shape = tuple(num_classes if i == place else 1 for i in range(x.ndim + 1))
+    hot = xp.expand_dims(x, axis=place) == xp.reshape(classes, shape)
+    result = narrow(hot, zero.dtype, xp=xp)
+    return result if factor is None else spoil(result, xp.expand_dims(factor, axis=place))
+
+
+def smooth_labels(
+    target: Array, /, *, alpha: float, axis: int = -1, where: Array | None = None
+) -> Array:
+    """Mix class probabilities with the uniform distribution: ``(1 - alpha) * target + alpha / C``.
+
+    Parameters
+    ----------
+    target : array of a real floating dtype, shape (...)
+        Class probabilities along `axis`.
+    alpha : float in [0, 1]
+        Share of the uniform distribution.
+    axis : int, default -1
+        The axis of the classes.
+    where : array of bool, broadcastable to the shape of `target`, optional
+        Classes that exist. C counts them row by row; the others get 0, whatever they hold.
+
+    Returns
+    -------
+    array
+        Shape, dtype and device of `target`.
+
+    Raises
+    ------
+    TypeError
+        `target` is not a real floating array, or `where` is not boolean.
+    ValueError
+        `alpha` lies outside [0, 1], or `where` does not broadcast to `target`.
+    IndexError
+        There is no such axis.
+
+    Notes
+    -----
+    Linear in `target`, with gradient ``1 - alpha``.
+
+    Source: C. Szegedy et al., "Rethinking the Inception architecture for computer vision"
+    (2015), arXiv:1512.00567.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> smooth_labels(np.asarray([1.0, 0.0]), alpha=0.1)
+    array([0.95, 0.05])
+    """
+    xp = namespace_of(target=target, where=where)
+    check_real_floating(xp, target=target)
+    check_bool(xp, where=where)
+    check_fraction(alpha=alpha)
+    check_broadcasts_to(tuple(target.shape), where=where)
+    place = check_axis(axis, target.ndim)
+
+    t = widen(target, xp=xp)
+    if where is None:
+        result = (1 - alpha) * t + alpha / max(t.shape[place], 1)
+    else:
+        valid = xp.broadcast_to(where, t.shape)
+        count = xp.sum(xp.astype(valid, t.dtype), axis=place, keepdims=True, dtype=t.dtype)
+        share = alpha / _where(count == 0, 1.0, count, xp=xp)
+        mixed = (1 - alpha) * _where(valid, t, 0.0, xp=xp) + share
+        result = _where(valid, mixed, 0.0, xp=xp)
+    return narrow(result, target.dtype, xp=xp)

@@ -1,0 +1,250 @@
+"""Who may import whom and how the files are laid out, read from the source and nothing else."""
+
+import ast
+import importlib
+import inspect
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LONGEST_FILE = 420
+STANDARD_LIBRARY = set(sys.stdlib_module_names)
+ARRAY_LIBRARIES = {"array_api_strict", "cupy", "dask", "jax", "ndonnx", "numpy", "sparse", "torch"}
+# A library's own modules that do not share its name, by the last word of the file's name.
+OWN_MODULES = {"cupy": {"cupy", "cupyx"}, "jax": {"jax", "jaxlib"}, "triton": {"torch", "triton"}}
+CREATION = {"arange", "asarray", "empty", "eye", "full", "linspace", "ones", "zeros"}
+PUBLIC_MODULES = [
+    "portable_losses",
+    "portable_losses.autograd",
+    "portable_losses.nn",
+    "portable_losses.optim",
+]
+VAGUE_NAMES = {"common", "helper", "helpers", "misc", "util", "utils"}
+
+
+def files_under(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def name_of(path: object) -> str:
+    return path.relative_to(ROOT).as_posix() if isinstance(path, Path) else str(path)
+
+
+def tree_of(source: str) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(source)))
+
+
+def imported(nodes: list[ast.AST]) -> Iterator[str]:
+    """Every absolute module name that an import statement names, wherever it stands."""
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            # `from package import module` may name a module as well
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def climbs(nodes: list[ast.AST]) -> list[int]:
+    """Lines with a relative import of a parent."""
+    return [node.lineno for node in nodes if isinstance(node, ast.ImportFrom) and node.level > 1]
+
+
+def foreign_to_the_core(source: str) -> set[str]:
+    """What a file of the core imports and may not."""
+    names = set(imported(tree_of(source)))
+    allowed = STANDARD_LIBRARY | {"array_api_compat", "portable_losses"}
+    strange = {name for name in names if name.partition(".")[0] not in allowed}
+    return strange | {name for name in names if name.startswith("portable_losses.backends")}
+
+
+def foreign_to_a_backend(source: str, stem: str) -> set[str]:
+    """What ``backends/<stem>.py`` or ``backends/kernels/<function>_<stem>.py`` may not import."""
+    library = stem.rpartition("_")[2]
+    own = OWN_MODULES.get(library, {library})
+    allowed = own | STANDARD_LIBRARY | {"array_api_compat", "numpy", "portable_losses"}
+    names = set(imported(tree_of(source)))
+    strange = {name for name in names if name.partition(".")[0] not in allowed}
+    return strange | {name for name in names if name.startswith("portable_losses.backends")}
+
+
+def creations_without_a_device(source: str) -> list[str]:
+    """Calls such as ``xp.zeros(3)``; ``xp.asarray(x, copy=True)`` keeps the device of `x`."""
+    found: list[str] = []
+    for node in tree_of(source):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        namespace = ast.unparse(node.func.value).rpartition(".")[2].lstrip("_")
+        keywords = {keyword.arg for keyword in node.keywords}
+        if namespace.endswith("xp") and node.func.attr in CREATION:
+            copies = node.func.attr == "asarray" and "copy" in keywords
+            if not copies and "device" not in keywords:
+                found.append(f"line {node.lineno}: {ast.unparse(node)}")
+    return found
+
+
+@pytest.mark.parametrize("path", files_under("portable_losses"), ids=name_of)
+def test_the_core_imports_the_standard_library_array_api_compat_and_itself(path: Path) -> None:
+    assert foreign_to_the_core(path.read_text("utf-8")) == set()
+
+
+@pytest.mark.parametrize("path", files_under("backends"), ids=name_of)
+def test_a_backend_imports_the_core_its_own_library_and_numpy(path: Path) -> None:
+    assert foreign_to_a_backend(path.read_text("utf-8"), path.stem) == set()
+
+
+@pytest.mark.parametrize("path", files_under("portable_losses", "backends"), ids=name_of)
+def test_nothing_imports_relatively_from_a_parent(path: Path) -> None:
+    assert climbs(tree_of(path.read_text("utf-8"))) == []
+
+
+@pytest.mark.parametrize("path", files_under("portable_losses"), ids=name_of)
+def test_every_new_array_names_its_device(path: Path) -> None:
+    assert creations_without_a_device(path.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize("path", files_under("portable_losses", "backends"), ids=name_of)
+def test_a_file_can_be_read_in_one_sitting(path: Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) < LONGEST_FILE
+
+
+def test_no_file_has_a_name_that_says_nothing() -> None:
+    files = files_under("portable_losses", "backends", "tests", "benchmarks", "examples")
+    parts = {part for path in files for part in path.relative_to(ROOT).parts}
+    words = {word for part in parts for word in Path(part).stem.split("_")}
+    assert words & VAGUE_NAMES == set()
+
+
+def test_importing_us_imports_no_array_library() -> None:
+    code = (
+        "import sys, portable_losses, portable_losses.autograd, portable_losses.nn\n"
+        "import portable_losses.optim\n"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert set(run.stdout.split()) & ARRAY_LIBRARIES == set()
+
+
+# ---- the public names --------------------------------------------------------------------------
+def public_objects() -> list[Any]:
+    """Every function and class that a public module exports, once even if it has two names."""
+    found: dict[int, Any] = {}
+    for module_name in PUBLIC_MODULES:
+        module = importlib.import_module(module_name)
+        for name in module.__all__:
+            value = getattr(module, name)
+            if callable(value):
+                found.setdefault(
+                    id(value), pytest.param(value, id=f"{module_name.partition('.')[2]}.{name}")
+                )
+    return list(found.values())
+
+
+def headings(documented: object) -> set[str]:
+    pairs = pairwise((inspect.getdoc(documented) or "").splitlines())
+    return {above for above, below in pairs if above and set(below) == {"-"}}
+
+
+def missing_headings(documented: Callable[..., Any]) -> set[str]:
+    """Which headings a docstring lacks: all of them for a function, two for a class.
+
+    A context manager returns nothing and raises nothing: an example says it all.
+    """
+    present = headings(documented)
+    if inspect.isgeneratorfunction(inspect.unwrap(documented)):
+        return {"Examples"} - present
+    if inspect.isclass(documented):
+        takes = inspect.signature(documented).parameters
+        required = {"Parameters", "Examples"} if takes else {"Examples"}
+        return required - present
+    required = {"Returns", "Raises", "Examples"}
+    if inspect.signature(documented).parameters:
+        required.add("Parameters")
+    lacks = required - present
+    return lacks if present & {"Notes", "Source"} else lacks | {"Notes or Source"}
+
+
+@pytest.mark.parametrize("module_name", PUBLIC_MODULES)
+def test_a_public_module_lists_each_of_its_names_once(module_name: str) -> None:
+    module = importlib.import_module(module_name)
+    assert sorted(set(module.__all__)) == sorted(module.__all__)
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []
+
+
+@pytest.mark.parametrize("documented", public_objects())
+def test_a_public_name_is_documented_under_every_heading(documented: Callable[..., Any]) -> None:
+    assert missing_headings(documented) == set()
+
+
+# ---- each law can fail -------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import numpy",
+        "import scipy.special",
+        "from torch import nn",
+        "if x:\n    import jax",
+        "from portable_losses.backends import torch",
+        "from portable_losses.backends.torch import x",
+    ],
+)
+def test_the_law_of_the_core_sees_a_foreign_import(source: str) -> None:
+    assert foreign_to_the_core(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "stem"),
+    [
+        ("import torch", "jax"),
+        ("import dask.array", "cross_entropy_numpy"),
+        ("from portable_losses.backends import numpy", "torch"),
+        ("import scipy", "numpy"),
+    ],
+)
+def test_the_law_of_the_backends_sees_a_foreign_import(source: str, stem: str) -> None:
+    assert foreign_to_a_backend(source, stem)
+
+
+@pytest.mark.parametrize("stem", ["torch", "cross_entropy_torch"])
+def test_the_law_of_the_backends_allows_a_library_of_its_own(stem: str) -> None:
+    source = "import torch\nimport numpy\nfrom torch.autograd import Function\n"
+    assert foreign_to_a_backend(source, stem) == set()
+
+
+@pytest.mark.parametrize(
+    "source", ["xp.zeros(3)", "self._xp.ones((2,), dtype=d)", "f(xp.asarray(0.5, dtype=d))"]
+)
+def test_the_law_of_devices_sees_a_call_without_one(source: str) -> None:
+    assert creations_without_a_device(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["xp.zeros(3, device=d)", "xp.asarray(x, copy=True)", "xp.zeros_like(x)", "np.zeros(3)"],
+)
+def test_the_law_of_devices_leaves_other_calls_alone(source: str) -> None:
+    assert creations_without_a_device(source) == []
+
+
+def test_the_law_of_relative_imports_sees_a_parent() -> None:
+    assert climbs(tree_of("from .. import x\nfrom ..losses import y\nfrom .z import w")) == [1, 2]
+
+
+def test_the_law_of_headings_sees_a_missing_one() -> None:
+    def half(x: int) -> int:
+        """Say something.
+
+        Parameters
+        ----------
+        x : int
+        """
+        return x
+
+    assert missing_headings(half) == {"Returns", "Raises", "Examples", "Notes or Source"}

@@ -1,0 +1,26 @@
+"""Every benchmark runs, and its two programs compute the same thing. No time is tested."""
+
+import numpy as np
+import pytest
+
+from benchmarks.cases import Case, tiny
+from benchmarks.timing import Times, compare
+
+
+@pytest.mark.parametrize("case", tiny(), ids=lambda case: case.name)
+def test_both_programs_compute_the_same_value_and_gradient(case: Case) -> None:
+    ours, theirs = case.ours(), case.torch()
+    for mine, reference in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(np.asarray(mine), np.asarray(reference), rtol=2e-6)
+
+
+def test_the_programs_take_turns() -> None:
+    log: list[str] = []
+    times = compare(lambda: log.append("ours"), lambda: log.append("theirs"), rounds=3)
+    assert log[:2] == ["ours", "theirs"]  # one turn each to warm up
+    assert log.count("ours") == log.count("theirs")
+    assert times.ours > 0
+
+
+def test_a_ratio_below_one_is_faster() -> None:
+    assert Times(ours=1.0, theirs=4.0).ratio == 0.25

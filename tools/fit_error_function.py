@@ -1,0 +1,139 @@
+"""Compute the polynomials behind erf, erfc and gelu, and write them into the package.
+
+Run ``python tools/fit_error_function.py`` after a change here: it rewrites
+``portable_losses/special/_coefficients.py``. It needs mpmath and nothing else, takes about a
+second and yields the same file on every machine: all arithmetic has 50 digits and every
+coefficient is rounded once, at the end.
+
+Three functions are fitted, each once for float32 and once for float64, by interpolation at
+Chebyshev points, which is within a factor of two of the best polynomial of its degree:
+
+- ``ERF``: q(s) with ``erf(x) = x + x q(x**2)`` for ``|x| <= 1``. Only q is rounded in
+  full, so the sum is right to a little more than half an ulp.
+- ``TAIL``: p(t) with ``Phi(-z) exp(z**2 / 2) = p(t) / (z + 2)`` for ``z >= 0``. The left side
+  falls from 1/2 like 1/z; dividing by ``z + 2`` leaves a nearly constant p.
+- ``SLOPE``: p(t) with ``g(z) = g(r) + (z - r) p(t)`` for ``z >= 0``, where
+  ``g(z) = Phi(-z) exp(z**2 / 2) - z / sqrt(2 pi)`` is the derivative of gelu at -z without its
+  exponential and r the number of the dtype nearest to its root. Around the root ``z - r`` is
+  exact and g(r) as small as can be, so that no digit is lost there.
+
+``t = (z - 4) / (z + 4)`` maps the half line to [-1, 1). Past `REACH` the exponential is 0 in
+the dtype, and the polynomials only have to stay finite.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mpmath
+
+Real = Any  # mpmath has no types
+TARGET = Path(__file__).parents[1] / "portable_losses" / "special" / "_coefficients.py"
+MIDDLE = 4  # the z that t = 0 stands for
+PRECISION = {"float32": 24, "float64": 53}
+REACH = {"float32": 14.5, "float64": 38.75}  # exp(-z**2 / 2) is 0 from here on
+DEGREES = {  # of q, tail, slope: the first whose error is below a tenth of an ulp
+    "float32": (6, 10, 9),
+    "float64": (13, 23, 21),
+}
+
+
+def scaled_tail(z: Real) -> Real:
+    """Return ``Phi(-z) exp(z**2 / 2)``."""
+    return mpmath.erfc(z / mpmath.sqrt(2)) / 2 * mpmath.exp(z * z / 2)
+
+
+def scaled_slope(z: Real) -> Real:
+    """Return the derivative of gelu at -z, divided by ``exp(-z**2 / 2)``."""
+    return scaled_tail(z) - z / mpmath.sqrt(2 * mpmath.pi)
+
+
+def root_in(dtype: str) -> Real:
+    """Return the number of the dtype nearest to the root of `scaled_slope`."""
+    exact = mpmath.findroot(scaled_slope, 0.75)
+    with mpmath.workprec(PRECISION[dtype]):
+        return +exact
+
+
+def erf_quotient(s: Real) -> Real:
+    """Return ``erf(x) / x - 1`` for ``s = x**2``."""
+    x = mpmath.sqrt(s)
+    return mpmath.erf(x) / x - 1
+
+
+def half_line(t: Real) -> Real:
+    """Return the z that t stands for."""
+    return MIDDLE * (1 + t) / (1 - t)
+
+
+def interpolate(function: Callable[[Real], Real], low: Real, high: Real, degree: int) -> list[Real]:
+    """Return the coefficients, lowest first, of the interpolant at Chebyshev points."""
+    count = degree + 1
+    angles = [mpmath.pi * (2 * i + 1) / (2 * count) for i in range(count)]
+    middle, radius = (low + high) / 2, (high - low) / 2
+    values = [function(middle + radius * mpmath.cos(angle)) for angle in angles]
+    series = [
+        mpmath.fsum(v * mpmath.cos(k * a) for v, a in zip(values, angles, strict=True)) * 2 / count
+        for k in range(count)
+    ]
+    series[0] /= 2
+
+    # Clenshaw's recurrence, on polynomials in t instead of numbers
+    slope, offset = 1 / radius, -middle / radius  # u = offset + slope * t is in [-1, 1]
+    ahead, after = [mpmath.mpf(0)] * (count + 1), [mpmath.mpf(0)] * (count + 1)
+    for k in range(degree, -1, -1):
+        factor = 2 if k else 1
+        now = [factor * offset * c - a for c, a in zip(ahead, after, strict=True)]
+        for i in range(count):
+            now[i + 1] += factor * slope * ahead[i]
+        now[0] += series[k]
+        ahead, after = now, ahead
+    return ahead[:count]
+
+
+def tables(dtype: str) -> dict[str, tuple[float, ...]]:
+    """Return the root with the slope there, and the polynomials, highest coefficient first."""
+    with mpmath.workdps(50):
+        low, reach = mpmath.mpf(-1), mpmath.mpf(REACH[dtype])
+        high = (reach - MIDDLE) / (reach + MIDDLE)
+        root = root_in(dtype)
+        slope = scaled_slope(root)
+
+        def tail(t: Real) -> Real:
+            return scaled_tail(half_line(t)) * (half_line(t) + 2)
+
+        def difference(t: Real) -> Real:
+            return (scaled_slope(half_line(t)) - slope) / (half_line(t) - root)
+
+        erf_degree, tail_degree, slope_degree = DEGREES[dtype]
+        polynomials = {
+            "ERF": interpolate(erf_quotient, mpmath.mpf(0), mpmath.mpf(1), erf_degree),
+            "TAIL": interpolate(tail, low, high, tail_degree),
+            "SLOPE": interpolate(difference, low, high, slope_degree),
+        }
+        rounded = {name: tuple(map(float, reversed(p))) for name, p in polynomials.items()}
+        return {"ROOT": (float(root), float(slope)), **rounded}
+
+
+def source() -> str:
+    """Return the text of the module with all coefficients."""
+    lines = [
+        '"""Polynomials of erf, erfc and gelu, highest coefficient first.',
+        "",
+        "Written by tools/fit_error_function.py, which says what they are: do not edit.",
+        '"""',
+        "",
+        f"MIDDLE = {float(MIDDLE)!r}",
+    ]
+    by_dtype = {dtype: tables(dtype) for dtype in DEGREES}
+    for name in ("ROOT", "ERF", "TAIL", "SLOPE"):
+        lines += ["", f"{name} = {{"]
+        for dtype, numbers in by_dtype.items():
+            items = [f"        {c!r}," for c in numbers[name]]
+            lines += [f'    "{dtype}": (', *items, "    ),"]
+        lines.append("}")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    TARGET.write_text(source(), encoding="utf-8")
