@@ -94,6 +94,11 @@ def readable(x: Array) -> bool:
     return type(x) in _PLAIN and not torch._C._functorch.is_functorch_wrapped_tensor(x)
 
 
+def device(x: Array) -> Any:
+    """Return where `x` lies; array_api_compat's question to many libraries cannot be traced."""
+    return x.device
+
+
 def scatter_add(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespace) -> Array:
     """Zeros of `shape` with `values` added at `key`."""
     del xp
@@ -114,6 +119,7 @@ BACKEND = Backend(
     attach_gradient=attach_gradient,
     stop_gradient=torch.Tensor.detach,
     readable=readable,
+    device=device,
     scatter_add=scatter_add,
     namespaces=dict.fromkeys(_PLAIN, xp_torch),
     special={"erf": torch.special.erf, "erfc": torch.special.erfc},

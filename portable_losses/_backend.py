@@ -93,6 +93,8 @@ class Backend:
         The same values, constant to every derivative.
     readable : callable, (x) -> bool
         May the values of `x` be looked at for free, here and now?
+    device : callable, (x) -> device
+        Where `x` lies.
     take_along_axis : callable, (x, indices, *, axis, xp) -> array
     scatter_add : callable, (shape, key, values, *, xp) -> array
         Zeros of `shape` with `values` added at `key`, duplicates accumulated.
@@ -112,6 +114,7 @@ class Backend:
     attach_gradient: Callable[[Pair, tuple[Array, ...], Options], Any] = forward_only
     stop_gradient: Callable[[Array], Array] = keep
     readable: Callable[[Array], bool] = in_host_memory
+    device: Callable[[Array], Any] = device
     take_along_axis: Callable[..., Array] = portable_take_along_axis
     scatter_add: Callable[..., Array] = portable_scatter_add
     match_layout: Callable[[Array, Array], Array] = keep

@@ -8,8 +8,6 @@ real thing, each of these is one comparison away from it.
 import math
 from typing import Any
 
-from array_api_compat import device
-
 from portable_losses._backend import backend_of
 from portable_losses._typing import Array, Namespace
 
@@ -17,6 +15,7 @@ __all__ = [
     "astype_like",
     "clip",
     "constant",
+    "device_of",
     "largest",
     "log",
     "log1p",
@@ -35,9 +34,14 @@ def _takes_scalars(xp: Namespace) -> bool:
     return str(getattr(xp, "__array_api_version__", "2022.12")) >= "2024.12"
 
 
+def device_of(x: Array, *, xp: Namespace) -> Any:
+    """Return the device of `x`, in the form that the library's creation functions take."""
+    return backend_of(xp).device(x)
+
+
 def constant(value: float, like: Array, *, xp: Namespace) -> Array:
     """Return `value` as a 0-d array of the dtype and on the device of `like`."""
-    return xp.full((), value, dtype=like.dtype, device=device(like))
+    return xp.full((), value, dtype=like.dtype, device=device_of(like, xp=xp))
 
 
 def where(condition: Array, x1: Array | float, x2: Array | float, *, xp: Namespace) -> Array:
@@ -95,7 +99,7 @@ def take_along_axis(x: Array, indices: Array, *, axis: int, xp: Namespace) -> Ar
     back = tuple(sorted(range(x.ndim), key=last.__getitem__))
     entries, wanted = xp.permute_dims(x, last), xp.permute_dims(indices, last)
     size = x.shape[axis]
-    positions = xp.arange(size, dtype=indices.dtype, device=device(x))
+    positions = xp.arange(size, dtype=indices.dtype, device=device_of(x, xp=xp))
     wanted = where(wanted < 0, wanted + size, wanted, xp=xp)
     hit = wanted[..., None] == positions
     picked = total(where(hit, entries[..., None, :], 0, xp=xp), axis=-1, xp=xp)

@@ -4,9 +4,7 @@ Pairs of the softmax family work along the last axis; these bring any axis, or s
 back, and find the entry that is set aside in every sum of exponentials.
 """
 
-from array_api_compat import device
-
-from portable_losses._portable import INF, NAN, take_along_axis, where
+from portable_losses._portable import INF, NAN, device_of, take_along_axis, where
 from portable_losses._typing import Array, Namespace
 
 __all__ = ["as_rows", "entry", "finite_or_nan", "from_rows", "place_of_largest"]
@@ -42,7 +40,7 @@ def from_rows(
 def place_of_largest(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
     """Return the index of each row's largest entry, the first of equal ones, and a mask of it."""
     k = xp.argmax(x, axis=-1, keepdims=True)
-    return k, xp.arange(x.shape[-1], dtype=k.dtype, device=device(x)) == k
+    return k, xp.arange(x.shape[-1], dtype=k.dtype, device=device_of(x, xp=xp)) == k
 
 
 def entry(x: Array, k: Array, *, xp: Namespace) -> Array:

@@ -260,9 +260,9 @@ def check_values(
     """Raise `error` at the first entry of `x` that is not `good`, if `x` can be read.
 
     Otherwise return an array in `like`'s dtype that is 1 where `x` is good and NaN elsewhere, to
-    be multiplied into the result (None where `like` is, which has no NaN). NaN entries of a floating `x` are the caller's to admit.
+    be multiplied into the result; None where `like` is None, for a dtype without NaN.
     """
-    if backend_of(xp).readable(x) and _VALIDATING.get():
+    if backend_of(xp).readable(good) and _VALIDATING.get():  # under jit the mask is traced, x not
         if not bool(xp.all(good)):
             value, place = _first_bad(x, good, xp=xp)
             msg = f"`{name}` must {requirement}, got {value} at position {place}"

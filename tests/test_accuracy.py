@@ -6,6 +6,7 @@ truth does not have. `ulp.py` defines the measure, `references.py` the truth.
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -41,6 +42,8 @@ FUNCTIONS: dict[str, tuple[Callable[[Array], Array], float, float]] = {
     "erf": (pl.erf, -np.inf, np.inf),
     "erfc": (pl.erfc, -np.inf, np.inf),
 }
+# Their truth is infinite at finite inputs, and NumPy says so.
+UNBOUNDED = {"leaky_relu, slope 2", "log1mexp", "logit"}
 KINKED = {"relu", "leaky_relu", "leaky_relu, slope 2"}  # their slopes are steps
 
 LOSSES: dict[str, Callable[..., Array]] = {
@@ -61,6 +64,11 @@ def gradients(function: Callable[..., Array], *arrays: Array) -> tuple[Array, ..
     return tuple(pullback(np.ones_like(out)))
 
 
+def expected_overflow(name: str) -> Any:
+    """Silence NumPy about infinities that are right."""
+    return np.errstate(over="ignore", divide="ignore") if name in UNBOUNDED else nullcontext()
+
+
 def assert_accurate(report: Report, bar: float) -> None:
     assert not report.defects, str(report)
     assert report.mixed <= bar, str(report)
@@ -75,7 +83,9 @@ def assert_accurate(report: Report, bar: float) -> None:
 def test_a_value_is_within_four_ulp_over_the_whole_dtype(name: str, dtype: Any) -> None:
     function, low, high = FUNCTIONS[name]
     x = samples(dtype, low, high)
-    assert_accurate(measure(function(x), (x,), ELEMENTWISE[name].value), 4)
+    with expected_overflow(name):
+        value = function(x)
+    assert_accurate(measure(value, (x,), ELEMENTWISE[name].value), 4)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -84,7 +94,8 @@ def test_a_gradient_is_within_four_ulp_over_the_whole_dtype(name: str, dtype: An
     function, low, high = FUNCTIONS[name]
     x = samples(dtype, low, high)
     x = x[~np.isnan(x)] if name in KINKED else x
-    (grad,) = gradients(function, x)
+    with expected_overflow(name):
+        (grad,) = gradients(function, x)
     assert_accurate(measure(grad, (x,), ELEMENTWISE[name].slope), 4)
 
 
@@ -93,7 +104,7 @@ def test_half_precision_is_within_one_ulp_of_the_correctly_rounded_value(name: s
     function, low, high = FUNCTIONS[name]
     x = np.arange(2**16, dtype=np.uint16).view(np.float16)  # all there are
     x = x[((x >= low) & (x <= high)) | np.isnan(x)]
-    with np.errstate(over="ignore"):  # 65504 times the slope 2 is infinite
+    with expected_overflow(name):
         got, want = function(x), function(x.astype(np.float64)).astype(np.float16)
     assert got.dtype == np.float16
     same = (got == want) | (np.isnan(got) & np.isnan(want))

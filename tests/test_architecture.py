@@ -153,21 +153,17 @@ def headings(documented: object) -> set[str]:
 
 
 def missing_headings(documented: Callable[..., Any]) -> set[str]:
-    """Which headings a docstring lacks: all of them for a function, two for a class.
+    """Which headings a docstring lacks.
 
-    A context manager returns nothing and raises nothing: an example says it all.
+    A function of arrays needs them all, a class its parameters and an example, and a context
+    manager such as `no_grad`, which takes and returns nothing, the example.
     """
     present = headings(documented)
-    if inspect.isgeneratorfunction(inspect.unwrap(documented)):
+    if not inspect.signature(documented).parameters:
         return {"Examples"} - present
     if inspect.isclass(documented):
-        takes = inspect.signature(documented).parameters
-        required = {"Parameters", "Examples"} if takes else {"Examples"}
-        return required - present
-    required = {"Returns", "Raises", "Examples"}
-    if inspect.signature(documented).parameters:
-        required.add("Parameters")
-    lacks = required - present
+        return {"Parameters", "Examples"} - present
+    lacks = {"Parameters", "Returns", "Raises", "Examples"} - present
     return lacks if present & {"Notes", "Source"} else lacks | {"Notes or Source"}
 
 

@@ -1,4 +1,4 @@
-"""Compute the polynomials behind erf, erfc and gelu, and write them into the package.
+"""Compute the numbers behind erf, erfc, gelu and silu, and write them into the package.
 
 Run ``python tools/fit_error_function.py`` after a change here: it rewrites
 ``portable_losses/special/_coefficients.py``. It needs mpmath and nothing else, takes about a
@@ -16,6 +16,11 @@ Chebyshev points, which is within a factor of two of the best polynomial of its 
   ``g(z) = Phi(-z) exp(z**2 / 2) - z / sqrt(2 pi)`` is the derivative of gelu at -z without its
   exponential and r the number of the dtype nearest to its root. Around the root ``z - r`` is
   exact and g(r) as small as can be, so that no digit is lost there.
+
+``GELU_ROOT`` holds r and g(r). Silu and the tanh form of gelu are ``x * sigmoid(u(x))``; the root
+of their slope is that of ``h(x) = 1 + x u'(x) + exp(u(x))``, and ``SILU_ROOT`` and
+``GELU_TANH_ROOT`` hold the number next to it with h there. ``LINEAR`` and ``CUBIC`` are the
+coefficients of the latter's u, each with what the dtype lacks of it.
 
 ``t = (z - 4) / (z + 4)`` maps the half line to [-1, 1). Past `REACH` the exponential is 0 in
 the dtype, and the polynomials only have to stay finite.
@@ -48,11 +53,42 @@ def scaled_slope(z: Real) -> Real:
     return scaled_tail(z) - z / mpmath.sqrt(2 * mpmath.pi)
 
 
-def root_in(dtype: str) -> Real:
-    """Return the number of the dtype nearest to the root of `scaled_slope`."""
-    exact = mpmath.findroot(scaled_slope, 0.75)
+def linear() -> Real:
+    """Return the first coefficient of twice the argument of gelu's tanh."""
+    return 2 * mpmath.sqrt(2 / mpmath.pi)
+
+
+def cubic() -> Real:
+    """Return the third coefficient of twice the argument of gelu's tanh."""
+    return linear() * 44715 / 1_000_000
+
+
+def silu_factor(x: Real) -> Real:
+    """Return the factor of the derivative of silu that changes sign."""
+    return 1 + x + mpmath.exp(x)
+
+
+def gelu_tanh_factor(x: Real) -> Real:
+    """Return the factor of the derivative of gelu's tanh form that changes sign."""
+    first, third = linear() * x, cubic() * x**3
+    return 1 + first + 3 * third + mpmath.exp(first + third)
+
+
+def nearest_root(function: Callable[[Real], Real], near: float, dtype: str) -> Real:
+    """Return the number of the dtype that is nearest to the root."""
+    return rounded(mpmath.findroot(function, near), dtype)
+
+
+def rounded(exact: Real, dtype: str) -> Real:
+    """Return the number of the dtype that is nearest to `exact`."""
     with mpmath.workprec(PRECISION[dtype]):
         return +exact
+
+
+def in_two(exact: Real, dtype: str) -> tuple[float, float]:
+    """Return `exact` rounded to the dtype, and the remainder."""
+    value = rounded(exact, dtype)
+    return float(value), float(exact - value)
 
 
 def erf_quotient(s: Real) -> Real:
@@ -92,12 +128,14 @@ def interpolate(function: Callable[[Real], Real], low: Real, high: Real, degree:
 
 
 def tables(dtype: str) -> dict[str, tuple[float, ...]]:
-    """Return the root with the slope there, and the polynomials, highest coefficient first."""
+    """Return roots with the value there, constants in two parts, polynomials from the top."""
     with mpmath.workdps(50):
         low, reach = mpmath.mpf(-1), mpmath.mpf(REACH[dtype])
         high = (reach - MIDDLE) / (reach + MIDDLE)
-        root = root_in(dtype)
+        root = nearest_root(scaled_slope, 0.75, dtype)
         slope = scaled_slope(root)
+        silu = nearest_root(silu_factor, -1.28, dtype)
+        gelu_tanh = nearest_root(gelu_tanh_factor, -0.75, dtype)
 
         def tail(t: Real) -> Real:
             return scaled_tail(half_line(t)) * (half_line(t) + 2)
@@ -111,14 +149,21 @@ def tables(dtype: str) -> dict[str, tuple[float, ...]]:
             "TAIL": interpolate(tail, low, high, tail_degree),
             "SLOPE": interpolate(difference, low, high, slope_degree),
         }
-        rounded = {name: tuple(map(float, reversed(p))) for name, p in polynomials.items()}
-        return {"ROOT": (float(root), float(slope)), **rounded}
+        highest_first = {name: tuple(map(float, reversed(p))) for name, p in polynomials.items()}
+        return {
+            "GELU_ROOT": (float(root), float(slope)),
+            "SILU_ROOT": (float(silu), float(silu_factor(silu))),
+            "GELU_TANH_ROOT": (float(gelu_tanh), float(gelu_tanh_factor(gelu_tanh))),
+            "LINEAR": in_two(linear(), dtype),
+            "CUBIC": in_two(cubic(), dtype),
+            **highest_first,
+        }
 
 
 def source() -> str:
     """Return the text of the module with all coefficients."""
     lines = [
-        '"""Polynomials of erf, erfc and gelu, highest coefficient first.',
+        '"""Roots with the value there, constants in two parts, polynomials from the top down.',
         "",
         "Written by tools/fit_error_function.py, which says what they are: do not edit.",
         '"""',
@@ -126,7 +171,7 @@ def source() -> str:
         f"MIDDLE = {float(MIDDLE)!r}",
     ]
     by_dtype = {dtype: tables(dtype) for dtype in DEGREES}
-    for name in ("ROOT", "ERF", "TAIL", "SLOPE"):
+    for name in by_dtype["float32"]:
         lines += ["", f"{name} = {{"]
         for dtype, numbers in by_dtype.items():
             items = [f"        {c!r}," for c in numbers[name]]

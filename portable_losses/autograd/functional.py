@@ -76,10 +76,10 @@ def value_and_grad(
         result = call.run(f, options)
         out, aux = _with_aux(result) if has_aux else (result, None)
         _check_number(out)
-        value, aux = call.outside(out), call.outside(aux)  # before the graph is freed
-        gradients = call.pull_back(
-            [out], [None], record=isinstance(value, Tensor) and value.requires_grad
-        )
+        order = call.order([out])
+        below = call.is_below(order)
+        value, aux = call.seen(out, below), call.outside(aux)  # before the graph is freed
+        gradients = call.pull_back([out], [None], order, record=below)
         return (value, aux) if has_aux else value, gradients
 
     return value_and_gradient
@@ -116,8 +116,9 @@ def vjp(f: Callable[..., Any], /, *args: Any, has_aux: bool = False) -> Any:
         if len(seeds) != len(outs):
             msg = f"the cotangent must have {len(outs)} arrays, got {len(seeds)}"
             raise ValueError(msg)
-        record = call.is_below(outs) or (recording() and any(map(_is_tracked, seeds)))
-        gradients: tuple[Any, ...] = call.pull_back(outs, seeds, record=record, free=False)
+        order = call.order(outs)
+        record = call.is_below(order) or (recording() and any(map(_is_tracked, seeds)))
+        gradients: tuple[Any, ...] = call.pull_back(outs, seeds, order, record=record, free=False)
         return gradients
 
     shown = call.outside(result)
@@ -153,7 +154,7 @@ class _Call:
         self.rebuilds = [rebuild for _, rebuild in trees]
         self.given = [leaves for leaves, _ in trees]
         self.leaves = [[_leaf(x) for x in leaves] for leaves in self.given]
-        self.nodes = [leaf._node for leaves in self.leaves for leaf in leaves if leaf._node]
+        self.nodes = {leaf._node for leaves in self.leaves for leaf in leaves if leaf._node}
         self.floor = min((node.number for node in self.nodes), default=0)
         self.args = list(args)
         for i, rebuild, leaves in zip(numbers, self.rebuilds, self.leaves, strict=True):
@@ -164,22 +165,37 @@ class _Call:
         with enable_grad():
             return f(*self.args, **options)
 
-    def is_below(self, outs: Sequence[Tensor]) -> bool:
-        """Say whether `outs` depend on more than our leaves: somebody outside differentiates."""
+    def order(self, outs: Sequence[Tensor]) -> list[Node]:
+        """Return what was recorded in this call and led to `outs`, newest first."""
+        roots = [out._node for out in outs if out._node is not None]
+        return reachable(roots, floor=self.floor)
+
+    def is_below(self, order: Sequence[Node]) -> bool:
+        """Say whether the nodes of `order` depend on more than our leaves.
+
+        Somebody outside differentiates by it then, and the gradients must be recorded too.
+        """
         if not self.outer_recording:
             return False
-        mine = set(self.nodes)
-        if any(parent is not None for node in mine for parent in node.parents):
-            return True
-        nodes = reachable([out._node for out in outs if out._node is not None], floor=self.floor)
-        return any(
-            parent is not None and parent.number < self.floor
-            for node in nodes
-            for parent in node.parents
-        ) or any(node.operation is None and node not in mine for node in nodes)
+        mine, floor = self.nodes, self.floor
+        for node in order:
+            if node.operation is None:
+                if node not in mine:
+                    return True
+            else:
+                for parent in node.parents:
+                    if parent is not None and parent.number < floor:
+                        return True
+        return any(parent is not None for node in mine for parent in node.parents)
 
     def pull_back(
-        self, outs: Sequence[Tensor], seeds: Sequence[Any], *, record: bool, free: bool = True
+        self,
+        outs: Sequence[Tensor],
+        seeds: Sequence[Any],
+        order: Sequence[Node],
+        *,
+        record: bool,
+        free: bool = True,
     ) -> Any:
         """Return the gradients, nested as the arguments were."""
         first: dict[Node, Any] = {}
@@ -187,17 +203,19 @@ class _Call:
             if out._node is not None:
                 grad = out._first_gradient(seed, recorded=record)
                 first[out._node] = first[out._node] + grad if out._node in first else grad
-        order = reachable(first, floor=self.floor)
         needed = _leading_to(self.nodes, order)
+        alone = not record and needed.issuperset(order)  # every node leads to a leaf of ours
+        if not alone:
+            order = [node for node in order if node in needed]
         with enable_grad():
             found = dict(
                 walk(
-                    [node for node in order if node in needed],
-                    {node: grad for node, grad in first.items() if node in needed},
+                    order,
+                    first,
                     library_of=spaces.library_of,
                     lift=spaces.lift if record else None,
                     targets=frozenset(self.nodes),
-                    needed=needed,
+                    needed=None if alone else needed,
                     free=free and not record,
                 )
             )
@@ -212,20 +230,28 @@ class _Call:
         if gradient is None:
             gradient = spaces.library_of(leaf.array).zeros_like(leaf.array)
         if isinstance(gradient, Tensor):
-            return gradient if gradient._node is not None or _is_tensor(given) else gradient.array
-        return Tensor(gradient) if _is_tensor(given) else gradient
+            return (
+                gradient
+                if gradient._node is not None or isinstance(given, Tensor)
+                else gradient.array
+            )
+        return Tensor(gradient) if isinstance(given, Tensor) else gradient
 
     def outside(self, tree: Any) -> Any:
         """Return results as the caller is to see them: plain, unless he differentiates too."""
         leaves, rebuild = flatten(tree)
-        return rebuild([self._seen(x) for x in leaves])
+        return rebuild(
+            [
+                self.seen(x, self.is_below(self.order([x]))) if isinstance(x, Tensor) else x
+                for x in leaves
+            ]
+        )
 
-    def _seen(self, x: Any) -> Any:
-        if not isinstance(x, Tensor):
+    def seen(self, x: Tensor, below: bool) -> Any:
+        """Return one result: a Tensor where the caller gave one, or differentiates too."""
+        if below and x._node is not None:
             return x
-        if x._node is not None and self.is_below([x]):
-            return x
-        given = any(_is_tensor(v) for leaves in self.given for v in leaves)
+        given = any(isinstance(v, Tensor) for leaves in self.given for v in leaves)
         return x.detach() if given else x.array
 
 
@@ -238,17 +264,13 @@ def _leaf(x: Any) -> Tensor:
     return Tensor(array, Node(ALIAS, array, (array,), NOTHING, (node,)))
 
 
-def _leading_to(targets: Sequence[Node], order: Sequence[Node]) -> set[Node]:
+def _leading_to(targets: set[Node], order: Sequence[Node]) -> set[Node]:
     """Return the nodes of `order` that depend on a target, the targets among them."""
     needed = set(targets)
     for node in reversed(order):
         if node not in needed and not needed.isdisjoint(node.parents):
             needed.add(node)
     return needed
-
-
-def _is_tensor(x: Any) -> bool:
-    return isinstance(x, Tensor)
 
 
 def _is_tracked(x: Any) -> bool:

@@ -159,7 +159,8 @@ def space_of_user(x: Any) -> TapeNamespace:
 
 def library_of(x: Array) -> Namespace:
     """Return the wrapped namespace of the raw array `x`."""
-    return space_of(x).inner
+    found = _BY_TYPE.get(x.__class__)
+    return (space_of(x) if found is None else found).inner
 
 
 def lift(node: Node) -> tuple[Any, tuple[Any, ...], TapeNamespace]:

@@ -12,7 +12,7 @@ from array_api_compat import device
 from portable_losses._portable import where
 from portable_losses._typing import Array, Namespace
 
-__all__ = ["scatter_add"]
+__all__ = ["chosen", "scatter_add"]
 
 _BASIC = (int, slice, type(None), type(Ellipsis))
 
@@ -108,11 +108,12 @@ def _summed(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespace) -
     """
     size = math.prod(shape)
     entries = xp.arange(size, dtype=xp.int64, device=device(values))
-    chosen = xp.reshape(_chosen(xp.reshape(entries, shape), key, xp=xp), (-1,))
-    if not isinstance(chosen.shape[0], int):  # None or nan: Dask behind a mask
+    places = xp.reshape(chosen(xp.reshape(entries, shape), key, xp=xp), (-1,))
+    count = places.shape[0]
+    if count is None or count != count:  # what a mask chose, on a lazy library
         msg = "how many entries a mask chose is not known; use `xp.where` instead of indexing"
         raise ValueError(msg)
-    positions = xp.concat([chosen, entries])
+    positions = xp.concat([places, entries])
     nothing = xp.zeros((size,), dtype=values.dtype, device=device(values))
     sums = xp.concat([xp.reshape(values, (-1,)), nothing])
     if sums.shape[0] == 0:
@@ -120,20 +121,20 @@ def _summed(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespace) -
     order = xp.argsort(positions, stable=True)
     positions, sums = xp.take(positions, order, axis=0), xp.take(sums, order, axis=0)
     step = 1
-    while step <= chosen.shape[0]:
+    while step <= count:
         same = positions[step:] == positions[:-step]
         more = where(same, sums[:-step], 0, xp=xp)
         sums = xp.concat([sums[:step], sums[step:] + more])
         step *= 2
-    back = xp.argsort(order, stable=True)[chosen.shape[0] :]
+    back = xp.argsort(order, stable=True)[count:]
     return xp.reshape(xp.take(sums, back, axis=0), shape)
 
 
-def _chosen(entries: Array, key: Any, *, xp: Namespace) -> Array:
-    """Return ``entries[key]``; slices beside one integer array are `take` in the standard."""
+def chosen(entries: Array, key: Any, *, xp: Namespace) -> Array:
+    """Return ``entries[key]``; whole axes before one integer array are `take` in the standard."""
     if isinstance(key, tuple) and len(key) > 1:
-        *before, indices = key
-        if indices is not None and all(k == slice(None) for k in before if isinstance(k, slice)):
-            if all(isinstance(k, slice) for k in before) and getattr(indices, "ndim", 0) == 1:
-                return xp.take(entries, indices, axis=len(before))
+        *before, last = key
+        whole = all(isinstance(k, slice) and k == slice(None) for k in before)
+        if whole and getattr(last, "ndim", 0) == 1 and not xp.isdtype(last.dtype, "bool"):
+            return xp.take(entries, last, axis=len(before))
     return entries[key]

@@ -18,7 +18,7 @@ from typing import Any
 
 from portable_losses._backend import backend_of
 from portable_losses._typing import Array, Namespace
-from portable_losses.autograd.rules import ITEM, JOINT, LIST, OWN, Operation
+from portable_losses.autograd.rules import EACH, ITEM, LIST, OWN, Operation
 
 __all__ = [
     "Node",
@@ -193,83 +193,76 @@ def walk(
     """
     found: list[tuple[Node, Any]] = []
     shared = set(grads)  # nodes whose gradient somebody else may hold
+    arrays: dict[Node, Array] = {}  # the array of each leaf
     for node in order:
         grad = grads.pop(node, None)
         if grad is None:
             continue
+        operation = node.operation
         if node.hooks:
             grad = _through_hooks(node, grad)
             shared.add(node)
-        operation = node.operation
         if operation is None if targets is None else node in targets:
             if node in shared:
                 grad = _copy(grad, library_of)
+            if node in arrays:
+                grad = _laid_out(grad, arrays[node], library_of)
             found.append((node, grad))
             continue
         if operation is None:
             continue
         if node.retains_grad:
             node.accumulate(_copy(grad, library_of))
-        _contribute(node, operation, grad, grads, shared, library_of, lift, needed)
+            shared.add(node)
+        form, rules = operation.form, operation.rules
+        raw_args: Any = node.args
+        if form is ITEM.form:
+            _collect(node, grad, grads)
+            continue
+        args: Any
+        if lift is None:
+            out, args = node.out, raw_args
+            xp = library_of(out[0] if type(out) is tuple else out)
+        else:
+            out, args, xp = lift(node)
+        options, parents = node.options, node.parents
+        gradients: Any = None
+        if form is not EACH:
+            if type(out) is tuple:
+                grad = _without_gaps(grad, out, xp)
+            gradients = rules[0](grad, out, *args, xp=xp, **options)
+            if form is LIST:
+                raw_args = raw_args[0]
+        i = -1
+        for parent in parents:
+            i += 1
+            if parent is None or (needed is not None and parent not in needed):
+                continue
+            if gradients is None:
+                part = rules[i](grad, out, *args, xp=xp, **options)
+            else:
+                part = gradients[i]
+                if part is None:
+                    continue
+            like = raw_args[i]
+            if part.shape != like.shape or part.dtype != like.dtype:
+                part = fitted(part, like, name=operation.name, xp=xp)
+            if parent.operation is None:
+                arrays[parent] = like
+            before = grads.get(parent)
+            if before is not None:
+                grads[parent] = before + part
+                shared.discard(parent)
+                continue
+            grads[parent] = part
+            if part is grad or operation.shares is not OWN:
+                if operation.overlaps or len(parents) > 1 or node in shared:
+                    shared.add(parent)
+            elif gradients is not None and any(part is x for x in (*args, *gradients[:i])):
+                shared.add(parent)
         if free:
             node.free()
     return found
-
-
-def _contribute(
-    node: Node,
-    operation: Operation,
-    grad: Any,
-    grads: dict[Node, Any],
-    shared: set[Node],
-    library_of: Callable[[Array], Namespace],
-    lift: Lift | None,
-    needed: set[Node] | None,
-) -> None:
-    """Give every parent of `node` its part of `grad`."""
-    parents, form = node.parents, operation.form
-    if form is ITEM.form:
-        _collect(node, grad, grads)
-        return
-    raw_args: Any = node.args
-    if lift is None:
-        out, args = node.out, raw_args
-        xp = library_of(out[0] if type(out) is tuple else out)
-    else:
-        out, args, xp = lift(node)
-    if type(out) is tuple:
-        grad = _without_gaps(grad, out, xp)
-    if form is LIST:
-        raw_args = raw_args[0]
-    gradients: Any = None
-    if form is JOINT or form is LIST:
-        gradients = operation.rules[0](grad, out, *args, xp=xp, **node.options)
-    mine = node not in shared and not node.retains_grad and len(parents) == 1
-    for i, parent in enumerate(parents):
-        if parent is None or (needed is not None and parent not in needed):
-            continue
-        if gradients is None:
-            part = operation.rules[i](grad, out, *args, xp=xp, **node.options)
-        else:
-            part = gradients[i]
-            if part is None:
-                continue
-        like = raw_args[i]
-        if part.shape != like.shape or part.dtype != like.dtype:
-            part = fitted(part, like, name=operation.name, xp=xp)
-        if parent.operation is None:
-            part = _laid_out(part, like, library_of)
-        before = grads.get(parent)
-        if before is not None:
-            grads[parent] = before + part
-            shared.discard(parent)
-        else:
-            grads[parent] = part
-            if part is grad or operation.shares is not OWN:
-                if not mine or operation.overlaps:
-                    shared.add(parent)
-            elif form is JOINT and any(part is x for x in (*args, *gradients[:i])):
-                shared.add(parent)
 
 
 def _collect(node: Node, grad: Any, grads: dict[Node, Any]) -> None:

@@ -1,11 +1,11 @@
-"""Polynomials of erf, erfc and gelu, highest coefficient first.
+"""Roots with the value there, constants in two parts, polynomials from the top down.
 
 Written by tools/fit_error_function.py, which says what they are: do not edit.
 """
 
 MIDDLE = 4.0
 
-ROOT = {
+GELU_ROOT = {
     "float32": (
         0.7517915368080139,
         -6.934385667122436e-09,
@@ -13,6 +13,50 @@ ROOT = {
     "float64": (
         0.7517915246935645,
         -8.561341314312752e-18,
+    ),
+}
+
+SILU_ROOT = {
+    "float32": (
+        -1.2784645557403564,
+        -1.659355263530338e-08,
+    ),
+    "float64": (
+        -1.2784645427610737,
+        1.3995343912896686e-16,
+    ),
+}
+
+GELU_TANH_ROOT = {
+    "float32": (
+        -0.7524614334106445,
+        -2.7902933030611586e-08,
+    ),
+    "float64": (
+        -0.7524614220710163,
+        -8.945866560204453e-17,
+    ),
+}
+
+LINEAR = {
+    "float32": (
+        1.5957691669464111,
+        -4.534068042105272e-08,
+    ),
+    "float64": (
+        1.5957691216057308,
+        -9.96930880911092e-17,
+    ),
+}
+
+CUBIC = {
+    "float32": (
+        0.07135481387376785,
+        2.3988323959931355e-09,
+    ),
+    "float64": (
+        0.07135481627260025,
+        -6.175149918155315e-19,
     ),
 }
 

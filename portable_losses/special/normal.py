@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from portable_losses._gradient import with_gradient
 from portable_losses._portable import clip, minimum, where
 from portable_losses._typing import Array, Namespace
-from portable_losses.special._coefficients import MIDDLE, ROOT, SLOPE, TAIL
+from portable_losses.special._coefficients import GELU_ROOT, MIDDLE, SLOPE, TAIL
+from portable_losses.special.two_floats import square
 
 # exp(-x**2 / 2) is 0 from 38.6 on, in float64 and in all below: a larger argument may be set
 # to this before it is squared, and neither overflows nor meets an infinity.
@@ -33,35 +34,20 @@ def polynomial(x: Array, coefficients: Mapping[str, tuple[float, ...]], *, xp: N
     return result
 
 
-def exponent(x: Array, scale: float, *, xp: Namespace) -> tuple[Array, Array]:
-    """Return ``scale * x**2`` in two parts; `scale` is a power of two, ``|x| <= FAR``.
-
-    The rounding of x**2 alone would cost exp(-x**2) 64 ulp in float32 and 500 in float64. The
-    upper half of x (by Veltkamp's split) has a square that fits the dtype, so that the sum
-    ``high**2 + (x - high) * (x + high)`` is known exactly enough, also after a compiler has
-    joined products and sums.
-    """
-    split = 4097.0 if x.dtype == xp.float32 else 134217729.0  # 2**12 + 1, 2**27 + 1
-    shifted = x * split
-    high = shifted - (shifted - x)
-    whole, rest = high * high, (x - high) * (x + high)
-    square = whole + rest
-    return scale * square, scale * ((whole - square) + rest)
-
-
 def bell(x: Array, scale: float, *, xp: Namespace) -> Array:
-    """Return ``exp(-scale * x**2)`` to the accuracy of ``xp.exp``."""
-    square, rest = exponent(x, scale, xp=xp)
-    result = xp.exp(-square)
-    return result - result * rest  # exp(-rest): rest is below 1e-4, and so is its square's half
+    """Return ``exp(-scale * x**2)`` to the accuracy of ``xp.exp``; `scale` is a power of two."""
+    value, rest = square(x, xp=xp)  # its rounding alone costs 64 ulp in float32, 500 in float64
+    result = xp.exp(-scale * value)
+    return result - result * (scale * rest)
 
 
 def times_bell(factor: Array, x: Array, *, xp: Namespace) -> Array:
     """Return ``factor * exp(-x**2 / 2)``, right where the exponential alone is subnormal."""
-    half, rest = exponent(x, 0.5, xp=xp)
+    value, rest = square(x, xp=xp)
+    half = 0.5 * value
     near = minimum(half, 64.0, xp=xp)  # exact, and so is the difference
     result = factor * xp.exp(-near) * xp.exp(near - half)
-    return result - result * rest
+    return result - result * (0.5 * rest)
 
 
 def scaled_tail(z: Array, *, xp: Namespace, unit: float = 1.0) -> Array:
@@ -97,7 +83,7 @@ def _gelu_slope_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) ->
 def _gelu_slope(x: Array, *, xp: Namespace) -> Array:
     """``Phi(x) + x phi(x)``, all digits kept next to its root at -0.75."""
     z = minimum(xp.abs(x), FAR, xp=xp)
-    root, value = ROOT[dtype_name(x, xp=xp)]
+    root, value = GELU_ROOT[dtype_name(x, xp=xp)]
     t = (z - MIDDLE) / (z + MIDDLE)
     factor = (z - root) * polynomial(t, SLOPE, xp=xp) + value
     left = times_bell(factor, z, xp=xp)  # the value at -z

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from array_api_compat import device
-
-from portable_losses._portable import narrow, where, widen
+from portable_losses._portable import device_of, narrow, where, widen
 from portable_losses._typing import Array
 from portable_losses._validation import (
     check_axis,
@@ -72,11 +70,11 @@ def one_hot(x: Array, num_classes: int, /, *, axis: int = -1, dtype: Any = None)
     check_integer(xp, x=x)
     check_count(num_classes=num_classes)
     place = check_axis(axis, x.ndim + 1)
-    zero = xp.zeros((), dtype=dtype, device=device(x))
+    zero = xp.zeros((), dtype=dtype, device=device_of(x, xp=xp))
     floating = xp.isdtype(zero.dtype, "real floating")
     factor = check_indices(x, num_classes, name="x", like=zero if floating else None, xp=xp)
 
-    classes = xp.arange(num_classes, dtype=x.dtype, device=device(x))
+    classes = xp.arange(num_classes, dtype=x.dtype, device=device_of(x, xp=xp))
     shape = tuple(num_classes if i == place else 1 for i in range(x.ndim + 1))
     hot = xp.expand_dims(x, axis=place) == xp.reshape(classes, shape)
     result = narrow(hot, zero.dtype, xp=xp)

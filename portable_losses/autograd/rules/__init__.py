@@ -16,6 +16,7 @@ from portable_losses._typing import Array, Namespace
 
 __all__ = [
     "COMPOSED",
+    "EACH",
     "ITEM",
     "JOINT",
     "LIST",

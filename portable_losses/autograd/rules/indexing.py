@@ -8,6 +8,7 @@ from portable_losses._backend import backend_of
 from portable_losses._portable import where
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd.rules import VIEW, compose, register
+from portable_losses.autograd.scatter import chosen
 
 
 def _scatter(xp: Namespace, shape: tuple[int, ...], key: Any, values: Array) -> Array:
@@ -15,7 +16,7 @@ def _scatter(xp: Namespace, shape: tuple[int, ...], key: Any, values: Array) -> 
 
 
 register("getitem", lambda grad, out, x, key, *, xp: _scatter(xp, x.shape, key, grad))
-register("scatter_add", lambda grad, out, values, key, *, xp: grad[key], shares=VIEW)
+register("scatter_add", lambda grad, out, values, key, *, xp: chosen(grad, key, xp=xp), shares=VIEW)
 
 
 # ---- assignment -------------------------------------------------------------------------------

@@ -1,0 +1,98 @@
+"""``x * sigmoid(u(x))``: silu, where u = x, and the tanh form of gelu, where u is a cubic.
+
+Values and slopes are computed for the left half line, where everything is small, and mirrored:
+``f(x) = x + f(-x)`` and ``f'(x) = 1 - f'(-x)``. On the left ``f' = exp(u) h / (1 + exp(u))**2``
+with ``h = 1 + x u' + exp(u)``, which changes sign at some r. There, with d = x - r::
+
+    h(x) = h(r) + d a + exp(u(r)) expm1(d b),   a d = x u' - r u'(r),   b d = u - u(r)
+
+has all digits: d is exact, h(r) tiny, and the other two terms have one sign.
+"""
+
+import math
+
+from portable_losses._gradient import with_gradient
+from portable_losses._portable import constant, maximum, where
+from portable_losses._typing import Array, Namespace
+from portable_losses.special._coefficients import CUBIC, GELU_TANH_ROOT, LINEAR, SILU_ROOT
+from portable_losses.special.normal import dtype_name
+from portable_losses.special.two_floats import product, square, sum_of
+
+# From here down exp(u) is computed as exp(u + 50) * exp(-50) and left out of 1 + exp(u), so that
+# its product with x keeps its digits where exp(u) alone is subnormal.
+FAR = -50.0
+
+
+def negative_size(x: Array, *, xp: Namespace) -> Array:
+    """Return ``-|x|`` by the selection ``x >= 0``, so that the mirror is smooth at 0."""
+    return where(x >= 0, -x, x, xp=xp)
+
+
+def gated(x: Array, z: Array, u: Array, rest: Array | float, *, xp: Namespace) -> Array:
+    """Return ``x * sigmoid(u)`` given ``z = -|x|``, finite, and ``u + rest`` there."""
+    e, scaled, scale = exponential(u, rest, xp=xp)
+    return where(x >= 0, x, z * scaled * scale, xp=xp) / (1 + e)
+
+
+def gated_slope(x: Array, h: Array, parts: tuple[Array, Array, Array], *, xp: Namespace) -> Array:
+    """Return the derivative of ``x * sigmoid(u)`` given h and the exponential at ``-|x|``."""
+    e, scaled, scale = parts
+    left = scaled * h / (1 + e * (2 + e)) * scale  # 1 + e (2 + e) rounds less than (1 + e)**2
+    return where(x >= 0, 1 - left, left, xp=xp)
+
+
+def exponential(u: Array, rest: Array | float, *, xp: Namespace) -> tuple[Array, Array, Array]:
+    """Return ``exp(u + rest)`` or 0 if it is far below 1, and the same as a product of two."""
+    far = u < FAR
+    scaled = xp.exp(where(far, u - FAR, u, xp=xp))
+    scaled = scaled + scaled * rest
+    one = constant(1.0, u, xp=xp)
+    return where(far, 0.0, scaled, xp=xp), scaled, where(far, math.exp(FAR), one, xp=xp)
+
+
+def _silu_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    z = maximum(negative_size(x, xp=xp), -1000.0, xp=xp)
+    root, value = SILU_ROOT[dtype_name(x, xp=xp)]
+    d = z - root
+    h = (d + math.exp(root) * xp.expm1(d)) + value
+    return (grad * gated_slope(x, h, exponential(z, 0.0, xp=xp), xp=xp),)
+
+
+@with_gradient(_silu_backward)
+def _silu(x: Array, *, xp: Namespace) -> Array:
+    """``x * sigmoid(x)``."""
+    z = maximum(negative_size(x, xp=xp), -1000.0, xp=xp)
+    return gated(x, z, z, 0.0, xp=xp)
+
+
+def cubic(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
+    """Return ``2 sqrt(2 / pi) (x + 0.044715 x**3)`` in two parts."""
+    name = dtype_name(x, xp=xp)
+    (first, first_rest), (third, third_rest) = LINEAR[name], CUBIC[name]
+    power, power_rest = square(x, xp=xp)
+    bent, bent_rest = product(power, constant(third, x, xp=xp), xp=xp)
+    factor, factor_rest = sum_of(bent, first)
+    u, rest = product(x, factor, xp=xp)
+    small = (factor_rest + bent_rest) + (third * power_rest + (third_rest * power + first_rest))
+    return u, rest + x * small
+
+
+def _gelu_tanh_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    z = maximum(negative_size(x, xp=xp), -100.0, xp=xp)
+    name = dtype_name(x, xp=xp)
+    (root, value), first, third = GELU_TANH_ROOT[name], LINEAR[name][0], CUBIC[name][0]
+    u, rest = cubic(z, xp=xp)
+    parts = exponential(u, rest, xp=xp)
+    d, q = z - root, z * (z + root) + root * root
+    change = math.exp(root * (first + third * root * root)) * xp.expm1(d * (first + third * q))
+    near = (d * (first + 3 * third * q) + change) + value
+    elsewhere = (1 + z * (first + 3 * third * (z * z))) + parts[0]  # smaller errors, and cancels
+    h = where(xp.abs(d) < 0.25, near, elsewhere, xp=xp)
+    return (grad * gated_slope(x, h, parts, xp=xp),)
+
+
+@with_gradient(_gelu_tanh_backward)
+def _gelu_tanh(x: Array, *, xp: Namespace) -> Array:
+    """``x * sigmoid(2 u)``, u the argument of the tanh in gelu's tanh form."""
+    z = maximum(negative_size(x, xp=xp), -100.0, xp=xp)
+    return gated(x, z, *cubic(z, xp=xp), xp=xp)

@@ -1,0 +1,43 @@
+"""Fixtures: a test that names `library` runs once per array library, see tests/libraries.py."""
+
+import os
+
+os.environ.setdefault("JAX_ENABLE_X64", "1")  # read when jax is imported
+
+from collections.abc import Iterator
+
+import pytest
+
+from portable_losses._typing import Namespace
+from tests.libraries import EVERYWHERE, INSTALLED, LIBRARIES, Library
+
+# What is about one library is collected where that library is.
+collect_ignore = [
+    f"test_interop_{module.partition('.')[0].removeprefix('array_api_')}.py"
+    for module, is_there in INSTALLED.items()
+    if not is_there
+]
+
+
+def pytest_report_header() -> str:
+    return "array libraries: " + ", ".join(map(str, LIBRARIES))
+
+
+@pytest.fixture(params=LIBRARIES, ids=str)
+def library(request: pytest.FixtureRequest) -> Iterator[Library]:
+    """One array library that is installed, under one set of conditions."""
+    with request.param.active():
+        yield request.param
+
+
+@pytest.fixture(params=EVERYWHERE, ids=str)
+def every_library(request: pytest.FixtureRequest) -> Iterator[Library]:
+    """The same, the years of the standard, and libraries with autodiff under our tape."""
+    with request.param.active():
+        yield request.param
+
+
+@pytest.fixture
+def xp(library: Library) -> Namespace:
+    """The namespace of `library`."""
+    return library.xp
