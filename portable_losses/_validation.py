@@ -327,7 +327,7 @@ def join(first: Array | None, second: Array | None) -> Array | None:
 
 def spoil(result: Array, factor: Array | None) -> Array:
     """Return `result` times a factor that a check of values returned."""
-    return result if factor is None else result * factor
+    return result if factor is None else factor * result  # a Tensor of the tape stands first
 
 
 def as_weight(

@@ -126,7 +126,7 @@ def log1mexp(x: Number) -> Number:
 
 def log1mexp_slope(x: Number) -> Number:
     if x == 0:
-        return nan
+        return inf  # from the right
     a = abs(x)
     return mpmath.sign(x) * (exp(-a) if a > 1000 else 1 / expm1(a))
 
@@ -205,7 +205,7 @@ def product_with_log(start: int) -> OfTwo:
         return x * logarithm(y)
 
     def by_x(x: Number, y: Number) -> Number:
-        return nan if mpmath.isnan(x) else logarithm(y)
+        return mpf(0) if x == 0 and y <= start else logarithm(y)
 
     def by_y(x: Number, y: Number) -> Number:
         if x == 0 and not mpmath.isnan(y):

@@ -30,6 +30,7 @@ class TapeNamespace:
             library=library,
             prefix=prefix,
             __name__=f"portable_losses.autograd.{library}{dotted}",
+            __portable_losses_wraps__=inner,  # whose arrays go together with Tensors
         )
 
     def __getattr__(self, name: str) -> Any:

@@ -247,7 +247,7 @@ class Tensor(Tracked):
         return self.shape[0]
 
     def __iter__(self) -> "Iterator[Tensor]":
-        return iter([self[i] for i in range(len(self))])
+        return iter([self[i, ...] for i in range(len(self))])
 
     def __float__(self) -> float:
         return float(self.array)
@@ -293,6 +293,8 @@ class Tensor(Tracked):
 
     def tolist(self) -> Any:
         """Return the entries as nested lists of Python numbers."""
+        if hasattr(self.array, "tolist"):
+            return self.array.tolist()
         return [x.tolist() for x in self.detach()] if self.shape else self.item()
 
     def __repr__(self) -> str:

@@ -1,0 +1,24 @@
+"""Modules: functions with parameters, in PyTorch's spelling, for every array library.
+
+A thin layer, not a framework. `Linear` makes its parameters with the library that ``xp`` names;
+everything else goes by the arrays it is given.
+"""
+
+from portable_losses.nn import functions, init
+from portable_losses.nn.containers import ModuleList, Sequential
+from portable_losses.nn.functions import *  # noqa: F403
+from portable_losses.nn.linear import Flatten, Identity, Linear
+from portable_losses.nn.module import Module
+from portable_losses.nn.parameter import Parameter
+
+__all__ = [
+    "Flatten",
+    "Identity",
+    "Linear",
+    "Module",
+    "ModuleList",
+    "Parameter",
+    "Sequential",
+    "init",
+]
+__all__ += functions.__all__

@@ -1,0 +1,78 @@
+"""`Parameter`: a leaf of the tape that a module owns and an optimiser changes."""
+
+from typing import Any
+
+from portable_losses._typing import Array
+from portable_losses.autograd import Tensor
+from portable_losses.autograd.namespaces import library_of, space_of_user
+from portable_losses.autograd.tape import Node
+
+__all__ = ["Parameter"]
+
+
+class Parameter(Tensor):
+    """A Tensor that a module finds when it is assigned to an attribute.
+
+    Parameters
+    ----------
+    data : array or Tensor
+        The values, of a real floating dtype. The array is shared, not copied, and never written
+        to: an optimiser puts a new array in its place.
+    requires_grad : bool, default True
+        Whether to collect a gradient. A parameter without one is saved and moved with its module,
+        and left alone by optimisers.
+
+    Raises
+    ------
+    TypeError
+        `data` is no array, or not real floating.
+    ValueError
+        `data` is the result of recorded operations, whose history would be lost.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_losses import nn
+    >>> p = nn.Parameter(np.asarray([1.0, 2.0]))
+    >>> (p @ p).backward()
+    >>> p.grad.array
+    array([2., 4.])
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: Array, /, *, requires_grad: bool = True) -> None:
+        if isinstance(data, Tensor):
+            if not data.is_leaf:
+                msg = "a parameter starts a graph, got a recorded result; use `.detach()` first"
+                raise ValueError(msg)
+            data = data.array
+        space_of_user(data).check_differentiable(data)
+        super().__init__(data, Node() if requires_grad else None)
+
+    def replace(self, data: Array, /) -> "Parameter":
+        """Put other values, of any shape and library, under this parameter; return it.
+
+        The collected gradient, which belonged to the old values, is forgotten. What was computed
+        from the old values is unchanged.
+        """
+        fresh = Parameter(data, requires_grad=self.requires_grad)
+        self.array, self._node = fresh.array, fresh._node
+        return self
+
+    def __copy__(self) -> "Parameter":
+        twin = Parameter(self.array)
+        twin._node = self._node
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Parameter":
+        copied = library_of(self.array).asarray(self.array, copy=True)
+        twin = memo[id(self)] = Parameter(copied, requires_grad=self.requires_grad)
+        return twin
+
+    def __reduce__(self) -> Any:
+        return _rebuild, (self.array, self.requires_grad)
+
+
+def _rebuild(data: Array, requires_grad: bool) -> Parameter:
+    return Parameter(data, requires_grad=requires_grad)
