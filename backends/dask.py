@@ -1,6 +1,5 @@
 """Dask: it does not differentiate, and nothing may be computed while a graph is built."""
 
-
 import dask.array as da
 
 from portable_losses._backend import Backend

@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 from jax.dtypes import float0
 
 from portable_losses._backend import Backend, Pair
@@ -42,7 +43,7 @@ def attach_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> 
 
 def readable(x: Array) -> bool:
     """Say whether `x` is a concrete array in host memory (a tracer has no values)."""
-    if isinstance(x, jax.core.Tracer):
+    if isinstance(x, Tracer):
         return False
     return all(d.platform == "cpu" for d in x.devices())
 

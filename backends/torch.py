@@ -4,6 +4,7 @@ from typing import Any
 
 import array_api_compat.torch as xp_torch
 import torch
+from torch._C._functorch import is_functorch_wrapped_tensor
 from torch.autograd import forward_ad
 
 from portable_losses._backend import Backend, Pair
@@ -48,26 +49,25 @@ class _AttachedBothWays(_Attached):
     generate_vmap_rule = True
 
     @staticmethod
-    def jvp(ctx: Any, _: None, *tangents: Array | None) -> Any:
+    def jvp(ctx: Any, *tangents: Any) -> Any:
         """Transpose the backward, which is linear in its gradient."""
         # PyTorch switches forward mode off in here, so that nested levels would see constants;
         # with it on, this level's own tangents must go, or the call meets itself.
         with forward_ad._set_fwd_grad_enabled(True), torch.enable_grad():
-            saved = [
+            saved: list[Any] = [
                 None if s is None else forward_ad.unpack_dual(s).primal for s in ctx.saved_tensors
             ]
             arrays, outs = saved[: ctx.count], saved[ctx.count :]
-            moving = [i for i, t in enumerate(tangents) if t is not None]
+            moving = [i for i in range(ctx.count) if tangents[i + 1] is not None]
 
             def back(*grads: Array) -> tuple[Array, ...]:
                 pulled = _pull_back(ctx, grads, outs, arrays)
-                still = [
+                return tuple(
                     torch.zeros_like(arrays[i]) if pulled[i] is None else pulled[i] for i in moving
-                ]
-                return tuple(still)
+                )
 
             push = torch.func.vjp(back, *(torch.zeros_like(out) for out in outs))[1]
-            pushed = push(tuple(tangents[i] for i in moving))
+            pushed = push(tuple(tangents[i + 1] for i in moving))
         return pushed if ctx.several else pushed[0]
 
 
@@ -91,7 +91,7 @@ def readable(x: Array) -> bool:
     """Say whether `x` is a plain tensor in host memory, outside every trace and transform."""
     if torch.compiler.is_compiling() or x.device.type != "cpu":
         return False
-    return type(x) in _PLAIN and not torch._C._functorch.is_functorch_wrapped_tensor(x)
+    return type(x) in _PLAIN and not is_functorch_wrapped_tensor(x)
 
 
 def device(x: Array) -> Any:

@@ -11,7 +11,6 @@ library nobody has written a file for works as well, only without its own fast p
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -169,7 +168,7 @@ def ensure_loaded(name: str) -> bool:
 # torch.compile runs a function with this mark while it traces, instead of tracing it: imports
 # cannot be traced, and the first call of a program may be a compiled one.
 for _once in (ensure_loaded, _is_known):
-    _once._dynamo_marked_constant = True  # type: ignore[attr-defined]
+    setattr(_once, "_dynamo_marked_constant", True)  # noqa: B010 - functions have no such name
 
 
 def _find_backend(name: str) -> Backend:
@@ -179,6 +178,8 @@ def _find_backend(name: str) -> Backend:
     except ModuleNotFoundError as error:
         if error.name != module:  # the file exists, what it imports does not
             raise
+        from importlib.metadata import entry_points  # 20 ms, which most programs never need
+
         plugins = entry_points(group="portable_losses.backends", name=name)
         found = next(iter(plugins)).load() if plugins else Backend(name)
     return found

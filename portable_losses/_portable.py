@@ -126,13 +126,18 @@ def narrow(result: Array, dtype: Any, *, xp: Namespace) -> Array:
 def log(x: Array, *, xp: Namespace) -> Array:
     """``xp.log`` without a warning at its pole: -inf at 0, NaN below."""
     inside = where(x > 0, x, 1.0, xp=xp)
-    return where(x > 0, xp.log(inside), where(x == 0, -INF, x * NAN, xp=xp), xp=xp)
+    return where(x > 0, xp.log(inside), _pole(x == 0, x, xp=xp), xp=xp)
 
 
 def log1p(x: Array, *, xp: Namespace) -> Array:
     """``xp.log1p`` without a warning at its pole: -inf at -1, NaN below."""
     inside = where(x > -1, x, 0.0, xp=xp)
-    return where(x > -1, xp.log1p(inside), where(x == -1, -INF, x * NAN, xp=xp), xp=xp)
+    return where(x > -1, xp.log1p(inside), _pole(x == -1, x, xp=xp), xp=xp)
+
+
+def _pole(at: Array, like: Array, *, xp: Namespace) -> Array:
+    """Return -inf where `at`, else NaN: constants, as a product with NaN has a slope of NaN."""
+    return where(at, constant(-INF, like, xp=xp), NAN, xp=xp)
 
 
 def astype_like(x: Array, like: Array, *, xp: Namespace) -> Array:

@@ -21,16 +21,21 @@ def _weigh_backward(
 ) -> tuple[Array | None, ...]:
     del out
     counts = weight != 0
-    into_loss = where(counts, weight * where(counts, grad, 0.0, xp=xp), 0.0, xp=xp)
-    felt = counts | (xp.abs(loss) < INF)
-    return grad * where(felt, loss, 0.0, xp=xp), into_loss
+    in_weight = grad * _felt(loss, loss, counts & (grad != 0), xp=xp)
+    return in_weight, weight * _felt(grad, loss, counts, xp=xp)
 
 
 @with_gradient(_weigh_backward)
 def _weigh(weight: Array, loss: Array, *, xp: Namespace) -> Array:
-    """Both selections matter: the inner one keeps infinities and NaN out of the product."""
-    counts = weight != 0
-    return where(counts, weight * where(counts, loss, 0.0, xp=xp), 0.0, xp=xp)
+    return weight * _felt(loss, loss, weight != 0, xp=xp)
+
+
+def _felt(x: Array, loss: Array, counts: Array, *, xp: Namespace) -> Array:
+    """Return `x`, and 0 where an infinite or NaN loss meets a coefficient of 0.
+
+    Where the loss is finite nothing is hidden: the slope in a weight of 0 is the loss.
+    """
+    return where(counts | (xp.abs(loss) < INF), x, 0.0, xp=xp)
 
 
 def reduce(

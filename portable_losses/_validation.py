@@ -8,6 +8,7 @@ and their gradients, into NaN: never a wrong number, and nothing is computed or 
 
 import math
 from contextvars import ContextVar
+from numbers import Integral, Real
 from typing import Any
 
 from portable_losses._backend import backend_of, namespace_of_type
@@ -164,13 +165,13 @@ def check_broadcasts_to(shape: tuple[int, ...], **arrays: Array | None) -> None:
 
 def check_axis(axis: int, ndim: int) -> int:
     """Return `axis` counted from the front; IndexError where there is no such axis."""
-    if not isinstance(axis, int) or isinstance(axis, bool):
+    if not isinstance(axis, Integral) or isinstance(axis, bool):
         msg = f"`axis` must be an int, got {axis!r}"
         raise TypeError(msg)
     if not -ndim <= axis < ndim:
         msg = f"`axis` must lie in [{-ndim}, {ndim}) for an array of {ndim} axes, got {axis}"
         raise IndexError(msg)
-    return axis % ndim
+    return int(axis) % ndim
 
 
 def check_axes(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
@@ -190,34 +191,36 @@ def check_axes(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]
 def check_number(**numbers: float) -> None:
     """Raise ValueError unless every number is finite."""
     for name, value in numbers.items():
-        _require(_is_number(value) and math.isfinite(value), name, "be a finite number", value)
+        _require(math.isfinite(_number(name, value)), name, "be a finite number", value)
 
 
 def check_count(**numbers: int) -> None:
     """Raise unless every number is an int of at least 1: TypeError, ValueError."""
     for name, value in numbers.items():
-        if not isinstance(value, int) or isinstance(value, bool):
+        if not isinstance(value, Integral) or isinstance(value, bool):
             msg = f"`{name}` must be an int, got {value!r}"
             raise TypeError(msg)
         _require(value >= 1, name, "be at least 1", value)
 
 
 def check_positive(**numbers: float) -> None:
-    """Raise ValueError unless every number is greater than zero (NaN is not)."""
+    """Raise ValueError unless every number is finite and greater than zero."""
     for name, value in numbers.items():
-        _require(_is_number(value) and value > 0, name, "be greater than 0", value)
+        _require(_number(name, value) > 0, name, "be greater than 0", value)
+        check_number(**{name: value})
 
 
 def check_nonnegative(**numbers: float) -> None:
-    """Raise ValueError unless every number is at least zero (NaN is not)."""
+    """Raise ValueError unless every number is finite and at least zero."""
     for name, value in numbers.items():
-        _require(_is_number(value) and value >= 0, name, "be at least 0", value)
+        _require(_number(name, value) >= 0, name, "be at least 0", value)
+        check_number(**{name: value})
 
 
 def check_fraction(**numbers: float) -> None:
     """Raise ValueError unless every number lies in [0, 1]."""
     for name, value in numbers.items():
-        _require(_is_number(value) and 0 <= value <= 1, name, "lie in [0, 1]", value)
+        _require(0 <= _number(name, value) <= 1, name, "lie in [0, 1]", value)
 
 
 def check_choice(choices: tuple[str, ...], **options: str) -> None:
@@ -231,11 +234,11 @@ def check_reduction(reduction: str) -> None:
     check_choice(REDUCTIONS, reduction=reduction)
 
 
-def _is_number(value: object) -> bool:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        msg = f"an option must be a Python number, got {value!r}"
+def _number(name: str, value: float) -> float:
+    if not isinstance(value, Real) or isinstance(value, bool):
+        msg = f"`{name}` must be a Python number, got {type(value).__name__}"
         raise TypeError(msg)
-    return True
+    return value
 
 
 def _require(holds: bool, name: str, requirement: str, value: object) -> None:

@@ -241,8 +241,9 @@ def bce(p: Number, t: Number) -> Number:
 
 
 def bce_slope(p: Number, t: Number) -> tuple[Number, Number]:
-    floor = mpf(10) ** -12
-    scale = p * (1 - p) if 0 < p < 1 else floor
+    """Return the terms of (p - t) / (p (1 - p)), over 1e-12 where a logarithm is at its floor."""
+    floored = p < mpmath.exp(-100) or p == 1
+    scale = mpf(10) ** -12 if floored else p * (1 - p)
     return p / scale, -t / scale
 
 
@@ -325,8 +326,14 @@ def softmin(x: Row) -> list[Number]:
 
 def softmax_pullback(x: Row, cotangent: Row) -> list[Terms]:
     p = softmax(x)
-    inner = [a * g for a, g in zip(p, cotangent, strict=True)]
-    return [(a * g, *(-a * term for term in inner)) for a, g in zip(p, cotangent, strict=True)]
+    up, down = parts([a * g for a, g in zip(p, cotangent, strict=True)])
+    return [(a * g, -a * up, -a * down) for a, g in zip(p, cotangent, strict=True)]
+
+
+def parts(terms: Row) -> tuple[Number, Number]:
+    """Return the sum of the positive terms and that of the negative ones."""
+    zero = mpf(0)
+    return mpmath.fsum(max(t, zero) for t in terms), mpmath.fsum(min(t, zero) for t in terms)
 
 
 def softmin_pullback(x: Row, cotangent: Row) -> list[Terms]:
@@ -334,9 +341,8 @@ def softmin_pullback(x: Row, cotangent: Row) -> list[Terms]:
 
 
 def log_softmax_pullback(x: Row, cotangent: Row) -> list[Terms]:
-    return [
-        (g, *(-a * term for term in cotangent)) for a, g in zip(softmax(x), cotangent, strict=True)
-    ]
+    up, down = parts(cotangent)
+    return [(g, -a * up, -a * down) for a, g in zip(softmax(x), cotangent, strict=True)]
 
 
 def logsumexp_pullback(x: Row, cotangent: Number) -> list[Number]:

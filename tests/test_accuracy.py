@@ -8,6 +8,7 @@ truth does not have. `ulp.py` defines the measure, `references.py` the truth.
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
+from itertools import product
 from typing import Any
 
 import mpmath
@@ -99,16 +100,27 @@ def test_a_gradient_is_within_four_ulp_over_the_whole_dtype(name: str, dtype: An
     assert_accurate(measure(grad, (x,), ELEMENTWISE[name].slope), 4)
 
 
+@pytest.mark.parametrize("name", [n for n in FUNCTIONS if n not in KINKED | {"log1mexp", "logit"}])
+def test_a_second_derivative_is_exact_in_the_middle_and_in_both_tails(name: str) -> None:
+    function, _, _ = FUNCTIONS[name]
+    x = np.asarray([-20.0, -5.5, -1.3, -0.75, -1e-3, 0.0, 1e-9, 0.3, 0.5, 1.0, 2.7, 6.0, 18.0])
+    (second,) = gradients(lambda z: vjp(function, z)[1](z * 0 + 1)[0], x)
+    with mpmath.workdps(60):
+        slope = ELEMENTWISE[name].slope
+        want = [float(mpmath.diff(slope, mpmath.mpf(float(v)), h=mpmath.mpf(10) ** -20)) for v in x]
+    np.testing.assert_allclose(second, want, rtol=1e-11, atol=1e-300)
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_half_precision_is_within_one_ulp_of_the_correctly_rounded_value(name: str) -> None:
     function, low, high = FUNCTIONS[name]
     x = np.arange(2**16, dtype=np.uint16).view(np.float16)  # all there are
-    x = x[((x >= low) & (x <= high)) | np.isnan(x)]
+    x = np.append(x[(x >= low) & (x <= high)], np.float16(np.nan))  # one NaN, and a quiet one
     with expected_overflow(name):
         got, want = function(x), function(x.astype(np.float64)).astype(np.float16)
     assert got.dtype == np.float16
     same = (got == want) | (np.isnan(got) & np.isnan(want))
-    with np.errstate(invalid="ignore"):  # the spacing of infinity
+    with np.errstate(invalid="ignore", over="ignore"):  # the spacing of infinity
         distance = np.abs(got.astype(np.float64) - want) / np.spacing(np.abs(want))
     assert np.all(same | (distance <= 1)), x[~same][:5]
 
@@ -201,7 +213,8 @@ def assert_row_accurate(got: Array, exact: list[Any], allowance: Array) -> None:
     values = iter(exact)
     reference = truth(lambda _: next(values), (np.zeros_like(got),))
     errors = strict_error(got, reference)
-    assert np.all((errors <= 8 + allowance) | (got == reference.high)), (errors, got)
+    bad = np.flatnonzero((errors > 8 + allowance) & (got != reference.high))
+    assert not bad.size, [(int(i), float(got[i]), float(errors[i])) for i in bad[:5]]
 
 
 def row(name: str, dtype: Any) -> tuple[Array, list[Any], Array]:
@@ -255,9 +268,13 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
+FEW = ("masked", "confident", "wrong", "tails", "sum next to one", "wide")
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize(
+    "name, case", [*product(ROWS, ["plain"]), *product(FEW, [c for c in CASES if c != "plain"])]
+)
 @pytest.mark.parametrize("kind", ["index", "probability"])
 def test_cross_entropy_and_its_gradient_hold_the_bar_of_rows(
     kind: str, name: str, case: str, dtype: Any
@@ -267,7 +284,7 @@ def test_cross_entropy_and_its_gradient_hold_the_bar_of_rows(
     if np.any(np.isinf(x)) and "label_smoothing" in options:
         options.pop("label_smoothing")  # a share for an impossible class: infinite
     if "softcap" in options:
-        x = np.where(np.abs(x) > 1e3, dtype(70.0), x)
+        x = np.where(np.isfinite(x) & (np.abs(x) > 1e3), dtype(70.0), x)
         exact = [mpmath.mpf(float(v)) for v in x]
     passed, known = dict(options), dict(options)
     if options.pop("weight", False):
@@ -280,9 +297,14 @@ def test_cross_entropy_and_its_gradient_hold_the_bar_of_rows(
         target = np.where(np.isinf(x), 0.0, 1.0 + np.cos(np.arange(x.size))).astype(dtype)
         target = target / target.sum()
         share = [mpmath.mpf(float(v)) for v in target]
-    loss = partial(pl.cross_entropy, target=target, reduction="none", **passed)
+
+    def loss(logits: Array) -> Array:
+        return pl.cross_entropy(logits, target, reduction="none", **passed)
+
     (grad,) = gradients(loss, x)
+    # the loss sums over the row, and a cap rounds the logits themselves
     slack = float(np.max(distance[distance < 1e3], initial=0.0)) if case != "plain" else 0.0
+    slack += 4 * options.get("softcap", 0.0)
     with mpmath.workdps(60):
         value = references.cross_entropy(exact, share, **known)
         assert_row_accurate(loss(x), [value], np.asarray([slack]))
@@ -292,7 +314,10 @@ def test_cross_entropy_and_its_gradient_hold_the_bar_of_rows(
 
 def test_a_confident_row_keeps_its_loss_and_its_gradient() -> None:
     x = np.asarray([[20.0, 0.0]], dtype=np.float32)
-    loss = partial(pl.cross_entropy, target=np.asarray([0]))
+
+    def loss(logits: Array) -> Array:
+        return pl.cross_entropy(logits, np.asarray([0]))
+
     assert float(loss(x)) == pytest.approx(2.0611536e-09, rel=1e-6)
     (grad,) = gradients(loss, x)
     np.testing.assert_allclose(grad, [[-2.0611536e-09, 2.0611536e-09]], rtol=1e-6)
@@ -325,11 +350,11 @@ def test_the_measure_counts_ulps_of_the_exact_value() -> None:
 
 
 def test_the_mixed_error_forgives_one_ulp_of_the_input_and_no_more() -> None:
-    x = np.float64(30.0)
+    x = np.float64(20.0)
     above = np.nextafter(np.nextafter(x, 40), 40)
     steep = lambda v: mpmath.exp(v * v)  # noqa: E731
-    assert mixed_error(np.float64(steep(mpmath.mpf(30) + mpmath.mpf(2) ** -49)), [x], steep) < 1
-    assert mixed_error(np.float64(steep(mpmath.mpf(float(above)))), [x], steep) > 1000
+    assert mixed_error(np.float64(steep(mpmath.mpf(20) + mpmath.mpf(2) ** -49)), [x], steep) < 1
+    assert mixed_error(np.float64(steep(mpmath.mpf(float(above)))), [x], steep) > 500
 
 
 def test_the_measure_tells_every_kind_of_defect() -> None:

@@ -1,18 +1,17 @@
 """Smooth relatives of relu: softplus, and x gated by a probability (silu, gelu)."""
 
-import math
 from typing import Literal
 
-from portable_losses._gradient import with_gradient
-from portable_losses._portable import clip, constant, narrow, where, widen
-from portable_losses._typing import Array, Namespace
+from portable_losses._portable import narrow, widen
+from portable_losses._typing import Array
 from portable_losses._validation import (
     check_choice,
     check_positive,
     check_real_floating,
     namespace_of,
 )
-from portable_losses.activations.sigmoid import _softplus, negative_size
+from portable_losses.activations.sigmoid import _softplus
+from portable_losses.special.logistic import _gelu_tanh, _silu
 from portable_losses.special.normal import _gelu
 
 __all__ = ["gelu", "silu", "softplus", "swish"]
@@ -145,66 +144,3 @@ def gelu(x: Array, /, *, approximate: Literal["none", "tanh"] = "none") -> Array
 
 
 swish = silu
-
-# ---- x * sigmoid(u), for silu (u = x) and gelu's tanh form (u a cubic in x) --------------------
-
-# From here down exp(u) is left out of 1 + exp(u) and computed as exp(u + 50) * exp(-50), so that
-# x * exp(u) keeps its digits where exp(u) alone is subnormal.
-_FAR = -50.0
-
-
-def _gate(x: Array, u: Array, *, xp: Namespace) -> Array:
-    """Return ``x * sigmoid(u)``, x finite below and of the sign of u."""
-    up, e, scaled, scale = _parts(u, xp=xp)
-    return x * where(up, 1.0, scaled, xp=xp) / (1 + e) * scale
-
-
-def _gate_slope(x: Array, u: Array, slope: Array, *, xp: Namespace) -> Array:
-    """Return the derivative of ``x * sigmoid(u)``, given that of u."""
-    up, e, scaled, scale = _parts(u, xp=xp)
-    w = x * slope
-    numerator = where(up, (1 + e) + w * e, scaled * ((1 + w) + e), xp=xp)
-    return numerator / ((1 + e) * (1 + e)) * scale
-
-
-def _parts(u: Array, *, xp: Namespace) -> tuple[Array, Array, Array, Array]:
-    """Return ``u >= 0``; ``exp(-|u|)`` or 0 if that is far below 1; and the same as a product."""
-    up, n = u >= 0, negative_size(u, xp=xp)
-    far = n < _FAR
-    scaled = xp.exp(where(far, n - _FAR, n, xp=xp))
-    e = where(far, 0.0, scaled, xp=xp)
-    one = constant(1.0, u, xp=xp)
-    return up, e, scaled, where(far & ~up, math.exp(_FAR), one, xp=xp)
-
-
-def _silu_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
-    del out
-    z = clip(x, -1000.0, 1000.0, xp=xp)  # beyond, the slope is 0 or 1, and inf * 0 is not met
-    return (grad * _gate_slope(z, z, 1.0, xp=xp),)
-
-
-@with_gradient(_silu_backward)
-def _silu(x: Array, *, xp: Namespace) -> Array:
-    z = clip(x, -1000.0, None, xp=xp)
-    return _gate(z, z, xp=xp)
-
-
-_LINEAR = 2 * math.sqrt(2 / math.pi)
-_CUBIC = _LINEAR * 0.044715
-
-
-def _gelu_tanh_backward(
-    grad: Array, out: Array, x: Array, *, xp: Namespace
-) -> tuple[Array | None, ...]:
-    del out
-    z = clip(x, -100.0, 100.0, xp=xp)
-    square = z * z
-    u = z * (_LINEAR + _CUBIC * square)
-    return (grad * _gate_slope(z, u, _LINEAR + 3 * _CUBIC * square, xp=xp),)
-
-
-@with_gradient(_gelu_tanh_backward)
-def _gelu_tanh(x: Array, *, xp: Namespace) -> Array:
-    z = clip(x, -100.0, 100.0, xp=xp)
-    u = z * (_LINEAR + _CUBIC * (z * z))
-    return _gate(clip(x, -100.0, None, xp=xp), u, xp=xp)

@@ -1,7 +1,5 @@
 """Binary cross entropy, from logits and from probabilities."""
 
-import math
-
 from portable_losses._gradient import with_gradient
 from portable_losses._portable import astype_like, log, log1p, maximum, where, widen
 from portable_losses._reduction import reduce, weigh
@@ -66,8 +64,8 @@ def binary_cross_entropy(
     -----
     Each logarithm is at least -100, PyTorch's floor, so a certain miss costs 100 and not
     infinity; `binary_cross_entropy_with_logits` needs no floor and is right for every logit. The
-    gradient is ``(p - y) / (p * (1 - p))`` wherever neither logarithm is floored, and PyTorch's
-    ``(p - y) / 1e-12`` where one is, as at 0 and 1.
+    gradient is ``(p - y) / (p * (1 - p))``, as if nothing were floored, and PyTorch's
+    ``(p - y) / 1e-12`` at exactly 0 and 1.
 
     Source: torch.nn.functional.binary_cross_entropy, for the arguments and the floor.
 
@@ -162,7 +160,7 @@ def binary_cross_entropy_with_logits(
     >>> import numpy as np
     >>> z, y = np.asarray([2000.0, -2000.0, 0.0]), np.asarray([1, 1, 1])
     >>> binary_cross_entropy_with_logits(z, y, reduction="none").round(4)
-    array([0.0000e+00, 2.0000e+03, 6.9310e-01])
+    array([0.000e+00, 2.000e+03, 6.931e-01])
     """
     xp = namespace_of(
         logits=logits,
@@ -206,8 +204,7 @@ def _binary_cross_entropy_backward(
     grad: Array, out: Array, p: Array, y: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
     del out
-    floored = (p < math.exp(_FLOOR)) | (p == 1)
-    spread = where(floored, _FLAT, p * (1 - p), xp=xp)
+    spread = where((p == 0) | (p == 1), _FLAT, p * (1 - p), xp=xp)
     in_y = maximum(log1p(-p, xp=xp), _FLOOR, xp=xp) - maximum(log(p, xp=xp), _FLOOR, xp=xp)
     return grad * ((p - y) / spread), grad * in_y
 

@@ -99,7 +99,7 @@ def _same(value: Any, default: Any) -> bool:
 def _documented(cls: type, function: Callable[..., Any], options: set[str]) -> str:
     """Return the class's own line, the function's paragraphs on the options, and an example."""
     text = inspect.getdoc(function) or ""
-    section = re.search(r"^Parameters\n-+\n(.*?)(?=^\w.*\n-+$|\Z)", text, _LINES)
+    section = re.search(r"^Parameters\n-+\n(.*?)(?=^\w[^\n]*\n-+$|\Z)", text, _LINES)
     entries = re.findall(r"^\S.*\n(?:(?: +.*)?\n)*", section[1] if section else "", re.MULTILINE)
     kept = [e.rstrip() for e in entries if options & set(re.split(r"[,\s]+", e.partition(" :")[0]))]
     heading = ["Parameters\n----------\n" + "\n".join(kept)] if kept else []

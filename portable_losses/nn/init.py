@@ -196,9 +196,7 @@ def kaiming_normal_(
 
     See `kaiming_uniform_`.
     """
-    return normal_(
-        parameter, std=_kaiming(parameter, negative_slope, mode, nonlinearity), rng=rng
-    )
+    return normal_(parameter, std=_kaiming(parameter, negative_slope, mode, nonlinearity), rng=rng)
 
 
 def calculate_gain(nonlinearity: str, *, negative_slope: float = 0.01) -> float:

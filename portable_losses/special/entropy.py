@@ -1,7 +1,7 @@
 """Products with a logarithm, where zero times infinity is zero."""
 
 from portable_losses._gradient import with_gradient
-from portable_losses._portable import INF, constant, log, log1p, narrow, where, widen
+from portable_losses._portable import INF, log, log1p, narrow, where, widen
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_real_floating, namespace_of
 
@@ -95,11 +95,10 @@ def _product(x: Array, logarithm: Array, *, xp: Namespace) -> Array:
 
 
 def _quotient(x: Array, y: Array, *, xp: Namespace) -> Array:
-    """Return ``x / y`` without a warning: 0 where x is 0, infinite where only y is."""
+    """Return ``x / y`` without a warning, and 0 where x is 0, also at y = 0."""
     pole = y == 0
-    ratio = x / where((x == 0) | pole, 1.0, y, xp=xp)
-    infinite = where(x < 0, -INF, constant(INF, x, xp=xp), xp=xp)
-    return where(pole & (x != 0), infinite, ratio, xp=xp)
+    ratio = x / where(pole, 1.0, y, xp=xp)
+    return where(pole & (x != 0), where(x == 0, 1.0, x, xp=xp) * INF, ratio, xp=xp)
 
 
 def _xlogy_backward(

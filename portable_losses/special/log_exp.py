@@ -1,12 +1,14 @@
 """Logarithms of sums, differences and ratios of exponentials."""
 
 import math
+from typing import Any
 
 from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._portable import (
     INF,
     NAN,
     clip,
+    constant,
     log,
     log1p,
     narrow,
@@ -104,7 +106,7 @@ def logsumexp(
     if x.ndim == 0:
         z, axes = z[None], (0,)
     rows = as_rows(z, axes, xp=xp)
-    sign: Array | None = None
+    sign: Any = None
     if rows.shape[-1] == 0:
         result = total(rows, axis=-1, xp=xp) - INF
     elif b is None:
@@ -302,7 +304,7 @@ def _logit_backward(
     del out
     inside = (p > 0) & (p < 1)
     q = _where(inside, p, 0.5, xp=xp)
-    pole = _where((p == 0) | (p == 1), INF, p * NAN, xp=xp)
+    pole = _where((p == 0) | (p == 1), constant(INF, p, xp=xp), NAN, xp=xp)
     return (grad * _where(inside, 1 / (q * (1 - q)), pole, xp=xp),)
 
 

@@ -5,9 +5,16 @@ array-api-strict allows, so that it runs on every library.
 """
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from portable_losses._typing import Array, Namespace
+
+LIBRARIES = [
+    name
+    for name in ("numpy", "array_api_strict", "torch", "jax.numpy", "dask.array")
+    if find_spec(name.partition(".")[0])
+]
 
 A = [[0.3, 0.9, 1.7], [0.65, 0.2, -0.8]]
 B = [[-0.4], [1.3]]
@@ -151,7 +158,7 @@ CASES = [
     Case("tensordot, one axis", lambda xp, x, v: xp.tensordot(v, x, axes=1) ** 2, (A, V)),
     Case("vecdot", lambda xp, x: xp.vecdot(x, x) * xp.vecdot(x, x * x), (A,)),
     Case("vecdot along another axis", lambda xp, x: xp.vecdot(x, x**2, axis=-2), (A,)),
-    Case("linalg", lambda xp, v: xp.linalg.outer(v, v) @ xp.linalg.matmul(v, v[:, None]), (V,)),
+    Case("linalg", lambda xp, v: xp.linalg.outer(v, v) @ v * xp.linalg.matmul(v, v), (V,)),
 ]
 
 

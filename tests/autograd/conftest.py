@@ -1,20 +1,17 @@
-"""The `library` fixture: the array libraries that the tape is tried over."""
+"""The `array_library` fixture: the array libraries that the tape is tried over."""
+
+import os
+
+os.environ.setdefault("JAX_ENABLE_X64", "1")  # read when jax is imported
 
 from importlib import import_module
 from typing import Any
 
 import pytest
 
-LIBRARIES = ["numpy", "array_api_strict", "torch", "jax.numpy", "dask.array"]
-
-
-def load(name: str) -> Any:
-    module = pytest.importorskip(name)
-    if name == "jax.numpy":
-        import_module("jax").config.update("jax_enable_x64", True)
-    return module
+from .cases import LIBRARIES
 
 
 @pytest.fixture(params=LIBRARIES)
-def library(request: pytest.FixtureRequest) -> Any:
-    return load(request.param)
+def array_library(request: pytest.FixtureRequest) -> Any:
+    return import_module(request.param)

@@ -36,6 +36,10 @@ def assigned(x: Array, value: Any, key: Any, *, xp: Namespace) -> Array:
     """Return a raw `x` with `value` at `key`, in new memory."""
     if hasattr(xp, "__portable_losses_backend__"):
         return xp.setitem(x, key, value)
+    if _chooses_entries(key, x, value):
+        if hasattr(value, "dtype") and value.dtype != x.dtype:
+            value = xp.astype(value, x.dtype)
+        return where(key, value, x, xp=xp)
     copied = xp.astype(x, x.dtype, copy=True)
     try:
         copied[key] = value
@@ -44,6 +48,12 @@ def assigned(x: Array, value: Any, key: Any, *, xp: Namespace) -> Array:
             raise
         return _merged(x, value, key, xp=xp)
     return copied
+
+
+def _chooses_entries(key: Any, x: Array, value: Any) -> bool:
+    """Say whether this is one number under a mask of the whole: a `where`, also under a trace."""
+    is_mask = "bool" in str(getattr(key, "dtype", "")) and key.shape == x.shape
+    return is_mask and not getattr(value, "shape", ())
 
 
 def _is_immutable(x: Array) -> bool:
@@ -59,6 +69,8 @@ def _merged(x: Array, value: Any, key: Any, *, xp: Namespace) -> Array:
 
 
 def _value(grad: Array, out: Array, x: Array, value: Array, key: Any, *, xp: Namespace) -> Array:
+    if _chooses_entries(key, x, value):
+        return xp.sum(where(key, grad, 0, xp=xp))
     part = grad[key]
     extra = value.ndim - part.ndim  # NumPy lets a value have more axes of size 1
     return xp.reshape(part, (1,) * extra + tuple(part.shape)) if extra > 0 else part

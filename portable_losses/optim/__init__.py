@@ -1,0 +1,7 @@
+"""Optimisers in PyTorch's spelling, with PyTorch's numbers, for every array library."""
+
+from portable_losses.optim.adam import Adam, AdamW
+from portable_losses.optim.optimizer import Optimizer
+from portable_losses.optim.sgd import SGD
+
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer"]

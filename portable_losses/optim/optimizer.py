@@ -1,0 +1,200 @@
+"""`Optimizer`: parameter groups, state, and the walk over all parameters."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+from portable_losses._backend import backend_of
+from portable_losses._typing import Array, Namespace
+from portable_losses.autograd import Tensor
+from portable_losses.autograd.namespaces import is_array, library_of
+
+__all__ = ["Optimizer", "Update"]
+
+Group: TypeAlias = dict[str, Any]
+Params: TypeAlias = Iterable[Tensor] | Iterable[Mapping[str, Any]]
+
+
+class Update(NamedTuple):
+    """One parameter's part in a step: raw arrays, all constants to the library's autodiff."""
+
+    array: Array
+    grad: Array
+    state: dict[str, Any]
+    xp: Namespace
+
+
+class Optimizer:
+    """What the optimisers share; a subclass defines `check` and `updated`.
+
+    A step puts a new array under each parameter. No array is written to, neither the caller's nor
+    an earlier step's, and under PyTorch no graph of its own grows.
+    """
+
+    def __init__(self, params: Params, defaults: Group) -> None:
+        self.defaults = defaults
+        self.param_groups: list[Group] = []
+        self.state: dict[Tensor, dict[str, Any]] = {}
+        self.check(defaults)
+        if isinstance(params, Tensor) or is_array(params):
+            msg = f"`params` must be an iterable of parameters, got one {type(params).__name__}"
+            raise TypeError(msg)
+        given: list[Any] = list(params)
+        if not given:
+            msg = "`params` must hold at least one parameter, got none"
+            raise ValueError(msg)
+        groups = given if isinstance(given[0], Mapping) else [{"params": given}]
+        for group in groups:
+            self.add_param_group(group)
+
+    def check(self, options: Group) -> None:
+        """Raise ValueError unless the options of a group are in their domains."""
+        raise NotImplementedError
+
+    def updated(self, update: Update, options: Group) -> Array:
+        """Return the new array of a parameter, and bring its state up to date."""
+        raise NotImplementedError
+
+    def add_param_group(self, group: Mapping[str, Any]) -> None:
+        """Add parameters with options of their own.
+
+        Parameters
+        ----------
+        group : mapping
+            ``"params"``, a parameter or an iterable of them, and any of the optimiser's options;
+            the others are those of the optimiser.
+
+        Raises
+        ------
+        TypeError
+            An entry of ``"params"`` is no Tensor, or an option is unknown.
+        ValueError
+            There is no parameter, one is no leaf or belongs to a group already, or an option is
+            out of its domain.
+        """
+        if not isinstance(group, Mapping) or "params" not in group:
+            msg = f'a group must be a mapping with the key "params", got {group!r}'
+            raise TypeError(msg)
+        unknown = set(group) - {"params", *self.defaults}
+        if unknown:
+            msg = f"a group may have the options {list(self.defaults)}, got {min(unknown)!r}"
+            raise TypeError(msg)
+        held = group["params"]
+        params: list[Any] = [held] if isinstance(held, Tensor) else list(held)
+        if not params:
+            msg = "`params` must hold at least one parameter, got none"
+            raise ValueError(msg)
+        taken = {id(p) for other in self.param_groups for p in other["params"]}
+        for p in params:
+            _check_parameter(p)
+            if id(p) in taken:
+                msg = f"`params` must hold each parameter once, got one of shape {p.shape} twice"
+                raise ValueError(msg)
+            taken.add(id(p))
+        full = {**self.defaults, **group, "params": params}
+        self.check(full)
+        self.param_groups.append(full)
+
+    def zero_grad(self) -> None:
+        """Forget the collected gradients."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.zero_grad()
+
+    def step(self) -> None:
+        """Change every parameter that has a gradient."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    self._change(parameter, group)
+
+    def _change(self, parameter: Tensor, group: Group) -> None:
+        xp = library_of(parameter.array)
+        constant = backend_of(xp).stop_gradient
+        state = self.state.setdefault(parameter, {})
+        update = Update(constant(parameter.array), constant(parameter.grad.array), state, xp)
+        parameter.array = self.updated(update, group)
+
+    # ---- saving and loading -------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state of each parameter by its number, and the groups' options.
+
+        As PyTorch's: ``{"state": {number: {name: value}}, "param_groups": [{"params": [number,
+        ...], option: value, ...}]}``. The arrays are the library's own, and a snapshot.
+        """
+        numbers = {p: i for i, p in enumerate(self._parameters())}
+        return {
+            "state": {numbers[p]: dict(state) for p, state in self.state.items() if p in numbers},
+            "param_groups": [
+                {**group, "params": [numbers[p] for p in group["params"]]}
+                for group in self.param_groups
+            ],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` returned; nothing is changed unless all of it fits.
+
+        Parameters
+        ----------
+        state : mapping
+            Of an optimiser of this class with as many groups, each with as many parameters.
+
+        Raises
+        ------
+        ValueError
+            The groups, or the shapes of the state's arrays, do not fit, or an option is out of
+            its domain.
+        TypeError
+            An array belongs to another library than the parameter.
+        """
+        sizes = [len(group["params"]) for group in state["param_groups"]]
+        needed = [len(group["params"]) for group in self.param_groups]
+        if sizes != needed:
+            msg = f"`state` must have groups of {needed} parameters, got {sizes}"
+            raise ValueError(msg)
+        loaded: list[Group] = []
+        for group, mine in zip(state["param_groups"], self.param_groups, strict=True):
+            if set(group) != set(mine):
+                msg = f"`state` must have the options {sorted(mine)}, got {sorted(group)}"
+                raise ValueError(msg)
+            self.check(group)
+            loaded.append({**group, "params": mine["params"]})
+        parameters = self._parameters()
+        numbers = [i for group in state["param_groups"] for i in group["params"]]
+        by_number = dict(zip(numbers, parameters, strict=True))
+        states = {by_number[i]: dict(values) for i, values in state["state"].items()}
+        for parameter, values in states.items():
+            for name, value in values.items():
+                if is_array(value):
+                    _check_fits(name, value, parameter)
+        self.param_groups[:] = loaded
+        self.state = states
+
+    def _parameters(self) -> list[Tensor]:
+        return [p for group in self.param_groups for p in group["params"]]
+
+    def __repr__(self) -> str:
+        groups = [
+            ", ".join(f"{k}={v!r}" for k, v in group.items() if k != "params")
+            for group in self.param_groups
+        ]
+        return f"{type(self).__name__}({'; '.join(groups)})"
+
+
+def _check_parameter(p: Any) -> None:
+    if not isinstance(p, Tensor):
+        msg = f"`params` must hold Parameters, got {type(p).__name__}; wrap it with nn.Parameter"
+        raise TypeError(msg)
+    if not p.is_leaf:
+        msg = f"`params` must hold leaves, got a recorded result of shape {p.shape}"
+        raise ValueError(msg)
+
+
+def _check_fits(name: str, value: Array, parameter: Tensor) -> None:
+    if library_of(value) is not library_of(parameter.array):
+        needed, got = library_of(parameter.array).__name__, library_of(value).__name__
+        msg = f"`{name}` must be an array of {needed}, got one of {got}"
+        raise TypeError(msg)
+    if tuple(value.shape) != parameter.shape:
+        msg = f"`{name}` must have shape {parameter.shape}, got {tuple(value.shape)}"
+        raise ValueError(msg)

@@ -1,0 +1,136 @@
+"""Adding at positions without a library's own function, and gradients on lazy arrays."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from portable_losses.autograd import grad, namespace, tensor
+from portable_losses.autograd.scatter import scatter_add
+
+from .cases import A
+
+KEYS = [
+    (0,),
+    (-1, ...),
+    (slice(None), 1),
+    (slice(1, None), slice(None, None, 2)),
+    (slice(None, None, -1), slice(2, 0, -1)),
+    (slice(3, None), slice(0, 0)),
+    (slice(0, 1), slice(None, None, 5)),
+    (None, 1, None, slice(None, None, -2)),
+    (..., None, 2),
+    (),
+    (np.asarray([0, 1, 1, 0, 1]), np.asarray([2, 0, 0, 2, 1])),
+    (slice(None), np.asarray([2, 2, -1])),
+    (np.asarray([[0, 0], [1, 0]]),),
+    (np.asarray([[True, False, True], [False, True, True]]),),
+    (np.asarray([], dtype=np.int64),),
+]
+
+
+@pytest.mark.parametrize("key", KEYS, ids=str)
+def test_values_are_added_where_the_key_chooses(key: Any) -> None:
+    values = np.asarray(np.random.default_rng(3).normal(size=np.zeros((2, 3))[key].shape))
+    expected = np.zeros((2, 3))
+    np.add.at(expected, key, values)
+    got = scatter_add((2, 3), key, values, xp=namespace(np).inner)
+    np.testing.assert_allclose(got, expected, rtol=1e-15)
+
+
+def test_infinities_stay_where_they_are_added() -> None:
+    key = np.asarray([0, 2, 2, 3])
+    got = scatter_add((5,), key, np.asarray([np.inf, 1.0, np.nan, 2.0]), xp=namespace(np).inner)
+    np.testing.assert_array_equal(got, [np.inf, 0.0, np.nan, 2.0, 0.0])
+
+
+def test_long_runs_are_summed_in_pairs() -> None:
+    values = np.full(100_003, 0.1, dtype=np.float32)
+    got = scatter_add((2,), np.zeros(values.size, dtype=np.int64), values, xp=namespace(np).inner)
+    assert float(got[0]) == pytest.approx(values.astype(np.float64).sum(), rel=3e-7)
+
+
+def test_positions_are_added_under_jit() -> None:
+    jax = pytest.importorskip("jax")
+
+    def add(key: Any, values: Any) -> Any:
+        return scatter_add((4,), key, values, xp=jax.numpy)
+
+    got = jax.jit(add)(jax.numpy.asarray([1, 1, 3]), jax.numpy.asarray([1.0, 2.0, 4.0]))
+    assert got.tolist() == [0.0, 3.0, 0.0, 4.0]
+
+
+def test_an_embedding_collects_every_use_of_a_row(array_library: Any) -> None:
+    xp = namespace(array_library)
+    table = array_library.asarray(A, dtype=array_library.float64)
+    rows = array_library.asarray([0, 1, 1, 1])
+    got = grad(lambda t: xp.sum(xp.take(t, rows, axis=0)))(table)
+    assert np.asarray(got).tolist() == [[1.0] * 3, [3.0] * 3]
+
+
+@pytest.mark.parametrize("year", ["2022.12", "2023.12", "2024.12", "2025.12"])
+def test_gradients_stay_on_their_device_in_every_year_of_the_standard(year: str) -> None:
+    strict = pytest.importorskip("array_api_strict")
+    xp = namespace(strict)
+    flags = {"api_version": year, "boolean_indexing": False, "data_dependent_shapes": False}
+    with strict.ArrayAPIStrictFlags(**flags):
+        device = strict.Device("device1")
+        x = strict.asarray(A, dtype=strict.float64, device=device)
+
+        def f(x: Any) -> Any:
+            y = xp.tanh(x) * xp.max(x, axis=0) + xp.where(x > 0.5, x**2, abs(x)) + xp.log1p(x * x)
+            y[y > 2.0] = 0.0
+            rows = strict.asarray([1, 1], device=device)
+            return xp.sum(y[:, ::2]) + xp.var(x) + xp.sum(xp.take(y, rows, axis=0) @ y.T)
+
+        slope = grad(f)
+        first, second = slope(x), grad(lambda x: xp.sum(slope(x) ** 2))(x)
+        assert xp.__array_api_version__ == year
+        assert (first.device, second.device) == (device, device)
+        xp, there = namespace(np), np.asarray(first.to_device(strict.Device("CPU_DEVICE")))
+
+    def on_numpy(x: Any) -> Any:
+        y = xp.tanh(x) * xp.max(x, axis=0) + xp.where(x > 0.5, x**2, abs(x)) + xp.log1p(x * x)
+        y[y > 2.0] = 0.0
+        return xp.sum(y[:, ::2]) + xp.var(x) + xp.sum(xp.take(y, np.asarray([1, 1]), axis=0) @ y.T)
+
+    np.testing.assert_allclose(there, grad(on_numpy)(np.asarray(A)), rtol=1e-12)
+
+
+def test_nothing_is_computed_while_a_lazy_gradient_is_built() -> None:
+    dask = pytest.importorskip("dask")
+    da = pytest.importorskip("dask.array")
+    xp = namespace(da)
+    runs = 0
+
+    def counting(graph: Any, keys: Any, **options: Any) -> Any:
+        nonlocal runs
+        runs += 1
+        return dask.get(graph, keys, **options)
+
+    def f(x: Any, w: Any) -> Any:
+        y = xp.tanh(x @ w) * xp.max(x, axis=1, keepdims=True) + xp.mean(x, axis=0)[:2]
+        picked = xp.take_along_axis(y, da.asarray([[1]] * 4), axis=1)
+        return xp.sum(xp.logaddexp(y, y * 2)) + xp.sum(xp.concat([picked, y[:, ::2]], axis=1))
+
+    values, weights = np.random.default_rng(0).normal(size=(4, 6)), np.ones((6, 2))
+    x, w = da.from_array(values, chunks=(2, 3)), da.from_array(weights, chunks=(3, 1))
+    with dask.config.set(scheduler=counting):
+        slope = grad(f, argnums=(0, 1))
+        gradients = (*slope(x, w), grad(lambda x: xp.sum(slope(x, w)[0] ** 2))(x))
+        leaf = tensor(x)
+        f(leaf, w).backward()
+        assert runs == 0
+        assert [g.chunks for g in gradients] == [x.chunks, w.chunks, x.chunks]
+        assert leaf.grad is not None
+        assert leaf.grad.array.chunks == x.chunks
+        computed = [g.compute() for g in gradients]
+    NP = namespace(np)  # noqa: N806
+
+    def g(x: Any, w: Any) -> Any:
+        y = NP.tanh(x @ w) * NP.max(x, axis=1, keepdims=True) + NP.mean(x, axis=0)[:2]
+        picked = NP.take_along_axis(y, np.asarray([[1]] * 4), axis=1)
+        return NP.sum(NP.logaddexp(y, y * 2)) + NP.sum(NP.concat([picked, y[:, ::2]], axis=1))
+
+    for got, expected in zip(computed, grad(g, argnums=(0, 1))(values, weights), strict=False):
+        np.testing.assert_allclose(got, expected, rtol=1e-12)
