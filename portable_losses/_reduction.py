@@ -20,22 +20,21 @@ def _weigh_backward(
     grad: Array, out: Array, weight: Array, loss: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
     del out
-    counts = weight != 0
-    in_weight = grad * _felt(loss, loss, counts & (grad != 0), xp=xp)
-    return in_weight, weight * _felt(grad, loss, counts, xp=xp)
+    felt = _felt(weight, loss, xp=xp)
+    return grad * where(felt, loss, 0.0, xp=xp), weight * where(felt, grad, 0.0, xp=xp)
 
 
 @with_gradient(_weigh_backward)
 def _weigh(weight: Array, loss: Array, *, xp: Namespace) -> Array:
-    return weight * _felt(loss, loss, weight != 0, xp=xp)
+    return weight * where(_felt(weight, loss, xp=xp), loss, 0.0, xp=xp)
 
 
-def _felt(x: Array, loss: Array, counts: Array, *, xp: Namespace) -> Array:
-    """Return `x`, and 0 where an infinite or NaN loss meets a coefficient of 0.
+def _felt(weight: Array, loss: Array, *, xp: Namespace) -> Array:
+    """Say where the loss counts: not where it is infinite or NaN and its weight is 0.
 
-    Where the loss is finite nothing is hidden: the slope in a weight of 0 is the loss.
+    Where it is finite it always does: the slope in a weight of 0 is the loss.
     """
-    return where(counts | (xp.abs(loss) < INF), x, 0.0, xp=xp)
+    return (weight != 0) | (xp.abs(loss) < INF)
 
 
 def reduce(

@@ -103,11 +103,12 @@ def smooth_labels(
 def reduce(
     loss: Array, reduction: str, sample_weight: Array | None = None, counts: Any = 1
 ) -> Array:
+    loss = np.asarray(loss)
     weight = np.broadcast_to(1 if sample_weight is None else sample_weight, loss.shape)
     loss = np.asarray(product(weight, loss))
     if reduction == "none":
         return loss
-    amount = (weight * counts).sum() if reduction == "mean" else 1
+    amount = np.sum(weight * counts) if reduction == "mean" else 1
     return np.asarray(loss.sum() / amount if amount else ZERO)
 
 

@@ -35,9 +35,11 @@ def _torch_gradient(f: Callable[..., Array], argnums: Sequence[int]) -> Gradient
         for i in argnums:
             if not leaves[i].requires_grad:
                 leaves[i] = leaves[i].detach().requires_grad_()
-        wanted = [leaves[i] for i in argnums]
+        out, wanted = f(*leaves), [leaves[i] for i in argnums]
+        if not out.requires_grad:  # a derivative that is constant, differentiated again
+            return tuple(map(torch.zeros_like, wanted))
         grads: tuple[Array, ...] = torch.autograd.grad(
-            f(*leaves), wanted, create_graph=True, materialize_grads=True
+            out, wanted, create_graph=True, materialize_grads=True
         )
         return grads
 
@@ -49,6 +51,15 @@ def _jax_gradient(f: Callable[..., Array], argnums: Sequence[int]) -> Gradient:
 
     gradient: Gradient = jax.grad(f, argnums=tuple(argnums))
     return gradient
+
+
+def _quickly(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile `f` with JAX, without the passes that take long (eager, each operation compiles)."""
+    import jax
+
+    quick = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+    compiled: Callable[..., Any] = jax.jit(f, compiler_options=quick)
+    return compiled
 
 
 def _tape_gradient(f: Callable[..., Array], argnums: Sequence[int]) -> Gradient:
@@ -117,8 +128,9 @@ class Library:
         kind = str(values.dtype)
         if values.dtype.kind == "f" and dtype is not None:
             kind = dtype
-        if self.module == "dask.array":
-            return import_module(self.module).from_array(values.astype(kind), chunks=2)
+        if self.module == "dask.array":  # in parts along the last axis, the classes'
+            chunks = (*values.shape[:-1], 2)[: values.ndim]
+            return import_module(self.module).from_array(values.astype(kind), chunks=chunks)
         xp = self.xp
         x = xp.asarray(values.ravel().tolist(), dtype=getattr(xp, kind), device=self._device())
         x = xp.reshape(x, values.shape)
@@ -144,6 +156,8 @@ class Library:
             return x.revealed
         if self.module == "cupy":
             return x.get()
+        if self.module == "dask.array":
+            return np.asarray(x.compute(scheduler="synchronous"))
         if self.module == "jax.numpy" and str(x.dtype) in ("float16", "bfloat16"):
             x = x.astype("float32")
         return np.asarray(x)
@@ -152,6 +166,11 @@ class Library:
         """Return the function that computes the gradients of the scalar `f`."""
         own = None if self.tape else _OWN_GRADIENTS.get(self.module)
         return (own or _tape_gradient)(f, argnums)
+
+
+    def quickly(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `f`, compiled where that is quicker than one call."""
+        return _quickly(f) if self.module == "jax.numpy" else f
 
 
 def named(name: str) -> Library:

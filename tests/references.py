@@ -241,9 +241,8 @@ def bce(p: Number, t: Number) -> Number:
 
 
 def bce_slope(p: Number, t: Number) -> tuple[Number, Number]:
-    """Return the terms of (p - t) / (p (1 - p)), over 1e-12 where a logarithm is at its floor."""
-    floored = p < mpmath.exp(-100) or p == 1
-    scale = mpf(10) ** -12 if floored else p * (1 - p)
+    """Return the terms of (p - t) / (p (1 - p)), over 1e-12 at exactly 0 and 1."""
+    scale = p * (1 - p) if 0 < p < 1 else mpf(10) ** -12
     return p / scale, -t / scale
 
 
@@ -309,8 +308,9 @@ def logsumexp(x: Row) -> Number:
 
 def softmax(x: Row) -> list[Number]:
     top = max(x)
-    parts = [exp(v - top) for v in x]
-    return [part / mpmath.fsum(parts) for part in parts]
+    powers = [exp(v - top) for v in x]
+    total = mpmath.fsum(powers)
+    return [power / total for power in powers]
 
 
 def log_softmax(x: Row) -> list[Number]:

@@ -114,9 +114,10 @@ def _parts(value: Number) -> tuple[float, float, int]:
 
 
 def _total(value: Number) -> tuple[Number, Number]:
-    """Return an exact value and its largest term."""
+    """Return an exact value and its largest term, or its size where the terms add up."""
     if isinstance(value, tuple):
-        return mpmath.fsum(value), max(abs(term) for term in value)
+        total = mpmath.fsum(value)
+        return total, max(abs(total), *map(abs, value))
     return value, abs(value)
 
 

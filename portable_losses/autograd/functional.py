@@ -42,6 +42,11 @@ def grad(
     ValueError
         When called, if `f` returns no Tensor without axes.
 
+    Notes
+    -----
+    An argument that `f` does not use has gradient 0. What `no_grad` says outside does not reach
+    into `f`.
+
     Examples
     --------
     >>> import numpy as np
@@ -62,12 +67,38 @@ def grad(
 def value_and_grad(
     f: Callable[..., Any], /, *, argnums: int | Sequence[int] = 0, has_aux: bool = False
 ) -> Callable[..., Any]:
-    """Return the function that computes `f` and its gradient; see `grad`.
+    """Return the function that computes `f` and its gradient.
+
+    Parameters
+    ----------
+    f : callable
+        As in `grad`.
+    argnums : int or sequence of int, optional
+        The positional arguments to differentiate by.
+    has_aux : bool, optional
+        `f` returns ``(number, aux)``.
 
     Returns
     -------
     callable
         Returns ``(value, gradient)``, or ``((value, aux), gradient)`` with `has_aux`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `grad`.
+
+    Notes
+    -----
+    `f` runs once.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_losses.autograd import value_and_grad
+    >>> value, gradient = value_and_grad(lambda x: x @ x)(np.asarray([1.0, 2.0]))
+    >>> float(value), gradient.tolist()
+    (5.0, [2.0, 4.0])
     """
 
     @wraps(f)
@@ -103,6 +134,25 @@ def vjp(f: Callable[..., Any], /, *args: Any, has_aux: bool = False) -> Any:
         ``(result, pullback)``, or ``(result, pullback, aux)``. ``pullback(cotangent)`` takes the
         structure of the result, returns a tuple with one entry per argument, and may be called
         more than once.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no array or not real floating.
+    ValueError
+        If `f` returns what is no Tensor, or a cotangent does not fit the result.
+
+    Notes
+    -----
+    A row of the Jacobian is the pullback of a unit vector.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_losses.autograd import vjp
+    >>> y, pullback = vjp(lambda x: x * x, np.asarray([1.0, 2.0]))
+    >>> pullback(np.asarray([1.0, 10.0]))[0].tolist()
+    [2.0, 40.0]
     """
     call = _Call(args, tuple(range(len(args))))
     result = call.run(f, {})
@@ -132,6 +182,27 @@ def stop_gradient(x: Any, /) -> Any:
     ----------
     x : array
         A Tensor, or an array of any library (which is told in its own way).
+
+    Returns
+    -------
+    array
+        The values of `x`: a Tensor where `x` is one.
+
+    Raises
+    ------
+    TypeError
+        If `x` is no array.
+
+    Notes
+    -----
+    Over a library that differentiates by itself, it is told as well.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_losses.autograd import grad, stop_gradient
+    >>> float(grad(lambda x: x * stop_gradient(x))(np.asarray(3.0)))
+    3.0
     """
     if isinstance(x, Tensor):
         return backend_of(spaces.space_of(x.array)).stop_gradient(x)
@@ -177,16 +248,12 @@ class _Call:
         """
         if not self.outer_recording:
             return False
-        mine, floor = self.nodes, self.floor
-        for node in order:
-            if node.operation is None:
-                if node not in mine:
+        floor = self.floor
+        for node in order:  # what is younger than our leaves was made in this call
+            for parent in node.parents:
+                if parent is not None and parent.number < floor:
                     return True
-            else:
-                for parent in node.parents:
-                    if parent is not None and parent.number < floor:
-                        return True
-        return any(parent is not None for node in mine for parent in node.parents)
+        return any(parent is not None for node in self.nodes for parent in node.parents)
 
     def pull_back(
         self,

@@ -29,15 +29,18 @@ if TYPE_CHECKING:
 __all__ = ["build", "is_tracked", "raw_tree", "record", "wrapped_tree"]
 
 
+_MISSING = object()
+
+
 def build(space: "TapeNamespace", name: str) -> Any:
     """Return what ``namespace(xp).<name>`` is."""
     from portable_losses.autograd.namespaces import TapeNamespace, is_module
 
-    target = getattr(space.inner, name, None)
     full = space.prefix + name
     if full in ADDED:
         return ADDED[full](space)
-    if target is None:
+    target = getattr(space.inner, name, _MISSING)
+    if target is _MISSING:
         msg = f"{space!r} has no `{name}`"
         raise AttributeError(msg)
     if is_module(target):

@@ -38,10 +38,26 @@ def gradcheck(
     order : int, optional
         2 checks the gradient of the gradient as well, and so on.
 
+    Returns
+    -------
+    None
+        If all is well.
+
+    Raises
+    ------
+    AssertionError
+        With both numbers, if they differ by more than ``atol + rtol * abs(difference)``.
+
     Notes
     -----
     One random direction (always the same) is enough: a wrong entry of the Jacobian is missed only
     if it is orthogonal to it. The result is projected onto another one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_losses.autograd import gradcheck
+    >>> gradcheck(lambda x: x**3, [np.asarray([0.5, 2.0])], order=2)
     """
     dice = random.Random(20)
     weights: list[Any] = []

@@ -56,7 +56,7 @@ class TapeNamespace:
         return f"<namespace {self.__name__}>"
 
     def __reduce__(self) -> Any:
-        return _unpickled, (self.library,)
+        return _unpickled, (self.library, self.prefix.rstrip("."))
 
     def __array_namespace_info__(self) -> Any:
         return self.inner.__array_namespace_info__()
@@ -75,7 +75,7 @@ class TapeNamespace:
 
     def owns(self, x: Any) -> bool:
         """Say whether the raw array (or scalar) `x` belongs to the wrapped library."""
-        return is_array_api_obj(x) and space_of(x) is self
+        return bool(is_array_api_obj(x)) and space_of(x).library == self.library
 
     def check_library(self, x: Any, name: str) -> None:
         """Raise TypeError unless the raw array `x` belongs to the wrapped library."""
@@ -83,7 +83,7 @@ class TapeNamespace:
             msg = f"`{name}` must be an array of {self.library}, got {type(x).__name__}"
             raise TypeError(msg)
         other = space_of(x)
-        if other is not self:
+        if other.library != self.library:  # an extension (linalg) is not the main namespace
             msg = f"arrays of two libraries meet: a Tensor over {self.library} and {other.library}"
             raise TypeError(msg)
 
@@ -117,6 +117,26 @@ def namespace(xp: Namespace, /) -> Any:
     namespace
         One object per library, with every function, constant and dtype of `xp`. A function that
         has no gradient rule raises TypeError when it meets a tracked Tensor.
+
+    Raises
+    ------
+    AttributeError
+        If `xp` is no namespace: it has no `__name__`.
+
+    Notes
+    -----
+    A Tensor's ``__array_namespace__()`` gives the same object, so that code written for the
+    Array API is differentiated as it stands.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_losses.autograd import namespace, tensor
+    >>> xp = namespace(np)
+    >>> x = tensor(np.asarray([0.0, 1.0]))
+    >>> xp.sum(xp.where(x > 0, x * x, x)).backward()
+    >>> x.grad.tolist()
+    [1.0, 2.0]
     """
     if isinstance(xp, TapeNamespace):
         return xp
@@ -138,8 +158,9 @@ def _inner(library: str, xp: Namespace) -> Namespace:
         return xp
 
 
-def _unpickled(library: str) -> Any:
-    return namespace(import_module(library))
+def _unpickled(library: str, extension: str) -> Any:
+    found = namespace(import_module(library))
+    return getattr(found, extension) if extension else found
 
 
 def space_of(x: Array) -> TapeNamespace:
@@ -171,7 +192,8 @@ def lift(node: Node) -> tuple[Any, tuple[Any, ...], TapeNamespace]:
     def lifted(raw: Any, parent: Node | None) -> Any:
         return Tensor(raw, parent) if parent is not None or is_array_api_obj(raw) else raw
 
-    out, args, parents = node.out, node.args or (), node.parents
+    out, parents = node.out, node.parents
+    args: Any = node.args
     if node.operation is not None and node.operation.form is LIST:
         arrays = [lifted(a, p) for a, p in zip(args[0], parents, strict=True)]
         args = (arrays, *args[1:])

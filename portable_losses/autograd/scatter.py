@@ -132,7 +132,7 @@ def _summed(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespace) -
 
 def chosen(entries: Array, key: Any, *, xp: Namespace) -> Array:
     """Return ``entries[key]``; whole axes before one integer array are `take` in the standard."""
-    if isinstance(key, tuple) and len(key) > 1:
+    if isinstance(key, tuple) and key:
         *before, last = key
         whole = all(isinstance(k, slice) and k == slice(None) for k in before)
         if whole and getattr(last, "ndim", 0) == 1 and not xp.isdtype(last.dtype, "bool"):

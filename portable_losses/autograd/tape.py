@@ -9,7 +9,7 @@ There is no list of nodes: a result holds its node, a node holds its parents, an
 with its last reference. No node refers to a Tensor, so nothing refers back.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import count
@@ -40,7 +40,7 @@ recording = _RECORDING.get
 
 
 @contextmanager
-def _recording_set_to(value: bool) -> Iterator[None]:
+def _recording_set_to(value: bool) -> Generator[None, None, None]:
     token = _RECORDING.set(value)
     try:
         yield
@@ -52,12 +52,33 @@ def no_grad() -> Any:
     """Record nothing, as a context manager (``with no_grad():``) or a decorator.
 
     The state belongs to the thread and the task that enters it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_losses.autograd import no_grad, tensor
+    >>> x = tensor(np.asarray([1.0, 2.0]))
+    >>> with no_grad():
+    ...     x -= 0.5
+    >>> x.tolist(), x.requires_grad
+    ([0.5, 1.5], True)
     """
     return _recording_set_to(False)
 
 
 def enable_grad() -> Any:
-    """Record again inside a `no_grad`, as a context manager or a decorator."""
+    """Record again inside a `no_grad`, as a context manager or a decorator.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_losses.autograd import enable_grad, no_grad, tensor
+    >>> x = tensor(np.asarray([1.0, 2.0]))
+    >>> with no_grad(), enable_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    True
+    """
     return _recording_set_to(True)
 
 
@@ -81,6 +102,10 @@ class Node:
         "parents",
         "retains_grad",
     )
+
+    args: Any
+    out: Any
+    parents: "tuple[Node | None, ...]"
 
     def __init__(
         self,
@@ -215,7 +240,7 @@ def walk(
             node.accumulate(_copy(grad, library_of))
             shared.add(node)
         form, rules = operation.form, operation.rules
-        raw_args: Any = node.args
+        raw_args = node.args
         if form is ITEM.form:
             _collect(node, grad, grads)
             continue
@@ -267,10 +292,8 @@ def walk(
 
 def _collect(node: Node, grad: Any, grads: dict[Node, Any]) -> None:
     """Put the gradient of one result among those of the others of its call."""
-    (parent,) = node.parents
-    if parent is None or node.args is None:
-        return
-    (position,) = node.args
+    parent: Any = node.parents[0]
+    position = node.args[0]
     parts = grads.setdefault(parent, {})
     parts[position] = parts[position] + grad if position in parts else grad
 

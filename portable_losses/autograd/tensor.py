@@ -98,15 +98,27 @@ class Tensor(Tracked):
     Made by `tensor` or by a function of ``namespace(xp)``, not by calling the class. It follows
     the Array API standard; what it is computed with is the library of its `array`.
 
-    Attributes
+    Parameters
     ----------
     array : array
-        The wrapped library's own array.
+        The wrapped library's own array; also the attribute that gives it back.
+    node : node, optional
+        What it was computed by.
 
     Notes
     -----
     Updates in place (``x += y``, ``x[key] = y``) put a new array and a new node under the same
     Tensor; an earlier result never changes, and what was indexed out of it is no view of it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_losses.autograd import tensor
+    >>> x = tensor(np.asarray([1.0, 2.0]))
+    >>> y = x @ x
+    >>> y.backward()
+    >>> x.grad.tolist()
+    [2.0, 4.0]
     """
 
     __slots__ = ()
@@ -323,15 +335,33 @@ def tensor(x: Any, /, *, requires_grad: bool = True) -> Tensor:
     Parameters
     ----------
     x : array
-        An array of any Array API library, or a Tensor (whose history is left behind). Its memory
-        is shared, not copied: do not write to it while a graph refers to it.
+        An array of any Array API library, of any shape and on any device, or a Tensor (whose
+        history is left behind).
     requires_grad : bool, optional
         False for a constant.
+
+    Returns
+    -------
+    Tensor
+        Shape, dtype and device of `x`.
 
     Raises
     ------
     TypeError
         For what is no array, and with `requires_grad` for a dtype that is not real floating.
+
+    Notes
+    -----
+    The memory of `x` is shared, not copied: do not write to it while a graph refers to it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_losses.autograd import tensor
+    >>> x = tensor(np.asarray(3.0))
+    >>> (x * x).backward()
+    >>> float(x.grad)
+    6.0
     """
     if isinstance(x, Tensor):
         x = x.array

@@ -10,6 +10,7 @@ from portable_losses._backend import backend_of
 from portable_losses._gradient import stop_gradient
 from portable_losses._portable import INF, narrow, take_along_axis, total, where
 from portable_losses._reduction import weigh
+from portable_losses._rows import as_rows
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
     as_weight,
@@ -55,19 +56,29 @@ class Target:
 
     def pick(self, terms: Array, *, label_smoothing: float, xp: Namespace) -> Array:
         """Return ``sum over c of q_c * weight_c * terms_c`` for each row, q smoothed."""
-        weighted = terms if self.weight is None else weigh(self.weight, terms, xp=xp)
         if self.q is not None:
             q = self.q
             if label_smoothing:
                 q = (1 - label_smoothing) * q + self._uniform(terms, label_smoothing, xp=xp)
-            picked = total(weigh(q, weighted, xp=xp), axis=-1, xp=xp)
+            picked = self._sum(q, terms, xp=xp)
         else:
-            picked = take_along_axis(weighted, self.index, axis=-1, xp=xp)[..., 0]
+            picked = take_along_axis(terms, self.index, axis=-1, xp=xp)[..., 0]
+            if self.weight is not None:
+                picked = weigh(self._weight_of_target(picked, xp=xp), picked, xp=xp)
             if label_smoothing:
-                share = self._uniform(terms, label_smoothing, xp=xp)
-                spread = total(weigh(share, weighted, xp=xp), axis=-1, xp=xp)
+                spread = self._sum(self._uniform(terms, label_smoothing, xp=xp), terms, xp=xp)
                 picked = spread + ((1 - label_smoothing) * picked if label_smoothing < 1 else 0)
         return spoil(self.rows(picked, xp=xp), self.factor)
+
+    def _sum(self, q: Array, terms: Array, *, xp: Namespace) -> Array:
+        """Return the sum of the weighted terms: one coefficient, so that 0 stays 0 times any."""
+        coefficient = q if self.weight is None else xp.multiply(q, self.weight)
+        return total(weigh(coefficient, terms, xp=xp), axis=-1, xp=xp)
+
+    def _weight_of_target(self, like: Array, *, xp: Namespace) -> Array:
+        """Return the weight of each row's class."""
+        table = xp.broadcast_to(self.weight, (*like.shape, self.weight.shape[0]))
+        return take_along_axis(table, self.index, axis=-1, xp=xp)[..., 0]
 
     def _uniform(self, terms: Array, share: float, *, xp: Namespace) -> Array:
         """Return `share` divided evenly among the classes that exist."""
@@ -95,9 +106,7 @@ class Target:
         """Return what each row adds to the denominator of the mean; None where that is 1."""
         if self.index is None or self.weight is None:
             return None if self.row is None else narrow(self.row, like.dtype, xp=xp)
-        table = xp.broadcast_to(self.weight, (*like.shape, self.weight.shape[0]))
-        of_target = take_along_axis(table, self.index, axis=-1, xp=xp)[..., 0]
-        return self.rows(of_target, xp=xp)
+        return self.rows(self._weight_of_target(like, xp=xp), xp=xp)
 
 
 def read_target(
@@ -133,7 +142,7 @@ def read_target(
 
     if tuple(target.shape) == given:
         check_real(xp, target=target)
-        q = xp.moveaxis(target, place, -1) if place != len(shape) - 1 else target
+        q = as_rows(target, (place,), xp=xp)
         factor = check_all_in(0, INF, like=rows, xp=xp, target=q)
         if factor is not None:
             factor = total(factor, axis=-1, xp=xp) / classes  # NaN where any is NaN, else 1
@@ -152,7 +161,7 @@ def read_target(
     counted = in_range if index_factor is None else target != ignore_index
     counted = counted & (target != ignore_index)
     if not (backend_of(xp).readable(counted) and bool(xp.all(counted))):
-        of_row = counted if of_row is None else counted & of_row
+        of_row = counted if of_row is None else of_row & counted
     index = where(in_range, target, 0, xp=xp)[..., None]
     if of_class is not None:
         exists = take_along_axis(narrow(of_class, xp.int8, xp=xp), index, axis=-1, xp=xp)[..., 0]
@@ -180,7 +189,7 @@ def _read_mask(
         raise TypeError(msg)
     own = tuple(mask.shape)
     if len(own) == len(given) and all(n in (1, m) for n, m in zip(own, given, strict=True)):
-        return xp.moveaxis(xp.broadcast_to(mask, given), place, -1), None
+        return as_rows(xp.broadcast_to(mask, given), (place,), xp=xp), None
     if len(own) == len(shape) - 1 and all(
         n in (1, m) for n, m in zip(own, shape[:-1], strict=True)
     ):

@@ -93,6 +93,7 @@ class Linear(Module):
     def forward(self, x: Array, /) -> Array:
         """Return ``x @ weight.T + bias``."""
         weight = self.weight
+        xp = namespace_of(x=x, weight=weight)
         if x.dtype != weight.dtype:
             msg = f"`x` must have the dtype of `weight`, {weight.dtype}, got {x.dtype}"
             raise TypeError(msg)
@@ -102,7 +103,6 @@ class Linear(Module):
                 f"got shape {tuple(x.shape)}"
             )
             raise ValueError(msg)
-        xp = weight.__array_namespace__()
         out = xp.matmul(x, weight.mT)
         return out if self.bias is None else out + self.bias
 

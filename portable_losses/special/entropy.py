@@ -98,7 +98,8 @@ def _quotient(x: Array, y: Array, *, xp: Namespace) -> Array:
     """Return ``x / y`` without a warning, and 0 where x is 0, also at y = 0."""
     pole = y == 0
     ratio = x / where(pole, 1.0, y, xp=xp)
-    return where(pole & (x != 0), where(x == 0, 1.0, x, xp=xp) * INF, ratio, xp=xp)
+    ratio = where(pole & (x > 0), INF, ratio, xp=xp)
+    return where(pole & (x < 0), -INF, ratio, xp=xp)
 
 
 def _xlogy_backward(

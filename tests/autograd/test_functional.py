@@ -1,7 +1,6 @@
 """`grad`, `value_and_grad` and `vjp`: arguments, results, errors, and one inside another."""
 
-from collections import namedtuple
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -18,11 +17,13 @@ from portable_losses.autograd import (
     vjp,
 )
 
-from .cases import CASES, Case
-
 NP = namespace(np)
 X = np.asarray([1.0, 2.0, 3.0])
-TRACEABLE = [case for case in CASES if case.name != "a mask"]  # its shape depends on data
+
+
+class Layer(NamedTuple):
+    weight: Any
+    bias: Any
 
 
 def cube(x: Any) -> Any:
@@ -57,7 +58,6 @@ def test_argnums_choose_the_arguments() -> None:
 
 
 def test_arguments_and_results_are_nested() -> None:
-    Layer = namedtuple("Layer", "weight bias")
     parameters = {"layers": [Layer(X, np.asarray(0.5))], "scale": (np.asarray(2.0), None)}
 
     def f(p: Any) -> Any:
@@ -226,16 +226,14 @@ def test_gradcheck_finds_a_wrong_gradient_of_either_order() -> None:
 # ---- libraries that differentiate or trace underneath -----------------------------------------
 
 
-@pytest.mark.parametrize("case", TRACEABLE, ids=str)
-def test_the_tape_works_inside_jit_and_under_the_gradient_of_jax(case: Case) -> None:
+def test_jax_compiles_and_differentiates_a_gradient_of_the_tape() -> None:
     jax = pytest.importorskip("jax")
     xp = namespace(jax.numpy)
-    arrays = [jax.numpy.asarray(values) for values in case.arrays]
-    slope = grad(lambda *xs: xp.sum(case.function(xp, *xs)))
-    np.testing.assert_allclose(jax.jit(slope)(*arrays), slope(*arrays), rtol=1e-9, atol=1e-12)
-    theirs = jax.grad(lambda *xs: jax.numpy.sum(slope(*xs) ** 2))(*arrays)
-    ours = grad(lambda *xs: xp.sum(slope(*xs) ** 2))(*arrays)
-    np.testing.assert_allclose(theirs, ours, rtol=1e-9, atol=1e-12)
+    x = jax.numpy.asarray(X)
+    slope = grad(lambda x: xp.sum(xp.exp(-x) * xp.max(x) * x[::2][0] + xp.tanh(x)))
+    ours = grad(lambda x: xp.sum(slope(x) ** 2))
+    theirs = jax.grad(lambda x: jax.numpy.sum(slope(x) ** 2))
+    np.testing.assert_allclose(jax.jit(theirs)(x), jax.jit(ours)(x), rtol=1e-12)
 
 
 def test_torch_differentiates_a_gradient_of_the_tape() -> None:

@@ -14,6 +14,7 @@ from portable_losses.autograd.rules import OPERATIONS, register
 from .cases import CASES, LIBRARIES, Case
 
 NP = namespace(np)
+ORDERS = {"jax.numpy": (2,)}  # which holds the first, and compiling takes a second
 EVERYWHERE = [(case, name) for name in LIBRARIES for case in CASES if name not in case.not_on]
 
 
@@ -28,7 +29,7 @@ def test_every_library_gives_the_gradients_of_numpy(case: Case, name: str) -> No
     library = import_module(name)
     theirs = [library.asarray(values, dtype=library.float64) for values in case.arrays]
     ours = [np.asarray(values) for values in case.arrays]
-    for order in (1, 2):
+    for order in ORDERS.get(name, (1, 2)):
         got = derivatives(case, namespace(library), theirs, order)
         expected = derivatives(case, NP, ours, order)
         for x, y, given in zip(got, expected, theirs, strict=True):
@@ -39,9 +40,12 @@ def test_every_library_gives_the_gradients_of_numpy(case: Case, name: str) -> No
 def derivatives(case: Case, xp: Any, arrays: list[Any], order: int) -> Any:
     everyone = tuple(range(len(arrays)))
     slope = grad(lambda *xs: xp.sum(case.function(xp, *xs)), argnums=everyone)
-    if order == 1:
-        return slope(*arrays)
-    return grad(lambda *xs: sum(xp.sum(g * g) for g in slope(*xs)), argnums=everyone)(*arrays)
+    if order == 2:
+        first = slope
+        slope = grad(lambda *xs: sum(xp.sum(g * g) for g in first(*xs)), argnums=everyone)
+    if xp.library == "jax.numpy" and case.name != "a mask":  # its shape depends on data
+        slope = import_module("jax").jit(slope)  # one compilation, not one per operation
+    return slope(*arrays)
 
 
 UNARY = {
@@ -75,7 +79,7 @@ def test_the_derivative_of_a_function_is_exact(name: str, order: int) -> None:
     got = derivative(np.asarray(points))
     with mpmath.workdps(60):
         expected = [float(mpmath.diff(exact, point, order)) for point in points]
-    np.testing.assert_allclose(got, expected, rtol=1e-13 * 10**order, atol=1e-17)
+    np.testing.assert_allclose(got, expected, rtol=1e-13 * 10**order, atol=1e-30)
 
 
 def _summed_gradient(f: Any) -> Any:
@@ -84,7 +88,7 @@ def _summed_gradient(f: Any) -> Any:
 
 def test_the_slope_of_tanh_keeps_its_digits_in_the_tails() -> None:
     (got,) = grad(lambda x: NP.sum(NP.tanh(x)))(np.asarray([300.0]))
-    assert got == pytest.approx(4 * float(mpmath.exp(-600)), rel=1e-14)
+    assert got == pytest.approx(4 * float(mpmath.exp(-600)), rel=1e-14, abs=0)
 
 
 @pytest.mark.parametrize(
@@ -135,11 +139,10 @@ def test_clip_passes_the_gradient_at_its_bounds() -> None:
     np.testing.assert_array_equal(grad(lambda x: NP.sum(NP.clip(x, -1.0, 1.0)))(x), [0, 1, 1, 1, 0])
 
 
-def test_steps_are_flat() -> None:
-    for name in ("sign", "floor", "ceil", "trunc", "round"):
-        np.testing.assert_array_equal(
-            grad(lambda x, f=getattr(NP, name): NP.sum(f(x)))(np.asarray([0.4, -1.6])), [0.0, 0.0]
-        )
+@pytest.mark.parametrize("name", ["sign", "floor", "ceil", "trunc", "round"])
+def test_steps_are_flat(name: str) -> None:
+    slope = grad(lambda x: NP.sum(getattr(NP, name)(x)))
+    np.testing.assert_array_equal(slope(np.asarray([0.4, -1.6])), [0.0, 0.0])
 
 
 def test_logaddexp_and_tanh_bend_at_a_tie() -> None:

@@ -31,7 +31,8 @@ KEYS = [
 
 @pytest.mark.parametrize("key", KEYS, ids=str)
 def test_values_are_added_where_the_key_chooses(key: Any) -> None:
-    values = np.asarray(np.random.default_rng(3).normal(size=np.zeros((2, 3))[key].shape))
+    values: Any = np.zeros((2, 3))[key]
+    values = values + np.random.default_rng(3).normal(size=values.shape)
     expected = np.zeros((2, 3))
     np.add.at(expected, key, values)
     got = scatter_add((2, 3), key, values, xp=namespace(np).inner)
@@ -45,7 +46,7 @@ def test_infinities_stay_where_they_are_added() -> None:
 
 
 def test_long_runs_are_summed_in_pairs() -> None:
-    values = np.full(100_003, 0.1, dtype=np.float32)
+    values: Any = np.full(100_003, 0.1, dtype=np.float32)
     got = scatter_add((2,), np.zeros(values.size, dtype=np.int64), values, xp=namespace(np).inner)
     assert float(got[0]) == pytest.approx(values.astype(np.float64).sum(), rel=3e-7)
 

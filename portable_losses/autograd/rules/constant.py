@@ -40,6 +40,6 @@ CREATION = {
     "zeros",
     "zeros_like",
 }
-METADATA = {"can_cast", "finfo", "iinfo", "isdtype", "result_type"}
+METADATA = {"broadcast_shapes", "can_cast", "finfo", "iinfo", "isdtype", "result_type"}
 
 NO_GRADIENT = frozenset(COMPARISONS | TRUTH | BITS | POSITIONS | CREATION | METADATA)

@@ -152,10 +152,10 @@ def _cumulative_sum(
     xp: Namespace,
 ) -> Array:
     """Sum from the other end."""
-    axis = (axis or 0) % x.ndim
+    along = (axis or 0) % x.ndim
     if include_initial:
-        grad = grad[(*(slice(None),) * axis, slice(1, None), ...)]
-    return xp.flip(xp.cumulative_sum(xp.flip(grad, axis=axis), axis=axis), axis=axis)
+        grad = grad[(*(slice(None),) * along, slice(1, None), ...)]
+    return xp.flip(xp.cumulative_sum(xp.flip(grad, axis=along), axis=along), axis=along)
 
 
 register("cumulative_sum", _cumulative_sum)

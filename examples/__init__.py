@@ -1,0 +1,1 @@
+"""Programs that show what the package does. Each runs alone: ``python -m examples.<name>``."""
