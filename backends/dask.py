@@ -1,15 +1,55 @@
 """Dask: it does not differentiate, and nothing may be computed while a graph is built."""
 
+from typing import Any
+
+import dask
 import dask.array as da
+import numpy as np
 
 from portable_losses._backend import Backend
-from portable_losses._typing import Array
+from portable_losses._typing import Array, Namespace
 
 
 def readable(x: Array) -> bool:
     """Say no: reading computes the graph."""
     del x
     return False
+
+
+def scatter_add(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespace) -> Array:
+    """Zeros of `shape` with `values` added at `key`: by block behind a mask, else in one task."""
+    del xp
+    mask = key[0] if isinstance(key, tuple) and len(key) == 1 else key
+    if isinstance(mask, da.Array) and mask.dtype == bool and mask.shape == tuple(shape):
+        return _fill_blocks(mask, values)
+    made = dask.delayed(_add_at)(tuple(shape), key, values)
+    return da.from_delayed(made, tuple(shape), dtype=values.dtype)
+
+
+def _fill_blocks(mask: Array, values: Array) -> Array:
+    """Undo ``x[mask]``, which has a block, of a length nobody knows, for each of the mask's."""
+    chosen, masks = values.to_delayed().ravel(), mask.to_delayed()
+    if chosen.size != masks.size:
+        msg = f"a mask must have the chunks of what it chooses from, got chunks {mask.chunks}"
+        raise ValueError(msg)
+    blocks = np.empty(masks.shape, dtype=object)
+    for i, (place, block) in enumerate(np.ndenumerate(masks)):
+        size = tuple(sizes[j] for sizes, j in zip(mask.chunks, place, strict=True))
+        filled = dask.delayed(_fill)(block, chosen[i])
+        blocks[place] = da.from_delayed(filled, size, dtype=values.dtype)
+    return da.block(blocks.tolist())
+
+
+def _add_at(shape: tuple[int, ...], key: Any, values: Any) -> Any:
+    out = np.zeros(shape, dtype=values.dtype)
+    np.add.at(out, key, values)
+    return out
+
+
+def _fill(mask: Any, values: Any) -> Any:
+    out = np.zeros(mask.shape, dtype=values.dtype)
+    out[mask] = values
+    return out
 
 
 def match_layout(grad: Array, x: Array) -> Array:
@@ -19,4 +59,10 @@ def match_layout(grad: Array, x: Array) -> Array:
     return grad.rechunk(x.chunks)
 
 
-BACKEND = Backend("dask", readable=readable, match_layout=match_layout, python_scalars=True)
+BACKEND = Backend(
+    "dask",
+    readable=readable,
+    scatter_add=scatter_add,
+    match_layout=match_layout,
+    python_scalars=True,
+)

@@ -1,7 +1,7 @@
 """Merge every row of one array with every row of another by broadcasting, and go back.
 
-What a transducer's joint network does: (T, D) and (U, D) become (T, U, D). The gradient of each is the
-sum over the axis along which it was repeated.
+What a transducer's joint network does: (T, D) and (U, D) become (T, U, D). The gradient of each is
+the sum over the axis along which it was repeated.
 """
 
 from typing import Any

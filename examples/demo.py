@@ -1,7 +1,7 @@
 """The main job, ``make demo``: the same two trainings on every array library that is installed.
 
-Prints two tables and draws the curves. Leaves with status 1 if the libraries disagree, or if softmax
-regression is worse than scikit-learn's by more than a point.
+Prints two tables and draws the curves. Leaves with status 1 if the libraries disagree, or if
+softmax regression is worse than scikit-learn's by more than a point.
 """
 
 import argparse
@@ -24,10 +24,10 @@ TOLERANCE = 1e-9  # of the weights, between libraries, after all steps in float6
 
 def distance(run: Run, reference: Run) -> float:
     """Return the largest difference between the weights of two runs."""
-    differences = [
-        np.max(np.abs(values - reference.weights[name])) for name, values in run.weights.items()
+    largest: list[Any] = [
+        np.max(np.abs(run.weights[name] - w)) for name, w in reference.weights.items()
     ]
-    return float(max(differences))
+    return float(np.max(largest))  # NaN if there is one, unlike Python's max
 
 
 def table(runs: Sequence[Run], *, accuracy: str) -> str:
@@ -93,9 +93,7 @@ def train_all(
     with tqdm(total=total, unit="step", file=sys.stderr) as bar:
         for library in libraries:
             bar.set_description(f"{library.name}, {library.where()}")
-            softmax.append(
-                softmax_regression.train(library, data, epochs=epochs, tick=bar.update)
-            )
+            softmax.append(softmax_regression.train(library, data, epochs=epochs, tick=bar.update))
             logistic.append(
                 logistic_regression.train(
                     library, nn.BCEWithLogitsLoss(), steps=steps, tick=bar.update

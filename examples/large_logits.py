@@ -1,7 +1,7 @@
 """Softmax and its cross entropy at the logits [1000, 0], where ``exp`` overflows.
 
-A row that is wrong by 1000 and a row that is right: the mean is 500. So is the loss of one row whose
-target is half and half.
+A row that is wrong by 1000 and a row that is right: the mean is 500. So is the loss of one row
+whose target is half and half.
 """
 
 from typing import Any
@@ -17,7 +17,8 @@ def main() -> tuple[tuple[float, Any], tuple[float, Any]]:
     logits = np.asarray([[1000.0, 0.0], [1000.0, 0.0]])
     target = np.asarray([1, 0])
     print(f"probabilities {pl.softmax(logits).tolist()}")
-    print(f"losses {pl.cross_entropy(logits, target, reduction='none').tolist()}")
+    losses: Any = pl.cross_entropy(logits, target, reduction="none")
+    print(f"losses {losses.tolist()}")
     loss, gradient = value_and_grad(pl.cross_entropy)(logits, target)
     print(f"mean {float(loss)}, gradient {gradient.tolist()}")
     mixed, slope = value_and_grad(pl.cross_entropy)(logits[0], np.asarray([0.5, 0.5]))

@@ -1,8 +1,8 @@
 """Logistic regression from weights that are far off, where the naive loss is NaN.
 
-Two species of iris, 100 flowers with 2 features, full-batch SGD. The first weights give logits above
-37, whose sigmoid is 1 in float64, so that the textbook's formula multiplies 0 by the logarithm of 0.
-Its loss is NaN, its gradient is NaN, and after one step so are the weights.
+Two species of iris, 100 flowers with 2 features, full-batch SGD. The first weights give logits
+above 37, whose sigmoid is 1 in float64, so that the textbook's formula multiplies 0 by the
+logarithm of 0. Its loss is NaN, its gradient is NaN, and after one step so are the weights.
 """
 
 import time
@@ -22,7 +22,7 @@ FIRST_WEIGHTS, STEPS, RATE = (30.0, 30.0), 100, 1.0
 
 def irises() -> tuple[Any, Any]:
     """Return the petals of Iris setosa and versicolor, shape (100, 2), and 0 or 1 for each."""
-    data = load_iris()
+    data: Any = load_iris()
     chosen = data.target < 2
     return data.data[chosen][:, 2:], data.target[chosen].astype(np.float64)
 

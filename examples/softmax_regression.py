@@ -52,13 +52,13 @@ class Run:
 
 def digits() -> Digits:
     """Return the split of the data, the same at every call."""
-    data = load_digits()
-    split = train_test_split(
+    data: Any = load_digits()
+    split: Any = train_test_split(
         data.images, data.target, test_size=0.25, random_state=SEED, stratify=data.target
     )
     train_images, test_images, train_labels, test_labels = split
-    # Grey levels from 0 to 16, centred. In this unit a rate of 0.1 needs few steps; in units of 16 it
-    # would need a hundred times as many.
+    # Grey levels from 0 to 16, centred. In this unit a rate of 0.1 needs few steps; scaled to
+    # [0, 1] it would need a hundred times as many.
     mean = train_images.mean(axis=0)
     return Digits(train_images - mean, train_labels, test_images - mean, test_labels)
 

@@ -63,13 +63,6 @@ def in_host_memory(x: Array) -> bool:
     return "cpu" in str(device(x)).lower() and not is_lazy_array(x)
 
 
-def portable_take_along_axis(x: Array, indices: Array, *, axis: int, xp: Namespace) -> Array:
-    """``xp.take_along_axis``, or its equal for a library (or a year of the standard) without."""
-    from portable_losses import _portable
-
-    return _portable.take_along_axis(x, indices, axis=axis, xp=xp)
-
-
 def portable_scatter_add(
     shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespace
 ) -> Array:
@@ -95,7 +88,6 @@ class Backend:
         May the values of `x` be looked at for free, here and now?
     device : callable, (x) -> device
         Where `x` lies.
-    take_along_axis : callable, (x, indices, *, axis, xp) -> array
     scatter_add : callable, (shape, key, values, *, xp) -> array
         Zeros of `shape` with `values` added at `key`, duplicates accumulated.
     match_layout : callable, (grad, x) -> array
@@ -115,7 +107,6 @@ class Backend:
     stop_gradient: Callable[[Array], Array] = keep
     readable: Callable[[Array], bool] = in_host_memory
     device: Callable[[Array], Any] = device
-    take_along_axis: Callable[..., Array] = portable_take_along_axis
     scatter_add: Callable[..., Array] = portable_scatter_add
     match_layout: Callable[[Array, Array], Array] = keep
     python_scalars: bool = False

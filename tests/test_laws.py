@@ -1,32 +1,35 @@
 """What holds for every function and every option, on every library: the laws over the table."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 from array_api_compat import array_namespace, device
 
+from portable_losses import autograd
 from portable_losses._typing import Array
-from tests.libraries import EVERYWHERE, INSTALLED, LIBRARIES, ON_TAPE, Library
+from tests.libraries import LIBRARIES, ON_TAPE, VERSIONS, Library, named
 from tests.samples import Key, Sample
 from tests.table import SELECTED, TABLE
 
 SLOW = ("jax.numpy", "dask.array")  # seconds to compile, or to build a graph
+WITH_GRADIENT = [row for row in TABLE if row.variables]
 
 
-def rows_for(library: Library) -> list[Sample]:
-    return SELECTED if library.module in SLOW else TABLE
-
-
-def over(*libraries: Library, rows: list[Sample] | None = None) -> Any:
-    """Parametrise by library and row."""
-    pairs = [(one, row) for one in libraries for row in rows or rows_for(one)]
+def over(libraries: Sequence[Library], rows: Sequence[Sample] = TABLE) -> Any:
+    """Parametrise by library and row; slow libraries take the selected rows."""
+    pairs = [
+        (one, row)
+        for one in libraries
+        for row in rows
+        if one.module not in SLOW or row in SELECTED
+    ]
     names = [f"{one}-{row}" for one, row in pairs]
     return pytest.mark.parametrize("library, sample", pairs, ids=names)
 
 
-
-def assert_close(got: Any, want: Any, what: str, *, rtol: float = 1e-11) -> None:
+def assert_close(got: Any, want: Any, what: str = "", *, rtol: float = 1e-11) -> None:
     """Hold `got` to `want`, relative to each entry, and a hundredth of that to the largest one."""
     size = float(np.max(np.abs(want), initial=0.0, where=np.isfinite(want)))
     np.testing.assert_allclose(
@@ -34,38 +37,165 @@ def assert_close(got: Any, want: Any, what: str, *, rtol: float = 1e-11) -> None
     )
 
 
-def differentiate(
-    sample: Sample, library: Library, arrays: dict[Key, Array], dtype: str = "float64"
-) -> tuple[Array, ...]:
+def variables(sample: Sample, arrays: dict[Key, Array]) -> list[Array]:
+    return [arrays[key] for key in sample.variables]
+
+
+def gradient_of(sample: Sample, library: Library, arrays: dict[Key, Array], dtype: str) -> Any:
+    """The function that computes the gradients of the row's scalar."""
     f = sample.scalar(arrays, library, dtype)
-    gradient = library.gradient(f, range(len(sample.variables)))
-    compiled = gradient if library.tape else library.quickly(gradient)
-    return compiled(*(arrays[key] for key in sample.variables))
+    return library.gradient(f, range(len(sample.variables)))
 
 
-@over(*LIBRARIES, rows=TABLE)
+def curvature(sample: Sample, library: Library, arrays: dict[Key, Array]) -> tuple[float, float]:
+    """The second derivative along the row's directions, and the sum of its terms' sizes."""
+    gradient = gradient_of(sample, library, arrays, "float64")
+    steps = [library.array(sample.direction(key, 5)) for key in sample.variables]
+
+    def slope(*xs: Array) -> Array:
+        total: Array = 0
+        for grad, step in zip(gradient(*xs), steps, strict=True):
+            total = array_namespace(grad).sum(grad * step) + total
+        return total
+
+    second = library.quickly(library.gradient(slope, range(len(steps))))
+    terms = [
+        library.numpy(grad) * sample.direction(key, 3)
+        for key, grad in zip(
+            sample.variables, second(*variables(sample, arrays)), strict=True
+        )
+    ]
+    return sum(map(np.sum, terms)), sum(np.sum(np.abs(term)) for term in terms)
+
+
+# ---- value and derivatives -------------------------------------------------------------------
+
+
+@over([*LIBRARIES, *VERSIONS])
 def test_the_value_is_that_of_the_definition(library: Library, sample: Sample) -> None:
     with library.active():
-        outs = sample.call(sample.on(library))
+        outs = library.quickly(sample.call)(sample.on(library))
         for out, want in zip(outs, sample.value, strict=True):
-            assert_close(library.numpy(out).astype(np.float64), want, "value")
+            assert_close(library.numpy(out).astype(np.float64), want)
 
 
-@over(*(one for one in EVERYWHERE if one not in LIBRARIES))
-def test_the_value_is_that_of_the_definition_in_every_year_and_on_the_tape(
+@over(LIBRARIES, WITH_GRADIENT)
+def test_the_value_is_the_same_on_the_tape(library: Library, sample: Sample) -> None:
+    with library.active():
+        arrays = sample.on(library)
+        leaves = {key: autograd.tensor(arrays[key]) for key in sample.variables}
+        for out, want in zip(sample.call(arrays | leaves), sample.value, strict=True):
+            assert isinstance(out, autograd.Tensor)
+            assert_close(library.numpy(out), want)
+
+
+@over([*LIBRARIES, *VERSIONS, *ON_TAPE], WITH_GRADIENT)
+def test_the_gradient_is_the_slope_of_the_definition(library: Library, sample: Sample) -> None:
+    with library.active():
+        arrays = sample.on(library)
+        gradient = library.quickly(gradient_of(sample, library, arrays, "float64"))
+        grads = gradient(*variables(sample, arrays))
+        for key, grad, want in zip(sample.variables, grads, sample.gradient, strict=True):
+            assert_close(library.numpy(grad), want, f"gradient by {key}")
+
+
+@over([named("numpy"), named("torch")], WITH_GRADIENT)
+def test_the_second_derivative_is_the_definitions(library: Library, sample: Sample) -> None:
+    got, size = curvature(sample, library, sample.on(library))
+    assert got == pytest.approx(sample.curvature, rel=1e-9, abs=1e-11 * max(size, 0.1))
+
+
+OTHERS = [one for one in [*LIBRARIES, *ON_TAPE] if one.name not in ("numpy", "torch")]
+
+
+@over(OTHERS, [row for row in SELECTED if row.variables])
+def test_the_second_derivative_is_the_definitions_on_the_other_libraries(
     library: Library, sample: Sample
 ) -> None:
     with library.active():
-        arrays = sample.on(library)
-        for out, want in zip(sample.call(arrays), sample.value, strict=True):
-            assert_close(library.numpy(out).astype(np.float64), want, "value")
+        got, size = curvature(sample, library, sample.on(library))
+    assert got == pytest.approx(sample.curvature, rel=1e-9, abs=1e-11 * max(size, 0.1))
 
 
-@over(*EVERYWHERE)
-def test_the_gradient_is_the_slope_of_the_definition(library: Library, sample: Sample) -> None:
-    if not sample.variables:
-        return
+# ---- dtype, device, library ------------------------------------------------------------------
+
+
+@over(LIBRARIES)
+def test_float32_stays_float32_on_its_device_and_in_its_library(
+    library: Library, sample: Sample
+) -> None:
     with library.active():
-        grads = differentiate(sample, library, sample.on(library))
-        for key, grad, want in zip(sample.variables, grads, sample.gradient, strict=True):
-            assert_close(library.numpy(grad), want, f"gradient by {key}")
+        arrays = sample.on(library, "float32")
+        first = arrays[0]
+        for out, want in zip(sample.call(arrays), sample.value, strict=True):
+            assert array_namespace(out) is array_namespace(first)
+            assert device(out) == device(first)
+            if sample.variables:
+                assert out.dtype == library.xp.float32
+                assert_close(library.numpy(out), want.astype(np.float32), rtol=1e-4)
+
+
+@over([*LIBRARIES, *ON_TAPE], WITH_GRADIENT)
+def test_a_gradient_has_the_dtype_device_and_library_of_its_array(
+    library: Library, sample: Sample
+) -> None:
+    with library.active():
+        arrays = sample.on(library, "float32")
+        gradient = library.quickly(gradient_of(sample, library, arrays, "float32"))
+        for key, grad in zip(
+            sample.variables, gradient(*variables(sample, arrays)), strict=True
+        ):
+            x = arrays[key]
+            assert array_namespace(grad) is array_namespace(x)
+            assert (grad.dtype, grad.shape, device(grad)) == (x.dtype, x.shape, device(x))
+
+
+HALVES = [one for one in [*LIBRARIES, *ON_TAPE] if one.module in ("torch", "jax.numpy")]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@over(HALVES, [row for row in SELECTED if row.variables])
+def test_half_precision_is_computed_in_float32_and_rounded_once(
+    library: Library, sample: Sample, dtype: str
+) -> None:
+    xp = library.xp
+    half = sample.on(library, dtype)
+    single = {
+        key: xp.astype(a, xp.float32) if key in sample.variables else a for key, a in half.items()
+    }
+    for out, exact in zip(sample.call(half), sample.call(single), strict=True):
+        assert str(out.dtype).endswith(dtype)
+        rounded = xp.astype(exact, out.dtype)
+        np.testing.assert_array_equal(library.numpy(out), library.numpy(rounded))
+    by_half = gradient_of(sample, library, half, dtype)(*variables(sample, half))
+    by_single = gradient_of(sample, library, single, "float32")(*variables(sample, single))
+    for grad, exact in zip(by_half, by_single, strict=True):
+        assert str(grad.dtype).endswith(dtype)
+        rounded = xp.astype(exact, grad.dtype)
+        assert_close(library.numpy(grad), library.numpy(rounded), rtol=0.02)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("library", HALVES, ids=str)
+def test_the_mean_of_many_rows_is_right_in_half_precision(library: Library, dtype: str) -> None:
+    from portable_losses import cross_entropy
+
+    logits = library.array(np.zeros((70_000, 10)), dtype)
+    out = cross_entropy(logits, library.array(np.zeros(70_000, dtype=np.int64)))
+    expected = library.array(np.log(10.0), dtype)
+    assert library.numpy(out) == library.numpy(expected)
+
+
+# ---- what a call leaves alone ----------------------------------------------------------------
+
+WRITABLE = [one for one in LIBRARIES if one.module not in SLOW and not one.read_only]
+
+
+@over(WRITABLE, [row for row in SELECTED if row.variables])
+def test_the_arguments_are_not_written_to(library: Library, sample: Sample) -> None:
+    with library.active():
+        arrays = sample.on(library)
+        before = {key: library.numpy(a).tobytes() for key, a in arrays.items()}
+        sample.call(arrays)
+        gradient_of(sample, library, arrays, "float64")(*variables(sample, arrays))
+        assert {key: library.numpy(a).tobytes() for key, a in arrays.items()} == before

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from portable_losses import _portable
 from portable_losses._backend import backend_of
 from portable_losses._typing import Array
 from portable_losses.autograd.operands import raw_key, raw_operand_in
@@ -318,8 +319,7 @@ def _asarray(
 @_added("take_along_axis")
 def _take_along_axis(space: "TapeNamespace", x: Any, indices: Any, /, *, axis: int = -1) -> Tensor:
     raw, places = (raw_operand_in(space, v, "take_along_axis") for v in (x, indices))
-    take = backend_of(space.inner).take_along_axis  # Dask and older years of the standard have none
-    out = take(raw, places, axis=axis, xp=space.inner)
+    out = _portable.take_along_axis(raw, places, axis=axis, xp=space.inner)
     node = x._node if isinstance(x, Tensor) else None
     return record(OPERATIONS["take_along_axis"], out, (raw, places), {"axis": axis}, (node, None))
 

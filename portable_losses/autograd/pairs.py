@@ -32,15 +32,11 @@ def tape_backend(space: "TapeNamespace") -> Backend:
     def scatter_add(shape: tuple[int, ...], key: Any, values: Any, *, xp: Any) -> Any:
         return space.scatter_add(shape, key, values)
 
-    def take_along_axis(x: Any, indices: Any, *, axis: int, xp: Any) -> Any:
-        return space.take_along_axis(x, indices, axis=axis)
-
     return Backend(
         "tape",
         attach_gradient=attach_gradient,
         stop_gradient=stop_gradient,
         readable=readable,
-        take_along_axis=take_along_axis,
         scatter_add=scatter_add,
         python_scalars=inner.python_scalars,
     )

@@ -113,7 +113,7 @@ def _documented(cls: type, function: Callable[..., Any], options: set[str]) -> s
 _LINES = re.MULTILINE | re.DOTALL
 
 
-# ---- activations: from one array to one of the same shape -----------------------------------------
+# ---- activations: from one array to one of the same shape ------------------------------------
 
 
 class ReLU(FunctionModule, function=activations.relu):
@@ -160,7 +160,7 @@ class Softmin(FunctionModule, function=activations.softmin):
     """`portable_losses.softmin` as a module."""
 
 
-# ---- losses: called with the model's output and the target ----------------------------------------
+# ---- losses: called with the model's output and the target -----------------------------------
 
 
 class CrossEntropyLoss(FunctionModule, function=losses.cross_entropy):

@@ -58,8 +58,9 @@ class Linear(Module):
     'Parameter'
     """
 
-    weight: Parameter
-    bias: Parameter | None
+    # A Parameter, and one or None: for a type checker Any, because arrays may be assigned to them.
+    weight: Any
+    bias: Any
 
     def __init__(
         self,

@@ -60,6 +60,7 @@ class Module:
         raise NotImplementedError(msg)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
+        """Call `forward`."""
         return self.forward(*args, **options)
 
     def __setattr__(self, name: str, value: Any) -> None:

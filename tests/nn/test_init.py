@@ -150,7 +150,9 @@ def test_options_out_of_their_domain_are_refused() -> None:
         init.calculate_gain("sine")
     with pytest.raises(ValueError, match="`gain` must be greater than 0"):
         init.xavier_normal_(p, gain=0.0)
-    with pytest.raises(ValueError, match=re.escape("at least 2 axes, (out, in, ...), got shape (2,)")):
+    with pytest.raises(
+        ValueError, match=re.escape("at least 2 axes, (out, in, ...), got shape (2,)")
+    ):
         init.xavier_uniform_(blank(2))
 
 

@@ -77,7 +77,9 @@ def test_linear_names_the_features_that_it_needs() -> None:
 
 def test_linear_converts_no_dtype_and_no_library() -> None:
     layer = nn.Linear(3, 2)
-    with pytest.raises(TypeError, match="`x` must have the dtype of `weight`, float64, got float32"):
+    with pytest.raises(
+        TypeError, match="`x` must have the dtype of `weight`, float64, got float32"
+    ):
         layer(np.ones((4, 3), np.float32))
     with pytest.raises(TypeError, match="torch"):
         layer(pytest.importorskip("torch").ones((4, 3)))
@@ -98,7 +100,9 @@ def test_the_default_library_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatc
         raise ModuleNotFoundError(name=name)
 
     monkeypatch.setattr("portable_losses.nn.linear.import_module", missing)
-    with pytest.raises(ModuleNotFoundError, match="`xp` is NumPy by default, which is not installed"):
+    with pytest.raises(
+        ModuleNotFoundError, match="`xp` is NumPy by default, which is not installed"
+    ):
         nn.Linear(1, 1)
 
 
@@ -132,7 +136,7 @@ def test_a_sequence_calls_one_module_after_the_other() -> None:
 
 
 def test_a_list_of_modules_is_found_by_the_module_that_has_it() -> None:
-    module = nn.Module()
+    module: Any = nn.Module()
     module.layers = nn.ModuleList(nn.Linear(2, 2, rng=i) for i in range(2))
     module.layers.append(nn.Linear(2, 1))
     names = [name for name, _ in module.named_parameters()]
@@ -196,7 +200,9 @@ def test_bce_takes_probabilities_and_bce_with_logits_takes_logits() -> None:
 
 
 def test_an_unknown_option_is_refused_when_the_module_is_made() -> None:
-    with pytest.raises(TypeError, match=re.escape("GELU has the options ['approximate'], got 'dim'")):
+    with pytest.raises(
+        TypeError, match=re.escape("GELU has the options ['approximate'], got 'dim'")
+    ):
         nn.GELU(dim=1)
 
 

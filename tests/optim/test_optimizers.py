@@ -25,7 +25,10 @@ SETTINGS: list[tuple[str, dict[str, Any]]] = [
 NAMES = [f"{name} {options}" for name, options in SETTINGS]
 STEPS = 6
 START = np.asarray([[1.0, -2.0, 0.5], [3.0, 0.0, -0.25]])
-GRADS = np.random.default_rng(0).standard_normal((STEPS, 2, 3)) * 10.0 ** np.arange(-2, 4)[:, None, None]
+GRADS = (
+    np.random.default_rng(0).standard_normal((STEPS, 2, 3))
+    * 10.0 ** np.arange(-2, 4)[:, None, None]
+)
 
 
 @cache
@@ -180,7 +183,8 @@ def test_plain_tensors_are_trained_as_well() -> None:
 
 def test_groups_have_options_of_their_own() -> None:
     p, q, r = (nn.Parameter(np.ones(1)) for _ in range(3))
-    optimizer = optim.SGD([{"params": [p]}, {"params": q, "lr": 0.5}], lr=0.1)
+    groups: list[dict[str, Any]] = [{"params": [p]}, {"params": q, "lr": 0.5}]
+    optimizer = optim.SGD(groups, lr=0.1)
     optimizer.add_param_group({"params": [r], "momentum": 0.9})
     for parameter in (p, q, r):
         parameter.grad = np.ones(1)

@@ -5,7 +5,7 @@ from typing import Any
 from array_api_compat import device
 
 from portable_losses._backend import backend_of
-from portable_losses._portable import where
+from portable_losses._portable import take_along_axis, where
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd.rules import VIEW, compose, register
 from portable_losses.autograd.scatter import chosen
@@ -144,4 +144,4 @@ def sort(
 ) -> Array:
     """Take the entries in their order; equal entries keep theirs."""
     order = xp.argsort(x, axis=axis, descending=descending, stable=stable)
-    return backend_of(xp).take_along_axis(x, order, axis=axis, xp=xp)
+    return take_along_axis(x, order, axis=axis, xp=xp)
