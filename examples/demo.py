@@ -5,12 +5,14 @@ softmax regression is worse than scikit-learn's by more than a point.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from examples import logistic_regression, softmax_regression
@@ -58,12 +60,8 @@ def disagreements(runs: Sequence[Run]) -> list[str]:
 
 def draw(path: Path, softmax: Sequence[Run], logistic: Sequence[Run], naive: Run) -> None:
     """Save the curves of all runs as a picture."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")  # no window, and none needed
-    from matplotlib import pyplot as plt
-
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+    figure = Figure(figsize=(11, 4.2), layout="constrained")  # Agg: no window, and none needed
+    left, right = figure.subplots(1, 2)
     for axes, runs in ((left, softmax), (right, logistic)):
         # They lie on each other: each line is thinner than the one below it.
         for place, run in enumerate(runs):
@@ -80,7 +78,6 @@ def draw(path: Path, softmax: Sequence[Run], logistic: Sequence[Run], naive: Run
         axes.legend(fontsize="small")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
-    plt.close(figure)
 
 
 def train_all(
@@ -133,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     picture = given.output / "demo.png"
     draw(picture, softmax, logistic, naive)
-    print(f"\ncurves: {picture}")
+    print(f"\ncurves: {os.path.relpath(picture)}")
 
     complaints = disagreements(softmax) + disagreements(logistic)
     if not given.quick:

@@ -29,6 +29,15 @@ def manual_seed(seed: int, /) -> None:
         `seed` is no int.
     ValueError
         `seed` is negative.
+
+    Examples
+    --------
+    >>> from portable_losses import nn
+    >>> nn.init.manual_seed(0)
+    >>> first = nn.Linear(2, 1).weight.tolist()
+    >>> nn.init.manual_seed(0)
+    >>> nn.Linear(2, 1).weight.tolist() == first
+    True
     """
     _DEFAULT.seed(_checked(seed, "seed"))
 

@@ -71,6 +71,17 @@ def normal_(
     Parameter
         `parameter` itself.
 
+    Raises
+    ------
+    TypeError
+        `parameter` is a plain array, or `rng` is no generator.
+    ValueError
+        An option is out of its domain.
+
+    Notes
+    -----
+    Box and Muller's method, from a ``random.Random`` or a seed; NumPy's generators use their own.
+
     Examples
     --------
     >>> from portable_losses import nn
@@ -101,6 +112,25 @@ def uniform_(
     -------
     Parameter
         `parameter` itself.
+
+    Raises
+    ------
+    TypeError
+        `parameter` is a plain array, or `rng` is no generator.
+    ValueError
+        An option is out of its domain.
+
+    Notes
+    -----
+    ``low + (high - low) * u`` with u uniform in [0, 1).
+
+    Examples
+    --------
+    >>> from portable_losses import nn
+    >>> layer = nn.Linear(3, 2)
+    >>> weight = nn.init.uniform_(layer.weight, low=-0.1, high=0.1, rng=0)
+    >>> bool(abs(weight.array).max() <= 0.1)
+    True
     """
     check_number(low=low, high=high)
     if high < low:
@@ -110,28 +140,132 @@ def uniform_(
 
 
 def constant_(parameter: Leaf, value: float, /) -> Leaf:
-    """Fill with one number."""
+    """Fill with one number.
+
+    Parameters
+    ----------
+    parameter : Parameter
+    value : float
+        A finite number.
+
+    Returns
+    -------
+    Parameter
+        `parameter` itself.
+
+    Raises
+    ------
+    TypeError
+        `parameter` is a plain array.
+
+    Notes
+    -----
+    As ``torch.nn.init.constant_``.
+
+    Examples
+    --------
+    >>> from portable_losses import nn
+    >>> nn.init.constant_(nn.Linear(3, 2).bias, 0.5).array
+    array([0.5, 0.5])
+    """
     check_number(value=value)
     return _fill(parameter, lambda n: [float(value)] * n)
 
 
 def zeros_(parameter: Leaf, /) -> Leaf:
-    """Fill with 0."""
+    """Fill with 0.
+
+    Parameters
+    ----------
+    parameter : Parameter
+
+    Returns
+    -------
+    Parameter
+        `parameter` itself.
+
+    Raises
+    ------
+    TypeError
+        `parameter` is a plain array.
+
+    Notes
+    -----
+    As ``torch.nn.init.zeros_``.
+
+    Examples
+    --------
+    >>> from portable_losses import nn
+    >>> nn.init.zeros_(nn.Linear(3, 2).bias).array
+    array([0., 0.])
+    """
     return constant_(parameter, 0.0)
 
 
 def ones_(parameter: Leaf, /) -> Leaf:
-    """Fill with 1."""
+    """Fill with 1.
+
+    Parameters
+    ----------
+    parameter : Parameter
+
+    Returns
+    -------
+    Parameter
+        `parameter` itself.
+
+    Raises
+    ------
+    TypeError
+        `parameter` is a plain array.
+
+    Notes
+    -----
+    As ``torch.nn.init.ones_``.
+
+    Examples
+    --------
+    >>> from portable_losses import nn
+    >>> nn.init.ones_(nn.Linear(3, 2).bias).array
+    array([1., 1.])
+    """
     return constant_(parameter, 1.0)
 
 
 def xavier_uniform_(parameter: Leaf, /, *, gain: float = 1.0, rng: Generator = None) -> Leaf:
     """Fill with uniform numbers of standard deviation ``gain * sqrt(2 / (fan_in + fan_out))``.
 
-    The layout is that of `Linear`: (out, in, ...).
+    Parameters
+    ----------
+    parameter : Parameter
+        In the layout of `Linear`: (out, in, ...).
+    gain : float
+        What makes up for the nonlinearity; see `calculate_gain`.
+    rng : optional
+        Seed or generator; see `portable_losses.nn.init`.
 
+    Returns
+    -------
+    Parameter
+        `parameter` itself.
+
+    Raises
+    ------
+    TypeError
+        `parameter` is a plain array, or `rng` is no generator.
+    ValueError
+        An option is out of its domain, or there are less than 2 axes.
+
+    Notes
+    -----
     Source: X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward
     neural networks" (2010).
+
+    Examples
+    --------
+    >>> from portable_losses import nn
+    >>> nn.init.xavier_uniform_(nn.Linear(3, 2).weight, rng=0).shape
+    (2, 3)
     """
     bound = sqrt(3.0) * _xavier(parameter, gain)
     return uniform_(parameter, low=-bound, high=bound, rng=rng)
@@ -140,7 +274,36 @@ def xavier_uniform_(parameter: Leaf, /, *, gain: float = 1.0, rng: Generator = N
 def xavier_normal_(parameter: Leaf, /, *, gain: float = 1.0, rng: Generator = None) -> Leaf:
     """Fill with normal numbers of standard deviation ``gain * sqrt(2 / (fan_in + fan_out))``.
 
-    See `xavier_uniform_`.
+    Parameters
+    ----------
+    parameter : Parameter
+        In the layout of `Linear`: (out, in, ...).
+    gain : float
+        What makes up for the nonlinearity; see `calculate_gain`.
+    rng : optional
+        Seed or generator; see `portable_losses.nn.init`.
+
+    Returns
+    -------
+    Parameter
+        `parameter` itself.
+
+    Raises
+    ------
+    TypeError
+        `parameter` is a plain array, or `rng` is no generator.
+    ValueError
+        An option is out of its domain, or there are less than 2 axes.
+
+    Notes
+    -----
+    Source: that of `xavier_uniform_`.
+
+    Examples
+    --------
+    >>> from portable_losses import nn
+    >>> nn.init.xavier_normal_(nn.Linear(3, 2).weight, rng=0).shape
+    (2, 3)
     """
     return normal_(parameter, std=_xavier(parameter, gain), rng=rng)
 
@@ -174,10 +337,23 @@ def kaiming_uniform_(
     Parameter
         `parameter` itself.
 
+    Raises
+    ------
+    TypeError
+        `parameter` is a plain array, or `rng` is no generator.
+    ValueError
+        An option is out of its domain, or there are less than 2 axes.
+
     Notes
     -----
     Source: K. He, X. Zhang, S. Ren, J. Sun, "Delving deep into rectifiers" (2015),
     arXiv:1502.01852.
+
+    Examples
+    --------
+    >>> from portable_losses import nn
+    >>> nn.init.kaiming_uniform_(nn.Linear(3, 2).weight, rng=0).shape
+    (2, 3)
     """
     bound = sqrt(3.0) * _kaiming(parameter, negative_slope, mode, nonlinearity)
     return uniform_(parameter, low=-bound, high=bound, rng=rng)
@@ -194,7 +370,40 @@ def kaiming_normal_(
 ) -> Leaf:
     """Fill with normal numbers of standard deviation ``gain / sqrt(fan)``.
 
-    See `kaiming_uniform_`.
+    Parameters
+    ----------
+    parameter : Parameter
+        In the layout of `Linear`: (out, in, ...).
+    negative_slope : float
+        Of the leaky_relu that follows; 0 is relu. (PyTorch calls it `a`.)
+    mode : {"fan_in", "fan_out"}
+        Keep the variance forward, or that of the gradient backward.
+    nonlinearity : str
+        What follows; see `calculate_gain`.
+    rng : optional
+        Seed or generator; see `portable_losses.nn.init`.
+
+    Returns
+    -------
+    Parameter
+        `parameter` itself.
+
+    Raises
+    ------
+    TypeError
+        `parameter` is a plain array, or `rng` is no generator.
+    ValueError
+        An option is out of its domain, or there are less than 2 axes.
+
+    Notes
+    -----
+    Source: that of `kaiming_uniform_`.
+
+    Examples
+    --------
+    >>> from portable_losses import nn
+    >>> nn.init.kaiming_normal_(nn.Linear(3, 2).weight, rng=0).shape
+    (2, 3)
     """
     return normal_(parameter, std=_kaiming(parameter, negative_slope, mode, nonlinearity), rng=rng)
 
@@ -208,6 +417,25 @@ def calculate_gain(nonlinearity: str, *, negative_slope: float = 0.01) -> float:
         For "tanh" it is 5/3, for "relu" sqrt(2), for "leaky_relu" sqrt(2 / (1 + slope**2)).
     negative_slope : float
         Of leaky_relu.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        `nonlinearity` is none of these.
+
+    Notes
+    -----
+    Source: torch.nn.init.calculate_gain.
+
+    Examples
+    --------
+    >>> from portable_losses import nn
+    >>> nn.init.calculate_gain("leaky_relu", negative_slope=1.0)
+    1.0
     """
     check_choice(("linear", "sigmoid", "tanh", "relu", "leaky_relu"), nonlinearity=nonlinearity)
     check_number(negative_slope=negative_slope)

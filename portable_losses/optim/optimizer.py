@@ -26,8 +26,42 @@ class Update(NamedTuple):
 class Optimizer:
     """What the optimisers share; a subclass defines `check` and `updated`.
 
+    Parameters
+    ----------
+    params : iterable of Parameter, or of mappings
+        What to change; mappings are groups with options of their own, ``{"params": ..., "lr":
+        ...}``.
+    defaults : dict
+        The options of a group that does not give its own.
+
+    Raises
+    ------
+    TypeError
+        An entry of `params` is no Tensor.
+    ValueError
+        `params` is empty or has a parameter twice, or an option is out of its domain.
+
+    Notes
+    -----
     A step puts a new array under each parameter. No array is written to, neither the caller's nor
     an earlier step's, and under PyTorch no graph of its own grows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_losses import nn, optim
+    >>> class SignDescent(optim.Optimizer):
+    ...     def check(self, options):
+    ...         pass
+    ...
+    ...     def updated(self, update, options):
+    ...         return update.array - options["lr"] * update.xp.sign(update.grad)
+    >>> p = nn.Parameter(np.asarray([3.0, -0.5]))
+    >>> optimizer = SignDescent([p], {"lr": 0.25})
+    >>> (p @ p).backward()
+    >>> optimizer.step()
+    >>> p.array
+    array([ 2.75, -0.25])
     """
 
     def __init__(self, params: Params, defaults: Group) -> None:
