@@ -57,8 +57,8 @@ def digits() -> Digits:
         data.images, data.target, test_size=0.25, random_state=SEED, stratify=data.target
     )
     train_images, test_images, train_labels, test_labels = split
-    # Grey levels from 0 to 16, centred. In this unit a rate of 0.1 needs few steps; scaled to
-    # [0, 1] it would need a hundred times as many.
+    # Grey levels from 0 to 16, centred, and not scaled to [0, 1]: there the same path would need
+    # a rate 16**2 times as large, or that many more steps.
     mean = train_images.mean(axis=0)
     return Digits(train_images - mean, train_labels, test_images - mean, test_labels)
 

@@ -37,7 +37,7 @@ def cross_entropy(
     sample_weight: Array | None = None,
     return_lse: bool = False,
     reduction: Reduction = "mean",
-) -> Array | tuple[Array, Array]:
+) -> Array:
     """Cross entropy between class logits and a target.
 
     With p the softmax of the logits z of a row, t the target as probabilities and C the number
@@ -137,10 +137,10 @@ def cross_entropy(
         xp=xp,
     )
 
+    z = aim.mask(z, absent=-INF, xp=xp)  # before the cap, whose slope would meet what is masked
     if softcap is not None:
         z = _capped(z, softcap, xp=xp)
-    z = aim.mask(z, absent=-INF, xp=xp)
-    loss = aim.pick(-_log_softmax(z, xp=xp), label_smoothing=label_smoothing, xp=xp)
+    loss = aim.pick(0.0 - _log_softmax(z, xp=xp), label_smoothing=label_smoothing, xp=xp)
 
     dtype = logits.dtype
     result = reduce(

@@ -23,12 +23,21 @@ def manual_seed(seed: int, /) -> None:
     seed : int
         At least 0.
 
+    Returns
+    -------
+    None
+
     Raises
     ------
     TypeError
         `seed` is no int.
     ValueError
         `seed` is negative.
+
+    Notes
+    -----
+    The generator is one for the whole process; threads that draw from it at once share it. A
+    ``random.Random`` given as `rng` is nobody else's.
 
     Examples
     --------

@@ -3,6 +3,7 @@
 from typing import Any
 
 from portable_losses._typing import Array
+from portable_losses._validation import check_real_floating
 from portable_losses.autograd import Tensor
 from portable_losses.autograd.namespaces import library_of, space_of_user
 from portable_losses.autograd.tape import Node
@@ -47,7 +48,7 @@ class Parameter(Tensor):
                 msg = "a parameter starts a graph, got a recorded result; use `.detach()` first"
                 raise ValueError(msg)
             data = data.array
-        space_of_user(data).check_differentiable(data)
+        check_real_floating(space_of_user(data).inner, data=data)
         super().__init__(data, Node() if requires_grad else None)
 
     def replace(self, data: Array, /) -> "Parameter":

@@ -43,7 +43,7 @@ def logsumexp(
     b: Array | None = None,
     return_sign: bool = False,
     where: Array | None = None,
-) -> Array | tuple[Array, Array]:
+) -> Array:
     """Logarithm of a sum of exponentials: ``log(sum(b * exp(x)))`` along `axis`.
 
     Parameters

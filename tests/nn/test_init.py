@@ -75,6 +75,8 @@ def test_normal_numbers_follow_the_normal_distribution() -> None:
     stats = pytest.importorskip("scipy.stats")
     values = init.normal_(blank(20_001), rng=1).array
     assert stats.kstest(values, "norm").pvalue > 0.01
+    assert len(np.unique(values)) == len(values)
+    assert abs(np.corrcoef(values[:-1], values[1:])[0, 1]) < 0.03
 
 
 def test_fans_count_what_a_kernel_covers() -> None:

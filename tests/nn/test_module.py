@@ -108,7 +108,7 @@ def test_what_is_no_array_is_not_assigned_to_a_parameter() -> None:
     layer = nn.Linear(2, 1, rng=0)
     with pytest.raises(TypeError, match="an array is needed, got list"):
         layer.weight = [[1.0, 2.0]]
-    with pytest.raises(TypeError, match="only real floating"):
+    with pytest.raises(TypeError, match="`data` must have a real floating dtype, got int64"):
         layer.weight = np.asarray([[1, 2]])
 
 

@@ -239,6 +239,7 @@ def test_an_option_out_of_its_domain_is_refused(
         (nn.Parameter(np.ones(2)), TypeError, "got one Parameter"),
         ([nn.Parameter(np.ones(2)) * 2], ValueError, "`params` must hold leaves"),
         ([nn.Parameter(np.ones(2))] * 2, ValueError, "each parameter once, got one of shape (2,)"),
+        ([tensor(np.ones(2) * 1j, requires_grad=False)], TypeError, "real floating dtype"),
         ([{"lr": 0.1}], TypeError, 'a group must be a mapping with the key "params"'),
         ([{"params": nn.Parameter(np.ones(1)), "rate": 1}], TypeError, "got 'rate'"),
     ],
