@@ -27,17 +27,19 @@ def scatter_add(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespac
 
 
 def _fill_blocks(mask: Array, values: Array) -> Array:
-    """Undo ``x[mask]``, which has a block, of a length nobody knows, for each of the mask's."""
-    chosen, masks = values.to_delayed().ravel(), mask.to_delayed()
+    """Undo ``x[mask]``, which has a block, of a length nobody knows, for each of the mask's.
+
+    Both are flat there, so that the values stand in NumPy's order.
+    """
+    flat = mask.ravel()
+    chosen, masks = values.to_delayed().ravel(), flat.to_delayed().ravel()
     if chosen.size != masks.size:
-        msg = f"a mask must have the chunks of what it chooses from, got chunks {mask.chunks}"
-        raise ValueError(msg)
-    blocks = np.empty(masks.shape, dtype=object)
-    for i, (place, block) in enumerate(np.ndenumerate(masks)):
-        size = tuple(sizes[j] for sizes, j in zip(mask.chunks, place, strict=True))
-        filled = dask.delayed(_fill)(block, chosen[i])
-        blocks[place] = da.from_delayed(filled, size, dtype=values.dtype)
-    return da.block(blocks.tolist())
+        raise ValueError(_OTHER_CHUNKS.format(mask.chunks))
+    blocks = [
+        da.from_delayed(dask.delayed(_fill)(one, some, mask.chunks), (n,), dtype=values.dtype)
+        for one, some, n in zip(masks, chosen, flat.chunks[0], strict=True)
+    ]
+    return da.concatenate(blocks).reshape(mask.shape).rechunk(mask.chunks)
 
 
 def _add_at(shape: tuple[int, ...], key: Any, values: Any) -> Any:
@@ -46,10 +48,15 @@ def _add_at(shape: tuple[int, ...], key: Any, values: Any) -> Any:
     return out
 
 
-def _fill(mask: Any, values: Any) -> Any:
+def _fill(mask: Any, values: Any, chunks: Any) -> Any:
+    if np.count_nonzero(mask) != values.size:  # NumPy would spread one value over many places
+        raise ValueError(_OTHER_CHUNKS.format(chunks))
     out = np.zeros(mask.shape, dtype=values.dtype)
     out[mask] = values
     return out
+
+
+_OTHER_CHUNKS = "a mask must have the chunks of what it chooses from, got chunks {}"
 
 
 def match_layout(grad: Array, x: Array) -> Array:

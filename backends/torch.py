@@ -104,7 +104,7 @@ def scatter_add(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespac
     del xp
     zeros = torch.zeros(shape, dtype=values.dtype, device=values.device)
     keys = key if isinstance(key, tuple) else (key,)
-    if all(isinstance(k, torch.Tensor) for k in keys):
+    if keys and all(isinstance(k, torch.Tensor) and k.ndim for k in keys):
         return zeros.index_put(keys, values, accumulate=True)
     # slices among the arrays: let the same key pick positions, and add there
     places = torch.arange(zeros.numel(), device=values.device).reshape(shape)[key]

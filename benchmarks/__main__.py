@@ -8,6 +8,7 @@ import platform
 import numpy as np
 import torch
 
+from benchmarks import tape
 from benchmarks.cases import full_size
 from benchmarks.timing import compare
 
@@ -29,6 +30,8 @@ def main() -> None:
                 times = compare(case.ours, case.torch, rounds=arguments.rounds)
                 spent = f"{1e3 * times.ours:7.2f} ms {1e3 * times.theirs:7.2f} ms"
                 print(f"{case.name:68} {spent} {times.ratio:6.2f} {case.bar:5.2f}", flush=True)
+    if arguments.only in "the tape":
+        tape.report(rounds=arguments.rounds)
 
 
 if __name__ == "__main__":

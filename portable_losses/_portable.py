@@ -12,6 +12,7 @@ from portable_losses._backend import backend_of
 from portable_losses._typing import Array, Namespace
 
 __all__ = [
+    "as_index",
     "astype_like",
     "clip",
     "constant",
@@ -22,6 +23,7 @@ __all__ = [
     "maximum",
     "minimum",
     "narrow",
+    "sign",
     "take_along_axis",
     "tiny",
     "total",
@@ -140,9 +142,20 @@ def _pole(at: Array, like: Array, *, xp: Namespace) -> Array:
     return where(at, constant(-INF, like, xp=xp), NAN, xp=xp)
 
 
+def sign(x: Array, *, xp: Namespace) -> Array:
+    """``xp.sign``, NaN kept; array_api_compat's for PyTorch writes where torch.vmap cannot."""
+    unsigned = where(x == x, constant(0.0, x, xp=xp), NAN, xp=xp)
+    return where(x > 0, 1.0, where(x < 0, -1.0, unsigned, xp=xp), xp=xp)
+
+
 def astype_like(x: Array, like: Array, *, xp: Namespace) -> Array:
     """Return `x` in the dtype of `like`."""
     return narrow(x, like.dtype, xp=xp)
+
+
+def as_index(x: Array, *, xp: Namespace) -> Array:
+    """Return integers in the dtype that the library gathers by, which holds any class."""
+    return narrow(x, xp.arange(1, device=device_of(x, xp=xp)).dtype, xp=xp)
 
 
 def largest(x: Array, *, xp: Namespace) -> float:

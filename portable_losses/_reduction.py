@@ -61,7 +61,8 @@ def reduce(
     result = total(loss, xp=xp)
     if reduction == "mean":
         if weight is not None:
-            counts = xp.broadcast_to(weight, loss.shape) if counts is None else weight * counts
+            weight = xp.broadcast_to(weight, loss.shape)
+            counts = weight if counts is None else xp.multiply(weight, counts)
         if counts is None:
             result = result / max(size, 1)
         else:

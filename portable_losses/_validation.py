@@ -17,6 +17,7 @@ from portable_losses._typing import Array, Namespace, Reduction
 
 __all__ = ["validation"]
 
+OPTIONAL = frozenset(["b", "pos_weight", "sample_weight", "weight", "where"])  # may be None
 REDUCTIONS: tuple[Reduction, ...] = ("mean", "sum", "none")
 _VALIDATING: ContextVar[bool] = ContextVar("portable_losses_validation", default=True)
 
@@ -83,7 +84,7 @@ def namespace_of(**arrays: Array | None) -> Namespace:
     """
     found: Namespace | None = None
     for name, x in arrays.items():
-        if x is None:
+        if x is None and name in OPTIONAL:
             continue
         try:
             xp = namespace_of_type(x)
@@ -156,7 +157,8 @@ def check_broadcasts_to(shape: tuple[int, ...], **arrays: Array | None) -> None:
             continue
         own = tuple(x.shape)
         fits = len(own) <= len(shape) and all(
-            n in (1, m) for n, m in zip(reversed(own), reversed(shape), strict=False)
+            n == 1 or n == m  # `n in (1, m)` is false for a symbolic size of torch.compile
+            for n, m in zip(reversed(own), reversed(shape), strict=False)
         )
         if not fits:
             msg = f"`{name}` must broadcast to shape {tuple(shape)}, got shape {own}"

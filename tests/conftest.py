@@ -3,6 +3,7 @@
 import os
 
 os.environ.setdefault("JAX_ENABLE_X64", "1")  # read when jax is imported
+os.environ.setdefault("SCIPY_ARRAY_API", "1")  # read when scipy is imported
 
 from collections.abc import Iterator
 
@@ -17,6 +18,18 @@ collect_ignore = [
     for module, is_there in INSTALLED.items()
     if not is_there
 ]
+
+
+# What libraries warn of in their own code, and nobody outside can change.
+FOREIGN_WARNINGS = (
+    "ignore:`torch.jit.script(_method)?` is deprecated:DeprecationWarning",  # forward mode, compile
+    "ignore:<class 'torch.autograd.function.Function'> should not be inst:DeprecationWarning",  # dynamo
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for line in FOREIGN_WARNINGS:
+        config.addinivalue_line("filterwarnings", line)
 
 
 def pytest_report_header() -> str:

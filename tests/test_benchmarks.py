@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.cases import Case, tiny
+from benchmarks.tape import Race, medians, sgd_step, sixty_operations
 from benchmarks.timing import Times, compare
 
 
@@ -12,6 +13,14 @@ def test_both_programs_compute_the_same_value_and_gradient(case: Case) -> None:
     ours, theirs = case.ours(), case.torch()
     for mine, reference in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(np.asarray(mine), np.asarray(reference), rtol=2e-6)
+
+
+@pytest.mark.parametrize("race", [sixty_operations(6), sgd_step(7, 3)], ids=lambda race: race.name)
+def test_four_libraries_compute_the_same_gradient(race: Race) -> None:
+    expected = race.ours()
+    for other in race.others.values():
+        np.testing.assert_allclose(np.asarray(other()), np.asarray(expected), rtol=1e-12)
+    assert list(medians(race, rounds=1)) == ["ours", "PyTorch", "HIPS autograd", "MyGrad"]
 
 
 def test_the_programs_take_turns() -> None:

@@ -7,15 +7,21 @@ from typing import Any
 from portable_losses._backend import backend_of, namespace_of_type
 from portable_losses.autograd import namespaces as spaces
 from portable_losses.autograd.rules.shape import ALIAS
-from portable_losses.autograd.tape import NOTHING, Node, enable_grad, reachable, recording, walk
+from portable_losses.autograd.tape import NOTHING, Node, Reached, enable_grad, reachable, recording
 from portable_losses.autograd.tensor import Tensor
 from portable_losses.autograd.trees import flatten
+from portable_losses.autograd.walk import walk
 
-__all__ = ["grad", "stop_gradient", "value_and_grad", "vjp"]
+__all__ = ["Call", "check_tensor", "grad", "stop_gradient", "value_and_grad", "vjp"]
 
 
 def grad(
-    f: Callable[..., Any], /, *, argnums: int | Sequence[int] = 0, has_aux: bool = False
+    f: Callable[..., Any],
+    /,
+    *,
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    allow_unused: bool = True,
 ) -> Callable[..., Any]:
     """Return the function that computes the gradient of `f`.
 
@@ -28,6 +34,9 @@ def grad(
         The positional arguments to differentiate by.
     has_aux : bool, optional
         `f` returns ``(number, aux)``, and the new function ``(gradient, aux)``.
+    allow_unused : bool, optional
+        False raises ValueError where the number does not depend on an argument, instead of
+        returning zeros for it.
 
     Returns
     -------
@@ -40,7 +49,8 @@ def grad(
     TypeError
         When called, if an argument to differentiate by is no array or not real floating.
     ValueError
-        When called, if `f` returns no Tensor without axes.
+        When called, if `f` returns no Tensor without axes, or does not use an argument that it
+        has to.
 
     Notes
     -----
@@ -54,7 +64,7 @@ def grad(
     >>> grad(lambda x: (x * x).__array_namespace__().sum(x * x))(np.asarray([1.0, 2.0]))
     array([2., 4.])
     """
-    both = value_and_grad(f, argnums=argnums, has_aux=has_aux)
+    both = value_and_grad(f, argnums=argnums, has_aux=has_aux, allow_unused=allow_unused)
 
     @wraps(f)
     def gradient(*args: Any, **options: Any) -> Any:
@@ -65,7 +75,12 @@ def grad(
 
 
 def value_and_grad(
-    f: Callable[..., Any], /, *, argnums: int | Sequence[int] = 0, has_aux: bool = False
+    f: Callable[..., Any],
+    /,
+    *,
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    allow_unused: bool = True,
 ) -> Callable[..., Any]:
     """Return the function that computes `f` and its gradient.
 
@@ -77,6 +92,8 @@ def value_and_grad(
         The positional arguments to differentiate by.
     has_aux : bool, optional
         `f` returns ``(number, aux)``.
+    allow_unused : bool, optional
+        As in `grad`.
 
     Returns
     -------
@@ -103,14 +120,14 @@ def value_and_grad(
 
     @wraps(f)
     def value_and_gradient(*args: Any, **options: Any) -> Any:
-        call = _Call(args, argnums)
+        call = Call(args, argnums)
         result = call.run(f, options)
         out, aux = _with_aux(result) if has_aux else (result, None)
         _check_number(out)
-        order = call.order([out])
-        below = call.is_below(order)
+        reached = call.reached([out])
+        below = call.is_below(reached)
         value, aux = call.seen(out, below), call.outside(aux)  # before the graph is freed
-        gradients = call.pull_back([out], [None], order, record=below)
+        gradients = call.pull_back([out], [None], reached, record=below, allow_unused=allow_unused)
         return (value, aux) if has_aux else value, gradients
 
     return value_and_gradient
@@ -154,21 +171,21 @@ def vjp(f: Callable[..., Any], /, *args: Any, has_aux: bool = False) -> Any:
     >>> pullback(np.asarray([1.0, 10.0]))[0].tolist()
     [2.0, 40.0]
     """
-    call = _Call(args, tuple(range(len(args))))
+    call = Call(args, tuple(range(len(args))))
     result = call.run(f, {})
     result, aux = _with_aux(result) if has_aux else (result, None)
     outs, _ = flatten(result)
     for out in outs:
-        _check_tensor(out)
+        check_tensor(out)
 
     def pullback(cotangent: Any, /) -> tuple[Any, ...]:
         seeds, _ = flatten(cotangent)
         if len(seeds) != len(outs):
             msg = f"the cotangent must have {len(outs)} arrays, got {len(seeds)}"
             raise ValueError(msg)
-        order = call.order(outs)
-        record = call.is_below(order) or (recording() and any(map(_is_tracked, seeds)))
-        gradients: tuple[Any, ...] = call.pull_back(outs, seeds, order, record=record, free=False)
+        reached = call.reached(outs)
+        record = call.is_below(reached) or bool(recording() and any(map(_is_tracked, seeds)))
+        gradients: tuple[Any, ...] = call.pull_back(outs, seeds, reached, record=record, free=False)
         return gradients
 
     shown = call.outside(result)
@@ -210,10 +227,10 @@ def stop_gradient(x: Any, /) -> Any:
     return backend_of(namespace_of_type(x)).stop_gradient(x)
 
 
-class _Call:
+class Call:
     """One call of a differentiated function: its leaves, and the walk back to them."""
 
-    def __init__(self, args: tuple[Any, ...], argnums: int | Sequence[int]) -> None:
+    def __init__(self, args: Sequence[Any], argnums: int | Sequence[int]) -> None:
         numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
         for i in numbers:
             if not -len(args) <= i < len(args):
@@ -226,7 +243,7 @@ class _Call:
         self.given = [leaves for leaves, _ in trees]
         self.leaves = [[_leaf(x) for x in leaves] for leaves in self.given]
         self.nodes = {leaf._node for leaves in self.leaves for leaf in leaves if leaf._node}
-        self.floor = min((node.number for node in self.nodes), default=0)
+        self.floor = min((node.number for node in self.nodes), default=Node().number)
         self.args = list(args)
         for i, rebuild, leaves in zip(numbers, self.rebuilds, self.leaves, strict=True):
             self.args[i] = rebuild(leaves)
@@ -236,33 +253,30 @@ class _Call:
         with enable_grad():
             return f(*self.args, **options)
 
-    def order(self, outs: Sequence[Tensor]) -> list[Node]:
-        """Return what was recorded in this call and led to `outs`, newest first."""
+    def reached(self, outs: Sequence[Tensor]) -> Reached:
+        """Return what was recorded in this call and led to `outs`."""
         roots = [out._node for out in outs if out._node is not None]
         return reachable(roots, floor=self.floor)
 
-    def is_below(self, order: Sequence[Node]) -> bool:
-        """Say whether the nodes of `order` depend on more than our leaves.
+    def is_below(self, reached: Reached) -> bool:
+        """Say whether what was recorded depends on more than our leaves.
 
         Somebody outside differentiates by it then, and the gradients must be recorded too.
         """
         if not self.outer_recording:
             return False
-        floor = self.floor
-        for node in order:  # what is younger than our leaves was made in this call
-            for parent in node.parents:
-                if parent is not None and parent.number < floor:
-                    return True
-        return any(parent is not None for node in self.nodes for parent in node.parents)
+        # What is younger than our leaves was made in this call.
+        return bool(reached.outside) or any(node.parents for node in self.nodes)
 
     def pull_back(
         self,
         outs: Sequence[Tensor],
         seeds: Sequence[Any],
-        order: Sequence[Node],
+        reached: Reached,
         *,
         record: bool,
         free: bool = True,
+        allow_unused: bool = True,
     ) -> Any:
         """Return the gradients, nested as the arguments were."""
         first: dict[Node, Any] = {}
@@ -270,9 +284,9 @@ class _Call:
             if out._node is not None:
                 grad = out._first_gradient(seed, recorded=record)
                 first[out._node] = first[out._node] + grad if out._node in first else grad
-        needed = _leading_to(self.nodes, order)
-        alone = not record and needed.issuperset(order)  # every node leads to a leaf of ours
-        if not alone:
+        order, needed = reached.order, None
+        if record or reached.outside or not self.nodes.issuperset(reached.leaves):
+            needed = _leading_to(self.nodes, order)  # some nodes do not lead to our leaves
             order = [node for node in order if node in needed]
         with enable_grad():
             found = dict(
@@ -282,15 +296,45 @@ class _Call:
                     library_of=spaces.library_of,
                     lift=spaces.lift if record else None,
                     targets=frozenset(self.nodes),
-                    needed=None if alone else needed,
+                    needed=needed,
                     free=free and not record,
                 )
             )
+        if not allow_unused and not self.nodes <= found.keys():
+            msg = "the number does not depend on an argument that it is differentiated by"
+            raise ValueError(msg)
         results = tuple(
             rebuild([self._result(x, leaf, found) for x, leaf in zip(given, leaves, strict=True)])
             for rebuild, given, leaves in zip(self.rebuilds, self.given, self.leaves, strict=True)
         )
         return results[0] if self.single else results
+
+    def pull_back_through(
+        self, outs: Sequence[Tensor], seeds: Sequence[Any], others: Sequence[Node], *, record: bool
+    ) -> tuple[Any, ...]:
+        """Return the gradients of the leaves, and of `others`, None where there is none."""
+        targets = [*(leaf._node for leaves in self.leaves for leaf in leaves), *others]
+        needed: set[Any] = set(targets)
+        roots = [out._node for out in outs if out._node is not None]
+        order = reachable(roots, floor=self.floor, stops=set(others)).order
+        needed = _leading_to(needed, order)
+        first: dict[Any, Any] = {}
+        for out, seed in zip(outs, seeds, strict=True):
+            node = out._node
+            if node is not None:
+                first[node] = first[node] + seed if node in first else seed
+        found = dict(
+            walk(
+                [node for node in order if node in needed],
+                first,
+                library_of=spaces.library_of,
+                lift=spaces.lift if record else None,
+                targets=frozenset(needed.intersection(targets)),
+                needed=needed,
+                free=not record,
+            )
+        )
+        return tuple(found.get(node) for node in targets)  # type: ignore[arg-type]
 
     def _result(self, given: Any, leaf: Tensor, found: dict[Node, Any]) -> Any:
         gradient = found.get(leaf._node) if leaf._node is not None else None
@@ -309,7 +353,7 @@ class _Call:
         leaves, rebuild = flatten(tree)
         return rebuild(
             [
-                self.seen(x, self.is_below(self.order([x]))) if isinstance(x, Tensor) else x
+                self.seen(x, self.is_below(self.reached([x]))) if isinstance(x, Tensor) else x
                 for x in leaves
             ]
         )
@@ -327,7 +371,7 @@ def _leaf(x: Any) -> Tensor:
     array, node = (x.array, x._node) if isinstance(x, Tensor) else (x, None)
     spaces.space_of_user(array).check_differentiable(array)
     if node is None or not recording():
-        return Tensor(array, Node())
+        return Tensor(array)._start()
     return Tensor(array, Node(ALIAS, array, (array,), NOTHING, (node,)))
 
 
@@ -351,7 +395,8 @@ def _with_aux(result: Any) -> tuple[Any, Any]:
     return result
 
 
-def _check_tensor(out: Any) -> None:
+def check_tensor(out: Any) -> None:
+    """Raise ValueError if what a function returned has left the tape."""
     if not isinstance(out, Tensor):
         msg = (
             f"the function must return a Tensor, got {type(out).__name__}: "
@@ -361,7 +406,7 @@ def _check_tensor(out: Any) -> None:
 
 
 def _check_number(out: Any) -> None:
-    _check_tensor(out)
+    check_tensor(out)
     if out.shape != () or not spaces.library_of(out.array).isdtype(out.dtype, "real floating"):
         msg = f"the function must return one real number, got shape {out.shape} of {out.dtype}"
         raise ValueError(msg)

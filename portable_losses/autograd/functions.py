@@ -2,8 +2,9 @@
 
 Every name of the library is one of these, looked for in this order:
 
-- recorded: it has a rule, and a call with a tracked argument makes a node;
+- added: one of ours (`added.py`), as the library's own would not do;
 - composed: a call with a tracked argument goes through functions that have rules;
+- recorded: it has a rule, and a call with a tracked argument makes a node;
 - without a gradient, on purpose (`NO_GRADIENT`): the result is constant;
 - anything else: works on constants, and raises TypeError when it meets a tracked Tensor.
 
@@ -11,54 +12,86 @@ The library's function is looked up at every call: array-api-strict changes its 
 """
 
 from collections.abc import Callable, Sequence
-from functools import wraps
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from portable_losses import _portable
-from portable_losses._backend import backend_of
 from portable_losses._typing import Array
-from portable_losses.autograd.operands import raw_key, raw_operand_in
+from portable_losses.autograd.context import explain
+from portable_losses.autograd.operands import raw_operand_in
 from portable_losses.autograd.rules import COMPOSED, LIST, OPERATIONS, Operation
 from portable_losses.autograd.rules.constant import NO_GRADIENT
-from portable_losses.autograd.rules.indexing import assigned, check_assignable
-from portable_losses.autograd.tape import NOTHING, Node, recording
+from portable_losses.autograd.standard import check_call, signature_of
+from portable_losses.autograd.tape import Node, item_nodes, recording
 from portable_losses.autograd.tensor import Tensor
+from portable_losses.autograd.views import VIEWS, viewing
 
 if TYPE_CHECKING:
     from portable_losses.autograd.namespaces import TapeNamespace
 
-__all__ = ["build", "is_tracked", "raw_tree", "record", "wrapped_tree"]
+__all__ = [
+    "ADDED",
+    "add",
+    "build",
+    "is_floating",
+    "is_tracked",
+    "raw_tree",
+    "record",
+    "wrapped_tree",
+]
 
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 _MISSING = object()
+ADDED: dict[str, Callable[..., Any]] = {}
+
+
+def add(name: str) -> Callable[[Function], Function]:
+    """Decorate ``f(space, *args, **options)``, which is ``namespace(xp).<name>``."""
+
+    def decorate(function: Function) -> Function:
+        ADDED[name] = function
+        return function
+
+    return decorate
 
 
 def build(space: "TapeNamespace", name: str) -> Any:
     """Return what ``namespace(xp).<name>`` is."""
     from portable_losses.autograd.namespaces import TapeNamespace, is_module
 
+    made: Any
     full = space.prefix + name
-    if full in ADDED:
-        return ADDED[full](space)
+    if full == "special":  # not the library's own: SciPy's names, on every library
+        from portable_losses.autograd.special import SpecialFunctions
+
+        return SpecialFunctions(space)
     target = getattr(space.inner, name, _MISSING)
-    if target is _MISSING:
-        msg = f"{space!r} has no `{name}`"
-        raise AttributeError(msg)
     if is_module(target):
         inside = name in ("linalg", "fft")
-        return TapeNamespace(space.library, target, f"{name}.") if inside else target
-    if full in OPERATIONS:
+        return TapeNamespace(space.library, target, f"{name}.", space) if inside else target
+    if full in ADDED:
+        made = _added(space, ADDED[full])
+    elif full in COMPOSED and not (space.prefix and target is _MISSING):
+        made = _composed(space, name, COMPOSED[full], missing=target is _MISSING)
+    elif target is _MISSING:
+        msg = f"{space!r} has no `{name}`"
+        raise AttributeError(msg)
+    elif full in OPERATIONS:
         made = _recorded(space, name, OPERATIONS[full])
-    elif full in COMPOSED:
-        made = _composed(space, name, COMPOSED[full])
     elif full in NO_GRADIENT:
         made = _constant(space, name)
     elif callable(target) and not isinstance(target, type):  # not a dtype
         made = _only_constants(space, name)
     else:
         return target
+    if full in VIEWS:
+        made = viewing(full, made)
     made.__name__ = made.__qualname__ = name
-    made.__doc__ = target.__doc__
+    made.__module__ = space.__name__
+    if target is not _MISSING:
+        made.__doc__ = target.__doc__
+    found = signature_of(full)
+    if found is not None:
+        made.__signature__ = found
     return made
 
 
@@ -72,8 +105,9 @@ def record(
     """Return `out` as a Tensor, with a node if any parent is tracked."""
     for parent in parents:
         if parent is not None:
-            if recording():
-                return Tensor(out, Node(operation, out, args, options, parents))
+            make = recording()
+            if make:
+                return Tensor(out, make(operation, out, args, options, parents))
             break
     return Tensor(out)
 
@@ -82,6 +116,8 @@ def record(
 
 
 def _recorded(space: "TapeNamespace", name: str, operation: Operation) -> Callable[..., Any]:
+    if operation.results is not None:
+        return _recorded_several(space, name, operation, operation.results)
     if operation.form is LIST:
         return _recorded_list(space, name, operation)
     makers = {1: _recorded_one, 2: _recorded_two}
@@ -96,12 +132,20 @@ def _recorded_one(space: "TapeNamespace", name: str, operation: Operation) -> Ca
             a, node = x.array, x._node
         else:
             a, node = raw_operand_in(space, x, name), None
-        out = getattr(inner, name)(a, *args, **options)
-        if node is None or not recording():
+        if options:
+            options = _raw_options(space, name, options)
+        try:
+            out = getattr(inner, name)(a, *args, **options)
+        except Exception as error:
+            explain(error, operation.name, a, *args)
+            raise
+        if node is None or not (make := recording()):
             return Tensor(out)
-        if options and options.get("dtype") is not None and not _is_real(space, out):
+        if args or options:
+            check_call(operation.name, 1 + len(args), options)
+        if options and options.get("dtype") is not None and not is_floating(space, out):
             return Tensor(out)
-        return Tensor(out, Node(operation, out, (a, *args), options, (node,)))
+        return Tensor(out, make(operation, out, (a, *args), options, (node,)))
 
     return function
 
@@ -120,10 +164,16 @@ def _recorded_two(space: "TapeNamespace", name: str, operation: Operation) -> Ca
             b, right = raw_operand_in(space, x2, name), None
         if a.__class__ is not b.__class__:
             _check_libraries(space, name, a, b)
-        out = getattr(inner, name)(a, b, *args, **options)
-        if (left is None and right is None) or not recording():
+        try:
+            out = getattr(inner, name)(a, b, *args, **options)
+        except Exception as error:
+            explain(error, operation.name, a, b, *args)
+            raise
+        if (left is None and right is None) or not (make := recording()):
             return Tensor(out)
-        return Tensor(out, Node(operation, out, (a, b, *args), options, (left, right)))
+        if args or options:
+            check_call(operation.name, 2 + len(args), options)
+        return Tensor(out, make(operation, out, (a, b, *args), options, (left, right)))
 
     return function
 
@@ -133,7 +183,13 @@ def _recorded_many(space: "TapeNamespace", name: str, operation: Operation) -> C
 
     def function(*args: Any, **options: Any) -> Tensor:
         raws, parents = _split(space, name, args[:count])
-        out = getattr(inner, name)(*raws, *args[count:], **options)
+        try:
+            out = getattr(inner, name)(*raws, *args[count:], **options)
+        except Exception as error:
+            explain(error, operation.name, *raws, *args[count:])
+            raise
+        if any(parents):
+            check_call(operation.name, len(args), options)
         return record(operation, out, (*raws, *args[count:]), options, parents)
 
     return function
@@ -144,8 +200,35 @@ def _recorded_list(space: "TapeNamespace", name: str, operation: Operation) -> C
 
     def function(arrays: Sequence[Any], /, **options: Any) -> Tensor:
         raws, parents = _split(space, name, arrays)
-        out = getattr(inner, name)(raws, **options)
+        try:
+            out = getattr(inner, name)(raws, **options)
+        except Exception as error:
+            explain(error, operation.name, *raws)
+            raise
+        if any(parents):
+            check_call(operation.name, 1, options)
         return record(operation, out, (raws,), options, parents)
+
+    return function
+
+
+def _recorded_several(
+    space: "TapeNamespace", name: str, operation: Operation, results: Callable[..., Any]
+) -> Callable[..., Any]:
+    inner = space.inner
+
+    def function(x: Any, /, *args: Any, **options: Any) -> Any:
+        (a,), (node,) = _split(space, name, [x])
+        try:
+            outs = tuple(getattr(inner, name)(a, *args, **options))
+        except Exception as error:
+            explain(error, operation.name, a, *args)
+            raise
+        if node is None or not (make := recording()):
+            return results(*map(Tensor, outs))
+        check_call(operation.name, 1 + len(args), options)
+        items = item_nodes(make(operation, outs, (a, *args), options, (node,)), outs)
+        return results(*map(Tensor, outs, items))
 
     return function
 
@@ -162,23 +245,48 @@ def _check_libraries(space: "TapeNamespace", name: str, *raws: Any) -> None:
         raw_operand_in(space, raw, name)
 
 
-def _is_real(space: "TapeNamespace", out: Array) -> bool:
-    return bool(space.inner.isdtype(out.dtype, ("real floating", "complex floating")))
+def _raw_options(space: "TapeNamespace", name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return `options` with raw arrays; only a tolerance, which has no slope, may be tracked."""
+    for key, value in options.items():
+        if isinstance(value, Tensor):
+            if value._node is not None and key != "rtol":
+                msg = f"`{name}` has no gradient by `{key}`; use `.detach()`"
+                raise TypeError(msg)
+            options = {**options, key: value.array}
+    return options
+
+
+def is_floating(space: "TapeNamespace", out: Array) -> bool:
+    """Say whether `out` can have a gradient."""
+    return bool(space.main.inner.isdtype(out.dtype, ("real floating", "complex floating")))
 
 
 # ---- without a rule ---------------------------------------------------------------------------
 
 
+def _added(space: "TapeNamespace", function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any, **options: Any) -> Any:
+        return function(space, *args, **options)
+
+    call.__doc__ = function.__doc__
+    return call
+
+
 def _composed(
-    space: "TapeNamespace", name: str, composition: Callable[..., Any]
+    space: "TapeNamespace", name: str, composition: Callable[..., Any], *, missing: bool
 ) -> Callable[..., Any]:
     plain = _constant(space, name)
 
     def function(*args: Any, **options: Any) -> Any:
-        if recording() and is_tracked((args, options)):
-            return composition(*args, xp=space, **options)
-        return plain(*args, **options)
+        if missing or (recording() and is_tracked((args, options))):
+            return composition(*args, xp=space.main, **options)
+        try:
+            out = plain(*args, **options)
+        except NotImplementedError:  # array_api_compat's way to say that a library has none
+            return composition(*args, xp=space.main, **options)
+        return tuple(out) if isinstance(out, list) else out
 
+    function.__doc__ = composition.__doc__
     return function
 
 
@@ -247,99 +355,3 @@ def wrapped_tree(x: Any) -> Any:
     if isinstance(x, list):
         return [wrapped_tree(v) for v in x]
     return Tensor(x) if is_array(x) else x
-
-
-# ---- functions that are not the library's alone -----------------------------------------------
-
-ADDED: dict[str, Callable[["TapeNamespace"], Callable[..., Any]]] = {}
-
-
-def _added(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorate ``f(space, *args, **options)``, which is ``namespace(xp).<name>``."""
-
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        def make(space: "TapeNamespace") -> Callable[..., Any]:
-            @wraps(function)
-            def call(*args: Any, **options: Any) -> Any:
-                return function(space, *args, **options)
-
-            call.__name__ = call.__qualname__ = name
-            return call
-
-        ADDED[name] = make
-        return function
-
-    return decorate
-
-
-@_added("astype")
-def _astype(
-    space: "TapeNamespace", x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None
-) -> Tensor:
-    options = {} if device is None else {"device": device}
-    a = raw_operand_in(space, x, "astype")
-    out = space.inner.astype(a, dtype, copy=copy, **options)
-    if not isinstance(x, Tensor) or x._node is None or not _is_real(space, out):
-        return Tensor(out)
-    if out is a:
-        return x
-    return record(OPERATIONS["astype"], out, (a, dtype), options, (x._node,))
-
-
-@_added("clip")
-def _clip(space: "TapeNamespace", x: Any, /, min: Any = None, max: Any = None) -> Tensor:
-    bounds = (x, min, max)
-    raws = [None if v is None else raw_operand_in(space, v, "clip") for v in bounds]
-    parents = tuple(v._node if isinstance(v, Tensor) else None for v in bounds)
-    out = space.inner.clip(*raws)
-    return record(OPERATIONS["clip"], out, tuple(raws), NOTHING, parents)
-
-
-@_added("asarray")
-def _asarray(
-    space: "TapeNamespace", x: Any, /, *, dtype: Any = None, device: Any = None, copy: Any = None
-) -> Tensor:
-    if not isinstance(x, Tensor):
-        if is_tracked(x):
-            msg = "`asarray` of a list with a tracked Tensor loses its gradient; use `xp.stack`"
-            raise TypeError(msg)
-        made = space.inner.asarray(
-            raw_tree(x, space, "asarray"), dtype=dtype, device=device, copy=copy
-        )
-        return Tensor(made)
-    space.check_library(x.array, "asarray")
-    out = space.inner.asarray(x.array, dtype=dtype, device=device, copy=copy)
-    if out is x.array:
-        return x
-    if x._node is None or not _is_real(space, out):
-        return Tensor(out)
-    return record(OPERATIONS["astype"], out, (x.array, out.dtype), {"device": device}, (x._node,))
-
-
-@_added("take_along_axis")
-def _take_along_axis(space: "TapeNamespace", x: Any, indices: Any, /, *, axis: int = -1) -> Tensor:
-    raw, places = (raw_operand_in(space, v, "take_along_axis") for v in (x, indices))
-    out = _portable.take_along_axis(raw, places, axis=axis, xp=space.inner)
-    node = x._node if isinstance(x, Tensor) else None
-    return record(OPERATIONS["take_along_axis"], out, (raw, places), {"axis": axis}, (node, None))
-
-
-@_added("setitem")
-def _setitem(space: "TapeNamespace", x: Tensor, key: Any, value: Any, /) -> Tensor:
-    raw, raw_value = x.array, raw_operand_in(space, value, "value")
-    node, value_node = x._node, value._node if isinstance(value, Tensor) else None
-    key = raw_key(key)
-    if node is not None or value_node is not None:
-        check_assignable(key, raw, xp=space.inner)
-    out = assigned(raw, raw_value, key, xp=space.inner)
-    return record(OPERATIONS["setitem"], out, (raw, raw_value, key), NOTHING, (node, value_node))
-
-
-@_added("scatter_add")
-def _scatter_add(
-    space: "TapeNamespace", shape: tuple[int, ...], key: Any, values: Any, /
-) -> Tensor:
-    key, raw = raw_key(key), raw_operand_in(space, values, "values")
-    out = backend_of(space.inner).scatter_add(shape, key, raw, xp=space.inner)
-    node = values._node if isinstance(values, Tensor) else None
-    return record(OPERATIONS["scatter_add"], out, (raw, key), NOTHING, (node,))

@@ -8,10 +8,12 @@ from array_api_compat import device
 
 from portable_losses.autograd import namespaces as spaces
 from portable_losses.autograd.functional import grad, vjp
-from portable_losses.autograd.tensor import Tensor
+from portable_losses.autograd.tracked import unwrap
 from portable_losses.autograd.trees import flatten
 
 __all__ = ["gradcheck"]
+
+_FINE = 1e-12
 
 
 def gradcheck(
@@ -30,7 +32,7 @@ def gradcheck(
     f : callable
         Takes the arrays `args` and returns a Tensor, or a nested structure of Tensors.
     args : sequence of array
-        float64 arrays of one library, at a point where `f` is smooth.
+        float64 or complex128 arrays of one library, at a point where `f` is smooth.
     eps : float, optional
         Step of the differences.
     atol, rtol : float, optional
@@ -45,13 +47,16 @@ def gradcheck(
 
     Raises
     ------
+    TypeError
+        If an argument is of lower precision, in which differences say nothing.
     AssertionError
         With both numbers, if they differ by more than ``atol + rtol * abs(difference)``.
 
     Notes
     -----
     One random direction (always the same) is enough: a wrong entry of the Jacobian is missed only
-    if it is orthogonal to it. The result is projected onto another one.
+    if it is orthogonal to it. The result is projected onto another one. Of complex numbers the
+    real part of ``conj(gradient) * direction`` is the slope, as in PyTorch.
 
     Examples
     --------
@@ -66,12 +71,12 @@ def gradcheck(
         outs, _ = flatten(f(*xs))
         if not weights:
             weights.extend(_direction(out.array, dice) for out in outs)
-        xp = outs[0].__array_namespace__()
-        total = xp.sum(outs[0] * weights[0])
-        for out, weight in zip(outs[1:], weights[1:], strict=True):
-            total = total + xp.sum(out * weight)
-        return total
+        return _product(outs, weights)
 
+    for i, x in enumerate(args):
+        if spaces.library_of(unwrap(x)[0]).finfo(x.dtype).eps > _FINE:
+            msg = f"`args` must be float64 or complex128, got {x.dtype} for argument {i}"
+            raise TypeError(msg)
     directions = [_direction(x, dice) for x in args]
     for _ in range(order):
         projected = _check_and_differentiate(projected, args, directions, eps, atol, rtol)
@@ -90,10 +95,7 @@ def _check_and_differentiate(
     slope = grad(f, argnums=tuple(range(len(args))))
 
     def along(*xs: Any) -> Any:
-        return sum(
-            spaces.namespace(spaces.library_of(v)).sum(g * v)
-            for g, v in zip(slope(*xs), directions, strict=True)
-        )
+        return _product(slope(*xs), directions)
 
     got = float(along(*args))
     ahead, behind = (
@@ -107,12 +109,26 @@ def _check_and_differentiate(
     return along
 
 
+def _product(xs: Sequence[Any], ys: Sequence[Any]) -> Any:
+    """Return the sum of all products, for complex numbers of the real parts of ``conj(x) * y``."""
+    total: Any = 0.0
+    for x, y in zip(xs, ys, strict=True):
+        xp = spaces.space_of(unwrap(y)[0])
+        product = x * y
+        if xp.isdtype(product.dtype, "complex floating"):
+            product = xp.real(xp.conj(x) * y)
+        total = total + xp.sum(product)
+    return total
+
+
 def _direction(x: Any, dice: random.Random) -> Any:
     """Return random numbers of the shape, dtype and device of `x`."""
-    x = x.array if isinstance(x, Tensor) else x
+    x = unwrap(x)[0]
     count = 1
     for n in x.shape:
         count *= n
-    numbers = [dice.gauss(0.0, 1.0) for _ in range(count)]
     xp = spaces.library_of(x)
+    numbers: list[Any] = [dice.gauss(0.0, 1.0) for _ in range(count)]
+    if xp.isdtype(x.dtype, "complex floating"):
+        numbers = [complex(number, dice.gauss(0.0, 1.0)) for number in numbers]
     return xp.reshape(xp.asarray(numbers, dtype=x.dtype, device=device(x)), tuple(x.shape))

@@ -23,11 +23,18 @@ class TapeNamespace:
     are first asked for. There is one per library; get it with `namespace`.
     """
 
-    def __init__(self, library: str, inner: Namespace, prefix: str = "") -> None:
+    def __init__(
+        self,
+        library: str,
+        inner: Namespace,
+        prefix: str = "",
+        main: "TapeNamespace | None" = None,
+    ) -> None:
         dotted = f".{prefix}".rstrip(".")
         self.__dict__.update(
             inner=inner,
             library=library,
+            main=self if main is None else main,  # of an extension
             prefix=prefix,
             __name__=f"portable_losses.autograd.{library}{dotted}",
             __portable_losses_wraps__=inner,  # whose arrays go together with Tensors
@@ -88,10 +95,10 @@ class TapeNamespace:
             raise TypeError(msg)
 
     def check_differentiable(self, x: Array) -> None:
-        """Raise TypeError unless the dtype of `x` is real floating."""
-        if not self.inner.isdtype(x.dtype, "real floating"):
+        """Raise TypeError unless the dtype of `x` is real or complex floating."""
+        if not self.inner.isdtype(x.dtype, ("real floating", "complex floating")):
             msg = (
-                f"only real floating arrays have a gradient, got {x.dtype}; "
+                f"only floating arrays have a gradient, got {x.dtype}; "
                 "convert with `xp.astype` first"
             )
             raise TypeError(msg)

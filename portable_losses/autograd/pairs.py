@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 from portable_losses._backend import Backend, Pair, backend_of
 from portable_losses._typing import Array, Options
+from portable_losses.autograd.context import explain
 from portable_losses.autograd.functions import raw_tree
 from portable_losses.autograd.operands import raw_operand_in
 from portable_losses.autograd.rules import JOINT, Operation
-from portable_losses.autograd.tape import Node, item_nodes, recording
+from portable_losses.autograd.tape import item_nodes, recording
 from portable_losses.autograd.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -52,14 +53,18 @@ def attach(space: "TapeNamespace", pair: Pair, arrays: tuple[Array, ...], option
     parents = tuple([x._node if isinstance(x, Tensor) else None for x in arrays])
     given = {key: raw_tree(x, space, key) for key, x in options.items() if key != "xp"}
     inner = space.inner
-    out = backend_of(inner).attach_gradient(pair, raws, {"xp": inner, **given})
-    tracked = recording() and any(parent is not None for parent in parents)
+    operation = _operation(pair)
+    try:
+        out = backend_of(inner).attach_gradient(pair, raws, {"xp": inner, **given})
+    except Exception as error:
+        explain(error, operation.name, *raws)
+        raise
+    make = recording() if any(parent is not None for parent in parents) else None
     if not isinstance(out, tuple):
-        return Tensor(out, Node(_operation(pair), out, raws, given, parents) if tracked else None)
-    if not tracked:
+        return Tensor(out, make and make(operation, out, raws, given, parents))
+    if not make:
         return tuple(Tensor(x) for x in out)
-    node = Node(_operation(pair), tuple(out), raws, given, parents)
-    items = item_nodes(node, out)
+    items = item_nodes(make(operation, out, raws, given, parents), out)
     return tuple(Tensor(x, item) for x, item in zip(out, items, strict=True))
 
 

@@ -1,21 +1,23 @@
 """`Tensor`: an Array API array that remembers how it was computed."""
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from array_api_compat import device, size, to_device
 
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd import namespaces as spaces
+from portable_losses.autograd.context import explain
+from portable_losses.autograd.conversions import Converted
 from portable_losses.autograd.operands import raw_key, raw_operand
 from portable_losses.autograd.rules import OPERATIONS
 from portable_losses.autograd.tape import NOTHING, Node, recording
-from portable_losses.autograd.tracked import Tracked
 
 __all__ = ["Tensor", "tensor"]
 
 _MATCHED = frozenset([float, int, bool])
+_GETITEM = OPERATIONS["getitem"]
 
 
 def _binary(name: str, function: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
@@ -35,10 +37,14 @@ def _binary(name: str, function: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
                 b = raw_operand(other, a)
                 if b is NotImplemented:
                     return b
-        out = function(a, b)
-        if (left is None and right is None) or not recording():
+        try:
+            out = function(a, b)
+        except Exception as error:
+            explain(error, name, a, b)
+            raise
+        if (left is None and right is None) or not (record := recording()):
             return Tensor(out)
-        return Tensor(out, Node(operation, out, (a, b), NOTHING, (left, right)))
+        return Tensor(out, record(operation, out, (a, b), NOTHING, (left, right)))
 
     def reflected(self: "Tensor", other: Any, /) -> Any:
         b = other
@@ -46,11 +52,15 @@ def _binary(name: str, function: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
             b = raw_operand(other, self.array)
             if b is NotImplemented:
                 return b
-        a = self.array
-        out = function(b, a)
-        if self._node is None or not recording():
+        a, node = self.array, self._node
+        try:
+            out = function(b, a)
+        except Exception as error:
+            explain(error, name, b, a)
+            raise
+        if node is None or not (record := recording()):
             return Tensor(out)
-        return Tensor(out, Node(operation, out, (b, a), NOTHING, (None, self._node)))
+        return Tensor(out, record(operation, out, (b, a), NOTHING, (None, node)))
 
     return forward, reflected
 
@@ -75,9 +85,9 @@ def _unary(name: str, function: Callable[[Any], Any]) -> Any:
     def forward(self: "Tensor", /) -> "Tensor":
         a, node = self.array, self._node
         out = function(a)
-        if node is None or not recording():
+        if node is None or not (record := recording()):
             return Tensor(out)
-        return Tensor(out, Node(operation, out, (a,), NOTHING, (node,)))
+        return Tensor(out, record(operation, out, (a,), NOTHING, (node,)))
 
     return forward
 
@@ -92,7 +102,7 @@ def _in_place(forward: Callable[[Any, Any], Any]) -> Any:
     return update
 
 
-class Tensor(Tracked):
+class Tensor(Converted):
     """An array that remembers how it was computed.
 
     Made by `tensor` or by a function of ``namespace(xp)``, not by calling the class. It follows
@@ -108,7 +118,8 @@ class Tensor(Tracked):
     Notes
     -----
     Updates in place (``x += y``, ``x[key] = y``) put a new array and a new node under the same
-    Tensor; an earlier result never changes, and what was indexed out of it is no view of it.
+    Tensor: an earlier result never changes. What slices, `reshape` and the like return are views
+    as in NumPy, on every library: an update of one is seen in the other.
 
     Examples
     --------
@@ -173,11 +184,13 @@ class Tensor(Tracked):
 
     def to_device(self, device: Any, /, *, stream: Any = None) -> "Tensor":
         """Return the same values on another device, tracked as before."""
-        out = to_device(self.array, device, stream=stream)
-        if self._node is None or not recording():
+        a, node = self.array, self._node
+        out = to_device(a, device, stream=stream)
+        if out is a:
+            return self
+        if node is None or not (record := recording()):
             return Tensor(out)
-        node = Node(OPERATIONS["to_device"], out, (self.array,), NOTHING, (self._node,))
-        return Tensor(out, node)
+        return Tensor(out, record(OPERATIONS["to_device"], out, (a,), NOTHING, (node,)))
 
     __add__, __radd__ = _binary("add", operator.add)
     __sub__, __rsub__ = _binary("subtract", operator.sub)
@@ -223,110 +236,32 @@ class Tensor(Tracked):
         return Tensor(~self.array)
 
     def __getitem__(self, key: Any, /) -> "Tensor":
-        key, node = raw_key(key), self._node
-        out = self.array[key]
-        if node is None or not recording():
-            return Tensor(out)
-        return Tensor(out, Node(OPERATIONS["getitem"], out, (self.array, key), NOTHING, (node,)))
+        key, a, node = raw_key(key), self.array, self._node
+        try:
+            out = a[key]
+        except Exception as error:
+            explain(error, "getitem", a, key)
+            raise
+        if node is not None:
+            record = recording()
+            node = record and record(_GETITEM, out, (a, key), NOTHING, (node,))
+        if is_view_key(key, out):
+            return View(out, node, self, ("getitem", (key,), NOTHING))
+        return Tensor(out, node)
 
     def __setitem__(self, key: Any, value: Any, /) -> None:
+        if value.__class__ is View and value.shows(self, key):
+            return  # `x[key] += y` has written through the view already
         self._become(spaces.space_of(self.array).setitem(self, key, value))
-
-    def _become(self, new: "Tensor") -> "Tensor":
-        """Take over the value and the history of `new`: an update in place, from the outside."""
-        old = self._node
-        if old is not None and old.operation is None:
-            if recording():
-                msg = (
-                    "a leaf that requires a gradient cannot be updated in place; "
-                    "do it inside `no_grad()`, or on a result computed from it"
-                )
-                raise RuntimeError(msg)
-            new = Tensor(new.array, old)  # a leaf stays a leaf, with the gradient it has
-        if new.shape != self.shape or new.dtype != self.dtype:
-            msg = (
-                f"an update in place keeps shape and dtype: {self.shape} {self.dtype} "
-                f"would become {new.shape} {new.dtype}"
-            )
-            raise TypeError(msg)
-        self.array, self._node = new.array, new._node
-        return self
-
-    def __len__(self) -> int:
-        if not self.shape:
-            msg = "a Tensor without axes has no length"
-            raise TypeError(msg)
-        return self.shape[0]
-
-    def __iter__(self) -> "Iterator[Tensor]":
-        return iter([self[i, ...] for i in range(len(self))])
-
-    def __float__(self) -> float:
-        return float(self.array)
-
-    def __int__(self) -> int:
-        return int(self.array)
-
-    def __bool__(self) -> bool:
-        return bool(self.array)
-
-    def __complex__(self) -> complex:
-        return complex(self.array)
-
-    def __index__(self) -> int:
-        return operator.index(self.array)
-
-    def __dlpack_device__(self) -> Any:
-        return self.array.__dlpack_device__()
-
-    def __dlpack__(self, **options: Any) -> Any:
-        self._refuse_to_leave(BufferError)
-        return self.array.__dlpack__(**options)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        self._refuse_to_leave(TypeError)
-        if dtype is None and copy is None:
-            return self.array.__array__()
-        return self.array.__array__(dtype) if copy is None else self.array.__array__(dtype, copy)
-
-    @classmethod
-    def __torch_function__(cls, *_: Any, **__: Any) -> Any:
-        """Let a library that asks beside an operator leave the answer to the Tensor."""
-        return NotImplemented
 
     def _made(self, array: Array, node: Node | None = None) -> "Tensor":
         return Tensor(array, node)
-
-    # ---- Python -------------------------------------------------------------------------------
-
-    def item(self) -> Any:
-        """Return the only entry as a Python number."""
-        return self.array.item() if hasattr(self.array, "item") else _number(self)
-
-    def tolist(self) -> Any:
-        """Return the entries as nested lists of Python numbers."""
-        if hasattr(self.array, "tolist"):
-            return self.array.tolist()
-        return [x.tolist() for x in self.detach()] if self.shape else self.item()
 
     def __repr__(self) -> str:
         tracked = ", tracked" if self._node is not None else ""
         library = spaces.space_of(self.array).library
         values = repr(self.array)
         return f"Tensor({values}, {library} {self.dtype} on {self.device}{tracked})"
-
-
-def _number(x: Tensor) -> Any:
-    if x.size != 1:
-        msg = f"only a Tensor of one entry is a number, got shape {x.shape}"
-        raise ValueError(msg)
-    xp = x.__array_namespace__()
-    x = xp.reshape(x.detach(), ())
-    if xp.isdtype(x.dtype, "bool"):
-        return bool(x)
-    if xp.isdtype(x.dtype, "integral"):
-        return int(x)
-    return complex(x) if xp.isdtype(x.dtype, "complex floating") else float(x)
 
 
 def tensor(x: Any, /, *, requires_grad: bool = True) -> Tensor:
@@ -368,4 +303,8 @@ def tensor(x: Any, /, *, requires_grad: bool = True) -> Tensor:
     space = spaces.space_of_user(x)
     if requires_grad:
         space.check_differentiable(x)
-    return Tensor(x, Node() if requires_grad else None)
+    made = Tensor(x)
+    return made._start() if requires_grad else made
+
+
+from portable_losses.autograd.views import View, is_view_key  # noqa: E402 - a View is a Tensor

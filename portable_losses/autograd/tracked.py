@@ -2,21 +2,46 @@
 
 from collections.abc import Callable
 from typing import Any, Self
+from weakref import ref
 
 from portable_losses._typing import Array
 from portable_losses.autograd import namespaces as spaces
-from portable_losses.autograd.tape import Node, reachable, walk
+from portable_losses.autograd.tape import (
+    Collected,
+    Node,
+    reachable,
+    recorder,
+    recording,
+    recording_with,
+)
+from portable_losses.autograd.walk import walk
 
-__all__ = ["Tracked", "unwrap"]
+__all__ = ["Hook", "Tracked", "unwrap"]
+
+
+class Hook:
+    """A function that was registered to see gradients, until it is removed."""
+
+    __slots__ = ("_hooks", "_key")
+
+    def __init__(self, hooks: dict[int, Callable[[Any], Any]], key: int) -> None:
+        self._hooks = hooks
+        self._key = key
+
+    def remove(self) -> None:
+        """Call the function no more; a second time does nothing."""
+        self._hooks.pop(self._key, None)
 
 
 class Tracked:
     """A raw array and the node that it came from."""
 
-    __slots__ = ("__weakref__", "_node", "array")
+    # `_collected` is set on leaves and where a gradient is retained, and nowhere else.
+    __slots__ = ("__weakref__", "_collected", "_node", "array")
 
     array: Array
     _node: Node | None
+    _collected: Collected
 
     def __init__(self, array: Array, node: Node | None = None) -> None:
         self.array = array
@@ -25,6 +50,13 @@ class Tracked:
     def _made(self, array: Array, node: Node | None = None) -> Any:
         """Return a Tensor, of no subclass."""
         raise NotImplementedError
+
+    def _start(self, node: Node | None = None) -> Self:
+        """Collect gradients here, as a new leaf or for `node`."""
+        self._node = node = Node() if node is None else node
+        self._collected = Collected()
+        node.sink = ref(self._collected)
+        return self
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -41,6 +73,24 @@ class Tracked:
         """Whether this is a leaf that collects a gradient, or computed from one."""
         return self._node is not None
 
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if value == self.requires_grad:
+            return
+        if not self.is_leaf:
+            msg = "only a leaf can stop requiring a gradient; use `.detach()` on a result"
+            raise RuntimeError(msg)
+        if value:
+            spaces.space_of(self.array).check_differentiable(self.array)
+            self._start()
+        else:
+            self._node = None
+
+    def requires_grad_(self, requires_grad: bool = True, /) -> Self:
+        """Set `requires_grad` and return this Tensor."""
+        self.requires_grad = requires_grad
+        return self
+
     @property
     def is_leaf(self) -> bool:
         """Whether the user made this, and not an operation on tracked Tensors."""
@@ -49,43 +99,56 @@ class Tracked:
     @property
     def grad(self) -> Any:
         """The gradient that `backward` has collected here."""
-        node = self._node
-        return None if node is None or node.grad is None else self._made(node.grad, node.grad_node)
+        collected = getattr(self, "_collected", None)
+        if collected is None or collected.array is None:
+            return None
+        return self._made(collected.array, collected.node)
 
     @grad.setter
     def grad(self, value: Any) -> None:
-        node = self._node
-        if node is None:
+        if self._node is None:
             msg = "a Tensor that is not tracked has no gradient; make it with `tensor(x)`"
             raise RuntimeError(msg)
         array, recorded = (None, None) if value is None else unwrap(value)
         if array is not None and tuple(array.shape) != self.shape:
             msg = f"`grad` must have shape {self.shape}, got {tuple(array.shape)}"
             raise ValueError(msg)
-        node.grad, node.grad_node = array, recorded
+        self.retain_grad()
+        self._collected.array, self._collected.node = array, recorded
 
     def zero_grad(self) -> None:
-        """Forget the collected gradient."""
-        if self._node is not None:
-            self._node.grad = self._node.grad_node = None
+        """Forget the collected gradient, and the graph that it holds if it was recorded."""
+        collected = getattr(self, "_collected", None)
+        if collected is not None:
+            collected.array = collected.node = None
 
     def retain_grad(self) -> None:
         """Collect a gradient here although this is no leaf."""
-        self._tracked_node("retain_grad").retains_grad = True
+        node = self._tracked_node("retain_grad")
+        sink = None if node.sink is None else node.sink()
+        if sink is None:
+            self._start(node)
+        else:
+            self._collected = sink
 
-    def register_hook(self, hook: Callable[[Any], Any], /) -> Callable[[], None]:
+    def register_hook(self, hook: Callable[[Any], Any], /) -> Hook:
         """Call `hook` with the gradient of this Tensor; what it returns, if anything, replaces it.
+
+        Parameters
+        ----------
+        hook : callable
+            Takes a Tensor and returns None, or a gradient of the same shape and dtype.
 
         Returns
         -------
-        callable
-            Removes the hook again.
+        Hook
+            Its ``remove()`` unregisters the hook.
         """
         node = self._tracked_node("register_hook")
         hooks = node.hooks = {} if node.hooks is None else node.hooks
         key = max(hooks, default=-1) + 1
         hooks[key] = hook
-        return lambda: hooks.pop(key, None) and None
+        return Hook(hooks, key)
 
     def _tracked_node(self, name: str) -> Node:
         if self._node is None:
@@ -94,7 +157,7 @@ class Tracked:
         return self._node
 
     def detach(self) -> Any:
-        """Return the same values as a constant."""
+        """Return the same values as a constant; later updates of one do not reach the other."""
         return self._made(self.array)
 
     def backward(
@@ -110,7 +173,7 @@ class Tracked:
             Keep what the gradient needs, for a second walk.
         create_graph : bool, optional
             Record the gradients themselves, so that they can be differentiated. The collected
-            gradients then hold the graph alive until `zero_grad`.
+            gradients then hold the graph alive until `zero_grad`, or as long as the leaves live.
 
         Raises
         ------
@@ -120,23 +183,28 @@ class Tracked:
             If nothing here is tracked, or the graph was freed by an earlier walk.
         """
         node = self._tracked_node("backward")
-        order = reachable([node])
-        found = walk(
-            order,
-            {node: self._first_gradient(gradient, recorded=create_graph)},
-            library_of=spaces.library_of,
-            lift=spaces.lift if create_graph else None,
-            free=not (retain_graph or create_graph),
-        )
-        for leaf, grad in found:
-            leaf.accumulate(grad)
+        order = reachable([node]).order
+        with recording_with(recorder() if create_graph else None):
+            found = walk(
+                order,
+                {node: self._first_gradient(gradient, recorded=create_graph)},
+                library_of=spaces.library_of,
+                lift=spaces.lift if create_graph else None,
+                free=not (retain_graph or create_graph),
+            )
+            for leaf, grad in found:
+                leaf.collect(grad)
 
     def _first_gradient(self, gradient: Any, *, recorded: bool) -> Any:
         if gradient is None:
             if any(n != 1 for n in self.shape):
                 msg = f"backward of shape {self.shape} needs a `gradient` of that shape"
                 raise ValueError(msg)
-            ones = spaces.library_of(self.array).ones_like(self.array)
+            xp = spaces.library_of(self.array)
+            if xp.isdtype(self.dtype, "complex floating"):
+                msg = "backward of a complex number needs a `gradient`; only a real one is a loss"
+                raise ValueError(msg)
+            ones = xp.ones_like(self.array)
             return self._made(ones) if recorded else ones
         array, node = unwrap(gradient)
         spaces.space_of(self.array).check_library(array, "gradient")
@@ -148,36 +216,34 @@ class Tracked:
             raise ValueError(msg)
         return self._made(array, node) if recorded else array
 
-    def _refuse_to_leave(self, error: type[Exception]) -> None:
-        if self._node is not None:
+    def _become(self, new: "Tracked") -> Any:
+        """Take over the value and the history of `new`: an update in place, from the outside."""
+        old = self._node
+        if old is not None and old.operation is None:
+            if recording():
+                msg = (
+                    "a leaf that requires a gradient cannot be updated in place; "
+                    "do it inside `no_grad()`, or on a result computed from it"
+                )
+                raise RuntimeError(msg)
+            new = self._made(new.array, old)  # a leaf stays a leaf, with the gradient it has
+        self._check_like(new)
+        if getattr(new.array, "strides", None) != getattr(self.array, "strides", None):
+            # In place the layout stays, and with it what `reshape` makes a view of.
+            space = spaces.space_of(self.array)
+            new = self._made(space.setitem(self.detach(), ..., new.detach()).array, new._node)
+        if old is not None and old is not new._node and old.sink is not None and new._node:
+            old.sink, new._node.sink = None, old.sink  # what retains its gradient goes on to
+        self.array, self._node = new.array, new._node
+        return self
+
+    def _check_like(self, new: "Tracked") -> None:
+        if new.shape != self.shape or new.dtype != self.dtype:
             msg = (
-                "a tracked Tensor is not converted silently, its gradient would be lost; "
-                "use `.detach()` (or `.array`) to take the values"
+                f"an update in place keeps shape and dtype: {self.shape} {self.dtype} "
+                f"would become {new.shape} {new.dtype}"
             )
-            raise error(msg)
-
-    def __copy__(self) -> Self:
-        return type(self)(self.array, self._node)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        xp = spaces.library_of(self.array)
-        copied = type(self)(xp.asarray(self.array, copy=True), self._node and self._new_leaf())
-        memo[id(self)] = copied
-        return copied
-
-    def __reduce__(self) -> Any:
-        leaf = self._node is not None and self._new_leaf() is not None
-        return _rebuild, (type(self), self.array, leaf)
-
-    def _new_leaf(self) -> Node:
-        if not self.is_leaf:
-            msg = "only leaves are copied deeply or pickled; use `.detach()` on a result first"
-            raise RuntimeError(msg)
-        return Node()
-
-
-def _rebuild(kind: type[Tracked], array: Array, leaf: bool) -> Tracked:
-    return kind(array, Node() if leaf else None)
+            raise TypeError(msg)
 
 
 def unwrap(x: Any) -> tuple[Any, Node | None]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from portable_losses._backend import backend_of
 from portable_losses._gradient import stop_gradient
-from portable_losses._portable import INF, narrow, take_along_axis, total, where
+from portable_losses._portable import INF, as_index, narrow, take_along_axis, total, where
 from portable_losses._reduction import weigh
 from portable_losses._rows import as_rows
 from portable_losses._typing import Array, Namespace
@@ -154,6 +154,7 @@ def read_target(
     if tuple(target.shape) != shape[:-1]:
         raise ValueError(_shape_advice(name, given, tuple(target.shape), place))
     check_integer(xp, target=target)
+    target = as_index(target, xp=xp)
     index_factor = check_indices(
         target, classes, name="target", like=rows, ignore_index=ignore_index, xp=xp
     )
@@ -188,10 +189,10 @@ def _read_mask(
         msg = f"`where` must have a bool dtype, got {mask.dtype}"
         raise TypeError(msg)
     own = tuple(mask.shape)
-    if len(own) == len(given) and all(n in (1, m) for n, m in zip(own, given, strict=True)):
+    if len(own) == len(given) and all(n == 1 or n == m for n, m in zip(own, given, strict=True)):
         return as_rows(xp.broadcast_to(mask, given), (place,), xp=xp), None
     if len(own) == len(shape) - 1 and all(
-        n in (1, m) for n, m in zip(own, shape[:-1], strict=True)
+        n == 1 or n == m for n, m in zip(own, shape[:-1], strict=True)
     ):
         return None, xp.broadcast_to(mask, shape[:-1])
     msg = (

@@ -13,6 +13,7 @@ from portable_losses._validation import (
     check_real_floating,
     check_reduction,
     namespace_of,
+    spoil,
 )
 from portable_losses.activations.sigmoid import _tanh
 from portable_losses.activations.softmax import _log_softmax
@@ -250,7 +251,10 @@ def nll_loss(
         xp=xp,
     )
 
-    loss = aim.pick(-aim.mask(rows, absent=-INF, xp=xp), label_smoothing=0.0, xp=xp)
+    terms = -aim.mask(rows, absent=-INF, xp=xp)
+    if aim.factor is not None:  # NaN for every class of a bad row, not for one that nobody named
+        terms = spoil(terms, aim.factor[..., None])
+    loss = aim.pick(terms, label_smoothing=0.0, xp=xp)
 
     return reduce(
         loss,

@@ -1,7 +1,7 @@
 """Losses for real-valued targets."""
 
 from portable_losses._gradient import with_gradient
-from portable_losses._portable import astype_like, clip, minimum, widen
+from portable_losses._portable import astype_like, clip, minimum, sign, widen
 from portable_losses._reduction import reduce
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
@@ -260,7 +260,7 @@ def _difference(input: Array, target: Array, *, xp: Namespace) -> Array:
 
 def _size_backward(grad: Array, out: Array, d: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
     del out
-    return (grad * xp.sign(d),)
+    return (grad * sign(d, xp=xp),)
 
 
 @with_gradient(_size_backward)

@@ -6,7 +6,6 @@ from portable_losses._typing import Array
 from portable_losses._validation import check_real_floating
 from portable_losses.autograd import Tensor
 from portable_losses.autograd.namespaces import library_of, space_of_user
-from portable_losses.autograd.tape import Node
 
 __all__ = ["Parameter"]
 
@@ -49,7 +48,9 @@ class Parameter(Tensor):
                 raise ValueError(msg)
             data = data.array
         check_real_floating(space_of_user(data).inner, data=data)
-        super().__init__(data, Node() if requires_grad else None)
+        super().__init__(data)
+        if requires_grad:
+            self._start()
 
     def replace(self, data: Array, /) -> "Parameter":
         """Put other values, of any shape and library, under this parameter; return it.
@@ -59,11 +60,15 @@ class Parameter(Tensor):
         """
         fresh = Parameter(data, requires_grad=self.requires_grad)
         self.array, self._node = fresh.array, fresh._node
+        self.zero_grad()
+        if fresh._node is not None:
+            self._collected = fresh._collected
         return self
 
     def __copy__(self) -> "Parameter":
-        twin = Parameter(self.array)
-        twin._node = self._node
+        twin = Parameter(self.array, requires_grad=False)
+        if self._node is not None:
+            twin._node, twin._collected = self._node, self._collected
         return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Parameter":

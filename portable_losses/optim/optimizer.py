@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from portable_losses._backend import backend_of
 from portable_losses._typing import Array, Namespace
+from portable_losses._validation import check_real_floating
 from portable_losses.autograd import Tensor
 from portable_losses.autograd.namespaces import is_array, library_of
 
@@ -100,7 +101,7 @@ class Optimizer:
         Raises
         ------
         TypeError
-            An entry of ``"params"`` is no Tensor, or an option is unknown.
+            An entry of ``"params"`` is no Tensor or not real floating, or an option is unknown.
         ValueError
             There is no parameter, one is no leaf or belongs to a group already, or an option is
             out of its domain.
@@ -222,6 +223,7 @@ def _check_parameter(p: Any) -> None:
     if not p.is_leaf:
         msg = f"`params` must hold leaves, got a recorded result of shape {p.shape}"
         raise ValueError(msg)
+    check_real_floating(library_of(p.array), params=p)
 
 
 def _check_fits(name: str, value: Array, parameter: Tensor) -> None:

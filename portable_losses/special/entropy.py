@@ -1,7 +1,7 @@
 """Products with a logarithm, where zero times infinity is zero."""
 
 from portable_losses._gradient import with_gradient
-from portable_losses._portable import INF, log, log1p, narrow, where, widen
+from portable_losses._portable import INF, NAN, constant, log, log1p, narrow, tiny, where, widen
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_real_floating, namespace_of
 
@@ -130,3 +130,115 @@ def _xlog1py_backward(
 def _xlog1py(x: Array, y: Array, *, xp: Namespace) -> Array:
     nan = y != y
     return where(nan, y, _product(x, log1p(y, xp=xp), xp=xp), xp=xp)
+
+
+# ---- entropies --------------------------------------------------------------------------------
+
+
+def _entr_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    inside = where(x > 0, x, 1.0, xp=xp)
+    slope = -1.0 - xp.log(inside)
+    return (grad * where(x > 0, slope, _at_zero(INF, x, xp=xp), xp=xp),)
+
+
+@with_gradient(_entr_backward)
+def _entr(x: Array, *, xp: Namespace) -> Array:
+    """``-x log(x)``: 0 at 0, -inf below."""
+    inside = where(x > 0, x, 1.0, xp=xp)
+    value = where(x != x, x, -inside * xp.log(inside), xp=xp)
+    return where(x < 0, -INF, value, xp=xp)
+
+
+def _at_zero(value: float, x: Array, *, xp: Namespace) -> Array:
+    """Return `value` where x is 0, else NaN: a slope off the domain."""
+    return where(x == 0, constant(value, x, xp=xp), NAN, xp=xp)
+
+
+def _inside(x: Array, y: Array, *, xp: Namespace) -> tuple[Array, Array, Array]:
+    """Say where both are positive and finite, and return both with 1 put elsewhere."""
+    inside = (x > 0) & (y > 0) & (x < INF) & (y < INF)
+    return inside, where(inside, x, 1.0, xp=xp), where(inside, y, 1.0, xp=xp)
+
+
+def _is_close(x: Array, y: Array) -> Array:
+    """Say where the difference of two positive numbers is exact."""
+    return (0.5 * x <= y) & (0.5 * y <= x)
+
+
+def _log_ratio(x: Array, y: Array, *, xp: Namespace) -> Array:
+    """``log(x / y)`` of positive, finite numbers, of any sizes and right next to 1."""
+    close = _is_close(x, y)
+    near = xp.log1p((where(close, x, 1.0, xp=xp) - where(close, y, 1.0, xp=xp)) / y)
+    # The quotient is no normal number only on two sides of 1, where the logarithms add up, or
+    # with a subnormal number.
+    small = tiny(x, xp=xp)
+    apart = (x > 1) & (y < 1) | (x < 1) & (y > 1) | (x < small) | (y < small)
+    ratio = where(apart, 1.0, x, xp=xp) / where(apart, 1.0, y, xp=xp)
+    far = where(apart, xp.log(x) - xp.log(y), xp.log(ratio), xp=xp)
+    return where(close, near, far, xp=xp)
+
+
+def _off_domain(x: Array, y: Array, at_zero: Array | float, *, xp: Namespace) -> Array:
+    """Return what an entropy of x relative to y is where the two are not positive and finite."""
+    value = where((x == 0) & (y >= 0), at_zero, constant(INF, x, xp=xp), xp=xp)
+    value = where((x > 0) & (x < INF) & (y == INF), constant(-INF, x, xp=xp), value, xp=xp)
+    unknown = (x != x) | (y != y) | (x == INF) & (y == INF)
+    return where(unknown, NAN, value, xp=xp)
+
+
+def _slope_in_x(x: Array, y: Array, *, xp: Namespace) -> Array:
+    """Return ``log(x / y)`` where it is infinite, 0 at (0, 0), NaN off the domain."""
+    rises = where((x > 0) & (y < INF), constant(INF, x, xp=xp), NAN, xp=xp)
+    falls = (y > 0) & (x < INF)
+    value = where(falls, constant(-INF, x, xp=xp), rises, xp=xp)
+    return where((x >= 0) & (y >= 0), where((x == 0) & (y == 0), 0.0, value, xp=xp), NAN, xp=xp)
+
+
+def _rel_entr_backward(
+    grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace
+) -> tuple[Array, Array]:
+    inside, p, q = _inside(x, y, xp=xp)
+    in_x = where(inside, 1 + _log_ratio(p, q, xp=xp), _slope_in_x(x, y, xp=xp), xp=xp)
+    return grad * in_x, grad * where(inside, -p / q, _slope_in_y(x, y, 0.0, xp=xp), xp=xp)
+
+
+def _slope_in_y(x: Array, y: Array, rest: float, *, xp: Namespace) -> Array:
+    """Return ``rest - x / y`` where it is infinite or x is 0, NaN off the domain."""
+    value = where((x > 0) & (y < INF), constant(-INF, x, xp=xp), NAN, xp=xp)
+    value = where((x < INF) & (y == INF) | (x == 0), rest, value, xp=xp)
+    return where((x >= 0) & (y >= 0), value, NAN, xp=xp)
+
+
+@with_gradient(_rel_entr_backward)
+def _rel_entr(x: Array, y: Array, *, xp: Namespace) -> Array:
+    """``x log(x / y)``: 0 where x = 0 <= y, +inf elsewhere off the positive numbers."""
+    inside, p, q = _inside(x, y, xp=xp)
+    return where(inside, p * _log_ratio(p, q, xp=xp), _off_domain(x, y, 0.0, xp=xp), xp=xp)
+
+
+def _kl_div_backward(
+    grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace
+) -> tuple[Array, Array]:
+    inside, p, q = _inside(x, y, xp=xp)
+    in_x = where(inside, _log_ratio(p, q, xp=xp), _slope_in_x(x, y, xp=xp), xp=xp)
+    return grad * in_x, grad * where(inside, (q - p) / q, _slope_in_y(x, y, 1.0, xp=xp), xp=xp)
+
+
+@with_gradient(_kl_div_backward)
+def _kl_div(x: Array, y: Array, *, xp: Namespace) -> Array:
+    """``x log(x / y) - x + y``, at least 0, with all digits where x and y are close."""
+    inside, p, q = _inside(x, y, xp=xp)
+    close = _is_close(p, q)
+    a, b = where(close, p, 1.0, xp=xp), where(close, q, 1.0, xp=xp)
+    difference = a - b
+    share = difference / b
+    r = share / (2 + share)  # log(x / y) = 2 atanh(r), whose first term cancels the difference
+    square = r * r
+    series = 0.0 * r
+    for k in range(35, 1, -2):
+        series = series * square + 1 / k
+    near = difference * r + 2 * (a * r) * square * series
+    far = p * _log_ratio(p, q, xp=xp) + (q - p)
+    beside = where(y < INF, y, 0.0, xp=xp)
+    value = where(inside, where(close, near, far, xp=xp), _off_domain(x, y, beside, xp=xp), xp=xp)
+    return where((x >= 0) & (x < INF) & (y == INF), INF, value, xp=xp)

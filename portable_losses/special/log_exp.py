@@ -12,6 +12,7 @@ from portable_losses._portable import (
     log,
     log1p,
     narrow,
+    sign,
     total,
     where,
     widen,
@@ -31,7 +32,7 @@ from portable_losses.activations.softmax import _softmax
 
 __all__ = ["log1mexp", "logit", "logsumexp"]
 
-_where = where  # logsumexp has an argument of that name
+_where, _sign = where, sign  # logsumexp has arguments of these names
 
 
 def logsumexp(
@@ -275,7 +276,7 @@ def _sign_of_sum(x: Array, b: Array, *, xp: Namespace) -> Array:
     _, largest, top, unit, terms = _terms(x, b, xp=xp)
     others = total(_where(largest, 0.0, terms, xp=xp), axis=-1, keepdims=True, xp=xp)
     others = _where(top == INF, 0.0, others, xp=xp)
-    return _where(top == -INF, 0.0, xp.sign(1 + others) * xp.sign(unit), xp=xp)
+    return _where(top == -INF, 0.0, _sign(1 + others, xp=xp) * _sign(unit, xp=xp), xp=xp)
 
 
 def _log1mexp_backward(

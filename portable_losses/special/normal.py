@@ -4,13 +4,15 @@ The gradients form a closed family of pairs, so that any order of derivative wor
 
     erf, erfc -> _gaussian -> _gaussian
     _gelu -> _gelu_slope -> _gaussian
+    _ndtr -> _gaussian
+    _log_ndtr -> _hazard -> _hazard
 """
 
 import math
 from collections.abc import Mapping
 
 from portable_losses._gradient import with_gradient
-from portable_losses._portable import clip, minimum, where
+from portable_losses._portable import INF, clip, largest, maximum, minimum, where
 from portable_losses._typing import Array, Namespace
 from portable_losses.special._coefficients import GELU_ROOT, MIDDLE, SLOPE, TAIL
 from portable_losses.special.two_floats import square
@@ -101,3 +103,63 @@ def _gelu(x: Array, *, xp: Namespace) -> Array:
     ratio, density = scaled_tail(z, xp=xp), bell(z, 0.5, xp=xp)
     # on the left z * ratio first: it tends to 0.4, while ratio * density is subnormal too early
     return where(x < 0, -(z * ratio * density), x * (1.0 - ratio * density), xp=xp)
+
+
+def _ndtr_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    return (grad * (_gaussian(x, xp=xp, scale=0.5) / math.sqrt(2 * math.pi)),)
+
+
+@with_gradient(_ndtr_backward)
+def _ndtr(x: Array, *, xp: Namespace) -> Array:
+    """``Phi(x)``, the standard normal distribution function."""
+    z = minimum(xp.abs(x), FAR, xp=xp)
+    tail = times_bell(scaled_tail(z, xp=xp), z, xp=xp)
+    return where(x < 0, tail, 1.0 - tail, xp=xp)
+
+
+def _log_ndtr_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    return (grad * _hazard(x, xp=xp),)
+
+
+@with_gradient(_log_ndtr_backward)
+def _log_ndtr(x: Array, *, xp: Namespace) -> Array:
+    """``log(Phi(x))``: on the left the exponent and the logarithm of the rest, apart."""
+    z = xp.abs(x)
+    near = minimum(z, largest(x, xp=xp), xp=xp)
+    left = xp.log(scaled_tail(near, xp=xp)) - 0.5 * z * z
+    near = minimum(z, FAR, xp=xp)
+    right = xp.log1p(-times_bell(scaled_tail(near, xp=xp), near, xp=xp))
+    return where(x < 0, left, right, xp=xp)
+
+
+def _hazard_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    z = clip(-x, BEND, None, xp=xp)
+    beyond = where(x < -BEND, fraction(z, xp=xp), x + out, xp=xp)  # where x + out cancels
+    finite = where(out < INF, out, 0.0, xp=xp)
+    slope = where(out < INF, -finite * where(out < INF, beyond, 0.0, xp=xp), -1.0, xp=xp)
+    return (grad * slope,)
+
+
+@with_gradient(_hazard_backward)
+def _hazard(x: Array, *, xp: Namespace) -> Array:
+    """``phi(x) / Phi(x)``, the slope of log_ndtr: about -x on the far left."""
+    z = xp.abs(x)
+    near = minimum(z, BEND, xp=xp)
+    inverse = 1.0 / (scaled_tail(near, xp=xp) * math.sqrt(2 * math.pi))
+    far = maximum(z, BEND, xp=xp)
+    left = where(z < BEND, inverse, far + fraction(far, xp=xp), xp=xp)
+    capped = minimum(z, FAR, xp=xp)
+    tail = times_bell(scaled_tail(capped, xp=xp), capped, xp=xp)
+    right = _gaussian(x, xp=xp, scale=0.5) / (math.sqrt(2 * math.pi) * (1.0 - tail))
+    return where(x < 0, left, right, xp=xp)
+
+
+BEND = 6.0  # from here on the fraction has converged
+
+
+def fraction(z: Array, *, xp: Namespace) -> Array:
+    """Return ``_hazard(-z) - z`` for z from `BEND` on: ``1 / (z + 2 / (z + 3 / (z + ...)))``."""
+    result = z
+    for k in range(40, 1, -1):
+        result = z + k / result
+    return 1.0 / result

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from portable_losses._portable import device_of, narrow, where, widen
+from portable_losses._portable import as_index, device_of, narrow, where, widen
 from portable_losses._typing import Array
 from portable_losses._validation import (
     check_axis,
@@ -68,6 +68,7 @@ def one_hot(x: Array, num_classes: int, /, *, axis: int = -1, dtype: Any = None)
     """
     xp = namespace_of(x=x)
     check_integer(xp, x=x)
+    x = as_index(x, xp=xp)
     check_count(num_classes=num_classes)
     place = check_axis(axis, x.ndim + 1)
     zero = xp.zeros((), dtype=dtype, device=device_of(x, xp=xp))

@@ -19,41 +19,11 @@ from .cases import LIBRARIES
 
 NP = namespace(np)
 
-# The standard's names for which a rule is still to be written: tracked Tensors are refused.
-REFUSED = {
-    "conj",
-    "cumulative_prod",
-    "imag",
-    "nextafter",
-    "real",
-    "unique_all",
-    "unique_counts",
-    "unique_inverse",
-    "unique_values",
-}
-
-
-def standard_names() -> list[str]:
-    strict = pytest.importorskip("array_api_strict")
-    return [
-        name
-        for name in strict.__all__
-        if callable(getattr(strict, name))
-        and not isinstance(getattr(strict, name), type)
-        and not name.startswith(("__", "set_", "get_", "reset_"))
-        and name not in ("ArrayAPIStrictFlags", "Device")
-    ]
-
-
-def test_every_function_of_the_standard_has_a_gradient_or_a_place_in_a_list() -> None:
-    known = {*OPERATIONS, *COMPOSED, *ADDED, *NO_GRADIENT, *REFUSED}
-    assert [name for name in standard_names() if name not in known] == []
-
 
 def test_no_function_is_in_two_lists() -> None:
     assert not NO_GRADIENT & ({*OPERATIONS} | {*COMPOSED})
-    assert not REFUSED & ({*OPERATIONS} | {*COMPOSED} | NO_GRADIENT)
     assert not {*OPERATIONS} & {*COMPOSED}
+    assert not {*ADDED} & ({*COMPOSED} | NO_GRADIENT)
 
 
 def test_every_name_of_the_library_is_there() -> None:
@@ -61,45 +31,6 @@ def test_every_name_of_the_library_is_there() -> None:
     xp = namespace(strict)
     assert [name for name in strict.__all__ if not hasattr(xp, name)] == ["__version__"]
     assert {"exp", "float32", "__array_api_version__", "__array_namespace_info__"} <= set(dir(xp))
-
-
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda x: NP.conj(x),
-        lambda x: NP.cumulative_prod(x),
-        lambda x: NP.nextafter(x, x),
-        lambda x: NP.unique_values(x),
-        lambda x: NP.linalg.vector_norm(x),
-        lambda x: NP.linalg.inv(NP.stack([x, x])),
-        lambda x: NP.fft.fft(x),
-        lambda x: NP.percentile(x, 50),
-    ],
-)
-def test_a_function_without_a_rule_refuses_a_tracked_tensor_only(call: Any) -> None:
-    x = tensor(np.asarray([1.0, 4.0]))
-    with pytest.raises(
-        TypeError, match=r"has no gradient rule and met a tracked Tensor; use `.det"
-    ):
-        call(x)
-
-
-def test_a_function_without_a_rule_works_on_constants() -> None:
-    x = tensor(np.asarray([3.0, 4.0, 3.0]), requires_grad=False)
-    assert float(NP.linalg.vector_norm(x[:2])) == 5.0
-    values, counts = NP.unique_counts(x)
-    assert (values.tolist(), counts.tolist()) == ([3.0, 4.0], [2, 1])
-    assert NP.unique_counts(x).values.tolist() == [3.0, 4.0]
-
-
-@pytest.mark.parametrize(
-    "name", ["argmax", "isnan", "floor_divide_", "zeros_like", "count_nonzero"]
-)
-def test_what_has_no_gradient_on_purpose_is_constant(name: str) -> None:
-    x = tensor(np.asarray([1.0, 4.0]))
-    result = getattr(NP, name)(x) if not name.endswith("_") else x > 2
-    assert isinstance(result, Tensor)
-    assert not result.requires_grad
 
 
 # ---- the namespace itself ---------------------------------------------------------------------
@@ -219,8 +150,6 @@ def test_a_tracked_tensor_is_not_converted_silently() -> None:
         np.asarray(t)
     with pytest.raises(BufferError, match=r"use `.detach\(\)`"):
         np.from_dlpack(t)
-    with pytest.raises(TypeError, match=r"xp.stack"):
-        NP.asarray([t[0], t[1]])
     assert np.asarray(t.detach()).tolist() == [1.0, 1.0]
     assert np.from_dlpack(t.detach()).tolist() == [1.0, 1.0]
 

@@ -6,7 +6,7 @@ A rule is a function of the gradient of the result, the result, and the call's o
 
 It is written on `xp`, so that it runs on raw arrays, and on Tensors when the derivative is itself
 recorded. A gradient nobody needs is not computed, since every argument has a rule of its own.
-Broadcasting and promotion are undone by the caller (`portable_losses.autograd.tape.fitted`).
+Broadcasting and promotion are undone by the caller (`portable_losses.autograd.walk.fitted`).
 """
 
 from collections.abc import Callable
@@ -44,16 +44,23 @@ OWN, VIEW, OVERLAPPING = "own", "view", "overlapping"
 class Operation:
     """A name and its rules: what all nodes of one kind have in common."""
 
-    __slots__ = ("form", "name", "overlaps", "rules", "shares")
+    __slots__ = ("form", "name", "overlaps", "results", "rules", "shares")
 
     def __init__(
-        self, name: str, rules: tuple[Rule, ...], *, form: str = EACH, shares: str = OWN
+        self,
+        name: str,
+        rules: tuple[Rule, ...],
+        *,
+        form: str = EACH,
+        shares: str = OWN,
+        results: Callable[..., Any] | None = None,
     ) -> None:
         self.name = name
         self.rules = rules
         self.form = form
         self.shares = shares
         self.overlaps = shares is OVERLAPPING
+        self.results = results
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
@@ -64,10 +71,21 @@ OPERATIONS: dict[str, Operation] = {}
 COMPOSED: dict[str, Callable[..., Any]] = {}
 
 
-def register(name: str, *rules: Rule, form: str = EACH, shares: str = OWN) -> Operation:
-    """Give ``xp.<name>`` its gradient: one rule per array argument, in their order."""
+def register(
+    name: str,
+    *rules: Rule,
+    form: str = EACH,
+    shares: str = OWN,
+    results: Callable[..., Any] | None = None,
+) -> Operation:
+    """Give ``xp.<name>`` its gradient: one rule per array argument, in their order.
+
+    A function of one array with several results names the tuple of them, `results`. Its rule gets
+    a tuple of gradients, None for a result that nobody used, and returns a tuple of one.
+    """
     _refuse_twice(name)
-    OPERATIONS[name] = Operation(name, rules, form=form, shares=shares)
+    form = form if results is None else JOINT
+    OPERATIONS[name] = Operation(name, rules, form=form, shares=shares, results=results)
     return OPERATIONS[name]
 
 

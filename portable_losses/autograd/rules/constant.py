@@ -29,17 +29,19 @@ BITS = {
 }
 POSITIONS = {"argmax", "argmin", "argsort", "count_nonzero", "nonzero", "searchsorted"}
 CREATION = {
-    "arange",
     "empty",
     "empty_like",
     "eye",
-    "from_dlpack",
-    "linspace",
     "ones",
     "ones_like",
     "zeros",
     "zeros_like",
 }
-METADATA = {"broadcast_shapes", "can_cast", "finfo", "iinfo", "isdtype", "result_type"}
+STEPS = {"nextafter"}  # a step from one representable number to the next, no function of reals
+FREQUENCIES = {"fft.fftfreq", "fft.rfftfreq"}
+RANKS = {"linalg.matrix_rank"}
+METADATA = {"finfo", "iinfo", "isdtype", "result_type"}
 
-NO_GRADIENT = frozenset(COMPARISONS | TRUTH | BITS | POSITIONS | CREATION | METADATA)
+NO_GRADIENT = frozenset(
+    COMPARISONS | TRUTH | BITS | POSITIONS | CREATION | STEPS | FREQUENCIES | RANKS | METADATA
+)

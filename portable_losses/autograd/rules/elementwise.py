@@ -1,11 +1,13 @@
 """Rules of the elementwise functions. Broadcasting is undone by the caller."""
 
+import cmath
 import math
 from typing import Any
 
 from portable_losses._portable import where
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd.rules import VIEW, register, zero
+from portable_losses.autograd.rules.complex_numbers import conj, direction, is_complex, real
 
 # ---- arithmetic -------------------------------------------------------------------------------
 
@@ -15,19 +17,19 @@ register("add", lambda grad, out, x1, x2, *, xp: grad, lambda grad, out, x1, x2,
 register("subtract", lambda grad, out, x1, x2, *, xp: grad, lambda grad, out, x1, x2, *, xp: -grad)
 register(
     "multiply",
-    lambda grad, out, x1, x2, *, xp: grad * x2,
-    lambda grad, out, x1, x2, *, xp: grad * x1,
+    lambda grad, out, x1, x2, *, xp: grad * conj(x2, xp=xp),
+    lambda grad, out, x1, x2, *, xp: grad * conj(x1, xp=xp),
 )
 register(
     "divide",
-    lambda grad, out, x1, x2, *, xp: grad / x2,
-    lambda grad, out, x1, x2, *, xp: -grad * out / x2,
+    lambda grad, out, x1, x2, *, xp: grad / conj(x2, xp=xp),
+    lambda grad, out, x1, x2, *, xp: -grad * conj(out, xp=xp) / conj(x2, xp=xp),
 )
-register("reciprocal", lambda grad, out, x, *, xp: -grad * out * out)
-register("square", lambda grad, out, x, *, xp: grad * x * 2)
-register("sqrt", lambda grad, out, x, *, xp: grad * 0.5 / out)  # inf at 0
-register("abs", lambda grad, out, x, *, xp: grad * xp.sign(x))  # 0 at 0
-for _name in ("sign", "floor", "ceil", "trunc", "round"):
+register("reciprocal", lambda grad, out, x, *, xp: -grad * conj(out * out, xp=xp))
+register("square", lambda grad, out, x, *, xp: grad * conj(x, xp=xp) * 2)
+register("sqrt", lambda grad, out, x, *, xp: grad * 0.5 / conj(out, xp=xp))  # inf at 0
+register("abs", lambda grad, out, x, *, xp: grad * direction(x, xp=xp))  # 0 at 0
+for _name in ("floor", "ceil", "trunc", "round"):
     register(_name, zero)
 register("floor_divide", zero, zero)
 register(
@@ -39,36 +41,42 @@ register(
 
 def _pow_base(grad: Array, out: Array, x1: Array, x2: Any, *, xp: Namespace) -> Array:
     """``x2 * x1**(x2 - 1)``, and 0 for the exponent 0, also at 0."""
-    if isinstance(x2, int | float):
+    if isinstance(x2, int | float | complex):
         if x2 == 2:
-            return grad * x1 * 2
-        return xp.zeros_like(grad) if x2 == 0 else grad * (x1 ** (x2 - 1) * x2)
+            return grad * conj(x1, xp=xp) * 2
+        return xp.zeros_like(grad) if x2 == 0 else grad * conj(x1 ** (x2 - 1) * x2, xp=xp)
     constant = x2 == 0
     slope = x1 ** (where(constant, 1, x2, xp=xp) - 1) * x2
-    return where(constant, 0, grad * slope, xp=xp)
+    return where(constant, 0, grad * conj(slope, xp=xp), xp=xp)
 
 
 def _pow_exponent(grad: Array, out: Array, x1: Any, x2: Array, *, xp: Namespace) -> Array:
     """``x1**x2 * log(x1)``, and 0 at the base 0 for exponents that are not negative."""
-    if isinstance(x1, int | float):
-        if x1 == 0:
-            return where(x2 >= 0, 0, -grad * out, xp=xp)
-        return grad * out * (math.log(x1) if x1 > 0 else math.nan)
-    flat = (x1 == 0) & (x2 >= 0)
-    return where(flat, 0, grad * out * xp.log(where(flat, 1, x1, xp=xp)), xp=xp)
+    flat = (x1 == 0) & (real(x2, xp=xp) >= 0)
+    log: Any = -1  # of the number 0, whose negative powers are infinite
+    if not isinstance(x1, int | float | complex):
+        base = where(flat, 1, x1, xp=xp)
+        log = xp.log(xp.astype(base, out.dtype) if is_complex(out, xp=xp) else base)
+    elif is_complex(out, xp=xp):
+        log = cmath.log(x1) if x1 else log
+    elif x1:
+        log = math.log(abs(x1)) if abs(x1) == x1 else math.nan
+    return where(flat, 0, grad * conj(out, xp=xp) * conj(log, xp=xp), xp=xp)
 
 
 register("pow", _pow_base, _pow_exponent)
 
 # ---- exponentials and logarithms --------------------------------------------------------------
 
-register("exp", lambda grad, out, x, *, xp: grad * out)
-register("exp2", lambda grad, out, x, *, xp: grad * out * math.log(2))
-register("expm1", lambda grad, out, x, *, xp: grad * xp.exp(x))  # out + 1 loses the tail
-register("log", lambda grad, out, x, *, xp: grad / x)
-register("log1p", lambda grad, out, x, *, xp: grad / (x + 1))
-register("log2", lambda grad, out, x, *, xp: grad / x / math.log(2))
-register("log10", lambda grad, out, x, *, xp: grad / x / math.log(10))
+register("exp", lambda grad, out, x, *, xp: grad * conj(out, xp=xp))
+register("exp2", lambda grad, out, x, *, xp: grad * conj(out, xp=xp) * math.log(2))
+register(  # out + 1 loses the tail
+    "expm1", lambda grad, out, x, *, xp: grad * conj(xp.exp(x), xp=xp)
+)
+register("log", lambda grad, out, x, *, xp: grad / conj(x, xp=xp))
+register("log1p", lambda grad, out, x, *, xp: grad / conj(x + 1, xp=xp))
+register("log2", lambda grad, out, x, *, xp: grad / conj(x, xp=xp) / math.log(2))
+register("log10", lambda grad, out, x, *, xp: grad / conj(x, xp=xp) / math.log(10))
 
 
 def _share(grad: Array, mine: Array, other: Array, *, xp: Namespace) -> Array:
@@ -99,33 +107,51 @@ def _both(x1: Any, x2: Any, *, xp: Namespace) -> tuple[Array, Array]:
 
 def _tanh(grad: Array, out: Array, x: Array, *, xp: Namespace) -> Array:
     """``4 e / (1 + e)**2`` with ``e = exp(-2 |x|)``: 1 - out**2 has no digits in the tails."""
-    e = xp.exp(where(x >= 0, x * -2, x * 2, xp=xp))
-    return grad * (e * 4 / (e + 1) / (e + 1))
+    e = xp.exp(where(real(x, xp=xp) >= 0, x * -2, x * 2, xp=xp))
+    return grad * conj(e * 4 / (e + 1) / (e + 1), xp=xp)
 
 
 def _hypotenuse(x: Array, *, xp: Namespace) -> Array:
     """``sqrt(x**2 + 1)`` without overflow, smooth at 0 and where the branches meet."""
+    if is_complex(x, xp=xp):
+        return xp.sqrt(x * x + 1)
     far = xp.abs(x) > 1
     long = where(far, xp.abs(x), 1, xp=xp)
     ratio = where(far, 1, x, xp=xp) / long
     return long * xp.sqrt(ratio * ratio + 1)
 
 
-register("sin", lambda grad, out, x, *, xp: grad * xp.cos(x))
-register("cos", lambda grad, out, x, *, xp: -grad * xp.sin(x))
-register("tan", lambda grad, out, x, *, xp: grad * (out * out + 1))
-register("asin", lambda grad, out, x, *, xp: grad / xp.sqrt((1 - x) * (x + 1)))
-register("acos", lambda grad, out, x, *, xp: -grad / xp.sqrt((1 - x) * (x + 1)))
-register(
-    "atan",
-    lambda grad, out, x, *, xp: grad / _hypotenuse(x, xp=xp) / _hypotenuse(x, xp=xp),
-)
-register("sinh", lambda grad, out, x, *, xp: grad * xp.cosh(x))
-register("cosh", lambda grad, out, x, *, xp: grad * xp.sinh(x))
+def _across(x: Array, *, xp: Namespace) -> Array:
+    return conj(xp.sqrt((1 - x) * (x + 1)), xp=xp)
+
+
+def _atan(grad: Array, out: Array, x: Array, *, xp: Namespace) -> Array:
+    long = conj(_hypotenuse(x, xp=xp), xp=xp)
+    return grad / long / long
+
+
+def _acosh(grad: Array, out: Array, x: Array, *, xp: Namespace) -> Array:
+    x = conj(x, xp=xp)
+    return grad / xp.sqrt(x - 1) / xp.sqrt(x + 1)
+
+
+def _atanh(grad: Array, out: Array, x: Array, *, xp: Namespace) -> Array:
+    x = conj(x, xp=xp)
+    return grad / (1 - x) / (x + 1)
+
+
+register("sin", lambda grad, out, x, *, xp: grad * conj(xp.cos(x), xp=xp))
+register("cos", lambda grad, out, x, *, xp: -grad * conj(xp.sin(x), xp=xp))
+register("tan", lambda grad, out, x, *, xp: grad * conj(out * out + 1, xp=xp))
+register("asin", lambda grad, out, x, *, xp: grad / _across(x, xp=xp))
+register("acos", lambda grad, out, x, *, xp: -grad / _across(x, xp=xp))
+register("atan", _atan)
+register("sinh", lambda grad, out, x, *, xp: grad * conj(xp.cosh(x), xp=xp))
+register("cosh", lambda grad, out, x, *, xp: grad * conj(xp.sinh(x), xp=xp))
 register("tanh", _tanh)
-register("asinh", lambda grad, out, x, *, xp: grad / _hypotenuse(x, xp=xp))
-register("acosh", lambda grad, out, x, *, xp: grad / xp.sqrt(x - 1) / xp.sqrt(x + 1))
-register("atanh", lambda grad, out, x, *, xp: grad / (1 - x) / (x + 1))
+register("asinh", lambda grad, out, x, *, xp: grad / conj(_hypotenuse(x, xp=xp), xp=xp))
+register("acosh", _acosh)
+register("atanh", _atanh)
 
 
 def _length(x1: Any, x2: Any, *, xp: Namespace) -> Array:

@@ -1,6 +1,6 @@
 """Rules of indexing, of taking by position, and of sorting."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from array_api_compat import device
 
@@ -145,3 +145,76 @@ def sort(
     """Take the entries in their order; equal entries keep theirs."""
     order = xp.argsort(x, axis=axis, descending=descending, stable=stable)
     return take_along_axis(x, order, axis=axis, xp=xp)
+
+
+# ---- sets -------------------------------------------------------------------------------------
+
+
+class UniqueAllResult(NamedTuple):
+    """Of `unique_all`."""
+
+    values: Array
+    indices: Array
+    inverse_indices: Array
+    counts: Array
+
+
+class UniqueCountsResult(NamedTuple):
+    """Of `unique_counts`."""
+
+    values: Array
+    counts: Array
+
+
+class UniqueInverseResult(NamedTuple):
+    """Of `unique_inverse`."""
+
+    values: Array
+    inverse_indices: Array
+
+
+def _sorted_order(x: Array, *, xp: Namespace) -> Array:
+    """Return the stable order of a flat array, of complex numbers by real part, then imaginary."""
+    if not xp.isdtype(x.dtype, "complex floating"):
+        return xp.argsort(x)
+    order = xp.argsort(xp.imag(x))
+    return xp.take(order, xp.argsort(xp.take(xp.real(x), order)))
+
+
+@compose("unique_all")
+def unique_all(x: Array, /, *, xp: Namespace) -> UniqueAllResult:
+    """Take the first of each run of equal entries; a gradient goes to the one that was taken."""
+    shape, x = x.shape, xp.reshape(x, (-1,))
+    order = _sorted_order(x, xp=xp)
+    entries = xp.take(x, order)
+    first = xp.ones_like(x, dtype=xp.bool)  # each NaN begins a run, as it equals nothing
+    if x.shape[0] > 1:
+        first = xp.concat([first[:1], entries[1:] != entries[:-1]])
+    (starts,) = xp.nonzero(first)
+    group = xp.cumulative_sum(xp.astype(first, order.dtype)) - 1
+    return UniqueAllResult(
+        xp.take(entries, starts),
+        xp.take(order, starts),
+        xp.reshape(xp.take(group, xp.argsort(order)), shape),
+        xp.diff(starts, append=xp.full_like(starts[:1], x.shape[0])),
+    )
+
+
+@compose("unique_counts")
+def unique_counts(x: Array, /, *, xp: Namespace) -> UniqueCountsResult:
+    """Return two of the results of `unique_all`."""
+    every = unique_all(x, xp=xp)
+    return UniqueCountsResult(every.values, every.counts)
+
+
+@compose("unique_inverse")
+def unique_inverse(x: Array, /, *, xp: Namespace) -> UniqueInverseResult:
+    """Return two of the results of `unique_all`."""
+    every = unique_all(x, xp=xp)
+    return UniqueInverseResult(every.values, every.inverse_indices)
+
+
+@compose("unique_values")
+def unique_values(x: Array, /, *, xp: Namespace) -> Array:
+    """Return the first result of `unique_all`."""
+    return unique_all(x, xp=xp).values

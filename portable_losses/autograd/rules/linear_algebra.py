@@ -6,25 +6,27 @@ from typing import Any
 
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd.rules import VIEW, register
+from portable_losses.autograd.rules.complex_numbers import adjoint, conj
 
 
 def _matmul_left(grad: Array, out: Array, x1: Array, x2: Array, *, xp: Namespace) -> Array:
     if x2.ndim == 1:
-        return grad * x2 if x1.ndim == 1 else grad[..., None] * x2
+        return (grad if x1.ndim == 1 else grad[..., None]) * conj(x2, xp=xp)
     if x1.ndim == 1:
-        return xp.matmul(x2, grad[..., None])[..., 0]
-    return xp.matmul(grad, xp.matrix_transpose(x2))
+        return xp.matmul(conj(x2, xp=xp), grad[..., None])[..., 0]
+    return xp.matmul(grad, adjoint(x2, xp=xp))
 
 
 def _matmul_right(grad: Array, out: Array, x1: Array, x2: Array, *, xp: Namespace) -> Array:
     if x1.ndim == 1:
+        x1 = conj(x1, xp=xp)
         return x1 * grad if x2.ndim == 1 else x1[:, None] * grad[..., None, :]
     if x2.ndim == 1:
-        return xp.matmul(xp.matrix_transpose(x1), grad[..., None])[..., 0]
+        return xp.matmul(adjoint(x1, xp=xp), grad[..., None])[..., 0]
     if x2.ndim == 2 and x1.ndim > 2:  # one product instead of a sum over the batch
         x1 = xp.reshape(x1, (-1, x1.shape[-1]))
         grad = xp.reshape(grad, (-1, grad.shape[-1]))
-    return xp.matmul(xp.matrix_transpose(x1), grad)
+    return xp.matmul(adjoint(x1, xp=xp), grad)
 
 
 register("matmul", _matmul_left, _matmul_right)
@@ -63,7 +65,7 @@ def _tensordot_left(
     outer = [i for i in range(x1.ndim) if i not in first]
     height = math.prod(x1.shape[i] for i in outer)
     flat = xp.reshape(grad, (height, math.prod(x2.shape[i] for i in free)))
-    return _put_back(xp.matmul(flat, other), x1, outer, first, xp=xp)
+    return _put_back(xp.matmul(flat, conj(other, xp=xp)), x1, outer, first, xp=xp)
 
 
 def _tensordot_right(
@@ -74,7 +76,8 @@ def _tensordot_right(
     outer = [i for i in range(x2.ndim) if i not in second]
     width = math.prod(x2.shape[i] for i in outer)
     flat = xp.reshape(grad, (math.prod(x1.shape[i] for i in free), width))
-    return _put_back(xp.matmul(xp.matrix_transpose(flat), other), x2, outer, second, xp=xp)
+    rows = xp.matmul(xp.matrix_transpose(flat), conj(other, xp=xp))
+    return _put_back(rows, x2, outer, second, xp=xp)
 
 
 register("tensordot", _tensordot_left, _tensordot_right)
@@ -83,7 +86,7 @@ register("tensordot", _tensordot_left, _tensordot_right)
 def _vecdot_left(
     grad: Array, out: Array, x1: Array, x2: Array, *, axis: int = -1, xp: Namespace
 ) -> Array:
-    return xp.expand_dims(grad, axis=axis) * x2
+    return xp.expand_dims(conj(grad, xp=xp), axis=axis) * x2  # the conjugate of x1 is multiplied
 
 
 def _vecdot_right(
@@ -104,6 +107,6 @@ register(
 )
 register(
     "linalg.outer",
-    lambda grad, out, x1, x2, *, xp: xp.matmul(grad, x2),
-    lambda grad, out, x1, x2, *, xp: xp.matmul(x1, grad),
+    lambda grad, out, x1, x2, *, xp: xp.matmul(grad, conj(x2, xp=xp)),
+    lambda grad, out, x1, x2, *, xp: xp.matmul(conj(x1, xp=xp), grad),
 )

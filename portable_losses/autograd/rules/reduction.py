@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+from array_api_compat import device as device_of
+
 from portable_losses._portable import where
 from portable_losses._typing import Array, Axis, Namespace
 from portable_losses.autograd.rules import OVERLAPPING, compose, register
@@ -92,7 +94,7 @@ def _var(
 ) -> Array:
     free = count(x, axis) - correction
     centred = x - xp.mean(x, axis=axis, keepdims=True)
-    return kept(grad, x, axis, keepdims, xp=xp) * (2 / free if free else math.nan) * centred
+    return kept(grad, x, axis, keepdims, xp=xp) * (2 / free if free > 0 else math.nan) * centred
 
 
 def _std(
@@ -159,3 +161,30 @@ def _cumulative_sum(
 
 
 register("cumulative_sum", _cumulative_sum)
+
+
+@compose("cumulative_prod")
+def cumulative_prod(
+    x: Array,
+    /,
+    *,
+    axis: int | None = None,
+    dtype: Any = None,
+    include_initial: bool = False,
+    xp: Namespace,
+) -> Array:
+    """Multiply every entry with that 1, 2, 4 ... places before: log2(n) products, no division."""
+    if dtype is not None:
+        x = xp.astype(x, dtype)
+    along = (axis or 0) % x.ndim
+    before = (slice(None),) * along
+    step = 1
+    while step < x.shape[along]:
+        later, earlier = x[(*before, slice(step, None), ...)], x[(*before, slice(-step), ...)]
+        x = xp.concat([x[(*before, slice(step), ...)], later * earlier], axis=along)
+        step *= 2
+    if include_initial:
+        shape = tuple(1 if i == along else n for i, n in enumerate(x.shape))
+        one = xp.ones(shape, dtype=x.dtype, device=device_of(getattr(x, "array", x)))
+        x = xp.concat([one, x], axis=along)
+    return x

@@ -109,10 +109,10 @@ def unstack(x: Array, /, *, axis: int = 0, xp: Namespace) -> tuple[Array, ...]:
 
 
 @compose("broadcast_arrays")
-def broadcast_arrays(*arrays: Array, xp: Namespace) -> list[Array]:
+def broadcast_arrays(*arrays: Array, xp: Namespace) -> tuple[Array, ...]:
     """Broadcast each to the shape of all."""
     shape = broadcast_shape(*(x.shape for x in arrays))
-    return [xp.broadcast_to(x, shape) for x in arrays]
+    return tuple(xp.broadcast_to(x, shape) for x in arrays)
 
 
 def broadcast_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
@@ -133,7 +133,8 @@ def meshgrid(*arrays: Array, indexing: str = "xy", xp: Namespace) -> tuple[Array
         xp.reshape(x, tuple(-1 if i == place else 1 for i in range(ndim)))
         for x, place in zip(arrays, places, strict=True)
     ]
-    return tuple(broadcast_arrays(*spread, xp=xp))
+    made: tuple[Array, ...] = broadcast_arrays(*spread, xp=xp)
+    return made
 
 
 @compose("tile")
@@ -177,32 +178,74 @@ def diff(
     return x
 
 
-def _full(xp: Namespace, shape: Any, value: Array, dtype: Any) -> Array:
-    if value.ndim:
-        msg = f"`fill_value` must have no axes, got shape {value.shape}"
+# ---- from numbers -----------------------------------------------------------------------------
+
+
+def filled(
+    shape: Any, value: Array, *, dtype: Any = None, device: Any = None, xp: Namespace
+) -> Array:
+    """Return `full` of a Tensor without axes, in memory of its own."""
+    value = _number(value, "fill_value", dtype=dtype, xp=xp)
+    wide = xp.broadcast_to(value, (shape,) if isinstance(shape, int) else tuple(shape))
+    return xp.asarray(wide, device=device, copy=True)
+
+
+def _number(x: Any, name: str, *, dtype: Any = None, xp: Namespace) -> Any:
+    if getattr(x, "ndim", 0):
+        msg = f"`{name}` must have no axes, got shape {x.shape}"
         raise ValueError(msg)
-    if dtype is not None and value.dtype != dtype:
-        value = xp.astype(value, dtype)
-    return xp.broadcast_to(value, (shape,) if isinstance(shape, int) else tuple(shape))
+    if dtype is None or not hasattr(x, "dtype") or x.dtype == dtype:
+        return x
+    return xp.astype(x, dtype)
 
 
-@compose("full")
-def full(
-    shape: Any, fill_value: Array, *, dtype: Any = None, device: Any = None, xp: Namespace
+def _kind(*numbers: Any, xp: Namespace) -> tuple[Any, Any]:
+    """Return dtype and device of the Tensors among `numbers`."""
+    arrays = [x for x in numbers if hasattr(x, "dtype")]
+    return xp.result_type(*arrays), device_of(arrays[0].array)
+
+
+@compose("linspace")
+def linspace(
+    start: Any,
+    stop: Any,
+    /,
+    num: int,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    endpoint: bool = True,
+    xp: Namespace,
 ) -> Array:
-    """Broadcast a tracked number."""
-    made = _full(xp, shape, fill_value, dtype)
-    return made if device is None else made.to_device(device)
+    """Weigh the two ends, either of which may be tracked; both are met exactly."""
+    start, stop = _number(start, "start", xp=xp), _number(stop, "stop", xp=xp)
+    kind, home = _kind(start, stop, xp=xp)
+    weight = xp.linspace(0.0, 1.0, num, dtype=kind, device=home, endpoint=endpoint)
+    made = start * (1 - weight) + stop * weight
+    return xp.asarray(made, dtype=dtype, device=device)
 
 
-@compose("full_like")
-def full_like(
-    x: Array, /, fill_value: Any, *, dtype: Any = None, device: Any = None, xp: Namespace
+@compose("arange")
+def arange(
+    start: Any,
+    /,
+    stop: Any = None,
+    step: Any = 1,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    xp: Namespace,
 ) -> Array:
-    """Broadcast a tracked number to the shape of `x`; a tracked `x` gives its shape and dtype."""
-    if getattr(fill_value, "requires_grad", False):
-        return full(x.shape, fill_value, dtype=dtype or x.dtype, device=device, xp=xp)
-    return xp.full_like(x.detach(), fill_value, dtype=dtype, device=device)
+    """Count in steps from `start`, any of which may be tracked; how often is read from them."""
+    if stop is None:
+        start, stop = 0, start
+    start, stop, step = (
+        _number(x, name, xp=xp) for x, name in ((start, "start"), (stop, "stop"), (step, "step"))
+    )
+    kind, home = _kind(start, stop, step, xp=xp)
+    places = xp.arange(float(start), float(stop), float(step), dtype=kind, device=home)
+    steps = xp.arange(places.shape[0], dtype=kind, device=home)
+    return xp.asarray(steps * step + start, dtype=dtype, device=device)
 
 
 # The argument of a differentiated function that is itself part of another differentiation.

@@ -1,0 +1,232 @@
+"""Jacobians and Hessians as a whole, and structures of arrays as one vector."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
+from math import prod
+from typing import Any
+
+from array_api_compat import device
+
+from portable_losses.autograd import namespaces as spaces
+from portable_losses.autograd.functional import grad, vjp
+from portable_losses.autograd.tensor import Tensor
+from portable_losses.autograd.tracked import unwrap
+from portable_losses.autograd.trees import flatten as leaves_of
+
+__all__ = ["flatten", "hessian", "jacobian"]
+
+
+def jacobian(f: Callable[..., Any], /, *, argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+    """Return the function that computes the Jacobian of `f`, row by row.
+
+    Parameters
+    ----------
+    f : callable
+        Takes and returns real arrays, or nested lists, tuples and dicts of them.
+    argnums : int or sequence of int, optional
+        The positional arguments to differentiate by.
+
+    Returns
+    -------
+    callable
+        Same arguments as `f`. For every array of the result, in the result's nesting, there is
+        one array for every array of the argument, in its nesting (a tuple of such for several
+        `argnums`), of shape ``result.shape + argument.shape``.
+
+    Raises
+    ------
+    TypeError
+        When called, if an argument or a result is not real: the derivative of complex numbers is
+        no one matrix. Use `vjp` or `jvp`.
+    ValueError
+        When called, if `f` returns what is no Tensor.
+
+    Notes
+    -----
+    One walk back for every entry of the result.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_losses.autograd import jacobian
+    >>> jacobian(lambda x: x[:1] * x)(np.asarray([1.0, 2.0])).tolist()
+    [[2.0, 0.0], [2.0, 1.0]]
+    """
+    single = isinstance(argnums, int)
+    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+
+    @wraps(f)
+    def jacobian_of_f(*args: Any, **options: Any) -> Any:
+        places = [_place(i, len(args)) for i in numbers]
+
+        def of_chosen(*chosen: Any) -> Any:
+            full = list(args)
+            for i, x in zip(places, chosen, strict=True):
+                full[i] = x
+            return f(*full, **options)
+
+        chosen = [args[i] for i in places]
+        out, pullback = vjp(of_chosen, *chosen)
+        outs, rebuild = leaves_of(out)
+        for x in (*outs, *leaves_of(chosen)[0]):
+            _check_real(x)
+        blocks: list[Any] = []
+        for i, x in enumerate(outs):
+            rows = [pullback(rebuild(seeds)) for seeds in _units(outs, i)]
+            stacked = _stacked(rows, tuple(x.shape), chosen)
+            blocks.append(stacked[0] if single else tuple(stacked))
+        return rebuild(blocks)
+
+    return jacobian_of_f
+
+
+def hessian(f: Callable[..., Any], /, *, argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+    """Return the function that computes the Hessian of `f`.
+
+    Parameters
+    ----------
+    f : callable
+        Takes real arrays, or nested structures of them, and returns one real number.
+    argnums : int or sequence of int, optional
+        The positional arguments to differentiate by.
+
+    Returns
+    -------
+    callable
+        Same arguments as `f`. For every array of the argument there is, nested as the argument
+        is, one array for every array of the argument (for several `argnums` a tuple of tuples).
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `grad` and `jacobian`.
+
+    Notes
+    -----
+    The Jacobian of the gradient: one walk for every entry of the argument.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_losses.autograd import hessian
+    >>> hessian(lambda x: x[0] ** 2 * x[1])(np.asarray([3.0, 5.0])).tolist()
+    [[10.0, 6.0], [6.0, 0.0]]
+    """
+    return jacobian(grad(f, argnums=argnums), argnums=argnums)
+
+
+def flatten(tree: Any, /) -> tuple[Any, Callable[[Any], Any]]:
+    """Return all arrays of a nested structure as one vector, and the function back.
+
+    Parameters
+    ----------
+    tree : array or nested lists, tuples and dicts of arrays
+        Of one library.
+
+    Returns
+    -------
+    tuple
+        ``(vector, unflatten)``; ``unflatten(vector)`` has the structure, shapes and dtypes of
+        `tree`, and both are recorded where Tensors are.
+
+    Raises
+    ------
+    ValueError
+        If there is no array in `tree`.
+    TypeError
+        If something in it is no array.
+
+    Notes
+    -----
+    The vector has the dtype to which the arrays promote.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_losses.autograd import flatten
+    >>> vector, unflatten = flatten({"w": np.asarray([[1.0, 2.0]]), "b": np.asarray(3.0)})
+    >>> vector.tolist()
+    [1.0, 2.0, 3.0]
+    >>> unflatten(vector * 2)["w"].tolist()
+    [[2.0, 4.0]]
+    """
+    arrays, rebuild = leaves_of(tree)
+    if not arrays:
+        msg = "`tree` must hold at least one array"
+        raise ValueError(msg)
+    for x in arrays:
+        spaces.space_of_user(unwrap(x)[0])
+    xp = _space(*arrays)
+    vector = xp.concat([xp.reshape(x, (-1,)) for x in arrays])
+    shapes = [(tuple(x.shape), x.dtype) for x in arrays]
+    length = sum(prod(shape) for shape, _ in shapes)
+
+    def unflatten(vector: Any, /) -> Any:
+        if tuple(vector.shape) != (length,):
+            msg = f"`vector` must have shape {(length,)}, got {tuple(vector.shape)}"
+            raise ValueError(msg)
+        xp, start, parts = _space(vector), 0, []
+        for shape, dtype in shapes:
+            stop = start + prod(shape)
+            parts.append(xp.astype(xp.reshape(vector[start:stop], shape), dtype, copy=False))
+            start = stop
+        return rebuild(parts)
+
+    return vector, unflatten
+
+
+# ---- inside -------------------------------------------------------------------------------------
+
+
+def _library(x: Any) -> Any:
+    return spaces.library_of(unwrap(x)[0])
+
+
+def _space(*xs: Any) -> Any:
+    """Return the namespace for arrays of which some may be Tensors."""
+    if any(isinstance(x, Tensor) for x in xs):
+        return spaces.space_of(unwrap(xs[0])[0])
+    return _library(xs[0])
+
+
+def _place(i: int, count: int) -> int:
+    if not -count <= i < count:
+        msg = f"`argnums` names argument {i} of {count}"
+        raise ValueError(msg)
+    return i % count
+
+
+def _check_real(x: Any) -> None:
+    if not _library(x).isdtype(x.dtype, "real floating"):
+        msg = f"a Jacobian needs real floating arguments and results, got {x.dtype}"
+        raise TypeError(msg)
+
+
+def _units(outs: Sequence[Any], i: int) -> Iterator[list[Any]]:
+    """Yield, for every entry of ``outs[i]``, cotangents that are 1 there and 0 elsewhere."""
+    raws = [unwrap(x)[0] for x in outs]
+    zeros = [_library(x).zeros_like(x) for x in raws]
+    x, xp = raws[i], _library(raws[i])
+    size = prod(x.shape)
+    units = xp.eye(size, dtype=x.dtype, device=device(x))
+    for k in range(size):
+        yield [*zeros[:i], xp.reshape(units[k, ...], tuple(x.shape)), *zeros[i + 1 :]]
+
+
+def _stacked(rows: Sequence[Any], shape: tuple[int, ...], chosen: Sequence[Any]) -> list[Any]:
+    """Return what the rows hold for every argument as one array each, nested as the argument."""
+    blocks: list[Any] = []
+    for j, argument in enumerate(chosen):
+        arrays, rebuild = leaves_of(argument)
+        columns = [leaves_of(row[j])[0] for row in rows]
+        parts: list[Any] = []
+        for k, x in enumerate(arrays):
+            whole = (*shape, *x.shape)
+            if not rows:
+                raw = unwrap(x)[0]
+                parts.append(_library(raw).zeros(whole, dtype=x.dtype, device=device(raw)))
+                continue
+            xp = _space(*(column[k] for column in columns))
+            parts.append(xp.reshape(xp.stack([column[k] for column in columns]), whole))
+        blocks.append(rebuild(parts))
+    return blocks

@@ -1,0 +1,209 @@
+"""The walk from a result back to what it was computed from, and what it hands to every parent."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from portable_losses._backend import backend_of
+from portable_losses._typing import Array, Namespace
+from portable_losses.autograd.context import explain_gradient
+from portable_losses.autograd.rules import EACH, ITEM, LIST, OWN
+from portable_losses.autograd.rules.complex_numbers import is_complex
+from portable_losses.autograd.tape import Node, watching
+
+__all__ = ["fitted", "walk"]
+
+Lift = Callable[[Node], tuple[Any, tuple[Any, ...], Namespace]]
+
+
+def walk(
+    order: Sequence[Node],
+    grads: dict[Node, Any],
+    *,
+    library_of: Callable[[Array], Namespace],
+    lift: Lift | None = None,
+    targets: frozenset[Node] | None = None,
+    needed: set[Node] | None = None,
+    free: bool = False,
+) -> list[tuple[Node, Any]]:
+    """Carry `grads` from the newest node of `order` to the oldest.
+
+    Parameters
+    ----------
+    order : sequence of Node
+        From `reachable`.
+    grads : dict
+        The gradients to begin with; used up.
+    library_of : callable, (raw array) -> namespace
+        The namespace in which a rule runs on raw arrays.
+    lift : callable, (node) -> (out, args, namespace), optional
+        Makes Tensors of what a node holds, so that the gradients are recorded themselves.
+    targets : frozenset of Node, optional
+        Where to stop; by default at the leaves.
+    needed : set of Node, optional
+        The only nodes that lead to a target.
+    free : bool, optional
+        Let each node go of its arrays once it is done.
+
+    Returns
+    -------
+    list of (Node, gradient)
+        One entry per leaf (or target) that was reached. No gradient shares its memory with
+        another one, or with an array of the caller.
+    """
+    found: list[tuple[Node, Any]] = []
+    shared = set(grads)  # nodes whose gradient somebody else may hold
+    arrays: dict[Node, Array] = {}  # the array of each leaf
+    kind: Any = None
+    xp: Any = None
+    watch = watching()
+    if watch is not None:
+        watch.check_given(grads.values())
+    for node in order:
+        grad = grads.pop(node, None)
+        if grad is None:
+            continue
+        operation = node.operation
+        if node.hooks:
+            grad = _through_hooks(node, grad)
+            shared.add(node)
+        if operation is None if targets is None else node in targets:
+            if node in shared:
+                grad = _copy(grad, library_of)
+            if node in arrays:
+                grad = _laid_out(grad, arrays[node], library_of)
+            found.append((node, grad))
+            continue
+        if operation is None:
+            continue
+        if node.sink is not None:
+            node.collect(_copy(grad, library_of))
+            shared.add(node)
+        form, rules = operation.form, operation.rules
+        raw_args = node.args
+        if form is ITEM.form:
+            _collect(node, grad, grads)
+            continue
+        try:
+            args: Any
+            if lift is None:
+                out, args = node.out, raw_args
+                if out.__class__ is not kind or kind is tuple:  # mostly that of the one before
+                    kind = out.__class__
+                    xp = library_of(out[0] if kind is tuple else out)
+            else:
+                out, args, xp = lift(node)
+            options, parents = node.options, node.parents
+            gradients: Any = None
+            if form is not EACH:
+                if operation.results is not None:
+                    grad = tuple(map(grad.get, range(len(out))))
+                elif type(out) is tuple:
+                    grad = _without_gaps(grad, out, xp)
+                gradients = rules[0](grad, out, *args, xp=xp, **options)
+                if form is LIST:
+                    raw_args = raw_args[0]
+            i = -1
+            for parent in parents:
+                i += 1
+                if parent is None or (needed is not None and parent not in needed):
+                    continue
+                if gradients is None:
+                    part = rules[i](grad, out, *args, xp=xp, **options)
+                else:
+                    part = gradients[i]
+                    if part is None:
+                        continue
+                like = raw_args[i]
+                if part.shape != like.shape or part.dtype != like.dtype:
+                    part = fitted(part, like, name=operation.name, xp=xp)
+                if watch is not None:
+                    watch.check_gradient(node, i, grad, part)
+                if parent.operation is None:
+                    arrays[parent] = like
+                before = grads.get(parent)
+                if before is not None:
+                    grads[parent] = before + part
+                    shared.discard(parent)
+                    continue
+                grads[parent] = part
+                if part is grad or operation.shares is not OWN:
+                    if operation.overlaps or len(parents) > 1 or node in shared:
+                        shared.add(parent)
+                elif gradients is not None and any(part is x for x in (*args, *gradients[:i])):
+                    shared.add(parent)
+        except Exception as error:
+            explain_gradient(error, node, grad)
+            raise
+        if free:
+            node.free()
+    return found
+
+
+def _collect(node: Node, grad: Any, grads: dict[Node, Any]) -> None:
+    """Put the gradient of one result among those of the others of its call."""
+    parent: Any = node.parents[0]
+    position = node.args[0]
+    parts = grads.setdefault(parent, {})
+    parts[position] = parts[position] + grad if position in parts else grad
+
+
+def _without_gaps(grad: dict[int, Any], out: tuple[Any, ...], xp: Namespace) -> tuple[Any, ...]:
+    return tuple(grad[i] if i in grad else xp.zeros_like(x) for i, x in enumerate(out))
+
+
+def fitted(grad: Any, like: Array, *, name: str, xp: Namespace) -> Any:
+    """Undo the broadcasting and the promotion of an argument: the only place that does."""
+    if grad.shape != like.shape:
+        lead = grad.ndim - like.ndim
+        if lead < 0:
+            msg = f"`{name}` got a gradient of shape {grad.shape} for one of {like.shape}"
+            raise ValueError(msg)
+        axes = tuple(
+            i
+            for i, n in enumerate(grad.shape)
+            if i < lead or (like.shape[i - lead] == 1 and n != 1)
+        )
+        if axes:
+            grad = xp.sum(grad, axis=axes, keepdims=True)
+        if lead:
+            grad = xp.reshape(grad, like.shape)
+    if grad.dtype != like.dtype:
+        if is_complex(grad, xp=xp) and not is_complex(like, xp=xp):
+            grad = xp.real(grad)
+        if grad.dtype != like.dtype:
+            grad = xp.astype(grad, like.dtype)
+    return grad
+
+
+def _laid_out(grad: Any, like: Array, library_of: Callable[[Array], Namespace]) -> Any:
+    match = backend_of(library_of(like)).match_layout
+    if hasattr(grad, "_node"):
+        return grad._made(match(grad.array, like), grad._node)
+    return match(grad, like)
+
+
+def _copy(grad: Any, library_of: Callable[[Array], Namespace]) -> Any:
+    if hasattr(grad, "_node"):  # a Tensor: never written to in place
+        return grad
+    return library_of(grad).astype(grad, grad.dtype, copy=True)
+
+
+def _through_hooks(node: Node, grad: Any) -> Any:
+    from portable_losses.autograd.tensor import Tensor
+
+    recorded = isinstance(grad, Tensor)
+    for hook in list((node.hooks or {}).values()):
+        seen = grad if isinstance(grad, Tensor) else Tensor(grad)
+        changed = hook(seen)
+        if changed is None:
+            continue
+        if not isinstance(changed, Tensor):
+            changed = Tensor(changed)
+        if changed.shape != seen.shape or changed.dtype != seen.dtype:
+            msg = (
+                f"a hook must return a gradient of shape {seen.shape} and dtype {seen.dtype}, "
+                f"got {changed.shape} {changed.dtype}"
+            )
+            raise ValueError(msg)
+        grad = changed if recorded else changed.array
+    return grad

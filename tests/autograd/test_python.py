@@ -1,0 +1,130 @@
+"""What Python asks of a Tensor: numbers, iteration, copies, pickles, texts, other libraries."""
+
+import copy
+import operator
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+from portable_losses.autograd import Tensor, namespace, tensor, value_and_grad
+
+NP = namespace(np)
+
+
+def of(library: Any, values: Any, dtype: str = "float64") -> Any:
+    return library.asarray(values, dtype=getattr(library, dtype))
+
+
+def test_one_entry_is_a_python_number(array_library: Any) -> None:
+    x = tensor(of(array_library, 2.5))
+    assert (float(x), int(x), bool(x), complex(x), x.item()) == (2.5, 2, True, 2.5 + 0j, 2.5)
+    index = tensor(of(array_library, 1, "int64"), requires_grad=False)
+    assert [10, 20][index] == 20
+    with pytest.raises(TypeError):
+        operator.index(x)
+
+
+def test_several_entries_are_no_number() -> None:
+    x = tensor(np.ones(2))
+    for convert in (float, int, bool):
+        with pytest.raises((TypeError, ValueError)):
+            convert(x)
+
+
+def test_a_number_that_left_the_tape_is_no_result() -> None:
+    with pytest.raises(ValueError, match="must return a Tensor, got float"):
+        value_and_grad(float)(np.asarray(2.0))
+
+
+def test_length_and_iteration_go_along_the_first_axis(array_library: Any) -> None:
+    x = tensor(of(array_library, [[1.0, 2.0], [3.0, 4.0]]))
+    assert len(x) == 2
+    assert [row.tolist() for row in x] == [[1.0, 2.0], [3.0, 4.0]]
+    assert all(row.requires_grad for row in x)
+    assert [float(v) for v in x[0, :]] == [1.0, 2.0]
+    scalar = tensor(of(array_library, 1.0))
+    for use in (len, iter):
+        with pytest.raises(TypeError, match="without axes"):
+            use(scalar)
+
+
+@pytest.mark.parametrize(
+    "leave, error",
+    [
+        (np.asarray, TypeError),
+        (lambda x: np.add(np.ones(2), x), TypeError),
+        (np.from_dlpack, BufferError),
+    ],
+)
+def test_a_tracked_tensor_is_not_converted(leave: Any, error: type[Exception]) -> None:
+    x = tensor(np.ones(2))
+    with pytest.raises(error):
+        leave(x)
+    if leave is np.asarray:
+        with pytest.raises(error, match=r"use `.detach\(\)`"):
+            leave(x)
+        assert np.asarray(x.detach(), dtype=np.float32).tolist() == [1.0, 1.0]
+    if leave is np.from_dlpack:
+        assert leave(x.detach()).tolist() == [1.0, 1.0]
+
+
+def test_the_text_says_library_dtype_device_and_whether_it_is_tracked() -> None:
+    torch = pytest.importorskip("torch")
+    x = tensor(np.asarray([1.0, 2.0]))
+    assert repr(x) == "Tensor(array([1., 2.]), numpy float64 on cpu, tracked)"
+    assert repr(x.detach()) == "Tensor(array([1., 2.]), numpy float64 on cpu)"
+    assert (
+        repr(tensor(torch.ones(1))) == "Tensor(tensor([1.]), torch torch.float32 on cpu, tracked)"
+    )
+
+
+def test_copies_and_pickles() -> None:
+    x = tensor(np.ones(2))
+    y = x * 2
+    twin = copy.copy(x)
+    NP.sum(twin * y).backward()
+    assert twin.grad.tolist() == x.grad.tolist() == [4.0, 4.0]  # one leaf, one gradient
+    deep = copy.deepcopy([x, x])
+    assert deep[0] is deep[1]
+    assert (deep[0].is_leaf, deep[0].requires_grad, deep[0].grad) == (True, True, None)
+    view = pickle.loads(pickle.dumps(x[:1]))
+    assert (type(view), view.tolist(), view.requires_grad) == (Tensor, [1.0], True)
+
+
+def test_requires_grad_is_set_on_leaves() -> None:
+    x = tensor(np.ones(2), requires_grad=False)
+    assert x.requires_grad_() is x
+    NP.sum(x * x).backward()
+    assert x.grad.tolist() == [2.0, 2.0]
+    x.requires_grad = False
+    assert not (x * 2).requires_grad
+    y = tensor(np.ones(2)) * 2
+    y.requires_grad = True  # it does already
+    with pytest.raises(RuntimeError, match="only a leaf"):
+        y.requires_grad = False
+    with pytest.raises(TypeError, match="floating"):
+        tensor(np.asarray([1]), requires_grad=False).requires_grad_()
+
+
+def test_a_hook_on_a_leaf_sees_the_whole_gradient_and_must_fit() -> None:
+    x = tensor(np.ones(2))
+    seen: list[Any] = []
+    first = x.register_hook(lambda g: seen.append(g.tolist()))
+    second = x.register_hook(lambda g: g * 10)
+    NP.sum(x * x + x).backward()
+    assert (seen, x.grad.tolist()) == ([[3.0, 3.0]], [30.0, 30.0])
+    first.remove()
+    second.remove()
+    x.register_hook(lambda g: g[:1])
+    with pytest.raises(ValueError, match=r"a hook must return a gradient of shape \(2,\)"):
+        NP.sum(x * x).backward()
+
+
+def test_a_retained_gradient_follows_an_update() -> None:
+    y = tensor(np.ones(2)) * 2
+    y.retain_grad()
+    y *= 3
+    NP.sum(y * y).backward()
+    assert y.grad.tolist() == [12.0, 12.0]

@@ -1,0 +1,291 @@
+"""What bad input raises: the argument in backticks, what is required, what came."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import portable_losses as pl
+from portable_losses import autograd
+from portable_losses._typing import Array
+from tests.libraries import LIBRARIES, Library, named
+
+Make = Callable[..., Array]
+Case = tuple[Callable[[Make], Any], type[Exception], str]
+
+UNARY = ("relu", "leaky_relu", "sigmoid", "expit", "log_sigmoid", "log_expit", "tanh", "softplus")
+UNARY += ("silu", "swish", "gelu", "softmax", "log_softmax", "softmin", "logsumexp", "log1mexp")
+UNARY += ("erf", "erfc")
+POINTWISE = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
+BINARY = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
+ROWWISE = ("cross_entropy", "nll_loss")
+
+Z, Y = np.zeros((2, 3)), np.asarray([0, 1])
+P, T = np.full((4,), 0.5), np.asarray([0.0, 1.0, 0.5, 1.0])
+BAD_REDUCTION = r"`reduction` must be one of \('mean', 'sum', 'none'\), got 'avg'"
+
+
+def raises(function: str, error: type[Exception], message: str, *arrays: Any, **options: Any) -> Case:
+    """A call with NumPy arrays, which the library's own take the place of."""
+
+    def call(make: Make) -> Any:
+        named_ = {k: make(v) if isinstance(v, np.ndarray) else v for k, v in options.items()}
+        positional = [make(a) if isinstance(a, np.ndarray) else a for a in arrays]
+        return getattr(pl, function)(*positional, **named_)
+
+    return call, error, message
+
+
+def names(cases: list[Case]) -> list[str]:
+    return [re.sub(r"\W+", " ", case[2]) for case in cases]
+
+
+# ---- dtypes ----------------------------------------------------------------------------------
+
+DTYPES = [
+    *(
+        raises(f, TypeError, r"`x` must have a real floating dtype, got .*int64", np.arange(3))
+        for f in UNARY
+    ),
+    raises("logit", TypeError, "`p` must have a real floating dtype, got .*int64", Y),
+    raises("xlogy", TypeError, "`x` must have a real floating dtype, got .*int64", Y, P[:2]),
+    raises("xlog1py", TypeError, "`y` must have a real floating dtype, got .*int64", P[:2], Y),
+    raises("smooth_labels", TypeError, "`target` must have a real floating dtype", Y, alpha=0.1),
+    raises("cross_entropy", TypeError, "`logits` must have a real floating dtype, got .*int64",
+           Z.astype(np.int64), Y),
+    raises("nll_loss", TypeError, "`log_probs` must have a real floating dtype, got .*int64",
+           Z.astype(np.int64), Y),
+    raises("binary_cross_entropy", TypeError, "`probs` must have a real floating dtype", Y, Y),
+    raises("binary_cross_entropy_with_logits", TypeError, "`logits` must have a real floating", Y, Y),
+    *(raises(f, TypeError, "`input` must have a real floating dtype, got .*int64", Y, Y)
+      for f in POINTWISE),
+    *(raises(f, TypeError, "`target` must hold class indices of an integer dtype, got .*float64",
+             Z, Y.astype(np.float64)) for f in ROWWISE),
+    *(raises(f, TypeError, "`target` must hold class indices of an integer dtype, got .*bool",
+             Z, Y == 1) for f in ROWWISE),
+    raises("one_hot", TypeError, "`x` must hold class indices of an integer dtype, got .*float64", P, 3),
+    *(raises(f, TypeError, "`where` must have a bool dtype, got .*int64", Z, where=Z.astype(np.int64))
+      for f in ("softmax", "log_softmax", "logsumexp")),
+    raises("smooth_labels", TypeError, "`where` must have a bool dtype", Z, alpha=0.1, where=Z),
+    raises("cross_entropy", TypeError, "`where` must have a bool dtype", Z, Y, where=Z),
+]  # fmt: skip
+
+# ---- shapes and axes -------------------------------------------------------------------------
+
+COLUMN = np.zeros((4, 1))
+IMAGE = np.zeros((2, 3, 4, 5))
+
+SHAPES = [
+    *(raises(f, ValueError, rf"shapes must be equal, got {name}: \(4,\), target: \(4, 1\)", P, COLUMN)
+      for fs, name in ((POINTWISE, "input"), (BINARY[:1], "probs"), (BINARY[1:], "logits"))
+      for f in fs),
+    *(raises(f, ValueError, r"shapes must be equal, got .*: \(4, 1\), target: \(4,\)", COLUMN, T)
+      for f in (*POINTWISE, *BINARY)),
+    *(raises(f, ValueError, r"`target` must have shape \(2,\) \(class indices\) or \(2, 3\) "
+             r"\(probabilities\) .* got shape \(2, 1\)", Z, Y[:, None]) for f in ROWWISE),
+    *(raises(f, ValueError, r"got shape \(1,\)", Z, Y[:1]) for f in ROWWISE),
+    *(raises(f, ValueError, r"got shape \(1, 3\)", Z, Z[:1]) for f in ROWWISE),
+    *(raises(f, ValueError, r"for classes on axis 1, as in PyTorch, pass axis=1", IMAGE,
+             np.zeros((2, 4, 5), np.int64)) for f in ROWWISE),
+    *(raises(f, ValueError, r"`\w+` must have at least one class, got shape \(2, 0\)", Z[:, :0], Y)
+      for f in ROWWISE),
+    *(raises(f, ValueError, r"`weight` must (have shape|broadcast to shape) \(3,\), got", Z, Y,
+             weight=np.ones(2)) for f in ROWWISE),
+    *(raises(f, ValueError, r"`sample_weight` must broadcast to shape \(2,\), got shape \(2, 1\)",
+             Z, Y, sample_weight=np.ones((2, 1))) for f in ROWWISE),
+    *(raises(f, ValueError, r"`sample_weight` must broadcast to shape \(4,\), got shape \(3,\)",
+             P, T, sample_weight=np.ones(3)) for f in (*POINTWISE, *BINARY)),
+    *(raises(f, ValueError, r"`weight` must broadcast to shape \(4,\), got shape \(2, 4\)", P, T,
+             weight=np.ones((2, 4))) for f in BINARY),
+    raises("binary_cross_entropy_with_logits", ValueError, "`pos_weight` must broadcast to shape", P,
+           T, pos_weight=np.ones(3)),
+    raises("cross_entropy", ValueError, r"`where` must have the shape of `logits`, \(2, 3\), to mask "
+           r"classes, or \(2,\), to mask rows, got shape \(3,\)", Z, Y, where=np.ones(3, bool)),
+    *(raises(f, ValueError, r"`where` must broadcast to shape \(2, 3\), got shape \(2,\)", Z,
+             where=np.ones(2, bool)) for f in ("softmax", "log_softmax", "logsumexp")),
+    raises("smooth_labels", ValueError, "`where` must broadcast", Z, alpha=0.1, where=np.ones(2, bool)),
+    raises("logsumexp", ValueError, r"`b` must broadcast to shape \(2, 3\)", Z, b=np.ones(4)),
+    *(raises(f, ValueError, r"`axis` must not name an axis twice, got \(0, -2\)", Z, axis=(0, -2))
+      for f in ("softmax", "log_softmax", "softmin", "logsumexp")),
+    *(raises(f, IndexError, r"`axis` must lie in \[-2, 2\) for an array of 2 axes, got 2", Z, axis=2)
+      for f in ("softmax", "log_softmax", "softmin", "logsumexp")),
+    *(raises(f, IndexError, r"`axis` must lie in \[-2, 2\)", Z, Y, axis=-3) for f in ROWWISE),
+    *(raises(f, TypeError, r"`axis` must be an int, got 1.0", Z, Y, axis=1.0) for f in ROWWISE),
+    raises("one_hot", IndexError, r"`axis` must lie in \[-2, 2\)", Y, 3, axis=2),
+    raises("smooth_labels", IndexError, "`axis` must lie in", Z, alpha=0.1, axis=2),
+]  # fmt: skip
+
+# ---- options ---------------------------------------------------------------------------------
+
+NAN = float("nan")
+OPTIONS = [
+    *(raises(f, ValueError, BAD_REDUCTION, Z, Y, reduction="avg") for f in ROWWISE),
+    *(raises(f, ValueError, BAD_REDUCTION, P, T, reduction="avg") for f in (*POINTWISE, *BINARY)),
+    raises("leaky_relu", ValueError, "`negative_slope` must be a finite number, got inf", P,
+           negative_slope=float("inf")),
+    *(raises("softplus", ValueError, f"`beta` must be greater than 0, got {beta}", P, beta=beta)
+      for beta in (0, -1.0, NAN)),
+    raises("gelu", ValueError, r"`approximate` must be one of \('none', 'tanh'\), got 'erf'", P,
+           approximate="erf"),
+    raises("logit", ValueError, r"eps.* must lie in \[0, 1\], got", P, eps=0.75),
+    raises("logit", ValueError, r"`eps` must lie in \[0, 1\], got -0.1", P, eps=-0.1),
+    raises("one_hot", ValueError, "`num_classes` must be at least 1, got 0", Y, 0),
+    raises("one_hot", TypeError, "`num_classes` must be an int, got 2.0", Y, 2.0),
+    *(raises("smooth_labels", ValueError, rf"`alpha` must lie in \[0, 1\], got {a}", Z, alpha=a)
+      for a in (-0.1, 1.5)),
+    *(raises("cross_entropy", ValueError, rf"`label_smoothing` must lie in \[0, 1\], got {e}", Z, Y,
+             label_smoothing=e) for e in (-0.1, 1.5, NAN)),
+    raises("cross_entropy", ValueError, "`z_loss` must be at least 0, got -1.0", Z, Y, z_loss=-1.0),
+    *(raises("cross_entropy", ValueError, f"`softcap` must be greater than 0, got {c}", Z, Y, softcap=c)
+      for c in (0.0, -5)),
+    raises("cross_entropy", TypeError, "`softcap` must be a Python number, got str", Z, Y, softcap="a"),
+    raises("binary_cross_entropy_with_logits", ValueError, r"`label_smoothing` must lie in \[0, 1\]",
+           P, T, label_smoothing=2),
+    *(raises("huber_loss", ValueError, f"`delta` must be greater than 0, got {d}", P, T, delta=d)
+      for d in (0, -1.0)),
+    raises("smooth_l1_loss", ValueError, "`beta` must be at least 0, got -1.0", P, T, beta=-1.0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", DTYPES, ids=names(DTYPES))
+def test_a_wrong_dtype_is_a_type_error(library: Library, case: Case) -> None:
+    call, error, message = case
+    with pytest.raises(error, match=message):
+        call(library.array)
+
+
+@pytest.mark.parametrize("case", SHAPES, ids=names(SHAPES))
+def test_a_wrong_shape_or_axis_raises(library: Library, case: Case) -> None:
+    call, error, message = case
+    with pytest.raises(error, match=message):
+        call(library.array)
+
+
+@pytest.mark.parametrize("case", OPTIONS, ids=names(OPTIONS))
+def test_a_wrong_option_raises(library: Library, case: Case) -> None:
+    call, error, message = case
+    with pytest.raises(error, match=message):
+        call(library.array)
+
+
+# ---- values, where they can be read ----------------------------------------------------------
+
+SIGNED = np.asarray([[0.5, -0.25, 0.75], [1.0, 0.0, 0.0]])
+ONLY = np.asarray([[True, False, True], [True, True, True]])
+
+VALUES = [
+    *(
+        raises(f, IndexError, rf"`target` must hold class indices in \[0, 3\) or ignore_index=-100, "
+               rf"got {bad} at position \(1,\)", Z, np.asarray([0, bad]))
+        for f in ROWWISE
+        for bad in (3, -1, 10**9, -(10**9))
+    ),
+    raises("cross_entropy", IndexError, r"ignore_index=7, got -100 at position \(0,\)", Z,
+           np.asarray([-100, 7]), ignore_index=7),
+    raises("cross_entropy", IndexError, r"got 4 at position \(1, 0\)", np.zeros((2, 3, 1)),
+           np.asarray([[0], [4]]), axis=1),
+    *(raises("one_hot", IndexError, rf"`x` must hold class indices in \[0, 3\), got {bad} at "
+             r"position \(1, 0\)", np.asarray([[0], [bad]]), 3) for bad in (3, -1)),
+    *(raises(f, ValueError, r"`target` must be at least 0, got -0.25 at position \(0, 1\)", Z, SIGNED)
+      for f in ROWWISE),
+    raises("cross_entropy", ValueError, r"`target` must name a class that `where` does not mask, got "
+           r"1 at position \(0,\)", Z, np.asarray([1, 1]), where=ONLY),
+    *(raises(f, ValueError, r"`weight` must be at least 0, got -1.0 at position \(2,\)", Z, Y,
+             weight=np.asarray([1.0, 0.0, -1.0])) for f in ROWWISE),
+    *(raises(f, ValueError, r"`sample_weight` must be at least 0, got -2.0 at position \(1,\)", Z, Y,
+             sample_weight=np.asarray([1.0, -2.0])) for f in ROWWISE),
+    *(raises(f, ValueError, r"`sample_weight` must be at least 0, got -1.0 at position \(3,\)", P, T,
+             sample_weight=np.asarray([1.0, 0, 0, -1])) for f in (*POINTWISE, *BINARY)),
+    *(raises(f, ValueError, r"`weight` must be at least 0, got -1.0 at position \(0,\)", P, T,
+             weight=np.asarray([-1.0])) for f in BINARY),
+    raises("binary_cross_entropy_with_logits", ValueError, "`pos_weight` must be at least 0, got -1",
+           P, T, pos_weight=np.asarray([-1.0])),
+    *(raises(f, ValueError, r"`target` must lie in \[0, 1\], got 1.5 at position \(1,\)", P,
+             np.asarray([0, 1.5, 0, 0])) for f in BINARY),
+    *(raises(f, ValueError, r"`target` must lie in \[0, 1\], got 2 at position \(1,\)", P,
+             np.asarray([0, 2, 0, 0])) for f in BINARY),
+    raises("binary_cross_entropy", ValueError, r"`probs` must lie in \[0, 1\]; for logits use "
+           r"binary_cross_entropy_with_logits, got -0.5 at position \(2,\)",
+           np.asarray([0.5, 1, -0.5, 0]), T),
+]  # fmt: skip
+
+READABLE = [one for one in LIBRARIES if one.readable]
+
+
+@pytest.mark.parametrize("library", READABLE, ids=str)
+@pytest.mark.parametrize("case", VALUES, ids=names(VALUES))
+def test_a_wrong_value_raises_where_it_can_be_read(library: Library, case: Case) -> None:
+    call, error, message = case
+    with library.active(), pytest.raises(error, match=message):
+        call(library.array)
+
+
+@pytest.mark.parametrize("case", VALUES, ids=names(VALUES))
+def test_a_wrong_value_raises_on_the_tape(case: Case) -> None:
+    call, error, message = case
+    make = named("numpy").array
+
+    def tracked(values: Any) -> Any:
+        array = make(values)
+        return autograd.tensor(array, requires_grad=values.dtype.kind == "f")
+
+    with pytest.raises(error, match=message):
+        call(tracked)
+
+
+# ---- libraries -------------------------------------------------------------------------------
+
+CALLS: list[Callable[[Any, Any], Any]] = [
+    lambda x, y: pl.mse_loss(x, y),
+    lambda x, y: pl.cross_entropy(x, x, sample_weight=y),
+    lambda x, y: pl.xlogy(x, y),
+    lambda x, y: pl.softmax(x, where=y),
+    lambda x, y: pl.logsumexp(x, b=y),
+    lambda x, y: pl.binary_cross_entropy(x, x, weight=y),
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_arrays_of_two_libraries_are_a_type_error(library: Library, call: Any) -> None:
+    other = named("torch" if library.module == "numpy" else "numpy")
+    with pytest.raises(TypeError, match=r"all arrays must come from one library, got .*: numpy\.nda"):
+        call(library.array(P), other.array(P))
+
+
+@pytest.mark.parametrize("function", UNARY)
+@pytest.mark.parametrize("x", [[1.0, 2.0], 1.0, None, "x"], ids=repr)
+def test_what_is_no_array_is_a_type_error(function: str, x: Any) -> None:
+    kind = type(x).__name__
+    with pytest.raises(TypeError, match=f"`x` must be an array of an Array API library, got {kind}"):
+        getattr(pl, function)(x)
+
+
+@pytest.mark.parametrize("loss", [*ROWWISE, *POINTWISE, *BINARY])
+@pytest.mark.parametrize("y", [[0, 1], None], ids=repr)
+def test_a_target_that_is_no_array_is_a_type_error(library: Library, loss: str, y: Any) -> None:
+    message = f"`target` must be an array of an Array API library, got {type(y).__name__}"
+    with pytest.raises(TypeError, match=message):
+        getattr(pl, loss)(library.array(Z), y)
+
+
+def test_arrays_are_positional_and_options_are_not() -> None:
+    with pytest.raises(TypeError):
+        pl.cross_entropy(logits=Z, target=Y)  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        pl.softmax(Z, 1)  # type: ignore[misc]
+
+
+# ---- every integer dtype, any array of weights -----------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint8"])
+def test_any_integer_dtype_may_hold_indices(library: Library, dtype: str) -> None:
+    z = library.array(np.asarray([[1.0, 2.0, 3.0], [1.0, 0.0, -1.0]]))
+    wide, narrow = (library.array(Y.astype(kind)) for kind in ("int64", dtype))
+    got, want = (library.numpy(pl.cross_entropy(z, y, axis=-1)) for y in (narrow, wide))
+    assert got == want
+    np.testing.assert_array_equal(
+        library.numpy(pl.one_hot(narrow, 3)), library.numpy(pl.one_hot(wide, 3))
+    )

@@ -1,0 +1,75 @@
+"""Dask: nothing is computed while value and gradient are built, and chunks are kept."""
+
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+
+import portable_losses as pl
+from portable_losses import autograd
+from tests.libraries import named
+from tests.samples import Sample
+from tests.table import FEW, SELECTED, TABLE
+
+DASK = named("dask")
+
+
+def refuse(*_: Any, **__: Any) -> NoReturn:
+    msg = "the graph was computed while it was built"
+    raise AssertionError(msg)
+
+
+@pytest.fixture
+def lazy() -> Iterator[None]:
+    """Every computation is an error."""
+    with dask.config.set(scheduler=refuse):
+        yield
+
+
+def test_the_law_of_laziness_can_fail(lazy: None) -> None:
+    with pytest.raises(AssertionError, match="was computed"):
+        float(da.ones(3).sum())
+
+
+@pytest.mark.parametrize("row", TABLE, ids=str)
+def test_a_value_is_built_without_computing(row: Sample, lazy: None) -> None:
+    for out, value in zip(row.call(row.on(DASK)), row.value, strict=True):
+        assert isinstance(out, da.Array)
+        assert out.shape == value.shape  # no unknown chunks
+
+
+@pytest.mark.parametrize("row", [one for one in SELECTED if one.variables], ids=str)
+def test_a_gradient_is_built_without_computing_and_has_the_chunks_of_its_array(
+    row: Sample, lazy: None
+) -> None:
+    arrays = row.on(DASK)
+    xs = [arrays[key] for key in row.variables]
+    f = row.scalar(arrays, DASK, "float64")
+    for x, grad in zip(xs, autograd.grad(f, argnums=tuple(range(len(xs))))(*xs), strict=True):
+        assert isinstance(grad, da.Array)
+        assert grad.chunks == x.chunks
+
+
+@pytest.mark.parametrize("row", FEW, ids=str)
+@pytest.mark.parametrize("chunks", [1, 2, -1], ids="chunks of {}".format)
+def test_chunks_change_no_value_and_no_gradient(row: Sample, chunks: int) -> None:
+    arrays = {key: a.rechunk(chunks) for key, a in row.on(DASK).items()}
+    for out, want in zip(row.call(arrays), row.value, strict=True):
+        np.testing.assert_allclose(DASK.numpy(out), want, rtol=1e-11, atol=1e-13)
+    first = row.variables[0]
+    f = row.scalar(arrays, DASK, "float64")
+    grad = autograd.grad(f)(*(arrays[key] for key in row.variables))
+    np.testing.assert_allclose(DASK.numpy(grad), row.gradient[0], rtol=1e-10, atol=1e-12)
+    assert grad.chunks == arrays[first].chunks
+
+
+def test_rows_far_apart_stay_in_their_own_chunks(lazy: None) -> None:
+    z = da.zeros((1000, 10), chunks=(100, 10))
+    y = da.zeros(1000, chunks=100, dtype=np.int64)
+    loss = pl.cross_entropy(z, y, reduction="none")
+    assert loss.chunks == ((100,) * 10,)
+    grad = autograd.grad(lambda z: pl.cross_entropy(z, y, reduction="sum"))(z)
+    assert grad.chunks == z.chunks

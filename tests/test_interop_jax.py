@@ -1,0 +1,344 @@
+"""What JAX does with our functions: jit, both modes, vmap and their mixtures, and 32 bits."""
+
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import portable_losses as pl
+from portable_losses import autograd
+from portable_losses._gradient import with_gradient
+from portable_losses._typing import Array
+from tests.libraries import named
+from tests.samples import Arrays, Key, Sample
+from tests.table import FEW, SELECTED, TABLE
+from tests.test_limits import AT_INFINITY, UNARY
+
+JAX = named("jax")
+SOME = [row for row in SELECTED if row.variables and (row.function is not pl.cross_entropy)]
+SOME += [row for row in FEW if row not in SOME]
+PROBABILITIES = ("logit", "binary_cross_entropy", "smooth_labels")
+INF, NAN = math.inf, math.nan
+
+Function = Callable[..., Any]
+
+
+def moderate(sample: Sample) -> dict[Key, Array]:
+    """The arrays of a row, the floats among them inside every domain and off every kink."""
+    arrays, random = sample.on(JAX), np.random.default_rng(0)
+    for key in sample.variables:
+        values = random.uniform(0.2, 0.8, arrays[key].shape)
+        if key == 0 and sample.function.__name__ not in PROBABILITIES:
+            values = 5 * values - 2.25
+        arrays[key] = jnp.asarray(values)
+    return arrays
+
+
+def total(outs: tuple[Array, ...]) -> Array:
+    """The sum of the results' finite entries, each with a weight of its own."""
+    parts = [jnp.ravel(jnp.where(jnp.isfinite(out), out, 0.0)) for out in outs]
+    return sum((part @ (1 + np.arange(len(part)) % 7 / 8) for part in parts), jnp.zeros(()))
+
+
+def flat(sample: Sample, arrays: Arrays) -> tuple[Function, Array]:
+    """The row as a number that depends on one vector, and that vector."""
+    shapes = {key: arrays[key].shape for key in sample.variables}
+    ends = np.cumsum([math.prod(shape) for shape in shapes.values()])[:-1].tolist()
+
+    def f(x: Array) -> Array:
+        parts = jnp.split(x, ends)
+        moved = {k: jnp.reshape(p, s) for (k, s), p in zip(shapes.items(), parts, strict=True)}
+        return total(sample.call({**arrays, **moved}))
+
+    return f, jnp.concatenate([jnp.ravel(arrays[key]) for key in shapes])
+
+
+def assert_close(got: Array, want: Array) -> None:
+    size = float(np.max(np.abs(want), initial=0.1))
+    np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12 * size)
+
+
+# ---- transforms ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sample", SOME, ids=str)
+def test_every_mixture_of_transforms_gives_one_answer(sample: Sample) -> None:
+    f, x = flat(sample, moderate(sample))
+    xs, u = jnp.stack([x, 0.75 * x]), jnp.cos(jnp.arange(len(x)))
+    want = f(x)  # eager: every value is looked at
+
+    def everything(x: Array, xs: Array) -> dict[str, Any]:
+        return {
+            "value": f(x),
+            "grad": jax.grad(f)(x),
+            "jvp": jax.jvp(f, (x,), (u,)),
+            "fwd over rev": jax.hessian(f)(x),
+            "rev over rev": jax.jacrev(jax.jacrev(f))(x),
+            "fwd over fwd": jax.jacfwd(jax.jacfwd(f))(x),
+            "vmap": jax.vmap(f)(xs),
+            "vmap of hessian": jax.vmap(jax.hessian(f))(xs),
+            "vmap of jit of grad": jax.vmap(jax.jit(jax.grad(f)))(xs),
+            "grad of jit of jvp": jax.grad(jax.jit(lambda x: jax.jvp(f, (x,), (u,))[1]))(x),
+        }
+
+    got = JAX.quickly(everything)(x, xs)
+    assert_close(got["value"], want)
+    assert_close(got["jvp"][0], want)
+    assert_close(got["jvp"][1], got["grad"] @ u)
+    hessian = got["rev over rev"]
+    for name in ("fwd over rev", "fwd over fwd"):
+        assert_close(got[name], hessian)
+    assert_close(got["grad of jit of jvp"], hessian @ u)
+    assert_close(got["vmap"], np.stack([f(x) for x in xs]))
+    assert_close(got["vmap of jit of grad"][0], got["grad"])
+    assert_close(got["vmap of hessian"][0], hessian)
+
+
+@pytest.mark.parametrize("sample", FEW, ids=str)
+def test_the_gradient_of_an_eager_call_is_the_compiled_one(sample: Sample) -> None:
+    f, x = flat(sample, moderate(sample))
+    assert_close(jax.grad(f)(x), JAX.quickly(jax.grad(f))(x))
+
+
+# ---- the ends of the numbers -----------------------------------------------------------------
+
+ENDS = [-1e4, 1e4, -1e300, 1e300]
+LIMITS = [name for name in UNARY if name != "mse"]
+
+
+def each(f: Function) -> Function:
+    """The derivative of `f`, entry by entry."""
+    return jax.vmap(jax.grad(lambda x: f(x[None])[0]))
+
+
+def test_values_and_slopes_are_finite_and_take_their_limits_under_jit() -> None:
+    x, ends = jnp.asarray(ENDS), jnp.asarray([-INF, INF])
+
+    def everything(x: Array, ends: Array) -> dict[str, Any]:
+        return {
+            name: (UNARY[name](x), each(UNARY[name])(x), UNARY[name](ends), each(UNARY[name])(ends))
+            for name in LIMITS
+        }
+
+    for name, (value, slope, at_ends, slope_at_ends) in JAX.quickly(everything)(x, ends).items():
+        assert np.isfinite(value).all(), name
+        assert np.isfinite(slope).all(), name
+        if name in AT_INFINITY:
+            wanted, wanted_slopes = zip(*AT_INFINITY[name], strict=True)
+            assert at_ends.tolist() == list(wanted), name
+            assert slope_at_ends.tolist() == list(wanted_slopes), name
+
+
+# ---- values that cannot be read --------------------------------------------------------------
+
+ROWS = [[1.0, 2.0], [3.0, 5.0], [0.5, 0.25]]
+
+# what eager arrays raise, the call, and its arrays, the second row bad
+BAD: dict[str, tuple[type[Exception], Function, tuple[Any, ...]]] = {
+    "class index": (
+        IndexError,
+        lambda x, y: pl.cross_entropy(x, y, reduction="none"),
+        (ROWS, [0, 2, 1]),
+    ),
+    "class index, nll": (
+        IndexError,
+        lambda x, y: pl.nll_loss(x, y, reduction="none"),
+        (ROWS, [0, -1, 1]),
+    ),
+    "class share": (
+        ValueError,
+        lambda x, y: pl.cross_entropy(x, y, reduction="none"),
+        (ROWS, [[0.5, 0.5], [1.5, -0.5], [1.0, 0.0]]),
+    ),
+    "weight of a row": (
+        ValueError,
+        lambda x, y, w: pl.cross_entropy(x, y, sample_weight=w, reduction="none"),
+        (ROWS, [0, 1, 1], [1.0, -1.0, 1.0]),
+    ),
+    "probability": (
+        ValueError,
+        lambda p, y: pl.binary_cross_entropy(p, y, reduction="none"),
+        ([0.5, 1.5, 0.25], [0.0, 1.0, 1.0]),
+    ),
+    "label": (
+        ValueError,
+        lambda x, y: pl.binary_cross_entropy_with_logits(x, y, reduction="none"),
+        ([0.5, 0.5, 0.5], [0.0, -1.0, 1.0]),
+    ),
+    "weight of an element": (
+        ValueError,
+        lambda x, y, w: pl.huber_loss(x, y, sample_weight=w, reduction="none"),
+        ([0.5, 1.5, 0.25], [0.0, 1.0, 1.0], [1.0, -1.0, 1.0]),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_value_raises_where_it_can_be_read_and_is_nan_elsewhere(name: str) -> None:
+    error, f, given = BAD[name]
+    arrays = [jnp.asarray(x) for x in given]
+    with pytest.raises(error):
+        f(*arrays)
+    mapped = jax.vmap(lambda x, *rest: f(x[None], *(r[None] for r in rest))[0])
+    for unread in (jax.jit(f), mapped):
+        assert jnp.isnan(unread(*arrays)).tolist() == [False, True, False]
+        grad = jax.jit(jax.grad(lambda *xs, g=unread: jnp.sum(g(*xs))))(*arrays)
+        of_rows = jnp.isnan(grad).reshape(3, -1)
+        assert of_rows.all(axis=1).tolist() == of_rows.any(axis=1).tolist() == [False, True, False]
+
+
+def test_concrete_targets_are_checked_also_inside_a_trace() -> None:
+    x, y, bad = jnp.asarray(ROWS), jnp.asarray([0, 1, 1]), jnp.asarray([0, 2, 1])
+    want = pl.cross_entropy(x, y)
+    np.testing.assert_allclose(jax.jit(lambda x: pl.cross_entropy(x, y))(x), want, rtol=1e-14)
+    assert jnp.isnan(jax.jit(lambda x: pl.cross_entropy(x, bad, reduction="none"))(x))[1]
+    with pytest.raises(IndexError):  # eager, under a transform that leaves `bad` as it is
+        jax.grad(lambda x: pl.cross_entropy(x, bad))(x)
+
+
+# ---- a rule is what differentiates, whatever the function is ---------------------------------
+
+
+@with_gradient(lambda grad, out, x, *, xp: (7 * grad,))
+def seven(x: Array, *, xp: Any) -> Array:
+    """A function whose gradient is nobody's derivative."""
+    return xp.exp(x)
+
+
+@with_gradient(lambda grad, out, x, *, xp: (7 * x * grad,))
+def sloping(x: Array, *, xp: Any) -> Array:
+    """One whose second derivative is nobody's."""
+    return xp.exp(x)
+
+
+def of_seven(x: Array) -> Array:
+    return jnp.sum(seven(x, xp=jnp))
+
+
+def test_a_deliberately_wrong_rule_comes_back_through_every_transform() -> None:
+    x, u = jnp.asarray([0.5, -2.0]), jnp.asarray([1.0, 10.0])
+    for wrap in (jax.jit, lambda f: f):
+        assert wrap(jax.grad(of_seven))(x).tolist() == [7, 7]
+        assert wrap(lambda x: jax.jvp(of_seven, (x,), (u,))[1])(x).item() == 77
+        assert wrap(jax.vmap(jax.grad(of_seven)))(x[:, None]).tolist() == [[7], [7]]
+        assert wrap(jax.grad(lambda x: jax.vmap(of_seven)(x[:, None]).sum()))(x).tolist() == [7, 7]
+        assert wrap(jax.grad(jax.jit(of_seven)))(x).tolist() == [7, 7]
+
+
+def test_the_second_derivative_is_that_of_the_rule() -> None:
+    x = jnp.asarray([0.5, -2.0])
+    for outer in (jax.jacfwd, jax.jacrev):
+        for inner in (jax.jacfwd, jax.jacrev):
+            hessian = outer(inner(lambda x: jnp.sum(sloping(x, xp=jnp))))(x)
+            assert hessian.tolist() == [[7, 0], [0, 7]]
+            assert outer(inner(of_seven))(x).tolist() == [[0, 0], [0, 0]]
+
+
+# ---- our tape around and inside --------------------------------------------------------------
+
+
+def loss(x: Array) -> Array:
+    return pl.cross_entropy(x, jnp.asarray([0, 1, 1]), label_smoothing=0.125)
+
+
+def test_the_tape_runs_inside_jit() -> None:
+    x = jnp.asarray(ROWS)
+    assert_close(jax.jit(autograd.grad(loss))(x), jax.grad(loss)(x))
+
+
+def test_jax_differentiates_the_tape() -> None:
+    x = jnp.asarray(ROWS)
+    squares = lambda gradient: lambda x: jnp.sum(gradient(x) ** 2)  # noqa: E731
+    wanted = jax.grad(squares(jax.grad(loss)))(x)
+    assert_close(jax.grad(squares(autograd.grad(loss)))(x), wanted)
+    assert_close(jax.jit(jax.grad(squares(autograd.grad(loss))))(x), wanted)
+
+
+def test_the_deliberately_wrong_rule_comes_back_through_the_tape_in_jax() -> None:
+    x = jnp.asarray([0.5, -2.0])
+
+    def on_tape(x: Any) -> Any:
+        xp = autograd.namespace(jnp)
+        return xp.sum(seven(x, xp=xp))
+
+    assert autograd.grad(on_tape)(x).tolist() == [7, 7]
+    assert jax.jit(autograd.grad(on_tape))(x).tolist() == [7, 7]
+    assert jax.vmap(autograd.grad(on_tape))(x[:, None]).tolist() == [[7], [7]]
+
+
+# ---- dtypes ----------------------------------------------------------------------------------
+
+SHORT = """
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tests.libraries import named
+from tests.table import FEW, SELECTED, TABLE
+
+assert not jax.config.jax_enable_x64
+JAX = named("jax")
+rows = [row for row in SELECTED if row in FEW or not row.function.__name__.startswith("cross")]
+
+
+def run(given):
+    return [row.call(arrays) for row, arrays in zip(rows, given)]
+
+
+def total(given):
+    return sum(jnp.sum(jnp.nan_to_num(out)) for outs in run(given) for out in outs) * 1.0
+
+
+given = [
+    {k: jnp.asarray(a, dtype=jnp.float32 if a.dtype.kind == "f" else None if a.dtype.kind == "b"
+     else jnp.int32) for k, a in row.given.items()}
+    for row in rows
+]
+for outs in (*run(given), *JAX.quickly(run)(given)):
+    assert all(out.dtype == jnp.float32 for out in outs), outs
+grads = JAX.quickly(jax.grad(total, allow_int=True))(given)
+for row, grad in zip(rows, grads):
+    for key in row.variables:
+        assert grad[key].dtype == jnp.float32, (str(row), key)
+"""
+
+
+def test_nothing_asks_for_float64_where_jax_has_32_bits() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", SHORT],
+        env={**os.environ, "JAX_ENABLE_X64": "0"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def places(x: Array) -> Any:
+    """Number the values of a half precision dtype in their order."""
+    bits = np.asarray(jax.lax.bitcast_convert_type(x, jnp.int16), dtype=np.int64)
+    return np.where(bits >= 0, bits, -(bits + 2**15))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("sample", FEW, ids=str)
+def test_half_precision_is_the_exact_result_rounded(sample: Sample, dtype: str) -> None:
+    half = sample.on(JAX, dtype)
+    double = {k: a.astype("float64") if k in sample.variables else a for k, a in half.items()}
+    for out, exact in zip(JAX.quickly(sample.call)(half), sample.call(double), strict=True):
+        assert out.dtype == dtype
+        assert np.max(np.abs(places(out) - places(exact.astype(dtype)))) <= 1
+
+
+def test_every_row_can_be_traced() -> None:
+    for row in TABLE:
+        arrays = row.on(JAX, "float32")
+        outs = jax.eval_shape(row.call, arrays)
+        if row.variables:
+            assert all(out.dtype == jnp.float32 for out in outs), str(row)

@@ -1,0 +1,203 @@
+"""Other libraries' numbers for the same arguments, wherever theirs are right."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from array_api_compat import array_namespace
+
+import portable_losses as pl
+from portable_losses._typing import Array
+from tests.libraries import Library, named
+from tests.samples import weights_of
+
+random = np.random.default_rng(7)
+
+# ---- torch -----------------------------------------------------------------------------------
+
+
+class Peer(NamedTuple):
+    """A call that our function and torch's take alike."""
+
+    name: str
+    arrays: tuple[Any, ...]
+    options: dict[str, Any]
+    ours: dict[str, Any]
+    torchs: dict[str, Any]
+
+    def __str__(self) -> str:
+        shown = {
+            k: v if isinstance(v, int | float | str) else "..." for k, v in self.options.items()
+        }
+        return f"{self.name} {np.shape(self.arrays[-1])} {shown}"
+
+
+Z = random.normal(size=(5, 4)) * 3
+DEEP = random.normal(size=(2, 4, 3, 2))
+INDEX, DEEP_INDEX = np.asarray([0, 3, 1, 2, 2]), random.integers(0, 4, size=(2, 3, 2))
+IGNORED = np.asarray([0, -100, 1, 2, -100])
+SHARES, DEEP_SHARES = random.dirichlet([1] * 4, size=5), random.dirichlet([1] * 4, size=(2, 3, 2))
+WEIGHT = np.asarray([0.5, 2.0, 1.0, 0.25])
+X, Y = random.normal(size=(3, 4)) * 2, random.uniform(size=(3, 4))
+P, POSITIVE = random.uniform(0.1, 0.9, size=(3, 4)), random.uniform(0.5, 2, size=(3, 4))
+
+
+def of(name: str, *arrays: Any, ours: Any = None, torchs: Any = None, **options: Any) -> list[Peer]:
+    return [Peer(name, arrays, options, ours or {}, torchs or {})]
+
+
+def each_reduction(name: str, *arrays: Any, **options: Any) -> list[Peer]:
+    return [
+        row for r in ("mean", "sum", "none") for row in of(name, *arrays, reduction=r, **options)
+    ]
+
+
+AXIS = {"axis": 1}
+ROWS: list[Peer] = [
+    row
+    for x, targets, ours in (
+        (Z, (INDEX, IGNORED, SHARES), {}),
+        (DEEP, (DEEP_INDEX, np.moveaxis(DEEP_SHARES, -1, 1)), AXIS),
+    )
+    for target in targets
+    for weight in ({}, {"weight": WEIGHT})
+    for smoothing in (0.0, 0.1, 1.0)
+    for row in each_reduction(
+        "cross_entropy", x, target, ours=ours, label_smoothing=smoothing, **weight
+    )
+]
+ROWS += each_reduction(
+    "cross_entropy", Z, INDEX, weight=WEIGHT, ignore_index=2, label_smoothing=0.2
+)
+ROWS += each_reduction("nll_loss", -abs(Z), INDEX, weight=WEIGHT, ignore_index=2)
+ROWS += each_reduction("nll_loss", -abs(Z), IGNORED, weight=WEIGHT)
+ROWS += each_reduction("nll_loss", -abs(DEEP), DEEP_INDEX, weight=WEIGHT, ours=AXIS)
+ROWS += each_reduction("nll_loss", -abs(Z[0]), np.asarray(2))
+for _name, _x in (("binary_cross_entropy", P), ("binary_cross_entropy_with_logits", X)):
+    ROWS += each_reduction(_name, _x, Y)
+    ROWS += each_reduction(_name, _x, Y, weight=POSITIVE)
+    ROWS += each_reduction(_name, _x, Y, weight=WEIGHT)
+ROWS += each_reduction("binary_cross_entropy_with_logits", X, Y, pos_weight=WEIGHT)
+ROWS += each_reduction(
+    "binary_cross_entropy_with_logits", X, Y, pos_weight=WEIGHT, weight=POSITIVE[:, :1]
+)
+for _name, _options in (
+    ("mse_loss", [{}]),
+    ("l1_loss", [{}]),
+    ("smooth_l1_loss", [{}, {"beta": 0.3}, {"beta": 2.5}, {"beta": 0.0}]),
+    ("huber_loss", [{}, {"delta": 0.3}, {"delta": 2.5}]),
+):
+    for _given in _options:
+        ROWS += each_reduction(_name, X, Y, **_given)
+for _name in ("mse_loss", "l1_loss"):  # huber_loss of torch divides by the number instead
+    ROWS += of(_name, X, Y, ours={"sample_weight": POSITIVE}, torchs={"weight": POSITIVE})
+for _name in ("relu", "sigmoid", "tanh", "softplus", "silu", "gelu"):
+    ROWS += of(_name, X)
+ROWS += of("logsigmoid", X) + of("leaky_relu", X, negative_slope=0.2) + of("softplus", X, beta=2.5)
+ROWS += of("gelu", X, approximate="tanh") + of("logit", P, eps=0.3) + of("erf", X) + of("erfc", X)
+for _name in ("softmax", "log_softmax", "softmin"):
+    ROWS += of(_name, DEEP, ours={"axis": 1}, torchs={"dim": 1})
+    ROWS += of(_name, DEEP, torchs={"dim": -1})
+ROWS += of("logsumexp", DEEP, ours={"axis": (1, -1)}, torchs={"dim": (1, -1)})
+ROWS += of(
+    "logsumexp", DEEP, ours={"axis": 1, "keepdims": True}, torchs={"dim": 1, "keepdim": True}
+)
+ROWS += of("xlogy", POSITIVE, P) + of("xlog1py", POSITIVE, P)
+
+
+def torchs_answer(row: Peer) -> list[Any]:
+    torch = pytest.importorskip("torch")
+    homes = (torch.nn.functional, torch.special, torch)
+    function = next(getattr(home, row.name) for home in homes if hasattr(home, row.name))
+    made = {
+        k: torch.asarray(v) if isinstance(v, np.ndarray) else v
+        for k, v in {**row.options, **row.torchs}.items()
+    }
+    arrays = [torch.asarray(a.copy()) for a in row.arrays]
+    wanted = [a.requires_grad_() for a in arrays if a.dtype.is_floating_point]
+    out = function(*arrays, **made)
+    weight = torch.asarray(weights_of(out.detach().numpy()))
+    grads = torch.autograd.grad((out * weight).sum(), wanted)
+    return [out.detach().numpy(), *(grad.numpy() for grad in grads)]
+
+
+def our_answer(row: Peer, library: Library) -> list[Any]:
+    function = getattr(pl, row.name.replace("logsigmoid", "log_sigmoid"))
+    made = {
+        k: library.array(v) if isinstance(v, np.ndarray) else v
+        for k, v in {**row.options, **row.ours}.items()
+    }
+    arrays = [library.array(a) for a in row.arrays]
+    by = [i for i, a in enumerate(row.arrays) if a.dtype.kind == "f"]
+    out = library.numpy(function(*arrays, **made))
+    weight = library.array(weights_of(out))
+
+    def f(*arrays: Array) -> Array:
+        result = function(*arrays, **made)
+        return array_namespace(result).sum(result * weight)
+
+    return [out, *map(library.numpy, library.gradient(f, by)(*arrays))]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+@pytest.mark.parametrize("library", [named("numpy").on_tape(), named("torch")], ids=str)
+def test_the_same_arguments_give_torchs_numbers(library: Library, row: Peer) -> None:
+    for got, want in zip(our_answer(row, library), torchs_answer(row), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-14, strict=True)
+
+
+# ---- scipy and jax ---------------------------------------------------------------------------
+
+B = np.asarray([1.0, -2.0, 0.5, 0.25])
+SCIPY: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
+    "logsumexp": ((DEEP,), {}),
+    "logsumexp, b": ((DEEP,), {"axis": 1, "b": POSITIVE[:1, :1]}),
+    "logsumexp, sign": ((Z,), {"axis": -1, "b": B, "return_sign": True}),
+    "logsumexp, keepdims": ((DEEP,), {"axis": (0, 2), "keepdims": True}),
+    "softmax": ((DEEP,), {"axis": (1, 2)}),
+    "log_softmax": ((DEEP,), {"axis": 1}),
+    "xlogy": ((X, POSITIVE), {}),
+    "xlog1py": ((X, P), {}),
+    "erf": ((X * 3,), {}),
+    "erfc": ((X * 8,), {}),
+    "expit": ((X * 100,), {}),
+    "log_expit": ((X * 100,), {}),
+    "logit": ((np.concatenate([P.ravel(), [0.0, 1.0, 1e-300]]),), {}),
+    "huber": ((1.5, X), {}),
+}
+
+
+@pytest.mark.parametrize("case", SCIPY)
+def test_the_same_arguments_give_scipys_numbers(case: str) -> None:
+    special = pytest.importorskip("scipy.special")
+    arrays, options = SCIPY[case]
+    name = case.partition(",")[0]
+    want = getattr(special, name)(*arrays, **options)
+    if name == "huber":
+        got = pl.huber_loss(X, np.zeros_like(X), delta=1.5, reduction="none")
+    else:
+        got = getattr(pl, name)(*arrays, **options)
+    np.testing.assert_allclose(got, want, rtol=1e-13, atol=1e-300)
+
+
+def test_the_same_arguments_give_jaxs_numbers() -> None:
+    jax = pytest.importorskip("jax")
+    z, mask = jax.numpy.asarray(Z), jax.numpy.asarray(Z > -1)
+    for name in ("relu", "leaky_relu", "sigmoid", "log_sigmoid", "softplus", "silu", "tanh"):
+        np.testing.assert_allclose(getattr(pl, name)(z), getattr(jax.nn, name)(z), rtol=1e-13)
+    np.testing.assert_allclose(pl.gelu(z), jax.nn.gelu(z, approximate=False), rtol=1e-12)
+    np.testing.assert_allclose(pl.softmax(z, where=mask), jax.nn.softmax(z, where=mask), rtol=1e-13)
+    for axis in (0, -1):
+        ours = pl.logsumexp(z, axis=axis, where=mask)
+        theirs = jax.nn.logsumexp(z, axis=axis, where=mask)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-13)
+    one_hot = jax.nn.one_hot(INDEX, 4, axis=0)
+    np.testing.assert_array_equal(pl.one_hot(jax.numpy.asarray(INDEX), 4, axis=0), one_hot)
+
+
+def test_a_certain_miss_of_probabilities_has_torchs_floor_in_value_and_slope() -> None:
+    p, y = np.asarray([0.0, 1.0, 0.0, 1.0]), np.asarray([0.0, 1.0, 1.0, 0.0])
+    row = Peer("binary_cross_entropy", (p, y), {"reduction": "none"}, {}, {})
+    pairs = zip(our_answer(row, named("numpy").on_tape()), torchs_answer(row), strict=True)
+    for got, want in list(pairs)[:2]:  # by the target torch's slope is that without the floor
+        np.testing.assert_allclose(got, want, rtol=1e-8)  # torch rounds its 1e-12 to float32
