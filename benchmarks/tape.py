@@ -7,16 +7,19 @@ numbers, where the operations are as small as in a first lesson. All four librar
 
 import statistics
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, NamedTuple
 
-import autograd
-import autograd.numpy as anp
-import mygrad as mg
 import numpy as np
 import torch
 
 from benchmarks.timing import seconds
 from portable_losses.autograd import no_grad, tensor
+
+# By name: neither library says its types.
+autograd: Any = import_module("autograd")
+anp: Any = import_module("autograd.numpy")
+mg: Any = import_module("mygrad")
 
 Program = Callable[[], Any]
 

@@ -23,7 +23,7 @@ collect_ignore = [
 # What libraries warn of in their own code, and nobody outside can change.
 FOREIGN_WARNINGS = (
     "ignore:`torch.jit.script(_method)?` is deprecated:DeprecationWarning",  # forward mode, compile
-    "ignore:<class 'torch.autograd.function.Function'> should not be inst:DeprecationWarning",  # dynamo
+    "ignore:<class 'torch.autograd.function.Function'> should not be inst:DeprecationWarning",
 )
 
 

@@ -1,8 +1,9 @@
 """A GPU library's double: NumPy behind arrays that nobody can look at by accident.
 
-An array of it lies on a device that is no CPU and refuses `float`, `int`, `bool`, iteration, conversion
-to NumPy: what would copy from a GPU and wait for it. The refusal is no `Exception`, so that nothing
-on the way takes it for an answer. Python numbers and arrays of this library are all its functions take.
+An array of it lies on a device that is no CPU and refuses `float`, `int`, `bool`, iteration,
+conversion to NumPy: what would copy from a GPU and wait for it. The refusal is no `Exception`, so
+that nothing on the way takes it for an answer. Python numbers and arrays of this library are all
+its functions take.
 """
 
 import operator
@@ -116,7 +117,9 @@ def _operator(function: Callable[..., Any], *, swapped: bool = False) -> Callabl
     return call
 
 
-for _name in "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split():
+_NUMBERS = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")
+_BITS = ("and", "or", "xor", "lshift", "rshift")
+for _name in (*_NUMBERS, *_BITS):
     _function = getattr(operator, f"__{_name}__")
     setattr(Array, f"__{_name}__", _operator(_function))
     setattr(Array, f"__r{_name}__", _operator(_function, swapped=True))

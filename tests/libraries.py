@@ -1,11 +1,11 @@
 """The array libraries that the tests run over, and how a test talks to each of them.
 
-A `Library` makes arrays from NumPy's, gives them back, and differentiates a function of them: by its
-own means where it has any, by the tape otherwise (and always by the tape for ``on_tape()``).
+A `Library` makes arrays from NumPy's, gives them back, and differentiates a function of them: by
+its own means where it has any, by the tape otherwise (and always by the tape for ``on_tape()``).
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -19,10 +19,21 @@ import numpy as np
 from portable_losses import autograd
 from portable_losses._typing import Array, Namespace
 
-__all__ = ["EVERYWHERE", "GPU", "INSTALLED", "LIBRARIES", "ON_TAPE", "VERSIONS", "Library", "named"]
+__all__ = [
+    "EVERYWHERE",
+    "GPU",
+    "INSTALLED",
+    "LIBRARIES",
+    "ON_TAPE",
+    "SLOW",
+    "VERSIONS",
+    "Library",
+    "named",
+]
 
 Gradient = Callable[..., tuple[Array, ...]]
 
+SLOW = ("jax.numpy", "dask.array")  # seconds to compile, or to build a graph
 GPU = os.environ.get("PORTABLE_LOSSES_GPU") == "1"
 
 
@@ -110,7 +121,7 @@ class Library:
         return self.device is None and self.module not in ("dask.array", "tests.double", "cupy")
 
     @contextmanager
-    def active(self) -> Iterator[None]:
+    def active(self) -> Generator[None, None, None]:
         """Set what `flags` says for the time of a test."""
         if not self.flags:
             yield
@@ -167,7 +178,6 @@ class Library:
         own = None if self.tape else _OWN_GRADIENTS.get(self.module)
         return (own or _tape_gradient)(f, argnums)
 
-
     def quickly(self, f: Callable[..., Any]) -> Callable[..., Any]:
         """Return `f`, compiled where that is quicker than one call."""
         return _quickly(f) if self.module == "jax.numpy" else f
@@ -198,7 +208,7 @@ INSTALLED = {one.module: find_spec(one.module.partition(".")[0]) is not None for
 #: every library that is installed, as it is used
 LIBRARIES = [one for one in _KNOWN if INSTALLED[one.module]]
 if GPU:  # asked for: without a card these fail
-    LIBRARIES += [Library("cupy", "cupy"), Library("torch, cuda", "torch", device="cuda")]
+    LIBRARIES.extend([Library("cupy", "cupy"), Library("torch, cuda", "torch", device="cuda")])
 
 #: the years of the standard
 VERSIONS = [

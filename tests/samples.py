@@ -1,7 +1,7 @@
 """A call of a public function beside its definition: a `Sample`. The rows are in tests/table.py.
 
-A row is all that a new function needs: how to call it, and what it is defined to be. Its exact value,
-gradient and second derivative follow from the definition, by differences at a hundred digits.
+A row is all that a new function needs: how to call it, and what it is defined to be. Its exact
+value, gradient and second derivative follow from it, by differences at a hundred digits.
 """
 
 from collections.abc import Callable, Mapping
@@ -153,8 +153,11 @@ class Sample:
 
     def _scalar(self, steps: Arrays) -> Any:
         return sum(
-            sum(w * r for w, r, v in zip(weights_of(value).flat, out.flat, value.flat, strict=True)
-                if np.isfinite(v))
+            sum(
+                w * r
+                for w, r, v in zip(weights_of(value).flat, out.flat, value.flat, strict=True)
+                if np.isfinite(v)
+            )
             for out, value in zip(map(np.asarray, self._exact(steps)), self.value, strict=True)
         )
 

@@ -100,7 +100,7 @@ SPECIAL = [
 
 INDEX = [0, 2, 1, 0]
 IGNORED = [0, -100, 1, 0]
-ONE_HOT = np.eye(3, dtype=np.int64)[INDEX]
+ONE_HOT: Any = np.eye(3, dtype=np.int64)[INDEX]
 SHARES = [[0.5, 0.25, 0.25], [0.0, 0.5, 0.5], [0.25, 0.75, 0.0], [1.0, 0.5, 0.0]]
 OF_CLASS = np.asarray([1.0, 0.5, 2.0])
 OF_ROW = np.asarray([1.0, 0.25, 2.0, 0.0])
@@ -210,7 +210,9 @@ INPUT = [[0.5, -3.0, 1e4], [2.0, 0.125, -1.5]]
 OBSERVED = [[0.25, 1.0, -1e4], [1.75, 0.0, -1.0]]
 
 
-def regression(name: str, key: str = "", note: str = "", y: Any = OBSERVED, **options: Any) -> Sample:
+def regression(
+    name: str, key: str = "", note: str = "", y: Any = OBSERVED, **options: Any
+) -> Sample:
     given = ("reduction", "sample_weight")
     defined = definitions.pointwise(key or name)
 
@@ -229,8 +231,12 @@ REGRESSION = [
             regression(name, note="none", reduction="none"),
             regression(name, note="sum", reduction="sum"),
             regression(name, note="sample_weight", sample_weight=OF_ELEMENT),
-            regression(name, note="integers, sample_weight", y=[[1, 2, 3], [4, -5, 6]],
-                       sample_weight=OF_COLUMN),
+            regression(
+                name,
+                note="integers, sample_weight",
+                y=[[1, 2, 3], [4, -5, 6]],
+                sample_weight=OF_COLUMN,
+            ),
         )
     ),
     regression("smooth_l1_loss", "smooth_l1_loss, beta 0.3", "beta", beta=0.3),
@@ -254,8 +260,10 @@ SELECTED = [
     row
     for i, row in enumerate(TABLE)
     if row.function not in [before.function for before in TABLE[:i]]
-    or any(word in row.note for word in ("everything", "axis 1", "b, "))
-    and not row.note.startswith(("one-hot", "where"))
+    or (
+        any(word in row.note for word in ("everything", "axis 1", "b, "))
+        and not row.note.startswith(("one-hot", "where"))
+    )
 ]
 
 #: Rows enough to show that a law which holds elsewhere holds on one library more.

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-import dask
 import dask.array as da
 import numpy as np
 import pytest
+from dask import config
 
 import portable_losses as pl
 from portable_losses import autograd
@@ -25,7 +25,7 @@ def refuse(*_: Any, **__: Any) -> NoReturn:
 @pytest.fixture
 def lazy() -> Iterator[None]:
     """Every computation is an error."""
-    with dask.config.set(scheduler=refuse):
+    with config.set(scheduler=refuse):
         yield
 
 

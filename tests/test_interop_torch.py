@@ -24,11 +24,15 @@ from tests.test_limits import AT_ZERO, UNARY
 TORCH = named("torch")
 VARIABLE = [row for row in TABLE if row.variables]
 PROBABILITIES = ("logit", "binary_cross_entropy", "smooth_labels")
-NAN = math.nan
 
 over_rows = pytest.mark.parametrize("sample", VARIABLE, ids=str)
 
 Function = Callable[[Array], Array]
+
+
+def leaf_of(x: Array) -> Array:
+    """The values of `x`, in its layout, to differentiate by."""
+    return x.detach().requires_grad_()
 
 
 def moderate(sample: Sample) -> dict[Key, Array]:
@@ -70,7 +74,7 @@ def assert_close(got: Array, want: Array, *, rtol: float = 1e-10) -> None:
 
 
 def check_derivatives(f: Function, x: Array) -> None:
-    x = x.detach().requires_grad_()
+    x = leaf_of(x)
     assert gradcheck(f, x, check_forward_ad=True, check_batched_grad=True, fast_mode=True)
     assert gradgradcheck(f, x, check_fwd_over_rev=True, fast_mode=True)
 
@@ -114,12 +118,11 @@ AT_A_KINK: dict[str, tuple[Function, float, float]] = {  # with the value and th
 @pytest.mark.parametrize("name", AT_A_KINK)
 def test_a_kink_and_a_pole_have_the_documented_slope_in_both_modes(name: str) -> None:
     f, value, slope = AT_A_KINK[name]
-    x = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    x = leaf_of(torch.zeros((), dtype=torch.float64))
     y = f(x)
     y.backward()
     assert (y.item(), x.grad.item()) == (value, slope)
-    _, tangent = torch.func.jvp(f, (x.detach(),), (torch.ones_like(x),))
-    assert tangent.item() == slope
+    assert torch.func.jvp(f, (x.detach(),), (torch.ones_like(x),))[1].item() == slope
 
 
 # ---- torch.func ------------------------------------------------------------------------------
@@ -128,7 +131,7 @@ def test_a_kink_and_a_pole_have_the_documented_slope_in_both_modes(name: str) ->
 @over_rows
 def test_the_transforms_agree_with_backward(sample: Sample) -> None:
     func, (f, x) = torch.func, flat(sample, moderate(sample))
-    leaf, u = x.clone().requires_grad_(), torch.cos(torch.arange(len(x), dtype=x.dtype))
+    leaf, u = leaf_of(x), torch.cos(torch.arange(len(x), dtype=x.dtype))
     (slope,) = torch.autograd.grad(f(leaf), leaf, create_graph=True)
     bend = torch.zeros_like(x)
     if slope.requires_grad:
@@ -171,7 +174,7 @@ def of_seven(x: Array) -> Array:
 
 def test_a_deliberately_wrong_rule_comes_back_through_every_transform() -> None:
     func, x = torch.func, torch.asarray([0.5, -2.0])
-    leaf = x.clone().requires_grad_()
+    leaf = leaf_of(x)
     of_seven(leaf).backward()
     assert leaf.grad.tolist() == [7, 7]
     assert func.grad(of_seven)(x).tolist() == [7, 7]
@@ -193,7 +196,7 @@ def test_the_second_derivative_is_that_of_the_rule() -> None:
 
 
 def test_a_rule_is_what_a_compiled_backward_runs() -> None:
-    x = torch.asarray([0.5, -2.0], requires_grad=True)
+    x = leaf_of(torch.asarray([0.5, -2.0]))
     compiled(of_seven)(x).backward()
     assert x.grad.tolist() == [7, 7]
 
@@ -217,7 +220,7 @@ def run_with_gradients(
     leaves: list[Array] = []
     for row, one in zip(rows, arrays, strict=True):
         for key in row.variables:
-            one[key] = one[key].clone().requires_grad_()
+            one[key] = leaf_of(one[key])
             leaves.append(one[key])
     outs = f(rows, arrays)
     if not leaves:
@@ -253,8 +256,11 @@ def test_generated_code_is_right_as_well(backend: str) -> None:
 
 ZERO_SLOPES: dict[str, tuple[Function, float]] = {
     **{name: (f, slope) for name, (f, _, slope) in AT_A_KINK.items() if math.isfinite(slope)},
-    **{name: (f, AT_ZERO[name][0]) for name, f in UNARY.items() if f is getattr(pl, name, None)
-       and name in AT_ZERO},
+    **{
+        name: (f, AT_ZERO[name][0])
+        for name, f in UNARY.items()
+        if f is getattr(pl, name, None) and name in AT_ZERO
+    },
     "gelu, tanh form": (lambda x: pl.gelu(x, approximate="tanh"), 0.5),
     "bce": (lambda x: pl.binary_cross_entropy_with_logits(x, torch.zeros_like(x)), 0.5),
     "log_softmax": (lambda x: pl.log_softmax(torch.stack([x, 0 * x]), axis=0)[0], 0.5),
@@ -279,7 +285,7 @@ def test_a_compiled_vmap_is_a_loop() -> None:
     def losses(x: Array) -> Array:
         return torch.func.vmap(lambda x, y: pl.softplus(pl.cross_entropy(x, y)))(x, y)
 
-    leaf, again = (x.clone().requires_grad_() for _ in range(2))
+    leaf, again = (leaf_of(x) for _ in range(2))
     got, want = compiled(losses)(leaf), losses(again)
     assert_close(got, want)
     got.sum().backward()
@@ -330,59 +336,38 @@ def test_shapes_and_dtypes_are_known_without_values(sample: Sample) -> None:
             assert (grad.shape, grad.dtype, grad.device.type) == (leaf.shape, leaf.dtype, "meta")
 
 
-ROWS = [[1.0, 2.0], [3.0, 5.0], [0.5, 0.25]]
-HALF = [0.5, 0.5, 0.5]
+def unreduced(function: Callable[..., Array]) -> Callable[..., Array]:
+    """The loss of each row, or element; a third array is `sample_weight`."""
+    return lambda x, y, w=None: function(x, y, sample_weight=w, reduction="none")
 
-# a call on a bad second row -> what eager tensors raise, rows, and all arrays
+
+LOGITS = [[1.0, 2.0], [3.0, 5.0], [0.5, 0.25]]
+PROBS, LABELS, MINUS = [0.5, 0.25, 0.5], [0.0, 1.0, 1.0], [1.0, -1.0, 1.0]
+SHARES = [[0.5, 0.5], [1.5, -0.5], [1.0, 0.0]]
+
+# what readable arrays raise, and a call whose second row is bad
 BAD: dict[str, tuple[type[Exception], Callable[..., Array], tuple[Any, ...]]] = {
-    "class index": (
-        IndexError,
-        lambda x, y: pl.cross_entropy(x, y, reduction="none"),
-        (ROWS, [0, 2, 1]),
-    ),
-    "class index, nll": (
-        IndexError,
-        lambda x, y: pl.nll_loss(x, y, reduction="none"),
-        (ROWS, [0, -1, 1]),
-    ),
-    "class share": (
-        ValueError,
-        lambda x, y: pl.cross_entropy(x, y, reduction="none"),
-        (ROWS, [[0.5, 0.5], [1.5, -0.5], [1.0, 0.0]]),
-    ),
-    "weight of a row": (
-        ValueError,
-        lambda x, y, w: pl.cross_entropy(x, y, sample_weight=w, reduction="none"),
-        (ROWS, [0, 1, 1], [1.0, -1.0, 1.0]),
-    ),
-    "probability": (
-        ValueError,
-        lambda p, y: pl.binary_cross_entropy(p, y, reduction="none"),
-        ([0.5, 1.5, 0.25], [0.0, 1.0, 1.0]),
-    ),
-    "label": (
-        ValueError,
-        lambda x, y: pl.binary_cross_entropy_with_logits(x, y, reduction="none"),
-        (HALF, [0.0, -1.0, 1.0]),
-    ),
-    "weight of an element": (
-        ValueError,
-        lambda x, y, w: pl.huber_loss(x, y, sample_weight=w, reduction="none"),
-        ([0.5, 1.5, 0.25], [0.0, 1.0, 1.0], [1.0, -1.0, 1.0]),
-    ),
+    "class index": (IndexError, pl.cross_entropy, (LOGITS, [0, 2, 1])),
+    "class index, nll": (IndexError, pl.nll_loss, (LOGITS, [0, -1, 1])),
+    "class share": (ValueError, pl.cross_entropy, (LOGITS, SHARES)),
+    "weight of a row": (ValueError, pl.cross_entropy, (LOGITS, [0, 1, 1], MINUS)),
+    "probability": (ValueError, pl.binary_cross_entropy, ([0.5, 1.5, 0.25], LABELS)),
+    "label": (ValueError, pl.binary_cross_entropy_with_logits, (PROBS, MINUS)),
+    "weight of an element": (ValueError, pl.huber_loss, (PROBS, LABELS, MINUS)),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_value_raises_where_it_can_be_read_and_is_nan_elsewhere(name: str) -> None:
-    error, f, given = BAD[name]
+    error, function, given = BAD[name]
+    f = unreduced(function)
     arrays = [torch.asarray(x) for x in given]
     with pytest.raises(error):
         f(*arrays)
     f(*(a.to("meta") for a in arrays))
     mapped = torch.func.vmap(lambda x, *rest: f(x[None], *(r[None] for r in rest))[0])
     for unread in (mapped, compiled(f)):
-        leaf = arrays[0].clone().requires_grad_()
+        leaf = leaf_of(arrays[0])
         loss = unread(leaf, *arrays[1:])
         assert torch.isnan(loss).tolist() == [False, True, False]
         loss.sum().backward()
@@ -410,13 +395,19 @@ def test_half_precision_is_the_exact_result_rounded(sample: Sample, dtype: Any) 
         assert apart.abs().max() <= 1
 
 
+def strided(x: Array) -> Array:
+    """The same values with gaps between them, in Fortran's order."""
+    x = x.mT if x.ndim > 1 else x
+    x = torch.stack([x, x], -1)[..., 0]
+    return x.mT if x.ndim > 1 else x
+
+
 @over_rows
 def test_the_layout_in_memory_does_not_matter(sample: Sample) -> None:
     arrays = sample.on(TORCH)
-    spread = {k: torch.stack([a, a], -1)[..., 0].mT.contiguous().mT if a.ndim > 1
-              else torch.stack([a, a], -1)[..., 0] for k, a in arrays.items()}
-    wanted = run_with_gradients(lambda rows, arrays: run(rows, arrays), [sample], [arrays])
-    got = run_with_gradients(lambda rows, arrays: run(rows, arrays), [sample], [spread])
+    spread = {key: strided(a) for key, a in arrays.items()}
+    wanted = run_with_gradients(run, [sample], [arrays])
+    got = run_with_gradients(run, [sample], [spread])
     for of, want in zip(got, wanted, strict=True):
         for x, y in zip(of, want, strict=True):
             torch.testing.assert_close(x, y, rtol=1e-14, atol=1e-14, equal_nan=True)

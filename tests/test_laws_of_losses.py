@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 
 import portable_losses as pl
 from portable_losses._typing import Array
-from tests.libraries import Library
+from tests.libraries import LIBRARIES, SLOW, Library
 
 Z = np.asarray([[2.0, -1.0, 0.5], [0.0, 0.0, 0.0], [-50.0, 40.0, 3.0], [30.0, -10.0, 29.5]])
 INDEX = np.asarray([0, 2, 1, 0])
@@ -28,10 +28,19 @@ POINTWISE = (
     pl.smooth_l1_loss,
     pl.huber_loss,
 )
-LOSSES = [*((f, Z, INDEX) for f in ROWWISE), *((f, X, Y) for f in POINTWISE)]
-every_loss = pytest.mark.parametrize(
-    "loss, x, y", LOSSES, ids=[one[0].__name__ for one in LOSSES]
-)
+
+
+def over(*losses: Callable[..., Array]) -> Any:
+    """Parametrise by library and loss; slow libraries take one loss of each kind."""
+    few = (pl.cross_entropy, pl.binary_cross_entropy_with_logits)
+    calls = [(one, f) for one in LIBRARIES for f in losses if one.module not in SLOW or f in few]
+    names = [f"{one}-{f.__name__}" for one, f in calls]
+    return pytest.mark.parametrize("library, loss", calls, ids=names, indirect=["library"])
+
+
+def given(loss: Callable[..., Array]) -> tuple[Any, Any]:
+    """Arguments of a loss."""
+    return (Z, INDEX) if loss in ROWWISE else (X, Y)
 
 
 class Call:
@@ -52,7 +61,7 @@ class Call:
         target = self.library.array(y, "float64")
         x = self.library.array(x, "float64")
         f = self.library.gradient(lambda x: self.loss(x, target, **self.options), (0,))
-        return self.library.numpy(f(x)[0])
+        return self.library.numpy(self.library.quickly(f)(x)[0])
 
 
 def assert_same(got: Any, want: Any, *, rtol: float = 1e-14) -> None:
@@ -78,8 +87,9 @@ def test_smoothing_the_labels_beforehand_is_label_smoothing(library: Library) ->
 
 def test_cross_entropy_is_nll_of_log_softmax(library: Library) -> None:
     log_p = library.numpy(pl.log_softmax(library.array(Z, "float64")))
-    both = Call(library, pl.nll_loss, weight=OF_CLASS), Call(
-        library, pl.cross_entropy, weight=OF_CLASS
+    both = (
+        Call(library, pl.nll_loss, weight=OF_CLASS),
+        Call(library, pl.cross_entropy, weight=OF_CLASS),
     )
     assert_same(both[0].value(log_p, INDEX), both[1].value(Z, INDEX))
 
@@ -87,18 +97,22 @@ def test_cross_entropy_is_nll_of_log_softmax(library: Library) -> None:
 # ---- weights and denominators ----------------------------------------------------------------
 
 
-@every_loss
+@over(*ROWWISE, *POINTWISE)
 def test_sample_weights_multiply_and_the_mean_divides_by_their_sum(
-    library: Library, loss: Any, x: Any, y: Any
+    library: Library, loss: Any
 ) -> None:
+    x, y = given(loss)
     plain = Call(library, loss, reduction="none").value(x, y)
     weighted = Call(library, loss, sample_weight=OF_ROW)
-    assert_same(Call(library, loss, sample_weight=OF_ROW, reduction="none").value(x, y), OF_ROW * plain)
+    assert_same(
+        Call(library, loss, sample_weight=OF_ROW, reduction="none").value(x, y), OF_ROW * plain
+    )
     assert_same(weighted.value(x, y), (OF_ROW * plain).sum() / OF_ROW.sum())
 
 
-@every_loss
-def test_the_mean_is_the_sum_over_the_number(library: Library, loss: Any, x: Any, y: Any) -> None:
+@over(*ROWWISE, *POINTWISE)
+def test_the_mean_is_the_sum_over_the_number(library: Library, loss: Any) -> None:
+    x, y = given(loss)
     none = Call(library, loss, reduction="none").value(x, y)
     total = Call(library, loss, reduction="sum").value(x, y)
     assert none.shape == (4,)
@@ -133,8 +147,9 @@ def test_rows_left_out_are_not_counted(library: Library) -> None:
 # ---- symmetries ------------------------------------------------------------------------------
 
 
-@every_loss
-def test_the_order_of_rows_does_not_matter(library: Library, loss: Any, x: Any, y: Any) -> None:
+@over(*ROWWISE, *POINTWISE)
+def test_the_order_of_rows_does_not_matter(library: Library, loss: Any) -> None:
+    x, y = given(loss)
     order = np.asarray([2, 0, 3, 1])
     call = Call(library, loss)
     assert_same(call.value(x[order], y[order]), call.value(x, y))
@@ -199,8 +214,8 @@ def test_the_mean_over_nothing_is_zero_with_zero_gradient(library: Library, case
     np.testing.assert_array_equal(call.gradient(z, target), np.zeros(z.shape))
 
 
-@pytest.mark.parametrize("loss", POINTWISE)
 @pytest.mark.parametrize("size", [0, 4])
+@over(*POINTWISE)
 def test_the_mean_of_no_elements_is_zero_with_zero_gradient(
     library: Library, loss: Any, size: int
 ) -> None:
@@ -233,7 +248,9 @@ def test_a_row_left_out_adds_nothing_whatever_it_holds(
 
 
 @pytest.mark.parametrize("bad", BAD)
-def test_a_class_that_is_masked_adds_nothing_whatever_it_holds(library: Library, bad: float) -> None:
+def test_a_class_that_is_masked_adds_nothing_whatever_it_holds(
+    library: Library, bad: float
+) -> None:
     exists = np.asarray([True, False, True])
     spoiled, target = np.where(exists, Z, bad), np.asarray([0, 2, 2, 0])
     options: dict[str, Any] = {"label_smoothing": 0.25, "z_loss": 0.5, "softcap": 30.0}
@@ -265,10 +282,9 @@ def test_an_entry_that_is_masked_adds_nothing_whatever_it_holds(
     assert np.all(np.isfinite(gradient))
 
 
-@every_loss
-def test_an_infinite_loss_of_weight_zero_adds_nothing(
-    library: Library, loss: Any, x: Any, y: Any
-) -> None:
+@over(*ROWWISE, *POINTWISE)
+def test_an_infinite_loss_of_weight_zero_adds_nothing(library: Library, loss: Any) -> None:
+    x, y = given(loss)
     spoiled = np.asarray(x, copy=True)
     spoiled[3] = [-np.inf, 0, 0] if loss in ROWWISE else 0.0 if loss is POINTWISE[0] else np.inf
     call = Call(library, loss, sample_weight=OF_ROW)
@@ -288,5 +304,6 @@ def test_zero_times_infinity_is_zero(library: Library, zero: float) -> None:
         assert_same(gradient[:, 1:], few.gradient(masked[:, 1:], shares[:, 1:]))
         assert gradient[0, 0] == 0
     assert_same(
-        Call(library, pl.nll_loss).value(np.asarray([[-np.inf, -1.0]]), np.asarray([[zero, 1.0]])), 1
+        Call(library, pl.nll_loss).value(np.asarray([[-np.inf, -1.0]]), np.asarray([[zero, 1.0]])),
+        1,
     )

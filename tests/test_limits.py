@@ -10,7 +10,7 @@ from array_api_compat import array_namespace
 
 import portable_losses as pl
 from portable_losses._typing import Array
-from tests.libraries import LIBRARIES, ON_TAPE, Library
+from tests.libraries import LIBRARIES, Library
 
 INF, NAN = math.inf, math.nan
 
@@ -178,8 +178,9 @@ def test_a_sum_of_nothing_has_the_logarithm_minus_infinity_and_no_gradient(
     assert library.numpy(f(library.array([-INF, -INF], "float64"))) == -INF
     np.testing.assert_array_equal(slopes(library, f, [-INF, -INF]), [0, 0])
     assert library.numpy(f(library.array([0.0, INF], "float64"))) == INF
-    assert library.numpy(pl.logsumexp(library.array(np.zeros((2, 0)), "float64"), axis=1)).tolist() \
-        == [-INF, -INF]
+    assert library.numpy(
+        pl.logsumexp(library.array(np.zeros((2, 0)), "float64"), axis=1)
+    ).tolist() == [-INF, -INF]
 
 
 @pytest.mark.parametrize("row", [[-INF, -INF], [INF, 0.0], [NAN, 0.0]])
@@ -190,9 +191,7 @@ def test_a_row_without_a_softmax_is_nan_throughout(library: Library, row: list[f
     loss = library.numpy(pl.cross_entropy(x, library.array([1, 1]), reduction="none"))
     np.testing.assert_array_equal(np.isnan(loss), [True, False])
     grad = library.gradient(lambda x: pl.cross_entropy(x, library.array([1, 1])), (0,))
-    np.testing.assert_array_equal(
-        np.isnan(library.numpy(grad(x)[0])), [[True] * 2, [False] * 2]
-    )
+    np.testing.assert_array_equal(np.isnan(library.numpy(grad(x)[0])), [[True] * 2, [False] * 2])
 
 
 def test_a_target_of_probability_zero_costs_infinity(library: Library) -> None:
@@ -227,8 +226,12 @@ def test_nan_is_not_hidden(library: Library, name: str) -> None:
 
 @pytest.mark.parametrize("function", [pl.xlogy, pl.xlog1py])
 @pytest.mark.parametrize("x, y", [(NAN, 1.0), (0.0, NAN), (NAN, NAN), (NAN, 0.0)])
-def test_nan_is_not_hidden_in_a_product(library: Library, function: Any, x: float, y: float) -> None:
-    assert np.isnan(library.numpy(function(library.array(x, "float64"), library.array(y, "float64"))))
+def test_nan_is_not_hidden_in_a_product(
+    library: Library, function: Any, x: float, y: float
+) -> None:
+    assert np.isnan(
+        library.numpy(function(library.array(x, "float64"), library.array(y, "float64")))
+    )
 
 
 # ---- huge and tiny ---------------------------------------------------------------------------

@@ -53,7 +53,7 @@ def each_reduction(name: str, *arrays: Any, **options: Any) -> list[Peer]:
 
 
 AXIS = {"axis": 1}
-ROWS: list[Peer] = [
+rows: list[Peer] = [
     row
     for x, targets, ours in (
         (Z, (INDEX, IGNORED, SHARES), {}),
@@ -66,19 +66,19 @@ ROWS: list[Peer] = [
         "cross_entropy", x, target, ours=ours, label_smoothing=smoothing, **weight
     )
 ]
-ROWS += each_reduction(
+rows += each_reduction(
     "cross_entropy", Z, INDEX, weight=WEIGHT, ignore_index=2, label_smoothing=0.2
 )
-ROWS += each_reduction("nll_loss", -abs(Z), INDEX, weight=WEIGHT, ignore_index=2)
-ROWS += each_reduction("nll_loss", -abs(Z), IGNORED, weight=WEIGHT)
-ROWS += each_reduction("nll_loss", -abs(DEEP), DEEP_INDEX, weight=WEIGHT, ours=AXIS)
-ROWS += each_reduction("nll_loss", -abs(Z[0]), np.asarray(2))
+rows += each_reduction("nll_loss", -abs(Z), INDEX, weight=WEIGHT, ignore_index=2)
+rows += each_reduction("nll_loss", -abs(Z), IGNORED, weight=WEIGHT)
+rows += each_reduction("nll_loss", -abs(DEEP), DEEP_INDEX, weight=WEIGHT, ours=AXIS)
+rows += each_reduction("nll_loss", -abs(Z[0]), np.asarray(2))
 for _name, _x in (("binary_cross_entropy", P), ("binary_cross_entropy_with_logits", X)):
-    ROWS += each_reduction(_name, _x, Y)
-    ROWS += each_reduction(_name, _x, Y, weight=POSITIVE)
-    ROWS += each_reduction(_name, _x, Y, weight=WEIGHT)
-ROWS += each_reduction("binary_cross_entropy_with_logits", X, Y, pos_weight=WEIGHT)
-ROWS += each_reduction(
+    rows += each_reduction(_name, _x, Y)
+    rows += each_reduction(_name, _x, Y, weight=POSITIVE)
+    rows += each_reduction(_name, _x, Y, weight=WEIGHT)
+rows += each_reduction("binary_cross_entropy_with_logits", X, Y, pos_weight=WEIGHT)
+rows += each_reduction(
     "binary_cross_entropy_with_logits", X, Y, pos_weight=WEIGHT, weight=POSITIVE[:, :1]
 )
 for _name, _options in (
@@ -88,21 +88,21 @@ for _name, _options in (
     ("huber_loss", [{}, {"delta": 0.3}, {"delta": 2.5}]),
 ):
     for _given in _options:
-        ROWS += each_reduction(_name, X, Y, **_given)
+        rows += each_reduction(_name, X, Y, **_given)
 for _name in ("mse_loss", "l1_loss"):  # huber_loss of torch divides by the number instead
-    ROWS += of(_name, X, Y, ours={"sample_weight": POSITIVE}, torchs={"weight": POSITIVE})
+    rows += of(_name, X, Y, ours={"sample_weight": POSITIVE}, torchs={"weight": POSITIVE})
 for _name in ("relu", "sigmoid", "tanh", "softplus", "silu", "gelu"):
-    ROWS += of(_name, X)
-ROWS += of("logsigmoid", X) + of("leaky_relu", X, negative_slope=0.2) + of("softplus", X, beta=2.5)
-ROWS += of("gelu", X, approximate="tanh") + of("logit", P, eps=0.3) + of("erf", X) + of("erfc", X)
+    rows += of(_name, X)
+rows += of("logsigmoid", X) + of("leaky_relu", X, negative_slope=0.2) + of("softplus", X, beta=2.5)
+rows += of("gelu", X, approximate="tanh") + of("logit", P, eps=0.3) + of("erf", X) + of("erfc", X)
 for _name in ("softmax", "log_softmax", "softmin"):
-    ROWS += of(_name, DEEP, ours={"axis": 1}, torchs={"dim": 1})
-    ROWS += of(_name, DEEP, torchs={"dim": -1})
-ROWS += of("logsumexp", DEEP, ours={"axis": (1, -1)}, torchs={"dim": (1, -1)})
-ROWS += of(
+    rows += of(_name, DEEP, ours={"axis": 1}, torchs={"dim": 1})
+    rows += of(_name, DEEP, torchs={"dim": -1})
+rows += of("logsumexp", DEEP, ours={"axis": (1, -1)}, torchs={"dim": (1, -1)})
+rows += of(
     "logsumexp", DEEP, ours={"axis": 1, "keepdims": True}, torchs={"dim": 1, "keepdim": True}
 )
-ROWS += of("xlogy", POSITIVE, P) + of("xlog1py", POSITIVE, P)
+rows += of("xlogy", POSITIVE, P) + of("xlog1py", POSITIVE, P)
 
 
 def torchs_answer(row: Peer) -> list[Any]:
@@ -139,7 +139,7 @@ def our_answer(row: Peer, library: Library) -> list[Any]:
     return [out, *map(library.numpy, library.gradient(f, by)(*arrays))]
 
 
-@pytest.mark.parametrize("row", ROWS, ids=str)
+@pytest.mark.parametrize("row", rows, ids=str)
 @pytest.mark.parametrize("library", [named("numpy").on_tape(), named("torch")], ids=str)
 def test_the_same_arguments_give_torchs_numbers(library: Library, row: Peer) -> None:
     for got, want in zip(our_answer(row, library), torchs_answer(row), strict=True):
@@ -153,6 +153,10 @@ SCIPY: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "logsumexp": ((DEEP,), {}),
     "logsumexp, b": ((DEEP,), {"axis": 1, "b": POSITIVE[:1, :1]}),
     "logsumexp, sign": ((Z,), {"axis": -1, "b": B, "return_sign": True}),
+    "logsumexp, sign against the largest term": (
+        (np.zeros((1, 3)),),
+        {"axis": 1, "b": np.asarray([-1.0, 0.9, 0.9]), "return_sign": True},
+    ),
     "logsumexp, keepdims": ((DEEP,), {"axis": (0, 2), "keepdims": True}),
     "softmax": ((DEEP,), {"axis": (1, 2)}),
     "log_softmax": ((DEEP,), {"axis": 1}),

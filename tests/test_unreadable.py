@@ -97,9 +97,7 @@ BLIND = [one for one in LIBRARIES if not one.readable]
 def test_where_nothing_can_be_read_the_bad_entry_is_nan(library: Library, bad: Bad) -> None:
     loss, x = bad(library)
     with library.active():
-        assert_only_the_second_is_nan(
-            library, loss(x), library.gradient(total(loss), (0,))(x)[0]
-        )
+        assert_only_the_second_is_nan(library, loss(x), library.gradient(total(loss), (0,))(x)[0])
 
 
 SEEING = [one for one in [*LIBRARIES, *ON_TAPE] if one.readable and one.module != "jax.numpy"]
@@ -110,9 +108,7 @@ SEEING = [one for one in [*LIBRARIES, *ON_TAPE] if one.readable and one.module !
 def test_where_nothing_is_checked_the_bad_entry_is_nan(library: Library, bad: Bad) -> None:
     loss, x = bad(library)
     with library.active(), pl.validation(False):
-        assert_only_the_second_is_nan(
-            library, loss(x), library.gradient(total(loss), (0,))(x)[0]
-        )
+        assert_only_the_second_is_nan(library, loss(x), library.gradient(total(loss), (0,))(x)[0])
 
 
 @every_bad
@@ -152,9 +148,7 @@ def test_under_vmap_the_bad_entry_is_nan(bad: Bad) -> None:
     library = named("torch")
     arrays = {k: library.array(v) for k, v in bad.options.items() if isinstance(v, np.ndarray)}
     fixed = {k: v for k, v in bad.options.items() if k not in arrays}
-    loss = torch.func.vmap(
-        lambda x, y, arrays: bad.loss(x, y, reduction="none", **fixed, **arrays)
-    )
+    loss = torch.func.vmap(lambda x, y, arrays: bad.loss(x, y, reduction="none", **fixed, **arrays))
     value = library.numpy(loss(library.array(bad.x), library.array(bad.target), arrays))
     np.testing.assert_array_equal(np.isnan(value), [False, True, False])
 

@@ -43,9 +43,10 @@ def gammaln_quotient(t: Real) -> Real:
     return mpmath.loggamma(x) / ((x - 1) * (x - 2))
 
 
-def interval(middle: float) -> list[Real]:
+def interval(middle: float) -> tuple[Real, Real]:
     """Return where t begins and ends."""
-    return [(x - middle) / (x + middle) for x in map(mpmath.mpf, (LOW, HIGH))]
+    low, high = (mpmath.mpf(x) for x in (LOW, HIGH))
+    return (low - middle) / (low + middle), (high - middle) / (high + middle)
 
 
 def tables(dtype: str) -> dict[str, tuple[float, ...]]:
@@ -85,9 +86,9 @@ def source() -> str:
             lines += [f'    "{dtype}": (', *items, "    ),"]
         lines.append("}")
     with mpmath.workdps(50):
-        numbers = [mpmath.bernoulli(2 * k) for k in range(1, TERMS + 1)]
-        stirling = [b / (2 * k * (2 * k - 1)) for k, b in enumerate(numbers, 1)]
-    for name, values in (("STIRLING", stirling), ("BERNOULLI", numbers)):
+        bernoulli = [mpmath.bernoulli(2 * k) for k in range(1, TERMS + 1)]
+        stirling = [b / (2 * k * (2 * k - 1)) for k, b in enumerate(bernoulli, 1)]
+    for name, values in (("STIRLING", stirling), ("BERNOULLI", bernoulli)):
         lines += ["", f"{name} = (", *(f"    {float(v)!r}," for v in values), ")"]
     return "\n".join(lines) + "\n"
 

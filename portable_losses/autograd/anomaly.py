@@ -158,14 +158,15 @@ class _Watch:
         """Return the first place where `kind` is true, None if there is none or nobody can say."""
         if not spaces.is_array(x):
             return None
-        xp = spaces.library_of(x)
-        if not xp.isdtype(x.dtype, ("real floating", "complex floating")):
+        array: Any = x
+        xp = spaces.library_of(array)
+        if not xp.isdtype(array.dtype, ("real floating", "complex floating")):
             return None
         try:
             if is_dask_namespace(xp):
                 self._unreadable(x)
                 return None
-            hit = getattr(xp, kind)(x)
+            hit = getattr(xp, kind)(array)
             if not bool(xp.any(hit)):
                 return None
             place = int(xp.argmax(xp.reshape(xp.astype(hit, xp.int8), (-1,))))
@@ -173,7 +174,7 @@ class _Watch:
             self._unreadable(x)
             return None
         places: list[int] = []
-        for n in reversed(x.shape):
+        for n in reversed(array.shape):
             place, i = divmod(place, n)
             places.insert(0, i)
         return tuple(places)

@@ -96,7 +96,12 @@ class TapeNamespace:
 
     def check_differentiable(self, x: Array) -> None:
         """Raise TypeError unless the dtype of `x` is real or complex floating."""
-        if not self.inner.isdtype(x.dtype, ("real floating", "complex floating")):
+        kind = (x.dtype.__class__, x.dtype)
+        if kind in _FLOATING:
+            return
+        if self.inner.isdtype(x.dtype, ("real floating", "complex floating")):
+            _FLOATING.add(kind)
+        else:
             msg = (
                 f"only floating arrays have a gradient, got {x.dtype}; "
                 "convert with `xp.astype` first"
@@ -108,6 +113,9 @@ _VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
 _DUNDERS = ("__array_api_version__", "__array_namespace_info__", "__portable_losses_backend__")
 
 _BY_LIBRARY: dict[str, TapeNamespace] = {}
+# The dtypes found to be floating. The class stands first: a dtype of array-api-strict has the hash
+# of NumPy's, and must not be compared with it.
+_FLOATING: set[tuple[type, Any]] = set()
 _BY_TYPE: dict[type, TapeNamespace] = {}  # one look-up instead of a microsecond
 
 
@@ -180,6 +188,9 @@ def space_of(x: Array) -> TapeNamespace:
 
 def space_of_user(x: Any) -> TapeNamespace:
     """Return the tape's namespace for what a user gave; TypeError if it is no array."""
+    known = _BY_TYPE.get(x.__class__)
+    if known is not None:
+        return known
     if not is_array_api_obj(x):
         msg = f"an array is needed, got {type(x).__name__}; make one with `xp.asarray`"
         raise TypeError(msg)

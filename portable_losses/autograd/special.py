@@ -103,17 +103,20 @@ def _wide(pair: Function, **options: Any) -> Function:
     """Return a pair as a function of arrays: broadcast, and half types computed in float32."""
 
     def function(*arrays: Array) -> Array:
-        xp: Namespace = arrays[0].__array_namespace__()
-        if not xp.isdtype(arrays[0].dtype, "real floating"):
-            msg = f"`{pair.__name__.lstrip('_')}` needs a real dtype, got {arrays[0].dtype}"
+        dtype, xp = _dtype_and_namespace(*arrays)
+        if not xp.isdtype(dtype, "real floating"):
+            msg = f"`{pair.__name__.lstrip('_')}` needs a real dtype, got {dtype}"
             raise TypeError(msg)
-        if len(arrays) > 1:
-            arrays = tuple(xp.broadcast_arrays(*arrays))
-        out = pair(*(widen(x, xp=xp) for x in arrays), xp=xp, **options)
-        return narrow(out, arrays[0].dtype, xp=xp)
+        given = arrays if len(arrays) == 1 else xp.broadcast_arrays(*arrays)
+        out = pair(*(widen(x, xp=xp) for x in given), xp=xp, **options)
+        return narrow(out, dtype, xp=xp)
 
     function.__doc__ = pair.__doc__
     return function
+
+
+def _dtype_and_namespace(x: Array, *_: Array) -> tuple[Any, Namespace]:
+    return x.dtype, x.__array_namespace__()
 
 
 def _betaln(a: Array, b: Array) -> Array:

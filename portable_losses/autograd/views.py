@@ -27,7 +27,7 @@ __all__ = ["VIEWS", "View", "is_view_key", "viewing"]
 Step = tuple[str, tuple[Any, ...], dict[str, Any]]  # a function's name, arguments, and options
 
 _DEEPEST = 32  # steps that one view remembers
-_UNKNOWN: Step = ("", (), {})  # a step that may have made a copy
+_UNKNOWN: Step = ("", ("",), {})  # a step that may have made a copy
 _array: Any = Tracked.__dict__["array"]
 _node: Any = Tracked.__dict__["_node"]
 
@@ -45,7 +45,7 @@ class View(Tensor):
     def __init__(self, array: Array, node: Node | None, parent: Tensor, step: Step) -> None:
         _array.__set__(self, array)
         _node.__set__(self, node)
-        if parent.__class__ is View:
+        if isinstance(parent, View):
             self._root, self._steps = parent._root, (*parent._steps, step)
             self._seen = parent._seen
         else:
@@ -66,14 +66,14 @@ class View(Tensor):
         _array.__set__(self, value)
 
     @property
-    def _node(self) -> Any:
+    def _node(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
         root = self._root
         if root.array is not self._seen:
             self._look_again(root)
         return _node.__get__(self)
 
     @_node.setter
-    def _node(self, value: Node | None) -> None:
+    def _node(self, value: Node | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         if value is not None and value.operation is None:
             msg = "a view cannot become a leaf; make one of its values with `tensor(x.array)`"
             raise RuntimeError(msg)
@@ -81,7 +81,7 @@ class View(Tensor):
 
     def shows(self, root: Tensor, key: Any) -> bool:
         """Say whether this is ``root[key]``."""
-        if self._root is not root or len(self._steps) > 1 or self._steps[0][0] != "getitem":
+        if self._root is not root or len(self._steps) != 1 or self._steps[0][0] != "getitem":
             return False
         parts, mine = _parts(key), _parts(self._steps[0][1][0])
         return all(map(_is_basic, parts)) and parts == mine
@@ -122,9 +122,11 @@ class View(Tensor):
 def _same_memory(x: Tensor, made: Array) -> bool | None:
     """Say whether `reshape` of `x` made a view of it, None where nobody can say."""
     raw = x.array
+    if getattr(made, "base", None) is raw:  # NumPy and CuPy, mostly
+        return True
     library = spaces.space_of(raw).library
     if library in ("numpy", "cupy"):
-        return made.base is raw or (made.base is not None and made.base is raw.base)
+        return made.base is not None and made.base is raw.base
     if library == "torch":
         return bool(made._is_view())
     return None if x.__class__ is View else True  # what is no view counts as contiguous
@@ -164,12 +166,13 @@ def viewing(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
     def call(x: Any, /, *args: Any, **options: Any) -> Any:
         out = function(x, *args, **options)
-        if out is x or not isinstance(x, Tensor) or options.get("copy"):
-            return out
-        if name == "flip" and not x.shape:  # NumPy returns a number
+        if out is x or not isinstance(x, Tensor) or (options and options.get("copy")):
             return out
         step: Step = (name, args, options)
-        if name == "reshape":
+        if name == "flip":
+            if not x.shape:  # NumPy returns a number
+                return out
+        elif name == "reshape":
             shares = _same_memory(x, out.array)
             if shares is None:
                 step = _UNKNOWN

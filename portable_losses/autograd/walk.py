@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from portable_losses._backend import backend_of
+from portable_losses._backend import backend_of, keep
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd.context import explain_gradient
 from portable_losses.autograd.rules import EACH, ITEM, LIST, OWN
@@ -11,6 +11,9 @@ from portable_losses.autograd.rules.complex_numbers import is_complex
 from portable_losses.autograd.tape import Node, watching
 
 __all__ = ["fitted", "walk"]
+
+# How a gradient gets the layout of its array, by the type of the array; written once each.
+_MATCHES: dict[type, Callable[[Array, Array], Array]] = {}
 
 Lift = Callable[[Node], tuple[Any, tuple[Any, ...], Namespace]]
 
@@ -176,7 +179,11 @@ def fitted(grad: Any, like: Array, *, name: str, xp: Namespace) -> Any:
 
 
 def _laid_out(grad: Any, like: Array, library_of: Callable[[Array], Namespace]) -> Any:
-    match = backend_of(library_of(like)).match_layout
+    match = _MATCHES.get(like.__class__)
+    if match is None:
+        match = _MATCHES[like.__class__] = backend_of(library_of(like)).match_layout
+    if match is keep:
+        return grad
     if hasattr(grad, "_node"):
         return grad._made(match(grad.array, like), grad._node)
     return match(grad, like)

@@ -77,7 +77,8 @@ class Target:
 
     def _weight_of_target(self, like: Array, *, xp: Namespace) -> Array:
         """Return the weight of each row's class."""
-        table = xp.broadcast_to(self.weight, (*like.shape, self.weight.shape[0]))
+        weight: Array = self.weight
+        table = xp.broadcast_to(weight, (*like.shape, weight.shape[0]))
         return take_along_axis(table, self.index, axis=-1, xp=xp)[..., 0]
 
     def _uniform(self, terms: Array, share: float, *, xp: Namespace) -> Array:

@@ -9,7 +9,7 @@ and a test sees to that.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from array_api_compat import array_namespace as namespace_of
 from scipy import constants, fft, integrate, linalg, optimize, signal, special, stats
@@ -22,7 +22,7 @@ from sklearn.metrics import pairwise
 
 from portable_losses._typing import Array
 
-__all__ = ["CALLS", "Call"]
+__all__ = ["CALLS", "Call", "V", "namespace_of"]
 
 
 class Call(NamedTuple):
@@ -107,7 +107,7 @@ SPECIAL = [
     Call("special.betaln", special.betaln, (V, W)),
     Call("special.psi", special.psi, (V,)),
     Call("special.polygamma", lambda x: special.polygamma(1, x), (V,)),
-    Call("special.multigammaln", lambda x: special.multigammaln(x + 3.0, 2), (V,)),
+    Call("special.multigammaln", lambda x: cast("Any", special).multigammaln(x + 3.0, 2), (V,)),
     Call("special.logsumexp", lambda x, b: special.logsumexp(x, axis=1, b=b), (M, N)),
     Call("special.softmax", lambda x: special.softmax(x, axis=1), (M,)),
     Call("special.log_softmax", special.log_softmax, (V,)),
@@ -128,11 +128,11 @@ STATS = [
     Call("stats.boxcox_llf", lambda x: stats.boxcox_llf(0.5, x), (V,)),
     Call("stats.yeojohnson_llf", lambda x: stats.yeojohnson_llf(0.5, x), (V,)),
     Call("stats.directional_stats", lambda x: stats.directional_stats(x).mean_direction, (M,)),
-    Call("stats.pearsonr, p-value", lambda x, y: stats.pearsonr(x, y).pvalue, (V, W)),
-    Call("stats.ttest_ind, p-value", lambda x, y: stats.ttest_ind(x, y).pvalue, (V, W)),
-    Call("stats.f_oneway, p-value", lambda x, y: stats.f_oneway(x, y).pvalue, (V, W)),
-    Call("stats.bartlett, p-value", lambda x, y: stats.bartlett(x, y).pvalue, (V, W)),
-    Call("stats.jarque_bera, p-value", lambda x: stats.jarque_bera(x).pvalue, (WAVE,)),
+    Call("stats.pearsonr, p-value", lambda x, y: stats.pearsonr(x, y)[1], (V, W)),
+    Call("stats.ttest_ind, p-value", lambda x, y: stats.ttest_ind(x, y)[1], (V, W)),
+    Call("stats.f_oneway, p-value", lambda x, y: stats.f_oneway(x, y)[1], (V, W)),
+    Call("stats.bartlett, p-value", lambda x, y: stats.bartlett(x, y)[1], (V, W)),
+    Call("stats.jarque_bera, p-value", lambda x: stats.jarque_bera(x)[1], (WAVE,)),
     Call("stats.skewtest", lambda x: stats.skewtest(x).statistic, (WAVE,)),
     Call(
         "stats.combine_pvalues", lambda x: stats.combine_pvalues(x, method="stouffer")[1], (SHARES,)

@@ -122,7 +122,8 @@ def test_who_refuses_a_call_refuses_plain_arrays_as_well() -> None:
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_code_that_converts_to_numpy_raises_instead_of_losing_the_gradient(library: str) -> None:
     x = tensor(array_of(V, import_module(library)))
-    for convert in (signal.detrend, integrate.simpson, special.exp1):
+    converting: list[Any] = [signal.detrend, integrate.simpson, special.exp1]
+    for convert in converting:
         with pytest.raises(TypeError, match=r"not converted silently.*detach"):
             convert(x)
 

@@ -139,8 +139,10 @@ def test_an_entropy_is_within_four_ulp_also_where_its_arguments_are_close(
 def test_an_entropy_at_the_edge_of_its_domain_has_the_values_of_scipy(name: str) -> None:
     special = pytest.importorskip("scipy.special")
     points = [0.0, 1.5, np.inf, -1.0, np.nan]
-    x, y = (a.ravel() for a in np.meshgrid(points, points))
-    plain = [a[~(np.isinf(x) | np.isinf(y))] for a in (x, y)]
+    mesh: list[Array] = list(np.meshgrid(points, points))
+    x, y = mesh[0].ravel(), mesh[1].ravel()
+    finite = ~(np.isinf(x) | np.isinf(y))
+    plain: list[Array] = [x[finite], y[finite]]
     value, (in_x, in_y) = gradients(name, *plain)
     np.testing.assert_array_equal(value, getattr(special, name)(*plain))
     zero = (plain[0] == 0) & (plain[1] > 0)
