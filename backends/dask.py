@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import dask
 import dask.array as da
 import numpy as np
+from dask.delayed import delayed
 
 from portable_losses._backend import Backend
 from portable_losses._typing import Array, Namespace
@@ -22,7 +22,7 @@ def scatter_add(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespac
     mask = key[0] if isinstance(key, tuple) and len(key) == 1 else key
     if isinstance(mask, da.Array) and mask.dtype == bool and mask.shape == tuple(shape):
         return _fill_blocks(mask, values)
-    made = dask.delayed(_add_at)(tuple(shape), key, values)
+    made = delayed(_add_at)(tuple(shape), key, values)
     return da.from_delayed(made, tuple(shape), dtype=values.dtype)
 
 
@@ -36,7 +36,7 @@ def _fill_blocks(mask: Array, values: Array) -> Array:
     if chosen.size != masks.size:
         raise ValueError(_OTHER_CHUNKS.format(mask.chunks))
     blocks = [
-        da.from_delayed(dask.delayed(_fill)(one, some, mask.chunks), (n,), dtype=values.dtype)
+        da.from_delayed(delayed(_fill)(one, some, mask.chunks), (n,), dtype=values.dtype)
         for one, some, n in zip(masks, chosen, flat.chunks[0], strict=True)
     ]
     return da.concatenate(blocks).reshape(mask.shape).rechunk(mask.chunks)

@@ -87,8 +87,8 @@ def sgd_step(rows: int = 99, columns: int = 2) -> Race:
         return w.array
 
     def eager() -> Any:
-        w = torch.tensor(weights, requires_grad=True)
-        b = torch.zeros((), dtype=torch.float64, requires_grad=True)
+        w: Any = torch.tensor(weights, requires_grad=True)
+        b: Any = torch.zeros((), dtype=torch.float64, requires_grad=True)
         loss(torch, data, labels, w, b).backward()
         with torch.no_grad():
             w -= rate * w.grad
