@@ -295,3 +295,13 @@ def test_any_integer_dtype_may_hold_indices(library: Library, dtype: str) -> Non
     np.testing.assert_array_equal(
         library.numpy(pl.one_hot(narrow, 3)), library.numpy(pl.one_hot(wide, 3))
     )
+
+
+@pytest.mark.parametrize("dtype, index", [("int8", 100), ("uint8", 156), ("int16", 299)])
+def test_a_small_dtype_may_hold_an_index_among_many_classes(
+    library: Library, dtype: str, index: int
+) -> None:
+    y = library.array(np.asarray([index], dtype=dtype))  # 156 is -100, the marker, in 8 bits
+    loss = pl.cross_entropy(library.array(np.zeros((1, 300))), y)
+    assert library.numpy(loss) == pytest.approx(np.log(300))
+    assert library.numpy(pl.one_hot(y, 300)).argmax() == index

@@ -55,7 +55,8 @@ class Call:
 
     def value(self, x: Any, y: Any, **more: Any) -> Any:
         x, y = self.library.array(x, "float64"), self.library.array(y, "float64")
-        return self.library.numpy(self.loss(x, y, **self.options, **more))
+        call = self.library.quickly(lambda x: self.loss(x, y, **self.options, **more))
+        return self.library.numpy(call(x))
 
     def gradient(self, x: Any, y: Any) -> Any:
         target = self.library.array(y, "float64")
