@@ -1,4 +1,4 @@
-"""A call of a public function beside its definition: a `Sample`. The rows are in tests/table.py.
+"""A call of a public function beside its definition: a `Sample`. The rows are in tests/rows/.
 
 A row is all that a new function needs: how to call it, and what it is defined to be. Its exact
 value, gradient and second derivative follow from it, by differences at a hundred digits.
@@ -43,8 +43,13 @@ class Sample:
         What tells this row from others of the same function.
     constants : tuple
         Floating arrays that are not to be differentiated, by position or name.
-    rows : bool
-        Do its results belong to the rows of the first array, one each?
+    inside : dict
+        Where an array may be moved for differences, (low, high) by position or name: inside its
+        domain and off every kink. By default the first in (-1.25, 1.75), others in (0.2, 0.8).
+    smooth_at_zero : bool
+        Is it twice differentiable where the arrays that `zeros` names are 0?
+    zeros : tuple
+        The arrays that are set to 0 for that.
     """
 
     function: Callable[..., Any]
@@ -53,6 +58,11 @@ class Sample:
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     note: str = ""
     constants: tuple[Key, ...] = ()
+    inside: Mapping[Key, tuple[float, float]] = field(
+        default_factory=dict[Key, tuple[float, float]]
+    )
+    smooth_at_zero: bool = True
+    zeros: tuple[Key, ...] = (0,)
 
     def __str__(self) -> str:
         return f"{self.function.__name__} {self.note}".strip()
@@ -70,6 +80,15 @@ class Sample:
         """The arrays to differentiate by."""
         floating = [key for key, a in self.given.items() if a.dtype.kind == "f"]
         return tuple(key for key in floating if key not in self.constants)
+
+    @cached_property
+    def moderate(self) -> dict[Key, Any]:
+        """The arrays of the call, the variables among them moved to where differences work."""
+        random, arrays = np.random.default_rng(0), dict(self.given)
+        for key in self.variables:
+            low, high = self.inside.get(key, (-1.25, 1.75) if key == 0 else (0.2, 0.8))
+            arrays[key] = random.uniform(low, high, arrays[key].shape)
+        return arrays
 
     # ---- on a library -------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from array_api_compat import array_namespace
 import portable_losses as pl
 from portable_losses._typing import Array
 from tests.libraries import LIBRARIES, Library
+from tests.rows import rows_of
 
 INF, NAN = math.inf, math.nan
 
@@ -112,6 +113,7 @@ VALUES: dict[str, Case] = {
     "50000 classes, float16": (
         lambda: CE(np.zeros((1, 50_000), HALF), np.full((1, 50_000), F32(2e-5))),
         HALF(math.log(50_000)), "torch 10.8359"),
+    **dict(rows_of("BEYOND")),
 }  # fmt: skip
 
 
@@ -187,6 +189,7 @@ SLOPES: dict[str, Slope] = {
     "logsumexp of -inf": (lambda x: pl.logsumexp(row_of(x, -INF)), -INF, 0.0, "torch, optax nan"),
     "miss of 1e-12": (
         lambda x: BCE(x, 0 * x + 1), 1e-12, -1 / 1e-12 * (1 - 1e-12) / (1 - 1e-12), "keras 0"),
+    **dict(rows_of("BEYOND_SLOPES")),
 }  # fmt: skip
 EVERYWHERE = [one for one in LIBRARIES if one.name in ("torch", "jax", "numpy", "array_api_strict")]
 
@@ -248,6 +251,7 @@ ERRORS: dict[str, Error] = {
     "delta -1": (lambda: pl.huber_loss(LOGITS, LOGITS, delta=-1), ValueError, "optax, keras -3.5"),
     "reduction": (lambda: CE(ROW, PAIR, reduction=TYPO), ValueError, None),
     "logits for probabilities": (lambda: BCE(LOGITS, 0 * LOGITS), ValueError, "keras 1.19e-7"),
+    **dict(rows_of("BEYOND_ERRORS")),
 }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """What bad input raises: the argument in backticks, what is required, what came."""
 
+import inspect
 import re
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,35 +9,17 @@ import pytest
 
 import portable_losses as pl
 from portable_losses import autograd
-from portable_losses._typing import Array
+from tests.cases import Case, raises
 from tests.libraries import LIBRARIES, Library, named
+from tests.rows import TABLE, rows_of
+from tests.samples import Sample
 
-Make = Callable[..., Array]
-Case = tuple[Callable[[Make], Any], type[Exception], str]
-
-ELEMENTWISE = ("relu", "leaky_relu", "sigmoid", "expit", "log_sigmoid", "log_expit", "tanh", "silu")
-ELEMENTWISE_TOO = ("softplus", "swish", "gelu", "log1mexp", "erf", "erfc")
-UNARY = (*ELEMENTWISE, *ELEMENTWISE_TOO, "softmax", "log_softmax", "softmin", "logsumexp")
 POINTWISE = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
 BINARY = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
 ROWWISE = ("cross_entropy", "nll_loss")
 
 Z, Y = np.zeros((2, 3)), np.asarray([0, 1])
 P, T = np.full((4,), 0.5), np.asarray([0.0, 1.0, 0.5, 1.0])
-BAD_REDUCTION = r"`reduction` must be one of \('mean', 'sum', 'none'\), got 'avg'"
-
-
-def raises(
-    function: str, error: type[Exception], message: str, *arrays: Any, **options: Any
-) -> Case:
-    """A call with NumPy arrays, which the library's own take the place of."""
-
-    def call(make: Make) -> Any:
-        named_ = {k: make(v) if isinstance(v, np.ndarray) else v for k, v in options.items()}
-        positional = [make(a) if isinstance(a, np.ndarray) else a for a in arrays]
-        return getattr(pl, function)(*positional, **named_)
-
-    return call, error, message
 
 
 def names(cases: list[Case]) -> list[str]:
@@ -47,22 +29,7 @@ def names(cases: list[Case]) -> list[str]:
 # ---- dtypes ----------------------------------------------------------------------------------
 
 DTYPES = [
-    *(
-        raises(f, TypeError, r"`x` must have a real floating dtype, got .*int64", np.arange(3))
-        for f in UNARY
-    ),
-    raises("logit", TypeError, "`p` must have a real floating dtype, got .*int64", Y),
-    raises("xlogy", TypeError, "`x` must have a real floating dtype, got .*int64", Y, P[:2]),
     raises("xlog1py", TypeError, "`y` must have a real floating dtype, got .*int64", P[:2], Y),
-    raises("smooth_labels", TypeError, "`target` must have a real floating dtype", Y, alpha=0.1),
-    raises("cross_entropy", TypeError, "`logits` must have a real floating dtype, got .*int64",
-           Z.astype(np.int64), Y),
-    raises("nll_loss", TypeError, "`log_probs` must have a real floating dtype, got .*int64",
-           Z.astype(np.int64), Y),
-    raises("binary_cross_entropy", TypeError, "`probs` must have a real floating dtype", Y, Y),
-    raises("binary_cross_entropy_with_logits", TypeError, "`logits` must have a real floating", Y, Y),
-    *(raises(f, TypeError, "`input` must have a real floating dtype, got .*int64", Y, Y)
-      for f in POINTWISE),
     *(raises(f, TypeError, "`target` must hold class indices of an integer dtype, got .*float64",
              Z, Y.astype(np.float64)) for f in ROWWISE),
     *(raises(f, TypeError, "`target` must hold class indices of an integer dtype, got .*bool",
@@ -123,8 +90,6 @@ SHAPES = [
 
 NAN = float("nan")
 OPTIONS = [
-    *(raises(f, ValueError, BAD_REDUCTION, Z, Y, reduction="avg") for f in ROWWISE),
-    *(raises(f, ValueError, BAD_REDUCTION, P, T, reduction="avg") for f in (*POINTWISE, *BINARY)),
     raises("leaky_relu", ValueError, "`negative_slope` must be a finite number, got inf", P,
            negative_slope=float("inf")),
     *(raises("softplus", ValueError, f"`beta` must be greater than 0, got {beta}", P, beta=beta)
@@ -151,25 +116,107 @@ OPTIONS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", DTYPES, ids=names(DTYPES))
-def test_a_wrong_dtype_is_a_type_error(library: Library, case: Case) -> None:
+ERRORS = [*DTYPES, *SHAPES, *OPTIONS, *rows_of("ERRORS")]
+
+
+@pytest.mark.parametrize("case", ERRORS, ids=names(ERRORS))
+def test_a_wrong_dtype_shape_axis_or_option_raises(library: Library, case: Case) -> None:
     call, error, message = case
     with pytest.raises(error, match=message):
         call(library.array)
 
 
-@pytest.mark.parametrize("case", SHAPES, ids=names(SHAPES))
-def test_a_wrong_shape_or_axis_raises(library: Library, case: Case) -> None:
-    call, error, message = case
-    with pytest.raises(error, match=message):
-        call(library.array)
+# ---- what every function of arrays refuses ---------------------------------------------------
+
+FIRST = list({row.function: row for row in reversed(TABLE)}.values())[::-1]
+LIGHT = [one for one in LIBRARIES if one.name in ("numpy", "torch", "array_api_strict")]
 
 
-@pytest.mark.parametrize("case", OPTIONS, ids=names(OPTIONS))
-def test_a_wrong_option_raises(library: Library, case: Case) -> None:
-    call, error, message = case
-    with pytest.raises(error, match=message):
-        call(library.array)
+def parameters(row: Sample) -> list[str]:
+    return list(inspect.signature(row.function).parameters)
+
+
+def taking(name: str) -> Any:
+    """Parametrise by library and by the functions that have the parameter `name`."""
+    having = [row for row in FIRST if name in parameters(row)]
+    return lambda test: pytest.mark.parametrize("library", LIGHT, ids=str)(
+        pytest.mark.parametrize("row", having, ids=str)(test)
+    )
+
+
+def call(row: Sample, arrays: dict[Any, Any], **options: Any) -> Any:
+    arrays = {key: array for key, array in arrays.items() if key not in options}
+    return Sample(row.function, row.definition, row.arrays, {**row.options, **options}).call(arrays)
+
+
+@pytest.mark.parametrize("library", LIGHT, ids=str)
+@pytest.mark.parametrize("row", [row for row in FIRST if 0 in row.variables], ids=str)
+def test_an_integer_first_argument_is_a_type_error(library: Library, row: Sample) -> None:
+    arrays = {**row.on(library), 0: library.array(row.given[0].astype(np.int64))}
+    message = rf"`{parameters(row)[0]}` must have a real floating dtype, got .*int64"
+    with pytest.raises(TypeError, match=message):
+        row.call(arrays)
+
+
+@pytest.mark.parametrize("row", FIRST, ids=str)
+def test_what_is_no_array_is_a_type_error(row: Sample) -> None:
+    named_ = parameters(row)
+    for key, array in row.given.items():
+        for x in (array.tolist(), None, "x"):
+            if x is None and key != 0:
+                continue
+            name = named_[key] if isinstance(key, int) else key
+            kind = type(x).__name__
+            with pytest.raises(
+                TypeError, match=f"`{name}` must be an array of an Array API library, got {kind}"
+            ):
+                row.call({**row.on(named("numpy")), key: x})
+
+
+@taking("reduction")
+def test_an_unknown_reduction_raises(library: Library, row: Sample) -> None:
+    with pytest.raises(ValueError, match=r"`reduction` must be one of \(.*'sum', .*got 'avg'"):
+        call(row, row.on(library), reduction="avg")
+
+
+@taking("sample_weight")
+def test_a_weight_that_does_not_fit_or_is_negative_raises(library: Library, row: Sample) -> None:
+    wrong, negative = library.array(np.ones((2, 3, 5, 7))), library.array(-1.0, "float64")
+    with pytest.raises(ValueError, match="`sample_weight` must broadcast to shape"):
+        call(row, row.on(library), sample_weight=wrong)
+    with pytest.raises(ValueError, match=r"`sample_weight` must be at least 0, got -1\.0"):
+        call(row, row.on(library), sample_weight=negative)
+
+
+@taking("axis")
+def test_an_axis_that_is_not_there_raises(library: Library, row: Sample) -> None:
+    with pytest.raises(IndexError, match="`axis` must lie in"):
+        call(row, row.on(library), axis=99)
+
+
+WITH_TARGET = [row for row in FIRST if "target" in parameters(row)[1:]]
+
+
+@pytest.mark.parametrize("library", LIGHT, ids=str)
+@pytest.mark.parametrize("row", WITH_TARGET, ids=str)
+def test_a_target_of_another_shape_raises(library: Library, row: Sample) -> None:
+    arrays = row.on(library)
+    place = parameters(row).index("target")
+    for target in (arrays[place][..., None, None], arrays[place][None, None, ...]):
+        with pytest.raises(ValueError, match="shape"):
+            row.call({**arrays, place: target})
+
+
+@pytest.mark.parametrize("library", LIGHT, ids=str)
+@pytest.mark.parametrize("row", [row for row in FIRST if len(row.given) > 1], ids=str)
+def test_arrays_of_two_libraries_are_a_type_error(library: Library, row: Sample) -> None:
+    other = named("torch" if library.module == "numpy" else "numpy")
+    arrays, others = row.on(library), row.on(other)
+    last = list(arrays)[-1]
+    with pytest.raises(
+        TypeError, match=r"all arrays must come from one library, got .*: numpy\.nda"
+    ):
+        row.call({**arrays, last: others[last]})
 
 
 # ---- values, where they can be read ----------------------------------------------------------
@@ -196,10 +243,6 @@ VALUES = [
            r"1 at position \(0,\)", Z, np.asarray([1, 1]), where=ONLY),
     *(raises(f, ValueError, r"`weight` must be at least 0, got -1.0 at position \(2,\)", Z, Y,
              weight=np.asarray([1.0, 0.0, -1.0])) for f in ROWWISE),
-    *(raises(f, ValueError, r"`sample_weight` must be at least 0, got -2.0 at position \(1,\)", Z, Y,
-             sample_weight=np.asarray([1.0, -2.0])) for f in ROWWISE),
-    *(raises(f, ValueError, r"`sample_weight` must be at least 0, got -1.0 at position \(3,\)", P, T,
-             sample_weight=np.asarray([1.0, 0, 0, -1])) for f in (*POINTWISE, *BINARY)),
     *(raises(f, ValueError, r"`weight` must be at least 0, got -1.0 at position \(0,\)", P, T,
              weight=np.asarray([-1.0])) for f in BINARY),
     raises("binary_cross_entropy_with_logits", ValueError, "`pos_weight` must be at least 0, got -1",
@@ -211,6 +254,7 @@ VALUES = [
     raises("binary_cross_entropy", ValueError, r"`probs` must lie in \[0, 1\]; for logits use "
            r"binary_cross_entropy_with_logits, got -0.5 at position \(2,\)",
            np.asarray([0.5, 1, -0.5, 0]), T),
+    *rows_of("VALUES"),
 ]  # fmt: skip
 
 READABLE = [one for one in LIBRARIES if one.readable]
@@ -235,45 +279,6 @@ def test_a_wrong_value_raises_on_the_tape(case: Case) -> None:
 
     with pytest.raises(error, match=message):
         call(tracked)
-
-
-# ---- libraries -------------------------------------------------------------------------------
-
-CALLS: list[Callable[[Any, Any], Any]] = [
-    lambda x, y: pl.mse_loss(x, y),
-    lambda x, y: pl.cross_entropy(x, x, sample_weight=y),
-    lambda x, y: pl.xlogy(x, y),
-    lambda x, y: pl.softmax(x, where=y),
-    lambda x, y: pl.logsumexp(x, b=y),
-    lambda x, y: pl.binary_cross_entropy(x, x, weight=y),
-]
-
-
-@pytest.mark.parametrize("call", CALLS)
-def test_arrays_of_two_libraries_are_a_type_error(library: Library, call: Any) -> None:
-    other = named("torch" if library.module == "numpy" else "numpy")
-    with pytest.raises(
-        TypeError, match=r"all arrays must come from one library, got .*: numpy\.nda"
-    ):
-        call(library.array(P), other.array(P))
-
-
-@pytest.mark.parametrize("function", UNARY)
-@pytest.mark.parametrize("x", [[1.0, 2.0], 1.0, None, "x"], ids=repr)
-def test_what_is_no_array_is_a_type_error(function: str, x: Any) -> None:
-    kind = type(x).__name__
-    with pytest.raises(
-        TypeError, match=f"`x` must be an array of an Array API library, got {kind}"
-    ):
-        getattr(pl, function)(x)
-
-
-@pytest.mark.parametrize("loss", [*ROWWISE, *POINTWISE, *BINARY])
-@pytest.mark.parametrize("y", [[0, 1], None], ids=repr)
-def test_a_target_that_is_no_array_is_a_type_error(library: Library, loss: str, y: Any) -> None:
-    message = f"`target` must be an array of an Array API library, got {type(y).__name__}"
-    with pytest.raises(TypeError, match=message):
-        getattr(pl, loss)(library.array(Z), y)
 
 
 def test_arrays_are_positional_and_options_are_not() -> None:

@@ -26,8 +26,8 @@ from portable_losses.autograd import namespace, tensor
 from portable_losses.autograd.standard import STANDARD
 from tests.double import ImplicitConversion
 from tests.libraries import Library, named
+from tests.rows import TABLE
 from tests.samples import Sample
-from tests.table import TABLE
 
 PACKAGE = Path(pl.__file__).parent
 DOUBLE, NUMPY = named("double"), named("numpy")

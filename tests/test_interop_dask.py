@@ -11,8 +11,8 @@ from dask import config
 import portable_losses as pl
 from portable_losses import autograd
 from tests.libraries import named
+from tests.rows import FEW, SELECTED, TABLE
 from tests.samples import Sample
-from tests.table import FEW, SELECTED, TABLE
 
 DASK = named("dask")
 

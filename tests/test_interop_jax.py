@@ -17,16 +17,14 @@ from portable_losses import autograd
 from portable_losses._gradient import with_gradient
 from portable_losses._typing import Array
 from tests.libraries import named
+from tests.rows import CURVES, FEW, TABLE
 from tests.samples import Arrays, Key, Sample
-from tests.table import FEW, TABLE
-from tests.test_limits import AT_INFINITY, UNARY
 
 JAX = named("jax")
 VARIABLE = [row for row in TABLE if row.variables]
 _FIRST = {row.function: row for row in reversed(VARIABLE)}
 #: every function once, and the rows that take every way through the code
 SOME = FEW + [row for row in _FIRST.values() if row.function not in {few.function for few in FEW}]
-PROBABILITIES = ("logit", "binary_cross_entropy", "smooth_labels")
 INF, NAN = math.inf, math.nan
 
 Function = Callable[..., Any]
@@ -34,13 +32,7 @@ Function = Callable[..., Any]
 
 def moderate(sample: Sample) -> dict[Key, Array]:
     """The arrays of a row, the floats among them inside every domain and off every kink."""
-    arrays, random = sample.on(JAX), np.random.default_rng(0)
-    for key in sample.variables:
-        values = random.uniform(0.2, 0.8, arrays[key].shape)
-        if key == 0 and sample.function.__name__ not in PROBABILITIES:
-            values = 5 * values - 2.25
-        arrays[key] = jnp.asarray(values)
-    return arrays
+    return {key: jnp.asarray(a) for key, a in sample.moderate.items()}
 
 
 def total(outs: tuple[Array, ...]) -> Array:
@@ -71,6 +63,23 @@ def assert_close(got: Array, want: Array) -> None:
 
 
 @pytest.mark.parametrize("sample", SOME, ids=str)
+def test_both_modes_and_a_map_give_one_answer(sample: Sample) -> None:
+    f, x = flat(sample, moderate(sample))
+    u = jnp.cos(jnp.arange(len(x)))
+
+    def everything(x: Array) -> tuple[Array, ...]:
+        _, slope = jax.jvp(f, (x,), (u,))
+        maps = jax.vmap(jax.value_and_grad(f))(jnp.stack([x, 0.75 * x]))
+        bends = jax.jvp(jax.grad(f), (x,), (u,))[1], jax.grad(lambda x: jax.grad(f)(x) @ u)(x)
+        return slope, *maps, *bends
+
+    slope, values, gradients, forward, backward = JAX.quickly(everything)(x)
+    assert_close(values, np.stack([f(x), f(0.75 * x)]))  # eager: every value is looked at
+    assert_close(slope, gradients[0] @ u)
+    assert_close(forward, backward)
+
+
+@pytest.mark.parametrize("sample", FEW, ids=str)
 def test_every_mixture_of_transforms_gives_one_answer(sample: Sample) -> None:
     f, x = flat(sample, moderate(sample))
     xs, u = jnp.stack([x, 0.75 * x]), jnp.cos(jnp.arange(len(x)))
@@ -115,7 +124,7 @@ def test_the_gradient_of_an_eager_call_is_the_compiled_one(sample: Sample) -> No
 # ---- the ends of the numbers -----------------------------------------------------------------
 
 ENDS = [-1e4, 1e4, -1e300, 1e300]
-LIMITS = [name for name in UNARY if name != "mse"]
+UNBOUNDED_DOMAIN = [curve for curve in CURVES if curve.low == -INF]
 
 
 def each(f: Function) -> Function:
@@ -127,18 +136,16 @@ def test_values_and_slopes_are_finite_and_take_their_limits_under_jit() -> None:
     x, ends = jnp.asarray(ENDS), jnp.asarray([-INF, INF])
 
     def everything(x: Array, ends: Array) -> dict[str, Any]:
-        return {
-            name: (UNARY[name](x), each(UNARY[name])(x), UNARY[name](ends), each(UNARY[name])(ends))
-            for name in LIMITS
-        }
+        return {str(f): (f(x), each(f)(x), f(ends), each(f)(ends)) for f in UNBOUNDED_DOMAIN}
 
-    for name, (value, slope, at_ends, slope_at_ends) in JAX.quickly(everything)(x, ends).items():
-        assert np.isfinite(value).all(), name
-        assert np.isfinite(slope).all(), name
-        if name in AT_INFINITY:
-            wanted, wanted_slopes = zip(*AT_INFINITY[name], strict=True)
-            assert at_ends.tolist() == list(wanted), name
-            assert slope_at_ends.tolist() == list(wanted_slopes), name
+    got = JAX.quickly(everything)(x, ends)
+    for curve in UNBOUNDED_DOMAIN:
+        value, slope, at_ends, slope_at_ends = got[str(curve)]
+        assert curve.unbounded or np.isfinite(value).all(), curve
+        assert curve.unbounded or np.isfinite(slope).all(), curve
+        wanted, wanted_slopes = zip(*curve.ends, strict=True)
+        np.testing.assert_array_equal(at_ends, [float(v) for v in wanted], str(curve))
+        np.testing.assert_array_equal(slope_at_ends, [float(v) for v in wanted_slopes], str(curve))
 
 
 # ---- values that cannot be read --------------------------------------------------------------
@@ -271,7 +278,7 @@ SHORT = """
 import jax
 import jax.numpy as jnp
 
-from tests.table import FEW, TABLE
+from tests.rows import FEW, TABLE
 
 assert not jax.config.jax_enable_x64
 KINDS = {"f": jnp.float32, "b": bool, "i": jnp.int32}

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import array_api_compat.torch as xp
-import numpy as np
+import mpmath
 import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
@@ -17,13 +17,11 @@ import portable_losses as pl
 from portable_losses._gradient import with_gradient
 from portable_losses._typing import Array
 from tests.libraries import named
+from tests.rows import CURVES, FEW, SELECTED, TABLE
 from tests.samples import Arrays, Key, Sample
-from tests.table import FEW, SELECTED, TABLE
-from tests.test_limits import AT_ZERO, UNARY
 
 TORCH = named("torch")
 VARIABLE = [row for row in TABLE if row.variables]
-PROBABILITIES = ("logit", "binary_cross_entropy", "smooth_labels")
 
 over_rows = pytest.mark.parametrize("sample", VARIABLE, ids=str)
 
@@ -37,13 +35,7 @@ def leaf_of(x: Array) -> Array:
 
 def moderate(sample: Sample) -> dict[Key, Array]:
     """The arrays of a row, the floats among them inside every domain and off every kink."""
-    arrays, random = sample.on(TORCH), np.random.default_rng(0)
-    for key in sample.variables:
-        values = random.uniform(0.2, 0.8, arrays[key].shape)
-        if key == 0 and sample.function.__name__ not in PROBABILITIES:
-            values = 5 * values - 2.25
-        arrays[key] = torch.asarray(values)
-    return arrays
+    return {key: torch.asarray(a) for key, a in sample.moderate.items()}
 
 
 def total(outs: tuple[Array, ...]) -> Array:
@@ -85,29 +77,20 @@ def test_both_modes_and_their_mixtures_agree_with_differences(sample: Sample) ->
     check_derivatives(*flat(sample, moderate(sample)))
 
 
-#: Functions that have a kink, or a pole, where their first argument is 0.
-BENT_AT_ZERO = ("relu", "leaky_relu", "l1_loss", "log1mexp", "logit", "binary_cross_entropy")
-SMOOTH_AT_ZERO = [
-    row
-    for row in VARIABLE
-    if row.function.__name__ not in BENT_AT_ZERO and row.options.get("beta") != 0
-]
-
-
-@pytest.mark.parametrize("sample", SMOOTH_AT_ZERO, ids=str)
+@pytest.mark.parametrize("sample", [row for row in VARIABLE if row.smooth_at_zero], ids=str)
 def test_they_agree_with_differences_at_exactly_zero(sample: Sample) -> None:
     arrays = moderate(sample)
-    arrays[0] = torch.zeros_like(arrays[0])
-    if sample.function.__name__ in ("xlog1py", "mse_loss", "smooth_l1_loss", "huber_loss"):
-        arrays[1] = torch.zeros_like(arrays[1])
+    for key in sample.zeros:
+        arrays[key] = torch.zeros_like(arrays[key])
     check_derivatives(*flat(sample, arrays))
 
 
 AT_A_KINK: dict[str, tuple[Function, float, float]] = {  # with the value and the slope at 0
-    "relu": (pl.relu, 0, 0),
-    "leaky_relu": (pl.leaky_relu, 0, 0.01),
-    "leaky_relu, slope 2": (lambda x: pl.leaky_relu(x, negative_slope=2.0), 0, 2),
-    "log1mexp": (pl.log1mexp, -math.inf, math.inf),
+    **{
+        str(curve): (curve, float(curve.value(mpmath.mpf(0))), float(curve.slope(mpmath.mpf(0))))
+        for curve in CURVES
+        if 0.0 in curve.kinks
+    },
     "logit": (pl.logit, -math.inf, math.inf),
     "l1_loss": (lambda x: pl.l1_loss(x, torch.zeros_like(x)), 0, 0),
     "smooth_l1_loss, beta 0": (lambda x: pl.smooth_l1_loss(x, torch.zeros_like(x), beta=0), 0, 0),
@@ -258,11 +241,10 @@ def test_generated_code_is_right_as_well(backend: str) -> None:
 ZERO_SLOPES: dict[str, tuple[Function, float]] = {
     **{name: (f, slope) for name, (f, _, slope) in AT_A_KINK.items() if math.isfinite(slope)},
     **{
-        name: (f, AT_ZERO[name][0])
-        for name, f in UNARY.items()
-        if f is getattr(pl, name, None) and name in AT_ZERO
+        str(curve): (curve, float(curve.slope(mpmath.mpf(0))))
+        for curve in CURVES
+        if curve.low < 0 and not curve.unbounded
     },
-    "gelu, tanh form": (lambda x: pl.gelu(x, approximate="tanh"), 0.5),
     "bce": (lambda x: pl.binary_cross_entropy_with_logits(x, torch.zeros_like(x)), 0.5),
     "log_softmax": (lambda x: pl.log_softmax(torch.stack([x, 0 * x]), axis=0)[0], 0.5),
     "logsumexp": (lambda x: pl.logsumexp(torch.stack([x, 0 * x]), axis=0), 0.5),

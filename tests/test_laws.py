@@ -10,8 +10,8 @@ from array_api_compat import array_namespace, device
 from portable_losses import autograd
 from portable_losses._typing import Array
 from tests.libraries import LIBRARIES, ON_TAPE, SLOW, VERSIONS, Library
+from tests.rows import FEW, SELECTED, TABLE
 from tests.samples import Key, Sample
-from tests.table import FEW, SELECTED, TABLE
 
 WITH_GRADIENT = [row for row in TABLE if row.variables]
 

@@ -1,6 +1,6 @@
 """Other libraries' numbers for the same arguments, wherever theirs are right."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,28 +8,14 @@ from array_api_compat import array_namespace
 
 import portable_losses as pl
 from portable_losses._typing import Array
+from tests.cases import Peer, each_reduction
 from tests.libraries import Library, named
+from tests.rows import rows_of
 from tests.samples import weights_of
 
 random = np.random.default_rng(7)
 
 # ---- torch -----------------------------------------------------------------------------------
-
-
-class Peer(NamedTuple):
-    """A call that our function and torch's take alike."""
-
-    name: str
-    arrays: tuple[Any, ...]
-    options: dict[str, Any]
-    ours: dict[str, Any]
-    torchs: dict[str, Any]
-
-    def __str__(self) -> str:
-        shown = {
-            k: v if isinstance(v, int | float | str) else "..." for k, v in self.options.items()
-        }
-        return f"{self.name} {np.shape(self.arrays[-1])} {shown}"
 
 
 Z = random.normal(size=(5, 4)) * 3
@@ -42,14 +28,10 @@ X, Y = random.normal(size=(3, 4)) * 2, random.uniform(size=(3, 4))
 P, POSITIVE = random.uniform(0.1, 0.9, size=(3, 4)), random.uniform(0.5, 2, size=(3, 4))
 
 
-def of(name: str, *arrays: Any, ours: Any = None, torchs: Any = None, **options: Any) -> list[Peer]:
+def of(
+    name: str | tuple[str, str], *arrays: Any, ours: Any = None, torchs: Any = None, **options: Any
+) -> list[Peer]:
     return [Peer(name, arrays, options, ours or {}, torchs or {})]
-
-
-def each_reduction(name: str, *arrays: Any, **options: Any) -> list[Peer]:
-    return [
-        row for r in ("mean", "sum", "none") for row in of(name, *arrays, reduction=r, **options)
-    ]
 
 
 AXIS = {"axis": 1}
@@ -93,7 +75,11 @@ for _name in ("mse_loss", "l1_loss"):  # huber_loss of torch divides by the numb
     rows += of(_name, X, Y, ours={"sample_weight": POSITIVE}, torchs={"weight": POSITIVE})
 for _name in ("relu", "sigmoid", "tanh", "softplus", "silu", "gelu"):
     rows += of(_name, X)
-rows += of("logsigmoid", X) + of("leaky_relu", X, negative_slope=0.2) + of("softplus", X, beta=2.5)
+rows += (
+    of(("log_sigmoid", "logsigmoid"), X)
+    + of("leaky_relu", X, negative_slope=0.2)
+    + of("softplus", X, beta=2.5)
+)
 rows += of("gelu", X, approximate="tanh") + of("logit", P, eps=0.3) + of("erf", X) + of("erfc", X)
 for _name in ("softmax", "log_softmax", "softmin"):
     rows += of(_name, DEEP, ours={"axis": 1}, torchs={"dim": 1})
@@ -102,13 +88,15 @@ rows += of("logsumexp", DEEP, ours={"axis": (1, -1)}, torchs={"dim": (1, -1)})
 rows += of(
     "logsumexp", DEEP, ours={"axis": 1, "keepdims": True}, torchs={"dim": 1, "keepdim": True}
 )
+rows += rows_of("PEERS")
 rows += of("xlogy", POSITIVE, P) + of("xlog1py", POSITIVE, P)
 
 
 def torchs_answer(row: Peer) -> list[Any]:
     torch = pytest.importorskip("torch")
     homes = (torch.nn.functional, torch.special, torch)
-    function = next(getattr(home, row.name) for home in homes if hasattr(home, row.name))
+    name = row.name if isinstance(row.name, str) else row.name[1]
+    function = next(getattr(home, name) for home in homes if hasattr(home, name))
     made = {
         k: torch.asarray(v) if isinstance(v, np.ndarray) else v
         for k, v in {**row.options, **row.torchs}.items()
@@ -122,7 +110,7 @@ def torchs_answer(row: Peer) -> list[Any]:
 
 
 def our_answer(row: Peer, library: Library) -> list[Any]:
-    function = getattr(pl, row.name.replace("logsigmoid", "log_sigmoid"))
+    function = getattr(pl, row.name if isinstance(row.name, str) else row.name[0])
     made = {
         k: library.array(v) if isinstance(v, np.ndarray) else v
         for k, v in {**row.options, **row.ours}.items()
@@ -168,6 +156,7 @@ SCIPY: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "log_expit": ((X * 100,), {}),
     "logit": ((np.concatenate([P.ravel(), [0.0, 1.0, 1e-300]]),), {}),
     "huber": ((1.5, X), {}),
+    **{name: call for calls in rows_of("SCIPY") for name, call in [calls]},
 }
 
 

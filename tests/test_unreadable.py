@@ -1,7 +1,6 @@
 """Bad values that cannot be read: NaN in value and gradient, for the affected entry only."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,34 +10,12 @@ from array_api_compat import array_namespace
 import portable_losses as pl
 from portable_losses._backend import Backend, backend_of
 from portable_losses._typing import Array
+from tests.cases import Bad
 from tests.libraries import LIBRARIES, ON_TAPE, Library, named
+from tests.rows import rows_of
 
 Z = np.asarray([[2.0, -1.0, 0.5], [0.0, 0.0, 0.0], [3.0, 1.0, 2.0]])
 P, T = np.asarray([0.5, 0.25, 0.75]), np.asarray([1.0, 0.0, 1.0])
-
-
-@dataclass(frozen=True, eq=False)
-class Bad:
-    """A loss whose second entry has something wrong with it."""
-
-    loss: Callable[..., Array]
-    x: Any
-    target: Any
-    options: dict[str, Any]
-    error: type[Exception] = ValueError
-
-    def __str__(self) -> str:
-        return f"{self.loss.__name__}-{' '.join(self.options) or self.target[1]}"
-
-    def __call__(self, library: Library) -> tuple[Callable[[Array], Array], Array]:
-        """The loss as a function of x alone, and x."""
-        y = library.array(self.target, "float64")
-        options = {
-            k: library.array(v, "float64") if isinstance(v, np.ndarray) else v
-            for k, v in self.options.items()
-        }
-        loss = lambda x: self.loss(x, y, reduction="none", **options)  # noqa: E731
-        return loss, library.array(self.x, "float64")
 
 
 def second(bad: float, others: float = 1.0) -> Any:
@@ -70,6 +47,7 @@ BADS = [
     *(Bad(loss, P, T, {"weight": second(-2.0)}) for loss in BINARY),
     Bad(pl.binary_cross_entropy_with_logits, P, np.ones(3), {"pos_weight": second(-1.0)}),
     *(Bad(loss, P, T, {"sample_weight": second(-2.0)}) for loss in POINTWISE),
+    *rows_of("BADS"),
 ]  # fmt: skip
 every_bad = pytest.mark.parametrize("bad", BADS, ids=str)
 
