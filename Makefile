@@ -29,8 +29,8 @@ check: $(VENV)/lint.stamp  ## ruff, ruff format, mypy, pyright
 bench: $(VENV)/bench.stamp  ## speed, as ratios to PyTorch eager
 	$(RUN) -m benchmarks
 
-accuracy: $(VENV)/test.stamp  ## only the tests of accuracy: errors against mpmath, in ulps
-	$(RUN) -m pytest tests/test_accuracy.py -n $(WORKERS)
+accuracy: $(VENV)/test.stamp  ## every function against mpmath, beside its peers: docs/accuracy.md
+	$(RUN) -m tools.report_accuracy --workers $(WORKERS)
 
 docs: $(VENV)/docs.stamp  ## the documentation as HTML in docs/_build
 	$(RUN) -m sphinx -W --keep-going --quiet --fresh-env docs docs/_build

@@ -6,6 +6,7 @@ infinity or a zero that the truth does not have. `ulp.py` defines the measure, `
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from importlib.util import find_spec
 from typing import Any
 
 import mpmath
@@ -18,6 +19,7 @@ from tests.curves import Curve, OfTwo, Pointwise
 from tests.rows import CURVES, OF_TWO, POINTWISE
 from tests.ulp import Report, measure, mixed_error, pairs, samples
 from tools.fit_error_function import TARGET, source
+from tools.report_accuracy import document, halves_of, measured
 
 DTYPES = (np.float32, np.float64)
 every_curve = pytest.mark.parametrize("curve", CURVES, ids=str)
@@ -119,6 +121,19 @@ def test_a_loss_of_one_element_and_its_gradient_are_within_eight_ulp(
         (grad,) = gradients(lambda z: loss(z, target), x)
     assert_accurate(measure(value, (x, target), loss.exact), 8)
     assert_accurate(measure(grad, (x, target), loss.exact_slope), 8)
+
+
+# ---- the report: two rows of it, so that it cannot rot ---------------------------------------
+
+
+def test_the_report_shows_our_errors_beside_those_of_the_peers() -> None:
+    rows = [row for row in (*CURVES, *POINTWISE) if str(row) in ("relu", "mse_loss")]
+    libraries = [name for name in ("torch", "scipy") if find_spec(name)]
+    lines = [measured(row, np.float32, libraries) for row in rows]
+    halves = [halves_of(rows[0])] if "torch" in libraries else []
+    text = document(lines, halves, libraries)
+    assert "| relu | 0.0 / 0.0 | 0.0 / 0.0 | 0.0 | 0.0 |" in text
+    assert "0 (0)" in text or not halves
 
 
 # ---- the coefficients, and the measure itself ------------------------------------------------

@@ -19,6 +19,7 @@ from portable_losses._typing import Array
 from tests.libraries import named
 from tests.rows import CURVES, FEW, TABLE
 from tests.samples import Arrays, Key, Sample
+from tests.test_limits import at_zero
 
 JAX = named("jax")
 VARIABLE = [row for row in TABLE if row.variables]
@@ -125,6 +126,7 @@ def test_the_gradient_of_an_eager_call_is_the_compiled_one(sample: Sample) -> No
 
 ENDS = [-1e4, 1e4, -1e300, 1e300]
 UNBOUNDED_DOMAIN = [curve for curve in CURVES if curve.low == -INF]
+SMOOTH = [curve for curve in UNBOUNDED_DOMAIN if not curve.unbounded]
 
 
 def each(f: Function) -> Function:
@@ -132,13 +134,21 @@ def each(f: Function) -> Function:
     return jax.vmap(jax.grad(lambda x: f(x[None])[0]))
 
 
+def twice(f: Function) -> Function:
+    """The second derivative of `f`, entry by entry."""
+    return jax.vmap(jax.grad(jax.grad(lambda x: f(x[None])[0])))
+
+
 def test_values_and_slopes_are_finite_and_take_their_limits_under_jit() -> None:
-    x, ends = jnp.asarray(ENDS), jnp.asarray([-INF, INF])
+    x, ends, zeros = jnp.asarray(ENDS), jnp.asarray([-INF, INF]), jnp.asarray([0.0, -0.0])
 
-    def everything(x: Array, ends: Array) -> dict[str, Any]:
-        return {str(f): (f(x), each(f)(x), f(ends), each(f)(ends)) for f in UNBOUNDED_DOMAIN}
+    def everything(x: Array, ends: Array, zeros: Array) -> dict[str, Any]:
+        return {
+            **{str(f): (f(x), each(f)(x), f(ends), each(f)(ends)) for f in UNBOUNDED_DOMAIN},
+            **{f"{f} at 0": (each(f)(zeros), twice(f)(zeros)) for f in SMOOTH},
+        }
 
-    got = JAX.quickly(everything)(x, ends)
+    got = JAX.quickly(everything)(x, ends, zeros)
     for curve in UNBOUNDED_DOMAIN:
         value, slope, at_ends, slope_at_ends = got[str(curve)]
         assert curve.unbounded or np.isfinite(value).all(), curve
@@ -146,6 +156,9 @@ def test_values_and_slopes_are_finite_and_take_their_limits_under_jit() -> None:
         wanted, wanted_slopes = zip(*curve.ends, strict=True)
         np.testing.assert_array_equal(at_ends, [float(v) for v in wanted], str(curve))
         np.testing.assert_array_equal(slope_at_ends, [float(v) for v in wanted_slopes], str(curve))
+    for curve in SMOOTH:
+        for derivative, want in zip(got[f"{curve} at 0"], at_zero(curve), strict=True):
+            np.testing.assert_allclose(derivative, [want] * 2, atol=1e-14, err_msg=str(curve))
 
 
 # ---- values that cannot be read --------------------------------------------------------------

@@ -4,6 +4,8 @@ A thin layer, not a framework. `Linear` makes its parameters with the library th
 everything else goes by the arrays it is given.
 """
 
+from typing import Any
+
 from portable_losses.nn import functions, init
 from portable_losses.nn.containers import ModuleList, Sequential
 from portable_losses.nn.functions import *  # noqa: F403
@@ -22,3 +24,8 @@ __all__ = [
     "init",
 ]
 __all__ += functions.__all__
+
+
+def __getattr__(name: str) -> Any:
+    """Find the classes that `functions` makes; type checkers cannot list them."""
+    return getattr(functions, name)

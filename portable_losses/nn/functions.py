@@ -1,39 +1,20 @@
-"""The functions of the package as modules: activations and losses.
+"""The functions of the package as modules: every activation, every loss.
 
-A class names its function and nothing else. Options, signature and documentation are read from the
-function, so an option that is added there is an option here.
+Nothing here names one of them. A class is made for each public function of `activations` and
+`losses`, under PyTorch's spelling of the name; options, signature and documentation are read from
+the function, so a function or an option that is added there is here as well.
 """
 
 import inspect
 import re
 from collections.abc import Callable
+from types import new_class
 from typing import Any, ClassVar
 
 from portable_losses import activations, losses
 from portable_losses.nn.module import Module
 
-__all__ = [
-    "GELU",
-    "BCELoss",
-    "BCEWithLogitsLoss",
-    "CrossEntropyLoss",
-    "FunctionModule",
-    "HuberLoss",
-    "L1Loss",
-    "LeakyReLU",
-    "LogSigmoid",
-    "LogSoftmax",
-    "MSELoss",
-    "NLLLoss",
-    "ReLU",
-    "SiLU",
-    "Sigmoid",
-    "SmoothL1Loss",
-    "Softmax",
-    "Softmin",
-    "Softplus",
-    "Tanh",
-]
+__all__ = ["FunctionModule"]
 
 
 class FunctionModule(Module):
@@ -48,7 +29,8 @@ class FunctionModule(Module):
     Raises
     ------
     TypeError
-        The function has no such option. (Values are checked by the function, when called.)
+        The function has no such option, or one without a default is not given. (Values are
+        checked by the function, when called.)
 
     Examples
     --------
@@ -79,7 +61,11 @@ class FunctionModule(Module):
             msg = f"{type(self).__name__} has the options {list(self._options)}, got {unknown[0]!r}"
             raise TypeError(msg)
         for name, default in self._options.items():
-            setattr(self, name, options.get(name, default))
+            value = options.get(name, default)
+            if value is inspect.Parameter.empty:
+                msg = f"{type(self).__name__} needs the option {name!r}"
+                raise TypeError(msg)
+            setattr(self, name, value)
 
     def forward(self, *arrays: Any, **options: Any) -> Any:
         """Call the function."""
@@ -105,94 +91,74 @@ def _documented(cls: type, function: Callable[..., Any], options: set[str]) -> s
     heading = ["Parameters\n----------\n" + "\n".join(kept)] if kept else []
     example = (
         f"Examples\n--------\n>>> from portable_losses import nn\n"
-        f">>> nn.{cls.__name__}()\n{cls.__name__}()"
+        f">>> nn.{cls.__name__}.function.__name__\n{function.__name__!r}"
     )
     return "\n\n".join([inspect.cleandoc(cls.__doc__ or ""), *heading, example]) + "\n"
 
 
 _LINES = re.MULTILINE | re.DOTALL
 
+# ---- a class for every function ----------------------------------------------------------------
 
-# ---- activations: from one array to one of the same shape ------------------------------------
-
-
-class ReLU(FunctionModule, function=activations.relu):
-    """`portable_losses.relu` as a module."""
-
-
-class LeakyReLU(FunctionModule, function=activations.leaky_relu):
-    """`portable_losses.leaky_relu` as a module."""
-
-
-class Sigmoid(FunctionModule, function=activations.sigmoid):
-    """`portable_losses.sigmoid` as a module."""
-
-
-class LogSigmoid(FunctionModule, function=activations.log_sigmoid):
-    """`portable_losses.log_sigmoid` as a module."""
-
-
-class Tanh(FunctionModule, function=activations.tanh):
-    """`portable_losses.tanh` as a module."""
-
-
-class Softplus(FunctionModule, function=activations.softplus):
-    """`portable_losses.softplus` as a module."""
+# PyTorch's spelling of whole names, and of words.
+_NAMES = {
+    "binary_cross_entropy": "BCELoss",
+    "binary_cross_entropy_with_logits": "BCEWithLogitsLoss",
+    "hard_silu": "Hardswish",
+}
+_WORDS = {
+    **{word: word.upper() for word in ("celu", "ctc", "elu", "gelu", "glu", "js", "kl", "mape")},
+    **{word: word.upper() for word in ("mse", "msle", "nce", "nll", "selu", "tvd", "geglu")},
+    "hard": "Hard",
+    "multilabel": "MultiLabel",
+    "ntxent": "NTXent",
+    "prelu": "PReLU",
+    "reglu": "ReGLU",
+    "relu": "ReLU",
+    "relu6": "ReLU6",
+    "rrelu": "RReLU",
+    "silu": "SiLU",
+    "swiglu": "SwiGLU",
+}
+_JOINED = re.compile(r"^(hard|soft|tanh)_(?=shrink|sigmoid|tanh)")  # Hardtanh, Softshrink
+_MEASURES = {"cosine_distance", "cosine_similarity", "pairwise_distance"}  # no loss by themselves
 
 
-class SiLU(FunctionModule, function=activations.silu):
-    """`portable_losses.silu` as a module."""
+def class_name(function: str) -> str:
+    """Return the name of the class of a function: ``"nll_loss"`` is ``"NLLLoss"``."""
+    if function in _NAMES:
+        return _NAMES[function]
+    words = _JOINED.sub(r"\1", function).split("_")
+    if function in losses.__all__ and words[-1] != "loss" and function not in _MEASURES:
+        words.append("loss")
+    return "".join(_WORDS.get(word, word[:1].upper() + word[1:]) for word in words)
 
 
-class GELU(FunctionModule, function=activations.gelu):
-    """`portable_losses.gelu` as a module."""
+def _class_of(function: Callable[..., Any]) -> type[FunctionModule]:
+    parameters = inspect.signature(function).parameters.values()
+    arrays = [f"`{p.name}`" for p in parameters if p.kind is not p.KEYWORD_ONLY]
+    name = function.__name__
+    summary = f"`portable_losses.{name}` as a module: called with {', '.join(arrays)}."
+    namespace = {"__module__": __name__, "__doc__": summary}
+    made: type[FunctionModule] = new_class(
+        class_name(name),
+        (FunctionModule,),
+        {"function": function},
+        lambda body: body.update(namespace),
+    )
+    return made
 
 
-class Softmax(FunctionModule, function=activations.softmax):
-    """`portable_losses.softmax` as a module."""
+for _family in (activations, losses):
+    for _name in _family.__all__:
+        _function = getattr(_family, _name)
+        if _function.__name__ == _name:  # the others are second names
+            _made = _class_of(_function)
+            globals()[_made.__name__] = _made
+            __all__ += [_made.__name__]
 
 
-class LogSoftmax(FunctionModule, function=activations.log_softmax):
-    """`portable_losses.log_softmax` as a module."""
-
-
-class Softmin(FunctionModule, function=activations.softmin):
-    """`portable_losses.softmin` as a module."""
-
-
-# ---- losses: called with the model's output and the target -----------------------------------
-
-
-class CrossEntropyLoss(FunctionModule, function=losses.cross_entropy):
-    """`portable_losses.cross_entropy` as a module: called with logits and a target."""
-
-
-class NLLLoss(FunctionModule, function=losses.nll_loss):
-    """`portable_losses.nll_loss` as a module: called with log-probabilities and a target."""
-
-
-class BCELoss(FunctionModule, function=losses.binary_cross_entropy):
-    """`portable_losses.binary_cross_entropy` as a module: called with probabilities, as PyTorch's.
-
-    For logits there is `BCEWithLogitsLoss`, which is right for every logit.
-    """
-
-
-class BCEWithLogitsLoss(FunctionModule, function=losses.binary_cross_entropy_with_logits):
-    """`portable_losses.binary_cross_entropy_with_logits` as a module: called with logits."""
-
-
-class MSELoss(FunctionModule, function=losses.mse_loss):
-    """`portable_losses.mse_loss` as a module."""
-
-
-class L1Loss(FunctionModule, function=losses.l1_loss):
-    """`portable_losses.l1_loss` as a module."""
-
-
-class SmoothL1Loss(FunctionModule, function=losses.smooth_l1_loss):
-    """`portable_losses.smooth_l1_loss` as a module."""
-
-
-class HuberLoss(FunctionModule, function=losses.huber_loss):
-    """`portable_losses.huber_loss` as a module."""
+def __getattr__(name: str) -> type[FunctionModule]:
+    """Refuse any other name; the annotation is for type checkers, which see no class here."""
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

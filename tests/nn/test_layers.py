@@ -165,8 +165,48 @@ def test_a_module_takes_the_options_of_its_function_and_documents_them(module: A
     options = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
     assert list(inspect.signature(module).parameters.values()) == options
     for option in options:
-        assert getattr(module(), option.name) is option.default
+        if option.default is option.empty:
+            with pytest.raises(TypeError, match=f"{module.__name__} needs the option '"):
+                module()
+        elif all(o.default is not o.empty for o in options):
+            assert getattr(module(), option.name) is option.default
         assert re.search(rf"^{option.name} :", module.__doc__, re.MULTILINE)
+
+
+def test_the_classes_have_the_names_of_pytorch() -> None:
+    torch = pytest.importorskip("torch")
+    wanted = {
+        "relu": "ReLU",
+        "leaky_relu": "LeakyReLU",
+        "log_sigmoid": "LogSigmoid",
+        "silu": "SiLU",
+        "gelu": "GELU",
+        "softplus": "Softplus",
+        "log_softmax": "LogSoftmax",
+        "cross_entropy": "CrossEntropyLoss",
+        "nll_loss": "NLLLoss",
+        "smooth_l1_loss": "SmoothL1Loss",
+        "mse_loss": "MSELoss",
+        "hard_sigmoid": "Hardsigmoid",
+        "hard_tanh": "Hardtanh",
+        "tanh_shrink": "Tanhshrink",
+        "soft_shrink": "Softshrink",
+        "hard_silu": "Hardswish",
+        "relu6": "ReLU6",
+        "rrelu": "RReLU",
+        "kl_div": "KLDivLoss",
+        "ctc_loss": "CTCLoss",
+        "poisson_nll_loss": "PoissonNLLLoss",
+        "gaussian_nll_loss": "GaussianNLLLoss",
+        "multilabel_soft_margin_loss": "MultiLabelSoftMarginLoss",
+        "cosine_embedding_loss": "CosineEmbeddingLoss",
+        "cosine_similarity": "CosineSimilarity",
+        "pairwise_distance": "PairwiseDistance",
+    }
+    made = {module.function.__name__: module.__name__ for module in FUNCTIONS}
+    for function, name in wanted.items():
+        assert hasattr(torch.nn, name)
+        assert made[function] == name
 
 
 def test_an_activation_is_its_function_with_the_options_given(library: Library) -> None:
