@@ -8,16 +8,19 @@ INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check --constrain
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench accuracy docs gpu wheel clean
+.PHONY: help demo test test-all check bench accuracy docs gpu wheel clean
 
 help:
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
 demo: $(VENV)/demo.stamp  ## train on every array library installed, print the table, draw the curves
 	$(RUN) -m examples.demo
 
 test: $(VENV)/test.stamp  ## the whole test matrix
 	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup
+
+test-all: export PORTABLE_LOSSES_ROWS = all
+test-all: test  ## the same with every row on the slow libraries, too
 
 check: export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 check: $(VENV)/lint.stamp  ## ruff, ruff format, mypy, pyright

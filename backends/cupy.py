@@ -24,10 +24,17 @@ def scatter_add(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespac
     return out
 
 
+def is_view(made: Array, x: Array) -> bool:
+    """Say whether `made`, a reshaped `x`, shares its memory."""
+    base = made.base
+    return base is x or (base is not None and base is x.base)
+
+
 BACKEND = Backend(
     "cupy",
     readable=readable,
     scatter_add=scatter_add,
+    is_view=is_view,
     python_scalars=True,
     special={"erf": special.erf, "erfc": special.erfc},
 )

@@ -19,11 +19,28 @@ def readable(x: Array) -> bool:
 def scatter_add(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespace) -> Array:
     """Zeros of `shape` with `values` added at `key`: by block behind a mask, else in one task."""
     del xp
-    mask = key[0] if isinstance(key, tuple) and len(key) == 1 else key
+    mask: Any = key[0] if isinstance(key, tuple) and len(key) == 1 else key
     if isinstance(mask, da.Array) and mask.dtype == bool and mask.shape == tuple(shape):
         return _fill_blocks(mask, values)
-    made = delayed(_add_at)(tuple(shape), key, values)
+    keys = tuple(map(_whole, key)) if isinstance(key, tuple) else _whole(key)
+    made = delayed(_add_at)(tuple(shape), keys, _whole(values))
     return da.from_delayed(made, tuple(shape), dtype=values.dtype)
+
+
+def _whole(x: Any) -> Any:
+    """Return a Dask array as one task, anything else itself.
+
+    `delayed` would copy the graph of an array under new names, and a chain of sums double it at
+    every link; the tasks of ``to_delayed(optimize_graph=False)`` keep theirs and are shared.
+    """
+    if isinstance(x, da.Array):
+        return delayed(np.block)(_tasks(x).tolist())
+    return int(x) if isinstance(x, bool) else x  # Dask takes x[True] for x[1]
+
+
+def _tasks(x: Any) -> Any:
+    """Return the blocks of a Dask array, one task each."""
+    return x.to_delayed(optimize_graph=False)
 
 
 def _fill_blocks(mask: Array, values: Array) -> Array:
@@ -32,7 +49,7 @@ def _fill_blocks(mask: Array, values: Array) -> Array:
     Both are flat there, so that the values stand in NumPy's order.
     """
     flat = mask.ravel()
-    chosen, masks = values.to_delayed().ravel(), flat.to_delayed().ravel()
+    chosen, masks = (_tasks(x).ravel() for x in (values, flat))
     if chosen.size != masks.size:
         raise ValueError(_OTHER_CHUNKS.format(mask.chunks))
     blocks = [

@@ -1,5 +1,6 @@
 """JAX: gradients through ``jax.custom_jvp``, so that both modes and their mixtures work."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -54,11 +55,33 @@ def scatter_add(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespac
     return jnp.zeros(shape, dtype=values.dtype).at[key].add(values)
 
 
+def assign(x: Array, key: Any, value: Any, *, xp: Namespace) -> Array:
+    """`x` with `value` at `key`."""
+    del xp
+    return x.at[key].set(jnp.asarray(value, dtype=x.dtype))
+
+
+def scan(
+    step: Callable[..., Array], start: Array, arrays: tuple[Array, ...], *, xp: Namespace
+) -> Array:
+    """`start`, and the state after each of the steps: one step is compiled, not all."""
+    del xp
+
+    def once(state: Array, entries: tuple[Array, ...]) -> tuple[Array, Array]:
+        state = step(state, *entries)
+        return state, state
+
+    states = jax.lax.scan(once, start, arrays)[1]
+    return jnp.concatenate([start[None], states])
+
+
 BACKEND = Backend(
     "jax",
     attach_gradient=attach_gradient,
     stop_gradient=jax.lax.stop_gradient,
     readable=readable,
     scatter_add=scatter_add,
+    assign=assign,
+    scan=scan,
     python_scalars=True,
 )

@@ -8,11 +8,21 @@ import numpy as np
 from portable_losses._backend import Backend
 from portable_losses._typing import Array, Namespace
 
+from .kernels.cross_entropy_numpy import CROSS_ENTROPY
+from .kernels.elementwise_numpy import elementwise
+from .kernels.softmax_numpy import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
+
 
 def readable(x: Array) -> bool:
     """Say yes: a NumPy array is eager and in host memory."""
     del x
     return True
+
+
+def device(x: Array) -> str:
+    """Return the only place there is."""
+    del x
+    return "cpu"
 
 
 def scatter_add(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespace) -> Array:
@@ -30,10 +40,26 @@ def _entries(key: Any) -> tuple[Any, ...]:
     return key if isinstance(key, tuple) else (key,)
 
 
+def is_view(made: Array, x: Array) -> bool:
+    """Say whether `made`, a reshaped `x`, shares its memory."""
+    base = made.base
+    return base is x or (base is not None and base is x.base)
+
+
 BACKEND = Backend(
     "numpy",
     readable=readable,
+    device=device,
     scatter_add=scatter_add,
+    is_view=is_view,
+    elementwise=elementwise,
+    differentiates=False,
     python_scalars=True,
     namespaces={np.ndarray: xp_numpy},
+    kernels={
+        "_cross_entropy": CROSS_ENTROPY,
+        "_log_softmax": LOG_SOFTMAX,
+        "_logsumexp": LOGSUMEXP,
+        "_softmax": SOFTMAX,
+    },
 )

@@ -4,19 +4,35 @@ from typing import Any
 
 import array_api_compat.torch as xp_torch
 import torch
-from torch._C._functorch import is_functorch_wrapped_tensor
+from torch._C._functorch import is_functorch_wrapped_tensor, is_legacy_batchedtensor
 from torch.autograd import forward_ad
 
 from portable_losses._backend import Backend, Pair
 from portable_losses._typing import Array, Namespace, Options
 
+from .kernels.cross_entropy_torch import CROSS_ENTROPY
+
 
 class _Call:
     """A pair and its options: one leaf to PyTorch, which would take a dict or tuple apart."""
 
-    def __init__(self, pair: Pair, options: Options) -> None:
+    def __init__(self, pair: Pair, options: Options, *, wanted: bool = True) -> None:
         self.pair = pair
         self.options = options
+        self.wanted = wanted
+        self.fused: Any = None  # the backward of a kernel
+
+    def run(self, arrays: tuple[Array, ...]) -> Any:
+        """Run the pair, or the kernel that serves this call."""
+        if self.pair.kernel is None:
+            return self.pair.forward(*arrays, **self.options)
+        out, self.fused = self.pair.kernel.run(self.pair, arrays, self.options, self.wanted)
+        return out
+
+    def rule(self, grads: tuple[Array, ...]) -> Any:
+        """Return the kernel's backward, or the pair's where that is differentiated again."""
+        again = self.fused is None or torch.is_grad_enabled() or not all(map(_is_plain, grads))
+        return self.pair.backward if again else self.fused
 
 
 class _Attached(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
@@ -26,7 +42,7 @@ class _Attached(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
 
     @staticmethod
     def forward(call: _Call, *arrays: Array) -> Any:
-        return call.pair.forward(*arrays, **call.options)
+        return call.run(arrays)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
@@ -73,14 +89,16 @@ class _AttachedBothWays(_Attached):
 
 def _pull_back(ctx: Any, grads: Any, outs: Any, arrays: Any) -> tuple[Array | None, ...]:
     grad, out = (tuple(grads), tuple(outs)) if ctx.several else (grads[0], outs[0])
-    return ctx.call.pair.backward(grad, out, *arrays, **ctx.call.options)
+    return ctx.call.rule(grads)(grad, out, *arrays, **ctx.call.options)
 
 
 def attach_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
     """Make `pair` one differentiable operation of every order and both modes."""
+    wanted = torch.is_grad_enabled() and any(a is not None and a.requires_grad for a in arrays)
     if not torch.compiler.is_compiling():
-        return _AttachedBothWays.apply(_Call(pair, options), *arrays)
-    if any(a is not None and a.requires_grad for a in arrays):
+        call = _Call(pair, options, wanted=wanted)
+        return _AttachedBothWays.apply(call, *arrays)
+    if wanted:
         return _Attached.apply(_Call(pair, options), *arrays)
     # torch.compile of torch.func's transforms looks into an autograd.Function and differentiates
     # what it finds there (PyTorch 2.13), so every forward of ours is right under that as well.
@@ -91,7 +109,12 @@ def readable(x: Array) -> bool:
     """Say whether `x` is a plain tensor in host memory, outside every trace and transform."""
     if torch.compiler.is_compiling() or x.device.type != "cpu":
         return False
-    return type(x) in _PLAIN and not is_functorch_wrapped_tensor(x)
+    return type(x) in _PLAIN and _is_plain(x)
+
+
+def _is_plain(x: Array) -> bool:
+    """Say whether no transform of PyTorch's looks at `x`."""
+    return not (is_functorch_wrapped_tensor(x) or is_legacy_batchedtensor(x))
 
 
 def device(x: Array) -> Any:
@@ -114,6 +137,13 @@ def scatter_add(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespac
 
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 
+
+def is_view(made: Array, x: Array) -> bool:
+    """Say whether `made`, a reshaped `x`, shares its memory."""
+    del x
+    return bool(made._is_view())
+
+
 BACKEND = Backend(
     "torch",
     attach_gradient=attach_gradient,
@@ -121,6 +151,9 @@ BACKEND = Backend(
     readable=readable,
     device=device,
     scatter_add=scatter_add,
+    is_view=is_view,
+    concat=torch.cat,  # torch.concat has no batching rule in gradients with is_grads_batched
     namespaces=dict.fromkeys(_PLAIN, xp_torch),
+    kernels={"_cross_entropy": CROSS_ENTROPY},
     special={"erf": torch.special.erf, "erfc": torch.special.erfc},
 )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from array_api_compat import array_namespace, device, is_lazy_array
 
@@ -20,6 +20,8 @@ import portable_losses
 from portable_losses._typing import Array, Namespace, Options
 
 __all__ = ["Backend", "Kernel", "Pair", "backend_of", "load_backend", "namespace_of_type"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 _ROOT = Path(__file__).resolve().parents[1]
 if (_ROOT / "pyproject.toml").is_file():  # a checkout: backends/ lies beside this folder
@@ -31,24 +33,56 @@ class Pair(NamedTuple):
 
     ``forward(*arrays, xp, **options)`` returns an array, or a tuple of arrays.
     ``backward(grad, out, *arrays, xp, **options)`` returns one gradient, or None, per array.
+    ``rules``, where they are given, are its parts: each returns the gradient of one array.
 
     Inputs and outputs are all that a library keeps between the two, so a backward that is
     written on `xp` differentiates again wherever the library differentiates.
+
+    ``kernel`` serves the call at hand: its result is that of forward, its gradient that of
+    backward, which is still the one to differentiate again.
     """
 
     forward: Callable[..., Any]
     backward: Callable[..., tuple[Array | None, ...]]
+    rules: tuple[Callable[..., Array], ...] = ()
+    kernel: "Kernel | None" = None
 
 
 class Kernel(NamedTuple):
-    """A fused `Pair` and the calls it may serve: ``accepts(*arrays, **options) -> bool``."""
+    """A faster way through a `Pair`, for raw arrays of one library.
 
-    pair: Pair
+    ``accepts(*arrays, xp, **options) -> bool`` is asked at every call.
+    ``run(pair, arrays, options, wanted) -> (out, backward)`` gets the portable pair. `wanted` says
+    whether somebody will ask for gradients; then `backward` has the signature of the pair's and
+    may keep what the forward computed.
+    ``gradients``: of how many arrays, from the first, `backward` returns the gradient.
+    """
+
     accepts: Callable[..., bool]
+    run: Callable[[Pair, tuple[Array, ...], Options, bool], tuple[Any, Callable[..., Any]]]
+    gradients: int = 1
+
+
+def with_kernel(
+    pair: Pair, backend: "Backend", arrays: tuple[Array, ...], options: Options
+) -> Pair:
+    """Return `pair` with the kernel that `backend` has for this call, if any."""
+    found = backend.kernels.get(pair.forward.__name__)
+    if found is None or not found.accepts(*arrays, **options):
+        return pair
+    return pair._replace(kernel=found)
+
+
+def traced_as_constant(function: Function) -> Function:
+    """Let torch.compile run `function` while it traces, instead of tracing it."""
+    setattr(function, "_dynamo_marked_constant", True)  # noqa: B010 - functions have no such name
+    return function
 
 
 def forward_only(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
     """Run the forward half: right for a library that does not differentiate."""
+    if pair.kernel is not None:
+        return pair.kernel.run(pair, arrays, options, False)[0]
     return pair.forward(*arrays, **options)
 
 
@@ -72,6 +106,23 @@ def portable_scatter_add(
     return scatter_add(shape, key, values, xp=xp)
 
 
+def portable_assign(x: Array, key: Any, value: Any, *, xp: Namespace) -> Array:
+    """Return `x` with `value` at `key`, in new memory."""
+    copied = xp.astype(x, x.dtype, copy=True)
+    copied[key] = value
+    return copied
+
+
+def portable_scan(
+    step: Callable[..., Array], start: Array, arrays: tuple[Array, ...], *, xp: Namespace
+) -> Array:
+    """`start`, and the state after each of the steps, one for every entry of `arrays`."""
+    states = [start]
+    for i in range(arrays[0].shape[0]):
+        states.append(step(states[-1], *(a[i, ...] for a in arrays)))
+    return xp.stack(states)
+
+
 @dataclass(frozen=True)
 class Backend:
     """What one array library offers beyond the standard.
@@ -90,8 +141,21 @@ class Backend:
         Where `x` lies.
     scatter_add : callable, (shape, key, values, *, xp) -> array
         Zeros of `shape` with `values` added at `key`, duplicates accumulated.
+    assign : callable, (x, key, value, *, xp) -> array
+        `x` with `value` at `key`, in new memory; of duplicates any one counts.
+    scan : callable, (step, start, arrays, *, xp) -> array
+        `start`, and each ``step(state before, *entries of the arrays' first axis)``, stacked.
+    concat : callable, (arrays, *, axis) -> array, or None
+        ``xp.concat`` where the library's own fails under one of its transforms.
+    is_view : callable, (made, x) -> bool, or None
+        Does `made`, a reshaped `x`, share its memory? None where nobody can say.
     match_layout : callable, (grad, x) -> array
         `grad` distributed as `x` is (chunks of a Dask array).
+    elementwise : callable, (function, arrays, options) -> result, or None
+        Run an `entrywise` function in parts. None: as it stands.
+    differentiates : bool
+        Does the library take derivatives of its own functions? Where it does not, a formula need
+        not mind the slope of ``abs`` at 0.
     python_scalars : bool
         Do `maximum` and `minimum` take a Python scalar, cheaply and under every trace?
     namespaces : mapping of type to namespace
@@ -99,7 +163,7 @@ class Backend:
     special : mapping of str to callable
         The library's own special functions, where they are at least as accurate as ours.
     kernels : mapping of str to Kernel
-        Fused pairs by the name of the private function that they replace.
+        Faster ways through a pair, by the name of its private function.
     """
 
     name: str
@@ -108,7 +172,13 @@ class Backend:
     readable: Callable[[Array], bool] = in_host_memory
     device: Callable[[Array], Any] = device
     scatter_add: Callable[..., Array] = portable_scatter_add
+    assign: Callable[..., Array] = portable_assign
+    scan: Callable[..., Array] = portable_scan
+    concat: Callable[..., Array] | None = None
+    is_view: Callable[[Array, Array], bool] | None = None
     match_layout: Callable[[Array, Array], Array] = keep
+    elementwise: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
+    differentiates: bool = True
     python_scalars: bool = False
     namespaces: Mapping[type, Namespace] = field(default_factory=dict[type, Any])
     special: Mapping[str, Callable[..., Array]] = field(default_factory=dict[str, Any])
@@ -117,27 +187,47 @@ class Backend:
 
 def backend_of(xp: Namespace) -> Backend:
     """Return the backend of the library that `xp` belongs to."""
-    own: Backend | None = getattr(xp, "__portable_losses_backend__", None)
-    if own is not None:  # the tape
-        return own
-    name: str = xp.__name__  # "numpy", "array_api_compat.torch", "jax.numpy", ...
-    return load_backend(name.rpartition("array_api_compat.")[2].partition(".")[0])
+    name = _library_of(xp)
+    return xp.__portable_losses_backend__ if name is None else load_backend(name)
+
+
+@traced_as_constant
+def _library_of(xp: Namespace) -> str | None:
+    """Return the name of the library of `xp`, None if it carries a backend: that of the tape."""
+    full: str = xp.__name__  # "numpy", "array_api_compat.torch", "jax.numpy", ...
+    name = _LIBRARIES.get(full)
+    if name is None and getattr(xp, "__portable_losses_backend__", None) is None:
+        name = full.rpartition("array_api_compat.")[2].partition(".")[0]
+        ensure_loaded(name)
+        _LIBRARIES[full] = name
+    return name
 
 
 def namespace_of_type(x: Array) -> Namespace:
     """Return the Array API namespace of `x`; TypeError where `x` is no array."""
-    return _NAMESPACES[type(x)] if _is_known(type(x)) else array_namespace(x)
+    kind = type(x)
+    if _is_known(kind):
+        return _NAMESPACES[kind]
+    if kind in _ANSWERING:
+        return x.__array_namespace__()
+    found = array_namespace(x)
+    if getattr(x, "__array_namespace__", None) and x.__array_namespace__() is found:
+        _ANSWERING.add(kind)
+    return found
 
 
+@traced_as_constant
 def _is_known(kind: type) -> bool:
     if kind not in _NAMESPACES:
         ensure_loaded(kind.__module__.partition(".")[0])
     return kind in _NAMESPACES
 
 
-# Plain dicts, filled by `ensure_loaded`: torch.compile warns about functools.cache.
+# Plain dicts: torch.compile warns about functools.cache.
+_LIBRARIES: dict[str, str] = {}  # asking a module for what it has not costs two microseconds
 _LOADED: dict[str, Backend] = {}
 _NAMESPACES: dict[type, Namespace] = {}
+_ANSWERING: set[type] = set()  # other types, whose arrays are quicker to ask than array_api_compat
 
 
 def load_backend(name: str) -> Backend:
@@ -147,6 +237,7 @@ def load_backend(name: str) -> Backend:
     return _LOADED[name]
 
 
+@traced_as_constant  # imports cannot be traced, and a program's first call may be compiled
 def ensure_loaded(name: str) -> bool:
     """Load the backend `name` unless that is done, and return True."""
     if name not in _LOADED:
@@ -154,12 +245,6 @@ def ensure_loaded(name: str) -> bool:
         _NAMESPACES.update(found.namespaces)
         _LOADED[name] = found
     return True
-
-
-# torch.compile runs a function with this mark while it traces, instead of tracing it: imports
-# cannot be traced, and the first call of a program may be a compiled one.
-for _once in (ensure_loaded, _is_known):
-    setattr(_once, "_dynamo_marked_constant", True)  # noqa: B010 - functions have no such name
 
 
 def _find_backend(name: str) -> Backend:

@@ -4,30 +4,63 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from portable_losses._backend import Pair, backend_of
+from portable_losses._backend import Pair, backend_of, with_kernel
 from portable_losses._typing import Array, Namespace
 
-__all__ = ["stop_gradient", "with_gradient"]
+__all__ = ["entrywise", "stop_gradient", "with_gradient"]
 
 
 def with_gradient(
-    backward: Callable[..., tuple[Array | None, ...]],
+    backward: Callable[..., Any], *rest: Callable[..., Array], elementwise: bool = False
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorate a forward function with its `backward`; see `portable_losses._backend.Pair`."""
+    """Decorate a forward function with its gradient; see `portable_losses._backend.Pair`.
+
+    Either one `backward` for all arrays, or one rule per array, which returns the gradient of
+    that array alone: then a library computes only what somebody asks for. Where all of them are
+    `elementwise`, a library may run each as it runs an `entrywise` function.
+    """
 
     def decorate(forward: Callable[..., Any]) -> Callable[..., Any]:
-        portable, name = Pair(forward, backward), forward.__name__
+        halves = forward, backward, *rest
+        run, *rules = map(entrywise, halves) if elementwise else halves
+        portable = Pair(run, _together(rules), tuple(rules)) if rest else Pair(run, rules[0])
 
         @wraps(forward)
         def call(*arrays: Array, xp: Namespace, **options: Any) -> Any:
             backend, options = backend_of(xp), {"xp": xp, **options}
-            fused = backend.kernels.get(name)
-            pair = fused.pair if fused and fused.accepts(*arrays, **options) else portable
+            pair = with_kernel(portable, backend, arrays, options) if backend.kernels else portable
             return backend.attach_gradient(pair, arrays, options)
 
         return call
 
     return decorate
+
+
+def _together(rules: list[Callable[..., Array]]) -> Callable[..., tuple[Array | None, ...]]:
+    def backward(grad: Array, out: Array, *arrays: Array, **options: Any) -> tuple[Any, ...]:
+        given = zip(rules, arrays, strict=True)
+        return tuple(
+            None if x is None else rule(grad, out, *arrays, **options) for rule, x in given
+        )
+
+    return backward
+
+
+def entrywise(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate ``f(*arrays, xp, **options)``, each entry of which depends on those at its place.
+
+    All results have the shape to which the arrays broadcast, and all options are Python values:
+    then a library may compute them part by part.
+    """
+
+    @wraps(function)
+    def call(*arrays: Array, xp: Namespace, **options: Any) -> Any:
+        run = backend_of(xp).elementwise
+        if run is None:
+            return function(*arrays, xp=xp, **options)
+        return run(function, arrays, {"xp": xp, **options})
+
+    return call
 
 
 def stop_gradient(x: Array, *, xp: Namespace) -> Array:

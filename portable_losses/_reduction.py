@@ -3,11 +3,12 @@
 from typing import Any
 
 from portable_losses._gradient import with_gradient
+from portable_losses._options import check_reduction
 from portable_losses._portable import INF, narrow, total, where
-from portable_losses._typing import Array, Namespace, Reduction
-from portable_losses._validation import as_weight, check_reduction
+from portable_losses._typing import Array, BatchReduction, Namespace
+from portable_losses._validation import as_weight
 
-__all__ = ["reduce", "weigh"]
+__all__ = ["counted", "reduce", "weigh"]
 
 
 def weigh(weight: Array, loss: Array, *, xp: Namespace) -> Array:
@@ -24,9 +25,14 @@ def _weigh_backward(
     return grad * where(felt, loss, 0.0, xp=xp), weight * where(felt, grad, 0.0, xp=xp)
 
 
-@with_gradient(_weigh_backward)
+@with_gradient(_weigh_backward, elementwise=True)
 def _weigh(weight: Array, loss: Array, *, xp: Namespace) -> Array:
-    return weight * where(_felt(weight, loss, xp=xp), loss, 0.0, xp=xp)
+    return weight * counted(weight, loss, xp=xp)
+
+
+def counted(weight: Array, loss: Array, *, xp: Namespace) -> Array:
+    """Return `loss`, and 0 where it is infinite or NaN and its weight is 0."""
+    return where(_felt(weight, loss, xp=xp), loss, 0.0, xp=xp)
 
 
 def _felt(weight: Array, loss: Array, *, xp: Namespace) -> Array:
@@ -39,19 +45,21 @@ def _felt(weight: Array, loss: Array, *, xp: Namespace) -> Array:
 
 def reduce(
     loss: Array,
-    reduction: Reduction,
+    reduction: BatchReduction,
     *,
     xp: Namespace,
     dtype: Any,
     sample_weight: Array | None = None,
     counts: Array | None = None,
+    batch: int | None = None,
 ) -> Array:
     """Return the mean of `loss`, its sum, or `loss` itself, rounded once to `dtype`.
 
     With weights s and counts c (1 where None) the mean is ``sum(s * loss) / sum(s * c)``, and 0
-    with zero gradient where there is nothing to divide by.
+    with zero gradient where there is nothing to divide by. Where `batch` is given, "batchmean"
+    is the sum over that number.
     """
-    check_reduction(reduction)
+    check_reduction(reduction, *(() if batch is None else ("batchmean",)))
     weight = as_weight(sample_weight, tuple(loss.shape), name="sample_weight", like=loss, xp=xp)
     size = _size(loss)
     if weight is not None:
@@ -59,7 +67,9 @@ def reduce(
     if reduction == "none":
         return narrow(loss, dtype, xp=xp)
     result = total(loss, xp=xp)
-    if reduction == "mean":
+    if reduction == "batchmean" and batch is not None:
+        result = result / max(batch, 1)
+    elif reduction == "mean":
         if weight is not None:
             weight = xp.broadcast_to(weight, loss.shape)
             counts = weight if counts is None else xp.multiply(weight, counts)

@@ -5,5 +5,6 @@ from typing import Any, Literal, TypeAlias
 Array: TypeAlias = Any  # a Protocol, once array-api-typing is released
 Namespace: TypeAlias = Any  # a module, or the tape's namespace object
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
+BatchReduction: TypeAlias = Literal["mean", "sum", "none", "batchmean"]
 Axis: TypeAlias = int | tuple[int, ...] | None
 Options: TypeAlias = dict[str, Any]

@@ -6,19 +6,21 @@ where `validation` is off, a check returns a factor that turns the affected entr
 and their gradients, into NaN: never a wrong number, and nothing is computed or synchronised.
 """
 
-import math
 from contextvars import ContextVar
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 from portable_losses._backend import backend_of, namespace_of_type
-from portable_losses._portable import INF, NAN, constant, narrow, where
-from portable_losses._typing import Array, Namespace, Reduction
+from portable_losses._gradient import entrywise
+from portable_losses._portable import INF, NAN, constant, kind_of, narrow, where
+from portable_losses._typing import Array, Namespace
 
 __all__ = ["validation"]
 
-OPTIONAL = frozenset(["b", "pos_weight", "sample_weight", "weight", "where"])  # may be None
-REDUCTIONS: tuple[Reduction, ...] = ("mean", "sum", "none")
+OPTIONAL = frozenset([  # may be None
+    "alpha", "b", "bias", "class_weight", "gate", "mean", "negatives", "pos_weight",
+    "ref_embeddings", "ref_labels", "sample_weight", "slope", "variance", "weight", "where",
+])  # fmt: skip
 _VALIDATING: ContextVar[bool] = ContextVar("portable_losses_validation", default=True)
 
 
@@ -94,9 +96,11 @@ def namespace_of(**arrays: Array | None) -> Namespace:
                 "convert it first, for example with xp.asarray"
             )
             raise TypeError(msg) from None
+        if xp is found:
+            continue
         if found is None or getattr(xp, "__portable_losses_wraps__", None) is found:
             found = xp
-        elif xp is not found and getattr(found, "__portable_losses_wraps__", None) is not xp:
+        elif getattr(found, "__portable_losses_wraps__", None) is not xp:
             kinds = ", ".join(f"{n}: {_kind(a)}" for n, a in arrays.items() if a is not None)
             msg = f"all arrays must come from one library, got {kinds}"
             raise TypeError(msg)
@@ -110,7 +114,7 @@ def _kind(x: Array) -> str:
 def check_real_floating(xp: Namespace, **arrays: Array) -> None:
     """Raise TypeError unless every array has a real floating dtype."""
     for name, x in arrays.items():
-        if not xp.isdtype(x.dtype, "real floating"):
+        if kind_of(x, xp=xp) != "real floating":
             msg = (
                 f"`{name}` must have a real floating dtype, got {x.dtype}; "
                 "convert it with xp.astype"
@@ -121,7 +125,7 @@ def check_real_floating(xp: Namespace, **arrays: Array) -> None:
 def check_real(xp: Namespace, **arrays: Array | None) -> None:
     """Raise TypeError unless every array is real floating, integer or bool."""
     for name, x in arrays.items():
-        if x is not None and xp.isdtype(x.dtype, "complex floating"):
+        if x is not None and kind_of(x, xp=xp) == "complex floating":
             msg = f"`{name}` must have a real floating, integer or bool dtype, got {x.dtype}"
             raise TypeError(msg)
 
@@ -129,7 +133,7 @@ def check_real(xp: Namespace, **arrays: Array | None) -> None:
 def check_bool(xp: Namespace, **arrays: Array | None) -> None:
     """Raise TypeError unless every array is boolean."""
     for name, x in arrays.items():
-        if x is not None and not xp.isdtype(x.dtype, "bool"):
+        if x is not None and kind_of(x, xp=xp) != "bool":
             msg = f"`{name}` must have a bool dtype, got {x.dtype}"
             raise TypeError(msg)
 
@@ -137,7 +141,7 @@ def check_bool(xp: Namespace, **arrays: Array | None) -> None:
 def check_integer(xp: Namespace, **arrays: Array) -> None:
     """Raise TypeError unless every array has an integer dtype."""
     for name, x in arrays.items():
-        if not xp.isdtype(x.dtype, "integral"):
+        if kind_of(x, xp=xp) != "integral":
             msg = f"`{name}` must hold class indices of an integer dtype, got {x.dtype}"
             raise TypeError(msg)
 
@@ -187,65 +191,26 @@ def check_axes(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]
     return axes
 
 
-# ---- options ---------------------------------------------------------------------------------
+def check_ndim(ndim: int, layout: str, **arrays: Array) -> None:
+    """Raise ValueError unless every array has `ndim` axes, which `layout` describes."""
+    for name, x in arrays.items():
+        if x.ndim != ndim:
+            msg = f"`{name}` must have shape {layout}, got shape {tuple(x.shape)}"
+            raise ValueError(msg)
 
 
-def check_number(**numbers: float) -> None:
-    """Raise ValueError unless every number is finite."""
-    for name, value in numbers.items():
-        _require(math.isfinite(_number(name, value)), name, "be a finite number", value)
+def check_even(size: int, *, name: str, axis: int) -> int:
+    """Return the size of `name` along `axis`; ValueError where it has no halves."""
+    if size % 2:
+        msg = f"`{name}` must have an even size along axis {axis}, got {size}"
+        raise ValueError(msg)
+    return size
 
 
-def check_count(**numbers: int) -> None:
-    """Raise unless every number is an int of at least 1: TypeError, ValueError."""
-    for name, value in numbers.items():
-        if not isinstance(value, Integral) or isinstance(value, bool):
-            msg = f"`{name}` must be an int, got {value!r}"
-            raise TypeError(msg)
-        _require(value >= 1, name, "be at least 1", value)
-
-
-def check_positive(**numbers: float) -> None:
-    """Raise ValueError unless every number is finite and greater than zero."""
-    for name, value in numbers.items():
-        _require(_number(name, value) > 0, name, "be greater than 0", value)
-        check_number(**{name: value})
-
-
-def check_nonnegative(**numbers: float) -> None:
-    """Raise ValueError unless every number is finite and at least zero."""
-    for name, value in numbers.items():
-        _require(_number(name, value) >= 0, name, "be at least 0", value)
-        check_number(**{name: value})
-
-
-def check_fraction(**numbers: float) -> None:
-    """Raise ValueError unless every number lies in [0, 1]."""
-    for name, value in numbers.items():
-        _require(0 <= _number(name, value) <= 1, name, "lie in [0, 1]", value)
-
-
-def check_choice(choices: tuple[str, ...], **options: str) -> None:
-    """Raise ValueError unless every option is one of `choices`."""
-    for name, value in options.items():
-        _require(value in choices, name, f"be one of {choices}", value)
-
-
-def check_reduction(reduction: str) -> None:
-    """Raise ValueError unless `reduction` is known."""
-    check_choice(REDUCTIONS, reduction=reduction)
-
-
-def _number(name: str, value: float) -> float:
-    if not isinstance(value, Real) or isinstance(value, bool):
-        msg = f"`{name}` must be a Python number, got {type(value).__name__}"
-        raise TypeError(msg)
-    return value
-
-
-def _require(holds: bool, name: str, requirement: str, value: object) -> None:
-    if not holds:
-        msg = f"`{name}` must {requirement}, got {value!r}"
+def check_classes(shape: tuple[int, ...], place: int, *, name: str) -> None:
+    """Raise ValueError where there is nothing along the axis of the classes."""
+    if shape[place] == 0:
+        msg = f"`{name}` must have at least one class, got shape {shape} with axis={place}"
         raise ValueError(msg)
 
 
@@ -268,7 +233,7 @@ def check_values(
     be multiplied into the result; None where `like` is None, for a dtype without NaN.
     """
     if backend_of(xp).readable(good) and _VALIDATING.get():  # under jit the mask is traced, x not
-        if not bool(xp.all(good)):
+        if not bool(namespace_of_type(good).all(good)):  # its own: on the tape, no detour
             value, place = _first_bad(x, good, xp=xp)
             msg = f"`{name}` must {requirement}, got {value} at position {place}"
             raise error(msg)
@@ -287,7 +252,7 @@ def _first_bad(x: Array, good: Array, *, xp: Namespace) -> tuple[Any, tuple[int,
     for size in reversed(shape):
         first, index = divmod(first, size)
         place = (index, *place)
-    return (int if xp.isdtype(x.dtype, "integral") else float)(value), place
+    return (int if kind_of(x, xp=xp) == "integral" else float)(value), place
 
 
 def check_all_in(
@@ -296,12 +261,39 @@ def check_all_in(
     """Check that every entry lies in [low, high] (NaN is let through); see `check_values`."""
     factor: Array | None = None
     for name, x in arrays.items():
-        if xp.isdtype(x.dtype, "bool"):
+        if kind_of(x, xp=xp) == "bool":
             continue
-        bad = x < low if math.isinf(high) else (x < low) | (x > high)
+        good = _lies_in(x, low=low, high=high, xp=namespace_of_type(x))
         what = f"be at least {low}" if high == INF else f"lie in [{low}, {high}]"
-        one = check_values(x, ~bad, what + advice, name=name, like=like, xp=xp)
+        one = check_values(x, good, what + advice, name=name, like=like, xp=xp)
         factor = join(factor, one)
+    return factor
+
+
+@entrywise
+def _lies_in(x: Array, *, low: float, high: float, xp: Namespace) -> Array:
+    del xp
+    return ~(x < low if high == INF else (x < low) | (x > high))
+
+
+def check_signs(*, like: Array, xp: Namespace, **arrays: Array) -> Array | None:
+    """Check that every entry is -1 or 1 (NaN is let through); see `check_values`."""
+    what = "be -1 or 1; 2 * t - 1 converts {0, 1}"
+    return _check_either(-1, 1, what, like=like, xp=xp, **arrays)
+
+
+def check_bits(*, like: Array, xp: Namespace, **arrays: Array) -> Array | None:
+    """Check that every entry is 0 or 1 (NaN is let through); see `check_values`."""
+    return _check_either(0, 1, "be 0 or 1", like=like, xp=xp, **arrays)
+
+
+def _check_either(
+    first: int, second: int, what: str, *, like: Array, xp: Namespace, **arrays: Array
+) -> Array | None:
+    factor: Array | None = None
+    for name, x in arrays.items():
+        good = (x == first) | (x == second) | (x != x)
+        factor = join(factor, check_values(x, good, what, name=name, like=like, xp=xp))
     return factor
 
 

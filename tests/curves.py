@@ -151,8 +151,8 @@ class Pointwise:
     note : str
         What tells this from others of the same function.
     inputs, targets : str
-        A domain: "real", "share" (in [0, 1]), "sign" (-1 or 1), "positive", "count" (0, 1, 2, ...),
-        "nonnegative".
+        A domain: "real", "share" (in [0, 1]), "sign" (-1 or 1), "bit" (0 or 1), "positive",
+        "count" (0, 1, 2, ...), "nonnegative".
     x, y : nested tuples
         The arrays of the rows for the laws.
     smooth_at_zero : bool
@@ -203,7 +203,7 @@ class Pointwise:
             (self.x, self.y),
             {**self.options, **more},
             f"{self.note}, {note}".removeprefix(", "),
-            constants=(1,) if self.targets in ("sign", "count") else (),
+            constants=(1,) if self.targets in ("sign", "bit", "count") else (),
             inside=self.inside,
             smooth_at_zero=self.smooth_at_zero,
             zeros=(0, 1) if self.targets == "real" else (0,),

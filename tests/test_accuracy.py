@@ -115,7 +115,7 @@ def test_a_function_of_two_and_both_gradients_are_within_four_ulp(row: OfTwo, dt
 def test_a_loss_of_one_element_and_its_gradient_are_within_eight_ulp(
     loss: Pointwise, dtype: Any
 ) -> None:
-    x, target = pairs(dtype, loss.inputs, loss.targets)
+    x, target = (a[::3] for a in pairs(dtype, loss.inputs, loss.targets))  # all: make accuracy
     with np.errstate(over="ignore"):  # where the truth is infinite
         value = loss(x, target)
         (grad,) = gradients(lambda z: loss(z, target), x)
@@ -127,10 +127,11 @@ def test_a_loss_of_one_element_and_its_gradient_are_within_eight_ulp(
 
 
 def test_the_report_shows_our_errors_beside_those_of_the_peers() -> None:
-    rows = [row for row in (*CURVES, *POINTWISE) if str(row) in ("relu", "mse_loss")]
+    relu = next(row for row in CURVES if str(row) == "relu")
+    mse = next(row for row in POINTWISE if str(row) == "mse_loss")
     libraries = [name for name in ("torch", "scipy") if find_spec(name)]
-    lines = [measured(row, np.float32, libraries) for row in rows]
-    halves = [halves_of(rows[0])] if "torch" in libraries else []
+    lines = [measured(row, np.float32, libraries) for row in (relu, mse)]
+    halves = [halves_of(relu)] if "torch" in libraries else []
     text = document(lines, halves, libraries)
     assert "| relu | 0.0 / 0.0 | 0.0 / 0.0 | 0.0 | 0.0 |" in text
     assert "0 (0)" in text or not halves

@@ -3,10 +3,11 @@
 import ast
 import importlib
 import inspect
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,22 @@ def test_every_new_array_names_its_device(path: Path) -> None:
 @pytest.mark.parametrize("path", files_under("portable_losses", "backends"), ids=name_of)
 def test_a_file_can_be_read_in_one_sitting(path: Path) -> None:
     assert len(path.read_text("utf-8").splitlines()) < LONGEST_FILE
+
+
+def test_the_document_says_how_long_the_tape_is() -> None:
+    """Each file is named in one row of its table, whose number is right to a tenth."""
+    tape = ROOT / "portable_losses" / "autograd"
+    lengths = {p.name: len(p.read_text("utf-8").splitlines()) for p in tape.glob("*.py")}
+    lengths["rules/"] = sum(len(p.read_text("utf-8").splitlines()) for p in tape.glob("rules/*.py"))
+    document = (ROOT / "docs" / "autograd.md").read_text("utf-8")
+    rows = re.findall(r"^\| (`.*`) \| ([0-9,]+) \|", document, re.MULTILINE)
+    named = [re.findall("`(.*?)`", files) for files, _ in rows]
+    assert sorted(chain(*named)) == sorted(lengths)
+    for files, (_, said) in zip(named, rows, strict=True):
+        assert sum(lengths[f] for f in files) == pytest.approx(int(said.replace(",", "")), rel=0.1)
+    whole = re.search(r"^About ([0-9,]+) lines", document, re.MULTILINE)
+    assert whole is not None
+    assert sum(lengths.values()) == pytest.approx(int(whole[1].replace(",", "")), rel=0.03)
 
 
 def test_no_file_has_a_name_that_says_nothing() -> None:

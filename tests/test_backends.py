@@ -19,7 +19,7 @@ import portable_losses as pl
 from portable_losses import _backend, autograd
 from portable_losses._backend import Backend, Kernel, Pair, backend_of, load_backend
 from portable_losses._portable import constant
-from portable_losses._typing import Array, Namespace
+from portable_losses._typing import Array, Namespace, Options
 from tests.libraries import LIBRARIES, Library
 
 ROOT = Path(pl.__file__).parents[1]
@@ -103,7 +103,8 @@ def test_a_backend_is_imported_once_and_under_one_name() -> None:
         "import sys, numpy as np, portable_losses as pl\n"
         "before = set(sys.modules)\n"
         "pl.relu(np.ones(2)), pl.softmax(np.ones(2)), pl.softplus(np.ones(2, dtype=np.float32))\n"
-        "new = {name for name in set(sys.modules) - before if 'backends' in name.split('.')}\n"
+        "new = {n: n.split('.') for n in set(sys.modules) - before}\n"
+        "new = [n for n, parts in new.items() if 'backends' in parts and 'kernels' not in parts]\n"
         "print(sorted(new), 'backends.numpy' in sys.modules)"
     )
     assert in_fresh_process(program).split("\n")[0] == (
@@ -226,20 +227,24 @@ def fused(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """NumPy has a kernel of softplus for matrices of float64; which halves of it ran."""
     ran: list[str] = []
 
-    def forward(x: Array, *, xp: Namespace, beta: float) -> Array:
-        ran.append("forward")
-        return xp.log1p(xp.exp(beta * x)) / beta
+    def run(pair: Pair, arrays: tuple[Array, ...], options: Options, wanted: bool) -> Any:
+        del pair
+        (x,), xp, beta = arrays, options["xp"], options["beta"]
+        ran.append("forward, for a gradient" if wanted else "forward")
+        kept = xp.exp(beta * x)
 
-    def backward(grad: Array, out: Array, x: Array, *, xp: Namespace, beta: float) -> Any:
-        del out
-        ran.append("backward")
-        return (grad / (1 + xp.exp(-beta * x)),)
+        def backward(grad: Array, out: Array, x: Array, *, xp: Namespace, beta: float) -> Any:
+            del out, x, xp, beta
+            ran.append("backward")
+            return (grad * kept / (1 + kept),)
+
+        return xp.log1p(kept) / beta, backward
 
     def accepts(x: Array, *, xp: Namespace, beta: float) -> bool:
         return x.ndim == 2 and x.dtype == xp.float64 and beta <= 4
 
     known = load_backend("numpy")
-    kernels = {"_softplus": Kernel(Pair(forward, backward), accepts)}
+    kernels = {"_softplus": Kernel(accepts, run)}
     monkeypatch.setitem(_backend._LOADED, "numpy", replace(known, kernels=kernels))
     return ran
 
@@ -267,6 +272,22 @@ def test_a_kernel_and_the_portable_pair_have_one_result(fused: list[str]) -> Non
     rows = np.stack([pl.softplus(row, beta=2.0) for row in X])
     assert fused == []
     np.testing.assert_allclose(pl.softplus(X, beta=2.0), rows, rtol=1e-15)
+
+
+def test_a_kernel_keeps_what_its_backward_needs(fused: list[str]) -> None:
+    y, pullback = autograd.vjp(lambda x: pl.softplus(x, beta=2.0), X)
+    assert fused == ["forward, for a gradient"]
+    (grad,) = pullback(np.ones_like(y))
+    assert fused == ["forward, for a gradient", "backward"]
+    np.testing.assert_allclose(grad, 1 / (1 + np.exp(-2 * X)), rtol=1e-15)
+
+
+def test_the_portable_pair_is_differentiated_again(fused: list[str]) -> None:
+    loss = lambda x: pl.mse_loss(pl.softplus(x), 0 * x, reduction="sum")  # noqa: E731
+    (second,) = autograd.hvp(loss, [X], [X + 3])
+    p, f = 1 / (1 + np.exp(-X)), np.logaddexp(0, X)
+    np.testing.assert_allclose(second, 2 * (p**2 + f * p * (1 - p)) * (X + 3), rtol=1e-13)
+    assert fused == ["forward, for a gradient", "backward"]  # of the outer derivative
 
 
 # ---- readable --------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.cases import Case, tiny
-from benchmarks.tape import Race, medians, sgd_step, sixty_operations
+from benchmarks.tape import Race, called, medians, sgd_step, sixty_operations, written_out
 from benchmarks.timing import Times, compare
 
 
@@ -15,7 +15,12 @@ def test_both_programs_compute_the_same_value_and_gradient(case: Case) -> None:
         np.testing.assert_allclose(np.asarray(mine), np.asarray(reference), rtol=2e-6)
 
 
-@pytest.mark.parametrize("race", [sixty_operations(6), sgd_step(7, 3)], ids=lambda race: race.name)
+RACES = [sixty_operations(6)] + [
+    sgd_step(losses, rows=7, columns=3) for losses in (written_out(), called())
+]
+
+
+@pytest.mark.parametrize("race", RACES, ids=lambda race: race.name)
 def test_four_libraries_compute_the_same_gradient(race: Race) -> None:
     expected = race.ours()
     for other in race.others.values():

@@ -17,11 +17,11 @@ import portable_losses as pl
 from portable_losses._gradient import with_gradient
 from portable_losses._typing import Array
 from tests.libraries import named
-from tests.rows import CURVES, FEW, SELECTED, TABLE
+from tests.rows import CURVES, ONCE, SELECTED, TABLE
 from tests.samples import Arrays, Key, Sample
 
 TORCH = named("torch")
-VARIABLE = [row for row in TABLE if row.variables]
+VARIABLE = [row for row in SELECTED if row.variables]
 
 over_rows = pytest.mark.parametrize("sample", VARIABLE, ids=str)
 
@@ -221,8 +221,7 @@ def assert_compiles(rows: list[Sample], backend: str) -> None:
             assert_close(x, y, rtol=1e-13)
 
 
-#: Tracing one cross entropy takes a second, so it is not traced in all its ways.
-COMPILED = [row for row in SELECTED if row.function is not pl.cross_entropy or row in FEW]
+COMPILED = ONCE
 BY_FUNCTION = list(dict.fromkeys(row.function for row in COMPILED))
 
 

@@ -32,7 +32,7 @@ POINTWISE = (
 
 def over(*losses: Callable[..., Array]) -> Any:
     """Parametrise by library and loss; slow libraries take one loss of each kind."""
-    few = (pl.cross_entropy, pl.binary_cross_entropy_with_logits)
+    few = (pl.cross_entropy,)
     calls = [(one, f) for one in LIBRARIES for f in losses if one.module not in SLOW or f in few]
     names = [f"{one}-{f.__name__}" for one, f in calls]
     return pytest.mark.parametrize("library, loss", calls, ids=names, indirect=["library"])

@@ -93,7 +93,8 @@ def grid(*columns: Array, size: int) -> tuple[Array, ...]:
 def pairs(dtype: Any, inputs: str, targets: str) -> tuple[Array, Array]:
     """Return finite inputs over the whole dtype and targets, each of its kind.
 
-    A kind is "real", "share" (in [0, 1]), "positive", "nonnegative", "sign" (-1 or 1) or "count".
+    A kind is "real", "share" (in [0, 1]), "positive", "nonnegative", "sign" (-1 or 1), "bit" (0 or
+    1) or "count".
     """
     rng = np.random.default_rng(7)
     ends = {"share": (0.0, 1.0), "positive": (0.0, np.inf), "nonnegative": (0.0, np.inf)}
@@ -102,8 +103,8 @@ def pairs(dtype: Any, inputs: str, targets: str) -> tuple[Array, Array]:
     if targets == "share":
         share = np.asarray([0, 1, 0.5, 0.25, 0.9, 1e-6, 1e-30, *rng.uniform(0, 1, 6)])
         return x, rng.choice(share.astype(dtype), x.size)
-    if targets == "sign":
-        return x, rng.choice(np.asarray([-1, 1], dtype=dtype), x.size)
+    if targets in ("sign", "bit"):
+        return x, rng.choice(np.asarray([-1 if targets == "sign" else 0, 1], dtype=dtype), x.size)
     if targets == "count":
         return x, rng.choice(np.asarray([0, 0, 1, 1, 2, 3, 10, 170, 1000], dtype=dtype), x.size)
     ratio = 1 + np.exp2(-rng.uniform(1, 60, x.size))

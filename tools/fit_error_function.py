@@ -1,11 +1,11 @@
-"""Compute the numbers behind erf, erfc, gelu and silu, and write them into the package.
+"""Compute the numbers behind erf, erfc, gelu, silu and mish, and write them into the package.
 
 Run ``python tools/fit_error_function.py`` after a change here: it rewrites
 ``portable_losses/special/_coefficients.py``. It needs mpmath and nothing else, takes about a
 second and yields the same file on every machine: all arithmetic has 50 digits and every
 coefficient is rounded once, at the end.
 
-Three functions are fitted, each once for float32 and once for float64, by interpolation at
+Four functions are fitted, each once for float32 and once for float64, by interpolation at
 Chebyshev points, which is within a factor of two of the best polynomial of its degree:
 
 - ``ERF``: q(s) with ``erf(x) = x + x q(x**2)`` for ``|x| <= 1``. Only q is rounded in
@@ -16,11 +16,14 @@ Chebyshev points, which is within a factor of two of the best polynomial of its 
   ``g(z) = Phi(-z) exp(z**2 / 2) - z / sqrt(2 pi)`` is the derivative of gelu at -z without its
   exponential and r the number of the dtype nearest to its root. Around the root ``z - r`` is
   exact and g(r) as small as can be, so that no digit is lost there.
+- ``FALL``: p(t) with ``phi(0) - z Phi(-z) exp(z**2 / 2) = p(t) / (z + 2)**2`` for ``z >= 0``: minus
+  the derivative of what `TAIL` is for, whose two terms cancel. Up to `FALL_REACH` only.
 
 ``GELU_ROOT`` holds r and g(r). Silu and the tanh form of gelu are ``x * sigmoid(u(x))``; the root
 of their slope is that of ``h(x) = 1 + x u'(x) + exp(u(x))``, and ``SILU_ROOT`` and
-``GELU_TANH_ROOT`` hold the number next to it with h there. ``LINEAR`` and ``CUBIC`` are the
-coefficients of the latter's u, each with what the dtype lacks of it.
+``GELU_TANH_ROOT`` hold the number next to it with h there; ``MISH_ROOT`` is the same for mish.
+``LINEAR`` and ``CUBIC`` are the coefficients of the tanh form's u, ``QUICK`` that of quick_gelu's,
+each with what the dtype lacks of it.
 
 ``t = (z - 4) / (z + 4)`` maps the half line to [-1, 1). Past `REACH` the exponential is 0 in
 the dtype, and the polynomials only have to stay finite.
@@ -37,15 +40,21 @@ TARGET = Path(__file__).parents[1] / "portable_losses" / "special" / "_coefficie
 MIDDLE = 4  # the z that t = 0 stands for
 PRECISION = {"float32": 24, "float64": 53}
 REACH = {"float32": 14.5, "float64": 38.75}  # exp(-z**2 / 2) is 0 from here on
-DEGREES = {  # of q, tail, slope: the first whose error is below a tenth of an ulp
-    "float32": (6, 10, 9),
-    "float64": (13, 23, 21),
+FALL_REACH = 14.5  # beyond, a short continued fraction does as well
+DEGREES = {  # of q, tail, slope, fall: the first whose error is below a tenth of an ulp
+    "float32": (6, 10, 9, 11),
+    "float64": (13, 23, 21, 23),
 }
 
 
 def scaled_tail(z: Real) -> Real:
     """Return ``Phi(-z) exp(z**2 / 2)``."""
     return mpmath.erfc(z / mpmath.sqrt(2)) / 2 * mpmath.exp(z * z / 2)
+
+
+def slope_of_scaled_tail(z: Real) -> Real:
+    """Return the derivative of `scaled_tail`."""
+    return z * scaled_tail(z) - 1 / mpmath.sqrt(2 * mpmath.pi)
 
 
 def scaled_slope(z: Real) -> Real:
@@ -72,6 +81,12 @@ def gelu_tanh_factor(x: Real) -> Real:
     """Return the factor of the derivative of gelu's tanh form that changes sign."""
     first, third = linear() * x, cubic() * x**3
     return 1 + first + 3 * third + mpmath.exp(first + third)
+
+
+def mish_factor(x: Real) -> Real:
+    """Return the factor of the derivative of mish that changes sign."""
+    e = mpmath.exp(x)
+    return 4 * (x + 1) + e * (4 * x + 6 + e * (4 + e))
 
 
 def nearest_root(function: Callable[[Real], Real], near: float, dtype: str) -> Real:
@@ -132,10 +147,12 @@ def tables(dtype: str) -> dict[str, tuple[float, ...]]:
     with mpmath.workdps(50):
         low, reach = mpmath.mpf(-1), mpmath.mpf(REACH[dtype])
         high = (reach - MIDDLE) / (reach + MIDDLE)
+        end = (mpmath.mpf(FALL_REACH) - MIDDLE) / (FALL_REACH + MIDDLE)
         root = nearest_root(scaled_slope, 0.75, dtype)
         slope = scaled_slope(root)
         silu = nearest_root(silu_factor, -1.28, dtype)
         gelu_tanh = nearest_root(gelu_tanh_factor, -0.75, dtype)
+        mish = nearest_root(mish_factor, -1.19, dtype)
 
         def tail(t: Real) -> Real:
             return scaled_tail(half_line(t)) * (half_line(t) + 2)
@@ -143,19 +160,25 @@ def tables(dtype: str) -> dict[str, tuple[float, ...]]:
         def difference(t: Real) -> Real:
             return (scaled_slope(half_line(t)) - slope) / (half_line(t) - root)
 
-        erf_degree, tail_degree, slope_degree = DEGREES[dtype]
+        def fall(t: Real) -> Real:
+            return -slope_of_scaled_tail(half_line(t)) * (half_line(t) + 2) ** 2
+
+        erf_degree, tail_degree, slope_degree, fall_degree = DEGREES[dtype]
         polynomials = {
             "ERF": interpolate(erf_quotient, mpmath.mpf(0), mpmath.mpf(1), erf_degree),
             "TAIL": interpolate(tail, low, high, tail_degree),
             "SLOPE": interpolate(difference, low, high, slope_degree),
+            "FALL": interpolate(fall, low, end, fall_degree),
         }
         highest_first = {name: tuple(map(float, reversed(p))) for name, p in polynomials.items()}
         return {
             "GELU_ROOT": (float(root), float(slope)),
             "SILU_ROOT": (float(silu), float(silu_factor(silu))),
             "GELU_TANH_ROOT": (float(gelu_tanh), float(gelu_tanh_factor(gelu_tanh))),
+            "MISH_ROOT": (float(mish), float(mish_factor(mish))),
             "LINEAR": in_two(linear(), dtype),
             "CUBIC": in_two(cubic(), dtype),
+            "QUICK": in_two(mpmath.mpf(1702) / 1000, dtype),
             **highest_first,
         }
 

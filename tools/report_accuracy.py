@@ -150,7 +150,7 @@ def our_results(row: Row, arrays: Sequence[Array]) -> tuple[Array, ...]:
     value = call(*arrays)
     if isinstance(row, Pointwise):
         x, target = arrays
-        _, pullback = vjp(lambda x: call(x, target), x)
+        _, pullback = vjp(lambda x: row(x, target), x)
     else:
         _, pullback = vjp(call, *arrays)
     return (value, *pullback(np.ones_like(value)))
@@ -275,8 +275,8 @@ two arguments. Where a result cancels by nature (losses), an ulp is one of its l
     ]
     for dtype in DTYPES:
         name = np.dtype(dtype).name
-        rows = table([line for line in lines if line.dtype == name], libraries)
-        parts += [f"## {name}", "\n".join(rows)]
+        lines_of = [line for line in lines if line.dtype == name]
+        parts += [f"## {name}", "\n".join(table(lines_of, libraries))]
     heads = ["function", *(f"{k}, {one}" for k in ("float16", "bfloat16") for one in _WHOSE)]
     rows = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for half in halves:

@@ -1,10 +1,19 @@
 """Rectified linear units: zero, or a smaller slope, on the negative half line."""
 
+from portable_losses._gradient import with_gradient
+from portable_losses._options import check_number, check_order
 from portable_losses._portable import narrow, where, widen
-from portable_losses._typing import Array
-from portable_losses._validation import check_number, check_real_floating, namespace_of
+from portable_losses._reduction import weigh
+from portable_losses._typing import Array, Namespace
+from portable_losses._validation import (
+    check_axis,
+    check_broadcasts_to,
+    check_real_floating,
+    check_same_shape,
+    namespace_of,
+)
 
-__all__ = ["leaky_relu", "relu"]
+__all__ = ["leaky_relu", "prelu", "relu", "relu6", "relu_squared", "rrelu", "threshold"]
 
 
 def relu(x: Array, /) -> Array:
@@ -40,7 +49,79 @@ def relu(x: Array, /) -> Array:
     xp = namespace_of(x=x)
     check_real_floating(xp, x=x)
 
-    return where(x <= 0, 0.0, x, xp=xp)
+    return _clamped(x, low=0.0, high=None, xp=xp)
+
+
+def relu6(x: Array, /) -> Array:
+    """Rectified linear unit that is capped at 6: ``min(max(x, 0), 6)``.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+
+    Returns
+    -------
+    array
+        In [0, 6]; shape, dtype and device of `x`. NaN stays NaN.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array.
+
+    Notes
+    -----
+    The gradient is 1 between 0 and 6 and 0 elsewhere, 0 at both kinks included.
+
+    Source: A. Krizhevsky, "Convolutional deep belief networks on CIFAR-10" (2010).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> relu6(np.asarray([-2.0, 3.0, 7.0]))
+    array([0., 3., 6.])
+    """
+    xp = namespace_of(x=x)
+    check_real_floating(xp, x=x)
+
+    return _clamped(x, low=0.0, high=6.0, xp=xp)
+
+
+def relu_squared(x: Array, /) -> Array:
+    """Square of the rectified linear unit: ``max(x, 0)**2``.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+
+    Returns
+    -------
+    array
+        Shape, dtype and device of `x`. NaN stays NaN; +inf stays +inf, -inf gives 0.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array.
+
+    Notes
+    -----
+    The gradient is ``2 * max(x, 0)``, without a jump; the second derivative is 0 at 0.
+
+    Source: D. R. So et al., "Primer: searching for efficient transformers for language modeling"
+    (2021), arXiv:2109.08668.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> relu_squared(np.asarray([-2.0, 0.0, 3.0]))
+    array([0., 0., 9.])
+    """
+    xp = namespace_of(x=x)
+    check_real_floating(xp, x=x)
+
+    z = relu(widen(x, xp=xp))
+    return narrow(z * z, x.dtype, xp=xp)
 
 
 def leaky_relu(x: Array, /, *, negative_slope: float = 0.01) -> Array:
@@ -81,6 +162,186 @@ def leaky_relu(x: Array, /, *, negative_slope: float = 0.01) -> Array:
     check_real_floating(xp, x=x)
     check_number(negative_slope=negative_slope)
 
+    return narrow(_leaky_relu(widen(x, xp=xp), slope=negative_slope, xp=xp), x.dtype, xp=xp)
+
+
+def prelu(x: Array, weight: Array, /, *, axis: int = -1) -> Array:
+    """Rectified linear unit with a learned slope: ``x`` where ``x > 0``, else ``weight * x``.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (..., C, ...)
+    weight : array of a real floating dtype, shape (C,), (1,) or ()
+        Slopes below 0, one for each of the C channels or one for all; converted to the dtype of
+        `x`.
+    axis : int, default -1
+        The axis of the channels. PyTorch's (N, C, ...) layout is ``axis=1``.
+
+    Returns
+    -------
+    array
+        Shape, dtype and device of `x`. NaN stays NaN; a weight of 0 makes 0 of -inf.
+
+    Raises
+    ------
+    TypeError
+        `x` or `weight` is not a real floating array, or they come from two libraries.
+    ValueError
+        `weight` has neither one element nor one for each channel.
+    IndexError
+        There is no such axis.
+
+    Notes
+    -----
+    The gradient in x is 1 above 0 and `weight` elsewhere, 0 included; the gradient in `weight` is
+    the sum of ``min(x, 0)``.
+
+    Source: K. He et al., "Delving deep into rectifiers" (2015), arXiv:1502.01852.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> prelu(np.asarray([[-2.0, -2.0], [3.0, 3.0]]), np.asarray([0.5, 0.1]))
+    array([[-1. , -0.2],
+           [ 3. ,  3. ]])
+    """
+    xp = namespace_of(x=x, weight=weight)
+    check_real_floating(xp, x=x, weight=weight)
+    shape = tuple(x.shape) or (1,)  # a number is one channel
+    place = check_axis(axis, len(shape))
+    check_broadcasts_to((shape[place],), weight=weight)
+
     z = widen(x, xp=xp)
-    below = where(z > 0, 0.0, z, xp=xp)  # the slope never meets +inf: 0 * inf would be NaN
-    return narrow(where(z > 0, z, negative_slope * below, xp=xp), x.dtype, xp=xp)
+    slope = narrow(weight, z.dtype, xp=xp)
+    if weight.ndim == 1 and x.ndim:
+        slope = xp.reshape(slope, (-1, *(1,) * (x.ndim - 1 - place)))
+    elif weight.ndim == 1:
+        slope = slope[0]
+    return narrow(_leaking(z, slope, xp=xp), x.dtype, xp=xp)
+
+
+def rrelu(
+    x: Array, slope: Array | None = None, /, *, lower: float = 0.125, upper: float = 1 / 3
+) -> Array:
+    """Rectified linear unit with a random slope: ``x`` where ``x > 0``, else ``slope * x``.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+    slope : array of a real floating dtype, shape (...), optional
+        Slopes below 0, drawn by the caller from the uniform distribution between `lower` and
+        `upper`; converted to the dtype of `x`. None, as when a network is used and not trained:
+        the middle of the two.
+    lower, upper : float, default 1/8 and 1/3
+
+    Returns
+    -------
+    array
+        Shape, dtype and device of `x`. NaN stays NaN; a slope of 0 makes 0 of -inf.
+
+    Raises
+    ------
+    TypeError
+        `x` or `slope` is not a real floating array, or they come from two libraries.
+    ValueError
+        The shapes differ, `lower` is above `upper`, or one of them is not finite.
+
+    Notes
+    -----
+    Nothing is drawn here: the standard has no random numbers, and a caller's can be repeated. The
+    gradient in x is 1 above 0 and `slope` elsewhere, 0 included; in `slope` it is ``min(x, 0)``.
+
+    Source: B. Xu et al., "Empirical evaluation of rectified activations in convolutional network"
+    (2015), arXiv:1505.00853.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.asarray([-2.0, 3.0])
+    >>> rrelu(x, np.random.default_rng(0).uniform(0.125, 1 / 3, x.shape)).round(4)
+    array([-0.5154,  3.    ])
+    >>> rrelu(x, lower=0.25, upper=0.75)
+    array([-1.,  3.])
+    """
+    xp = namespace_of(x=x, slope=slope)
+    check_real_floating(xp, x=x)
+    check_order(lower=lower, upper=upper)
+    if slope is None:
+        return leaky_relu(x, negative_slope=(lower + upper) / 2)
+    check_real_floating(xp, slope=slope)
+    check_same_shape(x=x, slope=slope)
+
+    z = widen(x, xp=xp)
+    return narrow(_leaking(z, narrow(slope, z.dtype, xp=xp), xp=xp), x.dtype, xp=xp)
+
+
+def threshold(x: Array, /, *, threshold: float, value: float) -> Array:
+    """Replace what is not above a threshold: ``x`` where ``x > threshold``, else ``value``.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+    threshold, value : float
+
+    Returns
+    -------
+    array
+        Shape, dtype and device of `x`. NaN stays NaN.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array.
+    ValueError
+        `threshold` or `value` is not finite.
+
+    Notes
+    -----
+    The gradient is 1 above the threshold and 0 elsewhere, 0 at the threshold itself.
+
+    Source: torch.nn.functional.threshold.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> threshold(np.asarray([-2.0, 1.0, 3.0]), threshold=1.0, value=20.0)
+    array([20., 20.,  3.])
+    """
+    xp = namespace_of(x=x)
+    check_real_floating(xp, x=x)
+    check_number(threshold=threshold, value=value)
+
+    return where(x <= threshold, value, x, xp=xp)
+
+
+def _clamped_backward(
+    grad: Array, out: Array, x: Array, *, low: float, high: float | None, xp: Namespace
+) -> tuple[Array]:
+    del out
+    flat = x <= low if high is None else (x <= low) | (x >= high)
+    return (where(flat, 0.0, grad, xp=xp),)
+
+
+@with_gradient(_clamped_backward, elementwise=True)
+def _clamped(x: Array, *, low: float, high: float | None, xp: Namespace) -> Array:
+    """`low` up to there, `high` from there on, and x in between, alone with a slope."""
+    below = x if high is None else where(x >= high, high, x, xp=xp)
+    return where(x <= low, low, below, xp=xp)
+
+
+def _leaky_relu_backward(
+    grad: Array, out: Array, x: Array, *, slope: float, xp: Namespace
+) -> tuple[Array]:
+    del out
+    return (where(x > 0, grad, slope * grad, xp=xp),)
+
+
+@with_gradient(_leaky_relu_backward, elementwise=True)
+def _leaky_relu(x: Array, *, slope: float, xp: Namespace) -> Array:
+    below = where(x > 0, 0.0, x, xp=xp)  # the slope never meets +inf: 0 * inf would be NaN
+    return where(x > 0, x, slope * below, xp=xp)
+
+
+def _leaking(x: Array, slope: Array, *, xp: Namespace) -> Array:
+    below = where(x > 0, 0.0, x, xp=xp)
+    return where(x > 0, x, weigh(slope, below, xp=xp), xp=xp)

@@ -6,12 +6,12 @@ library splits the tie of ``abs``, also when it looks into the formula.
 """
 
 from portable_losses._gradient import with_gradient
-from portable_losses._portable import clip, largest, maximum, narrow, where, widen
+from portable_losses._portable import clip, largest, maximum, narrow, sign, where, widen
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses.special.logistic import negative_size
 
-__all__ = ["expit", "log_expit", "log_sigmoid", "sigmoid", "tanh"]
+__all__ = ["expit", "log_expit", "log_sigmoid", "sigmoid", "softsign", "tanh"]
 
 
 def sigmoid(x: Array, /) -> Array:
@@ -126,6 +126,42 @@ def tanh(x: Array, /) -> Array:
     return narrow(_tanh(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
 
 
+def softsign(x: Array, /) -> Array:
+    """Smooth sign: ``x / (1 + |x|)``.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+
+    Returns
+    -------
+    array
+        In [-1, 1]; shape, dtype and device of `x`. -1 at -inf, 1 at +inf.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array.
+
+    Notes
+    -----
+    Infinities count as the largest number. The gradient is ``1 / (1 + |x|)**2``; the second
+    derivative, which jumps at 0, is 0 there.
+
+    Source: J. Bergstra et al., "Quadratic polynomials learn better image features" (2009).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> softsign(np.asarray([-np.inf, 0.0, 3.0]))
+    array([-1.  ,  0.  ,  0.75])
+    """
+    xp = namespace_of(x=x)
+    check_real_floating(xp, x=x)
+
+    return narrow(_softsign(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
+
+
 expit = sigmoid
 log_expit = log_sigmoid
 
@@ -138,7 +174,7 @@ def _sigmoid_backward(
     return (grad * (e / (1 + e * (2 + e))),)
 
 
-@with_gradient(_sigmoid_backward)
+@with_gradient(_sigmoid_backward, elementwise=True)
 def _sigmoid(x: Array, *, xp: Namespace) -> Array:
     e = xp.exp(negative_size(x, xp=xp))
     return where(x >= 0, 1.0, e, xp=xp) / (1 + e)
@@ -151,7 +187,7 @@ def _softplus_backward(
     return (grad * _sigmoid(_scaled(x, beta, xp=xp), xp=xp),)
 
 
-@with_gradient(_softplus_backward)
+@with_gradient(_softplus_backward, elementwise=True)
 def _softplus(x: Array, *, beta: float, xp: Namespace) -> Array:
     """``max(x, 0) + log1p(exp(-beta * |x|)) / beta``: beta never multiplies the first term."""
     tail = xp.log1p(xp.exp(_scaled(negative_size(x, xp=xp), beta, xp=xp)))
@@ -160,18 +196,38 @@ def _softplus(x: Array, *, beta: float, xp: Namespace) -> Array:
 
 def _scaled(x: Array, beta: float, *, xp: Namespace) -> Array:
     """Return ``beta * x`` as far as an exponential can tell: it saturates before it overflows."""
-    if beta == 1:
-        return x
-    bound = min(1000 / beta, largest(x, xp=xp))
-    return beta * clip(x, -bound, bound, xp=xp)
+    return x if beta == 1 else beta * _within(x, 1000 / beta, xp=xp)
+
+
+def _within(x: Array, bound: float, *, xp: Namespace) -> Array:
+    """Return `x` with its size cut at `bound`, and at the largest number of its dtype."""
+    bound = min(bound, largest(x, xp=xp))
+    return clip(x, -bound, bound, xp=xp)
 
 
 def _tanh_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
     del out
-    e = xp.exp(2 * maximum(negative_size(x, xp=xp), -1000.0, xp=xp))
-    return (grad * (4 * e / (1 + e * (2 + e))),)
+    return (grad * _tanh_slope(x, xp=xp),)
 
 
-@with_gradient(_tanh_backward)
+@with_gradient(_tanh_backward, elementwise=True)
 def _tanh(x: Array, *, xp: Namespace) -> Array:
     return xp.tanh(x)
+
+
+def _tanh_slope(x: Array, *, xp: Namespace) -> Array:
+    """``1 - tanh(x)**2``, all digits kept in both tails."""
+    e = xp.exp(2 * maximum(negative_size(x, xp=xp), -1000.0, xp=xp))
+    return 4 * e / (1 + e * (2 + e))
+
+
+def _softsign_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    del out
+    q = 1 / (1 + x * sign(x, xp=xp))
+    return (grad * (q * q),)
+
+
+@with_gradient(_softsign_backward, elementwise=True)
+def _softsign(x: Array, *, xp: Namespace) -> Array:
+    near = _within(x, largest(x, xp=xp), xp=xp)
+    return near / (1 + near * sign(near, xp=xp))

@@ -1,20 +1,19 @@
-"""Smooth relatives of relu: softplus, and x gated by a probability (silu, gelu)."""
+"""Smooth relatives of relu: softplus and squareplus, and x gated by a probability."""
 
+import math
 from typing import Literal
 
-from portable_losses._portable import narrow, widen
-from portable_losses._typing import Array
-from portable_losses._validation import (
-    check_choice,
-    check_positive,
-    check_real_floating,
-    namespace_of,
-)
+from portable_losses._gradient import with_gradient
+from portable_losses._options import check_choice, check_nonnegative, check_positive
+from portable_losses._portable import clip, narrow, sign, where, widen
+from portable_losses._typing import Array, Namespace
+from portable_losses._validation import check_real_floating, namespace_of
+from portable_losses.activations.rectified import relu
 from portable_losses.activations.sigmoid import _softplus
-from portable_losses.special.logistic import _gelu_tanh, _silu
+from portable_losses.special.logistic import _gelu_tanh, _mish, _quick_gelu, _silu
 from portable_losses.special.normal import _gelu
 
-__all__ = ["gelu", "silu", "softplus", "swish"]
+__all__ = ["gelu", "mish", "quick_gelu", "silu", "softplus", "squareplus", "swish"]
 
 
 def softplus(x: Array, /, *, beta: float = 1.0) -> Array:
@@ -143,4 +142,167 @@ def gelu(x: Array, /, *, approximate: Literal["none", "tanh"] = "none") -> Array
     return narrow(result, x.dtype, xp=xp)
 
 
+def quick_gelu(x: Array, /) -> Array:
+    """Gaussian error linear unit, quick approximation: ``x * sigmoid(1.702 * x)``.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+
+    Returns
+    -------
+    array
+        Shape, dtype and device of `x`. The limits are taken: 0 at -inf, +inf at +inf.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array.
+
+    Notes
+    -----
+    The rounding of ``1.702 * x`` is carried along, so that the exponential does not multiply it.
+    The gradient is 0 at -inf and 1 at +inf.
+
+    Source: D. Hendrycks, K. Gimpel, "Gaussian error linear units" (2016), arXiv:1606.08415.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> quick_gelu(np.asarray([-np.inf, 0.0, 1.0])).round(4)
+    array([-0.    ,  0.    ,  0.8458])
+    """
+    xp = namespace_of(x=x)
+    check_real_floating(xp, x=x)
+
+    return narrow(_quick_gelu(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
+
+
+def mish(x: Array, /) -> Array:
+    """Self-regularized gate: ``x * tanh(softplus(x))``.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+
+    Returns
+    -------
+    array
+        Shape, dtype and device of `x`. The limits are taken: 0 at -inf, +inf at +inf.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array.
+
+    Notes
+    -----
+    With ``e = exp(-|x|)`` the tanh is ``(1 + 2 e) / (1 + 2 e + 2 e**2)`` above 0 and
+    ``e (e + 2) / (e (e + 2) + 2)`` below. The gradient keeps its digits next to its root at -1.19;
+    it is 0 at -inf and 1 at +inf.
+
+    Source: D. Misra, "Mish: a self regularized non-monotonic activation function" (2019),
+    arXiv:1908.08681.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mish(np.asarray([-np.inf, 0.0, 1.0])).round(4)
+    array([-0.    ,  0.    ,  0.8651])
+    """
+    xp = namespace_of(x=x)
+    check_real_floating(xp, x=x)
+
+    return narrow(_mish(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
+
+
+def squareplus(x: Array, /, *, b: float = 4.0) -> Array:
+    """Algebraic smooth maximum of 0 and x: ``(x + sqrt(x**2 + b)) / 2``.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+    b : float, default 4.0
+        Size of the smooth part, in units of ``x**2``. At least 0; relu at 0.
+
+    Returns
+    -------
+    array
+        Shape, dtype and device of `x`, never below 0. 0 at -inf, +inf at +inf.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array.
+    ValueError
+        `b` is negative.
+
+    Notes
+    -----
+    With ``h = sqrt(x**2 + b)``, which does not overflow, the value is ``(b / 2) / (h + |x|)`` below
+    0, where the sum of the formula cancels. The gradient is the value divided by h, 1/2 at 0.
+
+    Source: J. T. Barron, "Squareplus: a softplus-like algebraic rectifier" (2021),
+    arXiv:2112.11687.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> squareplus(np.asarray([-1e6, 0.0, 1.5]))
+    array([1.e-06, 1.e+00, 2.e+00])
+    """
+    xp = namespace_of(x=x)
+    check_real_floating(xp, x=x)
+    check_nonnegative(b=b)
+    if b == 0:
+        return relu(x)
+
+    return narrow(_squareplus(widen(x, xp=xp), b=b, xp=xp), x.dtype, xp=xp)
+
+
 swish = silu
+
+
+# ---- squareplus -------------------------------------------------------------------------------
+
+
+def _root(x: Array, b: float, *, xp: Namespace) -> Array:
+    """``sqrt(x**2 + b)``."""
+    bound = 2**30 * math.sqrt(b)  # beyond, b is below half an ulp of x**2
+    near = clip(x, -bound, bound, xp=xp)
+    size = x * sign(x, xp=xp)
+    return where(size < bound, xp.sqrt(near * near + b), size, xp=xp)
+
+
+def _left(x: Array, h: Array, b: float, *, xp: Namespace) -> Array:
+    """The value at ``-|x|``, given h."""
+    return (b / 4) / (0.5 * h + 0.5 * x * sign(x, xp=xp))
+
+
+def _squareplus_slope_backward(
+    grad: Array, out: Array, x: Array, *, b: float, xp: Namespace
+) -> tuple[Array]:
+    del out
+    h = _root(x, b, xp=xp)
+    return (grad * ((b / 2) / h / h / h),)
+
+
+@with_gradient(_squareplus_slope_backward, elementwise=True)
+def _squareplus_slope(x: Array, *, b: float, xp: Namespace) -> Array:
+    h = _root(x, b, xp=xp)
+    left = _left(x, h, b, xp=xp) / h
+    return where(x >= 0, 1 - left, left, xp=xp)
+
+
+def _squareplus_backward(
+    grad: Array, out: Array, x: Array, *, b: float, xp: Namespace
+) -> tuple[Array]:
+    del out
+    return (grad * _squareplus_slope(x, b=b, xp=xp),)
+
+
+@with_gradient(_squareplus_backward, elementwise=True)
+def _squareplus(x: Array, *, b: float, xp: Namespace) -> Array:
+    h = _root(x, b, xp=xp)
+    right = 0.5 * where(x >= 0, x, 0.0, xp=xp) + 0.5 * h
+    return where(x >= 0, right, _left(x, h, b, xp=xp), xp=xp)

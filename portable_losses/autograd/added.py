@@ -11,10 +11,11 @@ from array_api_compat import device as device_of
 
 from portable_losses import _portable
 from portable_losses._backend import backend_of
+from portable_losses.autograd.context import explain
 from portable_losses.autograd.functions import add, is_floating, is_tracked, raw_tree, record
 from portable_losses.autograd.operands import raw_key, raw_operand_in
 from portable_losses.autograd.rules import OPERATIONS
-from portable_losses.autograd.rules.indexing import assigned, check_assignable
+from portable_losses.autograd.rules.indexing import assigned, may_repeat, settled
 from portable_losses.autograd.rules.shape import broadcast_shape, filled
 from portable_losses.autograd.tape import NOTHING
 from portable_losses.autograd.tensor import Tensor
@@ -178,11 +179,16 @@ def setitem(space: "TapeNamespace", x: Tensor, key: Any, value: Any, /) -> Tenso
     """Return `x` with `value` at `key`."""
     raw, raw_value = x.array, raw_operand_in(space, value, "value")
     node, value_node = x._node, value._node if isinstance(value, Tensor) else None
-    key = raw_key(key)
-    if node is not None or value_node is not None:
-        check_assignable(key, raw, xp=space.inner)
-    out = assigned(raw, raw_value, key, xp=space.inner)
-    return record(OPERATIONS["setitem"], out, (raw, raw_value, key), NOTHING, (node, value_node))
+    key, options, new = raw_key(key), NOTHING, raw_value
+    try:
+        if value_node is not None and may_repeat(key, xp=space.inner):
+            new, counts = settled(raw, raw_value, key, xp=space.inner)
+            options = {"counts": counts}
+        out = assigned(raw, new, key, xp=space.inner)
+    except Exception as error:
+        explain(error, "setitem", raw, key)
+        raise
+    return record(OPERATIONS["setitem"], out, (raw, raw_value, key), options, (node, value_node))
 
 
 @add("scatter_add")

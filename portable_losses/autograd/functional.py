@@ -12,7 +12,7 @@ from portable_losses.autograd.tensor import Tensor
 from portable_losses.autograd.trees import flatten
 from portable_losses.autograd.walk import walk
 
-__all__ = ["Call", "check_tensor", "grad", "stop_gradient", "value_and_grad", "vjp"]
+__all__ = ["Call", "check_tensor", "grad", "positions", "stop_gradient", "value_and_grad", "vjp"]
 
 
 def grad(
@@ -47,7 +47,7 @@ def grad(
     Raises
     ------
     TypeError
-        When called, if an argument to differentiate by is no array or not real floating.
+        When called, if an argument to differentiate by is no array or not floating.
     ValueError
         When called, if `f` returns no Tensor without axes, or does not use an argument that it
         has to.
@@ -155,7 +155,7 @@ def vjp(f: Callable[..., Any], /, *args: Any, has_aux: bool = False) -> Any:
     Raises
     ------
     TypeError
-        If an argument is no array or not real floating.
+        If an argument is no array or not floating, real or complex.
     ValueError
         If `f` returns what is no Tensor, or a cotangent does not fit the result.
 
@@ -231,11 +231,7 @@ class Call:
     """One call of a differentiated function: its leaves, and the walk back to them."""
 
     def __init__(self, args: Sequence[Any], argnums: int | Sequence[int]) -> None:
-        numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-        for i in numbers:
-            if not -len(args) <= i < len(args):
-                msg = f"`argnums` names argument {i} of {len(args)}"
-                raise ValueError(msg)
+        numbers = positions(argnums, len(args))
         self.single = isinstance(argnums, int)
         self.outer_recording = recording()
         trees = [flatten(args[i]) for i in numbers]
@@ -364,6 +360,16 @@ class Call:
             return x
         given = any(isinstance(v, Tensor) for leaves in self.given for v in leaves)
         return x.detach() if given else x.array
+
+
+def positions(argnums: int | Sequence[int], count: int) -> tuple[int, ...]:
+    """Return the places that `argnums` names among `count` arguments."""
+    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    for i in numbers:
+        if not -count <= i < count:
+            msg = f"`argnums` names argument {i} of {count}"
+            raise ValueError(msg)
+    return tuple(i % count for i in numbers)
 
 
 def _leaf(x: Any) -> Tensor:

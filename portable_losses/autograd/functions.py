@@ -14,6 +14,7 @@ The library's function is looked up at every call: array-api-strict changes its 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from portable_losses._portable import kind_of
 from portable_losses._typing import Array
 from portable_losses.autograd.context import explain
 from portable_losses.autograd.operands import raw_operand_in
@@ -134,17 +135,19 @@ def _recorded_one(space: "TapeNamespace", name: str, operation: Operation) -> Ca
             a, node = raw_operand_in(space, x, name), None
         if options:
             options = _raw_options(space, name, options)
+        plain = not args and not options
         try:
-            out = getattr(inner, name)(a, *args, **options)
+            call = getattr(inner, name)
+            out = call(a) if plain else call(a, *args, **options)
         except Exception as error:
             explain(error, operation.name, a, *args)
             raise
         if node is None or not (make := recording()):
             return Tensor(out)
-        if args or options:
+        if not plain:
             check_call(operation.name, 1 + len(args), options)
-        if options and options.get("dtype") is not None and not is_floating(space, out):
-            return Tensor(out)
+            if options.get("dtype") is not None and not is_floating(space, out):
+                return Tensor(out)
         return Tensor(out, make(operation, out, (a, *args), options, (node,)))
 
     return function
@@ -258,7 +261,7 @@ def _raw_options(space: "TapeNamespace", name: str, options: dict[str, Any]) -> 
 
 def is_floating(space: "TapeNamespace", out: Array) -> bool:
     """Say whether `out` can have a gradient."""
-    return bool(space.main.inner.isdtype(out.dtype, ("real floating", "complex floating")))
+    return kind_of(out, xp=space.main.inner) in ("real floating", "complex floating")
 
 
 # ---- without a rule ---------------------------------------------------------------------------

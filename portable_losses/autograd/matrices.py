@@ -8,7 +8,8 @@ from typing import Any
 from array_api_compat import device
 
 from portable_losses.autograd import namespaces as spaces
-from portable_losses.autograd.functional import grad, vjp
+from portable_losses.autograd.functional import grad, positions, vjp
+from portable_losses.autograd.rules.complex_numbers import is_complex
 from portable_losses.autograd.tensor import Tensor
 from portable_losses.autograd.tracked import unwrap
 from portable_losses.autograd.trees import flatten as leaves_of
@@ -16,15 +17,20 @@ from portable_losses.autograd.trees import flatten as leaves_of
 __all__ = ["flatten", "hessian", "jacobian"]
 
 
-def jacobian(f: Callable[..., Any], /, *, argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+def jacobian(
+    f: Callable[..., Any], /, *, argnums: int | Sequence[int] = 0, holomorphic: bool = False
+) -> Callable[..., Any]:
     """Return the function that computes the Jacobian of `f`, row by row.
 
     Parameters
     ----------
     f : callable
-        Takes and returns real arrays, or nested lists, tuples and dicts of them.
+        Takes and returns arrays, or nested lists, tuples and dicts of them.
     argnums : int or sequence of int, optional
         The positional arguments to differentiate by.
+    holomorphic : bool, optional
+        True promises that complex results are holomorphic in complex arguments, without which
+        their derivative is no one matrix.
 
     Returns
     -------
@@ -36,14 +42,21 @@ def jacobian(f: Callable[..., Any], /, *, argnums: int | Sequence[int] = 0) -> C
     Raises
     ------
     TypeError
-        When called, if an argument or a result is not real: the derivative of complex numbers is
-        no one matrix. Use `vjp` or `jvp`.
+        When called, if an argument is no floating array, or without `holomorphic` if both an
+        argument and a result are complex.
     ValueError
         When called, if `f` returns what is no Tensor.
 
     Notes
     -----
-    One walk back for every entry of the result.
+    One walk back for every entry of the result, a second one where it is complex and an argument
+    is real. What the entries are:
+
+    - of a real result: its gradient as `grad` gives it, ``d/da + i d/db`` by ``a + i b``, which
+      PyTorch has too and JAX has conjugated;
+    - of a complex result by a real argument: the derivative, real and imaginary part apart;
+    - of a complex result by a complex argument: the complex derivative, as JAX has it. Of a
+      function that is not holomorphic, take real and imaginary part as two results instead.
 
     Examples
     --------
@@ -51,13 +64,13 @@ def jacobian(f: Callable[..., Any], /, *, argnums: int | Sequence[int] = 0) -> C
     >>> from portable_losses.autograd import jacobian
     >>> jacobian(lambda x: x[:1] * x)(np.asarray([1.0, 2.0])).tolist()
     [[2.0, 0.0], [2.0, 1.0]]
+    >>> jacobian(lambda z: z * z, holomorphic=True)(np.asarray(1 + 2j)).tolist()
+    (2+4j)
     """
-    single = isinstance(argnums, int)
-    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
     @wraps(f)
     def jacobian_of_f(*args: Any, **options: Any) -> Any:
-        places = [_place(i, len(args)) for i in numbers]
+        places = positions(argnums, len(args))
 
         def of_chosen(*chosen: Any) -> Any:
             full = list(args)
@@ -68,13 +81,18 @@ def jacobian(f: Callable[..., Any], /, *, argnums: int | Sequence[int] = 0) -> C
         chosen = [args[i] for i in places]
         out, pullback = vjp(of_chosen, *chosen)
         outs, rebuild = leaves_of(out)
-        for x in (*outs, *leaves_of(chosen)[0]):
-            _check_real(x)
+        by_complex, by_real = _kinds(leaves_of(chosen)[0])
         blocks: list[Any] = []
         for i, x in enumerate(outs):
-            rows = [pullback(rebuild(seeds)) for seeds in _units(outs, i)]
-            stacked = _stacked(rows, tuple(x.shape), chosen)
-            blocks.append(stacked[0] if single else tuple(stacked))
+            complex_result, _ = _kinds([x])
+            if complex_result and by_complex and not holomorphic:
+                raise TypeError(_NO_MATRIX)
+            rows = [
+                [pullback(rebuild(seeds)) for seeds in _units(outs, i, unit)]
+                for unit in ((1, 1j) if complex_result and by_real else (1,))
+            ]
+            stacked = _stacked(rows, x, chosen)
+            blocks.append(stacked[0] if isinstance(argnums, int) else tuple(stacked))
         return rebuild(blocks)
 
     return jacobian_of_f
@@ -189,44 +207,59 @@ def _space(*xs: Any) -> Any:
     return _library(xs[0])
 
 
-def _place(i: int, count: int) -> int:
-    if not -count <= i < count:
-        msg = f"`argnums` names argument {i} of {count}"
-        raise ValueError(msg)
-    return i % count
+_NO_MATRIX = (
+    "the derivative of a complex result by a complex argument is one matrix only if the function "
+    "is holomorphic: say `holomorphic=True`, or take real and imaginary part, `vjp` or `jvp`"
+)
 
 
-def _check_real(x: Any) -> None:
-    if not _library(x).isdtype(x.dtype, "real floating"):
-        msg = f"a Jacobian needs real floating arguments and results, got {x.dtype}"
-        raise TypeError(msg)
+def _kinds(xs: Sequence[Any]) -> tuple[bool, bool]:
+    """Say whether any array is complex, and whether any is not."""
+    found = [is_complex(x, xp=_library(x)) for x in xs]
+    return any(found), not all(found)
 
 
-def _units(outs: Sequence[Any], i: int) -> Iterator[list[Any]]:
-    """Yield, for every entry of ``outs[i]``, cotangents that are 1 there and 0 elsewhere."""
+def _units(outs: Sequence[Any], i: int, unit: complex) -> Iterator[list[Any]]:
+    """Yield, for every entry of ``outs[i]``, cotangents that are `unit` there and 0 elsewhere."""
     raws = [unwrap(x)[0] for x in outs]
     zeros = [_library(x).zeros_like(x) for x in raws]
     x, xp = raws[i], _library(raws[i])
     size = prod(x.shape)
-    units = xp.eye(size, dtype=x.dtype, device=device(x))
+    units = xp.eye(size, dtype=x.dtype, device=device(x)) * unit
     for k in range(size):
         yield [*zeros[:i], xp.reshape(units[k, ...], tuple(x.shape)), *zeros[i + 1 :]]
 
 
-def _stacked(rows: Sequence[Any], shape: tuple[int, ...], chosen: Sequence[Any]) -> list[Any]:
-    """Return what the rows hold for every argument as one array each, nested as the argument."""
+def _stacked(rows: Sequence[Sequence[Any]], out: Any, chosen: Sequence[Any]) -> list[Any]:
+    """Return what the rows hold for every argument as one array each, nested as the argument.
+
+    `rows` is of the cotangent 1, and of i where that says more.
+    """
     blocks: list[Any] = []
     for j, argument in enumerate(chosen):
         arrays, rebuild = leaves_of(argument)
-        columns = [leaves_of(row[j])[0] for row in rows]
         parts: list[Any] = []
         for k, x in enumerate(arrays):
-            whole = (*shape, *x.shape)
-            if not rows:
-                raw = unwrap(x)[0]
-                parts.append(_library(raw).zeros(whole, dtype=x.dtype, device=device(raw)))
-                continue
-            xp = _space(*(column[k] for column in columns))
-            parts.append(xp.reshape(xp.stack([column[k] for column in columns]), whole))
+            by_one, *by_i = [[leaves_of(row[j])[0][k] for row in walk] for walk in rows]
+            block = _stack(by_one, out, x)
+            xp = _space(block)
+            if is_complex(unwrap(out)[0], xp=_library(out)):
+                if is_complex(unwrap(x)[0], xp=_library(x)):
+                    block = xp.conj(block)
+                else:
+                    kind = xp.result_type(block.dtype, xp.complex64)
+                    turned = xp.astype(_stack(by_i[0], out, x), kind)
+                    block = xp.astype(block, kind) + turned * 1j
+            parts.append(block)
         blocks.append(rebuild(parts))
     return blocks
+
+
+def _stack(gradients: Sequence[Any], out: Any, x: Any) -> Any:
+    """Return the gradients by `x` of every entry of `out` as one array."""
+    shape = (*out.shape, *x.shape)
+    if not gradients:
+        raw = unwrap(x)[0]
+        return _library(raw).zeros(shape, dtype=x.dtype, device=device(raw))
+    xp = _space(*gradients)
+    return xp.reshape(xp.stack(gradients), shape)

@@ -42,7 +42,8 @@ def raw_operand_in(space: "spaces.TapeNamespace", x: Any, name: str) -> Any:
     """Return what ``space.inner`` takes for `x`; TypeError naming both libraries otherwise."""
     if hasattr(x, "_node"):
         x = x.array
-    if type(x) in _PYTHON:
+    kind = type(x)
+    if kind in _PYTHON or space.knows(kind):
         return x
     if isinstance(x, Number) and not space.owns(x):
         return _python_number(x)

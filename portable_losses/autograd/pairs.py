@@ -1,13 +1,14 @@
 """What a hand-written pair of function and gradient, and a backend, are on the tape."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from portable_losses._backend import Backend, Pair, backend_of
+from portable_losses._backend import Backend, Pair, backend_of, with_kernel
 from portable_losses._typing import Array, Options
 from portable_losses.autograd.context import explain
 from portable_losses.autograd.functions import raw_tree
 from portable_losses.autograd.operands import raw_operand_in
-from portable_losses.autograd.rules import JOINT, Operation
+from portable_losses.autograd.rules import JOINT, VIEW, Operation
 from portable_losses.autograd.tape import item_nodes, recording
 from portable_losses.autograd.tensor import Tensor
 
@@ -54,12 +55,21 @@ def attach(space: "TapeNamespace", pair: Pair, arrays: tuple[Array, ...], option
     given = {key: raw_tree(x, space, key) for key, x in options.items() if key != "xp"}
     inner = space.inner
     operation = _operation(pair)
+    make = recording() if parents.count(None) < len(parents) else None
     try:
-        out = backend_of(inner).attach_gradient(pair, raws, {"xp": inner, **given})
+        backend, own = backend_of(inner), {"xp": inner, **given}
+        if backend.kernels:
+            pair = with_kernel(pair, backend, raws, own)
+        # a library that differentiates may be recording underneath
+        kernel = pair.kernel if make and not backend.differentiates else None
+        if kernel is not None and not any(parents[kernel.gradients :]):
+            out, backward = kernel.run(pair, raws, own, True)
+            operation = _operation(pair._replace(backward=_once_or_twice(backward, pair), rules=()))
+        else:
+            out = backend.attach_gradient(pair, raws, own)
     except Exception as error:
         explain(error, operation.name, *raws)
         raise
-    make = recording() if any(parent is not None for parent in parents) else None
     if not isinstance(out, tuple):
         return Tensor(out, make and make(operation, out, raws, given, parents))
     if not make:
@@ -68,6 +78,18 @@ def attach(space: "TapeNamespace", pair: Pair, arrays: tuple[Array, ...], option
     return tuple(Tensor(x, item) for x, item in zip(out, items, strict=True))
 
 
+def _once_or_twice(backward: Callable[..., Any], pair: Pair) -> Callable[..., Any]:
+    """Return the `backward` of a kernel, which the pair's replaces to be itself recorded."""
+
+    def either(grad: Any, out: Any, *arrays: Any, xp: Any, **options: Any) -> Any:
+        recorded = hasattr(xp, "__portable_losses_wraps__")
+        return (pair.backward if recorded else backward)(grad, out, *arrays, xp=xp, **options)
+
+    return either
+
+
 def _operation(pair: Pair) -> Operation:
     name = getattr(pair.forward, "__name__", "pair").lstrip("_")
+    if pair.rules:
+        return Operation(name, pair.rules, shares=VIEW)  # who knows what they return
     return Operation(name, (pair.backward,), form=JOINT)

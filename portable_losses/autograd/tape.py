@@ -169,23 +169,25 @@ def recorder() -> Recorder:
 class recording_with(ContextDecorator):  # noqa: N801 - a function to its users
     """Let `make` make the nodes, None for none; `watch` is who looks at them, if that changes."""
 
-    __slots__ = ("_make", "_tokens", "_watch")
+    __slots__ = ("_before", "_make", "_watch", "_watched")
 
-    def __init__(self, make: Recorder | None, *watch: Any) -> None:
+    def __init__(self, make: Recorder | None, watch: Any = None) -> None:
         self._make = make
         self._watch = watch
 
     def _recreate_cm(self) -> Self:
         """Return another one for every call of a decorated function, as `contextmanager` does."""
-        return type(self)(self._make, *self._watch)
+        return type(self)(self._make, self._watch)
 
     def __enter__(self) -> None:
-        self._tokens: list[Any] = [_RECORDING.set(self._make)]
-        self._tokens += [_WATCHING.set(watch) for watch in self._watch]
+        self._before = _RECORDING.set(self._make)
+        if self._watch is not None:
+            self._watched = _WATCHING.set(self._watch)
 
     def __exit__(self, *_: object) -> None:
-        for variable, token in zip((_RECORDING, _WATCHING), self._tokens, strict=False):
-            variable.reset(token)
+        _RECORDING.reset(self._before)
+        if self._watch is not None:
+            _WATCHING.reset(self._watched)
 
 
 def no_grad() -> Any:

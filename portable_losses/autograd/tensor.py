@@ -283,7 +283,8 @@ def tensor(x: Any, /, *, requires_grad: bool = True) -> Tensor:
     Raises
     ------
     TypeError
-        For what is no array, and with `requires_grad` for a dtype that is not real floating.
+        For what is no array, and with `requires_grad` for a dtype that is not floating, real
+        or complex.
 
     Notes
     -----

@@ -6,6 +6,7 @@ from weakref import ref
 
 from portable_losses._typing import Array
 from portable_losses.autograd import namespaces as spaces
+from portable_losses.autograd.rules.complex_numbers import is_complex
 from portable_losses.autograd.tape import (
     Collected,
     Node,
@@ -197,14 +198,13 @@ class Tracked:
 
     def _first_gradient(self, gradient: Any, *, recorded: bool) -> Any:
         if gradient is None:
-            if any(n != 1 for n in self.shape):
+            if self.shape and any(n != 1 for n in self.shape):
                 msg = f"backward of shape {self.shape} needs a `gradient` of that shape"
                 raise ValueError(msg)
-            xp = spaces.library_of(self.array)
-            if xp.isdtype(self.dtype, "complex floating"):
+            if is_complex(self.array, xp=spaces.library_of(self.array)):
                 msg = "backward of a complex number needs a `gradient`; only a real one is a loss"
                 raise ValueError(msg)
-            ones = xp.ones_like(self.array)
+            ones = self.array**0  # 1 for NaN and infinities too, and quicker than ones_like
             return self._made(ones) if recorded else ones
         array, node = unwrap(gradient)
         spaces.space_of(self.array).check_library(array, "gradient")
@@ -238,7 +238,8 @@ class Tracked:
         return self
 
     def _check_like(self, new: "Tracked") -> None:
-        if new.shape != self.shape or new.dtype != self.dtype:
+        old, made = self.array, new.array
+        if made.shape != old.shape or made.dtype != old.dtype:
             msg = (
                 f"an update in place keeps shape and dtype: {self.shape} {self.dtype} "
                 f"would become {new.shape} {new.dtype}"

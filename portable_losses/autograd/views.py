@@ -16,6 +16,7 @@ from numbers import Integral
 from operator import attrgetter
 from typing import Any, NoReturn
 
+from portable_losses._backend import backend_of
 from portable_losses._typing import Array
 from portable_losses.autograd import namespaces as spaces
 from portable_losses.autograd.tape import Node, recorder, recording_with
@@ -122,13 +123,9 @@ class View(Tensor):
 def _same_memory(x: Tensor, made: Array) -> bool | None:
     """Say whether `reshape` of `x` made a view of it, None where nobody can say."""
     raw = x.array
-    if getattr(made, "base", None) is raw:  # NumPy and CuPy, mostly
-        return True
-    library = spaces.space_of(raw).library
-    if library in ("numpy", "cupy"):
-        return made.base is not None and made.base is raw.base
-    if library == "torch":
-        return bool(made._is_view())
+    shares = backend_of(spaces.library_of(raw)).is_view
+    if shares is not None:
+        return shares(made, raw)
     return None if x.__class__ is View else True  # what is no view counts as contiguous
 
 

@@ -111,7 +111,12 @@ def walk(
                 if parent is None or (needed is not None and parent not in needed):
                     continue
                 if gradients is None:
-                    part = rules[i](grad, out, *args, xp=xp, **options)
+                    if options or len(args) > 2:
+                        part = rules[i](grad, out, *args, xp=xp, **options)
+                    elif len(args) == 2:  # written out: a star costs more than the rest of a call
+                        part = rules[i](grad, out, args[0], args[1], xp=xp)
+                    else:
+                        part = rules[i](grad, out, args[0], xp=xp)
                 else:
                     part = gradients[i]
                     if part is None:
@@ -161,15 +166,12 @@ def fitted(grad: Any, like: Array, *, name: str, xp: Namespace) -> Any:
         if lead < 0:
             msg = f"`{name}` got a gradient of shape {grad.shape} for one of {like.shape}"
             raise ValueError(msg)
-        axes = tuple(
-            i
-            for i, n in enumerate(grad.shape)
-            if i < lead or (like.shape[i - lead] == 1 and n != 1)
-        )
-        if axes:
-            grad = xp.sum(grad, axis=axes, keepdims=True)
         if lead:
-            grad = xp.reshape(grad, like.shape)
+            grad = xp.sum(grad, axis=tuple(range(lead)))
+        if grad.shape != like.shape:
+            sizes = zip(grad.shape, like.shape, strict=True)
+            axes = tuple([i for i, (n, m) in enumerate(sizes) if m == 1 and n != 1])
+            grad = xp.sum(grad, axis=axes, keepdims=True) if axes else grad
     if grad.dtype != like.dtype:
         if is_complex(grad, xp=xp) and not is_complex(like, xp=xp):
             grad = xp.real(grad)

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 
 from portable_losses._backend import backend_of
 from portable_losses._gradient import stop_gradient
-from portable_losses._portable import INF, as_index, narrow, take_along_axis, total, where
+from portable_losses._portable import (
+    INF,
+    as_index,
+    device_of,
+    narrow,
+    take_along_axis,
+    total,
+    where,
+)
 from portable_losses._reduction import weigh
 from portable_losses._rows import as_rows
 from portable_losses._typing import Array, Namespace
@@ -16,6 +24,7 @@ from portable_losses._validation import (
     as_weight,
     check_all_in,
     check_axis,
+    check_classes,
     check_indices,
     check_integer,
     check_real,
@@ -24,7 +33,7 @@ from portable_losses._validation import (
     spoil,
 )
 
-__all__ = ["Target", "read_target"]
+__all__ = ["Target", "read_index", "read_target"]
 
 
 @dataclass
@@ -57,9 +66,7 @@ class Target:
     def pick(self, terms: Array, *, label_smoothing: float, xp: Namespace) -> Array:
         """Return ``sum over c of q_c * weight_c * terms_c`` for each row, q smoothed."""
         if self.q is not None:
-            q = self.q
-            if label_smoothing:
-                q = (1 - label_smoothing) * q + self._uniform(terms, label_smoothing, xp=xp)
+            q = self.smoothed(terms, label_smoothing=label_smoothing, xp=xp)
             picked = self._sum(q, terms, xp=xp)
         else:
             picked = take_along_axis(terms, self.index, axis=-1, xp=xp)[..., 0]
@@ -69,6 +76,21 @@ class Target:
                 spread = self._sum(self._uniform(terms, label_smoothing, xp=xp), terms, xp=xp)
                 picked = spread + ((1 - label_smoothing) * picked if label_smoothing < 1 else 0)
         return spoil(self.rows(picked, xp=xp), self.factor)
+
+    def shares(self, like: Array, *, xp: Namespace) -> Array:
+        """Return the probability of every class, in the dtype of `like`."""
+        if self.q is not None:
+            return self.q
+        index: Array = self.index
+        classes = xp.arange(like.shape[-1], dtype=index.dtype, device=device_of(like, xp=xp))
+        return narrow(index == classes, like.dtype, xp=xp)
+
+    def smoothed(self, like: Array, *, label_smoothing: float, xp: Namespace) -> Array:
+        """Return the probability of every class, mixed with the uniform distribution."""
+        share = self.shares(like, xp=xp)
+        if not label_smoothing:
+            return share
+        return (1 - label_smoothing) * share + self._uniform(like, label_smoothing, xp=xp)
 
     def _sum(self, q: Array, terms: Array, *, xp: Namespace) -> Array:
         """Return the sum of the weighted terms: one coefficient, so that 0 stays 0 times any."""
@@ -120,23 +142,23 @@ def read_target(
     mask: Array | None,
     name: str,
     xp: Namespace,
+    shape: tuple[int, ...] | None = None,
+    weight_name: str = "weight",
 ) -> Target:
     """Check a target, weights and mask against `rows`, whose classes are the last axis.
 
     `axis` is where the classes are in the caller's arrays; `name` is what the caller calls
-    `rows`.
+    `rows`. With `shape`, that of rows which are not there yet, `rows` only tells dtype and device.
     """
-    classes = rows.shape[-1]
-    shape = tuple(rows.shape)
+    shape = tuple(rows.shape) if shape is None else shape
+    classes = shape[-1]
     place = check_axis(axis, len(shape))
     given = (*shape[:-1][:place], classes, *shape[:-1][place:])
-    if classes == 0:
-        msg = f"`{name}` must have at least one class, got shape {given} with axis={axis}"
-        raise ValueError(msg)
+    check_classes(given, axis, name=name)
     of_class, of_row = _read_mask(mask, shape, place, given, name=name, xp=xp)
-    weight = as_weight(weight, (classes,), name="weight", like=rows, xp=xp)
+    weight = as_weight(weight, (classes,), name=weight_name, like=rows, xp=xp)
     if weight is not None and weight.ndim != 1:
-        msg = f"`weight` must have shape ({classes},), got {tuple(weight.shape)}"
+        msg = f"`{weight_name}` must have shape ({classes},), got {tuple(weight.shape)}"
         raise ValueError(msg)
     if weight is not None and weight.shape[0] != classes:
         weight = xp.broadcast_to(weight, (classes,))
@@ -156,15 +178,13 @@ def read_target(
         raise ValueError(_shape_advice(name, given, tuple(target.shape), place))
     check_integer(xp, target=target)
     target = as_index(target, xp=xp)
-    index_factor = check_indices(
-        target, classes, name="target", like=rows, ignore_index=ignore_index, xp=xp
+    index, in_range, index_factor = _in_range(
+        target, classes, like=rows, ignore_index=ignore_index, xp=xp
     )
-    in_range = (target >= 0) & (target < classes)
     counted = in_range if index_factor is None else target != ignore_index
     counted = counted & (target != ignore_index)
     if not (backend_of(xp).readable(counted) and bool(xp.all(counted))):
         of_row = counted if of_row is None else of_row & counted
-    index = where(in_range, target, 0, xp=xp)[..., None]
     if of_class is not None:
         exists = take_along_axis(narrow(of_class, xp.int8, xp=xp), index, axis=-1, xp=xp)[..., 0]
         good = (exists == 1) if of_row is None else (exists == 1) | ~of_row
@@ -172,6 +192,37 @@ def read_target(
         masked = check_values(target, good, what, name="target", like=rows, xp=xp)
         index_factor = join(index_factor, masked)
     return Target(index, None, of_row, of_class, weight, index_factor)
+
+
+def read_index(
+    rows: Array, target: Array, *, axis: int, name: str, xp: Namespace
+) -> tuple[Array, Array | None]:
+    """Check a target that names the class of each row.
+
+    Return the indices, of shape (..., 1) and all in range, and a factor that is NaN where one was
+    not and could not be read.
+    """
+    *others, classes = tuple(rows.shape)
+    given = (*others[:axis], classes, *others[axis:])
+    check_classes(given, axis, name=name)
+    if tuple(target.shape) != tuple(others):
+        raise ValueError(_shape_advice(name, given, tuple(target.shape), axis, only_indices=True))
+    check_integer(xp, target=target)
+    index, _, factor = _in_range(
+        as_index(target, xp=xp), classes, like=rows, ignore_index=None, xp=xp
+    )
+    return index, factor
+
+
+def _in_range(
+    target: Array, classes: int, *, like: Array, ignore_index: int | None, xp: Namespace
+) -> tuple[Array, Array, Array | None]:
+    """Return the indices, 0 for those out of range; which are in range; and a factor."""
+    factor = check_indices(
+        target, classes, name="target", like=like, ignore_index=ignore_index, xp=xp
+    )
+    in_range = (target >= 0) & (target < classes)
+    return where(in_range, target, 0, xp=xp)[..., None], in_range, factor
 
 
 def _read_mask(
@@ -203,11 +254,19 @@ def _read_mask(
     raise ValueError(msg)
 
 
-def _shape_advice(name: str, given: tuple[int, ...], own: tuple[int, ...], place: int) -> str:
+def _shape_advice(
+    name: str,
+    given: tuple[int, ...],
+    own: tuple[int, ...],
+    place: int,
+    *,
+    only_indices: bool = False,
+) -> str:
     without = given[:place] + given[place + 1 :]
+    also = "" if only_indices else f" or {given} (probabilities)"
     msg = (
-        f"`target` must have shape {without} (class indices) or {given} (probabilities) for "
-        f"`{name}` of shape {given} with the classes on axis {place}, got shape {own}"
+        f"`target` must have shape {without} (class indices){also} for `{name}` of shape "
+        f"{given} with the classes on axis {place}, got shape {own}"
     )
     if len(given) > 2 and place != 1 and own == given[:1] + given[2:]:
         msg += "; for classes on axis 1, as in PyTorch, pass axis=1"

@@ -1,13 +1,13 @@
 """Binary cross entropy, from logits and from probabilities."""
 
 from portable_losses._gradient import with_gradient
+from portable_losses._options import check_fraction
 from portable_losses._portable import astype_like, log, log1p, maximum, where, widen
-from portable_losses._reduction import reduce, weigh
+from portable_losses._reduction import counted, reduce, weigh
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
     as_weight,
     check_all_in,
-    check_fraction,
     check_real,
     check_real_floating,
     check_same_shape,
@@ -16,6 +16,7 @@ from portable_losses._validation import (
     spoil,
 )
 from portable_losses.activations.sigmoid import _softplus
+from portable_losses.special.logistic import negative_size
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits"]
 
@@ -179,21 +180,64 @@ def binary_cross_entropy_with_logits(
     weight = as_weight(weight, shape, name="weight", like=z, xp=xp)
     pos_weight = as_weight(pos_weight, shape, name="pos_weight", like=z, xp=xp)
 
-    y = astype_like(target, z, xp=xp)
-    positive, negative = y, 1 - y
+    positive, negative = astype_like(target, z, xp=xp), None
     if label_smoothing:
+        negative = (1 - positive) * (1 - label_smoothing) + label_smoothing / 2
         positive = positive * (1 - label_smoothing) + label_smoothing / 2
-        negative = negative * (1 - label_smoothing) + label_smoothing / 2
     if pos_weight is not None:
+        negative = _rest(positive, negative)
         positive = pos_weight * positive
-    loss = weigh(positive, _softplus(-z, beta=1.0, xp=xp), xp=xp) + weigh(
-        negative, _softplus(z, beta=1.0, xp=xp), xp=xp
-    )
+    loss = _logistic_losses(z, positive, negative, xp=xp)
     if weight is not None:
         loss = weigh(weight, loss, xp=xp)
     loss = spoil(loss, factor)
 
     return reduce(loss, reduction, sample_weight=sample_weight, dtype=logits.dtype, xp=xp)
+
+
+def _rest(positive: Array, negative: Array | None) -> Array:
+    """Return `negative`: as None it is ``1 - positive``, which then is no array of its own."""
+    return 1 - positive if negative is None else negative
+
+
+def _in_logits(
+    grad: Array, out: Array, z: Array, positive: Array, negative: Array | None, *, xp: Namespace
+) -> Array:
+    """``negative * sigmoid(z) - positive * sigmoid(-z)``, over one denominator."""
+    del out
+    e, negative = xp.exp(negative_size(z, xp=xp)), _rest(positive, negative)
+    slope = xp.where(z >= 0, negative - positive * e, negative * e - positive)
+    return grad * (slope / (1 + e))
+
+
+def _in_positive(
+    grad: Array, out: Array, z: Array, positive: Array, negative: Array | None, *, xp: Namespace
+) -> Array:
+    slope = grad * counted(positive, _softplus(-z, beta=1.0, xp=xp), xp=xp)
+    if negative is None:
+        slope = slope - _in_negative(grad, out, z, positive, 1 - positive, xp=xp)
+    return slope
+
+
+def _in_negative(
+    grad: Array, out: Array, z: Array, positive: Array, negative: Array, *, xp: Namespace
+) -> Array:
+    del out, positive
+    return grad * counted(negative, _softplus(z, beta=1.0, xp=xp), xp=xp)
+
+
+@with_gradient(_in_logits, _in_positive, _in_negative, elementwise=True)
+def _logistic_losses(z: Array, positive: Array, negative: Array | None, *, xp: Namespace) -> Array:
+    """``positive * softplus(-z) + negative * softplus(z)``, no term of which is negative.
+
+    Either softplus is ``log1p(exp(-|z|))``, and that on the side of z is ``|z|`` more.
+    """
+    below = negative_size(z, xp=xp)
+    wrong = xp.where(z >= 0, _rest(positive, negative), positive)
+    either = xp.log1p(xp.exp(below))
+    if negative is not None:
+        either = (positive + negative) * either
+    return wrong * counted(wrong, -below, xp=xp) + either
 
 
 _FLOOR = -100.0  # PyTorch's, of each logarithm
@@ -209,7 +253,7 @@ def _binary_cross_entropy_backward(
     return grad * ((p - y) / spread), grad * in_y
 
 
-@with_gradient(_binary_cross_entropy_backward)
+@with_gradient(_binary_cross_entropy_backward, elementwise=True)
 def _binary_cross_entropy(p: Array, y: Array, *, xp: Namespace) -> Array:
     hit = maximum(log(p, xp=xp), _FLOOR, xp=xp)
     miss = maximum(log1p(-p, xp=xp), _FLOOR, xp=xp)

@@ -1,24 +1,22 @@
 """Cross entropy from logits, and from log-probabilities."""
 
-from portable_losses._portable import INF, clip, narrow, widen
-from portable_losses._portable import where as _where
-from portable_losses._reduction import reduce
-from portable_losses._rows import as_rows
-from portable_losses._typing import Array, Namespace, Reduction
-from portable_losses._validation import (
-    check_axis,
+from portable_losses._gradient import with_gradient
+from portable_losses._options import (
     check_fraction,
     check_nonnegative,
     check_positive,
-    check_real_floating,
     check_reduction,
-    namespace_of,
-    spoil,
 )
-from portable_losses.activations.sigmoid import _tanh
-from portable_losses.activations.softmax import _log_softmax
-from portable_losses.losses._targets import read_target
-from portable_losses.special.log_exp import _logsumexp
+from portable_losses._portable import INF, narrow, total, widen
+from portable_losses._portable import where as _where
+from portable_losses._reduction import reduce, weigh
+from portable_losses._rows import as_rows
+from portable_losses._typing import Array, Namespace, Reduction
+from portable_losses._validation import check_axis, check_real_floating, namespace_of, spoil
+from portable_losses.activations.hyperbolic import _softcap, _softcap_backward
+from portable_losses.activations.softmax import _log_softmax, _log_softmax_backward
+from portable_losses.losses._targets import Target, read_target
+from portable_losses.special.log_exp import _logsumexp, _logsumexp_backward
 
 __all__ = ["cross_entropy", "nll_loss"]
 
@@ -138,35 +136,22 @@ def cross_entropy(
         xp=xp,
     )
 
-    z = aim.mask(z, absent=-INF, xp=xp)  # before the cap, whose slope would meet what is masked
-    if softcap is not None:
-        z = _capped(z, softcap, xp=xp)
-    loss = aim.pick(0.0 - _log_softmax(z, xp=xp), label_smoothing=label_smoothing, xp=xp)
-
-    dtype = logits.dtype
-    result = reduce(
-        loss,
-        reduction,
-        sample_weight=sample_weight,
-        counts=aim.counts(loss, xp=xp),
-        dtype=z.dtype,
+    loss, *rest = _cross_entropy(
+        z,
+        aim.q,
+        aim.index,
+        aim.weight,
+        aim.row,
+        aim.classes,
+        label_smoothing=label_smoothing,
+        softcap=softcap,
+        with_lse=bool(z_loss) or return_lse,
         xp=xp,
     )
-    if not (z_loss or return_lse):
-        return narrow(result, dtype, xp=xp)
-    lse = aim.rows(_logsumexp(z, xp=xp)[..., 0], xp=xp)
-    if z_loss:
-        rows = None if aim.row is None else narrow(aim.row, z.dtype, xp=xp)
-        result = result + reduce(
-            z_loss * lse * lse,
-            reduction,
-            sample_weight=sample_weight,
-            counts=rows,
-            dtype=z.dtype,
-            xp=xp,
-        )
-    result = narrow(result, dtype, xp=xp)
-    return (result, narrow(lse, dtype, xp=xp)) if return_lse else result
+    loss, lse = spoil(loss, aim.factor), rest[0] if rest else None
+    result = _reduced(loss, lse, aim, reduction, z_loss=z_loss, sample_weight=sample_weight, xp=xp)
+    result = narrow(result, logits.dtype, xp=xp)
+    return (result, narrow(lse, logits.dtype, xp=xp)) if return_lse else result
 
 
 def nll_loss(
@@ -266,7 +251,104 @@ def nll_loss(
     )
 
 
-def _capped(z: Array, cap: float, *, xp: Namespace) -> Array:
-    """Return ``cap * tanh(z / cap)``; infinities stay, so that a mask stays a mask."""
-    near = clip(z, -50.0 * cap, 50.0 * cap, xp=xp)  # the quotient never overflows
-    return _where(xp.abs(z) < INF, cap * _tanh(near / cap, xp=xp), z, xp=xp)
+def _reduced(
+    loss: Array,
+    lse: Array | None,
+    aim: Target,
+    reduction: Reduction,
+    *,
+    z_loss: float,
+    sample_weight: Array | None,
+    xp: Namespace,
+) -> Array:
+    """Reduce the losses of rows, and the squares of `lse`, each with its own denominator."""
+    result = reduce(
+        loss,
+        reduction,
+        sample_weight=sample_weight,
+        counts=aim.counts(loss, xp=xp),
+        dtype=loss.dtype,
+        xp=xp,
+    )
+    if lse is None or not z_loss:
+        return result
+    rows = None if aim.row is None else narrow(aim.row, loss.dtype, xp=xp)
+    penalty = reduce(
+        z_loss * lse * lse,
+        reduction,
+        sample_weight=sample_weight,
+        counts=rows,
+        dtype=loss.dtype,
+        xp=xp,
+    )
+    return xp.add(result, penalty)
+
+
+# ---- the pair: along the last axis ------------------------------------------------------------
+
+
+def _cross_entropy_backward(
+    grad: tuple[Array, ...],
+    out: tuple[Array, ...],
+    z: Array,
+    q: Array | None,
+    index: Array | None,
+    weight: Array | None,
+    row: Array | None,
+    classes: Array | None,
+    *,
+    label_smoothing: float,
+    softcap: float | None,
+    with_lse: bool,
+    xp: Namespace,
+) -> tuple[Array | None, ...]:
+    aim = Target(index, q, row, classes, weight, None)
+    seen = aim.mask(z, absent=-INF, xp=xp)
+    capped = seen if softcap is None else _softcap(seen, cap=softcap, xp=xp)
+    log_p = _log_softmax(capped, xp=xp)
+    share = aim.smoothed(capped, label_smoothing=label_smoothing, xp=xp)
+    g = aim.rows(grad[0], xp=xp)[..., None]
+
+    coefficient = share if weight is None else weigh(share, weight, xp=xp)
+    by_z: Array = _log_softmax_backward(-g * coefficient, log_p, capped, xp=xp)[0]
+    if with_lse:
+        g_lse = aim.rows(grad[1], xp=xp)[..., None]
+        by_z = by_z + _logsumexp_backward(g_lse, out[1][..., None], capped, xp=xp)[0]
+    if softcap is not None:
+        by_z = _softcap_backward(by_z, capped, seen, cap=softcap, xp=xp)[0]
+    by_z = aim.mask(by_z, absent=0.0, xp=xp)
+    if q is None and weight is None:
+        return by_z, None, None, None, None, None
+
+    felt = (coefficient != 0) | (log_p > -INF)
+    by_coefficient = g * _where(felt, -log_p, 0.0, xp=xp)
+    by_q = by_weight = None
+    if weight is not None:
+        by_weight = total(share * by_coefficient, axis=tuple(range(z.ndim - 1)), xp=xp)
+        by_coefficient = by_coefficient * weight
+    if q is not None:
+        by_q = aim.mask((1 - label_smoothing) * by_coefficient, absent=0.0, xp=xp)
+    return by_z, by_q, None, by_weight, None, None
+
+
+@with_gradient(_cross_entropy_backward)
+def _cross_entropy(
+    z: Array,
+    q: Array | None,
+    index: Array | None,
+    weight: Array | None,
+    row: Array | None,
+    classes: Array | None,
+    *,
+    label_smoothing: float,
+    softcap: float | None,
+    with_lse: bool,
+    xp: Namespace,
+) -> tuple[Array, ...]:
+    """Return the loss of each row, and its logsumexp; the arrays are those of a `Target`."""
+    aim = Target(index, q, row, classes, weight, None)
+    z = aim.mask(z, absent=-INF, xp=xp)  # before the cap, whose slope would meet what is masked
+    if softcap is not None:
+        z = _softcap(z, cap=softcap, xp=xp)
+    loss = aim.pick(0.0 - _log_softmax(z, xp=xp), label_smoothing=label_smoothing, xp=xp)
+    return (loss, aim.rows(_logsumexp(z, xp=xp)[..., 0], xp=xp)) if with_lse else (loss,)

@@ -1,12 +1,11 @@
 """Losses for real-valued targets."""
 
 from portable_losses._gradient import with_gradient
+from portable_losses._options import check_nonnegative, check_positive
 from portable_losses._portable import astype_like, clip, minimum, sign, widen
 from portable_losses._reduction import reduce
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
-    check_nonnegative,
-    check_positive,
     check_real,
     check_real_floating,
     check_same_shape,
@@ -249,13 +248,19 @@ def huber_loss(
     return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
 
 
-def _difference(input: Array, target: Array, *, xp: Namespace) -> Array:
-    """Return ``input - target`` in the dtype to compute in, both checked."""
+def _both(input: Array, target: Array, *, xp: Namespace) -> tuple[Array, Array]:
+    """Return `input` and `target` in the dtype to compute in, both checked."""
     check_real_floating(xp, input=input)
     check_real(xp, target=target)
     check_same_shape(input=input, target=target)
     x = widen(input, xp=xp)
-    return x - astype_like(target, x, xp=xp)
+    return x, astype_like(target, x, xp=xp)
+
+
+def _difference(input: Array, target: Array, *, xp: Namespace) -> Array:
+    """Return ``input - target`` in the dtype to compute in, both checked."""
+    x, y = _both(input, target, xp=xp)
+    return x - y
 
 
 def _size_backward(grad: Array, out: Array, d: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
@@ -263,7 +268,7 @@ def _size_backward(grad: Array, out: Array, d: Array, *, xp: Namespace) -> tuple
     return (grad * sign(d, xp=xp),)
 
 
-@with_gradient(_size_backward)
+@with_gradient(_size_backward, elementwise=True)
 def _size(d: Array, *, xp: Namespace) -> Array:
     return xp.abs(d)
 
@@ -276,7 +281,7 @@ def _huber_backward(
     return (grad * (slope if unit == 1 else slope / unit),)
 
 
-@with_gradient(_huber_backward)
+@with_gradient(_huber_backward, elementwise=True)
 def _huber(d: Array, *, delta: float, unit: float, xp: Namespace) -> Array:
     """Return the loss over `unit`, divided before it is multiplied: it overflows no sooner."""
     size = xp.abs(d)

@@ -12,13 +12,16 @@ from portable_losses.nn.functions import *  # noqa: F403
 from portable_losses.nn.linear import Flatten, Identity, Linear
 from portable_losses.nn.module import Module
 from portable_losses.nn.parameter import Parameter
+from portable_losses.nn.parametric import LinearCrossEntropyLoss, PReLU
 
 __all__ = [
     "Flatten",
     "Identity",
     "Linear",
+    "LinearCrossEntropyLoss",
     "Module",
     "ModuleList",
+    "PReLU",
     "Parameter",
     "Sequential",
     "init",

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from array_api_compat import device
 
-from portable_losses._validation import check_nonnegative, check_number
+from portable_losses._options import check_nonnegative, check_number
 from portable_losses.autograd import Tensor
 from portable_losses.autograd.namespaces import library_of
 from portable_losses.nn.generator import Generator, as_array, draw_normal, draw_uniform

@@ -121,6 +121,7 @@ _WORDS = {
     "swiglu": "SwiGLU",
 }
 _JOINED = re.compile(r"^(hard|soft|tanh)_(?=shrink|sigmoid|tanh)")  # Hardtanh, Softshrink
+_WITH_PARAMETERS = {"linear_cross_entropy", "prelu"}  # written out in parametric.py
 _MEASURES = {"cosine_distance", "cosine_similarity", "pairwise_distance"}  # no loss by themselves
 
 
@@ -152,7 +153,7 @@ def _class_of(function: Callable[..., Any]) -> type[FunctionModule]:
 for _family in (activations, losses):
     for _name in _family.__all__:
         _function = getattr(_family, _name)
-        if _function.__name__ == _name:  # the others are second names
+        if _function.__name__ == _name and _name not in _WITH_PARAMETERS:  # no second names
             _made = _class_of(_function)
             globals()[_made.__name__] = _made
             __all__ += [_made.__name__]

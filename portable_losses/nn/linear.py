@@ -4,14 +4,15 @@ from importlib import import_module
 from math import prod, sqrt
 from typing import Any
 
+from portable_losses._options import check_count
 from portable_losses._typing import Array, Namespace
-from portable_losses._validation import check_axis, check_count, namespace_of
+from portable_losses._validation import check_axis, namespace_of
 from portable_losses.autograd import namespace
 from portable_losses.nn.generator import Generator, as_array, draw_uniform
 from portable_losses.nn.module import Module
 from portable_losses.nn.parameter import Parameter
 
-__all__ = ["Flatten", "Identity", "Linear"]
+__all__ = ["Flatten", "Identity", "Linear", "numpy_or"]
 
 
 class Linear(Module):
@@ -76,7 +77,7 @@ class Linear(Module):
         check_count(in_features=in_features, out_features=out_features)
         self.in_features = in_features
         self.out_features = out_features
-        library = namespace(_numpy() if xp is None else xp).inner
+        library = namespace(numpy_or(xp)).inner
         # One draw for both, so that an int as `rng` does not begin the bias as it began the weight.
         count = (in_features + bool(bias)) * out_features
         bound = 1 / sqrt(in_features)
@@ -170,7 +171,10 @@ class Identity(Module):
         return x
 
 
-def _numpy() -> Namespace:
+def numpy_or(xp: Namespace | None) -> Namespace:
+    """Return `xp`, and NumPy for None."""
+    if xp is not None:
+        return xp
     try:
         return import_module("numpy")
     except ModuleNotFoundError as error:

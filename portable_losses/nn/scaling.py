@@ -2,7 +2,7 @@
 
 from math import prod, sqrt
 
-from portable_losses._validation import check_choice, check_number, check_positive
+from portable_losses._options import check_choice, check_number, check_positive
 from portable_losses.autograd import Tensor
 from portable_losses.nn.filling import Leaf, checked_leaf, normal_, uniform_
 from portable_losses.nn.generator import Generator

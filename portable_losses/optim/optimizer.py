@@ -51,14 +51,14 @@ class Optimizer:
     --------
     >>> import numpy as np
     >>> from portable_losses import nn, optim
-    >>> class SignDescent(optim.Optimizer):
+    >>> class ClippedDescent(optim.Optimizer):
     ...     def check(self, options):
     ...         pass
     ...
     ...     def updated(self, update, options):
-    ...         return update.array - options["lr"] * update.xp.sign(update.grad)
+    ...         return update.array - options["lr"] * update.xp.clip(update.grad, -1.0, 1.0)
     >>> p = nn.Parameter(np.asarray([3.0, -0.5]))
-    >>> optimizer = SignDescent([p], {"lr": 0.25})
+    >>> optimizer = ClippedDescent([p], {"lr": 0.25})
     >>> (p @ p).backward()
     >>> optimizer.step()
     >>> p.array

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from portable_losses._options import check_nonnegative, check_number
 from portable_losses._typing import Array
-from portable_losses._validation import check_nonnegative, check_number
 from portable_losses.optim.optimizer import Group, Optimizer, Params, Update
 
 __all__ = ["SGD"]

@@ -1,11 +1,24 @@
-"""Products with a logarithm, where zero times infinity is zero."""
+"""Products with a logarithm, where zero times infinity is zero; entropies."""
 
 from portable_losses._gradient import with_gradient
-from portable_losses._portable import INF, NAN, constant, log, log1p, narrow, tiny, where, widen
+from portable_losses._portable import (
+    INF,
+    NAN,
+    constant,
+    log,
+    log1p,
+    maximum,
+    narrow,
+    tiny,
+    total,
+    where,
+    widen,
+)
 from portable_losses._typing import Array, Namespace
-from portable_losses._validation import check_real_floating, namespace_of
+from portable_losses._validation import check_axes, check_real_floating, namespace_of
+from portable_losses.special.logistic import exponential
 
-__all__ = ["xlog1py", "xlogy"]
+__all__ = ["entr", "entropy", "rel_entr", "xlog1py", "xlogy"]
 
 
 def xlogy(x: Array, y: Array, /) -> Array:
@@ -88,6 +101,133 @@ def xlog1py(x: Array, y: Array, /) -> Array:
     return narrow(_xlog1py(x, y, xp=xp), dtype, xp=xp)
 
 
+def entr(x: Array, /) -> Array:
+    """Share of an entropy: ``-x * log(x)``.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+        Probabilities.
+
+    Returns
+    -------
+    array
+        Shape, dtype and device of `x`. 0 at 0, -inf below 0 and at +inf.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array.
+
+    Notes
+    -----
+    The gradient is ``-1 - log(x)``: +inf at 0, NaN below. It has its digits next to its root at
+    1/e.
+
+    Source: scipy.special.entr.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> entr(np.asarray([0.0, 0.5, 1.0])).round(4)
+    array([0.    , 0.3466, 0.    ])
+    """
+    xp = namespace_of(x=x)
+    check_real_floating(xp, x=x)
+
+    return narrow(_entr(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
+
+
+def rel_entr(x: Array, y: Array, /) -> Array:
+    """Share of a relative entropy: ``x * log(x / y)``.
+
+    Parameters
+    ----------
+    x, y : arrays of a real floating dtype, shapes that broadcast together
+        Probabilities.
+
+    Returns
+    -------
+    array
+        Broadcast shape, promoted dtype. 0 where x = 0 <= y; +inf elsewhere where one of the two is
+        not positive.
+
+    Raises
+    ------
+    TypeError
+        `x` or `y` is not a real floating array, or they come from two libraries.
+
+    Notes
+    -----
+    Where x and y are within a factor of two, ``x * log1p((x - y) / y)``, whose difference is exact;
+    the logarithms are subtracted only where the quotient overflows or underflows. The gradient is
+    ``1 + log(x / y)`` in x and ``-x / y`` in y; 0 in both where x = y = 0.
+
+    Source: scipy.special.rel_entr.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rel_entr(np.asarray([0.0, 0.5, 1.0]), np.asarray([0.0, 0.25, 0.0])).round(4)
+    array([0.    , 0.3466,    inf])
+    """
+    xp = namespace_of(x=x, y=y)
+    check_real_floating(xp, x=x, y=y)
+
+    dtype = xp.result_type(x, y)
+    x, y = (widen(narrow(a, dtype, xp=xp), xp=xp) for a in xp.broadcast_arrays(x, y))
+    return narrow(_rel_entr(x, y, xp=xp), dtype, xp=xp)
+
+
+def entropy(p: Array, /, *, axis: int | tuple[int, ...] = -1, log_input: bool = False) -> Array:
+    """Entropy of a distribution, in nats: ``-sum(p * log(p))`` along `axis`.
+
+    Parameters
+    ----------
+    p : array of a real floating dtype, shape (...)
+        Probabilities, or their logarithms.
+    axis : int or tuple of int, default -1
+        The axes of the classes.
+    log_input : bool, default False
+        `p` holds logarithms l of probabilities: ``-sum(exp(l) * l)``.
+
+    Returns
+    -------
+    array
+        Shape of `p` without `axis`; dtype and device of `p`. A probability of 0, or a logarithm of
+        -inf, adds 0; a negative probability makes -inf.
+
+    Raises
+    ------
+    TypeError
+        `p` is not a real floating array.
+    ValueError
+        `axis` names an axis twice.
+    IndexError
+        There is no such axis.
+
+    Notes
+    -----
+    The probabilities are not normalised. The gradient is ``-1 - log(p)``, +inf at 0, and by
+    logarithms ``-(1 + l) * exp(l)``, 0 at -inf.
+
+    Source: C. E. Shannon, "A mathematical theory of communication" (1948).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> print(entropy(np.asarray([0.5, 0.5, 0.0])).round(4))
+    0.6931
+    """
+    xp = namespace_of(p=p)
+    check_real_floating(xp, p=p)
+    axes = check_axes(axis, p.ndim)
+
+    z = widen(p, xp=xp)
+    shares = _entr_of_log(z, xp=xp) if log_input else _entr(z, xp=xp)
+    return narrow(total(shares, axis=axes, xp=xp), p.dtype, xp=xp)
+
+
 def _product(x: Array, logarithm: Array, *, xp: Namespace) -> Array:
     """Return ``x * logarithm``, 0 where x is 0 and the logarithm -inf, +inf or off its domain."""
     inside = where(x == 0, 0.0, logarithm, xp=xp)
@@ -111,7 +251,7 @@ def _xlogy_backward(
     return grad * in_x, grad * _quotient(x, y, xp=xp)
 
 
-@with_gradient(_xlogy_backward)
+@with_gradient(_xlogy_backward, elementwise=True)
 def _xlogy(x: Array, y: Array, *, xp: Namespace) -> Array:
     nan = y != y
     return where(nan, y, _product(x, log(y, xp=xp), xp=xp), xp=xp)
@@ -126,7 +266,7 @@ def _xlog1py_backward(
     return grad * in_x, grad * _quotient(x, 1 + y, xp=xp)
 
 
-@with_gradient(_xlog1py_backward)
+@with_gradient(_xlog1py_backward, elementwise=True)
 def _xlog1py(x: Array, y: Array, *, xp: Namespace) -> Array:
     nan = y != y
     return where(nan, y, _product(x, log1p(y, xp=xp), xp=xp), xp=xp)
@@ -141,12 +281,31 @@ def _entr_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple
     return (grad * where(x > 0, slope, _at_zero(INF, x, xp=xp), xp=xp),)
 
 
-@with_gradient(_entr_backward)
+@with_gradient(_entr_backward, elementwise=True)
 def _entr(x: Array, *, xp: Namespace) -> Array:
     """``-x log(x)``: 0 at 0, -inf below."""
     inside = where(x > 0, x, 1.0, xp=xp)
-    value = where(x != x, x, -inside * xp.log(inside), xp=xp)
+    value = where(x != x, x, inside * (0.0 - xp.log(inside)), xp=xp)
     return where(x < 0, -INF, value, xp=xp)
+
+
+def _entr_of_log_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    del out
+    z, scaled, scale = _powers(x, xp=xp)
+    return (grad * (-(1 + z) * scaled * scale),)
+
+
+@with_gradient(_entr_of_log_backward, elementwise=True)
+def _entr_of_log(x: Array, *, xp: Namespace) -> Array:
+    """``-x exp(x)``: 0 at -inf."""
+    z, scaled, scale = _powers(x, xp=xp)
+    return -z * scaled * scale
+
+
+def _powers(x: Array, *, xp: Namespace) -> tuple[Array, Array, Array]:
+    """Return x, with a number for -inf, and two factors of its exponential."""
+    z = maximum(x, -1000.0, xp=xp)
+    return z, *exponential(z, None, xp=xp)[1:]
 
 
 def _at_zero(value: float, x: Array, *, xp: Namespace) -> Array:
@@ -209,7 +368,7 @@ def _slope_in_y(x: Array, y: Array, rest: float, *, xp: Namespace) -> Array:
     return where((x >= 0) & (y >= 0), value, NAN, xp=xp)
 
 
-@with_gradient(_rel_entr_backward)
+@with_gradient(_rel_entr_backward, elementwise=True)
 def _rel_entr(x: Array, y: Array, *, xp: Namespace) -> Array:
     """``x log(x / y)``: 0 where x = 0 <= y, +inf elsewhere off the positive numbers."""
     inside, p, q = _inside(x, y, xp=xp)
@@ -224,7 +383,7 @@ def _kl_div_backward(
     return grad * in_x, grad * where(inside, (q - p) / q, _slope_in_y(x, y, 1.0, xp=xp), xp=xp)
 
 
-@with_gradient(_kl_div_backward)
+@with_gradient(_kl_div_backward, elementwise=True)
 def _kl_div(x: Array, y: Array, *, xp: Namespace) -> Array:
     """``x log(x / y) - x + y``, at least 0, with all digits where x and y are close."""
     inside, p, q = _inside(x, y, xp=xp)

@@ -1,17 +1,27 @@
-"""The error function and its complement: the Array API standard has neither."""
+"""The error function and its complement, also scaled: the Array API standard has none of them."""
 
 import math
 from collections.abc import Callable
 
 from portable_losses._backend import backend_of
 from portable_losses._gradient import with_gradient
-from portable_losses._portable import clip, minimum, narrow, where, widen
+from portable_losses._portable import INF, clip, largest, maximum, minimum, narrow, where, widen
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_real_floating, namespace_of
-from portable_losses.special._coefficients import ERF
-from portable_losses.special.normal import FAR, _gaussian, bell, polynomial, scaled_tail
+from portable_losses.special._coefficients import ERF, FALL, MIDDLE
+from portable_losses.special.normal import (
+    FAR,
+    _gaussian,
+    bell,
+    fraction,
+    polynomial,
+    scaled_tail,
+)
+from portable_losses.special.two_floats import square
 
-__all__ = ["erf", "erfc"]
+__all__ = ["erf", "erfc", "erfcx"]
+
+BEYOND = 14.0  # from here on 12 terms of the continued fraction are exact
 
 
 def erf(x: Array, /) -> Array:
@@ -99,11 +109,50 @@ def erfc(x: Array, /) -> Array:
     return narrow(_erfc(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
 
 
+def erfcx(x: Array, /) -> Array:
+    """Scaled complementary error function: ``exp(x**2) * erfc(x)``.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+
+    Returns
+    -------
+    array
+        Above 0; shape, dtype and device of `x`. +inf at -inf and where ``2 * exp(x**2)`` overflows
+        on the left, 0 at +inf.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array.
+
+    Notes
+    -----
+    On the right a rational function, falling like ``1 / (sqrt(pi) * x)``; on the left
+    ``2 * exp(x**2) - erfcx(-x)`` with x**2 in two parts. The gradient,
+    ``2 * x * erfcx(x) - 2 / sqrt(pi)``, cancels on the right, and is computed there from a rational
+    function of its own.
+
+    Source: NIST Digital Library of Mathematical Functions, 7.2.3; scipy.special.erfcx.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> erfcx(np.asarray([-1.0, 0.0, 1e6]))
+    array([5.00898008e+00, 1.00000000e+00, 5.64189584e-07])
+    """
+    xp = namespace_of(x=x)
+    check_real_floating(xp, x=x)
+
+    return narrow(_erfcx(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
+
+
 def _erf_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     return (grad * (_gaussian(x, xp=xp, scale=1.0) * (2 / math.sqrt(math.pi))),)
 
 
-@with_gradient(_erf_backward)
+@with_gradient(_erf_backward, elementwise=True)
 def _erf(x: Array, *, xp: Namespace) -> Array:
     native: Callable[[Array], Array] | None = backend_of(xp).special.get("erf")
     if native is not None:
@@ -118,7 +167,7 @@ def _erfc_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple
     return (grad * (_gaussian(x, xp=xp, scale=1.0) * (-2 / math.sqrt(math.pi))),)
 
 
-@with_gradient(_erfc_backward)
+@with_gradient(_erfc_backward, elementwise=True)
 def _erfc(x: Array, *, xp: Namespace) -> Array:
     native: Callable[[Array], Array] | None = backend_of(xp).special.get("erfc")
     if native is not None:
@@ -140,3 +189,42 @@ def _series(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
     """Return x and what erf(x) has beyond it, for ``|x| <= 1``; elsewhere any finite numbers."""
     near = clip(x, -1.0, 1.0, xp=xp)
     return near, near * polynomial(near * near, ERF, xp=xp)
+
+
+def _erfcx_slope_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    near = clip(x, -largest(x, xp=xp), largest(x, xp=xp), xp=xp)
+    return (grad * (2 * _erfcx(x, xp=xp) + 2 * near * out),)
+
+
+@with_gradient(_erfcx_slope_backward, elementwise=True)
+def _erfcx_slope(x: Array, *, xp: Namespace) -> Array:
+    """``2 x erfcx(x) - 2 / sqrt(pi)``."""
+    left = 2 * minimum(x, 0.0, xp=xp) * _erfcx(minimum(x, 0.0, xp=xp), xp=xp)
+    z = math.sqrt(2) * minimum(maximum(x, 0.0, xp=xp), 0.5 * largest(x, xp=xp), xp=xp)
+    near = minimum(z, BEYOND, xp=xp)
+    fall = polynomial((near - MIDDLE) / (near + MIDDLE), FALL, xp=xp) / (near + 2) / (near + 2)
+    far = maximum(z, BEYOND, xp=xp)
+    rest = fraction(far, xp=xp, terms=12)
+    beyond = rest / (far + rest) / math.sqrt(2 * math.pi)
+    right = -2 * math.sqrt(2) * where(z < BEYOND, fall, beyond, xp=xp)
+    return where(x < 0, left - 2 / math.sqrt(math.pi), right, xp=xp)
+
+
+def _erfcx_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    del out
+    return (grad * _erfcx_slope(x, xp=xp),)
+
+
+@with_gradient(_erfcx_backward, elementwise=True)
+def _erfcx(x: Array, *, xp: Namespace) -> Array:
+    """``exp(x**2) erfc(x)``."""
+    size = where(x < 0, -x, x, xp=xp)
+    z = math.sqrt(2) * minimum(size, 0.5 * largest(x, xp=xp), xp=xp)
+    rest = fraction(maximum(z, BEYOND, xp=xp), xp=xp, terms=12)
+    beyond = 1 / math.sqrt(math.pi) / (maximum(size, 1.0, xp=xp) + rest / math.sqrt(2))
+    near = 2 * scaled_tail(minimum(z, BEYOND, xp=xp), xp=xp)
+    right = where(z < BEYOND, near, beyond, xp=xp)
+    endless = x == -INF
+    value, rest = square(clip(where(endless, 0.0, x, xp=xp), -FAR, 0.0, xp=xp), xp=xp)
+    left = 2 * xp.exp(value) * (1 + rest)  # a product: it may be infinite
+    return where(endless, INF, where(x < 0, left - right, right, xp=xp), xp=xp)

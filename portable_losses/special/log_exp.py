@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from portable_losses._gradient import stop_gradient, with_gradient
+from portable_losses._options import check_fraction
 from portable_losses._portable import (
     INF,
     NAN,
@@ -23,7 +24,6 @@ from portable_losses._validation import (
     check_axes,
     check_bool,
     check_broadcasts_to,
-    check_fraction,
     check_real,
     check_real_floating,
     namespace_of,
@@ -228,7 +228,9 @@ def logit(p: Array, /, *, eps: float | None = None) -> Array:
 def _logsumexp_backward(
     grad: Array, out: Array, x: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    return (grad * _where(out == -INF, 0.0, _softmax(x, xp=xp), xp=xp),)
+    empty = out == -INF
+    x = _where(empty, 0.0, x, xp=xp)  # no second derivative meets the softmax of nothing
+    return (grad * _where(empty, 0.0, _softmax(x, xp=xp), xp=xp),)
 
 
 @with_gradient(_logsumexp_backward)
@@ -236,9 +238,11 @@ def _logsumexp(x: Array, *, xp: Namespace) -> Array:
     """Along the last axis, which is kept."""
     k, largest = place_of_largest(x, xp=xp)
     top = entry(x, k, xp=xp)
-    d = x - finite_or_nan(top, xp=xp)
+    finite = xp.abs(top) < INF
+    d = x - _where(finite, top, 0.0, xp=xp)
     others = total(_where(largest, 0.0, xp.exp(d), xp=xp), axis=-1, keepdims=True, xp=xp)
-    return _where(xp.abs(top) < INF, top + xp.log1p(others), top, xp=xp)
+    sum_ = _where(finite, top + xp.log1p(others), top, xp=xp)
+    return _where(top == -INF, -INF, sum_, xp=xp)  # where JAX's scan differentiates this, slope 0
 
 
 def _terms(x: Array, b: Array, *, xp: Namespace) -> tuple[Array, Array, Array, Array, Array]:
@@ -291,7 +295,7 @@ def _log1mexp_backward(
     return (grad * _where(x >= 0, slope, -slope, xp=xp),)
 
 
-@with_gradient(_log1mexp_backward)
+@with_gradient(_log1mexp_backward, elementwise=True)
 def _log1mexp(x: Array, *, xp: Namespace) -> Array:
     a = _where(x >= 0, x, -x, xp=xp)
     near = log(-xp.expm1(-clip(a, None, 1.0, xp=xp)), xp=xp)
@@ -309,7 +313,7 @@ def _logit_backward(
     return (grad * _where(inside, 1 / (q * (1 - q)), pole, xp=xp),)
 
 
-@with_gradient(_logit_backward)
+@with_gradient(_logit_backward, elementwise=True)
 def _logit(p: Array, *, xp: Namespace) -> Array:
     middle = (p >= 0.25) & (p <= 0.75)
     near = 2 * xp.atanh(2 * _where(middle, p, 0.5, xp=xp) - 1)

@@ -1,4 +1,4 @@
-"""``x * sigmoid(u(x))``: silu, where u = x, and the tanh form of gelu, where u is a cubic.
+"""``x * sigmoid(u(x))``: silu, where u = x, quick_gelu, and the tanh form of gelu, a cubic; mish.
 
 Values and slopes are computed for the left half line, where everything is small, and mirrored:
 ``f(x) = x + f(-x)`` and ``f'(x) = 1 - f'(-x)``. On the left ``f' = exp(u) h / (1 + exp(u))**2``
@@ -6,15 +6,24 @@ with ``h = 1 + x u' + exp(u)``, which changes sign at some r. There, with d = x 
 
     h(x) = h(r) + d a + exp(u(r)) expm1(d b),   a d = x u' - r u'(r),   b d = u - u(r)
 
-has all digits: d is exact, h(r) tiny, and the other two terms have one sign.
+has all digits: d is exact, h(r) tiny, and the other two terms have one sign. Quick_gelu is silu of
+1.702 x. Mish is computed in the same way.
 """
 
 import math
 
+from portable_losses._backend import backend_of
 from portable_losses._gradient import with_gradient
 from portable_losses._portable import constant, maximum, where
 from portable_losses._typing import Array, Namespace
-from portable_losses.special._coefficients import CUBIC, GELU_TANH_ROOT, LINEAR, SILU_ROOT
+from portable_losses.special._coefficients import (
+    CUBIC,
+    GELU_TANH_ROOT,
+    LINEAR,
+    MISH_ROOT,
+    QUICK,
+    SILU_ROOT,
+)
 from portable_losses.special.normal import dtype_name
 from portable_losses.special.two_floats import product, square, sum_of
 
@@ -25,10 +34,12 @@ FAR = -50.0
 
 def negative_size(x: Array, *, xp: Namespace) -> Array:
     """Return ``-|x|`` by the selection ``x >= 0``, so that the mirror is smooth at 0."""
+    if not backend_of(xp).differentiates:
+        return -xp.abs(x)
     return where(x >= 0, -x, x, xp=xp)
 
 
-def gated(x: Array, z: Array, u: Array, rest: Array | float, *, xp: Namespace) -> Array:
+def gated(x: Array, z: Array, u: Array, rest: Array | None, *, xp: Namespace) -> Array:
     """Return ``x * sigmoid(u)`` given ``z = -|x|``, finite, and ``u + rest`` there."""
     e, scaled, scale = exponential(u, rest, xp=xp)
     return where(x >= 0, x, z * scaled * scale, xp=xp) / (1 + e)
@@ -41,28 +52,55 @@ def gated_slope(x: Array, h: Array, parts: tuple[Array, Array, Array], *, xp: Na
     return where(x >= 0, 1 - left, left, xp=xp)
 
 
-def exponential(u: Array, rest: Array | float, *, xp: Namespace) -> tuple[Array, Array, Array]:
+def exponential(u: Array, rest: Array | None, *, xp: Namespace) -> tuple[Array, Array, Array]:
     """Return ``exp(u + rest)`` or 0 if it is far below 1, and the same as a product of two."""
     far = u < FAR
     scaled = xp.exp(where(far, u - FAR, u, xp=xp))
-    scaled = scaled + scaled * rest
+    if rest is not None:
+        scaled = scaled + scaled * rest
     one = constant(1.0, u, xp=xp)
     return where(far, 0.0, scaled, xp=xp), scaled, where(far, math.exp(FAR), one, xp=xp)
 
 
+def silu_slope(x: Array, u: Array, rest: Array | None, *, xp: Namespace) -> Array:
+    """Return the derivative of silu at ``u + rest``, not above 0, mirrored where x is not below."""
+    root, value = SILU_ROOT[dtype_name(u, xp=xp)]
+    d = u - root
+    if rest is not None:
+        d = d + rest
+    h = (d + math.exp(root) * xp.expm1(d)) + value
+    return gated_slope(x, h, exponential(u, rest, xp=xp), xp=xp)
+
+
 def _silu_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     z = maximum(negative_size(x, xp=xp), -1000.0, xp=xp)
-    root, value = SILU_ROOT[dtype_name(x, xp=xp)]
-    d = z - root
-    h = (d + math.exp(root) * xp.expm1(d)) + value
-    return (grad * gated_slope(x, h, exponential(z, 0.0, xp=xp), xp=xp),)
+    return (grad * silu_slope(x, z, None, xp=xp),)
 
 
-@with_gradient(_silu_backward)
+@with_gradient(_silu_backward, elementwise=True)
 def _silu(x: Array, *, xp: Namespace) -> Array:
     """``x * sigmoid(x)``."""
     z = maximum(negative_size(x, xp=xp), -1000.0, xp=xp)
-    return gated(x, z, z, 0.0, xp=xp)
+    return gated(x, z, z, None, xp=xp)
+
+
+def quick(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
+    """Return ``1.702 x`` in two parts."""
+    first, first_rest = QUICK[dtype_name(x, xp=xp)]
+    u, rest = product(x, constant(first, x, xp=xp), xp=xp)
+    return u, rest + x * first_rest
+
+
+def _quick_gelu_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    z = maximum(negative_size(x, xp=xp), -1000.0, xp=xp)
+    return (grad * silu_slope(x, *quick(z, xp=xp), xp=xp),)
+
+
+@with_gradient(_quick_gelu_backward, elementwise=True)
+def _quick_gelu(x: Array, *, xp: Namespace) -> Array:
+    """``x * sigmoid(1.702 x)``."""
+    z = maximum(negative_size(x, xp=xp), -1000.0, xp=xp)
+    return gated(x, z, *quick(z, xp=xp), xp=xp)
 
 
 def cubic(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
@@ -91,8 +129,33 @@ def _gelu_tanh_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> 
     return (grad * gated_slope(x, h, parts, xp=xp),)
 
 
-@with_gradient(_gelu_tanh_backward)
+@with_gradient(_gelu_tanh_backward, elementwise=True)
 def _gelu_tanh(x: Array, *, xp: Namespace) -> Array:
     """``x * sigmoid(2 u)``, u the argument of the tanh in gelu's tanh form."""
     z = maximum(negative_size(x, xp=xp), -100.0, xp=xp)
     return gated(x, z, *cubic(z, xp=xp), xp=xp)
+
+
+def _mish_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    z = maximum(negative_size(x, xp=xp), -1000.0, xp=xp)
+    e, scaled, scale = exponential(z, None, xp=xp)
+    root, value = MISH_ROOT[dtype_name(x, xp=xp)]
+    power, d = math.exp(root), z - root
+    m = xp.expm1(d)
+    change = 4 * power * (m * (m + 2)) + power * power * (m * (m * (m + 3) + 3))
+    h = 4 * d + power * (change + (4 * root + 6) * m + 4 * d * (1 + m)) + value
+    bottom = 2 + e * (2 + e)
+    left = scaled * (h / bottom) / bottom * scale
+    top = 1 + e * (4 + e * (6 - 4 * z + e * (4 - 4 * z)))
+    bottom = 1 + e * (2 + 2 * e)
+    return (grad * where(x >= 0, top / bottom / bottom, left, xp=xp),)
+
+
+@with_gradient(_mish_backward, elementwise=True)
+def _mish(x: Array, *, xp: Namespace) -> Array:
+    """``x * tanh(softplus(x))``."""
+    z = maximum(negative_size(x, xp=xp), -1000.0, xp=xp)
+    e, scaled, scale = exponential(z, None, xp=xp)
+    left = z * (scaled * (2 + e) / (2 + e * (2 + e))) * scale
+    right = x * ((1 + 2 * e) / (1 + e * (2 + 2 * e)))
+    return where(x >= 0, right, left, xp=xp)

@@ -12,14 +12,101 @@ import math
 from collections.abc import Mapping
 
 from portable_losses._gradient import with_gradient
-from portable_losses._portable import INF, clip, largest, maximum, minimum, where
+from portable_losses._portable import (
+    INF,
+    clip,
+    largest,
+    maximum,
+    minimum,
+    narrow,
+    where,
+    widen,
+)
 from portable_losses._typing import Array, Namespace
+from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses.special._coefficients import GELU_ROOT, MIDDLE, SLOPE, TAIL
 from portable_losses.special.two_floats import square
+
+__all__ = ["log_ndtr", "ndtr"]
 
 # exp(-x**2 / 2) is 0 from 38.6 on, in float64 and in all below: a larger argument may be set
 # to this before it is squared, and neither overflows nor meets an infinity.
 FAR = 40.0
+
+
+def ndtr(x: Array, /) -> Array:
+    """Distribution function of the standard normal distribution: ``(1 + erf(x / sqrt(2))) / 2``.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+
+    Returns
+    -------
+    array
+        In [0, 1]; shape, dtype and device of `x`. 0 at -inf, 1 at +inf.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array.
+
+    Notes
+    -----
+    The left tail is computed as such, ``exp(-x**2 / 2)`` times a rational function, and keeps its
+    digits down to the smallest numbers. The gradient is ``exp(-x**2 / 2) / sqrt(2 pi)``. In both,
+    x**2 is kept in two parts.
+
+    Source: NIST Digital Library of Mathematical Functions, 7.17; scipy.special.ndtr.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ndtr(np.asarray([-np.inf, 0.0, 1.96])).round(4)
+    array([0.   , 0.5  , 0.975])
+    """
+    xp = namespace_of(x=x)
+    check_real_floating(xp, x=x)
+
+    return narrow(_ndtr(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
+
+
+def log_ndtr(x: Array, /) -> Array:
+    """Logarithm of the standard normal distribution function: ``log(ndtr(x))``.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+
+    Returns
+    -------
+    array
+        At most 0; shape, dtype and device of `x`. -inf at -inf, 0 at +inf.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array.
+
+    Notes
+    -----
+    On the left ``log(r) - x**2 / 2``, r the tail without its exponential; on the right
+    ``log1p(-ndtr(-x))``. The gradient is the density over the distribution function; on the far
+    left it is computed as ``-x`` and a continued fraction, and not as a quotient of two numbers
+    that are 0.
+
+    Source: scipy.special.log_ndtr; NIST Digital Library of Mathematical Functions, 7.9.1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> log_ndtr(np.asarray([-1e4, 0.0, 10.0]))
+    array([-5.00000101e+07, -6.93147181e-01, -7.61985302e-24])
+    """
+    xp = namespace_of(x=x)
+    check_real_floating(xp, x=x)
+
+    return narrow(_log_ndtr(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
 
 
 def dtype_name(x: Array, *, xp: Namespace) -> str:
@@ -69,7 +156,7 @@ def _gaussian_backward(
     return (grad * (-2.0 * scale * clip(x, -FAR, FAR, xp=xp) * out),)
 
 
-@with_gradient(_gaussian_backward)
+@with_gradient(_gaussian_backward, elementwise=True)
 def _gaussian(x: Array, *, xp: Namespace, scale: float) -> Array:
     """``exp(-scale * x**2)`` for a scale of 1 or 1/2."""
     return bell(clip(x, -FAR, FAR, xp=xp), scale, xp=xp)
@@ -81,7 +168,7 @@ def _gelu_slope_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) ->
     return (grad * ((2.0 - near * near) * density),)
 
 
-@with_gradient(_gelu_slope_backward)
+@with_gradient(_gelu_slope_backward, elementwise=True)
 def _gelu_slope(x: Array, *, xp: Namespace) -> Array:
     """``Phi(x) + x phi(x)``, all digits kept next to its root at -0.75."""
     z = minimum(xp.abs(x), FAR, xp=xp)
@@ -96,7 +183,7 @@ def _gelu_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple
     return (grad * _gelu_slope(x, xp=xp),)
 
 
-@with_gradient(_gelu_backward)
+@with_gradient(_gelu_backward, elementwise=True)
 def _gelu(x: Array, *, xp: Namespace) -> Array:
     """``x * Phi(x)``: each side by the tail of its own side, so that 1 + erf is taken nowhere."""
     z = minimum(xp.abs(x), FAR, xp=xp)
@@ -105,14 +192,19 @@ def _gelu(x: Array, *, xp: Namespace) -> Array:
     return where(x < 0, -(z * ratio * density), x * (1.0 - ratio * density), xp=xp)
 
 
+def _size(x: Array, *, xp: Namespace) -> Array:
+    """``|x|``, with the slope of its right side at 0, where that side's formula is taken."""
+    return where(x < 0, -x, x, xp=xp)
+
+
 def _ndtr_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     return (grad * (_gaussian(x, xp=xp, scale=0.5) / math.sqrt(2 * math.pi)),)
 
 
-@with_gradient(_ndtr_backward)
+@with_gradient(_ndtr_backward, elementwise=True)
 def _ndtr(x: Array, *, xp: Namespace) -> Array:
     """``Phi(x)``, the standard normal distribution function."""
-    z = minimum(xp.abs(x), FAR, xp=xp)
+    z = minimum(_size(x, xp=xp), FAR, xp=xp)
     tail = times_bell(scaled_tail(z, xp=xp), z, xp=xp)
     return where(x < 0, tail, 1.0 - tail, xp=xp)
 
@@ -121,10 +213,10 @@ def _log_ndtr_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> t
     return (grad * _hazard(x, xp=xp),)
 
 
-@with_gradient(_log_ndtr_backward)
+@with_gradient(_log_ndtr_backward, elementwise=True)
 def _log_ndtr(x: Array, *, xp: Namespace) -> Array:
     """``log(Phi(x))``: on the left the exponent and the logarithm of the rest, apart."""
-    z = xp.abs(x)
+    z = _size(x, xp=xp)
     near = minimum(z, largest(x, xp=xp), xp=xp)
     left = xp.log(scaled_tail(near, xp=xp)) - 0.5 * z * z
     near = minimum(z, FAR, xp=xp)
@@ -140,10 +232,10 @@ def _hazard_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tup
     return (grad * slope,)
 
 
-@with_gradient(_hazard_backward)
+@with_gradient(_hazard_backward, elementwise=True)
 def _hazard(x: Array, *, xp: Namespace) -> Array:
     """``phi(x) / Phi(x)``, the slope of log_ndtr: about -x on the far left."""
-    z = xp.abs(x)
+    z = _size(x, xp=xp)
     near = minimum(z, BEND, xp=xp)
     inverse = 1.0 / (scaled_tail(near, xp=xp) * math.sqrt(2 * math.pi))
     far = maximum(z, BEND, xp=xp)
@@ -157,9 +249,9 @@ def _hazard(x: Array, *, xp: Namespace) -> Array:
 BEND = 6.0  # from here on the fraction has converged
 
 
-def fraction(z: Array, *, xp: Namespace) -> Array:
+def fraction(z: Array, *, xp: Namespace, terms: int = 40) -> Array:
     """Return ``_hazard(-z) - z`` for z from `BEND` on: ``1 / (z + 2 / (z + 3 / (z + ...)))``."""
     result = z
-    for k in range(40, 1, -1):
+    for k in range(terms, 1, -1):
         result = z + k / result
     return 1.0 / result

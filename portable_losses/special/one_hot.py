@@ -2,14 +2,13 @@
 
 from typing import Any
 
+from portable_losses._options import check_count, check_fraction
 from portable_losses._portable import as_index, device_of, narrow, where, widen
 from portable_losses._typing import Array
 from portable_losses._validation import (
     check_axis,
     check_bool,
     check_broadcasts_to,
-    check_count,
-    check_fraction,
     check_indices,
     check_integer,
     check_real_floating,

@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast
 
 from array_api_compat import array_namespace as namespace_of
-from scipy import constants, fft, integrate, linalg, optimize, signal, special, stats
+from scipy import constants, differentiate, fft, integrate, linalg, optimize, signal, special, stats
 from scipy.cluster import vq
+from scipy.optimize import elementwise
 from scipy.spatial.transform import RigidTransform, Rotation
 from sklearn import metrics, preprocessing
 from sklearn.decomposition import PCA
@@ -22,7 +23,7 @@ from sklearn.metrics import pairwise
 
 from portable_losses._typing import Array
 
-__all__ = ["CALLS", "Call", "V", "namespace_of"]
+__all__ = ["CALLS", "Call", "V"]
 
 
 class Call(NamedTuple):
@@ -47,6 +48,9 @@ TURNS = [[0.3, -0.2, 0.9], [1.1, 0.4, -0.5]]
 QUATERNIONS = [[0.1, 0.5, -0.3, 0.8], [0.4, -0.2, 0.6, 0.3]]
 
 
+NO_POSITIONS = {"array_api_strict": "SciPy assigns at positions, which the standard leaves open"}
+
+
 # ---- calls with more than one line of ours -----------------------------------------------------
 
 
@@ -55,6 +59,35 @@ def cubature(t: Array) -> Array:
     xp = namespace_of(t)
     low, high = xp.zeros(1, dtype=t.dtype), xp.ones(1, dtype=t.dtype)
     return integrate.cubature(lambda x, t: xp.sin(x * t[None, :]), low, high, args=(t,)).estimate
+
+
+def bell(a: Array, end: Array) -> Array:
+    """Integral of exp(-a x**2) over x from 0 to `end`."""
+    low = namespace_of(a).zeros_like(a)
+    exp = namespace_of(a).exp
+    return integrate.tanhsinh(lambda x, a: exp(-a * x * x), low, end, args=(a,)).integral
+
+
+def slope(x: Array, a: Array) -> Array:
+    """Derivative of sin(x t**2) by t at t = a, from differences."""
+    xp = namespace_of(x)
+    return differentiate.derivative(lambda t, x: xp.sin(x * t * t), a, args=(x,)).df
+
+
+def slopes(x: Array) -> Array:
+    """Jacobian of sin(x) x[0], from differences."""
+    return differentiate.jacobian(lambda x: namespace_of(x).sin(x) * x[0, ...], x).df
+
+
+def cube_root(a: Array) -> Array:
+    start = (namespace_of(a).zeros_like(a), a + 1)
+    return elementwise.find_root(lambda x, a: x**3 - a, start, args=(a,)).x
+
+
+def minimum(a: Array) -> Array:
+    """The value of the minimum of ``(x - a)**2 + x**4``; where it lies has half of the digits."""
+    start = tuple(namespace_of(a).full_like(a, x) for x in (-5.0, 0.0, 5.0))
+    return elementwise.find_minimum(lambda x, a: (x - a) ** 2 + x**4, start, args=(a,)).f_x
 
 
 def spaced(y: Array, gaps: Array) -> Array:
@@ -144,6 +177,11 @@ CALCULUS = [
     Call("integrate.cumulative_trapezoid", integrate.cumulative_trapezoid, (V,)),
     Call("integrate.romb", lambda y: integrate.romb(y, dx=0.5), (V,)),
     Call("integrate.cubature", cubature, (V,)),
+    Call("integrate.tanhsinh", bell, (V, W), NO_POSITIONS),
+    Call("differentiate.derivative", slope, (V, W), NO_POSITIONS),
+    Call("differentiate.jacobian", slopes, (V,), NO_POSITIONS),
+    Call("optimize.elementwise.find_root", cube_root, (V,), NO_POSITIONS),
+    Call("optimize.elementwise.find_minimum", minimum, (V,), NO_POSITIONS),
     Call("optimize.rosen", optimize.rosen, (V,)),
     Call("optimize.rosen_der", optimize.rosen_der, (V,)),
     Call("optimize.rosen_hess_prod", optimize.rosen_hess_prod, (V, W)),

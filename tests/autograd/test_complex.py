@@ -1,13 +1,14 @@
 """Complex numbers: every rule that meets them against PyTorch and JAX, in PyTorch's convention."""
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pytest
 
 from portable_losses._typing import Array, Namespace
-from portable_losses.autograd import grad, namespace, tensor
+from portable_losses.autograd import grad, gradcheck, hessian, jacobian, jvp, namespace, tensor
 
 from .cases import LIBRARIES
 from .peers import Sample, check_against_the_peer, check_over, numbers
@@ -202,3 +203,98 @@ def test_a_complex_result_takes_a_complex_gradient() -> None:
     z = tensor(np.asarray([1 + 1j]))
     (z * 2j).backward(np.asarray([1 + 0j]))
     assert z.grad.tolist() == [-2j]
+
+
+@pytest.mark.parametrize("name", [name for name in LIBRARIES if name != "numpy"])
+@pytest.mark.parametrize("sample", SAMPLES[1::7], ids=str)
+def test_gradcheck_agrees_over_every_library(sample: Sample, name: str) -> None:
+    library = import_module(name)
+    arrays = [
+        library.asarray(x.tolist(), dtype=getattr(library, str(x.dtype))) for x in sample.arrays
+    ]
+    gradcheck(lambda *xs: sample.function(namespace(library), *xs), arrays)
+
+
+# ---- Jacobians ----------------------------------------------------------------------------------
+
+MATRIX = numbers(3, 3, seed=7, kind="complex128")
+
+
+def holomorphic(xp: Namespace, z: Array, matrix: Array) -> Array:
+    return xp.exp(xp.matmul(matrix, z)) * z[0] ** 2
+
+
+def test_the_jacobian_of_a_holomorphic_function_is_that_of_jax(array_library: Any) -> None:
+    jax = pytest.importorskip("jax")
+    xp, matrix = namespace(array_library), array_library.asarray(MATRIX)
+    derivative = jacobian(lambda z: holomorphic(xp, z, matrix), holomorphic=True)
+    got = derivative(array_library.asarray(W))
+    expected = jax.jacrev(lambda z: holomorphic(jax.numpy, z, MATRIX), holomorphic=True)(W)
+    np.testing.assert_allclose(np.asarray(got), expected, rtol=1e-12)
+
+
+def test_the_jacobian_of_a_real_result_is_that_of_torch(array_library: Any) -> None:
+    torch = pytest.importorskip("torch")
+
+    def f(xp: Any, z: Any) -> Any:
+        return xp.abs(z) ** 2 * xp.real(z[0] * z)
+
+    got = jacobian(lambda z: f(namespace(array_library), z))(array_library.asarray(W))
+    expected = torch.autograd.functional.jacobian(lambda z: f(torch, z), torch.asarray(W))
+    np.testing.assert_allclose(np.asarray(got), expected, rtol=1e-12)
+
+
+def test_the_jacobian_by_real_numbers_has_the_derivatives_of_both_parts(array_library: Any) -> None:
+    xp = namespace(array_library)
+
+    def f(x: Any) -> Any:
+        return xp.exp(x * (0.5 + 2j)) * x[1]
+
+    y = array_library.asarray(Y)
+    got = np.asarray(jacobian(f)(y))
+    parts = [np.asarray(jacobian(lambda x, p=p: p(f(x)))(y)) for p in (xp.real, xp.imag)]
+    np.testing.assert_allclose(got, parts[0] + 1j * parts[1], rtol=1e-14)
+    analytic = np.diag((0.5 + 2j) * np.exp(Y * (0.5 + 2j)) * Y[1])
+    analytic[:, 1] += np.exp(Y * (0.5 + 2j))
+    np.testing.assert_allclose(got, analytic, rtol=1e-13)
+
+
+def test_a_jacobian_of_mixed_structures_has_the_kind_of_each_pair() -> None:
+    x: Any = Y.astype(np.float32)
+    got = jacobian(lambda p: {"zx": p["z"] * p["x"], "re": NP.real(p["z"])}, holomorphic=True)(
+        {"z": W, "x": x}
+    )
+    np.testing.assert_allclose(got["zx"]["z"], np.diag(x), rtol=1e-15)
+    np.testing.assert_allclose(got["zx"]["x"], np.diag(W), rtol=1e-7)
+    np.testing.assert_array_equal(got["re"]["z"], np.eye(3))
+    assert got["zx"]["x"].dtype == np.complex64  # of the precision of the argument
+    assert got["re"]["x"].dtype == np.float32
+    assert jacobian(lambda z: z * z, holomorphic=True)(W[:0]).shape == (0, 0)
+    assert jacobian(lambda x: x * 1j)(Y[:0]).dtype == np.complex128
+
+
+def test_a_complex_jacobian_is_differentiated() -> None:
+    first = jacobian(lambda z: z**3, holomorphic=True)
+    second = jacobian(first, holomorphic=True)(W)
+    expected: Any = np.zeros((3, 3, 3), dtype=np.complex128)
+    for i in range(3):
+        expected[i, i, i] = 6 * W[i]
+    np.testing.assert_allclose(second, expected, rtol=1e-14)
+
+
+def test_what_may_not_be_holomorphic_has_no_jacobian() -> None:
+    for derivative in (jacobian(NP.conj), hessian(lambda z: NP.sum(NP.abs(z) ** 2))):
+        with pytest.raises(TypeError, match="only if the function is holomorphic"):
+            derivative(W)
+    by_parts = jacobian(lambda z: (NP.real(NP.conj(z)), NP.imag(NP.conj(z))))(W)
+    np.testing.assert_array_equal(by_parts, [np.eye(3), -1j * np.eye(3)])
+
+
+def test_a_jvp_of_complex_numbers_is_the_difference_along_the_tangent() -> None:
+    def f(z: Any) -> Any:
+        return NP.exp(z) * NP.conj(z) * NP.abs(z)
+
+    tangent, step = numbers(3, seed=9, kind="complex128"), 1e-6
+    _, got = jvp(f, (W,), (tangent,))
+    ahead, behind = (f(tensor(W + s * step * tangent)).detach().array for s in (1, -1))
+    np.testing.assert_allclose(got, (ahead - behind) / (2 * step), rtol=1e-8)

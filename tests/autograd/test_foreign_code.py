@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sklearn
+from array_api_compat import array_namespace as namespace_of
 from scipy import integrate, signal, special, stats
 from scipy._lib import _array_api
 from sklearn import metrics
@@ -19,7 +20,7 @@ from sklearn import metrics
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd import grad, namespace, tensor, value_and_grad
 
-from .foreign_calls import CALLS, Call, V, namespace_of
+from .foreign_calls import CALLS, Call, V
 
 LIBRARIES = ("numpy", "array_api_strict", "torch")
 ENOUGH = 30

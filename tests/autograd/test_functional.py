@@ -7,8 +7,14 @@ import pytest
 
 from portable_losses.autograd import (
     Tensor,
+    elementwise_grad,
+    ggnvp,
     grad,
     gradcheck,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
     namespace,
     no_grad,
     stop_gradient,
@@ -16,6 +22,7 @@ from portable_losses.autograd import (
     value_and_grad,
     vjp,
 )
+from portable_losses.autograd.trees import flatten
 
 NP = namespace(np)
 X = np.asarray([1.0, 2.0, 3.0])
@@ -35,6 +42,26 @@ def test_results_are_plain_arrays() -> None:
     assert type(gradient) is np.ndarray
     assert not isinstance(value, Tensor)
     assert (float(value), gradient.tolist()) == (36.0, [3.0, 12.0, 27.0])
+
+
+def test_every_operator_returns_plain_arrays_to_who_gives_plain_arrays() -> None:
+    def squares(x: Any) -> Any:
+        return {"y": x * x}
+
+    result, pullback = vjp(squares, X)
+    pulled = pullback({"y": X})
+    pushed = jvp(squares, (X,), (tensor(X, requires_grad=False),))
+    products = [hvp(cube, (X,), (X,)), ggnvp(lambda x: x * x, cube, (X,), (X,))]
+    wholes = [jacobian(squares)(X), hessian(cube)(X), elementwise_grad(lambda x: x**3)(X)]
+    found, _ = flatten([result, pulled, pushed, products, wholes])
+    assert [type(x) for x in found] == [np.ndarray] * 9
+
+
+def test_a_pullback_is_recorded_for_who_differentiates_by_its_cotangent() -> None:
+    _, pullback = vjp(lambda x: x * x, X)
+    assert pullback(tensor(X))[0].requires_grad
+    with no_grad():
+        assert type(pullback(tensor(X))[0]) is np.ndarray
 
 
 def test_a_constant_tensor_gives_constant_tensors() -> None:
@@ -215,13 +242,18 @@ def test_a_pullback_is_differentiated() -> None:
     assert grad(outer)(np.ones(3)).tolist() == [18.0, 288.0, 1458.0]
 
 
-def test_gradcheck_takes_complex_numbers_and_no_single_precision() -> None:
-    z = np.asarray([1.0 + 2.0j, -0.5 + 0.25j])
-    gradcheck(lambda z: z * z * NP.conj(z), (z,), order=2)
+def test_gradcheck_takes_complex_numbers(array_library: Any) -> None:
+    xp = namespace(array_library)
+    z = array_library.asarray([1.0 + 2.0j, -0.5 + 0.25j], dtype=array_library.complex128)
+    gradcheck(lambda z: z * z * xp.conj(z), (z,), order=2)
     with pytest.raises(AssertionError, match="differences give"):
-        gradcheck(lambda z: NP.real(z * stop_gradient(z)), (z,))
-    with pytest.raises(TypeError, match="must be float64 or complex128, got float32"):
-        gradcheck(cube, (X.astype(np.float32),))
+        gradcheck(lambda z: xp.real(z * stop_gradient(z)), (z,))
+
+
+def test_gradcheck_takes_no_single_precision() -> None:
+    for kind in (np.float32, np.complex64):
+        with pytest.raises(TypeError, match="must be float64 or complex128, got"):
+            gradcheck(lambda x: NP.sum(NP.abs(x)), (X.astype(kind),))
 
 
 def test_gradcheck_finds_a_wrong_gradient_of_either_order() -> None:
@@ -254,3 +286,22 @@ def test_torch_differentiates_a_gradient_of_the_tape() -> None:
     e = torch.exp(x.detach())
     expected = torch.stack([3 * e[0] + e[1], 2 * e[1]])
     torch.testing.assert_close(x.grad, expected)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_torch_maps_a_gradient_and_has_the_same_at_kinks_and_nan(order: int) -> None:
+    torch = pytest.importorskip("torch")
+    xp = namespace(torch)
+    x = torch.tensor([[1.5, -2.0, 0.0], [3.0, torch.nan, -1.0]], dtype=torch.float64)
+    one = torch.tensor(1.0, dtype=torch.float64)
+
+    def slope_in(library: Any, gradient: Any) -> Any:
+        def f(x: Any) -> Any:
+            return library.sum(library.abs(x) * x * x + library.copysign(x + 0.5, one) * x)
+
+        slope = gradient(f)
+        return slope if order == 1 else gradient(lambda x: library.sum(slope(x) ** 2))
+
+    got = torch.func.vmap(slope_in(xp, grad))(x)
+    expected = torch.func.vmap(slope_in(torch, torch.func.grad))(x)
+    torch.testing.assert_close(got, expected, equal_nan=True)

@@ -1,15 +1,21 @@
-"""Adding at positions without a library's own function, and gradients on lazy arrays."""
+"""Adding and assigning at positions, and gradients on lazy arrays."""
 
-from typing import Any
+import random
+from dataclasses import replace
+from importlib import import_module
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
-from portable_losses.autograd import grad, namespace, tensor
+from portable_losses import _backend
+from portable_losses._typing import Array
+from portable_losses.autograd import grad, gradcheck, namespace, tensor, value_and_grad
 from portable_losses.autograd.scatter import scatter_add
 
-from .cases import A
+from .cases import LIBRARIES, A
 
+NP = namespace(np)
 KEYS = [
     (0,),
     (-1, ...),
@@ -69,6 +75,137 @@ def test_an_embedding_collects_every_use_of_a_row(array_library: Any) -> None:
     assert np.asarray(got).tolist() == [[1.0] * 3, [3.0] * 3]
 
 
+@pytest.mark.parametrize("key", [(), ..., True, False], ids=str)
+@pytest.mark.parametrize("name", [name for name in LIBRARIES if name in ("numpy", "torch")])
+def test_a_key_without_axes_has_a_gradient(key: Any, name: str) -> None:
+    library = import_module(name)
+    xp, x = namespace(library), library.asarray(A, dtype=library.float64)
+    place = library.asarray(key) if isinstance(key, bool) else key
+    got = grad(lambda x: xp.sum(x[place] ** 2))(x)
+    expected = 2 * np.asarray(A) * (key is not False)
+    np.testing.assert_allclose(np.asarray(got), expected, rtol=1e-15)
+    number = library.asarray(3.0, dtype=library.float64)
+    slope = grad(lambda x: xp.sum(x[place] * x))(number)
+    assert float(slope) == 6.0 * (key is not False)
+
+
+# ---- assignment at positions --------------------------------------------------------------------
+
+
+class Assignment(NamedTuple):
+    """``x[key] = value`` by shapes and by the key, whose lists become arrays of positions."""
+
+    shape: tuple[int, ...]
+    key: Any
+    value: tuple[int, ...]
+    not_on: tuple[str, ...] = ()
+
+
+DASK_TAKES_ONE_AXIS = ("dask.array",)
+ASSIGNMENTS = [
+    Assignment((4,), [1, 1, 3], (3,)),
+    Assignment((4,), [1, 1, 3], ()),
+    Assignment((4,), [[1, 1], [3, 0]], (2, 2), DASK_TAKES_ONE_AXIS),
+    Assignment((4, 3), [1, 1, -1, 3], (4, 3)),
+    Assignment((4, 3), ([1, 1, 3], slice(None)), (3, 3)),
+    Assignment((4, 3), ([1, 1, 3], [2, 2, 0]), (3,), DASK_TAKES_ONE_AXIS),
+    Assignment((4, 3), (slice(1, None), [0, 0]), (1, 2)),
+    Assignment((4, 3), (slice(1, None), [0, 0]), (1, 1, 3, 2)),
+    Assignment((3, 4, 2), ([0, 0, 1], slice(None), [1, 1, 0]), (3, 4), DASK_TAKES_ONE_AXIS),
+    Assignment((4,), [], (0,)),
+]
+
+
+def key_over(library: Any, key: Any) -> Any:
+    if isinstance(key, tuple):
+        return tuple(key_over(library, k) for k in key)
+    return library.asarray(np.asarray(key, dtype=np.int64)) if isinstance(key, list) else key
+
+
+def assign(xp: Any, key: Any, x: Any, value: Any) -> Any:
+    y = x * 2
+    y[key] = value * value
+    return xp.sum(y**3)
+
+
+@pytest.mark.parametrize(
+    "case, name",
+    [
+        (case, name)
+        for name in LIBRARIES
+        if name != "array_api_strict"  # which assigns to no positions
+        for case in ASSIGNMENTS
+        if name not in case.not_on
+    ],
+    ids=str,
+)
+def test_what_is_assigned_at_positions_has_its_gradient(case: Assignment, name: str) -> None:
+    library = import_module(name)
+    xp, key = namespace(library), key_over(library, case.key)
+    dice = np.random.default_rng(5)
+    values = [dice.normal(size=shape) for shape in (case.shape, case.value)]
+    x, value = (library.asarray(v) for v in values)
+    expected = assign(np, key_over(np, case.key), *values)
+    got, slopes = value_and_grad(lambda x, v: assign(xp, key, x, v), argnums=(0, 1))(x, value)
+    assert float(got) == pytest.approx(expected, rel=1e-12)
+    assert [tuple(g.shape) for g in slopes] == [case.shape, case.value]
+    order = 2 if name in ("numpy", "torch") else 1
+    gradcheck(lambda x, v: assign(xp, key, x, v), (x, value), order=order)
+
+
+def test_positions_are_assigned_under_jit() -> None:
+    jax = pytest.importorskip("jax")
+    xp = namespace(jax.numpy)
+
+    def slopes(key: Any, x: Any, value: Any) -> Any:
+        return grad(lambda x, v: assign(xp, key, x, v), argnums=(0, 1))(x, value)
+
+    given = [jax.numpy.asarray(v) for v in ([1, 1, 3], [1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0])]
+    for got, expected in zip(jax.jit(slopes)(*given), slopes(*given), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-14)
+
+
+def test_the_gradient_follows_the_value_that_the_library_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dice = random.Random(4)
+
+    def in_any_order(x: Array, key: Any, value: Any, *, xp: Any) -> Array:
+        """Assign one after the other, in an order of its own every time, as a GPU may."""
+        out = x.copy()
+        for i in dice.sample(range(len(key)), len(key)):
+            out[key[i]] = value if np.ndim(value) == 0 else value[i]
+        return out
+
+    numpy = _backend.load_backend("numpy")
+    monkeypatch.setitem(_backend._LOADED, "numpy", replace(numpy, assign=in_any_order))
+    key, weights, value = np.asarray([1, 0, 1, 1]), np.asarray([2.0, 3.0]), np.arange(1.0, 5.0)
+
+    def linear(v: Any) -> Any:
+        y = NP.zeros(2)
+        y[key] = v
+        return NP.sum(y * weights)
+
+    found = set()
+    for _ in range(40):
+        out, slope = value_and_grad(linear)(value)
+        assert float(out) == slope @ value
+        assert sorted(slope.tolist()) == [0.0, 0.0, 2.0, 3.0]
+        found.add(float(out))
+    assert len(found) == 3  # any of the three that meet
+
+
+def test_where_nothing_can_be_assigned_the_error_names_the_assignment() -> None:
+    strict = pytest.importorskip("array_api_strict")
+    y = tensor(strict.ones(3)) * 2
+    with pytest.raises(IndexError) as caught:
+        y[strict.asarray([0, 0])] = y[:2]
+    assert "in `setitem` of (3,)" in caught.value.__notes__[0]
+
+
+# ---- every year, every device, and lazily -------------------------------------------------------
+
+
 @pytest.mark.parametrize("year", ["2022.12", "2023.12", "2024.12", "2025.12"])
 def test_gradients_stay_on_their_device_in_every_year_of_the_standard(year: str) -> None:
     strict = pytest.importorskip("array_api_strict")
@@ -126,7 +263,6 @@ def test_nothing_is_computed_while_a_lazy_gradient_is_built() -> None:
         assert leaf.grad is not None
         assert leaf.grad.array.chunks == x.chunks
         computed = [g.compute() for g in gradients]
-    NP = namespace(np)  # noqa: N806
 
     def g(x: Any, w: Any) -> Any:
         y = NP.tanh(x @ w) * NP.max(x, axis=1, keepdims=True) + NP.mean(x, axis=0)[:2]
@@ -135,3 +271,19 @@ def test_nothing_is_computed_while_a_lazy_gradient_is_built() -> None:
 
     for got, expected in zip(computed, grad(g, argnums=(0, 1))(values, weights), strict=False):
         np.testing.assert_allclose(got, expected, rtol=1e-12)
+
+
+def test_a_lazy_graph_grows_with_the_number_of_sums() -> None:
+    da = pytest.importorskip("dask.array")
+    xp = namespace(da)
+
+    def tasks(length: int) -> int:
+        def chain(x: Any) -> Any:
+            for _ in range(length):
+                x = xp.tanh(x[..., ::-1] + x[..., :1])
+            return xp.sum(x)
+
+        return len(grad(chain)(da.ones(4)).__dask_graph__())
+
+    short, long = tasks(3), tasks(6)
+    assert long < 3 * short  # twice as many, and not their square

@@ -276,10 +276,13 @@ def test_the_gradient_of_an_assigned_value_is_what_arrives_there() -> None:
     assert values_of(v.grad) == [110.0]
 
 
-def test_assignment_to_one_place_twice_is_refused() -> None:
-    y = leaf(1.0, 2.0) * 2
-    with pytest.raises(TypeError, match="integer array"):
-        y[np.asarray([0, 0])] = leaf(1.0, 2.0)
+def test_of_two_values_for_one_place_the_last_has_the_gradient() -> None:
+    x, v = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    y = x * 2
+    y[np.asarray([0, 0])] = v
+    NP.sum(y * np.asarray([10.0, 1.0])).backward()
+    assert y.tolist() == [4.0, 4.0]
+    assert (values_of(x.grad), values_of(v.grad)) == ([0.0, 2.0], [0.0, 10.0])
 
 
 def test_a_leaf_is_updated_in_place_under_no_grad_only() -> None:

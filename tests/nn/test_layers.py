@@ -156,7 +156,30 @@ def test_every_activation_and_loss_of_the_package_is_a_module() -> None:
     families = ("portable_losses.activations", "portable_losses.losses")
     modules = [importlib.import_module(family) for family in families]
     functions = {getattr(module, name) for module in modules for name in module.__all__}
-    assert wrapped == functions
+    assert functions - wrapped == {pl.prelu, pl.linear_cross_entropy}  # they hold parameters
+
+
+def test_prelu_learns_its_slopes_per_channel(library: Library) -> None:
+    given = {"xp": library.xp, "device": library._device(), "dtype": library.xp.float64}
+    layer = nn.PReLU(3, init=0.5, axis=1, **given)
+    x = np.arange(-6.0, 6.0).reshape(2, 3, 2)
+    out = layer(library.array(x))
+    np.testing.assert_array_equal(library.numpy(out), np.where(x > 0, x, x / 2))
+    out.__array_namespace__().sum(out).backward()
+    expected = np.where(x > 0, 0, x).sum(axis=(0, 2))
+    np.testing.assert_array_equal(library.numpy(layer.weight.grad), expected)
+
+
+def test_a_linear_cross_entropy_is_linear_and_cross_entropy(library: Library) -> None:
+    given: dict[str, Any] = {"xp": library.xp, "device": library._device(), "rng": 3}
+    given["dtype"] = library.xp.float64
+    x, y = library.array(np.cos(np.arange(20.0)).reshape(5, 4)), library.array([0, 2, 1, -100, 0])
+    layer = nn.Linear(4, 3, **given)
+    fused = nn.LinearCrossEntropyLoss(4, 3, bias=True, label_smoothing=0.1, **given)
+    want = pl.cross_entropy(layer(x), y, label_smoothing=0.1)
+    np.testing.assert_allclose(library.numpy(fused(x, y)), library.numpy(want), rtol=1e-13)
+    rows = fused(x, y, reduction="none")
+    assert tuple(rows.shape) == (5,)
 
 
 @pytest.mark.parametrize("module", FUNCTIONS)
@@ -170,7 +193,7 @@ def test_a_module_takes_the_options_of_its_function_and_documents_them(module: A
                 module()
         elif all(o.default is not o.empty for o in options):
             assert getattr(module(), option.name) is option.default
-        assert re.search(rf"^{option.name} :", module.__doc__, re.MULTILINE)
+        assert re.search(rf"^(\w+, )*{option.name}(, \w+)* :", module.__doc__, re.MULTILINE)
 
 
 def test_the_classes_have_the_names_of_pytorch() -> None:

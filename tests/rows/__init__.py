@@ -12,15 +12,62 @@ A family's file has some of these lists:
   to which a peer gives a wrong answer.
 """
 
+import os
 from typing import Any
 
 from tests.curves import Curve, OfTwo, Pointwise
-from tests.rows import activations, along_an_axis, binary, cross_entropy, regression, special
+from tests.rows import (
+    activations,
+    along_an_axis,
+    binary,
+    contrastive,
+    cross_entropy,
+    ctc,
+    deviance,
+    divergence,
+    embedding,
+    gated,
+    likelihood,
+    linear_cross_entropy,
+    margin,
+    piecewise,
+    regression,
+    relative,
+    reweighted,
+    robust,
+    scaled,
+    segmentation,
+    sparse,
+    special,
+)
 from tests.samples import Sample
 
-__all__ = ["CURVES", "FEW", "OF_TWO", "POINTWISE", "SELECTED", "TABLE", "rows_of"]
+__all__ = ["CURVES", "FEW", "OF_TWO", "ONCE", "POINTWISE", "SELECTED", "TABLE", "rows_of"]
 
-FAMILIES: list[Any] = [activations, along_an_axis, special, cross_entropy, binary, regression]
+FAMILIES: list[Any] = [
+    activations,
+    piecewise,
+    along_an_axis,
+    special,
+    cross_entropy,
+    linear_cross_entropy,
+    ctc,
+    binary,
+    regression,
+    gated,
+    margin,
+    reweighted,
+    scaled,
+    sparse,
+    robust,
+    relative,
+    deviance,
+    likelihood,
+    divergence,
+    segmentation,
+    embedding,
+    contrastive,
+]
 
 
 def rows_of(name: str) -> list[Any]:
@@ -33,13 +80,13 @@ OF_TWO: list[OfTwo] = rows_of("OF_TWO")
 POINTWISE: list[Pointwise] = rows_of("POINTWISE")
 
 TABLE: list[Sample] = [
-    *(one.row for one in (*CURVES, *OF_TWO)),
+    *(one.row for one in CURVES),
+    *(one.row for one in OF_TWO),
     *rows_of("ROWS"),
     *(row for one in POINTWISE for row in one.rows),
 ]
 
 #: Rows enough to show that a library works: every function once, and every way through the code.
-#: The laws take these where a library needs seconds to compile, or to build a graph.
 SELECTED = [
     row
     for i, row in enumerate(TABLE)
@@ -68,3 +115,13 @@ FEW = [
         "huber_loss sample_weight",
     )
 ]
+
+#: Every function once, and the few: where a row takes seconds, to compile or to build a graph.
+ONCE = [
+    row
+    for i, row in enumerate(TABLE)
+    if row in FEW or row.function not in [other.function for other in (*FEW, *TABLE[:i])]
+]
+
+if os.environ.get("PORTABLE_LOSSES_ROWS") == "all":  # make test-all
+    FEW, ONCE = ONCE, SELECTED

@@ -71,7 +71,7 @@ SHARES = [[0.5, 0.25, 0.25], [0.0, 0.5, 0.5], [0.25, 0.75, 0.0], [1.0, 0.5, 0.0]
 OF_CLASS = np.asarray([1.0, 0.5, 2.0])
 OF_ROW = np.asarray([1.0, 0.25, 2.0, 0.0])
 FITTING = [0, 2, 2, 1]  # classes that MASK leaves
-ROWS = np.asarray([True, False, True, True])
+COUNTED: Any = np.asarray([True, False, True, True])
 EVERYTHING: dict[str, Any] = {
     "weight": OF_CLASS,
     "label_smoothing": 0.125,
@@ -102,7 +102,7 @@ CROSS_ENTROPY = [
     *each("smoothed", label_smoothing=0.125, reduction="none"),
     *each("z_loss", z_loss=0.25),
     *each("softcap", softcap=5.0),
-    *each("rows masked", where=ROWS),
+    *each("rows masked", where=COUNTED),
     *each("sample_weight", sample_weight=OF_ROW),
     *each("sample_weight, broadcast", sample_weight=OF_ROW[:1]),
     *each("lse", return_lse=True, reduction="none"),
@@ -136,4 +136,4 @@ NLL = [
     nll([[0, 2, 1, 1], [2, 0, -100, 1]], "axis 1, none", DEEP, axis=1, reduction="none"),
 ]
 
-ROWS = [*CROSS_ENTROPY, *NLL]
+ROWS: list[Sample] = [*CROSS_ENTROPY, *NLL]

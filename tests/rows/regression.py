@@ -34,7 +34,7 @@ def huber(edge: Number) -> tuple[Exact, Exact]:
     return value, slope
 
 
-L1: Any = (lambda x, t: abs(x - t), lambda x, t: mpmath.sign(x - t))
+L1: tuple[Any, Any] = (lambda x, t: abs(x - t), lambda x, t: mpmath.sign(x - t))
 
 POINTWISE = [
     Pointwise(pl.mse_loss, lambda x, t: (x - t) ** 2, lambda x, t: 2 * (x - t)),

@@ -8,7 +8,7 @@ argument of a complex result gets the real part, which the caller takes.
 
 from typing import Any
 
-from portable_losses._portable import where
+from portable_losses._portable import sign, where
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd.rules import register
 
@@ -33,6 +33,8 @@ def is_complex(x: Any, *, xp: Namespace) -> bool:
 
 def conj(x: Any, *, xp: Namespace) -> Any:
     """Return the conjugate of an array or of a Python number; what is real stays as it is."""
+    if x.__class__ is float:
+        return x
     dtype = getattr(x, "dtype", None)
     if dtype is None:
         return x.conjugate()  # a Python number, of any kind
@@ -61,7 +63,7 @@ def adjoint(x: Array, *, xp: Namespace) -> Array:
 def direction(x: Array, *, xp: Namespace) -> Array:
     """Return ``x / |x|``, 0 at 0; array_api_compat's `sign` of a complex 0 divides 0 by 0."""
     if not is_complex(x, xp=xp):
-        return xp.sign(x)
+        return sign(x, xp=xp)
     length = xp.abs(x)
     nowhere = length == 0
     return where(nowhere, 0, x / where(nowhere, 1, length, xp=xp), xp=xp)

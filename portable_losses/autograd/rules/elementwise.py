@@ -4,7 +4,7 @@ import cmath
 import math
 from typing import Any
 
-from portable_losses._portable import where
+from portable_losses._portable import sign, where
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd.rules import VIEW, register, zero
 from portable_losses.autograd.rules.complex_numbers import conj, direction, is_complex, real
@@ -107,8 +107,13 @@ def _both(x1: Any, x2: Any, *, xp: Namespace) -> tuple[Array, Array]:
 
 def _tanh(grad: Array, out: Array, x: Array, *, xp: Namespace) -> Array:
     """``4 e / (1 + e)**2`` with ``e = exp(-2 |x|)``: 1 - out**2 has no digits in the tails."""
-    e = xp.exp(where(real(x, xp=xp) >= 0, x * -2, x * 2, xp=xp))
-    return grad * conj(e * 4 / (e + 1) / (e + 1), xp=xp)
+    has_parts = is_complex(x, xp=xp)
+    right = (xp.real(x) if has_parts else x) >= 0
+    below = xp.where(right, -x, x)  # one branch, so that ties differentiate
+    e = xp.exp(below + below)
+    whole = e + 1
+    slope = e / whole / whole * 4
+    return grad * (xp.conj(slope) if has_parts else slope)
 
 
 def _hypotenuse(x: Array, *, xp: Namespace) -> Array:
@@ -181,7 +186,7 @@ register(
 )
 register(
     "copysign",
-    lambda grad, out, x1, x2, *, xp: grad * (xp.sign(x1) * xp.sign(out)),
+    lambda grad, out, x1, x2, *, xp: grad * (sign(x1, xp=xp) * sign(out, xp=xp)),
     zero,
 )
 

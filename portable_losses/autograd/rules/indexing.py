@@ -1,5 +1,6 @@
 """Rules of indexing, of taking by position, and of sorting."""
 
+import math
 from typing import Any, NamedTuple
 
 from array_api_compat import device
@@ -22,32 +23,15 @@ register("scatter_add", lambda grad, out, values, key, *, xp: chosen(grad, key, 
 # ---- assignment -------------------------------------------------------------------------------
 
 
-def check_assignable(key: Any, x: Array, *, xp: Namespace) -> None:
-    """Raise TypeError for an assignment whose gradient nobody can say: to one place twice."""
-    for k in key if isinstance(key, tuple) else (key,):
-        if isinstance(k, list) or (hasattr(k, "dtype") and xp.isdtype(k.dtype, "integral")):
-            if not getattr(k, "shape", (1,)):
-                continue
-            msg = "assignment to positions in an integer array has no gradient; use slices or masks"
-            raise TypeError(msg)
-
-
 def assigned(x: Array, value: Any, key: Any, *, xp: Namespace) -> Array:
-    """Return a raw `x` with `value` at `key`, in new memory."""
+    """Return `x` with `value` at `key`, in new memory."""
     if hasattr(xp, "__portable_losses_backend__"):
         return xp.setitem(x, key, value)
     if _chooses_entries(key, x, value):
         if hasattr(value, "dtype") and value.dtype != x.dtype:
             value = xp.astype(value, x.dtype)
         return where(key, value, x, xp=xp)
-    copied = xp.astype(x, x.dtype, copy=True)
-    try:
-        copied[key] = value
-    except TypeError:
-        if hasattr(type(x), "__setitem__") and not _is_immutable(x):
-            raise
-        return _merged(x, value, key, xp=xp)
-    return copied
+    return backend_of(xp).assign(x, key, value, xp=xp)
 
 
 def _chooses_entries(key: Any, x: Array, value: Any) -> bool:
@@ -56,29 +40,51 @@ def _chooses_entries(key: Any, x: Array, value: Any) -> bool:
     return is_mask and not getattr(value, "shape", ())
 
 
-def _is_immutable(x: Array) -> bool:
-    return hasattr(x, "at")  # the standard has no word for it
+def may_repeat(key: Any, *, xp: Namespace) -> bool:
+    """Say whether `key` holds an array of positions, which may name one place twice."""
+    return any(
+        isinstance(k, list) or (getattr(k, "shape", ()) and xp.isdtype(k.dtype, "integral"))
+        for k in (key if isinstance(key, tuple) else (key,))
+    )
 
 
-def _merged(x: Array, value: Any, key: Any, *, xp: Namespace) -> Array:
-    check_assignable(key, x, xp=xp)
-    room = xp.zeros_like(x[key])
-    new = _scatter(xp, x.shape, key, xp.astype(room + value, x.dtype))
-    hit = _scatter(xp, x.shape, key, xp.ones_like(room))
-    return where(hit != 0, new, x, xp=xp)
+def settled(x: Array, value: Any, key: Any, *, xp: Namespace) -> tuple[Array, Array]:
+    """Return what ``x[key]`` is after ``x[key] = value``, and which entries of it count.
+
+    The library decides: the entries' numbers are assigned in their place and read again. Where
+    several meet, each of them gets the value of the one that is left, which alone has a gradient.
+    """
+    shape = x[key].shape
+    numbers = xp.reshape(xp.arange(math.prod(shape), device=device(x)), shape)
+    places = xp.zeros(x.shape, dtype=numbers.dtype, device=device(x))
+    left = assigned(places, numbers, key, xp=xp)[key]
+    values = xp.broadcast_to(xp.reshape(value, value.shape[-len(shape) :]), shape)
+    values = xp.take(xp.reshape(values, (-1,)), xp.reshape(left, (-1,)), axis=0)
+    return xp.reshape(values, shape), left == numbers
 
 
-def _value(grad: Array, out: Array, x: Array, value: Array, key: Any, *, xp: Namespace) -> Array:
+def _value(
+    grad: Array,
+    out: Array,
+    x: Array,
+    value: Array,
+    key: Any,
+    *,
+    counts: Array | None = None,
+    xp: Namespace,
+) -> Array:
     if _chooses_entries(key, x, value):
         return xp.sum(where(key, grad, 0, xp=xp))
     part = grad[key]
+    if counts is not None:
+        part = where(counts, part, 0, xp=xp)
     extra = value.ndim - part.ndim  # NumPy lets a value have more axes of size 1
     return xp.reshape(part, (1,) * extra + tuple(part.shape)) if extra > 0 else part
 
 
 register(
     "setitem",
-    lambda grad, out, x, value, key, *, xp: assigned(grad, 0, key, xp=xp),
+    lambda grad, out, x, value, key, *, counts=None, xp: assigned(grad, 0, key, xp=xp),
     _value,
     shares=VIEW,
 )

@@ -21,6 +21,8 @@ def _matmul_right(grad: Array, out: Array, x1: Array, x2: Array, *, xp: Namespac
     if x1.ndim == 1:
         x1 = conj(x1, xp=xp)
         return x1 * grad if x2.ndim == 1 else x1[:, None] * grad[..., None, :]
+    if x2.ndim == 1 and x1.ndim == 2:
+        return conj(x1, xp=xp).T @ grad
     if x2.ndim == 1:
         return xp.matmul(adjoint(x1, xp=xp), grad[..., None])[..., 0]
     if x2.ndim == 2 and x1.ndim > 2:  # one product instead of a sum over the batch

@@ -40,7 +40,8 @@ def _sum(
     keepdims: bool = False,
     xp: Namespace,
 ) -> Array:
-    grad = kept(grad, x, axis, keepdims, xp=xp)
+    if grad.ndim:  # a single number fits as it is
+        grad = kept(grad, x, axis, keepdims, xp=xp)
     if any(n is None or n != n for n in x.shape):  # sizes that Dask cannot know
         return grad + xp.zeros_like(x)
     return xp.broadcast_to(grad, x.shape)

@@ -1,0 +1,211 @@
+"""Cross entropy of class indices in one sweep: NumPy, and PyTorch on the CPU.
+
+The logits are read in blocks of rows that stay in cache. The forward leaves ``exp(z - max)`` where
+the gradient will be, and the backward finishes it there with one multiplication: the exponential,
+which is most of the time, is taken once, and the gradient is all the memory that is needed. A
+second backward through the same graph sweeps again.
+
+With k the largest class, y the target, S the sum of the exponentials without k's, u the share that
+smoothing gives to each of the C classes, and s what the target has besides::
+
+    loss        = s * (log1p(S) + z_k - z_y) + u * sum over j of (log1p(S) + z_k - z_j)
+    d loss/dz_j = (s + u * C) * exp(z_j - z_k) / (1 + S) - u - (s if j = y else 0)
+    d loss/dz_k = (shares of all others - share of k * S) / (1 + S)
+
+so that neither the loss of a confident row nor its slope is a difference of large numbers.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+from portable_losses._backend import Pair
+from portable_losses._typing import Array, Options
+from portable_losses.activations.hyperbolic import _softcap, _softcap_backward
+
+__all__ = ["Library", "fits", "run"]
+
+NAN = float("nan")
+
+
+class Library(NamedTuple):
+    """What the two libraries do not call the same.
+
+    ``module`` has their functions; ``in_blocks(work, count, rows)`` shares out the work; ``size``
+    is the number of entries in a block; ``quiet()`` keeps infinities from warning.
+    """
+
+    module: Any
+    in_blocks: Callable[[Callable[[slice], None], int, int], None]
+    size: int
+    quiet: Callable[[], AbstractContextManager[Any]] = nullcontext
+
+
+class Call(NamedTuple):
+    """A call of the pair, its rows counted along one axis."""
+
+    z: Array
+    index: Array
+    weight: Array | None
+    row: Array | None
+    smoothing: float
+    cap: float | None
+    options: Options
+
+    @property
+    def uniform(self) -> float:
+        """The share that smoothing gives to each class."""
+        return self.smoothing / self.z.shape[1]
+
+
+class Facts(NamedTuple):
+    """What the sweep found in every row, and where it left the exponentials."""
+
+    place: Array  # of the largest logit
+    largest: Array
+    gap: Array  # from the largest logit to the target's
+    others: Array  # sum of the exponentials without the largest
+    gaps: Array | None  # sum of all gaps, where smoothing asks
+    slope: Array | None  # of the cap, at the largest logit
+    target_slope: Array | None
+    exponentials: Array
+
+
+def fits(
+    z: Array,
+    q: Array | None,
+    index: Array | None,
+    weight: Array | None,
+    row: Array | None,
+    classes: Array | None,
+    *,
+    label_smoothing: float,
+    softcap: float | None,
+    **_: Any,
+) -> bool:
+    """Say whether the sweep has all of these options at once, and there are rows."""
+    uneven = weight is not None or softcap is not None
+    simple = index is not None and classes is None and not (label_smoothing and uneven)
+    return simple and 0 not in z.shape
+
+
+def run(
+    library: Library, pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: bool
+) -> tuple[Any, Callable[..., Any]]:
+    """Return the pair's result, and a backward that uses what the sweep left behind."""
+    call = _call(arrays, options)
+    with library.quiet():
+        facts = _sweep(library, call, wanted=wanted)
+        out = _losses(library.module, call, facts)
+    lead = arrays[0].shape[:-1]
+    out = tuple(x.reshape(lead) for x in out)
+    if not wanted:
+        return out, pair.backward
+    kept = [facts]
+
+    def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> tuple[Any, ...]:
+        call = _call(arrays, options)
+        with library.quiet():
+            found = kept.pop() if kept else _sweep(library, call, wanted=True)
+            by_z = _finish(library, call, found, grad)
+        return by_z.reshape(arrays[0].shape), *(None for _ in arrays[1:])
+
+    return out, backward
+
+
+def _call(arrays: tuple[Any, ...], options: Options) -> Call:
+    z, _, index, weight, row, _ = arrays
+    z, index = z.reshape(-1, z.shape[-1]), index.reshape(-1)
+    row = None if row is None else row.reshape(-1)
+    return Call(z, index, weight, row, options["label_smoothing"], options["softcap"], options)
+
+
+def _sweep(library: Library, call: Call, *, wanted: bool) -> Facts:
+    """Read the logits once; leave the exponentials (times the cap's slope) if they are `wanted`."""
+    m, (count, classes), dtype = library.module, call.z.shape, call.z.dtype
+    exponentials = m.empty((count, classes), dtype=dtype) if wanted else None
+    parts: dict[int, tuple[Array | None, ...]] = {}
+
+    def work(block: slice) -> None:
+        rows, index = m.arange(block.stop - block.start), call.index[block]
+        z, slope = _capped(call, block)
+        e = m.empty(z.shape, dtype=dtype) if exponentials is None else exponentials[block]
+        place = z.argmax(-1)
+        largest = z[rows, place]
+        m.subtract(z, m.where(m.isfinite(largest), largest, NAN)[:, None], out=e)
+        gap, gaps = e[rows, index], e.sum(-1) if call.smoothing else None
+        m.exp(e, out=e)
+        e[rows, place] = 0
+        others = e.sum(-1)
+        e[rows, place] = 1
+        slopes = (None, None)
+        if slope is not None:
+            m.multiply(e, slope, out=e)
+            slopes = slope[rows, place], slope[rows, index]
+        if call.row is not None:
+            e[~call.row[block]] = 0
+        parts[block.start] = (place, largest, gap, others, gaps, *slopes)
+
+    library.in_blocks(work, count, max(1, library.size // classes))
+    columns = zip(*(parts[start] for start in sorted(parts)), strict=True)
+    found = (None if c[0] is None else m.concatenate(c) for c in columns)
+    return Facts._make((*found, exponentials))
+
+
+def _capped(call: Call, block: slice) -> tuple[Array, Array | None]:
+    """Return the logits of a block, and the slope of the cap there."""
+    z, xp = call.z[block], call.options["xp"]
+    if call.cap is None:
+        return z, None
+    return _softcap(z, cap=call.cap, xp=xp), _softcap_backward(1.0, None, z, cap=call.cap, xp=xp)[0]
+
+
+def _losses(m: Any, call: Call, facts: Facts) -> tuple[Array, ...]:
+    log_sum = m.log1p(facts.others)
+    loss = log_sum - facts.gap
+    if call.smoothing:
+        spread = call.uniform * (call.z.shape[1] * log_sum - facts.gaps)
+        loss = (1 - call.smoothing) * loss + spread if call.smoothing < 1 else spread
+    if call.weight is not None:
+        weight = call.weight[call.index]
+        loss = m.where(weight == 0, 0.0, weight * loss)
+    found = [loss]
+    if call.options["with_lse"]:
+        finite = m.isfinite(facts.largest)
+        found.append(m.where(finite, facts.largest + log_sum, facts.largest))
+    return tuple(_counted(m, call, x) for x in found)
+
+
+def _finish(library: Library, call: Call, facts: Facts, grad: tuple[Array, ...]) -> Array:
+    """Make the gradient of the exponentials, in their place."""
+    m, classes = library.module, call.z.shape[1]
+    g, *rest = (_counted(m, call, one.reshape(-1)) for one in grad)
+    g_lse = rest[0] if rest else 0.0
+    even = g * call.uniform
+    share = g * (1 - call.smoothing)
+    if call.weight is not None:
+        share = share * call.weight[call.index]
+    sum_ = 1 + facts.others
+    hit = facts.place == call.index
+    factor = _counted(m, call, (share + even * classes + g_lse) / sum_)
+    of_place, of_others = even + m.where(hit, share, 0.0), m.where(hit, 0.0, share)
+    of_others = of_others + even * (classes - 1)
+    at_place = _counted(m, call, (of_others + g_lse - of_place * facts.others) / sum_)
+    if facts.slope is not None:
+        at_place, share = at_place * facts.slope, share * facts.target_slope
+
+    def work(block: slice) -> None:
+        e, rows = facts.exponentials[block], m.arange(block.stop - block.start)
+        m.multiply(e, factor[block, None], out=e)
+        if call.smoothing:
+            m.subtract(e, even[block, None], out=e)
+        e[rows, call.index[block]] -= share[block]
+        e[rows, facts.place[block]] = at_place[block]
+
+    library.in_blocks(work, len(call.index), max(1, library.size // classes))
+    return facts.exponentials
+
+
+def _counted(m: Any, call: Call, x: Array) -> Array:
+    """Return `x`, and 0 for a row that does not count."""
+    return x if call.row is None else m.where(call.row, x, 0.0)

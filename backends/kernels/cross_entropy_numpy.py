@@ -1,0 +1,30 @@
+"""Cross entropy on NumPy: one sweep for class indices, blocks of rows for everything else."""
+
+from typing import Any
+
+import numpy as np
+
+from portable_losses._backend import Kernel, Pair
+from portable_losses._typing import Options
+
+from . import rows
+from .blocks import in_blocks
+from .cross_entropy import Library, fits, run
+
+__all__ = ["CROSS_ENTROPY"]
+
+WEIGHT = 3  # the place of the class weights among the pair's arrays: they belong to every row
+NUMPY = Library(np, in_blocks, 2**17, lambda: np.errstate(all="ignore"))
+
+
+def _accepts(*arrays: Any, **options: Any) -> bool:
+    return fits(*arrays, **options) or rows.accepts(*arrays)
+
+
+def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: bool) -> Any:
+    if fits(*arrays, **options):
+        return run(NUMPY, pair, arrays, options, wanted)
+    return rows.rows_of(pair, arrays, options, whole=WEIGHT)
+
+
+CROSS_ENTROPY = Kernel(_accepts, _run, gradients=WEIGHT)

@@ -1,0 +1,156 @@
+"""Exponential linear units: they fall to a constant on the negative half line."""
+
+from portable_losses._gradient import with_gradient
+from portable_losses._options import check_number, check_positive
+from portable_losses._portable import narrow, where, widen
+from portable_losses._typing import Array, Namespace
+from portable_losses._validation import check_real_floating, namespace_of
+from portable_losses.activations.sigmoid import _within
+
+__all__ = ["celu", "elu", "selu"]
+
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+
+
+def elu(x: Array, /, *, alpha: float = 1.0) -> Array:
+    """Exponential linear unit: ``x`` where ``x > 0``, else ``alpha * (exp(x) - 1)``.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+    alpha : float, default 1.0
+        Minus the limit at -inf.
+
+    Returns
+    -------
+    array
+        Shape, dtype and device of `x`. NaN stays NaN; -alpha at -inf, +inf at +inf.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array.
+    ValueError
+        `alpha` is not finite.
+
+    Notes
+    -----
+    Computed with ``expm1`` of ``min(x, 0)``. The gradient is 1 above 0 and ``alpha * exp(x)``
+    elsewhere, alpha at 0: never ``elu(x) + alpha``, which is 0 from -17 (float32) on. The second
+    derivative is 0 at 0.
+
+    Source: D.-A. Clevert, T. Unterthiner, S. Hochreiter, "Fast and accurate deep network learning
+    by exponential linear units" (2016), arXiv:1511.07289.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> elu(np.asarray([-np.inf, -1.0, 3.0])).round(4)
+    array([-1.    , -0.6321,  3.    ])
+    """
+    xp = namespace_of(x=x)
+    check_real_floating(xp, x=x)
+    check_number(alpha=alpha)
+
+    result = _elu(widen(x, xp=xp), above=1.0, below=alpha, width=1.0, xp=xp)
+    return narrow(result, x.dtype, xp=xp)
+
+
+def selu(x: Array, /) -> Array:
+    """Self-normalizing exponential linear unit: ``scale * elu(x, alpha=alpha)``.
+
+    The constants are scale = 1.0507009873554805 and alpha = 1.6732632423543772.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+
+    Returns
+    -------
+    array
+        Shape, dtype and device of `x`. NaN stays NaN; -1.7581 at -inf, +inf at +inf.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array.
+
+    Notes
+    -----
+    With these constants the unit keeps mean 0 and variance 1. The gradient is ``scale`` above 0 and
+    ``scale * alpha * exp(x)`` elsewhere, 0 included; the second derivative is 0 at 0.
+
+    Source: G. Klambauer et al., "Self-normalizing neural networks" (2017), arXiv:1706.02515.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> selu(np.asarray([-np.inf, -1.0, 3.0])).round(4)
+    array([-1.7581, -1.1113,  3.1521])
+    """
+    xp = namespace_of(x=x)
+    check_real_floating(xp, x=x)
+
+    below = SELU_SCALE * SELU_ALPHA
+    result = _elu(widen(x, xp=xp), above=SELU_SCALE, below=below, width=1.0, xp=xp)
+    return narrow(result, x.dtype, xp=xp)
+
+
+def celu(x: Array, /, *, alpha: float = 1.0) -> Array:
+    """Exponential linear unit of slope 1 at 0: ``x`` if ``x > 0``, else ``a * (exp(x / a) - 1)``.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+    alpha : float, default 1.0
+        The a of the formula: minus the limit at -inf. Greater than 0.
+
+    Returns
+    -------
+    array
+        Shape, dtype and device of `x`. NaN stays NaN; -alpha at -inf, +inf at +inf.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array.
+    ValueError
+        `alpha` is not positive.
+
+    Notes
+    -----
+    The gradient is 1 above 0 and ``exp(x / alpha)`` elsewhere, without a jump; the second
+    derivative is 0 at 0.
+
+    Source: J. T. Barron, "Continuously differentiable exponential linear units" (2017),
+    arXiv:1704.07483.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> celu(np.asarray([-np.inf, -1.0, 3.0]), alpha=0.5).round(4)
+    array([-0.5   , -0.4323,  3.    ])
+    """
+    xp = namespace_of(x=x)
+    check_real_floating(xp, x=x)
+    check_positive(alpha=alpha)
+
+    result = _elu(widen(x, xp=xp), above=1.0, below=alpha, width=alpha, xp=xp)
+    return narrow(result, x.dtype, xp=xp)
+
+
+def _elu_backward(
+    grad: Array, out: Array, x: Array, *, above: float, below: float, width: float, xp: Namespace
+) -> tuple[Array]:
+    del out
+    z = _within(where(x >= 0, 0.0, x, xp=xp), 1000 * width, xp=xp)  # flat at 0: no second slope
+    falling = (below / width) * xp.exp(z / width)
+    return (grad * where(x > 0, above, falling, xp=xp),)
+
+
+@with_gradient(_elu_backward, elementwise=True)
+def _elu(x: Array, *, above: float, below: float, width: float, xp: Namespace) -> Array:
+    """``above * x`` where x > 0, else ``below * expm1(x / width)``."""
+    z = _within(where(x > 0, 0.0, x, xp=xp), 1000 * width, xp=xp)
+    falling = below * xp.expm1(z / width)
+    return where(x > 0, above * where(x > 0, x, 0.0, xp=xp), falling, xp=xp)

@@ -1,0 +1,121 @@
+"""What is left of x by a hyperbolic tangent, and logits capped by one."""
+
+from portable_losses._gradient import with_gradient
+from portable_losses._options import check_positive
+from portable_losses._portable import INF, clip, constant, narrow, where, widen
+from portable_losses._typing import Array, Namespace
+from portable_losses._validation import check_real_floating, namespace_of
+from portable_losses.activations.sigmoid import _tanh, _tanh_slope, _within
+
+__all__ = ["softcap", "tanh_shrink"]
+
+NEAR = 1.5  # from here on x - tanh(x) loses no more than a bit
+
+
+def tanh_shrink(x: Array, /) -> Array:
+    """Hyperbolic tangent shrinkage: ``x - tanh(x)``.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+
+    Returns
+    -------
+    array
+        Shape, dtype and device of `x`. NaN and infinities stay.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array.
+
+    Notes
+    -----
+    For ``|x| < 1.5`` computed without a difference, by a continued fraction: ``x * q / (1 + q)``
+    with ``q = x**2 / (3 + x**2 / (5 + x**2 / (7 + ...)))``, so that ``tanh_shrink(1e-5)`` has all
+    digits of ``x**3 / 3``. The gradient is ``tanh(x)**2``.
+
+    Source: NIST Digital Library of Mathematical Functions, 4.39.1; torch.nn.functional.tanhshrink.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> tanh_shrink(np.asarray([-3e-5, 0.0, 3.0]))
+    array([-9.00000000e-15,  0.00000000e+00,  2.00494525e+00])
+    """
+    xp = namespace_of(x=x)
+    check_real_floating(xp, x=x)
+
+    return narrow(_tanh_shrink(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
+
+
+def softcap(x: Array, /, *, cap: float) -> Array:
+    """Bound logits smoothly: ``cap * tanh(x / cap)``, infinities kept.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+    cap : float
+        Bound of the result, greater than 0.
+
+    Returns
+    -------
+    array
+        Shape, dtype and device of `x`, in [-cap, cap] where `x` is finite. -inf stays -inf, so that
+        a mask stays a mask, and +inf stays +inf.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array.
+    ValueError
+        `cap` is not positive.
+
+    Notes
+    -----
+    The gradient is ``1 - tanh(x / cap)**2``, with all digits in both tails, and 0 at infinities.
+
+    Source: Gemma Team, "Gemma 2" (2024), arXiv:2408.00118.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> softcap(np.asarray([-np.inf, 1.0, 1000.0]), cap=30.0).round(4)
+    array([   -inf,  0.9996, 30.    ])
+    """
+    xp = namespace_of(x=x)
+    check_real_floating(xp, x=x)
+    check_positive(cap=cap)
+
+    return narrow(_softcap(widen(x, xp=xp), cap=cap, xp=xp), x.dtype, xp=xp)
+
+
+def _tanh_shrink_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    del out
+    t = _tanh(x, xp=xp)
+    return (grad * (t * t),)
+
+
+@with_gradient(_tanh_shrink_backward, elementwise=True)
+def _tanh_shrink(x: Array, *, xp: Namespace) -> Array:
+    near = clip(x, -NEAR, NEAR, xp=xp)
+    square = near * near
+    fraction = 0.0 * square + 21.0
+    for odd in range(19, 1, -2):
+        fraction = odd + square / fraction
+    small = near * (square / (fraction + square))
+    return where(xp.abs(x) < NEAR, small, x - _tanh(x, xp=xp), xp=xp)
+
+
+def _softcap_backward(
+    grad: Array, out: Array, x: Array, *, cap: float, xp: Namespace
+) -> tuple[Array]:
+    del out
+    return (grad * _tanh_slope(_within(x, 1000 * cap, xp=xp) / cap, xp=xp),)
+
+
+@with_gradient(_softcap_backward, elementwise=True)
+def _softcap(x: Array, *, cap: float, xp: Namespace) -> Array:
+    bounded = cap * _tanh(_within(x, 1000 * cap, xp=xp) / cap, xp=xp)
+    high = where(x == INF, constant(INF, x, xp=xp), bounded, xp=xp)
+    return where(x == -INF, -INF, high, xp=xp)

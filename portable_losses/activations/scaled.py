@@ -1,0 +1,215 @@
+"""Vectors brought to a norm of 1, or to a mean of 0 and a variance of 1."""
+
+import math
+
+from portable_losses._gradient import stop_gradient, with_gradient
+from portable_losses._options import check_nonnegative, check_positive
+from portable_losses._portable import INF, maximum, narrow, sign, total, widen
+from portable_losses._portable import where as _where
+from portable_losses._rows import finite_or_nan
+from portable_losses._typing import Array, Namespace
+from portable_losses._validation import (
+    as_weight,
+    check_axes,
+    check_bool,
+    check_broadcasts_to,
+    check_real,
+    check_real_floating,
+    namespace_of,
+)
+
+__all__ = ["normalize", "standardize"]
+
+Axes = tuple[int, ...]
+
+
+def normalize(
+    x: Array, /, *, p: float = 2.0, axis: int | tuple[int, ...] = -1, eps: float = 1e-12
+) -> Array:
+    """Divide vectors by their norm: ``x / max(norm(x), eps)`` along `axis`.
+
+    The norm is ``sum(|x|**p)**(1 / p)``.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+    p : float, default 2.0
+        Order of the norm, greater than 0; ``math.inf`` is the largest absolute value.
+    axis : int or tuple of int, default -1
+        The axes of a vector.
+    eps : float, default 1e-12
+        Least divisor, at least 0.
+
+    Returns
+    -------
+    array
+        Shape, dtype and device of `x`; vectors of norm 1, or less where `eps` is greater than the
+        norm. A vector of zeros stays 0; one with an infinity or NaN is NaN.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array.
+    ValueError
+        `p` is not positive, `eps` is negative, or `axis` names an axis twice.
+    IndexError
+        There is no such axis.
+
+    Notes
+    -----
+    The largest absolute value is divided out first, so no power of the entries overflows or
+    underflows. With y the result, the gradient is ``(grad - s * sum(grad * y)) / norm(x)`` with
+    ``s = sign(y) * |y|**(p - 1)``, and ``grad / eps`` where `eps` divides; 0 for a vector of zeros.
+
+    Source: torch.nn.functional.normalize, for the arguments.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> normalize(np.asarray([[3e200, -4e200], [0.0, 0.0]]))
+    array([[ 0.6, -0.8],
+           [ 0. ,  0. ]])
+    """
+    xp = namespace_of(x=x)
+    check_real_floating(xp, x=x)
+    if p != INF:
+        check_positive(p=p)
+    check_nonnegative(eps=eps)
+    axes = check_axes(axis, x.ndim)
+
+    if 0 in tuple(x.shape):
+        return x
+    z = widen(x, xp=xp)
+    top = _largest_size(z, axes, xp=xp)  # a constant: a factor of x changes nothing
+    scale = _where(top == 0, 1.0, finite_or_nan(top, xp=xp), xp=xp)
+    z = _where(top == 0, 1.0, z, xp=xp) / scale
+    divisor = maximum(_norm(z, p=p, axes=axes, xp=xp), eps / scale, xp=xp)
+    return narrow(_where(top == 0, 0.0, z / divisor, xp=xp), x.dtype, xp=xp)
+
+
+def standardize(
+    x: Array,
+    /,
+    *,
+    axis: int | tuple[int, ...] = -1,
+    mean: Array | None = None,
+    variance: Array | None = None,
+    eps: float = 1e-5,
+    where: Array | None = None,
+) -> Array:
+    """Bring entries to mean 0 and variance 1: ``(x - mean) / sqrt(variance + eps)``.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+    axis : int or tuple of int, default -1
+        The axes over which the mean and the variance are taken.
+    mean : array, broadcastable to the shape of `x`, optional
+        By default the mean of `x` along `axis`.
+    variance : array, broadcastable to the shape of `x`, optional
+        At least 0; by default the mean of ``(x - mean)**2`` along `axis`.
+    eps : float, default 1e-5
+        At least 0.
+    where : array of bool, broadcastable to the shape of `x`, optional
+        Entries that take part; the others get 0, whatever they hold.
+
+    Returns
+    -------
+    array
+        Shape, dtype and device of `x`. Where the divisor is 0, it is taken to be 1. A row with an
+        infinity or NaN that takes part is NaN.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array, `mean` or `variance` is complex, `where` is not boolean,
+        or the arrays come from two libraries.
+    ValueError
+        `eps` or a variance is negative, an array does not broadcast to `x`, or `axis` names an
+        axis twice.
+    IndexError
+        There is no such axis.
+
+    Notes
+    -----
+    The variance is that of the differences from the mean, in a second pass, with the largest
+    difference divided out: no square overflows or underflows.
+
+    Source: jax.nn.standardize, for the arguments.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> standardize(np.asarray([1e200, 3e200]))
+    array([-1.,  1.])
+    """
+    xp = namespace_of(x=x, mean=mean, variance=variance, where=where)
+    check_real_floating(xp, x=x)
+    check_real(xp, mean=mean)
+    check_bool(xp, where=where)
+    check_nonnegative(eps=eps)
+    shape = tuple(x.shape)
+    check_broadcasts_to(shape, mean=mean, where=where)
+    axes = check_axes(axis, x.ndim)
+    z = widen(x, xp=xp)
+    variance = as_weight(variance, shape, name="variance", like=z, xp=xp)
+
+    if 0 in shape:
+        return x
+    if mean is None:
+        mean = finite_or_nan(_mean(z, where, axes, xp=xp), xp=xp)
+    d = xp.subtract(z, narrow(mean, z.dtype, xp=xp))
+    if where is not None:
+        d = _where(where, d, 0.0, xp=xp)
+    if variance is None:
+        root = math.sqrt(eps)
+        scale = maximum(_largest_size(d, axes, xp=xp), root, xp=xp)
+        scale = _where(scale == 0, 1.0, scale, xp=xp)
+        d, least = d / scale, root / scale
+        square = _mean(d * d, where, axes, xp=xp) + least * least
+    else:
+        square = variance + eps
+    divisor = xp.sqrt(_where(square == 0, 1.0, square, xp=xp))
+    return narrow(xp.divide(d, divisor), x.dtype, xp=xp)
+
+
+def _largest_size(x: Array, axes: Axes, *, xp: Namespace) -> Array:
+    """Return the largest absolute value along `axes`, which are kept, as a constant."""
+    return xp.max(xp.abs(stop_gradient(x, xp=xp)), axis=axes, keepdims=True)
+
+
+def _mean(x: Array, mask: Array | None, axes: Axes, *, xp: Namespace) -> Array:
+    """Return the mean of the entries in `mask` along `axes`, which are kept; 0 of none."""
+    if mask is None:
+        count = math.prod([x.shape[i] for i in axes])
+        return total(x, axis=axes, keepdims=True, xp=xp) / count
+    mask = xp.broadcast_to(mask, x.shape)
+    count = total(narrow(mask, x.dtype, xp=xp), axis=axes, keepdims=True, xp=xp)
+    kept = _where(mask, x, 0.0, xp=xp)
+    return total(kept, axis=axes, keepdims=True, xp=xp) / maximum(count, 1.0, xp=xp)
+
+
+def _norm_backward(
+    grad: Array, out: Array, x: Array, *, p: float, axes: Axes, xp: Namespace
+) -> tuple[Array | None, ...]:
+    y = x / out
+    if p == 2:
+        return (grad * y,)
+    size = xp.abs(y)
+    if p == INF:  # equal largest entries share evenly
+        share = narrow(size == 1, x.dtype, xp=xp)
+        share = share / total(share, axis=axes, keepdims=True, xp=xp)
+    else:
+        share = _where(size == 0, 1.0, size, xp=xp) ** (p - 1)
+    return (grad * (sign(y, xp=xp) * share),)
+
+
+@with_gradient(_norm_backward)
+def _norm(x: Array, *, p: float, axes: Axes, xp: Namespace) -> Array:
+    """``sum(|x|**p)**(1 / p)``, not 0, along `axes`, which are kept."""
+    size = xp.abs(x)
+    if p == INF:
+        return xp.max(size, axis=axes, keepdims=True)
+    if p == 2:
+        return xp.sqrt(total(x * x, axis=axes, keepdims=True, xp=xp))
+    return total(size**p, axis=axes, keepdims=True, xp=xp) ** (1 / p)

@@ -1,0 +1,119 @@
+"""The pairs of the divergences: functions of log q, and of p or its logarithm.
+
+``log_target`` says which of the two t is. A probability of 0 has the logarithm -inf, and its share
+of a gradient in p, which would be infinite, is 0.
+"""
+
+import math
+
+from portable_losses._gradient import with_gradient
+from portable_losses._portable import INF, NAN, clip, constant, log, log1p, minimum, where
+from portable_losses._typing import Array, Namespace
+from portable_losses.losses.deviance import _bound, _curve, _product, _ratio
+
+__all__: list[str] = []
+
+
+def _kl_backward(
+    grad: Array, out: Array, lp: Array, t: Array, *, log_target: bool, xp: Namespace
+) -> tuple[Array | None, ...]:
+    if log_target:
+        p = xp.exp(t)
+        return -grad * p, grad * (out + p)
+    in_t = where(t == 0, 0.0, 1 + _difference_of_logs(log(t, xp=xp), lp, xp=xp), xp=xp)
+    return -grad * t, grad * in_t
+
+
+@with_gradient(_kl_backward)
+def _kl(lp: Array, t: Array, *, log_target: bool, xp: Namespace) -> Array:
+    """``p * log(p / q)``."""
+    p, logarithm = (xp.exp(t), t) if log_target else (t, log(t, xp=xp))
+    return p * where(p == 0, 0.0, _difference_of_logs(logarithm, lp, xp=xp), xp=xp)
+
+
+def _difference_of_logs(first: Array, second: Array, *, xp: Namespace) -> Array:
+    """Return ``first - second``, 0 where both are -inf."""
+    none = (first == -INF) & (second == -INF)
+    return where(none, 0.0, first, xp=xp) - where(none, 0.0, second, xp=xp)
+
+
+def _excess(p: Array, m: Array, w: Array, *, xp: Namespace) -> Array:
+    """Return ``m - p - p * w`` for ``w = log(m / p)``: at least 0, with all digits."""
+    near = xp.abs(w) < 1
+    series = p * _curve(where(near, w, 0.0, xp=xp), 0.0, xp=xp)
+    m, p = (where(near, 0.0, x, xp=xp) for x in (m, p))
+    far = (m - p) - p * where(p == 0, 0.0, w, xp=xp)
+    return where(near, series, far, xp=xp)
+
+
+def _generalized_kl_backward(
+    grad: Array, out: Array, lq: Array, lp: Array, *, xp: Namespace
+) -> tuple[Array | None, ...]:
+    del out
+    p, u = xp.exp(lp), _difference_of_logs(lq, lp, xp=xp)
+    near = xp.abs(u) < 1
+    in_q = where(near, p * xp.expm1(where(near, u, 0.0, xp=xp)), xp.exp(lq) - p, xp=xp)
+    return grad * in_q, grad * (p * where(p == 0, 0.0, -u, xp=xp))
+
+
+@with_gradient(_generalized_kl_backward)
+def _generalized_kl(lq: Array, lp: Array, *, xp: Namespace) -> Array:
+    """``p * log(p / q) - p + q`` of two logarithms."""
+    return _excess(xp.exp(lp), xp.exp(lq), _difference_of_logs(lq, lp, xp=xp), xp=xp)
+
+
+def mixed(lp: Array, t: Array, beta: float, *, log_target: bool, xp: Namespace) -> Array:
+    """Return the terms of `js_div`."""
+    if beta == 0:
+        return _kl(lp, t, log_target=log_target, xp=xp)
+    if beta == 1:
+        return _kl(t if log_target else log(t, xp=xp), lp, log_target=True, xp=xp)
+    return _js(lp, t, beta=beta, log_target=log_target, xp=xp)
+
+
+def _parts(
+    lp: Array, t: Array, *, beta: float, log_target: bool, xp: Namespace
+) -> tuple[Array, Array, Array]:
+    """Return p, and the logarithms of ``m / p`` and of ``m / q``."""
+    if log_target:
+        p, u = xp.exp(t), _difference_of_logs(lp, t, xp=xp)
+    else:
+        p, r = t, _ratio(lp, t, log_input=True, xp=xp)[1]
+        u = where(t > 0, -r, where(t == 0, constant(INF, t, xp=xp), NAN, xp=xp), xp=xp)
+    of_p, of_q = _log_mixture(u, 1 - beta, xp=xp), _log_mixture(-u, beta, xp=xp)
+    return p, of_p, of_q
+
+
+def _log_mixture(u: Array, share: float, *, xp: Namespace) -> Array:
+    """Return ``log(1 - share + share * exp(u))``."""
+    near = log1p(share * xp.expm1(minimum(u, 80.0, xp=xp)), xp=xp)
+    far = minimum(u, 1e4, xp=xp) + math.log(share)  # beyond, a probability is 0
+    return where(u > 80, far, near, xp=xp)
+
+
+def _js_backward(
+    grad: Array,
+    out: Array,
+    lp: Array,
+    t: Array,
+    *,
+    beta: float,
+    log_target: bool,
+    xp: Namespace,
+) -> tuple[Array | None, ...]:
+    del out
+    p, of_p, of_q = _parts(lp, t, beta=beta, log_target=log_target, xp=xp)
+    in_lp = (beta - 1) * _product(of_q, lp, 1.0, log_input=True, xp=xp)
+    in_t = -beta * where(p == 0, 0.0, of_p, xp=xp)
+    return grad * in_lp, grad * (p * in_t if log_target else in_t)
+
+
+@with_gradient(_js_backward)
+def _js(lp: Array, t: Array, *, beta: float, log_target: bool, xp: Namespace) -> Array:
+    p, of_p, of_q = _parts(lp, t, beta=beta, log_target=log_target, xp=xp)
+    bound = _bound(lp, xp=xp)
+    above = clip(lp - bound, 0.0, bound, xp=xp)  # what q alone would overflow by
+    p, q = p * xp.exp(-above), xp.exp(lp - above)
+    m = beta * p + (1 - beta) * q
+    loss = beta * _excess(p, m, of_p, xp=xp) + (1 - beta) * _excess(q, m, of_q, xp=xp)
+    return loss * xp.exp(above)

@@ -1,0 +1,317 @@
+"""Losses that compare each embedding with all others of a batch."""
+
+from portable_losses._gradient import stop_gradient
+from portable_losses._options import check_number, check_positive, require
+from portable_losses._portable import (
+    INF,
+    astype_like,
+    device_of,
+    maximum,
+    narrow,
+    total,
+    where,
+    widen,
+)
+from portable_losses._reduction import reduce
+from portable_losses._typing import Array, Namespace, Reduction
+from portable_losses._validation import (
+    check_integer,
+    check_ndim,
+    check_real_floating,
+    check_same_shape,
+    namespace_of,
+)
+from portable_losses.activations.scaled import normalize
+from portable_losses.activations.sigmoid import _softplus
+from portable_losses.special.log_exp import _logsumexp
+
+__all__ = [
+    "circle_loss",
+    "info_nce_loss",
+    "ntxent_loss",
+]
+
+
+def info_nce_loss(
+    query: Array,
+    key: Array,
+    negatives: Array | None = None,
+    /,
+    *,
+    temperature: float = 0.1,
+    symmetric: bool = False,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Find the key of each query among the others.
+
+    Cross entropy of the cosines over `temperature`, with the query's own key as the target.
+
+    Parameters
+    ----------
+    query : array of a real floating dtype, shape (N, D)
+    key : array of a real floating dtype, shape of `query`
+        The key of each query.
+    negatives : array of a real floating dtype, shape (M, D) or (N, M, D), optional
+        The other keys, for all queries or for each; None: the keys of the other queries.
+    temperature : float, default 0.1
+        Divides the cosines. Greater than 0.
+    symmetric : bool, default False
+        The mean of this and of finding the query of each key; without `negatives` only.
+    sample_weight : array, broadcastable to the unreduced loss, optional
+        Weights, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array, in nats
+        Shape () after "mean" and "sum", (N,) after "none". Dtype and device of `query`.
+
+    Raises
+    ------
+    TypeError
+        An embedding is not real floating, or the arrays come from two libraries.
+    ValueError
+        The shapes do not fit, `temperature` is not positive, `symmetric` comes with `negatives`,
+        a weight is negative, or `reduction` is unknown.
+
+    Notes
+    -----
+    Computed as ``softplus(logsumexp(others) - own)``, which keeps the digits of a small loss. A
+    query with nothing to compare costs 0.
+
+    Source: A. van den Oord, Y. Li, O. Vinyals, "Representation learning with contrastive predictive
+    coding" (2018), arXiv:1807.03748; symmetric: A. Radford et al., "Learning transferable visual
+    models from natural language supervision" (2021), arXiv:2103.00020.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.asarray([[1.0, 0.0], [0.0, 1.0]])
+    >>> print(info_nce_loss(x, x, temperature=0.5).round(4))
+    0.1269
+    """
+    xp = namespace_of(query=query, key=key, negatives=negatives, sample_weight=sample_weight)
+    check_real_floating(xp, query=query, key=key)
+    check_ndim(2, "(N, D)", query=query, key=key)
+    check_same_shape(query=query, key=key)
+    check_positive(temperature=temperature)
+    if negatives is not None:
+        check_real_floating(xp, negatives=negatives)
+        require(not symmetric, "symmetric", "be False with `negatives`", symmetric)
+        n, d = tuple(query.shape)
+        shape = tuple(negatives.shape)
+        fits = shape[-1:] == (d,) and (len(shape) == 2 or (len(shape) == 3 and shape[0] == n))
+        require(fits, "negatives", f"have shape (M, {d}) or ({n}, M, {d})", shape)
+    q = widen(query, xp=xp)
+    u, v = normalize(q, eps=0.0), normalize(astype_like(key, q, xp=xp), eps=0.0)
+
+    own = total(u * v, axis=-1, xp=xp) / temperature
+    if negatives is None:
+        cosines = xp.matmul(u, xp.matrix_transpose(v)) / temperature
+        others = where(_own(cosines, xp=xp), -INF, cosines, xp=xp)
+        loss = _softplus(_log_sum(others, xp=xp) - own, beta=1.0, xp=xp)
+        if symmetric:
+            back = _log_sum(xp.matrix_transpose(others), xp=xp)
+            loss = (loss + _softplus(back - own, beta=1.0, xp=xp)) / 2
+    else:
+        w = normalize(astype_like(negatives, q, xp=xp), eps=0.0)
+        if w.ndim == 2:
+            others = xp.matmul(u, xp.matrix_transpose(w))
+        else:
+            others = total(u[:, None, :] * w, axis=-1, xp=xp)
+        loss = _softplus(_log_sum(others / temperature, xp=xp) - own, beta=1.0, xp=xp)
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=query.dtype, xp=xp)
+
+
+def ntxent_loss(
+    embeddings: Array,
+    labels: Array,
+    /,
+    *,
+    temperature: float = 0.07,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Normalized temperature-scaled cross entropy: each positive pair against all negatives.
+
+    With s the cosines over `temperature`, for each i and each other j of the same label::
+
+        loss = log(exp(s_ij) + sum over k of another label of exp(s_ik)) - s_ij
+
+    Parameters
+    ----------
+    embeddings : array of a real floating dtype, shape (N, D)
+    labels : array of an integer dtype, shape (N,)
+        Equal labels make a positive pair.
+    temperature : float, default 0.07
+        Divides the cosines. Greater than 0.
+    sample_weight : array, broadcastable to the unreduced loss, optional
+        Weights, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array, in nats
+        Shape () after "mean", over the positive pairs, and "sum"; (N, N) after "none", 0 where i
+        and j are no pair. Dtype and device of `embeddings`. 0 where there is no positive pair.
+
+    Raises
+    ------
+    TypeError
+        An embedding is not real floating, labels are not integers, or the arrays come from two
+        libraries.
+    ValueError
+        The shapes do not fit, `temperature` is not positive, a weight is negative, or `reduction`
+        is unknown.
+
+    Notes
+    -----
+    Computed as ``softplus(logsumexp of the negatives - s_ij)``.
+
+    Source: T. Chen, S. Kornblith, M. Norouzi, G. Hinton, "A simple framework for contrastive
+    learning of visual representations" (2020), arXiv:2002.05709.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.asarray([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]])
+    >>> print(ntxent_loss(x, np.asarray([0, 0, 1]), temperature=0.5).round(4))
+    0.1269
+    """
+    xp = namespace_of(embeddings=embeddings, labels=labels, sample_weight=sample_weight)
+    _check_labels(embeddings, labels, xp=xp)
+    check_positive(temperature=temperature)
+
+    u = normalize(widen(embeddings, xp=xp), eps=0.0)
+    s = xp.matmul(u, xp.matrix_transpose(u)) / temperature
+    same = labels[:, None] == labels[None, :]
+    pairs = ~_own(s, xp=xp) & same  # a Tensor of the tape stands first
+    others = _log_sum(where(same, -INF, s, xp=xp), xp=xp)
+    loss = where(pairs, _softplus(others[:, None] - s, beta=1.0, xp=xp), 0.0, xp=xp)
+
+    return reduce(
+        loss,
+        reduction,
+        sample_weight=sample_weight,
+        counts=narrow(pairs, s.dtype, xp=xp),
+        dtype=embeddings.dtype,
+        xp=xp,
+    )
+
+
+def circle_loss(
+    embeddings: Array,
+    labels: Array,
+    ref_embeddings: Array | None = None,
+    ref_labels: Array | None = None,
+    /,
+    *,
+    gamma: float = 80.0,
+    margin: float = 0.4,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Circle loss: similarities pulled the harder, the further they are from their optimum.
+
+    With s the cosines of an embedding with those of its label (p) and of others (n)::
+
+        w_n  = max(0, s_n + margin),  w_p = max(0, 1 + margin - s_p)
+        loss = softplus(logsumexp over n of gamma * w_n * (s_n - margin)
+                        + logsumexp over p of gamma * w_p * (1 - margin - s_p))
+
+    Parameters
+    ----------
+    embeddings : array of a real floating dtype, shape (N, D)
+    labels : array of an integer dtype, shape (N,)
+    ref_embeddings : array of a real floating dtype, shape (M, D), optional
+        What to compare with; None: the other embeddings.
+    ref_labels : array of an integer dtype, shape (M,), optional
+        The labels of `ref_embeddings`, given with them.
+    gamma : float, default 80.0
+        Scale. Greater than 0.
+    margin : float, default 0.4
+        Relaxation.
+    sample_weight : array, broadcastable to the unreduced loss, optional
+        Weights, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array
+        Shape () after "mean" and "sum", (N,) after "none". Dtype and device of `embeddings`. An
+        embedding without a positive or without a negative costs 0.
+
+    Raises
+    ------
+    TypeError
+        An embedding is not real floating, labels are not integers, or the arrays come from two
+        libraries.
+    ValueError
+        The shapes do not fit, references come without labels, `gamma` is not positive, a weight
+        is negative, or `reduction` is unknown.
+
+    Notes
+    -----
+    The weights w carry no gradient, as in the paper (Keras differentiates them).
+
+    Source: Y. Sun et al., "Circle loss: a unified perspective of pair similarity optimization"
+    (2020), arXiv:2002.10857.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.asarray([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]])
+    >>> circle_loss(x, np.asarray([0, 0, 1]), gamma=2.0, reduction="none").round(4)
+    array([0.4235, 0.4235, 0.    ])
+    """
+    xp = namespace_of(
+        embeddings=embeddings,
+        labels=labels,
+        ref_embeddings=ref_embeddings,
+        ref_labels=ref_labels,
+        sample_weight=sample_weight,
+    )
+    _check_labels(embeddings, labels, xp=xp)
+    check_positive(gamma=gamma)
+    check_number(margin=margin)
+    what = "come with `ref_embeddings`, and these with labels"
+    require((ref_labels is None) == (ref_embeddings is None), "ref_labels", what, ref_labels)
+    if ref_embeddings is not None:
+        _check_labels(ref_embeddings, ref_labels, prefix="ref_", xp=xp)
+        d, shape = embeddings.shape[1], tuple(ref_embeddings.shape)
+        require(shape[1] == d, "ref_embeddings", f"have shape (M, {d})", shape)
+    u = normalize(widen(embeddings, xp=xp), eps=0.0)
+
+    refs = embeddings if ref_embeddings is None else ref_embeddings
+    of_refs = labels if ref_labels is None else ref_labels
+    v = normalize(astype_like(refs, u, xp=xp), eps=0.0)
+    s = xp.matmul(u, xp.matrix_transpose(v))
+    same = labels[:, None] == of_refs[None, :]
+    pairs = ~_own(s, xp=xp) & same if ref_embeddings is None else same
+    of_other = stop_gradient(maximum(s + margin, 0.0, xp=xp), xp=xp) * (s - margin)
+    of_pair = stop_gradient(maximum(1 + margin - s, 0.0, xp=xp), xp=xp) * (1 - margin - s)
+    pull = _log_sum(where(same, -INF, gamma * of_other, xp=xp), xp=xp)
+    push = _log_sum(where(pairs, gamma * of_pair, -INF, xp=xp), xp=xp)
+    loss = _softplus(pull + push, beta=1.0, xp=xp)
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=embeddings.dtype, xp=xp)
+
+
+def _check_labels(x: Array, y: Array, *, prefix: str = "", xp: Namespace) -> None:
+    embeddings, labels = f"{prefix}embeddings", f"{prefix}labels"
+    check_real_floating(xp, **{embeddings: x})
+    check_ndim(2, "(N, D)", **{embeddings: x})
+    check_integer(xp, **{labels: y})
+    check_same_shape(**{f"{embeddings} without axis 1": x[:, 0], labels: y})
+
+
+def _log_sum(x: Array, *, xp: Namespace) -> Array:
+    return _logsumexp(x, xp=xp)[..., 0]
+
+
+def _own(s: Array, *, xp: Namespace) -> Array:
+    """Return the mask of the diagonal."""
+    places = xp.arange(s.shape[0], device=device_of(s, xp=xp))
+    return places[:, None] == places[None, :]

@@ -1,0 +1,373 @@
+"""Connectionist temporal classification: the likelihood of a label sequence over its alignments."""
+
+from functools import partial
+from numbers import Integral
+from typing import NamedTuple
+
+from portable_losses._backend import backend_of
+from portable_losses._gradient import stop_gradient, with_gradient
+from portable_losses._options import check_reduction
+from portable_losses._portable import (
+    INF,
+    NAN,
+    as_index,
+    concat,
+    constant,
+    device_of,
+    kind_of,
+    narrow,
+    take_along_axis,
+    total,
+    where,
+    widen,
+)
+from portable_losses._reduction import reduce
+from portable_losses._typing import Array, Namespace, Reduction
+from portable_losses._validation import (
+    check_integer,
+    check_real_floating,
+    check_values,
+    join,
+    namespace_of,
+    spoil,
+)
+from portable_losses.activations.softmax import _softmax
+from portable_losses.special.log_exp import _logsumexp
+
+__all__ = ["ctc_loss"]
+
+
+def ctc_loss(
+    log_probs: Array,
+    target: Array,
+    input_lengths: Array,
+    target_lengths: Array,
+    /,
+    *,
+    blank: int = 0,
+    zero_infinity: bool = False,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Connectionist temporal classification: ``-log p(target)``, summed over all alignments.
+
+    An alignment names a class for every frame; repeats are merged, then blanks dropped, and what
+    is left must be the target::
+
+        loss = -log( sum over alignments a of  prod over t of exp(log_probs[t, a_t]) )
+
+    Parameters
+    ----------
+    log_probs : array of a real floating dtype, shape (T, N, C) or (T, C)
+        Log-probabilities of the classes at every frame, as `log_softmax` returns them. -inf is a
+        class of probability 0. Frames beyond a sequence's length may hold anything.
+    target : array of an integer dtype, shape (N, S), (sum of `target_lengths`,) or, alone, (S,)
+        The labels of every sequence: class indices, none of them `blank`. Padded, where what
+        stands behind a sequence's length may be anything, or one after the other.
+    input_lengths, target_lengths : array of an integer dtype, shape (N,); alone, () or (1,)
+        How many frames, at most T, and labels, at most S, every sequence has.
+    blank : int, default 0
+        The class that is no label.
+    zero_infinity : bool, default False
+        Make the loss of a sequence without an alignment 0 instead of +inf.
+    sample_weight : array, broadcastable to the sequences, optional
+        Weights of the sequences, at least 0.
+    reduction : {"mean", "sum", "none"}
+        "mean" first divides each loss by its target's length, at least 1, as PyTorch does.
+
+    Returns
+    -------
+    array, in nats
+        Shape () after "mean" and "sum", (N,) after "none" (or () for one sequence alone). Dtype
+        and device of `log_probs`; float16 and bfloat16 are computed in float32 and rounded once.
+
+    Raises
+    ------
+    TypeError
+        `log_probs` is not real floating, labels or lengths are not integers, or the arrays come
+        from two libraries.
+    ValueError
+        The shapes do not fit, a length is out of range, a label is the blank, a weight is
+        negative, or `blank` is no class.
+    IndexError
+        A label is no class.
+
+    Notes
+    -----
+    With the blank between all labels and at both ends, the probability of having reached each of
+    those places goes from frame to frame in logarithms. The gradient in `log_probs[t, c]` is minus
+    the probability that a random alignment of the target is at c in frame t, found by going back
+    from the last frame too; it is that of the formula above, for any `log_probs`. (PyTorch's is
+    that by the logits, ``exp(log_probs)`` more, which is the same behind a `log_softmax`.) A target
+    without an alignment (longer than its frames allow) has loss +inf and gradient 0. Where values
+    cannot be read (on a GPU, under ``jax.jit``, on Dask), a sequence with a bad label or length is
+    NaN. The frames are a loop in Python, in
+    JAX a ``lax.scan``.
+
+    Source: A. Graves et al., "Connectionist temporal classification" (2006),
+    doi:10.1145/1143844.1143891.
+
+    Examples
+    --------
+    Two frames; the target is the one label 1. It is "1 1", "1 blank" or "blank 1":
+
+    >>> import numpy as np
+    >>> log_probs = np.log(np.asarray([[0.5, 0.5], [0.75, 0.25]]))
+    >>> loss = ctc_loss(log_probs, np.asarray([1]), np.asarray(2), np.asarray(1))
+    >>> print(np.exp(-loss).round(4))
+    0.625
+    """
+    xp = namespace_of(
+        log_probs=log_probs,
+        target=target,
+        input_lengths=input_lengths,
+        target_lengths=target_lengths,
+        sample_weight=sample_weight,
+    )
+    check_real_floating(xp, log_probs=log_probs)
+    check_integer(xp, target=target)
+    check_reduction(reduction)
+    shape = tuple(log_probs.shape)
+    _check_shapes(shape, target, blank)
+    alone, sequences = len(shape) == 2, 1 if len(shape) == 2 else shape[1]
+    z = widen(log_probs, xp=xp)
+    labels = as_index(target, xp=xp)
+    if alone:
+        z, labels = z[:, None, :], labels[None, :]
+    read = partial(_read_lengths, sequences=sequences, alone=alone, like=z, xp=xp)
+    frames_of, bad_frames = read(input_lengths, shape[0], name="input_lengths")
+    labels_of, bad_counts = read(target_lengths, labels.shape[-1], name="target_lengths")
+    bad_sum: Array | None = None
+    if labels.ndim == 1:
+        labels, bad_sum = _padded(labels, labels_of, like=z, xp=xp)
+    labels, bad_labels = _read_labels(labels, labels_of, shape[-1], blank, like=z, xp=xp)
+
+    lattice = _lattice(z, labels, frames_of, labels_of, blank, xp=xp)
+    loss = 0.0 - _log_likelihood(*lattice, xp=xp)
+    for factor in (bad_frames, bad_counts, bad_sum, bad_labels):
+        loss = spoil(loss, factor)
+    if zero_infinity:
+        loss = where(loss == INF, 0.0, loss, xp=xp)
+    if reduction == "mean":
+        loss = loss / narrow(where(labels_of > 1, labels_of, 1, xp=xp), loss.dtype, xp=xp)
+    if alone:
+        loss = loss[0]
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=log_probs.dtype, xp=xp)
+
+
+# ---- what is given ---------------------------------------------------------------------------
+
+
+def _check_shapes(shape: tuple[int, ...], target: Array, blank: int) -> None:
+    """Raise ValueError unless there are T frames, N sequences, C classes, and their labels."""
+    if len(shape) not in (2, 3):
+        msg = f"`log_probs` must have shape (T, N, C) or (T, C), got {shape}"
+        raise ValueError(msg)
+    wanted = "(S,)" if len(shape) == 2 else f"({shape[1]}, S) or (sum of `target_lengths`,)"
+    if target.ndim != 1 and (len(shape) == 2 or tuple(target.shape[:-1]) != shape[1:2]):
+        msg = (
+            f"`target` must have shape {wanted} for `log_probs` of shape {shape}, "
+            f"got shape {tuple(target.shape)}"
+        )
+        raise ValueError(msg)
+    if not isinstance(blank, Integral) or isinstance(blank, bool):
+        msg = f"`blank` must be an int, got {blank!r}"
+        raise TypeError(msg)
+    if not 0 <= blank < shape[-1]:
+        msg = f"`blank` must be a class, in [0, {shape[-1]}), got {blank}"
+        raise ValueError(msg)
+
+
+def _read_lengths(
+    x: Array, most: int, *, name: str, sequences: int, alone: bool, like: Array, xp: Namespace
+) -> tuple[Array, Array | None]:
+    """Return the lengths of the sequences, all in range, and a factor that is NaN for a bad one."""
+    if kind_of(x, xp=xp) != "integral":
+        msg = f"`{name}` must have an integer dtype, got {x.dtype}"
+        raise TypeError(msg)
+    if tuple(x.shape) not in {(sequences,), () if alone else (sequences,)}:
+        msg = f"`{name}` must have shape ({sequences},), got {tuple(x.shape)}"
+        raise ValueError(msg)
+    x = xp.reshape(as_index(x, xp=xp), (sequences,))
+    good = (x >= 0) & (x <= most)
+    factor = check_values(x, good, f"lie in [0, {most}]", name=name, like=like, xp=xp)
+    return where(good, x, most, xp=xp), factor
+
+
+def _padded(
+    target: Array, lengths: Array, *, like: Array, xp: Namespace
+) -> tuple[Array, Array | None]:
+    """Return the labels that stand one after the other as rows, and a factor as above."""
+    size, place = target.shape[0], _count(lengths.shape[0], lengths, xp=xp)
+    ends = total(where(place <= place[:, None], lengths, 0, xp=xp), axis=-1, xp=xp)
+    factor = check_values(
+        ends[-1:],
+        ends[-1:] == size,
+        f"sum to {size}, the size of a flat `target`",
+        name="target_lengths",
+        like=like,
+        xp=xp,
+    )
+    longest = size
+    if lengths.shape[0] and backend_of(xp).readable(lengths):
+        longest = int(xp.max(lengths))
+    places = (ends - lengths)[:, None] + _count(longest, lengths, xp=xp)
+    places = where((places >= 0) & (places < size), places, 0, xp=xp)
+    flat = xp.take(target, xp.reshape(places, (-1,)), axis=0)
+    return xp.reshape(flat, places.shape), factor
+
+
+def _read_labels(
+    labels: Array, lengths: Array, classes: int, blank: int, *, like: Array, xp: Namespace
+) -> tuple[Array, Array | None]:
+    """Return the labels, the blank where there is none, and a factor as above."""
+    unused = _count(labels.shape[1], lengths, xp=xp) >= lengths[:, None]
+    known = unused | ((labels >= 0) & (labels < classes))
+    apart = unused | (labels != blank)
+    what = f"hold class indices in [0, {classes})"
+    check = partial(check_values, labels, name="target", like=like, xp=xp)
+    checked = check(known, what, error=IndexError)
+    checked = join(checked, check(apart, f"not hold the blank, {blank}, as a label"))
+    if checked is not None:
+        checked = where(xp.all(known & apart, axis=-1), constant(1.0, like, xp=xp), NAN, xp=xp)
+    return where(known & ~unused, labels, blank, xp=xp), checked
+
+
+def _count(size: int, like: Array, *, xp: Namespace) -> Array:
+    """Return 0, 1, ... size - 1, on the device of `like`."""
+    return as_index(xp.arange(size, device=device_of(like, xp=xp)), xp=xp)
+
+
+# ---- the lattice: a place for every label, and for the blanks around them ----------------------
+
+
+class Lattice(NamedTuple):
+    """What alignments may do, as arrays over frames T, sequences N and places L.
+
+    Parameters
+    ----------
+    emissions : array, shape (T, N, L)
+        Log-probability of being at the place in the frame; 0 in frames that are not there.
+    active : array of bool, shape (T, N, 1)
+        The frames that are there.
+    jumps : array of bool, shape (N, L)
+        The places that may be reached from two places before.
+    final : array of bool, shape (N, L)
+        The places to be at after the last frame.
+    """
+
+    emissions: Array
+    active: Array
+    jumps: Array
+    final: Array
+
+
+def _lattice(
+    log_probs: Array,
+    labels: Array,
+    frames_of: Array,
+    labels_of: Array,
+    blank: int,
+    *,
+    xp: Namespace,
+) -> Lattice:
+    frames, sequences, _ = log_probs.shape
+    size = 2 * labels.shape[1] + 1
+    device = device_of(labels, xp=xp)
+    blanks = xp.full(labels.shape, blank, dtype=labels.dtype, device=device)
+    column = xp.full((sequences, 1), blank, dtype=labels.dtype, device=device)
+    between = xp.reshape(xp.stack([blanks, labels], axis=-1), (sequences, size - 1))
+    classes = concat([between, column], axis=1, xp=xp)
+    two_before = concat([column, column, classes], axis=1, xp=xp)[:, :size]
+
+    wanted = xp.broadcast_to(classes[None, ...], (frames, sequences, size))
+    emissions = take_along_axis(log_probs, wanted, axis=-1, xp=xp)
+    emissions = where(emissions < INF, emissions, NAN, xp=xp)  # no probability
+    active = _count(frames, labels, xp=xp)[:, None, None] < frames_of[None, :, None]
+    place, last = _count(size, labels, xp=xp), 2 * labels_of[:, None]
+    return Lattice(
+        where(active, emissions, 0.0, xp=xp),
+        active,
+        (classes != blank) & (classes != two_before),
+        (place == last) | (place == last - 1),
+    )
+
+
+# ---- the pair --------------------------------------------------------------------------------
+
+
+def _log_likelihood_backward(
+    grad: Array,
+    out: Array,
+    emissions: Array,
+    active: Array,
+    jumps: Array,
+    final: Array,
+    *,
+    xp: Namespace,
+) -> tuple[Array | None, ...]:
+    """Give every place the probability of being there: what comes before, times what follows.
+
+    Only ratios within a frame count, so each frame is scaled: its logarithms stay small and keep
+    their digits however long the sequence is.
+    """
+    scan = backend_of(xp).scan
+
+    def ahead(state: Array, emission: Array, active: Array) -> Array:
+        moved = _moved(state, jumps, back=False, xp=xp) + emission
+        return _scaled(where(active, moved, state, xp=xp), xp=xp)
+
+    def back(state: Array, emission: Array, active: Array) -> Array:
+        moved = _moved(state + emission, jumps, back=True, xp=xp)
+        return _scaled(where(active, moved, state, xp=xp), xp=xp)
+
+    first = _start(emissions, jumps, xp=xp)
+    before = scan(ahead, first, (emissions, active), xp=xp)[1:, ...]
+    last = where(final, constant(0.0, emissions, xp=xp), -INF, xp=xp)
+    reverse = (xp.flip(emissions, axis=0), xp.flip(active, axis=0))
+    after = xp.flip(scan(back, last, reverse, xp=xp)[:-1, ...], axis=0)
+    possible = (out != -INF)[None, :, None]
+    shares = _softmax(where(possible, before + after, 0.0, xp=xp), xp=xp)
+    slopes = grad[None, :, None] * where(possible, shares, 0.0, xp=xp)
+    return where(active, slopes, 0.0, xp=xp), None, None, None
+
+
+@with_gradient(_log_likelihood_backward)
+def _log_likelihood(
+    emissions: Array, active: Array, jumps: Array, final: Array, *, xp: Namespace
+) -> Array:
+    """Return the log-probability of all ways through the lattice, for every sequence."""
+
+    def ahead(state: Array, emission: Array, active: Array) -> Array:
+        moved = _moved(state, jumps, back=False, xp=xp) + emission
+        return where(active, moved, state, xp=xp)
+
+    first = _start(emissions, jumps, xp=xp)
+    states = backend_of(xp).scan(ahead, first, (emissions, active), xp=xp)
+    return _logsumexp(where(final, states[-1, ...], -INF, xp=xp), xp=xp)[..., 0]
+
+
+def _start(emissions: Array, jumps: Array, *, xp: Namespace) -> Array:
+    """Return the state before the first frame: at the first place, which a step may leave."""
+    first = _count(jumps.shape[-1], jumps, xp=xp) == 0
+    state = where(first, constant(0.0, emissions, xp=xp), -INF, xp=xp)
+    return xp.broadcast_to(state, jumps.shape)
+
+
+def _moved(state: Array, jumps: Array, *, back: bool, xp: Namespace) -> Array:
+    """Let every place be stayed at, or left for the next one, or jumped from; or all that back."""
+    edge = xp.broadcast_to(constant(-INF, state, xp=xp), (*state.shape[:-1], 2))
+    if back:
+        jumping = where(jumps, state, -INF, xp=xp)
+        one = concat([state, edge], axis=-1, xp=xp)[..., 1:-1]
+        two = concat([jumping, edge], axis=-1, xp=xp)[..., 2:]
+    else:
+        wide = concat([edge, state], axis=-1, xp=xp)
+        one, two = wide[..., 1:-1], where(jumps, wide[..., :-2], -INF, xp=xp)
+    return _logsumexp(xp.stack([state, one, two], axis=-1), xp=xp)[..., 0]
+
+
+def _scaled(state: Array, *, xp: Namespace) -> Array:
+    """Take the largest logarithm away from all."""
+    top = stop_gradient(xp.max(state, axis=-1, keepdims=True), xp=xp)
+    return state - where(top > -INF, top, 0.0, xp=xp)

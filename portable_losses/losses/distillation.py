@@ -1,0 +1,111 @@
+"""What a student learns from a teacher's probabilities."""
+
+from portable_losses._gradient import stop_gradient
+from portable_losses._options import check_choice, check_fraction, check_positive
+from portable_losses._portable import astype_like, total, widen
+from portable_losses._reduction import reduce
+from portable_losses._rows import as_rows
+from portable_losses._typing import Array, Reduction
+from portable_losses._validation import (
+    check_axis,
+    check_real_floating,
+    check_same_shape,
+    namespace_of,
+)
+from portable_losses.activations.softmax import _log_softmax
+from portable_losses.losses._divergences import _generalized_kl, _js
+
+__all__ = ["distillation_loss"]
+
+
+def distillation_loss(
+    student_logits: Array,
+    teacher_logits: Array,
+    /,
+    *,
+    temperature: float = 1.0,
+    divergence: str = "kl",
+    beta: float = 0.5,
+    axis: int = -1,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Divergence of a student's class probabilities from a teacher's.
+
+    ``temperature**2 * D(p, q)`` with ``p = softmax(teacher_logits / temperature)`` and
+    ``q = softmax(student_logits / temperature)``.
+
+    Parameters
+    ----------
+    student_logits : array of a real floating dtype, shape (..., C)
+        Unnormalized log-probabilities. -inf is a class of probability 0.
+    teacher_logits : array of a real floating dtype, shape of `student_logits`
+        The same of the teacher, which gets no gradient.
+    temperature : float, default 1.0
+        Divides the logits. Greater than 0.
+    divergence : {"kl", "reverse_kl", "js"}
+        ``KL(p | q)``, ``KL(q | p)``, or `js_div` with `beta`.
+    beta : float in [0, 1], default 0.5
+        Share of the teacher in the mixture of "js".
+    axis : int, default -1
+        The axis of the classes.
+    sample_weight : array, broadcastable to the rows, optional
+        Weights of the rows, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array, in nats
+        Shape () after "mean" and "sum", that of the rows after "none". Dtype and device of
+        `student_logits`.
+
+    Raises
+    ------
+    TypeError
+        An argument is not real floating, or the arrays come from two libraries.
+    ValueError
+        The shapes differ, an option is out of its domain, or a weight is negative.
+    IndexError
+        There is no such axis.
+
+    Notes
+    -----
+    Everything is computed from log-probabilities, each class as ``p * log(p / q) - p + q``: at
+    least 0, so that the loss of a student close to its teacher does not cancel. The gradient of
+    "kl" is ``temperature * (q - p)``.
+
+    Source: G. Hinton, O. Vinyals, J. Dean, "Distilling the knowledge in a neural network" (2015),
+    arXiv:1503.02531.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> student, teacher = np.asarray([[0.0, 0.0]]), np.asarray([[40.0, 0.0]])
+    >>> print(distillation_loss(student, teacher).round(4))
+    0.6931
+    """
+    xp = namespace_of(
+        student_logits=student_logits, teacher_logits=teacher_logits, sample_weight=sample_weight
+    )
+    check_real_floating(xp, student_logits=student_logits, teacher_logits=teacher_logits)
+    check_same_shape(student_logits=student_logits, teacher_logits=teacher_logits)
+    place = check_axis(axis, student_logits.ndim)
+    check_positive(temperature=temperature)
+    check_choice(("kl", "reverse_kl", "js"), divergence=divergence)
+    check_fraction(beta=beta)
+    student = widen(student_logits, xp=xp)
+    teacher = stop_gradient(astype_like(teacher_logits, student, xp=xp), xp=xp)
+
+    lq, lp = (
+        _log_softmax(as_rows(z / temperature, (place,), xp=xp), xp=xp) for z in (student, teacher)
+    )
+    if divergence == "js" and 0 < beta < 1:
+        terms = _js(lq, lp, beta=beta, log_target=True, xp=xp)
+    elif divergence == "kl" or (divergence == "js" and beta == 0):
+        terms = _generalized_kl(lq, lp, xp=xp)
+    else:
+        terms = _generalized_kl(lp, lq, xp=xp)
+    loss = temperature**2 * total(terms, axis=-1, xp=xp)
+
+    dtype = student_logits.dtype
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=dtype, xp=xp)

@@ -1,0 +1,287 @@
+"""Focal losses: cross entropies in which easy examples weigh less."""
+
+from dataclasses import replace
+from numbers import Real
+
+from portable_losses._gradient import with_gradient
+from portable_losses._options import check_fraction, check_nonnegative
+from portable_losses._portable import astype_like, largest, minimum, where, widen
+from portable_losses._reduction import reduce, weigh
+from portable_losses._typing import Array, Namespace, Reduction
+from portable_losses._validation import (
+    check_all_in,
+    check_real,
+    check_real_floating,
+    check_same_shape,
+    namespace_of,
+    spoil,
+)
+from portable_losses.activations.sigmoid import _sigmoid, _softplus
+from portable_losses.losses.reweighted import read_classes
+
+__all__ = ["sigmoid_focal_loss", "softmax_focal_loss"]
+
+
+def sigmoid_focal_loss(
+    logits: Array,
+    target: Array,
+    /,
+    *,
+    alpha: float | None = None,
+    gamma: float = 2.0,
+    label_smoothing: float = 0.0,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Binary cross entropy from logits, easy examples weighing less.
+
+    With ``p = sigmoid(logits)``::
+
+        y     = target * (1 - label_smoothing) + label_smoothing / 2
+        p_t   = y * p + (1 - y) * (1 - p)
+        alpha_t = y * alpha + (1 - y) * (1 - alpha), or 1 without alpha
+        loss  = alpha_t * (1 - p_t)**gamma * -(y * log(p) + (1 - y) * log(1 - p))
+
+    Parameters
+    ----------
+    logits : array of a real floating dtype, shape (...)
+        Log-odds.
+    target : array of any real dtype, shape of `logits`
+        Probabilities or labels, in [0, 1]; converted to the dtype of `logits`.
+    alpha : float in [0, 1], optional
+        Weight of the positive examples, ``1 - alpha`` being that of the negative ones.
+    gamma : float, default 2.0
+        How much easy examples lose, at least 0; 0 is the binary cross entropy.
+    label_smoothing : float in [0, 1], default 0.0
+    sample_weight : array, broadcastable to `logits`, optional
+        Weights of the elements, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array, in nats
+        Shape () after "mean" and "sum", (...) after "none". Dtype and device of `logits`. A
+        certain hit costs 0 also at an infinite logit, a certain miss there +inf.
+
+    Raises
+    ------
+    TypeError
+        `logits` is not real floating, or the arrays come from two libraries.
+    ValueError
+        The shapes differ, a target, `alpha` or `label_smoothing` lies outside [0, 1], or `gamma`
+        or a weight is negative.
+
+    Notes
+    -----
+    ``1 - p_t`` is computed as ``y * sigmoid(-z) + (1 - y) * sigmoid(z)``, a sum that cannot
+    cancel, so a confident hit keeps its digits in value and gradient.
+
+    Source: T.-Y. Lin et al., "Focal loss for dense object detection" (2017), arXiv:1708.02002.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> z, y = np.asarray([20.0, 0.0, -30.0]), np.asarray([1, 1, 1])
+    >>> print(sigmoid_focal_loss(z, y, reduction="none"))
+    [8.75651072e-27 1.73286795e-01 3.00000000e+01]
+    """
+    xp = namespace_of(logits=logits, target=target, sample_weight=sample_weight)
+    check_real_floating(xp, logits=logits)
+    check_real(xp, target=target)
+    check_same_shape(logits=logits, target=target)
+    check_nonnegative(gamma=gamma)
+    check_fraction(label_smoothing=label_smoothing)
+    if alpha is not None:
+        check_fraction(alpha=alpha)
+    z = widen(logits, xp=xp)
+    factor = check_all_in(0, 1, like=z, xp=xp, target=target)
+
+    y = astype_like(target, z, xp=xp)
+    kept, spread = 1 - label_smoothing, label_smoothing / 2
+    positive, negative = y * kept + spread, (1 - y) * kept + spread
+    loss = _binary_focal(z, positive, negative, gamma=gamma, xp=xp)
+    if alpha is not None:
+        loss = weigh(positive * alpha + negative * (1 - alpha), loss, xp=xp)
+    loss = spoil(loss, factor)
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=logits.dtype, xp=xp)
+
+
+def softmax_focal_loss(
+    logits: Array,
+    target: Array,
+    /,
+    *,
+    alpha: float | Array | None = None,
+    gamma: float = 2.0,
+    axis: int = -1,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Cross entropy from logits, easy examples weighing less.
+
+    With p the softmax of the logits of a row, t the target as probabilities and C the number of
+    classes::
+
+        q    = (1 - label_smoothing) * t + label_smoothing / C
+        loss = sum over c of q_c * alpha_c * (1 - p_c)**gamma * -log(p_c)
+
+    Parameters
+    ----------
+    logits : array of a real floating dtype, shape (..., C)
+        Unnormalized log-probabilities. -inf is a class of probability 0.
+    target : array of an integer dtype, shape (...); or of any real dtype, shape (..., C)
+        Class indices in [0, C), or `ignore_index`; or the classes' probabilities, at least 0.
+    alpha : float or array of shape (C,), optional
+        Weights of the classes, at least 0. "mean" does not divide by them.
+    gamma : float, default 2.0
+        How much easy examples lose, at least 0; 0 is the cross entropy.
+    axis : int, default -1
+        The axis of the classes. PyTorch's (N, C, d1, ...) layout is ``axis=1``.
+    ignore_index : int, default -100
+        An index that marks a row to leave out. May also be a class.
+    label_smoothing : float in [0, 1], default 0.0
+        Share of the uniform distribution.
+    sample_weight : array, broadcastable to the rows, optional
+        Weights of the rows, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array, in nats
+        Shape () after "mean" and "sum", that of the rows after "none". Dtype and device of
+        `logits`.
+
+    Raises
+    ------
+    TypeError
+        `logits` is not real floating, indices are not integers, or the arrays come from two
+        libraries.
+    ValueError
+        The shapes do not fit, there are no classes, a probability, a weight, `alpha` or `gamma`
+        is negative, or `label_smoothing` lies outside [0, 1].
+    IndexError
+        A class index is out of range, or there is no such axis.
+
+    Notes
+    -----
+    With ``l = -log(p)`` as `cross_entropy` computes it, ``1 - p`` is ``-expm1(-l)``: a confident
+    row keeps its digits. The slope in l is ``(1 - p)**gamma * (1 + gamma * p * l / (1 - p))``.
+
+    Source: T.-Y. Lin et al., "Focal loss for dense object detection" (2017), arXiv:1708.02002.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> logits = np.asarray([[20.0, 0.0], [0.0, 30.0]])
+    >>> print(softmax_focal_loss(logits, np.asarray([0, 0]), reduction="none"))
+    [8.75651072e-27 3.00000000e+01]
+    """
+    of_class = None if isinstance(alpha, Real) else alpha
+    xp = namespace_of(logits=logits, target=target, alpha=of_class, sample_weight=sample_weight)
+    check_nonnegative(gamma=gamma)
+    check_fraction(label_smoothing=label_smoothing)
+    if isinstance(alpha, Real):
+        check_nonnegative(alpha=alpha)  # type: ignore[arg-type]  # mypy: a Real is no float
+    aim, loss = read_classes(
+        logits,
+        target,
+        axis=axis,
+        ignore_index=ignore_index,
+        weight=of_class,
+        weight_name="alpha",
+        xp=xp,
+    )
+
+    terms = _focal(loss, gamma=gamma, xp=xp)
+    rows = aim.pick(terms, label_smoothing=label_smoothing, xp=xp)
+    if isinstance(alpha, Real):
+        rows = alpha * rows
+
+    return reduce(
+        rows,
+        reduction,
+        sample_weight=sample_weight,
+        counts=replace(aim, weight=None).counts(rows, xp=xp),
+        dtype=logits.dtype,
+        xp=xp,
+    )
+
+
+# ---- the pairs -------------------------------------------------------------------------------
+
+
+def _power(missing: Array, gamma: float, *, xp: Namespace) -> Array:
+    """Return ``missing**gamma``, constant where a certain hit leaves nothing missing."""
+    nothing = missing == 0
+    power = where(nothing, 1.0, missing, xp=xp) ** gamma
+    return where(nothing, float(gamma == 0), power, xp=xp)
+
+
+def _over(x: Array, missing: Array, *, xp: Namespace) -> Array:
+    """Return ``x / missing``, and its limit of 1 where both have underflowed to 0."""
+    nothing = missing == 0
+    return where(nothing, 1.0, x / where(nothing, 1.0, missing, xp=xp), xp=xp)
+
+
+def _focal_backward(
+    grad: Array, out: Array, loss: Array, *, gamma: float, xp: Namespace
+) -> tuple[Array | None, ...]:
+    del out
+    near = minimum(loss, 1000.0, xp=xp)  # where p has long been 0
+    missing = -xp.expm1(-near)
+    rise = gamma * (xp.exp(-near) * _over(near, missing, xp=xp))
+    return (grad * (_power(missing, gamma, xp=xp) * (1 + rise)),)
+
+
+@with_gradient(_focal_backward)
+def _focal(loss: Array, *, gamma: float, xp: Namespace) -> Array:
+    """``(1 - exp(-loss))**gamma * loss``."""
+    return _power(-xp.expm1(-loss), gamma, xp=xp) * loss
+
+
+def _binary_parts(
+    z: Array, positive: Array, negative: Array, *, xp: Namespace
+) -> tuple[Array, Array, Array, Array]:
+    """Return sigmoid(z), sigmoid(-z), the probability that is missing, and the cross entropy."""
+    hit, miss = _sigmoid(z, xp=xp), _sigmoid(-z, xp=xp)
+    loss = weigh(positive, _softplus(-z, beta=1.0, xp=xp), xp=xp)
+    loss = loss + weigh(negative, _softplus(z, beta=1.0, xp=xp), xp=xp)
+    return hit, miss, positive * miss + negative * hit, loss
+
+
+def _binary_focal_backward(
+    grad: Array,
+    out: Array,
+    z: Array,
+    positive: Array,
+    negative: Array,
+    *,
+    gamma: float,
+    xp: Namespace,
+) -> tuple[Array | None, ...]:
+    del out
+    hit, miss, missing, loss = _binary_parts(z, positive, negative, xp=xp)
+    power = _power(missing, gamma, xp=xp)
+    loss = minimum(loss, largest(loss, xp=xp) / (1 + gamma), xp=xp)
+    # hit * miss is 0 where the loss is infinite: it comes before the loss
+    rise = gamma * (negative - positive) * (_over(hit * miss, missing, xp=xp) * loss)
+    pull = gamma * _over(loss, missing, xp=xp)
+    by_positive = weigh(miss, pull, xp=xp) + _softplus(-z, beta=1.0, xp=xp)
+    by_negative = weigh(hit, pull, xp=xp) + _softplus(z, beta=1.0, xp=xp)
+    return (
+        grad * (power * (rise + (negative * hit - positive * miss))),
+        grad * weigh(power, by_positive, xp=xp),
+        grad * weigh(power, by_negative, xp=xp),
+    )
+
+
+@with_gradient(_binary_focal_backward)
+def _binary_focal(
+    z: Array, positive: Array, negative: Array, *, gamma: float, xp: Namespace
+) -> Array:
+    """``(1 - p)**gamma`` times the binary cross entropy, p the probability given to the target."""
+    _, _, missing, loss = _binary_parts(z, positive, negative, xp=xp)
+    return _power(missing, gamma, xp=xp) * loss

@@ -1,0 +1,187 @@
+"""Negative log-likelihoods of counts and of numbers."""
+
+import math
+
+from portable_losses._gradient import stop_gradient
+from portable_losses._options import check_nonnegative, check_positive
+from portable_losses._portable import INF, astype_like, largest, minimum, where
+from portable_losses._reduction import reduce, weigh
+from portable_losses._typing import Array, Reduction
+from portable_losses._validation import (
+    check_all_in,
+    check_broadcasts_to,
+    check_real,
+    join,
+    namespace_of,
+    spoil,
+)
+from portable_losses.losses.regression import _both, _difference
+from portable_losses.special.entropy import _xlogy
+from portable_losses.special.gamma import _gammaln
+
+__all__ = ["gaussian_nll_loss", "poisson_nll_loss"]
+
+
+def poisson_nll_loss(
+    input: Array,
+    target: Array,
+    /,
+    *,
+    log_input: bool = True,
+    full: bool = False,
+    eps: float = 1e-8,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Negative log-likelihood of a Poisson distribution.
+
+    ::
+
+        loss = exp(input) - target * input           where log_input
+               input - target * log(input + eps)     elsewhere
+
+    Parameters
+    ----------
+    input : array of a real floating dtype, shape (...)
+        Logarithm of the expected count; or the expected count itself, at least 0.
+    target : array of any real dtype, shape of `input`
+        Observed counts, at least 0; converted to the dtype of `input`.
+    log_input : bool, default True
+        Is `input` a logarithm?
+    full : bool, default False
+        Add ``log(target!)``, which the parameters do not change.
+    eps : float, default 1e-8
+        Added to `input` in the logarithm, at least 0.
+    sample_weight : array, broadcastable to `input`, optional
+        Weights of the elements, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array, in nats
+        Shape () after "mean" and "sum", (...) after "none". Dtype and device of `input`.
+
+    Raises
+    ------
+    TypeError
+        `input` is not real floating, or the arrays come from two libraries.
+    ValueError
+        The shapes differ, a target is negative, so is an expected count, `eps` or a weight, or
+        `reduction` is unknown.
+
+    Notes
+    -----
+    ``log(target!)`` is exact, not Stirling's approximation as in PyTorch. A count of 0 makes its
+    term 0, also where the logarithm is infinite. The gradient is ``exp(input) - target``, or
+    ``1 - target / (input + eps)``.
+
+    Source: torch.nn.functional.poisson_nll_loss, for the arguments.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, counts = np.asarray([0.0, -np.inf]), np.asarray([2, 0])
+    >>> poisson_nll_loss(x, counts, full=True, reduction="none").round(4)
+    array([1.6931, 0.    ])
+    """
+    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
+    x, t = _both(input, target, xp=xp)
+    check_nonnegative(eps=eps)
+    factor = check_all_in(0, INF, like=x, xp=xp, target=target)
+    if not log_input:
+        factor = join(factor, check_all_in(0, INF, like=x, xp=xp, input=input))
+
+    if log_input:  # beyond 1000 the exponential decides
+        loss = xp.exp(x) - weigh(t, minimum(x, 1000.0, xp=xp), xp=xp)
+    else:
+        loss = x - _xlogy(t, minimum(x + eps, largest(x, xp=xp), xp=xp), xp=xp)
+    if full:
+        loss = loss + _gammaln(t + 1, xp=xp)
+    loss = spoil(loss, factor)
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+
+
+def gaussian_nll_loss(
+    input: Array,
+    target: Array,
+    var: Array,
+    /,
+    *,
+    log_var: bool = False,
+    full: bool = False,
+    eps: float = 1e-6,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Negative log-likelihood of a Gaussian distribution.
+
+    ``(log(v) + (input - target)**2 / v) / 2`` with ``v = max(var, eps)``.
+
+    Parameters
+    ----------
+    input : array of a real floating dtype, shape (...)
+        Expected value, in some unit u.
+    target : array of any real dtype, shape of `input`
+        Observation, in u; converted to the dtype of `input`.
+    var : array of any real dtype, broadcastable to `input`
+        Variance, in u squared, at least 0; or its logarithm.
+    log_var : bool, default False
+        Is `var` the logarithm of the variance? It has no floor then.
+    full : bool, default False
+        Add ``log(2 * pi) / 2``.
+    eps : float, default 1e-6
+        Smallest variance, greater than 0.
+    sample_weight : array, broadcastable to `input`, optional
+        Weights of the elements, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array, in nats
+        Shape () after "mean" and "sum", (...) after "none". Dtype and device of `input`.
+
+    Raises
+    ------
+    TypeError
+        `input` is not real floating, or the arrays come from two libraries.
+    ValueError
+        The shapes do not fit, a variance or a weight is negative, `eps` is not positive, or
+        `reduction` is unknown.
+
+    Notes
+    -----
+    The gradient in `input` is ``d / v`` with ``d = input - target``; that in `var` is
+    ``(1 - d**2 / v) / (2 * v)``, as if the floor were not there, so that a variance below it can
+    grow again.
+
+    Source: D. A. Nix, A. S. Weigend, "Estimating the mean and variance of the target probability
+    distribution" (1994), doi:10.1109/ICNN.1994.374138; torch.nn.functional.gaussian_nll_loss, for
+    the arguments.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, y, var = np.asarray([0.5, 1.0]), np.asarray([0.0, 1.0]), np.asarray([0.25, 1.0])
+    >>> gaussian_nll_loss(x, y, var, reduction="none").round(4)
+    array([-0.1931,  0.    ])
+    """
+    xp = namespace_of(input=input, target=target, var=var, sample_weight=sample_weight)
+    d = _difference(input, target, xp=xp)
+    check_real(xp, var=var)
+    check_broadcasts_to(tuple(d.shape), var=var)
+    check_positive(eps=eps)
+    factor = None if log_var else check_all_in(0, INF, like=d, xp=xp, var=var)
+    v = xp.broadcast_to(astype_like(var, d, xp=xp), d.shape)
+
+    if log_var:
+        z = weigh(d, xp.exp(-v / 2), xp=xp)
+        loss = v / 2 + z * z / 2
+    else:
+        v = where(v < eps, eps + (v - stop_gradient(v, xp=xp)), v, xp=xp)
+        loss = xp.log(v) / 2 + d * (d / v) / 2
+    if full:
+        loss = loss + math.log(2 * math.pi) / 2
+    loss = spoil(loss, factor)
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)

@@ -1,0 +1,359 @@
+"""Cross entropy of a linear layer's logits, which never exist all at once."""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from portable_losses._backend import backend_of
+from portable_losses._gradient import with_gradient
+from portable_losses._options import (
+    check_count,
+    check_fraction,
+    check_nonnegative,
+    check_positive,
+    check_reduction,
+)
+from portable_losses._portable import INF, concat, device_of, narrow, total, where, widen
+from portable_losses._typing import Array, Namespace, Reduction
+from portable_losses._validation import check_real_floating, namespace_of, spoil
+from portable_losses.activations.hyperbolic import _softcap, _softcap_backward
+from portable_losses.activations.softmax import _log_softmax, _log_softmax_backward
+from portable_losses.losses._targets import Target, read_target
+from portable_losses.losses.cross_entropy import _reduced
+from portable_losses.special.log_exp import _logsumexp, _logsumexp_backward
+
+__all__ = ["linear_cross_entropy"]
+
+BLOCK_BYTES = 2**23  # of logits; about eight arrays of this size are alive at a time
+
+
+def linear_cross_entropy(
+    hidden: Array,
+    weight: Array,
+    target: Array,
+    /,
+    *,
+    bias: Array | None = None,
+    class_weight: Array | None = None,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+    z_loss: float = 0.0,
+    softcap: float | None = None,
+    sample_weight: Array | None = None,
+    chunk_size: int | None = None,
+    return_lse: bool = False,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Cross entropy of the logits ``hidden @ weight.T + bias``, which never exist all at once.
+
+    Equal to ``cross_entropy(hidden @ weight.T + bias, target, weight=class_weight, ...)``, where
+    the formula is, in value and gradient. With C classes and R rows at a time it needs memory for
+    R * C logits beside its arguments and their gradients.
+
+    Parameters
+    ----------
+    hidden : array of a real floating dtype, shape (..., D)
+        What the last layer is applied to.
+    weight : array of a real floating dtype, shape (C, D)
+        That layer's weight. It is converted to the dtype that is computed in.
+    target : array of an integer dtype, shape (...); or of any real dtype, shape (..., C)
+        Class indices in [0, C), or `ignore_index`; or the classes' probabilities, at least 0.
+    bias : array of a real floating dtype, shape (C,), optional
+        That layer's bias. -inf is a class of probability 0.
+    class_weight : array of shape (C,), optional
+        Weights of the classes, at least 0; the `weight` of `cross_entropy`.
+    ignore_index : int, default -100
+        An index that marks a row to leave out. May also be a class.
+    label_smoothing : float in [0, 1], default 0.0
+        Share of the uniform distribution over the classes.
+    z_loss : float, default 0.0
+        Factor of the squared log-partition function, at least 0.
+    softcap : float, optional
+        Replace a logit z by ``softcap * tanh(z / softcap)`` first. Greater than 0.
+    sample_weight : array, broadcastable to the rows, optional
+        Weights of the rows, at least 0.
+    chunk_size : int, optional
+        How many rows at a time, at least 1. By default as many as have 8 MiB of logits.
+    return_lse : bool, default False
+        Return ``(loss, lse)``, lse the logsumexp of each row, 0 for a row left out.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array, in nats, or tuple of two arrays
+        Shape () after "mean" and "sum", that of the rows after "none". Dtype and device of
+        `hidden`; float16 and bfloat16 are computed and summed in float32 and rounded once.
+
+    Raises
+    ------
+    TypeError
+        `hidden`, `weight` or `bias` is not real floating, indices are not integers, or the arrays
+        come from two libraries.
+    ValueError
+        The shapes do not fit, there are no classes, a probability or weight is negative, or an
+        option is out of its domain.
+    IndexError
+        A class index is out of range.
+
+    Notes
+    -----
+    Forward and backward go through the rows in blocks; the backward computes the logits again, so
+    that nothing is kept between the two. The gradient of `weight` is summed over the blocks in at
+    least float32. Where values can be read, rows that are left out are not multiplied at all.
+    After "none", every row's loss has its own gradient. A second derivative differentiates the
+    backward, and keeps what that computes for all rows; so does ``jax.grad``.
+
+    Source: E. Wijmans et al., "Cut Your Losses in Large-Vocabulary Language Models" (2024),
+    arXiv:2411.09009, for the idea; `cross_entropy` has the source of every option.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hidden = np.asarray([[1.0, 2.0], [0.0, 20.0]])
+    >>> weight = np.asarray([[1.0, 0.0], [0.0, 1.0]])
+    >>> linear_cross_entropy(hidden, weight, np.asarray([0, 1]), reduction="none").round(11)
+    array([1.31326169e+00, 2.06000000e-09])
+    """
+    xp = namespace_of(
+        hidden=hidden,
+        weight=weight,
+        target=target,
+        bias=bias,
+        class_weight=class_weight,
+        sample_weight=sample_weight,
+    )
+    check_real_floating(xp, hidden=hidden, weight=weight)
+    if bias is not None:
+        check_real_floating(xp, bias=bias)
+    _check_shapes(hidden, weight, bias)
+    check_fraction(label_smoothing=label_smoothing)
+    check_nonnegative(z_loss=z_loss)
+    check_reduction(reduction)
+    if softcap is not None:
+        check_positive(softcap=softcap)
+    if chunk_size is not None:
+        check_count(chunk_size=chunk_size)
+    classes, shape = weight.shape[0], tuple(hidden.shape[:-1])
+    like = widen(hidden[..., :0], xp=xp)
+    aim = read_target(
+        like,
+        target,
+        axis=-1,
+        weight=class_weight,
+        ignore_index=ignore_index,
+        mask=None,
+        name="hidden @ weight.T",
+        shape=(*shape, classes),
+        weight_name="class_weight",
+        xp=xp,
+    )
+    if chunk_size is None:
+        row_bytes = classes * xp.finfo(like.dtype).bits // 8
+        chunk_size = max(BLOCK_BYTES // row_bytes, 1)
+
+    def losses(hidden: Array, target: Array) -> tuple[Array, ...]:
+        found: tuple[Array, ...] = _linear_cross_entropy(
+            hidden,
+            weight,
+            bias,
+            target,
+            aim.weight,
+            chunk_size=chunk_size,
+            label_smoothing=label_smoothing,
+            softcap=softcap,
+            with_lse=bool(z_loss) or return_lse,
+            xp=xp,
+        )
+        return found
+
+    size = math.prod(shape)
+    hidden = xp.reshape(hidden, (size, hidden.shape[-1]))
+    of_row = (classes,) if aim.index is None else ()
+    wanted = xp.reshape(target if aim.index is None else aim.index, (size, *of_row))
+    row = None if aim.row is None else xp.reshape(aim.row, (size,))
+    found = _of_rows(losses, hidden, wanted, row, xp=xp)
+    loss, *rest = (xp.reshape(one, shape) for one in found)
+    lse = rest[0] if rest else None
+
+    result = _reduced(
+        spoil(loss, aim.factor),
+        lse,
+        aim,
+        reduction,
+        z_loss=z_loss,
+        sample_weight=sample_weight,
+        xp=xp,
+    )
+    result = narrow(result, hidden.dtype, xp=xp)
+    return (result, narrow(lse, hidden.dtype, xp=xp)) if return_lse else result
+
+
+def _check_shapes(hidden: Array, weight: Array, bias: Array | None) -> None:
+    """Raise ValueError unless the three make a linear layer."""
+    if hidden.ndim == 0 or weight.ndim != 2 or weight.shape[1] != hidden.shape[-1]:
+        msg = (
+            "`hidden` and `weight` must have shapes (..., D) and (C, D), "
+            f"got {tuple(hidden.shape)} and {tuple(weight.shape)}"
+        )
+        raise ValueError(msg)
+    if bias is not None and tuple(bias.shape) != (weight.shape[0],):
+        msg = f"`bias` must have shape {(weight.shape[0],)}, got {tuple(bias.shape)}"
+        raise ValueError(msg)
+
+
+def _of_rows(
+    losses: Callable[[Array, Array], tuple[Array, ...]],
+    hidden: Array,
+    target: Array,
+    row: Array | None,
+    *,
+    xp: Namespace,
+) -> tuple[Array, ...]:
+    """Return ``losses(hidden, target)``, and 0 where `row` says that one does not count."""
+    if row is None:
+        return losses(hidden, target)
+    if not backend_of(xp).readable(row):  # it may hold NaN, which the weight's gradient would meet
+        found = losses(where(row[:, None], hidden, 0.0, xp=xp), target)
+        return tuple(where(row, one, 0.0, xp=xp) for one in found)
+    order = xp.argsort(xp.astype(~row, xp.int8), stable=True)
+    kept = order[: int(total(xp.astype(row, xp.int32), xp=xp))]
+    found = losses(xp.take(hidden, kept, axis=0), xp.take(target, kept, axis=0))
+    others = (row.shape[0] - kept.shape[0],)
+    zeros = xp.zeros(others, dtype=found[0].dtype, device=device_of(hidden, xp=xp))
+    back = xp.argsort(order)
+    return tuple(xp.take(concat([one, zeros], xp=xp), back, axis=0) for one in found)
+
+
+# ---- the pair: a block of rows at a time ------------------------------------------------------
+
+
+class Layer(NamedTuple):
+    """A linear layer in the dtype to compute in, and the cap on what comes out of it."""
+
+    weight: Array
+    bias: Array | None
+    softcap: float | None
+
+    def raw(self, hidden: Array) -> Array:
+        """Return the logits before the cap."""
+        z = hidden @ self.weight.T
+        return z if self.bias is None else z + self.bias
+
+    def capped(self, raw: Array, *, xp: Namespace) -> Array:
+        """Return the logits."""
+        return raw if self.softcap is None else _softcap(raw, cap=self.softcap, xp=xp)
+
+    def uncapped(self, grad: Array, z: Array, raw: Array, *, xp: Namespace) -> Array:
+        """Return the gradient by `raw` for `grad`, that by the logits `z`."""
+        if self.softcap is None:
+            return grad
+        return _softcap_backward(grad, z, raw, cap=self.softcap, xp=xp)[0]
+
+
+def _layer(
+    hidden: Array, weight: Array, bias: Array | None, softcap: float | None, *, xp: Namespace
+) -> Layer:
+    dtype = widen(hidden[:0, ...], xp=xp).dtype
+    bias = None if bias is None else narrow(bias, dtype, xp=xp)
+    return Layer(narrow(weight, dtype, xp=xp), bias, softcap)
+
+
+def _blocks(size: int, chunk_size: int) -> list[slice]:
+    """Cut `size` rows; there is always a block, if an empty one."""
+    return [slice(i, min(i + chunk_size, size)) for i in range(0, max(size, 1), chunk_size)]
+
+
+def _linear_cross_entropy_backward(
+    grad: tuple[Array, ...],
+    out: tuple[Array, ...],
+    hidden: Array,
+    weight: Array,
+    bias: Array | None,
+    target: Array,
+    class_weight: Array | None,
+    *,
+    chunk_size: int,
+    label_smoothing: float,
+    softcap: float | None,
+    with_lse: bool,
+    xp: Namespace,
+) -> tuple[Array | None, ...]:
+    layer = _layer(hidden, weight, bias, softcap, xp=xp)
+    shares = target.ndim == 2 and xp.isdtype(target.dtype, "real floating")
+    of_hidden: list[Array] = []
+    of_target: list[Array] = []
+    of_weight: Any = 0
+    of_bias: Any = 0
+    of_class: Any = 0
+    for rows in _blocks(hidden.shape[0], chunk_size):
+        g, x = grad[0][rows, None], widen(hidden[rows, ...], xp=xp)
+        raw = layer.raw(x)
+        z = layer.capped(raw, xp=xp)
+        log_p = _log_softmax(z, xp=xp)
+        share = _aim(target[rows, ...], class_weight, z, xp=xp).shares(z, xp=xp)
+        if label_smoothing:
+            share = (1 - label_smoothing) * share + label_smoothing / z.shape[-1]
+        coefficient = share if class_weight is None else share * class_weight
+
+        by_z: Array = _log_softmax_backward(-g * coefficient, log_p, z, xp=xp)[0]
+        if with_lse:
+            by_lse = _logsumexp_backward(grad[1][rows, None], out[1][rows, None], z, xp=xp)[0]
+            by_z = xp.add(by_z, by_lse)
+        by_z = layer.uncapped(by_z, z, raw, xp=xp)
+        of_hidden.append(narrow(by_z @ layer.weight, hidden.dtype, xp=xp))
+        of_weight = by_z.T @ x + of_weight
+        if bias is not None:
+            of_bias = total(by_z, axis=0, xp=xp) + of_bias
+        if class_weight is None and not shares:
+            continue
+
+        felt = (coefficient != 0) | (log_p > -INF)
+        by_coefficient = g * where(felt, -log_p, 0.0, xp=xp)
+        if class_weight is not None:
+            of_class = total(share * by_coefficient, axis=0, xp=xp) + of_class
+            by_coefficient = by_coefficient * class_weight
+        if shares:
+            by_target = (1 - label_smoothing) * by_coefficient
+            of_target.append(narrow(by_target, target.dtype, xp=xp))
+    return (
+        concat(of_hidden, xp=xp),
+        narrow(of_weight, weight.dtype, xp=xp),
+        None if bias is None else narrow(of_bias, bias.dtype, xp=xp),
+        concat(of_target, xp=xp) if shares else None,
+        None if class_weight is None else of_class,
+    )
+
+
+@with_gradient(_linear_cross_entropy_backward)
+def _linear_cross_entropy(
+    hidden: Array,
+    weight: Array,
+    bias: Array | None,
+    target: Array,
+    class_weight: Array | None,
+    *,
+    chunk_size: int,
+    label_smoothing: float,
+    softcap: float | None,
+    with_lse: bool,
+    xp: Namespace,
+) -> tuple[Array, ...]:
+    """Return the loss of each row, and its logsumexp; `target` holds indices or shares."""
+    layer = _layer(hidden, weight, bias, softcap, xp=xp)
+    losses: list[Array] = []
+    lses: list[Array] = []
+    for rows in _blocks(hidden.shape[0], chunk_size):
+        z = layer.capped(layer.raw(widen(hidden[rows, ...], xp=xp)), xp=xp)
+        aim = _aim(target[rows, ...], class_weight, z, xp=xp)
+        terms = 0.0 - _log_softmax(z, xp=xp)
+        losses.append(aim.pick(terms, label_smoothing=label_smoothing, xp=xp))
+        if with_lse:
+            lses.append(_logsumexp(z, xp=xp)[..., 0])
+    parts = (losses, lses) if with_lse else (losses,)
+    return tuple(concat(part, xp=xp) for part in parts)
+
+
+def _aim(target: Array, class_weight: Array | None, like: Array, *, xp: Namespace) -> Target:
+    if target.ndim == 1:
+        return Target(target[:, None], None, None, None, class_weight, None)
+    return Target(None, narrow(target, like.dtype, xp=xp), None, None, class_weight, None)

@@ -1,0 +1,383 @@
+"""Losses of a margin: for a score and a target of -1 or 1."""
+
+from portable_losses._gradient import with_gradient
+from portable_losses._portable import astype_like, clip, minimum, where, widen
+from portable_losses._reduction import reduce
+from portable_losses._typing import Array, Namespace, Reduction
+from portable_losses._validation import (
+    check_real,
+    check_real_floating,
+    check_same_shape,
+    check_signs,
+    namespace_of,
+    spoil,
+)
+from portable_losses.activations.sigmoid import _softplus
+
+__all__ = [
+    "exponential_loss",
+    "hinge_loss",
+    "modified_huber_loss",
+    "perceptron_loss",
+    "soft_margin_loss",
+    "squared_hinge_loss",
+]
+
+# In all of them m = target * input, the margin: positive where the sign of the score is right.
+
+
+def hinge_loss(
+    input: Array,
+    target: Array,
+    /,
+    *,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Linear below a margin of 1: ``max(0, 1 - m)`` with ``m = target * input``.
+
+    Parameters
+    ----------
+    input : array of a real floating dtype, shape (...)
+        Scores.
+    target : array of any real dtype, shape of `input`
+        Labels, -1 or 1; converted to the dtype of `input`.
+    sample_weight : array, broadcastable to `input`, optional
+        Weights of the elements, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array
+        Shape () after "mean" and "sum", (...) after "none". Dtype and device of `input`.
+
+    Raises
+    ------
+    TypeError
+        `input` is not real floating, or the arrays come from two libraries.
+    ValueError
+        The shapes differ, a target is neither -1 nor 1 (``2 * t - 1`` converts 0 and 1), a weight
+        is negative, or `reduction` is unknown.
+
+    Notes
+    -----
+    The gradient is ``-target`` where m < 1 and 0 elsewhere, 0 at the kink.
+
+    Source: C. Cortes, V. Vapnik, "Support-vector networks" (1995), doi:10.1007/BF00994018.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hinge_loss(np.asarray([0.5, 3.0]), np.asarray([1, -1]), reduction="none")
+    array([0.5, 4. ])
+    """
+    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
+    m = _margin(input, target, xp=xp)
+
+    loss = _hinge(m, xp=xp)
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+
+
+def squared_hinge_loss(
+    input: Array,
+    target: Array,
+    /,
+    *,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Square of the hinge: ``max(0, 1 - m)**2`` with ``m = target * input``.
+
+    Parameters
+    ----------
+    input : array of a real floating dtype, shape (...)
+        Scores.
+    target : array of any real dtype, shape of `input`
+        Labels, -1 or 1; converted to the dtype of `input`.
+    sample_weight : array, broadcastable to `input`, optional
+        Weights of the elements, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array
+        Shape () after "mean" and "sum", (...) after "none". Dtype and device of `input`.
+
+    Raises
+    ------
+    TypeError
+        `input` is not real floating, or the arrays come from two libraries.
+    ValueError
+        The shapes differ, a target is neither -1 nor 1 (``2 * t - 1`` converts 0 and 1), a weight
+        is negative, or `reduction` is unknown.
+
+    Notes
+    -----
+    The gradient is ``-2 * target * max(0, 1 - m)``.
+
+    Source: Y. Tang, "Deep learning using linear support vector machines" (2013), arXiv:1306.0239.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> squared_hinge_loss(np.asarray([0.5, 3.0]), np.asarray([1, -1]), reduction="none")
+    array([ 0.25, 16.  ])
+    """
+    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
+    m = _margin(input, target, xp=xp)
+
+    loss = _hinge(m, xp=xp) ** 2
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+
+
+def modified_huber_loss(
+    input: Array,
+    target: Array,
+    /,
+    *,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Square of the hinge, linear for margins below -1.
+
+    With ``m = target * input``::
+
+        loss = max(0, 1 - m)**2    where m >= -1
+               -4 * m              elsewhere
+
+    Parameters
+    ----------
+    input : array of a real floating dtype, shape (...)
+        Scores.
+    target : array of any real dtype, shape of `input`
+        Labels, -1 or 1; converted to the dtype of `input`.
+    sample_weight : array, broadcastable to `input`, optional
+        Weights of the elements, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array
+        Shape () after "mean" and "sum", (...) after "none". Dtype and device of `input`.
+
+    Raises
+    ------
+    TypeError
+        `input` is not real floating, or the arrays come from two libraries.
+    ValueError
+        The shapes differ, a target is neither -1 nor 1 (``2 * t - 1`` converts 0 and 1), a weight
+        is negative, or `reduction` is unknown.
+
+    Notes
+    -----
+    Computed as ``near * (2 * h - near)`` with ``h = max(0, 1 - m)`` and ``near = min(h, 2)``:
+    nothing overflows before the loss does. The gradient is ``-2 * target * near``.
+
+    Source: T. Zhang, "Solving large scale linear prediction problems using stochastic gradient
+    descent algorithms", ICML 2004.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> modified_huber_loss(np.asarray([0.5, 3.0]), np.asarray([1, -1]), reduction="none")
+    array([ 0.25, 12.  ])
+    """
+    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
+    m = _margin(input, target, xp=xp)
+
+    loss = _modified_huber(m, xp=xp)
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+
+
+def perceptron_loss(
+    input: Array,
+    target: Array,
+    /,
+    *,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Linear for a wrong sign: ``max(0, -m)`` with ``m = target * input``.
+
+    Parameters
+    ----------
+    input : array of a real floating dtype, shape (...)
+        Scores.
+    target : array of any real dtype, shape of `input`
+        Labels, -1 or 1; converted to the dtype of `input`.
+    sample_weight : array, broadcastable to `input`, optional
+        Weights of the elements, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array
+        Shape () after "mean" and "sum", (...) after "none". Dtype and device of `input`.
+
+    Raises
+    ------
+    TypeError
+        `input` is not real floating, or the arrays come from two libraries.
+    ValueError
+        The shapes differ, a target is neither -1 nor 1 (``2 * t - 1`` converts 0 and 1), a weight
+        is negative, or `reduction` is unknown.
+
+    Notes
+    -----
+    The gradient is ``-target`` where m < 0 and 0 elsewhere, 0 at the kink.
+
+    Source: F. Rosenblatt, "The perceptron" (1958), doi:10.1037/h0042519.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> perceptron_loss(np.asarray([0.5, 3.0]), np.asarray([1, -1]), reduction="none")
+    array([0., 3.])
+    """
+    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
+    m = _margin(input, target, xp=xp)
+
+    loss = where(m >= 0, 0.0, -m, xp=xp)
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+
+
+def soft_margin_loss(
+    input: Array,
+    target: Array,
+    /,
+    *,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Logistic loss of a margin: ``log(1 + exp(-m))`` with ``m = target * input``.
+
+    Parameters
+    ----------
+    input : array of a real floating dtype, shape (...)
+        Scores.
+    target : array of any real dtype, shape of `input`
+        Labels, -1 or 1; converted to the dtype of `input`.
+    sample_weight : array, broadcastable to `input`, optional
+        Weights of the elements, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array
+        Shape () after "mean" and "sum", (...) after "none". Dtype and device of `input`.
+        0 at a margin of +inf, +inf at -inf.
+
+    Raises
+    ------
+    TypeError
+        `input` is not real floating, or the arrays come from two libraries.
+    ValueError
+        The shapes differ, a target is neither -1 nor 1 (``2 * t - 1`` converts 0 and 1), a weight
+        is negative, or `reduction` is unknown.
+
+    Notes
+    -----
+    Computed as ``softplus(-m)``, which overflows nowhere and keeps its digits for a certain hit.
+    The gradient is ``-target * sigmoid(-m)``.
+
+    Source: torch.nn.functional.soft_margin_loss, for the name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> soft_margin_loss(np.asarray([1000.0, 1000.0]), np.asarray([1, -1]), reduction="none")
+    array([   0., 1000.])
+    """
+    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
+    m = _margin(input, target, xp=xp)
+
+    loss = _softplus(-m, beta=1.0, xp=xp)
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+
+
+def exponential_loss(
+    input: Array,
+    target: Array,
+    /,
+    *,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Exponential loss of a margin: ``exp(-m)`` with ``m = target * input``.
+
+    Parameters
+    ----------
+    input : array of a real floating dtype, shape (...)
+        Scores.
+    target : array of any real dtype, shape of `input`
+        Labels, -1 or 1; converted to the dtype of `input`.
+    sample_weight : array, broadcastable to `input`, optional
+        Weights of the elements, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array
+        Shape () after "mean" and "sum", (...) after "none". Dtype and device of `input`.
+        +inf where the exponential overflows.
+
+    Raises
+    ------
+    TypeError
+        `input` is not real floating, or the arrays come from two libraries.
+    ValueError
+        The shapes differ, a target is neither -1 nor 1 (``2 * t - 1`` converts 0 and 1), a weight
+        is negative, or `reduction` is unknown.
+
+    Notes
+    -----
+    The gradient is ``-target * exp(-m)``.
+
+    Source: Y. Freund, R. E. Schapire, "A decision-theoretic generalization of on-line learning and
+    an application to boosting" (1997), doi:10.1006/jcss.1997.1504.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> exponential_loss(np.asarray([0.5, 3.0]), np.asarray([1, -1]), reduction="none").round(4)
+    array([ 0.6065, 20.0855])
+    """
+    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
+    m = _margin(input, target, xp=xp)
+
+    loss = xp.exp(-m)
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+
+
+def _margin(input: Array, target: Array, *, xp: Namespace) -> Array:
+    """Return ``target * input`` in the dtype to compute in, both checked."""
+    check_real_floating(xp, input=input)
+    check_real(xp, target=target)
+    check_same_shape(input=input, target=target)
+    x = widen(input, xp=xp)
+    sign = astype_like(target, x, xp=xp)
+    return spoil(xp.multiply(sign, x), check_signs(like=x, xp=xp, target=sign))
+
+
+def _hinge(m: Array, *, xp: Namespace) -> Array:
+    return where(m >= 1, 0.0, 1 - m, xp=xp)
+
+
+def _modified_huber_backward(
+    grad: Array, out: Array, m: Array, *, xp: Namespace
+) -> tuple[Array | None, ...]:
+    del out
+    return (-2 * grad * clip(1 - m, 0.0, 2.0, xp=xp),)
+
+
+@with_gradient(_modified_huber_backward)
+def _modified_huber(m: Array, *, xp: Namespace) -> Array:
+    h = _hinge(m, xp=xp)
+    near = minimum(h, 2.0, xp=xp)
+    return near * (2 * h - near)

@@ -1,0 +1,262 @@
+"""Losses of margins between the scores of classes."""
+
+from typing import Literal
+
+from portable_losses._options import check_choice, check_number
+from portable_losses._portable import (
+    INF,
+    device_of,
+    total,
+    where,
+    widen,
+)
+from portable_losses._reduction import reduce, weigh
+from portable_losses._rows import as_rows, entry, finite_or_nan, place_of_largest
+from portable_losses._typing import Array, Namespace, Reduction
+from portable_losses._validation import (
+    as_weight,
+    check_axis,
+    check_real_floating,
+    namespace_of,
+    spoil,
+)
+from portable_losses.losses._targets import read_index
+
+__all__ = [
+    "multi_margin_loss",
+    "multiclass_hinge_loss",
+    "multiclass_perceptron_loss",
+]
+
+
+def multi_margin_loss(
+    input: Array,
+    target: Array,
+    /,
+    *,
+    p: Literal[1, 2] = 1,
+    margin: float = 1.0,
+    weight: Array | None = None,
+    axis: int = -1,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Hinge of the target's score against every other class's.
+
+    With x the scores of a row, y its class and C the number of classes::
+
+        loss = weight_y / C * sum over j != y of max(0, margin - x_y + x_j)**p
+
+    Parameters
+    ----------
+    input : array of a real floating dtype, shape (..., C)
+        Scores. -inf is a class that is never near.
+    target : array of an integer dtype, shape (...)
+        Class indices in [0, C).
+    p : {1, 2}
+    margin : float, default 1.0
+    weight : array of shape (C,), optional
+        Weights of the classes, at least 0. "mean" divides by the number of rows all the same, as
+        PyTorch does.
+    axis : int, default -1
+        The axis of the classes.
+    sample_weight : array, broadcastable to the rows, optional
+        Weights of the rows, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array
+        Shape () after "mean" and "sum", that of the rows after "none". Dtype and device of
+        `input`. A row whose target has an infinite score is NaN.
+
+    Raises
+    ------
+    TypeError
+        `input` is not real floating, `target` does not hold integers, or the arrays come from two
+        libraries.
+    ValueError
+        The shapes do not fit, there are no classes, `p` is neither 1 nor 2, `margin` is not
+        finite, or a weight is negative.
+    IndexError
+        A class index is out of range, or there is no such axis.
+
+    Notes
+    -----
+    The difference of the scores comes before the margin, which large scores would swallow. The
+    gradient at a kink is 0.
+
+    Source: torch.nn.functional.multi_margin_loss, for the arguments.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> multi_margin_loss(np.asarray([[1.0, 0.5, 2.0]]), np.asarray([0]), reduction="none").round(4)
+    array([0.8333])
+    """
+    xp = namespace_of(input=input, target=target, weight=weight, sample_weight=sample_weight)
+    check_choice((1, 2), p=p)
+    check_number(margin=margin)
+    x, index = _read(input, target, axis=axis, xp=xp)
+    classes = x.shape[-1]
+    of_class = as_weight(weight, (classes,), name="weight", like=x, xp=xp)
+
+    h = _positive(margin + (x - _score(x, index, xp=xp)), xp=xp)
+    h = where(_is_class(x, index, xp=xp), 0.0, h, xp=xp)
+    loss = total(h if p == 1 else h * h, axis=-1, xp=xp) / classes
+    if of_class is not None:
+        of_row = entry(xp.broadcast_to(of_class, x.shape), index, xp=xp)[..., 0]
+        loss = weigh(of_row, loss, xp=xp)
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+
+
+def multiclass_hinge_loss(
+    input: Array,
+    target: Array,
+    /,
+    *,
+    margin: float = 1.0,
+    axis: int = -1,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Hinge of the target's score against the largest other: ``max(0, margin + x_j - x_y)``.
+
+    j is the class of the largest score but for y, the target.
+
+    Parameters
+    ----------
+    input : array of a real floating dtype, shape (..., C)
+        Scores. -inf is a class that is never near.
+    target : array of an integer dtype, shape (...)
+        Class indices in [0, C).
+    margin : float, default 1.0
+    axis : int, default -1
+        The axis of the classes.
+    sample_weight : array, broadcastable to the rows, optional
+        Weights of the rows, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array
+        Shape () after "mean" and "sum", that of the rows after "none". Dtype and device of
+        `input`. 0 for a single class. A row whose target has an infinite score is NaN.
+
+    Raises
+    ------
+    TypeError
+        `input` is not real floating, `target` does not hold integers, or the arrays come from two
+        libraries.
+    ValueError
+        The shapes do not fit, there are no classes, `margin` is not finite, or a weight is
+        negative.
+    IndexError
+        A class index is out of range, or there is no such axis.
+
+    Notes
+    -----
+    The gradient is 1 at j, -1 at y and 0 elsewhere, and 0 at the kink; of equal largest scores the
+    first is j.
+
+    Source: K. Crammer, Y. Singer, "On the algorithmic implementation of multiclass kernel-based
+    vector machines" (2001), JMLR 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> multiclass_hinge_loss(np.asarray([[1.0, 0.5, 2.0]]), np.asarray([0]), reduction="none")
+    array([2.])
+    """
+    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
+    check_number(margin=margin)
+    x, index = _read(input, target, axis=axis, xp=xp)
+
+    others = where(_is_class(x, index, xp=xp), -INF, x, xp=xp)
+    rival, _ = place_of_largest(others, xp=xp)
+    gap = entry(others, rival, xp=xp) - _score(x, index, xp=xp)
+    loss = _positive(margin + gap, xp=xp)[..., 0]
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+
+
+def multiclass_perceptron_loss(
+    input: Array,
+    target: Array,
+    /,
+    *,
+    axis: int = -1,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """How far the target's score is below the largest: ``max(x) - x_y``.
+
+    Parameters
+    ----------
+    input : array of a real floating dtype, shape (..., C)
+        Scores. -inf is a class that is never near.
+    target : array of an integer dtype, shape (...)
+        Class indices in [0, C).
+    axis : int, default -1
+        The axis of the classes.
+    sample_weight : array, broadcastable to the rows, optional
+        Weights of the rows, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array
+        Shape () after "mean" and "sum", that of the rows after "none". Dtype and device of
+        `input`. 0 for a single class. A row whose target has an infinite score is NaN.
+
+    Raises
+    ------
+    TypeError
+        `input` is not real floating, `target` does not hold integers, or the arrays come from two
+        libraries.
+    ValueError
+        The shapes do not fit, there are no classes, or a weight is negative.
+    IndexError
+        A class index is out of range, or there is no such axis.
+
+    Notes
+    -----
+    Equal to ``multiclass_hinge_loss(margin=0)``, gradient included.
+
+    Source: M. Collins, "Discriminative training methods for hidden Markov models" (2002),
+    doi:10.3115/1118693.1118694.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> multiclass_perceptron_loss(np.asarray([[1.0, 0.5, 2.0]]), np.asarray([0]), reduction="none")
+    array([1.])
+    """
+    return multiclass_hinge_loss(
+        input, target, margin=0.0, axis=axis, sample_weight=sample_weight, reduction=reduction
+    )
+
+
+def _read(input: Array, target: Array, *, axis: int, xp: Namespace) -> tuple[Array, Array]:
+    """Return the scores along the last axis, and the targets' places there, both checked."""
+    check_real_floating(xp, input=input)
+    place = check_axis(axis, input.ndim)
+    x = as_rows(widen(input, xp=xp), (place,), xp=xp)
+    index, factor = read_index(x, target, axis=place, name="input", xp=xp)
+    return x if factor is None else spoil(x, factor[..., None]), index
+
+
+def _is_class(x: Array, index: Array, *, xp: Namespace) -> Array:
+    """Say which entry of each row is that at `index`."""
+    places = xp.arange(x.shape[-1], dtype=index.dtype, device=device_of(x, xp=xp))
+    return index == places
+
+
+def _score(x: Array, index: Array, *, xp: Namespace) -> Array:
+    """Return the score at `index`, to be subtracted: NaN where it is infinite."""
+    return finite_or_nan(entry(x, index, xp=xp), xp=xp)
+
+
+def _positive(x: Array, *, xp: Namespace) -> Array:
+    return where(x <= 0, 0.0, x, xp=xp)

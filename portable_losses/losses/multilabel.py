@@ -1,0 +1,207 @@
+"""Losses for rows that belong to several classes at once."""
+
+from portable_losses._portable import (
+    as_index,
+    astype_like,
+    device_of,
+    total,
+    where,
+    widen,
+)
+from portable_losses._reduction import reduce, weigh
+from portable_losses._rows import as_rows, finite_or_nan
+from portable_losses._typing import Array, Namespace, Reduction
+from portable_losses._validation import (
+    as_weight,
+    check_all_in,
+    check_axis,
+    check_classes,
+    check_integer,
+    check_real,
+    check_real_floating,
+    check_same_shape,
+    check_values,
+    join,
+    namespace_of,
+    spoil,
+)
+from portable_losses.activations.sigmoid import _softplus
+
+__all__ = ["multilabel_margin_loss", "multilabel_soft_margin_loss"]
+
+
+def multilabel_margin_loss(
+    input: Array,
+    target: Array,
+    /,
+    *,
+    axis: int = -1,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Hinge of every label's score against that of every other class.
+
+    With x the scores of a row, Y its labels and C the number of classes::
+
+        loss = 1 / C * sum over y in Y and i not in Y of max(0, 1 - (x_y - x_i))
+
+    Parameters
+    ----------
+    input : array of a real floating dtype, shape (..., C)
+        Scores. -inf is a class that is never near.
+    target : array of an integer dtype, shape of `input`
+        The labels of each row, class indices in [0, C), each once, up to the first -1; what stands
+        behind it is not looked at.
+    axis : int, default -1
+        The axis of the classes.
+    sample_weight : array, broadcastable to the rows, optional
+        Weights of the rows, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array
+        Shape () after "mean" and "sum", that of the rows after "none". Dtype and device of
+        `input`. 0 for a row without labels. A row with a label of infinite score is NaN.
+
+    Raises
+    ------
+    TypeError
+        `input` is not real floating, `target` does not hold integers, or the arrays come from two
+        libraries.
+    ValueError
+        The shapes differ, there are no classes, a row names a class twice, or a weight is
+        negative.
+    IndexError
+        A class index is out of range, or there is no such axis.
+
+    Notes
+    -----
+    All pairs of classes are compared: C times the memory of `input`. The gradient at a kink is 0.
+
+    Source: torch.nn.functional.multilabel_margin_loss, for the arguments.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, y = np.asarray([[0.1, 0.2, 0.4, 0.8]]), np.asarray([[3, 0, -1, 1]])
+    >>> multilabel_margin_loss(x, y, reduction="none").round(4)
+    array([0.85])
+    """
+    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
+    check_real_floating(xp, input=input)
+    check_integer(xp, target=target)
+    check_same_shape(input=input, target=target)
+    place = check_axis(axis, input.ndim)
+    check_classes(tuple(input.shape), place, name="input")
+    x = as_rows(widen(input, xp=xp), (place,), xp=xp)
+    label, factor = _read_labels(as_rows(target, (place,), xp=xp), x, xp=xp)
+
+    x = x if factor is None else spoil(x, factor[..., None])
+    h = 1 + (x[..., None, :] - finite_or_nan(x, xp=xp)[..., :, None])
+    h = where(h <= 0, 0.0, h, xp=xp)
+    apart = label[..., :, None] & ~label[..., None, :]
+    loss = total(where(apart, h, 0.0, xp=xp), axis=(-2, -1), xp=xp) / x.shape[-1]
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+
+
+def multilabel_soft_margin_loss(
+    input: Array,
+    target: Array,
+    /,
+    *,
+    weight: Array | None = None,
+    axis: int = -1,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Mean over the classes of the binary cross entropy from logits.
+
+    With C the number of classes::
+
+        loss = 1 / C * sum over c of weight_c * (y_c * softplus(-x_c) + (1 - y_c) * softplus(x_c))
+
+    Parameters
+    ----------
+    input : array of a real floating dtype, shape (..., C)
+        Log-odds.
+    target : array of any real dtype, shape of `input`
+        Probabilities or labels, in [0, 1]; converted to the dtype of `input`.
+    weight : array of shape (C,), optional
+        Weights of the classes, at least 0; the mean over the classes divides by C all the same.
+    axis : int, default -1
+        The axis of the classes.
+    sample_weight : array, broadcastable to the rows, optional
+        Weights of the rows, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array, in nats
+        Shape () after "mean" and "sum", that of the rows after "none". Dtype and device of
+        `input`.
+
+    Raises
+    ------
+    TypeError
+        `input` is not real floating, or the arrays come from two libraries.
+    ValueError
+        The shapes differ, there are no classes, a target lies outside [0, 1], or a weight is
+        negative.
+    IndexError
+        There is no such axis.
+
+    Notes
+    -----
+    Stable as `binary_cross_entropy_with_logits` is; the gradient is
+    ``weight / C * ((1 - y) * sigmoid(x) - y * sigmoid(-x))``.
+
+    Source: torch.nn.functional.multilabel_soft_margin_loss, for the arguments.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, y = np.asarray([[0.0, 1000.0, -1000.0]]), np.asarray([[1, 1, 0]])
+    >>> multilabel_soft_margin_loss(x, y, reduction="none").round(4)
+    array([0.231])
+    """
+    xp = namespace_of(input=input, target=target, weight=weight, sample_weight=sample_weight)
+    check_real_floating(xp, input=input)
+    check_real(xp, target=target)
+    check_same_shape(input=input, target=target)
+    place = check_axis(axis, input.ndim)
+    check_classes(tuple(input.shape), place, name="input")
+    x = as_rows(widen(input, xp=xp), (place,), xp=xp)
+    y = as_rows(astype_like(target, x, xp=xp), (place,), xp=xp)
+    factor = check_all_in(0, 1, like=x, xp=xp, target=y)
+    of_class = as_weight(weight, (x.shape[-1],), name="weight", like=x, xp=xp)
+
+    loss = weigh(y, _softplus(-x, beta=1.0, xp=xp), xp=xp)
+    loss = loss + weigh(1 - y, _softplus(x, beta=1.0, xp=xp), xp=xp)
+    if of_class is not None:
+        loss = weigh(of_class, loss, xp=xp)
+    loss = total(spoil(loss, factor), axis=-1, xp=xp) / x.shape[-1]
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+
+
+def _read_labels(target: Array, x: Array, *, xp: Namespace) -> tuple[Array, Array | None]:
+    """Return which classes are labels, and a factor of each row; see `check_values`."""
+    classes = x.shape[-1]
+    target = as_index(target, xp=xp)
+    places = xp.arange(classes, dtype=target.dtype, device=device_of(x, xp=xp))
+    ends = where(target == -1, places, classes, xp=xp)
+    named = places < xp.min(ends, axis=-1, keepdims=True)
+    # what `xp` makes stands first: on the tape it is a Tensor, and `target` is not
+    twin = (places[:, None] > places) & (target[..., :, None] == target[..., None, :])
+    what = f"hold class indices in [0, {classes}) up to the first -1"
+    inside = ~named | (target >= 0) & (target < classes)
+    factor = check_values(target, inside, what, name="target", like=x, xp=xp, error=IndexError)
+    once = ~named | ~xp.any(twin, axis=-1)
+    what = "name a class once in a row"
+    factor = join(factor, check_values(target, once, what, name="target", like=x, xp=xp))
+    if factor is not None:
+        factor = total(factor, axis=-1, xp=xp) / classes  # NaN where any is NaN, else 1
+    label = xp.any(named[..., :, None] & (places == target[..., :, None]), axis=-2)
+    return label, factor

@@ -1,0 +1,229 @@
+"""Losses of pairs that a target of -1 or 1 tells apart."""
+
+from portable_losses._options import check_number
+from portable_losses._portable import astype_like, total, where, widen
+from portable_losses._reduction import reduce
+from portable_losses._typing import Array, Namespace, Reduction
+from portable_losses._validation import (
+    check_real,
+    check_real_floating,
+    check_same_shape,
+    check_signs,
+    namespace_of,
+    spoil,
+)
+from portable_losses.activations.rectified import relu
+from portable_losses.activations.scaled import normalize
+from portable_losses.losses.embedding import _distance_of_directions, _vectors
+
+__all__ = ["cosine_embedding_loss", "hinge_embedding_loss", "margin_ranking_loss"]
+
+
+def cosine_embedding_loss(
+    x1: Array,
+    x2: Array,
+    target: Array,
+    /,
+    *,
+    margin: float = 0.0,
+    axis: int = -1,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Pull directions together or push them apart.
+
+    ::
+
+        loss = 1 - cos(x1, x2)                 where target = 1
+               max(0, cos(x1, x2) - margin)    where target = -1
+
+    Parameters
+    ----------
+    x1 : array of a real floating dtype, shape (...)
+        Vectors along `axis`.
+    x2 : array of a real floating dtype, shape of `x1`
+        Vectors; converted to the dtype of `x1`.
+    target : array of any real dtype, shape of `x1` without `axis`
+        -1 or 1.
+    margin : float, default 0.0
+        Cosine up to which a pair of target -1 costs nothing.
+    axis : int, default -1
+    sample_weight : array, broadcastable to the unreduced loss, optional
+        Weights, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array
+        Shape () after "mean" and "sum", that of `target` after "none". Dtype and device of `x1`.
+
+    Raises
+    ------
+    TypeError
+        An argument is not real floating, or the arrays come from two libraries.
+    ValueError
+        The shapes do not fit, a target is neither -1 nor 1, a weight is negative, or `reduction`
+        is unknown.
+    IndexError
+        There is no such axis.
+
+    Notes
+    -----
+    The two parts are `cosine_distance`, which keeps the digits of a small loss, and
+    `cosine_similarity`, with gradient 0 at the margin.
+
+    Source: torch.nn.functional.cosine_embedding_loss, for the arguments.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.asarray([[1.0, 0.0], [1.0, 0.0]])
+    >>> cosine_embedding_loss(x, x, np.asarray([1, -1]), margin=0.25, reduction="none")
+    array([0.  , 0.75])
+    """
+    xp = namespace_of(x1=x1, x2=x2, target=target, sample_weight=sample_weight)
+    a, b = _vectors(x1, x2, axis, xp=xp)
+    check_number(margin=margin)
+    check_same_shape(**{"x1 without `axis`": a[..., 0], "target": target})
+    sign, factor = _signs(target, a, xp=xp)
+    a = a if factor is None else spoil(a, factor[..., None])
+
+    cosine = total(normalize(a, eps=0.0) * normalize(b, eps=0.0), axis=-1, xp=xp)
+    apart = relu(cosine - margin)
+    loss = where(sign > 0, _distance_of_directions(a, b, 0.0, xp=xp), apart, xp=xp)
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=x1.dtype, xp=xp)
+
+
+def margin_ranking_loss(
+    x1: Array,
+    x2: Array,
+    target: Array,
+    /,
+    *,
+    margin: float = 0.0,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Ask that one number of a pair be larger: ``max(0, margin - target * (x1 - x2))``.
+
+    Parameters
+    ----------
+    x1 : array of a real floating dtype, shape (...)
+        Scores.
+    x2 : array of a real floating dtype, shape of `x1`
+        Scores; converted to the dtype of `x1`.
+    target : array of any real dtype, shape of `x1`
+        1 where `x1` should be larger, -1 where `x2` should.
+    margin : float, default 0.0
+        By how much.
+    sample_weight : array, broadcastable to the unreduced loss, optional
+        Weights, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array
+        Shape () after "mean" and "sum", (...) after "none". Dtype and device of `x1`.
+
+    Raises
+    ------
+    TypeError
+        An argument is not real floating, or the arrays come from two libraries.
+    ValueError
+        The shapes differ, a target is neither -1 nor 1, a weight is negative, or `reduction` is
+        unknown.
+
+    Notes
+    -----
+    The gradient in `x1` is ``-target`` where the loss is above 0, and 0 elsewhere.
+
+    Source: torch.nn.functional.margin_ranking_loss, for the arguments.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x1, x2, target = np.asarray([1.0, 1.0]), np.asarray([0.0, 3.0]), np.asarray([1, 1])
+    >>> margin_ranking_loss(x1, x2, target, margin=0.5, reduction="none")
+    array([0. , 2.5])
+    """
+    xp = namespace_of(x1=x1, x2=x2, target=target, sample_weight=sample_weight)
+    check_real_floating(xp, x1=x1, x2=x2)
+    check_same_shape(x1=x1, x2=x2, target=target)
+    check_number(margin=margin)
+    a = widen(x1, xp=xp)
+    sign, factor = _signs(target, a, xp=xp)
+
+    ahead = spoil(xp.multiply(sign, a - astype_like(x2, a, xp=xp)), factor)
+    loss = relu(margin - ahead)
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=x1.dtype, xp=xp)
+
+
+def hinge_embedding_loss(
+    input: Array,
+    target: Array,
+    /,
+    *,
+    margin: float = 1.0,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Make distances small or large: ``input``, or ``max(0, margin - input)``.
+
+    Parameters
+    ----------
+    input : array of a real floating dtype, shape (...)
+        Distances.
+    target : array of any real dtype, shape of `input`
+        1 where the distance is the loss, -1 where it should be at least `margin`.
+    margin : float, default 1.0
+    sample_weight : array, broadcastable to the unreduced loss, optional
+        Weights, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array
+        Shape () after "mean" and "sum", (...) after "none". Dtype and device of `input`.
+
+    Raises
+    ------
+    TypeError
+        `input` is not real floating, or the arrays come from two libraries.
+    ValueError
+        The shapes differ, a target is neither -1 nor 1, a weight is negative, or `reduction` is
+        unknown.
+
+    Notes
+    -----
+    The gradient is 1 where the target is 1; where it is -1, ``-1`` below the margin and 0
+    elsewhere.
+
+    Source: torch.nn.functional.hinge_embedding_loss, for the arguments.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, target = np.asarray([0.25, 0.25, 2.0]), np.asarray([1, -1, -1])
+    >>> hinge_embedding_loss(x, target, reduction="none")
+    array([0.25, 0.75, 0.  ])
+    """
+    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
+    check_real_floating(xp, input=input)
+    check_same_shape(input=input, target=target)
+    check_number(margin=margin)
+    x = widen(input, xp=xp)
+    sign, factor = _signs(target, x, xp=xp)
+    x = spoil(x, factor)
+
+    loss = where(sign > 0, x, relu(margin - x), xp=xp)
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+
+
+def _signs(target: Array, like: Array, *, xp: Namespace) -> tuple[Array, Array | None]:
+    """Return `target` in `like`'s dtype, and the factor of its check."""
+    check_real(xp, target=target)
+    sign = astype_like(target, like, xp=xp)
+    return sign, check_signs(like=like, xp=xp, target=sign)

@@ -1,0 +1,114 @@
+"""Losses of lists: scores of items against their relevance."""
+
+from portable_losses._portable import INF, narrow, total, widen
+from portable_losses._portable import where as _where
+from portable_losses._reduction import reduce
+from portable_losses._rows import as_rows
+from portable_losses._typing import Array, Reduction
+from portable_losses._validation import (
+    check_all_in,
+    check_axis,
+    check_bool,
+    check_broadcasts_to,
+    check_classes,
+    check_real,
+    check_real_floating,
+    check_same_shape,
+    namespace_of,
+)
+from portable_losses.activations.softmax import _log_softmax
+from portable_losses.losses._targets import Target
+
+__all__ = ["ranking_softmax_loss"]
+
+
+def ranking_softmax_loss(
+    scores: Array,
+    labels: Array,
+    /,
+    *,
+    axis: int = -1,
+    where: Array | None = None,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Cross entropy of the softmax over a list: ``-sum(labels * log_softmax(scores))``.
+
+    Parameters
+    ----------
+    scores : array of a real floating dtype, shape (..., n)
+        Scores of the n items of a list.
+    labels : array of any real dtype, shape of `scores`
+        Relevance of the items, at least 0; converted to the dtype of `scores`.
+    axis : int, default -1
+        The axis of the items.
+    where : array of bool, broadcastable to the shape of `scores`, optional
+        Items that there are. The others take no part, whatever they hold.
+    sample_weight : array, broadcastable to the lists, optional
+        Weights of the lists, at least 0.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array, in nats
+        Shape () after "mean" and "sum", that of the lists after "none". Dtype and device of
+        `scores`. A list of scores at -inf alone, or with +inf or NaN, is NaN.
+
+    Raises
+    ------
+    TypeError
+        `scores` is not real floating, `where` is not boolean, or the arrays come from two
+        libraries.
+    ValueError
+        The shapes of `scores` and `labels` differ, there are no items, `where` does not broadcast
+        to them, or a label or weight is negative.
+    IndexError
+        There is no such axis.
+
+    Notes
+    -----
+    A list without items is 0 and does not count: "mean" divides by the number of the other lists,
+    or the sum of their weights. The rest is as in `cross_entropy`.
+
+    Source: Z. Cao et al., "Learning to rank: from pairwise approach to listwise approach" (2007),
+    doi:10.1145/1273496.1273513; optax.losses.ranking_softmax_loss.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> scores, labels = np.asarray([[2.0, 0.0, 1.0]]), np.asarray([[1, 0, 2]])
+    >>> ranking_softmax_loss(scores, labels, reduction="none").round(4)
+    array([3.2228])
+    """
+    xp = namespace_of(scores=scores, labels=labels, where=where, sample_weight=sample_weight)
+    check_real_floating(xp, scores=scores)
+    check_real(xp, labels=labels)
+    check_bool(xp, where=where)
+    check_same_shape(scores=scores, labels=labels)
+    shape = tuple(scores.shape)
+    check_broadcasts_to(shape, where=where)
+    place = check_axis(axis, scores.ndim)
+    check_classes(shape, place, name="scores")
+    z = as_rows(widen(scores, xp=xp), (place,), xp=xp)
+    q = as_rows(narrow(labels, z.dtype, xp=xp), (place,), xp=xp)
+    items, lists = None, None
+    if where is not None:
+        items = as_rows(xp.broadcast_to(where, shape), (place,), xp=xp)
+        lists = xp.any(items, axis=-1)
+        q = _where(items, q, 0.0, xp=xp)
+    factor = check_all_in(0, INF, like=z, xp=xp, labels=q)
+    if factor is not None:
+        factor = total(factor, axis=-1, xp=xp) / z.shape[-1]  # NaN where any is NaN, else 1
+
+    aim = Target(None, q, lists, items, None, factor)
+    terms = 0.0 - _log_softmax(aim.mask(z, absent=-INF, xp=xp), xp=xp)
+    loss = aim.pick(terms, label_smoothing=0.0, xp=xp)
+
+    return reduce(
+        loss,
+        reduction,
+        sample_weight=sample_weight,
+        counts=aim.counts(loss, xp=xp),
+        dtype=scores.dtype,
+        xp=xp,
+    )

@@ -1,0 +1,230 @@
+"""Cross entropies that give doubtful examples another weight."""
+
+from portable_losses._gradient import with_gradient
+from portable_losses._options import check_fraction, check_number
+from portable_losses._portable import INF, widen
+from portable_losses._reduction import reduce
+from portable_losses._rows import as_rows
+from portable_losses._typing import Array, Namespace, Reduction
+from portable_losses._validation import check_axis, check_real_floating, namespace_of
+from portable_losses.activations.softmax import _log_softmax
+from portable_losses.losses._targets import Target, read_target
+
+__all__ = ["generalized_cross_entropy", "poly_loss"]
+
+
+def poly_loss(
+    logits: Array,
+    target: Array,
+    /,
+    *,
+    epsilon: float = 2.0,
+    axis: int = -1,
+    weight: Array | None = None,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Cross entropy from logits plus `epsilon` times the probability that is missing.
+
+    With p the softmax of the logits of a row, t the target as probabilities and C the number of
+    classes::
+
+        q    = (1 - label_smoothing) * t + label_smoothing / C
+        loss = sum over c of q_c * weight_c * (-log(p_c) + epsilon * (1 - p_c))
+
+    Parameters
+    ----------
+    logits : array of a real floating dtype, shape (..., C)
+        Unnormalized log-probabilities. -inf is a class of probability 0.
+    target : array of an integer dtype, shape (...); or of any real dtype, shape (..., C)
+        Class indices in [0, C), or `ignore_index`; or the classes' probabilities, at least 0.
+    epsilon : float, default 2.0
+        Change of the first coefficient of the cross entropy's expansion in ``1 - p``; 0 is the
+        cross entropy.
+    axis : int, default -1
+        The axis of the classes. PyTorch's (N, C, d1, ...) layout is ``axis=1``.
+    weight : array of shape (C,), optional
+        Weights of the classes, at least 0.
+    ignore_index : int, default -100
+        An index that marks a row to leave out. May also be a class.
+    label_smoothing : float in [0, 1], default 0.0
+        Share of the uniform distribution.
+    sample_weight : array, broadcastable to the rows, optional
+        Weights of the rows, at least 0.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array, in nats
+        Shape () after "mean" and "sum", that of the rows after "none". Dtype and device of
+        `logits`.
+
+    Raises
+    ------
+    TypeError
+        `logits` is not real floating, indices are not integers, or the arrays come from two
+        libraries.
+    ValueError
+        The shapes do not fit, there are no classes, a probability or weight is negative,
+        `label_smoothing` lies outside [0, 1], or `epsilon` is not finite.
+    IndexError
+        A class index is out of range, or there is no such axis.
+
+    Notes
+    -----
+    The denominators of "mean" are those of `cross_entropy`. With ``l = -log(p)`` as it computes
+    it, ``1 - p`` is ``-expm1(-l)``: a confident row keeps its digits.
+
+    Source: Z. Leng et al., "PolyLoss" (2022), arXiv:2204.12511.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> logits = np.asarray([[20.0, 0.0], [0.0, 30.0]])
+    >>> print(poly_loss(logits, np.asarray([0, 0]), reduction="none"))
+    [6.18346086e-09 3.20000000e+01]
+    """
+    xp = namespace_of(logits=logits, target=target, weight=weight, sample_weight=sample_weight)
+    check_number(epsilon=epsilon)
+    check_fraction(label_smoothing=label_smoothing)
+    aim, loss = read_classes(
+        logits, target, axis=axis, ignore_index=ignore_index, weight=weight, xp=xp
+    )
+
+    terms = loss - epsilon * xp.expm1(-loss)
+    rows = aim.pick(terms, label_smoothing=label_smoothing, xp=xp)
+
+    return reduce(
+        rows,
+        reduction,
+        sample_weight=sample_weight,
+        counts=aim.counts(rows, xp=xp),
+        dtype=logits.dtype,
+        xp=xp,
+    )
+
+
+def generalized_cross_entropy(
+    logits: Array,
+    target: Array,
+    /,
+    *,
+    q: float = 0.7,
+    axis: int = -1,
+    ignore_index: int = -100,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Between cross entropy (q = 0) and absolute error (q = 1): ``(1 - p_y**q) / q``.
+
+    p is the softmax of the logits of a row. For a target of probabilities t:
+    ``sum over c of t_c * (1 - p_c**q) / q``.
+
+    Parameters
+    ----------
+    logits : array of a real floating dtype, shape (..., C)
+        Unnormalized log-probabilities. -inf is a class of probability 0.
+    target : array of an integer dtype, shape (...); or of any real dtype, shape (..., C)
+        Class indices in [0, C), or `ignore_index`; or the classes' probabilities, at least 0.
+    q : float in [0, 1], default 0.7
+        The greater, the less a wrong label pulls.
+    axis : int, default -1
+        The axis of the classes. PyTorch's (N, C, d1, ...) layout is ``axis=1``.
+    ignore_index : int, default -100
+        An index that marks a row to leave out. May also be a class.
+    sample_weight : array, broadcastable to the rows, optional
+        Weights of the rows, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array
+        Shape () after "mean" and "sum", that of the rows after "none". Dtype and device of
+        `logits`. At most ``1 / q`` for one class.
+
+    Raises
+    ------
+    TypeError
+        `logits` is not real floating, indices are not integers, or the arrays come from two
+        libraries.
+    ValueError
+        The shapes do not fit, there are no classes, a probability or weight is negative, or `q`
+        lies outside [0, 1].
+    IndexError
+        A class index is out of range, or there is no such axis.
+
+    Notes
+    -----
+    Computed as ``-expm1(-q * l) / q`` with ``l = -log(p)`` as `cross_entropy` computes it, so that
+    a confident row keeps its digits and small q lose none. The slope in l is ``p**q``.
+
+    Source: Z. Zhang, M. R. Sabuncu, "Generalized cross entropy loss for training deep neural
+    networks with noisy labels" (2018), arXiv:1805.07836.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> logits = np.asarray([[20.0, 0.0], [0.0, 30.0]])
+    >>> generalized_cross_entropy(logits, np.asarray([0, 0]), q=0.5, reduction="none").round(4)
+    array([0., 2.])
+    """
+    xp = namespace_of(logits=logits, target=target, sample_weight=sample_weight)
+    check_fraction(q=q)
+    aim, loss = read_classes(
+        logits, target, axis=axis, ignore_index=ignore_index, weight=None, xp=xp
+    )
+
+    terms = _tempered(loss, q=q, xp=xp) if q else loss
+    rows = aim.pick(terms, label_smoothing=0.0, xp=xp)
+
+    return reduce(
+        rows,
+        reduction,
+        sample_weight=sample_weight,
+        counts=aim.counts(rows, xp=xp),
+        dtype=logits.dtype,
+        xp=xp,
+    )
+
+
+def read_classes(
+    logits: Array,
+    target: Array,
+    *,
+    axis: int,
+    ignore_index: int,
+    weight: Array | None,
+    xp: Namespace,
+    weight_name: str = "weight",
+) -> tuple[Target, Array]:
+    """Return the target, checked, and ``-log(p)`` of every class along the last axis."""
+    check_real_floating(xp, logits=logits)
+    place = check_axis(axis, logits.ndim)
+    z = as_rows(widen(logits, xp=xp), (place,), xp=xp)
+    aim = read_target(
+        z,
+        target,
+        axis=place,
+        weight=weight,
+        ignore_index=ignore_index,
+        mask=None,
+        name="logits",
+        xp=xp,
+        weight_name=weight_name,
+    )
+    return aim, 0.0 - _log_softmax(aim.mask(z, absent=-INF, xp=xp), xp=xp)
+
+
+def _tempered_backward(
+    grad: Array, out: Array, loss: Array, *, q: float, xp: Namespace
+) -> tuple[Array | None, ...]:
+    del out
+    return (grad * xp.exp(-q * loss),)
+
+
+@with_gradient(_tempered_backward)
+def _tempered(loss: Array, *, q: float, xp: Namespace) -> Array:
+    """``(1 - exp(-q * loss)) / q``."""
+    return -xp.expm1(-q * loss) / q

@@ -1,0 +1,380 @@
+"""Losses for real-valued targets that large errors do not rule, and for quantiles."""
+
+import math
+
+from portable_losses._gradient import with_gradient
+from portable_losses._options import check_inside, check_nonnegative, check_positive
+from portable_losses._portable import clip, constant, largest, narrow, where
+from portable_losses._reduction import reduce
+from portable_losses._typing import Array, Namespace, Reduction
+from portable_losses._validation import (
+    check_broadcasts_to,
+    check_real_floating,
+    check_values,
+    namespace_of,
+    spoil,
+)
+from portable_losses.activations.sigmoid import _tanh
+from portable_losses.losses.regression import _difference, _size
+from portable_losses.special.logistic import negative_size
+
+__all__ = [
+    "epsilon_insensitive_loss",
+    "log_cosh_loss",
+    "pseudo_huber_loss",
+    "quantile_loss",
+    "squared_epsilon_insensitive_loss",
+]
+
+# In all of them d = input - target, in the unit of the two.
+
+
+def pseudo_huber_loss(
+    input: Array,
+    target: Array,
+    /,
+    *,
+    delta: float = 1.0,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Quadratic for small errors, linear for large ones, smooth in between.
+
+    ``delta**2 * (sqrt(1 + (d / delta)**2) - 1)`` with ``d = input - target``.
+
+    Parameters
+    ----------
+    input : array of a real floating dtype, shape (...)
+        Prediction, in some unit u.
+    target : array of any real dtype, shape of `input`
+        Observation, in u; converted to the dtype of `input`.
+    delta : float, default 1.0
+        Size of the error, in u, around which the loss turns linear. Greater than 0.
+    sample_weight : array, broadcastable to `input`, optional
+        Weights of the elements, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array, in u squared
+        Shape () after "mean" and "sum", (...) after "none". Dtype and device of `input`.
+
+    Raises
+    ------
+    TypeError
+        `input` is not real floating, or the arrays come from two libraries.
+    ValueError
+        The shapes differ, `delta` is not positive, a weight is negative, or `reduction` is
+        unknown.
+
+    Notes
+    -----
+    Computed as ``delta * d * d / (delta + hypot(delta, d))``, in an order that neither cancels nor
+    overflows before the loss does. The gradient is ``delta * d / hypot(delta, d)``.
+
+    Source: P. Charbonnier, L. Blanc-Féraud, G. Aubert, M. Barlaud, "Deterministic edge-preserving
+    regularization in computed imaging" (1997), doi:10.1109/83.551699.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> d = np.asarray([0.0, 0.75, 1e200])
+    >>> pseudo_huber_loss(d, 0 * d, reduction="none")
+    array([0.0e+000, 2.5e-001, 1.0e+200])
+    """
+    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
+    d = _difference(input, target, xp=xp)
+    check_positive(delta=delta)
+
+    loss = _pseudo_huber(d, delta=delta, xp=xp)
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+
+
+def log_cosh_loss(
+    input: Array,
+    target: Array,
+    /,
+    *,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Logarithm of the hyperbolic cosine of the error: ``log(cosh(input - target))``.
+
+    Parameters
+    ----------
+    input : array of a real floating dtype, shape (...)
+        Prediction.
+    target : array of any real dtype, shape of `input`
+        Observation; converted to the dtype of `input`.
+    sample_weight : array, broadcastable to `input`, optional
+        Weights of the elements, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array
+        Shape () after "mean" and "sum", (...) after "none". Dtype and device of `input`.
+
+    Raises
+    ------
+    TypeError
+        `input` is not real floating, or the arrays come from two libraries.
+    ValueError
+        The shapes differ, a weight is negative, or `reduction` is unknown.
+
+    Notes
+    -----
+    Below 1 computed as ``log1p(2 * sinh(d / 2)**2)``, which keeps the digits of a small loss, above
+    as ``|d| + log1p(exp(-2 * |d|)) - log(2)``. The gradient is ``tanh(d)``.
+
+    Source: keras.losses.LogCosh, for the name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> log_cosh_loss(np.asarray([1e-4, 800.0]), np.asarray([0.0, 0.0]), reduction="none")
+    array([4.99999999e-09, 7.99306853e+02])
+    """
+    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
+    d = _difference(input, target, xp=xp)
+
+    loss = _log_cosh(d, xp=xp)
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+
+
+def quantile_loss(
+    input: Array,
+    target: Array,
+    /,
+    *,
+    q: float | Array = 0.5,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Pinball loss, least for the quantiles of the target.
+
+    ``max(q * u, (q - 1) * u)`` with ``u = target - input``.
+
+    Parameters
+    ----------
+    input : array of a real floating dtype, shape (...)
+        Prediction, in some unit u.
+    target : array of any real dtype, shape of `input`
+        Observation, in u; converted to the dtype of `input`.
+    q : float or array of a real floating dtype, broadcastable to `input`, default 0.5
+        The quantile, in (0, 1): a number, or one number for each entry of the last axis.
+    sample_weight : array, broadcastable to `input`, optional
+        Weights of the elements, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array, in u
+        Shape () after "mean" and "sum", (...) after "none". Dtype and device of `input`.
+
+    Raises
+    ------
+    TypeError
+        `input` is not real floating, or the arrays come from two libraries.
+    ValueError
+        The shapes differ, `q` lies outside (0, 1), a weight is negative, or `reduction` is
+        unknown.
+
+    Notes
+    -----
+    The gradient in `input` is ``-q`` below the target, ``1 - q`` above it, and 0 at it.
+
+    Source: R. Koenker, G. Bassett, "Regression quantiles" (1978), doi:10.2307/1913643.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, y = np.asarray([1.0, 1.0]), np.asarray([0.0, 3.0])
+    >>> quantile_loss(x, y, q=0.75, reduction="none")
+    array([0.25, 1.5 ])
+    """
+    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
+    u = -_difference(input, target, xp=xp)
+    above, below, factor = _quantile(q, u, xp=xp)
+
+    slope = where(u > 0, above, where(u < 0, below, 0.0, xp=xp), xp=xp)
+    loss = spoil(slope * u, factor)
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+
+
+def epsilon_insensitive_loss(
+    input: Array,
+    target: Array,
+    /,
+    *,
+    epsilon: float = 0.1,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Absolute error beyond a margin: ``max(0, |input - target| - epsilon)``.
+
+    Parameters
+    ----------
+    input : array of a real floating dtype, shape (...)
+        Prediction, in some unit u.
+    target : array of any real dtype, shape of `input`
+        Observation, in u; converted to the dtype of `input`.
+    epsilon : float, default 0.1
+        Size of the error, in u, up to which it costs nothing. At least 0.
+    sample_weight : array, broadcastable to `input`, optional
+        Weights of the elements, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array, in u
+        Shape () after "mean" and "sum", (...) after "none". Dtype and device of `input`.
+
+    Raises
+    ------
+    TypeError
+        `input` is not real floating, or the arrays come from two libraries.
+    ValueError
+        The shapes differ, `epsilon` or a weight is negative, or `reduction` is unknown.
+
+    Notes
+    -----
+    The gradient is ``sign(d)`` where ``|d| > epsilon`` and 0 elsewhere, the kinks included.
+
+    Source: V. N. Vapnik, "The Nature of Statistical Learning Theory" (1995),
+    doi:10.1007/978-1-4757-3264-1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> d = np.asarray([0.25, -3.0])
+    >>> epsilon_insensitive_loss(d, 0 * d, epsilon=0.5, reduction="none")
+    array([0. , 2.5])
+    """
+    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
+    d = _difference(input, target, xp=xp)
+    check_nonnegative(epsilon=epsilon)
+
+    loss = _size(_excess(d, epsilon, xp=xp), xp=xp)
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+
+
+def squared_epsilon_insensitive_loss(
+    input: Array,
+    target: Array,
+    /,
+    *,
+    epsilon: float = 0.1,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Squared error beyond a margin: ``max(0, |input - target| - epsilon)**2``.
+
+    Parameters
+    ----------
+    input : array of a real floating dtype, shape (...)
+        Prediction, in some unit u.
+    target : array of any real dtype, shape of `input`
+        Observation, in u; converted to the dtype of `input`.
+    epsilon : float, default 0.1
+        Size of the error, in u, up to which it costs nothing. At least 0.
+    sample_weight : array, broadcastable to `input`, optional
+        Weights of the elements, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array, in u squared
+        Shape () after "mean" and "sum", (...) after "none". Dtype and device of `input`.
+
+    Raises
+    ------
+    TypeError
+        `input` is not real floating, or the arrays come from two libraries.
+    ValueError
+        The shapes differ, `epsilon` or a weight is negative, or `reduction` is unknown.
+
+    Notes
+    -----
+    The gradient is ``2 * (d - clip(d, -epsilon, epsilon))``.
+
+    Source: sklearn.svm.LinearSVR, for the name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> d = np.asarray([0.25, -3.0])
+    >>> squared_epsilon_insensitive_loss(d, 0 * d, epsilon=0.5, reduction="none")
+    array([0.  , 6.25])
+    """
+    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
+    d = _difference(input, target, xp=xp)
+    check_nonnegative(epsilon=epsilon)
+
+    excess = _excess(d, epsilon, xp=xp)
+    loss = excess * excess
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+
+
+def _excess(d: Array, epsilon: float, *, xp: Namespace) -> Array:
+    """Return how far d lies outside [-epsilon, epsilon], with its sign."""
+    return d - clip(d, -epsilon, epsilon, xp=xp) if epsilon else d
+
+
+def _quantile(q: float | Array, like: Array, *, xp: Namespace) -> tuple[Array, Array, Array | None]:
+    """Return ``q`` and ``q - 1`` as arrays of `like`'s dtype, and the factor of their check."""
+    if isinstance(q, int | float):
+        check_inside(0, 1, q=q)
+        return constant(q, like, xp=xp), constant(q - 1, like, xp=xp), None
+    namespace_of(input=like, q=q)
+    check_real_floating(xp, q=q)
+    check_broadcasts_to(tuple(like.shape), q=q)
+    good = (q > 0) & (q < 1)
+    factor = check_values(q, good, "lie in (0, 1)", name="q", like=like, xp=xp)
+    q = narrow(q, like.dtype, xp=xp)
+    return q, q - 1, factor
+
+
+def _hypotenuse(d: Array, delta: float, *, xp: Namespace) -> Array:
+    """Return ``sqrt(d**2 + delta**2)`` of finite d: no power overflows or underflows to 0."""
+    size = -negative_size(d, xp=xp)
+    small = size <= delta
+    low = where(small, size, 0.0, xp=xp) / delta
+    high = delta / where(small, delta, size, xp=xp)
+    return where(small, delta * xp.sqrt(1 + low * low), size * xp.sqrt(1 + high * high), xp=xp)
+
+
+def _pseudo_huber_backward(
+    grad: Array, out: Array, d: Array, *, delta: float, xp: Namespace
+) -> tuple[Array | None, ...]:
+    del out
+    near = clip(d, -largest(d, xp=xp) / 4, largest(d, xp=xp) / 4, xp=xp)
+    return (grad * (delta * (near / _hypotenuse(near, delta, xp=xp))),)
+
+
+@with_gradient(_pseudo_huber_backward)
+def _pseudo_huber(d: Array, *, delta: float, xp: Namespace) -> Array:
+    near = clip(d, -largest(d, xp=xp) / 4, largest(d, xp=xp) / 4, xp=xp)  # not inf / inf
+    return delta * (near / (delta + _hypotenuse(near, delta, xp=xp))) * d
+
+
+def _log_cosh_backward(
+    grad: Array, out: Array, d: Array, *, xp: Namespace
+) -> tuple[Array | None, ...]:
+    del out
+    return (grad * _tanh(d, xp=xp),)
+
+
+@with_gradient(_log_cosh_backward)
+def _log_cosh(d: Array, *, xp: Namespace) -> Array:
+    size = -negative_size(d, xp=xp)
+    small = size < 1
+    half = xp.sinh(where(small, size, 0.0, xp=xp) / 2)
+    far = where(small, 1.0, size, xp=xp)
+    beyond = far + (xp.log1p(xp.exp(-2 * far)) - math.log(2))
+    return where(small, xp.log1p(2 * (half * half)), beyond, xp=xp)

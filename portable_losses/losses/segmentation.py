@@ -1,0 +1,380 @@
+"""Losses of regions: how little a prediction and its target overlap."""
+
+from typing import Any
+
+from portable_losses._options import check_choice, check_nonnegative, require
+from portable_losses._portable import astype_like, total, where, widen
+from portable_losses._reduction import reduce, weigh
+from portable_losses._rows import as_rows
+from portable_losses._typing import Array, Axis, Namespace, Reduction
+from portable_losses._validation import (
+    as_weight,
+    check_all_in,
+    check_axes,
+    check_axis,
+    check_real,
+    check_real_floating,
+    check_same_shape,
+    join,
+    namespace_of,
+    spoil,
+)
+
+__all__ = ["dice_loss", "jaccard_loss", "tversky_loss"]
+
+
+def dice_loss(
+    input: Array,
+    target: Array,
+    /,
+    *,
+    axis: Axis = None,
+    class_axis: int | None = None,
+    smooth: float = 0.0,
+    class_weight: Array | str | None = None,
+    ignore_background: bool = False,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """One minus the Dice coefficient of two regions.
+
+    With p the input, t the target, and over `axis` the sums ``I = sum(p * t)``,
+    ``FP = sum(p * (1 - t))`` and ``FN = sum((1 - p) * t)``::
+
+        loss = (FP + FN) / (2 * I + FP + FN + 2 * smooth)
+
+    Parameters
+    ----------
+    input : array of a real floating dtype, shape (...)
+        Probabilities, in [0, 1].
+    target : array of any real dtype, shape of `input`
+        Labels or probabilities, in [0, 1]; converted to the dtype of `input`.
+    axis : int, tuple of int or None, default None
+        Axes to sum over. None: all but the first and `class_axis`.
+    class_axis : int, optional
+        The axis of the classes, one region each.
+    smooth : float, default 0.0
+        Added to the denominator, at least 0.
+    class_weight : array of shape (C,) or "generalized", optional
+        Weights w of the classes, at least 0; "generalized": ``1 / sum(t)**2``, and 0 for a class
+        that is not there. The loss is then one quotient, of the sums over the classes of w times
+        numerator and of w times denominator.
+    ignore_background : bool, default False
+        Leave class 0 out.
+    sample_weight : array, broadcastable to the unreduced loss, optional
+        Weights, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array
+        In [0, 1]. Shape () after "mean" and "sum"; after "none" that of `input` without `axis`,
+        with the classes last, or without them where they are weighted. Dtype and device of
+        `input`. An empty region predicted to be empty costs 0.
+
+    Raises
+    ------
+    TypeError
+        `input` is not real floating, or the arrays come from two libraries.
+    ValueError
+        The shapes differ, an entry of `input` or `target` lies outside [0, 1], an option needs a
+        `class_axis` or an option is negative, or `reduction` is unknown.
+    IndexError
+        There is no such axis.
+
+    Notes
+    -----
+    The quotient of what is wrong, not one minus the quotient of what is right: a small loss keeps
+    its digits. An empty region has the gradient 0.
+
+    Source: F. Milletari, N. Navab, S.-A. Ahmadi, "V-Net: fully convolutional neural networks for
+    volumetric medical image segmentation" (2016), arXiv:1606.04797; generalized: C. H. Sudre et
+    al. (2017), arXiv:1707.03237.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> p, t = np.asarray([[0.5, 1.0, 0.0, 0.0]]), np.asarray([[1, 1, 1, 0]])
+    >>> dice_loss(p, t, reduction="none").round(4)
+    array([0.3333])
+    """
+    return _overlap_loss(
+        input,
+        target,
+        alpha=0.5,
+        beta=0.5,
+        axis=axis,
+        class_axis=class_axis,
+        smooth=smooth,
+        class_weight=class_weight,
+        ignore_background=ignore_background,
+        sample_weight=sample_weight,
+        reduction=reduction,
+    )
+
+
+def jaccard_loss(
+    input: Array,
+    target: Array,
+    /,
+    *,
+    axis: Axis = None,
+    class_axis: int | None = None,
+    smooth: float = 0.0,
+    class_weight: Array | str | None = None,
+    ignore_background: bool = False,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """One minus the Jaccard index of two regions: their intersection over their union.
+
+    With p the input, t the target, and over `axis` the sums ``I = sum(p * t)``,
+    ``FP = sum(p * (1 - t))`` and ``FN = sum((1 - p) * t)``::
+
+        loss = (FP + FN) / (I + FP + FN + smooth)
+
+    Parameters
+    ----------
+    input : array of a real floating dtype, shape (...)
+        Probabilities, in [0, 1].
+    target : array of any real dtype, shape of `input`
+        Labels or probabilities, in [0, 1]; converted to the dtype of `input`.
+    axis : int, tuple of int or None, default None
+        Axes to sum over. None: all but the first and `class_axis`.
+    class_axis : int, optional
+        The axis of the classes, one region each.
+    smooth : float, default 0.0
+        Added to the denominator, at least 0.
+    class_weight : array of shape (C,) or "generalized", optional
+        Weights w of the classes, at least 0; "generalized": ``1 / sum(t)**2``, and 0 for a class
+        that is not there. The loss is then one quotient, of the sums over the classes of w times
+        numerator and of w times denominator.
+    ignore_background : bool, default False
+        Leave class 0 out.
+    sample_weight : array, broadcastable to the unreduced loss, optional
+        Weights, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array
+        In [0, 1]. Shape () after "mean" and "sum"; after "none" that of `input` without `axis`,
+        with the classes last, or without them where they are weighted. Dtype and device of
+        `input`. An empty region predicted to be empty costs 0.
+
+    Raises
+    ------
+    TypeError
+        `input` is not real floating, or the arrays come from two libraries.
+    ValueError
+        The shapes differ, an entry of `input` or `target` lies outside [0, 1], an option needs a
+        `class_axis` or an option is negative, or `reduction` is unknown.
+    IndexError
+        There is no such axis.
+
+    Notes
+    -----
+    The quotient of what is wrong, not one minus the quotient of what is right: a small loss keeps
+    its digits. An empty region has the gradient 0.
+
+    Source: M. A. Rahman, Y. Wang, "Optimizing intersection-over-union in deep neural networks for
+    image segmentation" (2016), doi:10.1007/978-3-319-50835-1_22.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> p, t = np.asarray([[0.5, 1.0, 0.0, 0.0]]), np.asarray([[1, 1, 1, 0]])
+    >>> jaccard_loss(p, t, reduction="none")
+    array([0.5])
+    """
+    return _overlap_loss(
+        input,
+        target,
+        alpha=1.0,
+        beta=1.0,
+        axis=axis,
+        class_axis=class_axis,
+        smooth=smooth,
+        class_weight=class_weight,
+        ignore_background=ignore_background,
+        sample_weight=sample_weight,
+        reduction=reduction,
+    )
+
+
+def tversky_loss(
+    input: Array,
+    target: Array,
+    /,
+    *,
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    axis: Axis = None,
+    class_axis: int | None = None,
+    smooth: float = 0.0,
+    class_weight: Array | str | None = None,
+    ignore_background: bool = False,
+    sample_weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """One minus the Tversky index of two regions.
+
+    With p the input, t the target, and over `axis` the sums ``I = sum(p * t)``,
+    ``FP = sum(p * (1 - t))`` and ``FN = sum((1 - p) * t)``::
+
+        loss = (alpha * FP + beta * FN) / (I + alpha * FP + beta * FN + smooth)
+
+    Parameters
+    ----------
+    input : array of a real floating dtype, shape (...)
+        Probabilities, in [0, 1].
+    target : array of any real dtype, shape of `input`
+        Labels or probabilities, in [0, 1]; converted to the dtype of `input`.
+    alpha : float, default 0.5
+        Weight of the false positives, at least 0.
+    beta : float, default 0.5
+        Weight of the false negatives, at least 0.
+    axis : int, tuple of int or None, default None
+        Axes to sum over. None: all but the first and `class_axis`.
+    class_axis : int, optional
+        The axis of the classes, one region each.
+    smooth : float, default 0.0
+        Added to the denominator, at least 0.
+    class_weight : array of shape (C,) or "generalized", optional
+        Weights w of the classes, at least 0; "generalized": ``1 / sum(t)**2``, and 0 for a class
+        that is not there. The loss is then one quotient, of the sums over the classes of w times
+        numerator and of w times denominator.
+    ignore_background : bool, default False
+        Leave class 0 out.
+    sample_weight : array, broadcastable to the unreduced loss, optional
+        Weights, at least 0; "mean" divides by their sum.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    array
+        In [0, 1]. Shape () after "mean" and "sum"; after "none" that of `input` without `axis`,
+        with the classes last, or without them where they are weighted. Dtype and device of
+        `input`. An empty region predicted to be empty costs 0.
+
+    Raises
+    ------
+    TypeError
+        `input` is not real floating, or the arrays come from two libraries.
+    ValueError
+        The shapes differ, an entry of `input` or `target` lies outside [0, 1], an option needs a
+        `class_axis` or an option is negative, or `reduction` is unknown.
+    IndexError
+        There is no such axis.
+
+    Notes
+    -----
+    The quotient of what is wrong, not one minus the quotient of what is right: a small loss keeps
+    its digits. Both weights 1/2 make it `dice_loss`, both 1 `jaccard_loss`. An empty region has the
+    gradient 0.
+
+    Source: S. S. M. Salehi, D. Erdogmus, A. Gholipour, "Tversky loss function for image
+    segmentation using 3D fully convolutional deep networks" (2017), arXiv:1706.05721.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> p, t = np.asarray([[0.5, 1.0, 0.0, 0.0]]), np.asarray([[1, 1, 1, 0]])
+    >>> tversky_loss(p, t, alpha=0.0, beta=1.0, reduction="none")
+    array([0.5])
+    """
+    return _overlap_loss(
+        input,
+        target,
+        alpha=alpha,
+        beta=beta,
+        axis=axis,
+        class_axis=class_axis,
+        smooth=smooth,
+        class_weight=class_weight,
+        ignore_background=ignore_background,
+        sample_weight=sample_weight,
+        reduction=reduction,
+    )
+
+
+def _overlap_loss(
+    input: Array,
+    target: Array,
+    *,
+    alpha: float,
+    beta: float,
+    axis: Axis,
+    class_axis: int | None,
+    smooth: float,
+    class_weight: Array | str | None,
+    ignore_background: bool,
+    sample_weight: Array | None,
+    reduction: Reduction,
+) -> Array:
+    weights = None if isinstance(class_weight, str) else class_weight
+    xp = namespace_of(input=input, target=target, class_weight=weights, sample_weight=sample_weight)
+    check_real_floating(xp, input=input)
+    check_real(xp, target=target)
+    check_same_shape(input=input, target=target)
+    check_nonnegative(alpha=alpha, beta=beta, smooth=smooth)
+    summed, place = _layout(input.ndim, axis, class_axis)
+    if place is None:
+        what = "come with `class_axis`"
+        require(class_weight is None, "class_weight", what, class_weight)
+        require(not ignore_background, "ignore_background", what, ignore_background)
+    p = widen(input, xp=xp)
+    t = astype_like(target, p, xp=xp)
+    factor = check_all_in(0, 1, like=p, xp=xp, input=p)
+    factor = join(factor, check_all_in(0, 1, like=p, xp=xp, target=t))
+
+    wrong = spoil(alpha * (p * (1 - t)) + beta * ((1 - p) * t), factor)
+    numerator, both, volume = (
+        _regions(x, summed, place, ignore_background, xp=xp) for x in (wrong, p * t, t)
+    )
+    denominator = both + numerator
+    if class_weight is not None:
+        w = _weights(class_weight, volume, ignore_background, xp=xp)
+        numerator = total(weigh(w, numerator, xp=xp), axis=-1, xp=xp)
+        denominator = total(weigh(w, denominator, xp=xp), axis=-1, xp=xp)
+    denominator = denominator + smooth
+    empty = denominator == 0
+    loss = where(empty, 0.0, numerator, xp=xp) / where(empty, 1.0, denominator, xp=xp)
+
+    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+
+
+def _layout(ndim: int, axis: Axis, class_axis: int | None) -> tuple[tuple[int, ...], int | None]:
+    """Return the axes to sum over, and the place of the classes among those that are left."""
+    where_classes = None if class_axis is None else check_axis(class_axis, ndim)
+    if axis is None:
+        summed = tuple(i for i in range(1, ndim) if i != where_classes)
+    else:
+        summed = check_axes(axis, ndim)
+    if where_classes is None:
+        return summed, None
+    require(where_classes not in summed, "class_axis", "not be one of `axis`", class_axis)
+    return summed, [i for i in range(ndim) if i not in summed].index(where_classes)
+
+
+def _regions(
+    x: Array, axes: tuple[int, ...], place: int | None, ignore_background: bool, *, xp: Namespace
+) -> Array:
+    """Return the sums over `axes`, with the classes that count as the last axis."""
+    sums = total(as_rows(x, axes, xp=xp), axis=-1, xp=xp)
+    if place is None:
+        return sums
+    sums = as_rows(sums, (place,), xp=xp)
+    return sums[..., 1:] if ignore_background else sums
+
+
+def _weights(class_weight: Any, volume: Array, ignore_background: bool, *, xp: Namespace) -> Array:
+    """Return the weights of the classes that count."""
+    if isinstance(class_weight, str):
+        check_choice(("generalized",), class_weight=class_weight)
+        absent = volume == 0
+        inverse = where(absent, 0.0, 1 / where(absent, 1.0, volume, xp=xp), xp=xp)
+        return inverse * inverse
+    classes = volume.shape[-1] + ignore_background
+    weight = as_weight(class_weight, (classes,), name="class_weight", like=volume, xp=xp)
+    return xp.broadcast_to(weight, (classes,))[int(ignore_background) :]

@@ -1,0 +1,87 @@
+"""The Box-Cox transform, a power that becomes a logarithm."""
+
+from portable_losses._gradient import with_gradient
+from portable_losses._options import check_number
+from portable_losses._portable import INF, NAN, constant, log, narrow, where, widen
+from portable_losses._typing import Array, Namespace
+from portable_losses._validation import check_all_in, check_real_floating, namespace_of, spoil
+
+__all__ = ["boxcox"]
+
+SMALLEST = 1e-20  # below, ``x**lmbda - 1`` is ``lmbda * log(x)`` to every digit
+
+
+def boxcox(x: Array, /, lmbda: float) -> Array:
+    """Box-Cox transform: ``(x**lmbda - 1) / lmbda``, and ``log(x)`` for a power of 0.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+        At least 0.
+    lmbda : float
+
+    Returns
+    -------
+    array
+        Shape, dtype and device of `x`. The limits are taken: ``-1 / lmbda`` at 0 for a power above
+        0, else -inf, and at +inf +inf, or ``-1 / lmbda`` for a power below 0. Where the values
+        cannot be read (on a GPU, under ``jax.jit``, on Dask), a negative one gives NaN.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array.
+    ValueError
+        `x` is negative, or `lmbda` is not finite.
+
+    Notes
+    -----
+    Computed as ``expm1(lmbda * log(x)) / lmbda`` where the power is between 1/e and e: there
+    ``x**lmbda - 1`` cancels. The gradient is ``x**(lmbda - 1)``.
+
+    Source: G. E. P. Box, D. R. Cox, "An analysis of transformations" (1964),
+    doi:10.1111/j.2517-6161.1964.tb00553.x.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> boxcox(np.asarray([0.0, 1.0, 4.0]), 0.5)
+    array([-2.,  0.,  2.])
+    """
+    xp = namespace_of(x=x)
+    check_real_floating(xp, x=x)
+    check_number(lmbda=lmbda)
+    z = widen(x, xp=xp)
+    factor = check_all_in(0, INF, like=z, xp=xp, x=x)
+
+    power = 0.0 if abs(lmbda) < SMALLEST else float(lmbda)
+    return narrow(spoil(_boxcox(z, power=power, xp=xp), factor), x.dtype, xp=xp)
+
+
+def _boxcox_backward(
+    grad: Array, out: Array, x: Array, *, power: float, xp: Namespace
+) -> tuple[Array]:
+    del out
+    return (grad * _power(x, power - 1, xp=xp),)
+
+
+@with_gradient(_boxcox_backward, elementwise=True)
+def _boxcox(x: Array, *, power: float, xp: Namespace) -> Array:
+    if power == 0:
+        return log(x, xp=xp)
+    inside = (x > 0) & (x < INF)
+    exponent = power * xp.log(where(inside, x, 1.0, xp=xp))
+    close = (exponent > -1) & (exponent < 1)
+    near = xp.expm1(where(close, exponent, 0.0, xp=xp)) / power
+    root = _power(where(inside & close, 1.0, x, xp=xp), power / 2, xp=xp)
+    far = root * (root / power) - 1 / power  # the power alone may overflow
+    return where(inside & close, near, far, xp=xp)
+
+
+def _power(x: Array, power: float, *, xp: Namespace) -> Array:
+    """``x**power``, with its limits at 0 and infinity, NaN below 0."""
+    inside = (x > 0) & (x < INF)
+    at_zero, at_infinity = (0.0, INF) if power > 0 else (INF, 0.0) if power < 0 else (1.0, 1.0)
+    ends = where(x == 0, constant(at_zero, x, xp=xp), NAN, xp=xp)
+    ends = where(x == INF, at_infinity, ends, xp=xp)
+    return where(inside, where(inside, x, 1.0, xp=xp) ** power, ends, xp=xp)

@@ -1,0 +1,292 @@
+"""Logarithms of means, running sums and differences of exponentials."""
+
+from portable_losses._gradient import with_gradient
+from portable_losses._portable import (
+    INF,
+    NAN,
+    constant,
+    device_of,
+    narrow,
+    total,
+    where,
+    widen,
+)
+from portable_losses._rows import as_rows, entry, finite_or_nan, from_rows, place_of_largest
+from portable_losses._typing import Array, Namespace
+from portable_losses._validation import (
+    check_axes,
+    check_axis,
+    check_bool,
+    check_broadcasts_to,
+    check_real_floating,
+    check_values,
+    namespace_of,
+    spoil,
+)
+from portable_losses.activations.softmax import _softmax
+from portable_losses.special.log_exp import _log1mexp
+
+__all__ = ["cumulative_logsumexp", "logmeanexp", "logsubexp"]
+
+_where = where  # logmeanexp has an argument of that name
+
+
+def logmeanexp(
+    x: Array,
+    /,
+    *,
+    axis: int | tuple[int, ...] | None = None,
+    keepdims: bool = False,
+    where: Array | None = None,
+) -> Array:
+    """Logarithm of a mean of exponentials: ``log(mean(exp(x)))`` along `axis`.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+    axis : int, tuple of int or None, default None
+        The axes to average over; None: all.
+    keepdims : bool, default False
+        Keep the averaged axes with size 1.
+    where : array of bool, broadcastable to the shape of `x`, optional
+        Entries that take part; the others count as not there, whatever they hold.
+
+    Returns
+    -------
+    array
+        Shape of `x` without `axis`; dtype and device of `x`. -inf for -inf alone (gradient 0), +inf
+        where +inf takes part, NaN for a mean of nothing.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array, or `where` is not boolean.
+    ValueError
+        `where` does not broadcast to `x`, or `axis` names an axis twice.
+    IndexError
+        There is no such axis.
+
+    Notes
+    -----
+    With k the largest of n entries: ``x_k + log1p(mean(expm1(x - x_k)))`` where the mean of the
+    exponentials is nearly 1, so that equal entries give that entry, and ``x_k + log(sum / n)``
+    elsewhere. The gradient is ``softmax(x)``.
+
+    Source: P. Blanchard, D. J. Higham, N. J. Higham, "Accurately computing the log-sum-exp and
+    softmax functions" (2021), doi:10.1093/imanum/draa038.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> print(logmeanexp(np.asarray([1000.0, 1000.0])))
+    1000.0
+    """
+    xp = namespace_of(x=x, where=where)
+    check_real_floating(xp, x=x)
+    check_bool(xp, where=where)
+    shape = tuple(x.shape)
+    check_broadcasts_to(shape, where=where)
+    axes = check_axes(axis, x.ndim)
+
+    z = widen(x, xp=xp)
+    if x.ndim == 0:
+        z, axes = z[None], (0,)
+    rows = as_rows(z, axes, xp=xp)
+    size = rows.shape[-1]
+    if size == 0:
+        result = total(rows, axis=-1, xp=xp) + NAN
+    elif where is None:
+        count = constant(float(size), rows, xp=xp)
+        result = _logmeanexp(rows, xp.broadcast_to(count, (*rows.shape[:-1], 1)), xp=xp)[..., 0]
+    else:
+        valid = as_rows(xp.broadcast_to(where, z.shape), axes, xp=xp)
+        count = total(narrow(valid, rows.dtype, xp=xp), axis=-1, keepdims=True, xp=xp)
+        result = _logmeanexp(_where(valid, rows, -INF, xp=xp), count, xp=xp)[..., 0]
+    if keepdims:
+        result = xp.reshape(result, tuple(1 if i in axes else n for i, n in enumerate(shape)))
+    return narrow(result, x.dtype, xp=xp)
+
+
+def cumulative_logsumexp(x: Array, /, *, axis: int = -1) -> Array:
+    """Running logarithm of a sum of exponentials: ``log(cumsum(exp(x)))`` along `axis`.
+
+    Parameters
+    ----------
+    x : array of a real floating dtype, shape (...)
+    axis : int, default -1
+
+    Returns
+    -------
+    array
+        Shape, dtype and device of `x`. -inf up to the first entry above -inf (gradient 0), +inf
+        from +inf on, NaN from NaN on.
+
+    Raises
+    ------
+    TypeError
+        `x` is not a real floating array.
+    IndexError
+        There is no such axis.
+
+    Notes
+    -----
+    Each entry keeps its own largest term m apart, ``m + log1p(sum of the others over it)``: entries
+    far below the largest of the whole axis are right, where a cumulative sum of ``exp(x - max)`` is
+    0. The sums are made in log2(n) steps, each over the whole array, and so is the gradient, which
+    is ``sum over j >= i of grad_j * exp(x_i - result_j)``.
+
+    Source: W. D. Hillis, G. L. Steele, "Data parallel algorithms" (1986), doi:10.1145/7902.7903,
+    for the steps; torch.logcumsumexp.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> cumulative_logsumexp(np.asarray([-1000.0, -1000.0, 0.0])).round(4)
+    array([-1000.    ,  -999.3069,     0.    ])
+    """
+    xp = namespace_of(x=x)
+    check_real_floating(xp, x=x)
+    axes = (check_axis(axis, x.ndim),)
+    if 0 in tuple(x.shape):
+        return x
+
+    rows = as_rows(widen(x, xp=xp), axes, xp=xp)
+    result = from_rows(_cumulative_logsumexp(rows, xp=xp), axes, tuple(x.shape), xp=xp)
+    return narrow(result, x.dtype, xp=xp)
+
+
+def logsubexp(a: Array, b: Array, /) -> Array:
+    """Logarithm of a difference of exponentials: ``log(exp(a) - exp(b))``.
+
+    Parameters
+    ----------
+    a, b : arrays of a real floating dtype, shapes that broadcast together
+        Logarithms; `b` at most `a`.
+
+    Returns
+    -------
+    array
+        Broadcast shape, promoted dtype. -inf where both are equal, -inf included; NaN where both
+        are +inf. Where the values cannot be read (on a GPU, under ``jax.jit``, on Dask), b above a
+        gives NaN.
+
+    Raises
+    ------
+    TypeError
+        `a` or `b` is not a real floating array, or they come from two libraries.
+    ValueError
+        An entry of `b` is above that of `a`.
+
+    Notes
+    -----
+    Computed as ``a + log1mexp(a - b)``. The gradient is ``1 / (1 - exp(b - a))`` in a and
+    ``-1 / expm1(a - b)`` in b: infinite where both are equal, and 0 where both are -inf.
+
+    Source: tfp.math.log_sub_exp; the stable form is that of `log1mexp`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> logsubexp(np.asarray([1000.0, 1.0]), np.asarray([999.0, 1.0])).round(4)
+    array([999.5413,     -inf])
+    """
+    xp = namespace_of(a=a, b=b)
+    check_real_floating(xp, a=a, b=b)
+
+    dtype = xp.result_type(a, b)
+    a, b = (widen(narrow(z, dtype, xp=xp), xp=xp) for z in xp.broadcast_arrays(a, b))
+    factor = check_values(b, ~(b > a), "be at most `a`", name="b", like=a, xp=xp)
+    endless = (a == b) & (xp.abs(a) == INF)
+    gap = _where(endless, 1.0, a, xp=xp) - _where(endless, 0.0, b, xp=xp)
+    difference = a + _log1mexp(gap, xp=xp)
+    limit = _where(a < 0, constant(-INF, a, xp=xp), NAN, xp=xp)
+    return narrow(spoil(_where(endless, limit, difference, xp=xp), factor), dtype, xp=xp)
+
+
+# ---- means ------------------------------------------------------------------------------------
+
+
+def _logmeanexp_backward(
+    grad: Array, out: Array, x: Array, count: Array, *, xp: Namespace
+) -> tuple[Array | None, ...]:
+    del count
+    return grad * _where(out == -INF, 0.0, _softmax(x, xp=xp), xp=xp), None
+
+
+@with_gradient(_logmeanexp_backward)
+def _logmeanexp(x: Array, count: Array, *, xp: Namespace) -> Array:
+    """Along the last axis, which is kept; of the entries at -inf only `count` takes the valid."""
+    k, largest = place_of_largest(x, xp=xp)
+    top = entry(x, k, xp=xp)
+    d = x - finite_or_nan(top, xp=xp)
+    there = x > -INF
+    gone = count - total(narrow(there, x.dtype, xp=xp), axis=-1, keepdims=True, xp=xp)
+    excess = total(_where(there, xp.expm1(d), 0.0, xp=xp), axis=-1, keepdims=True, xp=xp) - gone
+    others = total(_where(largest, 0.0, xp.exp(d), xp=xp), axis=-1, keepdims=True, xp=xp)
+    count = _where(count == 0, NAN, count, xp=xp)
+    near = excess / count
+    close = near > -0.5
+    mean = _where(close, 1.0, (1 + others) / count, xp=xp)
+    log_mean = _where(close, xp.log1p(_where(close, near, 0.0, xp=xp)), xp.log(mean), xp=xp)
+    return _where((xp.abs(top) < INF) | (count != count), top + log_mean, top, xp=xp)
+
+
+# ---- running sums -----------------------------------------------------------------------------
+
+
+def _cumulative_logsumexp_backward(
+    grad: Array, out: Array, x: Array, *, xp: Namespace
+) -> tuple[Array]:
+    """With s the sum over j >= i of grad_j exp(out_i - out_j): ``exp(x_i - out_i) * s_i``.
+
+    The sums s are linear in each other, with factors ``exp(out_i - out_{i + 1})`` that are at most
+    1. They are formed from the sums themselves: the rounding of `out` is not exponentiated.
+    """
+    empty = out == -INF
+    top, others = _running_sums(x, xp=xp)
+    top, whole = _where(empty, 0.0, finite_or_nan(top, xp=xp), xp=xp), 1 + others
+    own = _where(empty, 0.0, xp.exp(_where(empty, 0.0, x, xp=xp) - top) / whole, xp=xp)
+    # an empty sum is no part of the next one, and nothing follows the last
+    apart = empty | (_places(x, xp=xp) == x.shape[-1] - 1)
+    fall = _where(apart, 0.0, top - xp.roll(top, -1, axis=-1), xp=xp)
+    factor = _where(apart, 0.0, whole / xp.roll(whole, -1, axis=-1) * xp.exp(fall), xp=xp)
+    step, result = 1, _where(empty, 0.0, grad, xp=xp)
+    while step < x.shape[-1]:
+        result = result + factor * xp.roll(result, -step, axis=-1)
+        factor = factor * xp.roll(factor, -step, axis=-1)
+        step *= 2
+    return (own * result,)
+
+
+@with_gradient(_cumulative_logsumexp_backward)
+def _cumulative_logsumexp(x: Array, *, xp: Namespace) -> Array:
+    """Along the last axis."""
+    top, others = _running_sums(x, xp=xp)
+    return _where(xp.abs(top) < INF, top + xp.log1p(others), top, xp=xp)
+
+
+def _running_sums(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
+    """Return the largest entry so far, and the sum of the other exponentials so far over its own.
+
+    After each step an entry stands for twice as many entries, itself the last of them. Rolled, not
+    joined from slices, so that each step is one shape; what rolls in at the front is not taken.
+    """
+    top, others, places = x, xp.zeros_like(x, device=device_of(x, xp=xp)), _places(x, xp=xp)
+    step = 1
+    while step < x.shape[-1]:
+        low, low_others = xp.roll(top, step, axis=-1), xp.roll(others, step, axis=-1)
+        first = (low >= top) | (low != low)
+        even = (low == top) & (xp.abs(low) == INF)
+        gap = _where(even, 0.0, low, xp=xp) - _where(even, 0.0, top, xp=xp)
+        e = xp.exp(_where(first, -gap, gap, xp=xp))
+        kept = _where(first, low_others, others, xp=xp)
+        joined = kept + (1 + _where(first, others, low_others, xp=xp)) * e
+        reached = places >= step
+        others = _where(reached, joined, others, xp=xp)
+        top = _where(reached & first, low, top, xp=xp)
+        step *= 2
+    return top, others
+
+
+def _places(x: Array, *, xp: Namespace) -> Array:
+    return xp.arange(x.shape[-1], device=device_of(x, xp=xp))
