@@ -21,6 +21,7 @@ from portable_losses._typing import Array, Namespace
 
 __all__ = [
     "EVERYWHERE",
+    "EVERY_ROW",
     "GPU",
     "INSTALLED",
     "LIBRARIES",
@@ -35,6 +36,7 @@ Gradient = Callable[..., tuple[Array, ...]]
 
 SLOW = ("jax.numpy", "dask.array")  # seconds to compile, or to build a graph
 GPU = os.environ.get("PORTABLE_LOSSES_GPU") == "1"
+EVERY_ROW = os.environ.get("PORTABLE_LOSSES_ROWS") == "all"  # make test-all
 
 
 def _torch_gradient(f: Callable[..., Array], argnums: Sequence[int]) -> Gradient:

@@ -11,7 +11,7 @@ from dask import config
 import portable_losses as pl
 from portable_losses import autograd
 from tests.libraries import named
-from tests.rows import FEW, ONCE, SELECTED
+from tests.rows import FEW, ONCE
 from tests.samples import Sample
 
 DASK = named("dask")
@@ -34,27 +34,38 @@ def test_the_law_of_laziness_can_fail(lazy: None) -> None:
         float(da.ones(3).sum())
 
 
-@pytest.mark.parametrize("row", SELECTED, ids=str)
-def test_a_value_is_built_without_computing(row: Sample, lazy: None) -> None:
-    for out, value in zip(row.call(row.on(DASK)), row.value, strict=True):
+def assert_close(got: Any, want: Any) -> None:
+    size = float(np.max(np.abs(want), initial=0.1, where=np.isfinite(want)))
+    np.testing.assert_allclose(DASK.numpy(got), want, rtol=1e-11, atol=1e-13 * size)
+
+
+@pytest.mark.parametrize("row", ONCE, ids=str)
+def test_a_value_is_built_without_computing(row: Sample) -> None:
+    with config.set(scheduler=refuse):
+        outs = row.call(row.on(DASK))
+    for out, value in zip(outs, row.value, strict=True):
         assert isinstance(out, da.Array)
         assert out.shape == value.shape  # no unknown chunks
+        assert_close(out, value)
 
 
 @pytest.mark.parametrize("row", [one for one in ONCE if one.variables], ids=str)
 def test_a_gradient_is_built_without_computing_and_has_the_chunks_of_its_array(
-    row: Sample, lazy: None
+    row: Sample,
 ) -> None:
     arrays = row.on(DASK)
     xs = [arrays[key] for key in row.variables]
-    f = row.scalar(arrays, DASK, "float64")
-    for x, grad in zip(xs, autograd.grad(f, argnums=tuple(range(len(xs))))(*xs), strict=True):
+    with config.set(scheduler=refuse):
+        f = row.scalar(arrays, DASK, "float64")
+        grads = autograd.grad(f, argnums=tuple(range(len(xs))))(*xs)
+    for x, grad, want in zip(xs, grads, row.gradient, strict=True):
         assert isinstance(grad, da.Array)
         assert grad.chunks == x.chunks
+        assert_close(grad, want)
 
 
-@pytest.mark.parametrize("row", FEW, ids=str)
-@pytest.mark.parametrize("chunks", [1, 2, -1], ids="chunks of {}".format)
+@pytest.mark.parametrize("row", FEW[::2], ids=str)
+@pytest.mark.parametrize("chunks", [1, -1], ids="chunks of {}".format)
 def test_chunks_change_no_value_and_no_gradient(row: Sample, chunks: int) -> None:
     arrays = {key: a.rechunk(chunks) for key, a in row.on(DASK).items()}
     for out, want in zip(row.call(arrays), row.value, strict=True):

@@ -10,7 +10,7 @@ from array_api_compat import array_namespace, device
 from portable_losses import autograd
 from portable_losses._typing import Array
 from tests.libraries import LIBRARIES, ON_TAPE, SLOW, VERSIONS, Library
-from tests.rows import FEW, ONCE, SELECTED, TABLE
+from tests.rows import FEW, SELECTED, TABLE
 from tests.samples import Key, Sample
 
 WHOLE = ("numpy", "torch", "array_api_strict", "cupy", "torch, cuda")
@@ -23,14 +23,14 @@ def over(
 ) -> Any:
     """Parametrise by library and row.
 
-    Of the rows, slow libraries take those in `slow` (JAX takes the others in batches, in
-    test_interop_jax.py), and the variants of a library that takes all
+    Of the rows, slow libraries take those in `slow` (and the others in their own
+    files), and the variants of a library that takes all
     (read-only arrays, another device, a year of the standard) the selected ones.
     """
 
     def taken_by(library: Library) -> Sequence[Sample]:
         if library.module in SLOW:
-            return slow if library.module == "dask.array" else FEW
+            return slow
         return rows if library.name in WHOLE else SELECTED
 
     pairs = [(one, row) for one in libraries for row in rows if row in taken_by(one)]
@@ -78,7 +78,7 @@ def curvature(sample: Sample, library: Library, arrays: dict[Key, Array]) -> tup
 # ---- value and derivatives -------------------------------------------------------------------
 
 
-@over([*LIBRARIES, *VERSIONS], slow=ONCE)
+@over([*LIBRARIES, *VERSIONS])
 def test_the_value_is_that_of_the_definition(library: Library, sample: Sample) -> None:
     with library.active():
         outs = sample.call(sample.on(library))
@@ -96,7 +96,7 @@ def test_the_value_is_the_same_on_the_tape(library: Library, sample: Sample) -> 
             assert_close(library.numpy(out), want)
 
 
-@over([*LIBRARIES, *VERSIONS, *ON_TAPE], WITH_GRADIENT, slow=ONCE)
+@over([*LIBRARIES, *VERSIONS, *ON_TAPE], WITH_GRADIENT)
 def test_the_gradient_is_the_slope_of_the_definition(library: Library, sample: Sample) -> None:
     with library.active():
         arrays = sample.on(library)

@@ -70,7 +70,7 @@ def slopes(library: Library, f: Function, values: list[float], *, order: int = 1
 
 ALIKE = ("numpy, read-only", "array_api_strict, restricted")
 #: JAX compiles each call for a second: test_interop_jax.py compiles all of them at once.
-DIFFERENT = [one_ for one_ in LIBRARIES if one_.name not in (*ALIKE, "jax")]
+DIFFERENT = [one_ for one_ in LIBRARIES if one_.name not in (*ALIKE, "jax", "dask")]
 everywhere = pytest.mark.parametrize("library", DIFFERENT, ids=str)
 
 # ---- kinks and ties --------------------------------------------------------------------------

@@ -10,12 +10,18 @@ from array_api_compat import array_namespace
 
 from portable_losses.autograd import grad, gradcheck, namespace, tensor
 from portable_losses.autograd.rules import OPERATIONS, register
+from tests.libraries import EVERY_ROW, SLOW
 
 from .cases import CASES, LIBRARIES, Case
 
 NP = namespace(np)
 ORDERS = {"jax.numpy": (2,)}  # which holds the first, and compiling takes a second
-EVERYWHERE = [(case, name) for name in LIBRARIES for case in CASES if name not in case.not_on]
+EVERYWHERE = [
+    (case, name)
+    for name in LIBRARIES
+    for case in (CASES if EVERY_ROW or name not in SLOW else CASES[::3])
+    if name not in case.not_on
+]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -12,10 +12,10 @@ A family's file has some of these lists:
   to which a peer gives a wrong answer.
 """
 
-import os
 from typing import Any
 
 from tests.curves import Curve, OfTwo, Pointwise
+from tests.libraries import EVERY_ROW
 from tests.rows import (
     activations,
     along_an_axis,
@@ -42,7 +42,17 @@ from tests.rows import (
 )
 from tests.samples import Sample
 
-__all__ = ["CURVES", "FEW", "OF_TWO", "ONCE", "POINTWISE", "SELECTED", "TABLE", "rows_of"]
+__all__ = [
+    "BY_FILE",
+    "CURVES",
+    "FEW",
+    "OF_TWO",
+    "ONCE",
+    "POINTWISE",
+    "SELECTED",
+    "TABLE",
+    "rows_of",
+]
 
 FAMILIES: list[Any] = [
     activations,
@@ -120,10 +130,17 @@ _ONCE = [
     if row in _FEW or row.function not in [other.function for other in (*_FEW, *TABLE[:i])]
 ]
 
-_ALL = os.environ.get("PORTABLE_LOSSES_ROWS") == "all"  # make test-all
-
 #: Rows enough to show that a law which holds elsewhere holds on one library more.
-FEW = _ONCE if _ALL else _FEW
+FEW = _ONCE if EVERY_ROW else _FEW
 
 #: Every function once, and the few: where a row takes seconds, to compile or to build a graph.
-ONCE = SELECTED if _ALL else _ONCE
+ONCE = SELECTED if EVERY_ROW else _ONCE
+
+#: A row for each file of functions, and the few.
+BY_FILE = [
+    row
+    for i, row in enumerate(ONCE)
+    if EVERY_ROW
+    or row in _FEW
+    or row.function.__module__ not in [other.function.__module__ for other in ONCE[:i]]
+]
