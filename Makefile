@@ -29,7 +29,7 @@ check: $(VENV)/lint.stamp  ## ruff, ruff format, mypy, pyright
 	$(RUN) -m mypy
 	$(RUN) -m pyright --pythonpath $(RUN)
 
-bench: $(VENV)/bench.stamp  ## speed, as ratios to PyTorch eager
+bench: $(VENV)/bench.stamp  ## speed and memory beside the peers: docs/benchmarks.md
 	$(RUN) -m benchmarks
 
 accuracy: $(VENV)/test.stamp  ## every function against mpmath, beside its peers: docs/accuracy.md

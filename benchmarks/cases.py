@@ -1,27 +1,32 @@
-"""What is measured: pairs of programs that compute the same value and the same gradient."""
+"""What is measured on large arrays: a value and its gradient, in several libraries."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 import torch
 
 import portable_losses as pl
+from benchmarks.tape import called, sgd_step, sixty_operations, written_out
+from benchmarks.timing import Program, Race
 from portable_losses.autograd import value_and_grad
 
-Program = Callable[[], tuple[Any, Any]]
+F = torch.nn.functional
+ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
+    "relu": F.relu,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "silu": F.silu,
+    "gelu": F.gelu,
+    "softplus": F.softplus,
+    "mish": F.mish,
+    "elu": F.elu,
+    "log_sigmoid": F.logsigmoid,
+}
 
 
-class Case(NamedTuple):
-    """Two programs that return ``(value, gradient)``, and the ratio of times that we aim at."""
-
-    name: str
-    ours: Program
-    torch: Program
-    bar: float
-
-
-def torch_value_and_grad(function: Callable[[Any], Any], x: Any) -> tuple[Any, Any]:
+def by_torch(function: Callable[[Any], Any], x: Any) -> tuple[Any, Any]:
     """Run `function` and its derivative as PyTorch does by itself."""
     leaf = x.detach().requires_grad_()
     value = function(leaf)
@@ -29,89 +34,125 @@ def torch_value_and_grad(function: Callable[[Any], Any], x: Any) -> tuple[Any, A
     return value.detach(), gradient
 
 
-def cross_entropy(rows: int, classes: int) -> list[Case]:
-    """Index targets, on NumPy arrays and on tensors."""
+def by_optax(logits: Any, target: Any) -> Program:
+    """Return optax's loss and its derivative, compiled by JAX."""
+    jax, optax = import_module("jax"), import_module("optax")
+    given = jax.numpy.asarray(logits), jax.numpy.asarray(target, dtype="int32")
+
+    def loss(z: Any, y: Any) -> Any:
+        return optax.softmax_cross_entropy_with_integer_labels(z, y).mean()
+
+    both = jax.jit(jax.value_and_grad(loss))
+    return lambda: jax.block_until_ready(both(*given))
+
+
+def cross_entropy(rows: int, classes: int, *, compiled: bool = True) -> list[Race]:
+    """Class indices, on NumPy arrays and on tensors."""
     rng = np.random.default_rng(0)
     logits = rng.standard_normal((rows, classes), dtype=np.float32)
     target = rng.integers(0, classes, rows)
     tensor, labels = torch.from_numpy(logits), torch.from_numpy(target)
     ours = value_and_grad(lambda z: pl.cross_entropy(z, target))
-    size = f"{rows} x {classes}, float32"
-
-    def eager() -> tuple[Any, Any]:
-        return torch_value_and_grad(lambda z: torch.nn.functional.cross_entropy(z, labels), tensor)
-
-    def ours_on_tensors() -> tuple[Any, Any]:
-        return torch_value_and_grad(lambda z: pl.cross_entropy(z, labels), tensor)
-
+    theirs = torch.compile(F.cross_entropy) if compiled else F.cross_entropy
+    eager: Program = lambda: by_torch(lambda z: F.cross_entropy(z, labels), tensor)  # noqa: E731
+    programs: dict[str, Program] = {
+        "ours": lambda: ours(logits),
+        "PyTorch": eager,
+        "torch.compile": lambda: by_torch(lambda z: theirs(z, labels), tensor),
+        "jax.jit, optax": by_optax(logits, target),
+    }
+    on_tensors: dict[str, Program] = {
+        "ours": lambda: by_torch(lambda z: pl.cross_entropy(z, labels), tensor),
+        "PyTorch": eager,
+    }
+    size = f"{rows} x {classes} float32"
     return [
-        Case(f"cross_entropy, NumPy, {size}", lambda: ours(logits), eager, 0.5),
-        Case(f"cross_entropy, PyTorch, {size}", ours_on_tensors, eager, 0.6),
+        Race(
+            f"cross_entropy, NumPy, {size}",
+            programs,
+            {"PyTorch": 0.5, "torch.compile": 0.75, "jax.jit, optax": 1.0},
+        ),
+        Race(f"cross_entropy, tensors, {size}", on_tensors, {"PyTorch": 0.6}),
     ]
 
 
-def binary_cross_entropy(size: int) -> list[Case]:
+def binary_cross_entropy(size: int) -> list[Race]:
     """Logits and targets in [0, 1]."""
     rng = np.random.default_rng(1)
     logits = rng.standard_normal(size, dtype=np.float32)
     target = rng.random(size, dtype=np.float32)
     tensor, labels = torch.from_numpy(logits), torch.from_numpy(target)
     ours = value_and_grad(lambda z: pl.binary_cross_entropy_with_logits(z, target))
+    programs: dict[str, Program] = {
+        "ours": lambda: ours(logits),
+        "PyTorch": lambda: by_torch(
+            lambda z: F.binary_cross_entropy_with_logits(z, labels), tensor
+        ),
+    }
+    name = f"binary_cross_entropy_with_logits, NumPy, {size} float32"
+    return [Race(name, programs, {"PyTorch": 1.0})]
 
-    def eager() -> tuple[Any, Any]:
-        loss = torch.nn.functional.binary_cross_entropy_with_logits
-        return torch_value_and_grad(lambda z: loss(z, labels), tensor)
 
-    name = f"binary_cross_entropy_with_logits, NumPy, {size}, float32"
-    return [Case(name, lambda: ours(logits), eager, 1.0)]
-
-
-def softplus(size: int) -> list[Case]:
-    """An activation and the sum of its values."""
+def activations(size: int) -> list[Race]:
+    """Each activation, and the sum of its values."""
     x = np.random.default_rng(2).standard_normal(size, dtype=np.float32)
     tensor = torch.from_numpy(x)
 
-    def total(z: Any) -> Any:
-        return z.__array_namespace__().sum(pl.softplus(z))
+    def race(name: str) -> Race:
+        function, theirs = getattr(pl, name), ACTIVATIONS[name]
+        ours = value_and_grad(lambda z: z.__array_namespace__().sum(function(z)))
+        programs: dict[str, Program] = {
+            "ours": lambda: ours(x),
+            "PyTorch": lambda: by_torch(lambda z: theirs(z).sum(), tensor),
+        }
+        return Race(f"{name}, NumPy, {size} float32", programs, {"PyTorch": 2.0})
 
-    def eager() -> tuple[Any, Any]:
-        return torch_value_and_grad(lambda z: torch.nn.functional.softplus(z).sum(), tensor)
-
-    ours = value_and_grad(total)
-    return [Case(f"softplus, NumPy, {size}, float32", lambda: ours(x), eager, 2.0)]
-
-
-def small_operations(count: int) -> list[Case]:
-    """Three elements: what recording and walking back cost, and nothing else."""
-    x = np.asarray([0.1, 0.2, 0.3])
-    tensor = torch.from_numpy(x)
-
-    def chain(z: Any, tanh: Callable[[Any], Any]) -> Any:
-        for _ in range(count // 3):
-            z = tanh(z * 1.1 + 0.1)
-        return z
-
-    def total(z: Any) -> Any:
-        xp = z.__array_namespace__()
-        return xp.sum(chain(z, xp.tanh))
-
-    def eager() -> tuple[Any, Any]:
-        return torch_value_and_grad(lambda z: chain(z, torch.tanh).sum(), tensor)
-
-    ours = value_and_grad(total)
-    return [Case(f"tape, {count} operations on 3 elements", lambda: ours(x), eager, 1.0)]
+    return [race(name) for name in ACTIVATIONS]
 
 
-def full_size() -> list[Callable[[], list[Case]]]:
-    """Return the sizes at which the ratios are published, one at a time in memory."""
+def linear_cross_entropy(rows: int, width: int, classes: int) -> list[Race]:
+    """A linear layer, its loss, and the gradients of both its arguments."""
+    rng = np.random.default_rng(3)
+    hidden = rng.standard_normal((rows, width), dtype=np.float32)
+    weight = rng.standard_normal((classes, width), dtype=np.float32) / np.float32(width**0.5)
+    target = rng.integers(0, classes, rows)
+    tensors = [torch.from_numpy(x) for x in (hidden, weight)]
+    labels = torch.from_numpy(target)
+    ours = value_and_grad(lambda h, w: pl.linear_cross_entropy(h, w, target), argnums=(0, 1))
+
+    def eager() -> Any:
+        leaves = [x.detach().requires_grad_() for x in tensors]
+        value = F.cross_entropy(leaves[0] @ leaves[1].T, labels)
+        return value.detach(), torch.autograd.grad(value, leaves)
+
+    programs: dict[str, Program] = {"ours": lambda: ours(hidden, weight), "PyTorch": eager}
+    name = f"linear_cross_entropy, NumPy, {rows} x {width} x {classes} float32"
+    return [Race(name, programs, {"PyTorch": 0.6})]
+
+
+def tape() -> list[Race]:
+    """What recording costs, and a step of gradient descent on a first lesson's data."""
+    return [sixty_operations(), sgd_step(written_out()), sgd_step(called())]
+
+
+def full_size() -> list[Callable[[], list[Race]]]:
+    """Return the sizes at which the ratios are published, one group at a time in memory."""
     return [
         lambda: cross_entropy(4096, 32000),
         lambda: binary_cross_entropy(16_000_000),
-        lambda: softplus(8_000_000),
-        lambda: small_operations(60),
+        lambda: activations(8_000_000),
+        lambda: linear_cross_entropy(4096, 256, 32000),
+        tape,
     ]
 
 
-def tiny() -> list[Case]:
-    """Return every case at a size that costs nothing, so that a test can run it."""
-    return [*cross_entropy(4, 5), *binary_cross_entropy(6), *softplus(7), *small_operations(6)]
+def tiny() -> list[Race]:
+    """Return every race at a size that costs nothing, so that a test can run it."""
+    return [
+        *cross_entropy(4, 5, compiled=False),
+        *binary_cross_entropy(6),
+        *activations(7),
+        *linear_cross_entropy(4, 3, 5),
+        sixty_operations(6),
+        *(sgd_step(losses, rows=7, columns=3) for losses in (written_out(), called())),
+    ]

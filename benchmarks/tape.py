@@ -6,7 +6,6 @@ operations are as small as in a first lesson: with the loss written out, and wit
 (ours looks at every label, as it does for a user). All four libraries take turns.
 """
 
-import statistics
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from benchmarks.timing import seconds
+from benchmarks.timing import Race
 from portable_losses import binary_cross_entropy_with_logits
 from portable_losses.autograd import no_grad, tensor
 
@@ -24,21 +23,11 @@ autograd: Any = import_module("autograd")
 anp: Any = import_module("autograd.numpy")
 mg: Any = import_module("mygrad")
 
-Program = Callable[[], Any]
-
 AIMS = {
     "60 operations": {"PyTorch": 1.0, "HIPS autograd": 0.5, "MyGrad": 0.5},
     "SGD step, written out": {"PyTorch": 0.5, "HIPS autograd": 0.25, "MyGrad": 0.5},
     "SGD step, loss called": {"PyTorch": 0.5, "HIPS autograd": 0.25, "MyGrad": 0.5},
 }
-
-
-class Race(NamedTuple):
-    """One program in four libraries; each returns the gradient that it computed."""
-
-    name: str
-    ours: Program
-    others: dict[str, Program]
 
 
 def sixty_operations(count: int = 60) -> Race:
@@ -68,8 +57,8 @@ def sixty_operations(count: int = 60) -> Race:
         mg.sum(chain(leaf, mg.tanh)).backward()
         return leaf.grad
 
-    others = {"PyTorch": eager, "HIPS autograd": lambda: hips(x), "MyGrad": mygrad}
-    return Race("60 operations", ours, others)
+    programs = {"ours": ours, "PyTorch": eager, "HIPS autograd": lambda: hips(x), "MyGrad": mygrad}
+    return Race("60 operations", programs, AIMS["60 operations"])
 
 
 def sgd_step(losses: "Losses", *, rows: int = 99, columns: int = 2) -> Race:
@@ -109,8 +98,9 @@ def sgd_step(losses: "Losses", *, rows: int = 99, columns: int = 2) -> Race:
         new = weights - rate * w.grad, 0.0 - rate * b.grad
         return new[0]
 
-    others = {"PyTorch": eager, "HIPS autograd": hips, "MyGrad": mygrad}
-    return Race(f"SGD step, {losses.name}", ours, others)
+    programs = {"ours": ours, "PyTorch": eager, "HIPS autograd": hips, "MyGrad": mygrad}
+    name = f"SGD step, {losses.name}"
+    return Race(name, programs, AIMS[name])
 
 
 class Losses(NamedTuple):
@@ -151,38 +141,3 @@ def called() -> Losses:
         return xp.mean(xp.logaddexp(0.0, z) - y * z)
 
     return Losses("loss called", (0.0, 1.0), ours, eager, partial(loss, anp), partial(loss, mg))
-
-
-def races() -> list[Race]:
-    """Return all, at the sizes at which the ratios are published."""
-    return [
-        sixty_operations(),
-        sgd_step(written_out()),
-        sgd_step(called()),
-    ]
-
-
-def medians(race: Race, *, rounds: int) -> dict[str, float]:
-    """Let the libraries take turns; return the median time of each, "ours" first."""
-    programs = {"ours": race.ours, **race.others}
-    repeats = max(1, int(0.02 / max(min(seconds(p, 2) for p in programs.values()), 1e-6)))
-    times: dict[str, list[float]] = {name: [] for name in programs}
-    for _ in range(rounds):
-        for name, program in programs.items():
-            times[name].append(seconds(program, repeats))
-    return {name: statistics.median(column) for name, column in times.items()}
-
-
-def report(*, rounds: int) -> None:
-    """Print one line for each race and each other library."""
-    print(f"\n{'the tape':40} {'ours':>10} {'theirs':>10} {'ratio':>6} {'aim':>5}")
-    for race in races():
-        times = medians(race, rounds=rounds)
-        for name in race.others:
-            spent = f"{1e6 * times['ours']:7.0f} us {1e6 * times[name]:7.0f} us"
-            ratio, aim = times["ours"] / times[name], AIMS[race.name][name]
-            print(f"{race.name + ', ' + name:40} {spent} {ratio:6.2f} {aim:5.2f}", flush=True)
-
-
-if __name__ == "__main__":
-    report(rounds=15)

@@ -1,24 +1,25 @@
-"""How it is measured: the two programs take turns, and the medians are compared."""
+"""How it is measured: the programs take turns, and medians are compared."""
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-
-class Times(NamedTuple):
-    """Medians in seconds."""
-
-    ours: float
-    theirs: float
-
-    @property
-    def ratio(self) -> float:
-        """Our time as a fraction of theirs: below 1 is faster."""
-        return self.ours / self.theirs
+Program = Callable[[], Any]
 
 
-def seconds(program: Callable[[], Any], repeats: int) -> float:
+class Race(NamedTuple):
+    """Programs that compute the same thing, "ours" first, and the ratios that we aim at.
+
+    ``bars[name]`` is the largest ratio of our time to that of the program `name`.
+    """
+
+    name: str
+    programs: Mapping[str, Program]
+    bars: Mapping[str, float]
+
+
+def seconds(program: Program, repeats: int) -> float:
     """Time of one run, as the mean of `repeats` runs without a pause."""
     start = time.perf_counter()
     for _ in range(repeats):
@@ -26,13 +27,18 @@ def seconds(program: Callable[[], Any], repeats: int) -> float:
     return (time.perf_counter() - start) / repeats
 
 
-def compare(ours: Callable[[], Any], theirs: Callable[[], Any], *, rounds: int) -> Times:
-    """Let two programs take turns `rounds` times, after one turn each to warm up.
+def medians(race: Race, *, rounds: int) -> dict[str, float]:
+    """Let the programs take turns `rounds` times, after one turn each to warm up.
 
     In turns, because a machine's clock and its neighbours change within seconds; a turn lasts
     about 20 ms or one run, because a clock is read in a fraction of a microsecond.
     """
-    first = min(seconds(ours, 1), seconds(theirs, 1))
-    repeats = max(1, int(0.02 / max(first, 1e-6)))
-    turns = [(seconds(ours, repeats), seconds(theirs, repeats)) for _ in range(rounds)]
-    return Times(*(statistics.median(column) for column in zip(*turns, strict=True)))
+    for program in race.programs.values():
+        program()
+    quickest = min(seconds(program, 1) for program in race.programs.values())
+    repeats = max(1, int(0.02 / max(quickest, 1e-6)))
+    times: dict[str, list[float]] = {name: [] for name in race.programs}
+    for _ in range(rounds):
+        for name, program in race.programs.items():
+            times[name].append(seconds(program, repeats))
+    return {name: statistics.median(column) for name, column in times.items()}

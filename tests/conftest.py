@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from portable_losses._typing import Namespace
-from tests.libraries import EVERYWHERE, INSTALLED, LIBRARIES, Library
+from tests.libraries import EVERY_ROW, EVERYWHERE, INSTALLED, LIBRARIES, SLOW, Library
 
 # What is about one library is collected where that library is.
 collect_ignore = [
@@ -36,7 +36,12 @@ def pytest_report_header() -> str:
     return "array libraries: " + ", ".join(map(str, LIBRARIES))
 
 
-@pytest.fixture(params=LIBRARIES, ids=str)
+#: JAX and Dask take seconds where others take milliseconds: they run the laws over the table, and
+#: have files of their own.
+QUICK = [one for one in LIBRARIES if EVERY_ROW or one.module not in SLOW]
+
+
+@pytest.fixture(params=QUICK, ids=str)
 def library(request: pytest.FixtureRequest) -> Iterator[Library]:
     """One array library that is installed, under one set of conditions."""
     with request.param.active():

@@ -119,6 +119,10 @@ OPTIONS = [
 ERRORS = [*DTYPES, *SHAPES, *OPTIONS, *rows_of("ERRORS")]
 
 
+LIGHT = [one for one in LIBRARIES if one.name in ("numpy", "torch", "array_api_strict")]
+
+
+@pytest.mark.parametrize("library", LIBRARIES if EVERY_ROW else LIGHT, ids=str)
 @pytest.mark.parametrize("case", ERRORS, ids=names(ERRORS))
 def test_a_wrong_dtype_shape_axis_or_option_raises(library: Library, case: Case) -> None:
     call, error, message = case
@@ -129,7 +133,6 @@ def test_a_wrong_dtype_shape_axis_or_option_raises(library: Library, case: Case)
 # ---- what every function of arrays refuses ---------------------------------------------------
 
 FIRST = list({row.function: row for row in reversed(TABLE)}.values())[::-1]
-LIGHT = [one for one in LIBRARIES if one.name in ("numpy", "torch", "array_api_strict")]
 
 
 def parameters(row: Sample) -> list[str]:
@@ -257,7 +260,7 @@ VALUES = [
     *rows_of("VALUES"),
 ]  # fmt: skip
 
-READABLE = [one for one in LIBRARIES if one.readable and (EVERY_ROW or one.name != "jax")]
+READABLE = [one for one in (LIBRARIES if EVERY_ROW else LIGHT) if one.readable]
 
 
 @pytest.mark.parametrize("library", READABLE, ids=str)

@@ -242,7 +242,7 @@ ZERO_SLOPES: dict[str, tuple[Function, float]] = {
     **{
         str(curve): (curve, float(curve.slope(mpmath.mpf(0))))
         for curve in CURVES
-        if curve.low < 0 and not curve.unbounded and (EVERY_ROW or curve.row in BY_FILE)
+        if curve.low < 0 and not curve.unbounded and (EVERY_ROW or curve.row in BY_FILE[::2])
     },
     "bce": (lambda x: pl.binary_cross_entropy_with_logits(x, torch.zeros_like(x)), 0.5),
     "log_softmax": (lambda x: pl.log_softmax(torch.stack([x, 0 * x]), axis=0)[0], 0.5),
@@ -305,7 +305,7 @@ def test_the_first_call_of_a_program_may_be_a_compiled_one() -> None:
 # ---- nothing is read -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("sample", TABLE, ids=str)
+@pytest.mark.parametrize("sample", ONCE, ids=str)
 def test_shapes_and_dtypes_are_known_without_values(sample: Sample) -> None:
     arrays = sample.on(TORCH, "float32")
     there = {key: a.to("meta") for key, a in arrays.items()}

@@ -398,7 +398,7 @@ def test_an_exception_in_a_block_is_raised_and_ends_the_work(threads: str) -> No
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork")
 def test_a_forked_child_works_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(blocks.VARIABLE, "3")
     z = logits(700, 999)

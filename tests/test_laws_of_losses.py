@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 
 import portable_losses as pl
 from portable_losses._typing import Array
-from tests.libraries import LIBRARIES, Library
+from tests.libraries import EVERY_ROW, LIBRARIES, SLOW, Library
 
 Z = np.asarray([[2.0, -1.0, 0.5], [0.0, 0.0, 0.0], [-50.0, 40.0, 3.0], [30.0, -10.0, 29.5]])
 INDEX = np.asarray([0, 2, 1, 0])
@@ -31,9 +31,8 @@ POINTWISE = (
 
 
 def over(*losses: Callable[..., Array]) -> Any:
-    """Parametrise by library and loss; of the slow libraries JAX takes one."""
-    few = {"jax.numpy": [pl.cross_entropy], "dask.array": []}
-    calls = [(one, f) for one in LIBRARIES for f in losses if f in few.get(one.module, losses)]
+    """Parametrise by library and loss."""
+    calls = [(one, f) for one in LIBRARIES for f in losses if EVERY_ROW or one.module not in SLOW]
     names = [f"{one}-{f.__name__}" for one, f in calls]
     return pytest.mark.parametrize("library, loss", calls, ids=names, indirect=["library"])
 

@@ -196,7 +196,7 @@ def test_every_library_gives_the_gradients_of_numpy(sample: Sample, name: str) -
 
 # Compiling takes a second each.
 COMPILED = ("cholesky", "det", "eigh", "pinv, tall", "qr, wide", "slogdet", "solve", "svd, tall")
-SOME = [sample for sample in SAMPLES if sample.name.partition(" (")[0] in COMPILED]
+SOME = [sample for sample in SAMPLES if sample.name.partition(" (")[0] in COMPILED][::2]
 
 
 @pytest.mark.parametrize("sample", SOME, ids=str)
