@@ -1,7 +1,9 @@
 """Fixtures: a test that names `library` runs once per array library, see tests/libraries.py."""
 
+import gc
 import os
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers share the cores
 os.environ.setdefault("JAX_ENABLE_X64", "1")  # read when jax is imported
 os.environ.setdefault("SCIPY_ARRAY_API", "1")  # read when scipy is imported
 
@@ -30,6 +32,12 @@ FOREIGN_WARNINGS = (
 def pytest_configure(config: pytest.Config) -> None:
     for line in FOREIGN_WARNINGS:
         config.addinivalue_line("filterwarnings", line)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is there for good, thousands of tests, out of the search for garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_report_header() -> str:

@@ -14,9 +14,8 @@ from tests.rows import FEW, ONCE, SELECTED, TABLE
 from tests.samples import Key, Sample
 
 WHOLE = ("numpy", "cupy", "torch, cuda")
-VARIANTS = ("numpy, read-only", "array_api_strict, 2023.12", "array_api_strict, 2024.12")
 WITH_GRADIENT = [row for row in TABLE if row.variables]
-SELECTED_WITH_GRADIENT = [row for row in SELECTED if row.variables]
+ONCE_WITH_GRADIENT = [row for row in ONCE if row.variables]
 
 
 def over(
@@ -24,16 +23,17 @@ def over(
 ) -> Any:
     """Parametrise by library and row.
 
-    NumPy takes all rows, slow libraries those in `slow` (and the others in files of their own), the
-    rest the selected ones, and what hardly differs from another library each function once.
+    NumPy takes all rows, slow libraries those in `slow` (and the others in files of their own),
+    PyTorch and array-api-strict the selected ones, and what hardly differs from another library
+    each function once.
     """
 
     def taken_by(library: Library) -> Sequence[Sample]:
         if library.module in SLOW:
             return slow
-        if library.name in VARIANTS:
-            return ONCE
-        return rows if library.name in WHOLE or EVERY_ROW else SELECTED
+        if library.name in WHOLE or EVERY_ROW:
+            return rows
+        return SELECTED if library.name in ("torch", "array_api_strict") else ONCE
 
     pairs = [(one, row) for one in libraries for row in rows if row in taken_by(one)]
     names = [f"{one}-{row}" for one, row in pairs]
@@ -88,7 +88,7 @@ def test_the_value_is_that_of_the_definition(library: Library, sample: Sample) -
             assert_close(library.numpy(out).astype(np.float64), want)
 
 
-@over(LIBRARIES, SELECTED_WITH_GRADIENT)
+@over(LIBRARIES, ONCE_WITH_GRADIENT)
 def test_the_value_is_the_same_on_the_tape(library: Library, sample: Sample) -> None:
     with library.active():
         arrays = sample.on(library)
@@ -118,7 +118,7 @@ def test_the_second_derivative_is_the_definitions(library: Library, sample: Samp
 # ---- dtype, device, library ------------------------------------------------------------------
 
 
-@over([one for one in LIBRARIES if EVERY_ROW or one.module not in SLOW], SELECTED)
+@over([one for one in LIBRARIES if EVERY_ROW or one.module not in SLOW], ONCE)
 def test_float32_stays_float32_on_its_device_and_in_its_library(
     library: Library, sample: Sample
 ) -> None:
@@ -133,7 +133,7 @@ def test_float32_stays_float32_on_its_device_and_in_its_library(
                 assert_close(library.numpy(out), want.astype(np.float32), rtol=1e-4)
 
 
-@over([*LIBRARIES, *ON_TAPE], SELECTED_WITH_GRADIENT)
+@over([*LIBRARIES, *ON_TAPE], ONCE_WITH_GRADIENT)
 def test_a_gradient_has_the_dtype_device_and_library_of_its_array(
     library: Library, sample: Sample
 ) -> None:
@@ -151,7 +151,7 @@ ROUNDED = [one for one in HALVES if one.module == "torch"]  # JAX: test_interop_
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-@over(ROUNDED, SELECTED_WITH_GRADIENT)
+@over(ROUNDED, ONCE_WITH_GRADIENT)
 def test_half_precision_is_computed_in_float32_and_rounded_once(
     library: Library, sample: Sample, dtype: str
 ) -> None:
@@ -190,7 +190,7 @@ def test_the_mean_of_many_rows_is_right_in_half_precision(library: Library, dtyp
 WRITABLE = [one for one in LIBRARIES if one.module not in SLOW and not one.read_only]
 
 
-@over(WRITABLE, SELECTED_WITH_GRADIENT)
+@over(WRITABLE, ONCE_WITH_GRADIENT)
 def test_the_arguments_are_not_written_to(library: Library, sample: Sample) -> None:
     with library.active():
         arrays = sample.on(library)
