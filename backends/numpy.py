@@ -9,7 +9,7 @@ from portable_losses._backend import Backend
 from portable_losses._typing import Array, Namespace
 
 from .kernels.cross_entropy_numpy import CROSS_ENTROPY
-from .kernels.elementwise_numpy import elementwise
+from .kernels.elementwise_numpy import BOTH_HALVES, elementwise
 from .kernels.softmax_numpy import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
 
 
@@ -40,6 +40,13 @@ def _entries(key: Any) -> tuple[Any, ...]:
     return key if isinstance(key, tuple) else (key,)
 
 
+def spread(x: Array, shape: tuple[int, ...]) -> Array:
+    """``np.broadcast_to`` of one number: a read-only array without strides."""
+    made = np.ndarray(shape, x.dtype, x, strides=(0,) * len(shape))
+    made.flags.writeable = False
+    return made
+
+
 def is_view(made: Array, x: Array) -> bool:
     """Say whether `made`, a reshaped `x`, shares its memory."""
     base = made.base
@@ -51,8 +58,10 @@ BACKEND = Backend(
     readable=readable,
     device=device,
     scatter_add=scatter_add,
+    spread=spread,
     is_view=is_view,
     elementwise=elementwise,
+    elementwise_kernel=BOTH_HALVES,
     differentiates=False,
     python_scalars=True,
     namespaces={np.ndarray: xp_numpy},

@@ -40,12 +40,15 @@ class Pair(NamedTuple):
 
     ``kernel`` serves the call at hand: its result is that of forward, its gradient that of
     backward, which is still the one to differentiate again.
+
+    ``elementwise``: each entry of a result depends on the entries at its place alone.
     """
 
     forward: Callable[..., Any]
     backward: Callable[..., tuple[Array | None, ...]]
     rules: tuple[Callable[..., Array], ...] = ()
     kernel: "Kernel | None" = None
+    elementwise: bool = False
 
 
 class Kernel(NamedTuple):
@@ -63,14 +66,16 @@ class Kernel(NamedTuple):
     gradients: int = 1
 
 
-def with_kernel(
+def kernel_for(
     pair: Pair, backend: "Backend", arrays: tuple[Array, ...], options: Options
-) -> Pair:
-    """Return `pair` with the kernel that `backend` has for this call, if any."""
+) -> Kernel | None:
+    """Return the kernel that `backend` has for this call, if any."""
     found = backend.kernels.get(pair.forward.__name__)
+    if found is None and pair.elementwise:
+        found = backend.elementwise_kernel
     if found is None or not found.accepts(*arrays, **options):
-        return pair
-    return pair._replace(kernel=found)
+        return None
+    return found
 
 
 def traced_as_constant(function: Function) -> Function:
@@ -147,12 +152,16 @@ class Backend:
         `start`, and each ``step(state before, *entries of the arrays' first axis)``, stacked.
     concat : callable, (arrays, *, axis) -> array, or None
         ``xp.concat`` where the library's own fails under one of its transforms.
+    spread : callable, (x, shape) -> array, or None
+        ``xp.broadcast_to`` of a 0-d array, where the library's own takes longer than an operation.
     is_view : callable, (made, x) -> bool, or None
         Does `made`, a reshaped `x`, share its memory? None where nobody can say.
     match_layout : callable, (grad, x) -> array
         `grad` distributed as `x` is (chunks of a Dask array).
     elementwise : callable, (function, arrays, options) -> result, or None
         Run an `entrywise` function in parts. None: as it stands.
+    elementwise_kernel : Kernel, or None
+        Runs both halves of an elementwise pair in one pass.
     differentiates : bool
         Does the library take derivatives of its own functions? Where it does not, a formula need
         not mind the slope of ``abs`` at 0.
@@ -175,9 +184,11 @@ class Backend:
     assign: Callable[..., Array] = portable_assign
     scan: Callable[..., Array] = portable_scan
     concat: Callable[..., Array] | None = None
+    spread: Callable[[Array, tuple[int, ...]], Array] | None = None
     is_view: Callable[[Array, Array], bool] | None = None
     match_layout: Callable[[Array, Array], Array] = keep
     elementwise: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
+    elementwise_kernel: Kernel | None = None
     differentiates: bool = True
     python_scalars: bool = False
     namespaces: Mapping[type, Namespace] = field(default_factory=dict[type, Any])

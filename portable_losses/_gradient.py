@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from portable_losses._backend import Pair, backend_of, with_kernel
+from portable_losses._backend import Pair, backend_of, kernel_for
 from portable_losses._typing import Array, Namespace
 
 __all__ = ["entrywise", "stop_gradient", "with_gradient"]
@@ -24,11 +24,13 @@ def with_gradient(
         halves = forward, backward, *rest
         run, *rules = map(entrywise, halves) if elementwise else halves
         portable = Pair(run, _together(rules), tuple(rules)) if rest else Pair(run, rules[0])
+        portable = portable._replace(elementwise=elementwise)
 
         @wraps(forward)
         def call(*arrays: Array, xp: Namespace, **options: Any) -> Any:
             backend, options = backend_of(xp), {"xp": xp, **options}
-            pair = with_kernel(portable, backend, arrays, options) if backend.kernels else portable
+            kernel = kernel_for(portable, backend, arrays, options) if backend.kernels else None
+            pair = portable if kernel is None else portable._replace(kernel=kernel)
             return backend.attach_gradient(pair, arrays, options)
 
         return call

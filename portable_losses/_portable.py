@@ -15,6 +15,7 @@ from portable_losses._typing import Array, Namespace
 __all__ = [
     "as_index",
     "astype_like",
+    "broadcast_to",
     "clip",
     "concat",
     "constant",
@@ -125,6 +126,12 @@ def clip(x: Array, low: float | None, high: float | None, *, xp: Namespace) -> A
     if low is not None:
         x = maximum(x, low, xp=xp)
     return x if high is None else minimum(x, high, xp=xp)
+
+
+def broadcast_to(x: Array, shape: tuple[int, ...], *, xp: Namespace) -> Array:
+    """``xp.broadcast_to``, of one number in the library's quickest way."""
+    spread = None if x.ndim else backend_of(xp).spread
+    return xp.broadcast_to(x, shape) if spread is None else spread(x, shape)
 
 
 def concat(arrays: Sequence[Array], *, axis: int = 0, xp: Namespace) -> Array:

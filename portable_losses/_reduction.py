@@ -66,6 +66,8 @@ def reduce(
         loss = weigh(weight, loss, xp=xp)
     if reduction == "none":
         return narrow(loss, dtype, xp=xp)
+    if reduction == "mean" and weight is None and counts is None and size:
+        return narrow(xp.mean(loss), dtype, xp=xp)
     result = total(loss, xp=xp)
     if reduction == "batchmean" and batch is not None:
         result = result / max(batch, 1)
@@ -73,9 +75,7 @@ def reduce(
         if weight is not None:
             weight = xp.broadcast_to(weight, loss.shape)
             counts = weight if counts is None else xp.multiply(weight, counts)
-        if counts is None:
-            result = result / max(size, 1)
-        else:
+        if counts is not None:  # else there is nothing to divide, nor to divide by
             amount = total(counts, xp=xp)
             result = result / where(amount == 0, 1.0, amount, xp=xp)
     return narrow(result, dtype, xp=xp)

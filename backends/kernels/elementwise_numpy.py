@@ -1,43 +1,223 @@
-"""Any elementwise function on NumPy, in blocks whose temporaries stay in cache.
+"""Any elementwise function on NumPy: as a program, and in blocks whose temporaries stay in cache.
 
 A formula of thirty operations on a large array passes over memory thirty times, and the operating
-system has to clear the pages of every temporary. The same formula, unchanged, on a block of entries
-at a time writes only its result to memory; and as no block depends on another, several threads take
-their turns (`blocks`).
+system has to clear the pages of every temporary. The same operations on a block of entries at a
+time write only the result to memory; and as no block depends on another, several threads take
+their turns (`blocks`). The operations are those of the formula, each of them once, and a function
+whose gradient is wanted computes what the gradient will be multiplied with in the same pass
+(`formula`, `program_numpy`). What is no plain formula is called a block at a time as it stands.
 """
 
 import math
-from collections.abc import Callable
-from types import ModuleType
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
-import array_api_compat.numpy as xp_numpy
 import numpy as np
 
+from portable_losses._backend import Kernel, Pair
 from portable_losses._typing import Array, Options
 
 from .blocks import in_blocks
+from .formula import Formula, Untraceable, slopes_of, trace
+from .program_numpy import Blockwise, simple
 
-SIZE = 2**17  # bytes of one temporary: eight of them fit in a second-level cache
+__all__ = ["BOTH_HALVES", "elementwise"]
+
+SIZE = 3 * 2**18  # bytes that a block and its buffers take: less than a second-level cache
 FEWEST = 2**16  # entries in all from which on blocks pay
+SMALL = 2**11  # entries up to which it does not matter who finds the memory
+KEPT = 512  # programs: each is of a function, dtypes and options
 
-_BITS: dict[Any, type[Any]] = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}
+Function = Callable[..., Any]
 
 # The C library gives freed memory back to the system at once, unless it has seen a piece of this
 # size come and go; then every block would wait for fresh pages, longer than for its formula.
 np.empty(2**22, np.uint8)
 
 
-def elementwise(function: Callable[..., Any], arrays: tuple[Any, ...], options: Options) -> Any:
-    """Return ``function(*arrays, **options)``, in blocks where that pays."""
+def elementwise(function: Function, arrays: tuple[Any, ...], options: Options) -> Any:
+    """Return ``function(*arrays, **options)``, as a program and in blocks where that pays."""
     given = [x for x in arrays if x is not None]
-    if not _is_large(given) or any(isinstance(x, np.ndarray) for x in options.values()):
+    size = max([x.size for x in given])
+    program = _program(function, None, arrays, options, now=size >= FEWEST)
+    if program is not None:
+        return program.arranged(program(given, size))
+    if size < FEWEST or any(isinstance(x, np.ndarray) for x in options.values()):
         return function(*arrays, **options)
-    shape = np.broadcast_shapes(*[x.shape for x in given])
-    flat = all(_is_one_number(x) or (x.shape == shape and x.flags.c_contiguous) for x in given)
-    axis = (math.prod(shape),) if flat else shape
-    parts = [None if x is None else _part(x, axis) for x in arrays]
-    options = {**options, "xp": BLOCK_NAMESPACE}
+    return _as_it_stands(function, arrays, given, options)
+
+
+def _accepts(*arrays: Any, **_: Any) -> bool:
+    return arrays[0].ndim > 0
+
+
+def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: bool) -> Any:
+    """Return the result and a backward by the first array, from one pass over the arrays."""
+    given = [x for x in arrays if x is not None]
+    size = max([x.size for x in given])
+    program = None
+    if wanted:
+        rule = pair.rules[0] if pair.rules else pair.backward
+        program = _program(pair.forward, rule, arrays, options, now=size >= FEWEST)
+    if program is None:
+        return pair.forward(*arrays, **options), pair.backward
+    out, slope = program(given, size)
+    kept = [slope]
+
+    def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
+        if not kept:  # a second time through the same graph
+            return pair.backward(grad, out, *arrays, **options)
+        return _scaled(kept.pop(), grad), *(None for _ in arrays[1:])
+
+    return out, backward
+
+
+BOTH_HALVES = Kernel(_accepts, _run)
+
+
+def _scaled(slope: Array, grad: Array) -> Array:
+    """Multiply `slope` in place with `grad`."""
+    if slope.size < FEWEST:
+        return np.multiply(grad, slope)
+    flat = slope.reshape(-1)
+    factor = _part(grad, flat.shape) if _is_one_number(grad) or grad.flags.c_contiguous else None
+    if factor is None:
+        return np.multiply(grad, slope, out=slope)
+    if not factor.ndim and factor == 1:
+        return slope
+
+    def work(block: slice) -> None:
+        part = flat[block]
+        np.multiply(factor[block] if factor.ndim else factor, part, out=part)
+
+    in_blocks(work, flat.size, SIZE // (2 * slope.itemsize))
+    return slope
+
+
+# ---- programs ----------------------------------------------------------------------------------
+
+
+class Program:
+    """A formula, as a program for small arrays and one for large ones, written when needed."""
+
+    def __init__(self, formula: Formula) -> None:
+        self.formula = formula
+
+    @cached_property
+    def simple(self) -> Function:
+        """The program for small arrays."""
+        return simple(self.formula)
+
+    @cached_property
+    def blockwise(self) -> Blockwise:
+        """The program for blocks of large ones."""
+        return Blockwise(self.formula)
+
+    def __call__(self, given: Sequence[Array], size: int) -> tuple[Any, ...]:
+        """Return the results for the arrays `given`, the largest of which has this size."""
+        if size <= SMALL:
+            return self.simple(given)
+        shape, axis, parts = _aligned(given)
+        outs = tuple([np.empty(shape, dtype) for dtype in self.formula.dtypes])
+        self._fill([x.reshape(axis) for x in outs], parts)
+        return outs
+
+    def arranged(self, outs: tuple[Any, ...]) -> Any:
+        """Return the results as the function returns them."""
+        several = self.formula.several
+        if several is None:
+            return outs[0]
+        found = iter(outs)
+        return tuple([next(found) if there else None for there in several])
+
+    def _fill(self, targets: list[Array], parts: list[Array]) -> None:
+        program, axis, spaces = self.blockwise, targets[0].shape, list[Any]()
+        entries = max(1, math.prod(axis[1:]))
+        arrays = program.buffers + len(targets) + len(parts)
+        rows = max(1, SIZE // (arrays * program.dtype.itemsize * entries))
+        errors = np.geterr()  # before NumPy 2 they belong to a thread
+
+        def work(block: slice) -> None:
+            count = block.stop - block.start
+            full = count == min(rows, axis[0])
+            try:
+                space = spaces.pop() if full else program.space((count, *axis[1:]))
+            except IndexError:
+                space = program.space((count, *axis[1:]))
+            with np.errstate(**errors):
+                program.run(
+                    [x[block] if x.ndim else x for x in parts], [x[block] for x in targets], space
+                )
+            if full:
+                spaces.append(space)
+
+        if targets[0].size < FEWEST:
+            for start in range(0, axis[0], rows):
+                work(slice(start, min(start + rows, axis[0])))
+        else:
+            in_blocks(work, axis[0], rows)
+
+
+NOT_YET: Any = object()
+_PROGRAMS: dict[Any, Program | None] = {}
+
+
+def _program(
+    function: Function,
+    rule: Function | None,
+    arrays: tuple[Any, ...],
+    options: Options,
+    *,
+    now: bool,
+) -> Program | None:
+    """Return the program of a function, with a `rule` also of its slope; None where there is none.
+
+    A program costs as much as some ten small calls: unless it is needed `now`, the first call for
+    one only leaves its name.
+    """
+    dtypes = tuple([None if x is None else x.dtype for x in arrays])
+    try:
+        # Two options may be equal and not the same only where they are 0 or False.
+        named = [(name, option or str(option)) for name, option in options.items()]
+        key = function, rule, dtypes, *named
+        found = _PROGRAMS.get(key, NOT_YET)
+    except (TypeError, ValueError):  # an array among the options
+        return None
+    if found is not NOT_YET:
+        return found
+    if not now and (key, "met") not in _PROGRAMS:
+        _PROGRAMS[key, "met"] = None
+        return None
+    if len(_PROGRAMS) > KEPT:
+        _PROGRAMS.clear()
+    _PROGRAMS[key] = made = _written(function, rule, dtypes, options)
+    return made
+
+
+def _written(
+    function: Function, rule: Function | None, dtypes: tuple[Any, ...], options: Options
+) -> Program | None:
+    try:
+        if rule is None:
+            formula = trace(function, dtypes, options)
+        else:
+            formula = slopes_of(function, [rule], dtypes, options)
+    except (Untraceable, AttributeError):
+        return None
+    return Program(formula)
+
+
+# ---- blocks ------------------------------------------------------------------------------------
+
+
+def _as_it_stands(
+    function: Function, arrays: tuple[Any, ...], given: list[Array], options: Options
+) -> Any:
+    """Return ``function(*arrays, **options)``, a block at a time."""
+    shape, axis, cut = _aligned(given)
+    present = iter(cut)
+    parts = [None if x is None else next(present) for x in arrays]
 
     def compute(block: slice) -> Any:
         return function(*[x if x is None or not x.ndim else x[block] for x in parts], **options)
@@ -56,12 +236,18 @@ def elementwise(function: Callable[..., Any], arrays: tuple[Any, ...], options: 
                 target[block] = result
 
     row = max(x.itemsize for x in given) * math.prod(axis[1:])
-    in_blocks(work, axis[0], max(1, SIZE // max(1, row)))
+    in_blocks(work, axis[0], max(1, SIZE // max(1, 8 * row)))
     return tuple(outs) if isinstance(none_yet, tuple) else outs[0]
 
 
-def _is_large(arrays: list[Array]) -> bool:
-    return any(x.size >= FEWEST for x in arrays)
+def _aligned(
+    given: Sequence[Array],
+) -> tuple[tuple[int, ...], tuple[int, ...], list[Array]]:
+    """Return the shape of the result, the one in which it is cut, and the arrays for that."""
+    shape = np.broadcast_shapes(*[x.shape for x in given])
+    flat = all(_is_one_number(x) or (x.shape == shape and x.flags.c_contiguous) for x in given)
+    axis = (math.prod(shape),) if flat or not shape else shape
+    return shape, axis, [_part(x, axis) for x in given]
 
 
 def _listed(results: Any) -> tuple[Any, ...]:
@@ -78,46 +264,3 @@ def _part(x: Array, axis: tuple[int, ...]) -> Array:
     if _is_one_number(x):
         return x[(0,) * x.ndim + (...,)]
     return x.reshape(axis) if x.size == math.prod(axis) else np.broadcast_to(x, axis)
-
-
-def where(condition: Array, x1: Any, x2: Any, /) -> Array:
-    """``np.where``, or one of the two where it is chosen throughout, possibly as a single number.
-
-    Numbers of one dtype are selected by their bits, in a fifth of the time of a branch per entry.
-    """
-    dtype = getattr(x1, "dtype", None) or getattr(x2, "dtype", None)
-    bits = _BITS.get(dtype)
-    if bits is None or getattr(x2, "dtype", dtype) != dtype:
-        return np.where(condition, x1, x2)
-    if not condition.any():
-        return np.asarray(x2, dtype)
-    if condition.all():
-        return np.asarray(x1, dtype)
-    first, second = np.asarray(x1, dtype).view(bits), np.asarray(x2, dtype).view(bits)
-    chosen = (-condition.view(np.int8)).astype(bits)  # all bits, or none
-    if _is_zero(second):
-        chosen = chosen & first
-    elif _is_zero(first):
-        chosen = ~chosen & second
-    else:
-        chosen = chosen & (first ^ second)
-        chosen ^= second
-    return chosen.view(dtype)
-
-
-def _is_zero(bits: Array) -> bool:
-    return not bits.ndim and not bits
-
-
-def maximum(x1: Array, x2: Any, /) -> Array:
-    """``np.maximum``, or `x1` where a scalar does not reach it: with one it is slow."""
-    return x1 if isinstance(x2, float) and (x1 > x2).all() else np.maximum(x1, x2)
-
-
-def minimum(x1: Array, x2: Any, /) -> Array:
-    """``np.minimum``, or `x1` where a scalar does not reach it: with one it is slow."""
-    return x1 if isinstance(x2, float) and (x1 < x2).all() else np.minimum(x1, x2)
-
-
-BLOCK_NAMESPACE: Any = ModuleType(xp_numpy.__name__, xp_numpy.__doc__)
-BLOCK_NAMESPACE.__dict__.update(vars(xp_numpy), where=where, maximum=maximum, minimum=minimum)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from portable_losses._backend import Backend, Pair, backend_of, with_kernel
+from portable_losses._backend import Backend, Pair, backend_of, kernel_for
 from portable_losses._typing import Array, Options
 from portable_losses.autograd.context import explain
 from portable_losses.autograd.functions import raw_tree
@@ -58,15 +58,15 @@ def attach(space: "TapeNamespace", pair: Pair, arrays: tuple[Array, ...], option
     make = recording() if parents.count(None) < len(parents) else None
     try:
         backend, own = backend_of(inner), {"xp": inner, **given}
-        if backend.kernels:
-            pair = with_kernel(pair, backend, raws, own)
-        # a library that differentiates may be recording underneath
-        kernel = pair.kernel if make and not backend.differentiates else None
-        if kernel is not None and not any(parents[kernel.gradients :]):
-            out, backward = kernel.run(pair, raws, own, True)
-            operation = _operation(pair._replace(backward=_once_or_twice(backward, pair), rules=()))
-        else:
+        kernel = kernel_for(pair, backend, raws, own) if backend.kernels else None
+        if kernel is None:
             out = backend.attach_gradient(pair, raws, own)
+        elif make and not backend.differentiates and not any(parents[kernel.gradients :]):
+            out, backward = kernel.run(pair, raws, own, True)
+            rule = _once_or_twice(backward, pair)
+            operation = Operation(operation.name, (rule,), form=JOINT)
+        else:  # a library that differentiates may be recording underneath
+            out = backend.attach_gradient(pair._replace(kernel=kernel), raws, own)
     except Exception as error:
         explain(error, operation.name, *raws)
         raise

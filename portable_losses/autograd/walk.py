@@ -166,7 +166,9 @@ def fitted(grad: Any, like: Array, *, name: str, xp: Namespace) -> Any:
         if lead < 0:
             msg = f"`{name}` got a gradient of shape {grad.shape} for one of {like.shape}"
             raise ValueError(msg)
-        if lead:
+        if not like.ndim:  # without an axis it takes half as long
+            grad = xp.sum(grad)
+        elif lead:
             grad = xp.sum(grad, axis=tuple(range(lead)))
         if grad.shape != like.shape:
             sizes = zip(grad.shape, like.shape, strict=True)

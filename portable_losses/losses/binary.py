@@ -237,7 +237,7 @@ def _logistic_losses(z: Array, positive: Array, negative: Array | None, *, xp: N
     either = xp.log1p(xp.exp(below))
     if negative is not None:
         either = (positive + negative) * either
-    return wrong * counted(wrong, -below, xp=xp) + either
+    return wrong * where(wrong != 0, -below, 0.0, xp=xp) + either
 
 
 _FLOOR = -100.0  # PyTorch's, of each logarithm

@@ -5,7 +5,7 @@ from typing import Any
 
 from array_api_compat import device as device_of
 
-from portable_losses._portable import where
+from portable_losses._portable import broadcast_to, where
 from portable_losses._typing import Array, Axis, Namespace
 from portable_losses.autograd.rules import OVERLAPPING, compose, register
 
@@ -42,9 +42,10 @@ def _sum(
 ) -> Array:
     if grad.ndim:  # a single number fits as it is
         grad = kept(grad, x, axis, keepdims, xp=xp)
-    if any(n is None or n != n for n in x.shape):  # sizes that Dask cannot know
-        return grad + xp.zeros_like(x)
-    return xp.broadcast_to(grad, x.shape)
+    for n in x.shape:
+        if n is None or n != n:  # a size that Dask cannot know
+            return grad + xp.zeros_like(x)
+    return broadcast_to(grad, x.shape, xp=xp)
 
 
 def _mean(
