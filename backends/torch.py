@@ -16,10 +16,10 @@ from .kernels.cross_entropy_torch import CROSS_ENTROPY
 class _Call:
     """A pair and its options: one leaf to PyTorch, which would take a dict or tuple apart."""
 
-    def __init__(self, pair: Pair, options: Options, *, wanted: bool = True) -> None:
+    def __init__(self, pair: Pair, options: Options, *, wanted: tuple[int, ...] = ()) -> None:
         self.pair = pair
         self.options = options
-        self.wanted = wanted
+        self.wanted = wanted  # places of the arrays that need a gradient
         self.fused: Any = None  # the backward of a kernel
 
     def run(self, arrays: tuple[Array, ...]) -> Any:
@@ -94,7 +94,8 @@ def _pull_back(ctx: Any, grads: Any, outs: Any, arrays: Any) -> tuple[Array | No
 
 def attach_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
     """Make `pair` one differentiable operation of every order and both modes."""
-    wanted = torch.is_grad_enabled() and any(a is not None and a.requires_grad for a in arrays)
+    moving = [i for i, a in enumerate(arrays) if a is not None and a.requires_grad]
+    wanted = tuple(moving) if torch.is_grad_enabled() else ()
     if not torch.compiler.is_compiling():
         call = _Call(pair, options, wanted=wanted)
         return _AttachedBothWays.apply(call, *arrays)

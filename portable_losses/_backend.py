@@ -55,14 +55,16 @@ class Kernel(NamedTuple):
     """A faster way through a `Pair`, for raw arrays of one library.
 
     ``accepts(*arrays, xp, **options) -> bool`` is asked at every call.
-    ``run(pair, arrays, options, wanted) -> (out, backward)`` gets the portable pair. `wanted` says
-    whether somebody will ask for gradients; then `backward` has the signature of the pair's and
-    may keep what the forward computed.
+    ``run(pair, arrays, options, wanted) -> (out, backward)`` gets the portable pair. `wanted` has
+    the places of the arrays whose gradients somebody will ask for. If there are any, `backward`
+    has the signature of the pair's, returns at least those, and may keep what the forward computed.
     ``gradients``: of how many arrays, from the first, `backward` returns the gradient.
     """
 
     accepts: Callable[..., bool]
-    run: Callable[[Pair, tuple[Array, ...], Options, bool], tuple[Any, Callable[..., Any]]]
+    run: Callable[
+        [Pair, tuple[Array, ...], Options, tuple[int, ...]], tuple[Any, Callable[..., Any]]
+    ]
     gradients: int = 1
 
 
@@ -87,7 +89,7 @@ def traced_as_constant(function: Function) -> Function:
 def forward_only(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
     """Run the forward half: right for a library that does not differentiate."""
     if pair.kernel is not None:
-        return pair.kernel.run(pair, arrays, options, False)[0]
+        return pair.kernel.run(pair, arrays, options, ())[0]
     return pair.forward(*arrays, **options)
 
 

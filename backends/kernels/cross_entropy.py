@@ -23,7 +23,7 @@ from portable_losses._backend import Pair
 from portable_losses._typing import Array, Options
 from portable_losses.activations.hyperbolic import _softcap, _softcap_backward
 
-__all__ = ["Library", "fits", "run"]
+__all__ = ["Call", "Library", "finish", "fits", "losses", "run", "sweep"]
 
 NAN = float("nan")
 
@@ -90,13 +90,17 @@ def fits(
 
 
 def run(
-    library: Library, pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: bool
+    library: Library,
+    pair: Pair,
+    arrays: tuple[Any, ...],
+    options: Options,
+    wanted: tuple[int, ...],
 ) -> tuple[Any, Callable[..., Any]]:
     """Return the pair's result, and a backward that uses what the sweep left behind."""
     call = _call(arrays, options)
     with library.quiet():
-        facts = _sweep(library, call, wanted=wanted)
-        out = _losses(library.module, call, facts)
+        facts = sweep(library, call, _room(library, call) if wanted else None)
+        out = losses(library.module, call, facts)
     lead = arrays[0].shape[:-1]
     out = tuple(x.reshape(lead) for x in out)
     if not wanted:
@@ -106,8 +110,8 @@ def run(
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> tuple[Any, ...]:
         call = _call(arrays, options)
         with library.quiet():
-            found = kept.pop() if kept else _sweep(library, call, wanted=True)
-            by_z = _finish(library, call, found, grad)
+            found = kept.pop() if kept else sweep(library, call, _room(library, call))
+            by_z = finish(library, call, found, grad)
         return by_z.reshape(arrays[0].shape), *(None for _ in arrays[1:])
 
     return out, backward
@@ -120,10 +124,16 @@ def _call(arrays: tuple[Any, ...], options: Options) -> Call:
     return Call(z, index, weight, row, options["label_smoothing"], options["softcap"], options)
 
 
-def _sweep(library: Library, call: Call, *, wanted: bool) -> Facts:
-    """Read the logits once; leave the exponentials (times the cap's slope) if they are `wanted`."""
+def _room(library: Library, call: Call) -> Array:
+    return library.module.empty(tuple(call.z.shape), dtype=call.z.dtype)
+
+
+def sweep(library: Library, call: Call, exponentials: Array | None) -> Facts:
+    """Read the logits once; leave the exponentials (times the cap's slope) in `exponentials`.
+
+    That may be the logits' own memory. Where it is None, nobody will ask for a gradient.
+    """
     m, (count, classes), dtype = library.module, call.z.shape, call.z.dtype
-    exponentials = m.empty((count, classes), dtype=dtype) if wanted else None
     parts: dict[int, tuple[Array | None, ...]] = {}
 
     def work(block: slice) -> None:
@@ -160,7 +170,8 @@ def _capped(call: Call, block: slice) -> tuple[Array, Array | None]:
     return _softcap(z, cap=call.cap, xp=xp), _softcap_backward(1.0, None, z, cap=call.cap, xp=xp)[0]
 
 
-def _losses(m: Any, call: Call, facts: Facts) -> tuple[Array, ...]:
+def losses(m: Any, call: Call, facts: Facts) -> tuple[Array, ...]:
+    """Return the loss of each row, and its logsumexp where that is asked for."""
     log_sum = m.log1p(facts.others)
     loss = log_sum - facts.gap
     if call.smoothing:
@@ -176,7 +187,7 @@ def _losses(m: Any, call: Call, facts: Facts) -> tuple[Array, ...]:
     return tuple(_counted(m, call, x) for x in found)
 
 
-def _finish(library: Library, call: Call, facts: Facts, grad: tuple[Array, ...]) -> Array:
+def finish(library: Library, call: Call, facts: Facts, grad: tuple[Array, ...]) -> Array:
     """Make the gradient of the exponentials, in their place."""
     m, classes = library.module, call.z.shape[1]
     g, *rest = (_counted(m, call, one.reshape(-1)) for one in grad)

@@ -21,7 +21,7 @@ def _accepts(*arrays: Any, **options: Any) -> bool:
     return fits(*arrays, **options) or rows.accepts(*arrays)
 
 
-def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: bool) -> Any:
+def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]) -> Any:
     if fits(*arrays, **options):
         return run(NUMPY, pair, arrays, options, wanted)
     return rows.rows_of(pair, arrays, options, whole=WEIGHT)

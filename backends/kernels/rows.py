@@ -39,7 +39,7 @@ def rows_of(pair: Pair, arrays: tuple[Any, ...], options: Options, *, whole: int
     return _in_blocks(pair.forward, arrays, lead, whole, options), backward
 
 
-def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: bool) -> Any:
+def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]) -> Any:
     return rows_of(pair, arrays, options)
 
 

@@ -103,7 +103,7 @@ def run(
     pair: Pair,
     arrays: tuple[Array, ...],
     options: Options,
-    wanted: bool,
+    wanted: tuple[int, ...],
     *,
     keeps_axis: bool,
 ) -> tuple[Array, Callable[..., tuple[Array, ...]]]:

@@ -62,7 +62,8 @@ def attach(space: "TapeNamespace", pair: Pair, arrays: tuple[Array, ...], option
         if kernel is None:
             out = backend.attach_gradient(pair, raws, own)
         elif make and not backend.differentiates and not any(parents[kernel.gradients :]):
-            out, backward = kernel.run(pair, raws, own, True)
+            wanted = tuple([i for i, parent in enumerate(parents) if parent is not None])
+            out, backward = kernel.run(pair, raws, own, wanted)
             rule = _once_or_twice(backward, pair)
             operation = Operation(operation.name, (rule,), form=JOINT)
         else:  # a library that differentiates may be recording underneath
