@@ -10,6 +10,7 @@ from portable_losses._typing import Array, Namespace
 
 from .kernels.cross_entropy_numpy import CROSS_ENTROPY
 from .kernels.elementwise_numpy import BOTH_HALVES, elementwise
+from .kernels.linear_cross_entropy_numpy import LINEAR_CROSS_ENTROPY
 from .kernels.softmax_numpy import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
 
 
@@ -67,6 +68,7 @@ BACKEND = Backend(
     namespaces={np.ndarray: xp_numpy},
     kernels={
         "_cross_entropy": CROSS_ENTROPY,
+        "_linear_cross_entropy": LINEAR_CROSS_ENTROPY,
         "_log_softmax": LOG_SOFTMAX,
         "_logsumexp": LOGSUMEXP,
         "_softmax": SOFTMAX,

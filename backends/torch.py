@@ -11,6 +11,7 @@ from portable_losses._backend import Backend, Pair
 from portable_losses._typing import Array, Namespace, Options
 
 from .kernels.cross_entropy_torch import CROSS_ENTROPY
+from .kernels.linear_cross_entropy_torch import LINEAR_CROSS_ENTROPY
 
 
 class _Call:
@@ -155,6 +156,6 @@ BACKEND = Backend(
     is_view=is_view,
     concat=torch.cat,  # torch.concat has no batching rule in gradients with is_grads_batched
     namespaces=dict.fromkeys(_PLAIN, xp_torch),
-    kernels={"_cross_entropy": CROSS_ENTROPY},
+    kernels={"_cross_entropy": CROSS_ENTROPY, "_linear_cross_entropy": LINEAR_CROSS_ENTROPY},
     special={"erf": torch.special.erf, "erfc": torch.special.erfc},
 )

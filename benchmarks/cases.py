@@ -34,6 +34,20 @@ def by_torch(function: Callable[[Any], Any], x: Any) -> tuple[Any, Any]:
     return value.detach(), gradient
 
 
+def by_torch_both(function: Callable[[Any, Any], Any], x: Any, y: Any) -> tuple[Any, Any]:
+    """The same for a function of two tensors."""
+    leaves = [one.detach().requires_grad_() for one in (x, y)]
+    value = function(*leaves)
+    return value.detach(), torch.autograd.grad(value, leaves)
+
+
+def fused_linear_cross_entropy() -> Callable[[Any, Any, Any], Any]:
+    """Return PyTorch's own loss of a linear layer, in parts as it sees fit."""
+    module = import_module("torch.nn.functional")  # both are newer than some PyTorch
+    options = import_module("torch.nn").LinearCrossEntropyOptions()
+    return lambda h, w, y: module.linear_cross_entropy(h, w, y, options=options)
+
+
 def by_optax(logits: Any, target: Any) -> Program:
     """Return optax's loss and its derivative, compiled by JAX."""
     jax, optax = import_module("jax"), import_module("optax")
@@ -116,18 +130,24 @@ def linear_cross_entropy(rows: int, width: int, classes: int) -> list[Race]:
     hidden = rng.standard_normal((rows, width), dtype=np.float32)
     weight = rng.standard_normal((classes, width), dtype=np.float32) / np.float32(width**0.5)
     target = rng.integers(0, classes, rows)
-    tensors = [torch.from_numpy(x) for x in (hidden, weight)]
+    tensors = torch.from_numpy(hidden), torch.from_numpy(weight)
     labels = torch.from_numpy(target)
     ours = value_and_grad(lambda h, w: pl.linear_cross_entropy(h, w, target), argnums=(0, 1))
 
-    def eager() -> Any:
-        leaves = [x.detach().requires_grad_() for x in tensors]
-        value = F.cross_entropy(leaves[0] @ leaves[1].T, labels)
-        return value.detach(), torch.autograd.grad(value, leaves)
-
-    programs: dict[str, Program] = {"ours": lambda: ours(hidden, weight), "PyTorch": eager}
-    name = f"linear_cross_entropy, NumPy, {rows} x {width} x {classes} float32"
-    return [Race(name, programs, {"PyTorch": 0.6})]
+    fused = fused_linear_cross_entropy()
+    peers: dict[str, Program] = {
+        "PyTorch": lambda: by_torch_both(lambda h, w: F.cross_entropy(h @ w.T, labels), *tensors),
+        "PyTorch's fused": lambda: by_torch_both(lambda h, w: fused(h, w, labels), *tensors),
+    }
+    on_arrays: Program = lambda: ours(hidden, weight)  # noqa: E731
+    on_tensors: Program = lambda: by_torch_both(  # noqa: E731
+        lambda h, w: pl.linear_cross_entropy(h, w, labels), *tensors
+    )
+    size, bars = f"{rows} x {width} x {classes} float32", dict.fromkeys(peers, 0.6)
+    return [
+        Race(f"linear_cross_entropy, NumPy, {size}", {"ours": on_arrays, **peers}, bars),
+        Race(f"linear_cross_entropy, tensors, {size}", {"ours": on_tensors, **peers}, bars),
+    ]
 
 
 def tape() -> list[Race]:

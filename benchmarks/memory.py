@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 import portable_losses as pl
-from benchmarks.cases import by_torch
+from benchmarks.cases import by_torch, by_torch_both, fused_linear_cross_entropy
 from portable_losses.autograd import value_and_grad
 
 ROWS, CLASSES, WIDTH = 4096, 32000, 256
@@ -63,15 +63,38 @@ def by_pytorch(rows: int, classes: int) -> Callable[[], Any]:
     return lambda: by_torch(lambda z: torch.nn.functional.cross_entropy(z, target), logits)
 
 
-@program("linear_cross_entropy, NumPy", (4 * WIDTH * (ROWS + CLASSES)) / LOGITS + 0.15)
-def fused(rows: int, classes: int) -> Callable[[], Any]:
-    """A linear layer and its loss: the gradients, and 15 % of the logits that it never has."""
+LAYER = (4 * WIDTH * (ROWS + CLASSES)) / LOGITS + 0.15  # the gradients, and 15 % of the logits
+
+
+def layer(rows: int, classes: int) -> tuple[Any, Any, Any]:
+    """Arguments of a linear layer and its loss."""
     rng = np.random.default_rng(0)
     hidden = rng.standard_normal((rows, WIDTH), dtype=np.float32)
     weight = rng.standard_normal((classes, WIDTH), dtype=np.float32)
-    target = rng.integers(0, classes, rows)
+    return hidden, weight, rng.integers(0, classes, rows)
+
+
+@program("linear_cross_entropy, NumPy", LAYER)
+def fused(rows: int, classes: int) -> Callable[[], Any]:
+    """A linear layer and its loss, whose logits never exist all at once."""
+    hidden, weight, target = layer(rows, classes)
     both = value_and_grad(lambda h, w: pl.linear_cross_entropy(h, w, target), argnums=(0, 1))
     return lambda: both(hidden, weight)
+
+
+@program("linear_cross_entropy, tensors", LAYER)
+def fused_on_tensors(rows: int, classes: int) -> Callable[[], Any]:
+    """The same on tensors."""
+    hidden, weight, target = map(torch.from_numpy, layer(rows, classes))
+    return lambda: by_torch_both(lambda h, w: pl.linear_cross_entropy(h, w, target), hidden, weight)
+
+
+@program("linear_cross_entropy, PyTorch's fused", None)
+def fused_by_pytorch(rows: int, classes: int) -> Callable[[], Any]:
+    """PyTorch's own."""
+    hidden, weight, target = map(torch.from_numpy, layer(rows, classes))
+    loss = fused_linear_cross_entropy()
+    return lambda: by_torch_both(lambda h, w: loss(h, w, target), hidden, weight)
 
 
 def resident(field: str) -> int:

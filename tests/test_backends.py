@@ -227,7 +227,9 @@ def fused(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """NumPy has a kernel of softplus for matrices of float64; which halves of it ran."""
     ran: list[str] = []
 
-    def run(pair: Pair, arrays: tuple[Array, ...], options: Options, wanted: bool) -> Any:
+    def run(
+        pair: Pair, arrays: tuple[Array, ...], options: Options, wanted: tuple[int, ...]
+    ) -> Any:
         del pair
         (x,), xp, beta = arrays, options["xp"], options["beta"]
         ran.append("forward, for a gradient" if wanted else "forward")

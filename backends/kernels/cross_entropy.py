@@ -32,12 +32,14 @@ class Library(NamedTuple):
     """What the two libraries do not call the same.
 
     ``module`` has their functions; ``in_blocks(work, count, rows)`` shares out the work; ``size``
-    is the number of entries in a block; ``quiet()`` keeps infinities from warning.
+    is the number of entries in a block; ``largest(z)`` is the place of the largest entry in each
+    row, that of a NaN if there is one; ``quiet()`` keeps infinities from warning.
     """
 
     module: Any
     in_blocks: Callable[[Callable[[slice], None], int, int], None]
     size: int
+    largest: Callable[[Array], Array]
     quiet: Callable[[], AbstractContextManager[Any]] = nullcontext
 
 
@@ -140,7 +142,7 @@ def sweep(library: Library, call: Call, exponentials: Array | None) -> Facts:
         rows, index = m.arange(block.stop - block.start), call.index[block]
         z, slope = _capped(call, block)
         e = m.empty(z.shape, dtype=dtype) if exponentials is None else exponentials[block]
-        place = z.argmax(-1)
+        place = library.largest(z)
         largest = z[rows, place]
         m.subtract(z, m.where(m.isfinite(largest), largest, NAN)[:, None], out=e)
         gap, gaps = e[rows, index], e.sum(-1) if call.smoothing else None

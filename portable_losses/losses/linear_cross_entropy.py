@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from portable_losses._backend import backend_of
-from portable_losses._gradient import with_gradient
+from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._options import (
     check_count,
     check_fraction,
@@ -73,7 +73,8 @@ def linear_cross_entropy(
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0.
     chunk_size : int, optional
-        How many rows at a time, at least 1. By default as many as have 8 MiB of logits.
+        How many rows at a time, at least 1. By default as many as have 8 MiB of logits; where
+        there is a kernel (NumPy, PyTorch on the CPU) up to a tenth of the rows.
     return_lse : bool, default False
         Return ``(loss, lse)``, lse the logsumexp of each row, 0 for a row left out.
     reduction : {"mean", "sum", "none"}
@@ -147,11 +148,9 @@ def linear_cross_entropy(
         weight_name="class_weight",
         xp=xp,
     )
-    if chunk_size is None:
-        row_bytes = classes * xp.finfo(like.dtype).bits // 8
-        chunk_size = max(BLOCK_BYTES // row_bytes, 1)
+    foreseen = _foreseen(reduction, aim, sample_weight, shape, z_loss=z_loss, xp=xp)
 
-    def losses(hidden: Array, target: Array) -> tuple[Array, ...]:
+    def losses(hidden: Array, target: Array, factor: Array | None) -> tuple[Array, ...]:
         found: tuple[Array, ...] = _linear_cross_entropy(
             hidden,
             weight,
@@ -162,6 +161,7 @@ def linear_cross_entropy(
             label_smoothing=label_smoothing,
             softcap=softcap,
             with_lse=bool(z_loss) or return_lse,
+            foreseen=None if foreseen is None else (factor, z_loss),
             xp=xp,
         )
         return found
@@ -171,7 +171,7 @@ def linear_cross_entropy(
     of_row = (classes,) if aim.index is None else ()
     wanted = xp.reshape(target if aim.index is None else aim.index, (size, *of_row))
     row = None if aim.row is None else xp.reshape(aim.row, (size,))
-    found = _of_rows(losses, hidden, wanted, row, xp=xp)
+    found = _of_rows(losses, hidden, wanted, foreseen and foreseen[0], row, xp=xp)
     loss, *rest = (xp.reshape(one, shape) for one in found)
     lse = rest[0] if rest else None
 
@@ -201,23 +201,49 @@ def _check_shapes(hidden: Array, weight: Array, bias: Array | None) -> None:
         raise ValueError(msg)
 
 
+def _foreseen(
+    reduction: Reduction,
+    aim: Target,
+    sample_weight: Array | None,
+    shape: tuple[int, ...],
+    *,
+    z_loss: float,
+    xp: Namespace,
+) -> tuple[Array | None] | None:
+    """Return what the losses' gradients will be but for a common factor; None: nobody knows.
+
+    One number for each row, None where they are all the same. It is for kernels, which may then
+    make the gradients along with the losses, and for constants that can be read.
+    """
+    if reduction == "none" or (z_loss and reduction == "mean" and aim.weight is not None):
+        return None  # the penalty's denominator is not that of the losses
+    if sample_weight is None:
+        return (None,)
+    if not backend_of(xp).readable(sample_weight):
+        return None
+    factor = xp.broadcast_to(stop_gradient(sample_weight, xp=xp), shape)
+    return (xp.reshape(factor, (-1,)),)
+
+
 def _of_rows(
-    losses: Callable[[Array, Array], tuple[Array, ...]],
+    losses: Callable[[Array, Array, Array | None], tuple[Array, ...]],
     hidden: Array,
     target: Array,
+    factor: Array | None,
     row: Array | None,
     *,
     xp: Namespace,
 ) -> tuple[Array, ...]:
-    """Return ``losses(hidden, target)``, and 0 where `row` says that one does not count."""
+    """Return ``losses(hidden, target, factor)``, and 0 where `row` says one does not count."""
     if row is None:
-        return losses(hidden, target)
+        return losses(hidden, target, factor)
     if not backend_of(xp).readable(row):  # it may hold NaN, which the weight's gradient would meet
-        found = losses(where(row[:, None], hidden, 0.0, xp=xp), target)
+        found = losses(where(row[:, None], hidden, 0.0, xp=xp), target, factor)
         return tuple(where(row, one, 0.0, xp=xp) for one in found)
     order = xp.argsort(xp.astype(~row, xp.int8), stable=True)
     kept = order[: int(total(xp.astype(row, xp.int32), xp=xp))]
-    found = losses(xp.take(hidden, kept, axis=0), xp.take(target, kept, axis=0))
+    factor = None if factor is None else xp.take(factor, kept, axis=0)
+    found = losses(xp.take(hidden, kept, axis=0), xp.take(target, kept, axis=0), factor)
     others = (row.shape[0] - kept.shape[0],)
     zeros = xp.zeros(others, dtype=found[0].dtype, device=device_of(hidden, xp=xp))
     back = xp.argsort(order)
@@ -258,9 +284,12 @@ def _layer(
     return Layer(narrow(weight, dtype, xp=xp), bias, softcap)
 
 
-def _blocks(size: int, chunk_size: int) -> list[slice]:
+def _blocks(size: int, chunk_size: int | None, layer: Layer, *, xp: Namespace) -> list[slice]:
     """Cut `size` rows; there is always a block, if an empty one."""
-    return [slice(i, min(i + chunk_size, size)) for i in range(0, max(size, 1), chunk_size)]
+    weight = layer.weight
+    row_bytes = weight.shape[0] * xp.finfo(weight.dtype).bits // 8
+    count = chunk_size or max(BLOCK_BYTES // row_bytes, 1)
+    return [slice(i, min(i + count, size)) for i in range(0, max(size, 1), count)]
 
 
 def _linear_cross_entropy_backward(
@@ -272,12 +301,14 @@ def _linear_cross_entropy_backward(
     target: Array,
     class_weight: Array | None,
     *,
-    chunk_size: int,
+    chunk_size: int | None,
     label_smoothing: float,
     softcap: float | None,
     with_lse: bool,
+    foreseen: tuple[Array | None, float] | None,
     xp: Namespace,
 ) -> tuple[Array | None, ...]:
+    del foreseen
     layer = _layer(hidden, weight, bias, softcap, xp=xp)
     shares = target.ndim == 2 and xp.isdtype(target.dtype, "real floating")
     of_hidden: list[Array] = []
@@ -285,7 +316,7 @@ def _linear_cross_entropy_backward(
     of_weight: Any = 0
     of_bias: Any = 0
     of_class: Any = 0
-    for rows in _blocks(hidden.shape[0], chunk_size):
+    for rows in _blocks(hidden.shape[0], chunk_size, layer, xp=xp):
         g, x = grad[0][rows, None], widen(hidden[rows, ...], xp=xp)
         raw = layer.raw(x)
         z = layer.capped(raw, xp=xp)
@@ -332,17 +363,22 @@ def _linear_cross_entropy(
     target: Array,
     class_weight: Array | None,
     *,
-    chunk_size: int,
+    chunk_size: int | None,
     label_smoothing: float,
     softcap: float | None,
     with_lse: bool,
+    foreseen: tuple[Array | None, float] | None,
     xp: Namespace,
 ) -> tuple[Array, ...]:
-    """Return the loss of each row, and its logsumexp; `target` holds indices or shares."""
+    """Return the loss of each row, and its logsumexp; `target` holds indices or shares.
+
+    `foreseen` has what `_foreseen` returns, for these rows, and the factor of the penalty.
+    """
+    del foreseen
     layer = _layer(hidden, weight, bias, softcap, xp=xp)
     losses: list[Array] = []
     lses: list[Array] = []
-    for rows in _blocks(hidden.shape[0], chunk_size):
+    for rows in _blocks(hidden.shape[0], chunk_size, layer, xp=xp):
         z = layer.capped(layer.raw(widen(hidden[rows, ...], xp=xp)), xp=xp)
         aim = _aim(target[rows, ...], class_weight, z, xp=xp)
         terms = 0.0 - _log_softmax(z, xp=xp)
