@@ -76,13 +76,15 @@ def replace_kernel(monkeypatch: pytest.MonkeyPatch, name: str, new: Any) -> None
 
 @pytest.fixture
 def sweeps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
-    """What each sweep from now on was asked for."""
+    """The gradients that each sweep from now on was asked for, and made."""
     seen: list[tuple[int, ...]] = []
     sweep = kernel._sweep
 
     def counted(products: Any, work: Any, wanted: tuple[int, ...], grad: Any) -> Any:
         seen.append(wanted)
-        return sweep(products, work, wanted, grad)
+        out, made = sweep(products, work, wanted, grad)
+        assert tuple(i for i, x in enumerate(made.grads) if x is not None) == wanted
+        return out, made
 
     monkeypatch.setattr(kernel, "_sweep", counted)
     return seen
@@ -406,21 +408,32 @@ def test_results_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.Monk
 def test_the_gradients_and_a_tenth_of_the_logits_are_all_the_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Beside that, each thread's temporaries: a few rows of the logits."""
+    """Beside that: the product to be added, and temporaries of a few rows of the logits."""
     monkeypatch.setenv(blocks.VARIABLE, "1")
-    rows, width, classes = 4096, 16, 4000
-    hidden: Array = HIDDEN.astype(np.float32).repeat(456, 0)[:rows].repeat(4, 1)
-    weight: Array = WEIGHT.astype(np.float32).repeat(572, 0)[:classes].repeat(4, 1)
-    target: Array = np.arange(rows) % classes
-    both = autograd.value_and_grad(
+    rows, width, classes = 1024, 16, 4000
+    rng = np.random.default_rng(4)
+    hidden: Array = rng.normal(size=(rows, width)).astype(np.float32)
+    weight: Array = rng.normal(size=(classes, width)).astype(np.float32)
+    target: Array = np.arange(rows)
+    run = autograd.value_and_grad(
         lambda h, w: pl.linear_cross_entropy(h, w, target), argnums=(0, 1)
     )
-    assert (hidden.shape, weight.shape) == ((rows, width), (classes, width))
     tracemalloc.start()
-    both(hidden, weight)
+    run(hidden, weight)
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert most < hidden.nbytes + 2 * weight.nbytes + 0.13 * rows * classes * 4
+    assert most < hidden.nbytes + 2 * weight.nbytes + 0.2 * rows * classes * 4
+
+
+@pytest.mark.parametrize("classes", [1, 255, 256, 511, 512, 700, 1024])
+@pytest.mark.parametrize("value", [9.0, float("nan")])
+def test_torch_finds_the_largest_wherever_it_is(classes: int, value: float) -> None:
+    torch = pytest.importorskip("torch")
+    on_torch: Any = pytest.importorskip("portable_losses.backends.kernels.cross_entropy_torch")
+    z = torch.asarray(np.cos(np.arange(float(classes))))
+    z = z + torch.diag(torch.full((classes,), value, dtype=z.dtype))
+    np.testing.assert_array_equal(on_torch._largest(z), np.arange(classes))
+    np.testing.assert_array_equal(on_torch._largest(-torch.ones(2, classes)), [0, 0])
 
 
 @both
