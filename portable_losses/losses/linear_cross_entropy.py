@@ -15,7 +15,13 @@ from portable_losses._options import (
 )
 from portable_losses._portable import INF, concat, device_of, narrow, total, where, widen
 from portable_losses._typing import Array, Namespace, Reduction
-from portable_losses._validation import check_real_floating, namespace_of, spoil
+from portable_losses._validation import (
+    check_broadcasts_to,
+    check_real,
+    check_real_floating,
+    namespace_of,
+    spoil,
+)
 from portable_losses.activations.hyperbolic import _softcap, _softcap_backward
 from portable_losses.activations.softmax import _log_softmax, _log_softmax_backward
 from portable_losses.losses._targets import Target, read_target
@@ -221,6 +227,8 @@ def _foreseen(
         return (None,)
     if not backend_of(xp).readable(sample_weight):
         return None
+    check_real(xp, sample_weight=sample_weight)
+    check_broadcasts_to(shape, sample_weight=sample_weight)
     factor = xp.broadcast_to(stop_gradient(sample_weight, xp=xp), shape)
     return (xp.reshape(factor, (-1,)),)
 
