@@ -8,6 +8,7 @@ import numpy as np
 from portable_losses._backend import Backend
 from portable_losses._typing import Array, Namespace
 
+from .kernels.choice import switched_off, unless_off
 from .kernels.cross_entropy_numpy import CROSS_ENTROPY
 from .kernels.elementwise_numpy import BOTH_HALVES, elementwise
 from .kernels.linear_cross_entropy_numpy import LINEAR_CROSS_ENTROPY
@@ -61,16 +62,18 @@ BACKEND = Backend(
     scatter_add=scatter_add,
     spread=spread,
     is_view=is_view,
-    elementwise=elementwise,
+    elementwise=None if switched_off() else elementwise,
     elementwise_kernel=BOTH_HALVES,
     differentiates=False,
     python_scalars=True,
     namespaces={np.ndarray: xp_numpy},
-    kernels={
-        "_cross_entropy": CROSS_ENTROPY,
-        "_linear_cross_entropy": LINEAR_CROSS_ENTROPY,
-        "_log_softmax": LOG_SOFTMAX,
-        "_logsumexp": LOGSUMEXP,
-        "_softmax": SOFTMAX,
-    },
+    kernels=unless_off(
+        {
+            "_cross_entropy": CROSS_ENTROPY,
+            "_linear_cross_entropy": LINEAR_CROSS_ENTROPY,
+            "_log_softmax": LOG_SOFTMAX,
+            "_logsumexp": LOGSUMEXP,
+            "_softmax": SOFTMAX,
+        }
+    ),
 )
