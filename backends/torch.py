@@ -10,8 +10,10 @@ from torch.autograd import forward_ad
 from portable_losses._backend import Backend, Pair
 from portable_losses._typing import Array, Namespace, Options
 
+from .kernels.choice import by_device, unless_off
 from .kernels.cross_entropy_torch import CROSS_ENTROPY
 from .kernels.linear_cross_entropy_torch import LINEAR_CROSS_ENTROPY
+from .kernels.rows_torch import CUDA
 
 
 class _Call:
@@ -146,6 +148,10 @@ def is_view(made: Array, x: Array) -> bool:
     return bool(made._is_view())
 
 
+ON_DEVICES = {name: {"cuda": kernel} for name, kernel in CUDA.items()}
+ON_DEVICES["_cross_entropy"]["cpu"] = CROSS_ENTROPY
+ON_DEVICES["_linear_cross_entropy"] = {"cpu": LINEAR_CROSS_ENTROPY}
+
 BACKEND = Backend(
     "torch",
     attach_gradient=attach_gradient,
@@ -156,6 +162,6 @@ BACKEND = Backend(
     is_view=is_view,
     concat=torch.cat,  # torch.concat has no batching rule in gradients with is_grads_batched
     namespaces=dict.fromkeys(_PLAIN, xp_torch),
-    kernels={"_cross_entropy": CROSS_ENTROPY, "_linear_cross_entropy": LINEAR_CROSS_ENTROPY},
+    kernels=unless_off({name: by_device(kernels) for name, kernels in ON_DEVICES.items()}),
     special={"erf": torch.special.erf, "erfc": torch.special.erfc},
 )
