@@ -9,6 +9,10 @@ from cupyx.scipy import special
 from portable_losses._backend import Backend
 from portable_losses._typing import Array, Namespace
 
+from .kernels.choice import switched_off, unless_off
+from .kernels.elementwise_cupy import elementwise
+from .kernels.rows_cupy import ROWS
+
 
 def readable(x: Array) -> bool:
     """Say no: reading copies from the device and waits for all work before it."""
@@ -35,6 +39,9 @@ BACKEND = Backend(
     readable=readable,
     scatter_add=scatter_add,
     is_view=is_view,
+    elementwise=None if switched_off() else elementwise,
+    differentiates=False,
     python_scalars=True,
+    kernels=unless_off(ROWS),
     special={"erf": special.erf, "erfc": special.erfc},
 )

@@ -147,6 +147,18 @@ def test_the_backend_uses_names_that_cupy_has() -> None:
             assert takes(function, len(call.args), keywords), ast.unparse(call)
 
 
+@pytest.mark.parametrize("name", ["rows_cupy", "elementwise_cupy"])
+def test_the_kernels_use_names_that_cupy_has(name: str) -> None:
+    module = import_module(f"portable_losses.backends.kernels.{name}")
+    nodes = ast.walk(ast.parse(inspect.getsource(module)))
+    paths = {ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)}
+    used = {path for path in paths if path.startswith("cupy.") and "(" not in path}
+    assert used >= {"cupy.ndarray", "cupy.asarray", "cupy.cuda.get_current_stream"}
+    for path in used:
+        assert operator.attrgetter(path.removeprefix("cupy."))(BACKEND.cupy) is not None
+    assert callable(BACKEND.cupy.cuda.Stream.is_capturing)
+
+
 def test_a_special_function_of_cupy_takes_one_array() -> None:
     special = load_backend("cupy").special
     assert special
