@@ -19,7 +19,7 @@ from portable_losses._typing import Array, Options
 
 __all__ = ["Case", "Trials", "checked", "comparing", "first_difference"]
 
-Run = Callable[[Pair, tuple[Any, ...], Options, bool], Any]
+Run = Callable[[Pair, tuple[Any, ...], Options, tuple[int, ...]], Any]
 
 VALUE_ULPS, GRADIENT_ULPS = 2, 4
 TERMS_ULPS = 8  # of the largest term, where a result is a difference
@@ -64,7 +64,9 @@ def checked(
     """Return `run`, but the pair where the two disagree; `kind` says what is tried only once."""
     verdicts: dict[tuple[Any, ...], bool] = {}
 
-    def serve(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: bool) -> Any:
+    def serve(
+        pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
+    ) -> Any:
         x = arrays[0]
         key = (*kind(arrays, options), x.dtype, trials.place(x))
         if key not in verdicts and trials.possible():
@@ -99,7 +101,7 @@ def first_difference(run: Run, trials: Trials, pair: Pair, like: Array, case: Ca
     """Return how `run` and the pair differ on the arrays of a case; None where they do not."""
     arrays = tuple(None if x is None else trials.asarray(x, like) for x in case.arrays)
     grads = tuple(trials.asarray(g, like) for g in case.grads)
-    out, backward = run(pair, arrays, case.options, True)
+    out, backward = run(pair, arrays, case.options, (0,))
     several = isinstance(out, tuple)
     grad = grads if several else grads[0]
     slope = backward(grad, out, *arrays, **case.options)[0]

@@ -37,7 +37,9 @@ def by_device(kernels: Mapping[str, Kernel]) -> Kernel:
         found = kernels.get(arrays[0].device.type)
         return found is not None and found.accepts(*arrays, **options)
 
-    def run(pair: Pair, arrays: tuple[Array, ...], options: Options, wanted: bool) -> Any:
+    def run(
+        pair: Pair, arrays: tuple[Array, ...], options: Options, wanted: tuple[int, ...]
+    ) -> Any:
         return kernels[arrays[0].device.type].run(pair, arrays, options, wanted)
 
     return Kernel(accepts, run, min(one.gradients for one in kernels.values()))

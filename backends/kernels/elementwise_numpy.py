@@ -52,9 +52,7 @@ def _accepts(*arrays: Any, **_: Any) -> bool:
     return arrays[0].ndim > 0
 
 
-def _run(
-    pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
-) -> Any:
+def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]) -> Any:
     """Return the result and a backward by the first array, from one pass over the arrays."""
     given = [x for x in arrays if x is not None]
     size = max([x.size for x in given])

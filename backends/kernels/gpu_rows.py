@@ -90,7 +90,7 @@ def _kernel(language: Language, name: str, *, keeps_axis: bool) -> Kernel:
     def accepts(x: Array, **_: Any) -> bool:
         return _serves(language, (x,))
 
-    def run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: bool) -> Any:
+    def run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]) -> Any:
         (x,) = arrays
         z = _as_rows(language, x)
         out = language.empty(z, z.shape if keeps_axis else (z.shape[0], 1), None)
@@ -144,7 +144,7 @@ def _cross_entropy(language: Language) -> Kernel:
         simple = index is not None and classes is None
         return simple and _serves(language, (z, index, weight, row))
 
-    def run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: bool) -> Any:
+    def run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]) -> Any:
         call = _call(language, arrays, options)
         lead, facts = arrays[0].shape[:-1], _facts(language, call.z)
         outs = [language.empty(call.z, call.z.shape[:1], None) for _ in range(1 + call.with_lse)]
