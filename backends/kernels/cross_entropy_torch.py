@@ -63,5 +63,5 @@ def _accepts(*arrays: Array | None, **options: Any) -> bool:
     return constant_but(1, *arrays) and fits(*arrays, **options)
 
 
-TORCH = Library(torch, _in_turn, 2**18, _largest)
+TORCH = Library(torch, _in_turn, 2**20, _largest)
 CROSS_ENTROPY = Kernel(_accepts, partial(run, TORCH))

@@ -24,7 +24,7 @@ from .program_numpy import Blockwise, simple
 
 __all__ = ["BOTH_HALVES", "elementwise"]
 
-SIZE = 3 * 2**18  # bytes that a block and its buffers take: less than a second-level cache
+SIZE = 3 * 2**20  # bytes that a block and its buffers take; with less, threads wait for the lock
 FEWEST = 2**16  # entries in all from which on blocks pay
 SMALL = 2**11  # entries up to which it does not matter who finds the memory
 KEPT = 512  # programs: each is of a function, dtypes and options

@@ -18,8 +18,8 @@ from .blocks import in_blocks
 
 __all__ = ["ROWS", "accepts", "rows_of"]
 
-SIZE = 2**17  # entries in a block: more stay not in cache, fewer cost more calls than they save
-FEWEST = 2 * SIZE  # entries in all, from which on this pays
+SIZE = 2**18  # entries in a block: more stay not in cache, with fewer the threads wait for the lock
+FEWEST = SIZE  # entries in all, from which on this pays
 NONE = -9  # the place of no array
 
 

@@ -18,7 +18,7 @@ from .blocks import in_blocks
 
 __all__ = ["LOGSUMEXP", "LOG_SOFTMAX", "SOFTMAX"]
 
-SIZE = 2**17  # entries in a block
+SIZE = 2**18  # entries in a block
 
 Forward = Callable[[Array, Array], None]
 Backward = Callable[[Array, Array, Array, Array], None]
