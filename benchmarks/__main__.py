@@ -11,6 +11,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -50,13 +51,18 @@ def lines_of(race: Race, rounds: int) -> Iterator[list[str]]:
 
 
 def import_time(rounds: int) -> list[str]:
-    """What importing the library costs beyond importing NumPy."""
+    """What importing the library costs beyond importing NumPy, both compiled as pip leaves them."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "PYTHONPYCACHEPREFIX": folder}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
 
-    def once(modules: str) -> float:
-        command = [sys.executable, "-c", IMPORT.format(modules)]
-        return float(subprocess.run(command, capture_output=True, check=True).stdout)
+        def once(modules: str) -> float:
+            command = [sys.executable, "-c", IMPORT.format(modules)]
+            done = subprocess.run(command, capture_output=True, check=True, env=environment)
+            return float(done.stdout)
 
-    pairs = [(once("numpy, portable_losses"), once("numpy")) for _ in range(rounds)]
+        once("numpy, portable_losses")
+        pairs = [(once("numpy, portable_losses"), once("numpy")) for _ in range(rounds)]
     both, alone = (statistics.median(column) for column in zip(*pairs, strict=True))
     extra = f"{1e3 * (both - alone):.0f} ms"
     return ["import portable_losses", "import numpy", shown(both), shown(alone), extra, "60 ms"]

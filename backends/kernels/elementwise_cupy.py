@@ -1,6 +1,6 @@
 """Any elementwise function on CuPy as one kernel: one read of each array, one write of each result.
 
-The portable formula, unchanged, is written out by `formula_cuda`. It is compiled without fused
+The portable formula, unchanged, is written out by `program_cuda`. It is compiled without fused
 multiplication and addition, so that each operation rounds as it does in a kernel of its own: the
 numbers are those of the formula run step by step.
 """
@@ -14,7 +14,8 @@ import numpy as np
 
 from portable_losses._typing import Array, Options
 
-from .formula_cuda import Formula, trace
+from .formula import Untraceable
+from .program_cuda import Program, written
 
 __all__ = ["as_kernel", "difference", "elementwise", "grid"]
 
@@ -54,10 +55,10 @@ def _tried(
     """Return the kernel of `function`; None where there is none, or it disagrees."""
     plain = {k: v for k, v in options.items() if k != "xp"}
     try:
-        formula = trace(function, dtypes, plain)
-    except (TypeError, AttributeError, ValueError, KeyError):  # it cannot be written out
+        program = written(function, dtypes, plain)
+    except (Untraceable, AttributeError):  # it cannot be written out
         return None
-    kernel = as_kernel(function.__name__, formula)
+    kernel = as_kernel(function.__name__, program)
     try:
         arrays = [None if x is None else cupy.asarray(x) for x in grid(dtypes)]
         got = kernel(*(x for x in arrays if x is not None))
@@ -72,23 +73,23 @@ def _tried(
     return None
 
 
-def as_kernel(name: str, formula: Formula) -> Callable[..., Any]:
-    """Return what runs `formula` on arrays; CuPy compiles it at the first call."""
-    taken = ", ".join(f"{_cupys(kind)} {x}" for kind, x in formula.taken)
-    results = [(f"y{i}", *one) for i, one in enumerate(formula.returned) if one is not None]
+def as_kernel(name: str, program: Program) -> Callable[..., Any]:
+    """Return what runs `program` on arrays; CuPy compiles it at the first call."""
+    taken = ", ".join(f"{_cupys(kind)} {x}" for kind, x in program.taken)
+    results = [(f"y{i}", *one) for i, one in enumerate(program.returned) if one is not None]
     returned = ", ".join(f"{_cupys(kind)} {y}" for y, kind, _ in results)
     stores = [f"{y} = {variable};" for y, _, variable in results]
-    body = "\n".join((*formula.lines, *stores))
+    body = "\n".join((*program.lines, *stores))
     kernel = cupy.ElementwiseKernel(
         taken, returned, body, f"portable_losses_{name}", options=("--fmad=false",)
     )
 
     def run(*arrays: Array) -> Any:
         outs = _listed(kernel(*arrays))
-        if not formula.several:
+        if not program.several:
             return outs[0]
         found = iter(outs)
-        return tuple(None if one is None else next(found) for one in formula.returned)
+        return tuple(None if one is None else next(found) for one in program.returned)
 
     return run
 

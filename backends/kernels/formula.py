@@ -11,7 +11,8 @@ A formula that asks for anything else than entrywise operations of one floating 
 value, an integer) is not `traceable`: whoever asked takes the formula as it stands.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import array_api_compat.numpy as xp_numpy
@@ -76,7 +77,8 @@ class Recording:
         """Write down an operation on symbols and scalars, unless it stands there already."""
         floats = {x.dtype for x in operands if hasattr(x, "dtype") and x.dtype != BOOL}
         like = next(iter(floats), None)
-        if len(floats) > 1:
+        conditions = any(x.dtype == BOOL for x in operands if isinstance(x, Symbol))
+        if len(floats) > 1 or (floats and conditions and operation != SELECT):
             raise Untraceable
         given = tuple(_operand(x, like) for x in operands)
         if operation is np.negative and given[0] in self.negated:
@@ -185,12 +187,17 @@ class Space:
 
     __name__ = "portable_losses.formula"
     __array_api_version__ = "2025.12"
-    __portable_losses_backend__ = Backend(
-        "formula", device=lambda x: "cpu", differentiates=False, python_scalars=True
-    )
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: Recording, native: Iterable[str] = ()) -> None:
         self._recording = recording
+        special = {name: partial(self._native, name) for name in native}
+        self.__portable_losses_backend__ = Backend(
+            "formula",
+            device=lambda x: "cpu",
+            differentiates=False,
+            python_scalars=True,
+            special=special,
+        )
 
     def __getattr__(self, name: str) -> Any:
         found = _WRAPPED.get(name) or getattr(xp_numpy, name, None)
@@ -199,6 +206,9 @@ class Space:
         if name in _AS_THEY_ARE:
             return found
         raise Untraceable(name)
+
+    def _native(self, name: str, x: Any) -> Any:
+        return self._recording.apply(name, x, dtype=x.dtype)
 
     def where(self, condition: Any, x1: Any, x2: Any, /) -> Any:
         """``xp.where``."""
@@ -242,10 +252,19 @@ _AS_THEY_ARE = frozenset(
 )
 
 
-def trace(function: Callable[..., Any], dtypes: Sequence[Any], options: Options) -> Formula:
-    """Return the formula of ``function(*arrays, **options)``; the dtype None: an absent array."""
+def trace(
+    function: Callable[..., Any],
+    dtypes: Sequence[Any],
+    options: Options,
+    *,
+    native: Iterable[str] = (),
+) -> Formula:
+    """Return the formula of ``function(*arrays, **options)``; the dtype None: an absent array.
+
+    The special functions named `native` become a step each instead of our own formula.
+    """
     recording, given = _start(dtypes)
-    made = function(*given, **{**options, "xp": Space(recording)})
+    made = function(*given, **{**options, "xp": Space(recording, native)})
     listed = made if isinstance(made, tuple) else (made,)
     formula = _needed(recording, [_result(x) for x in listed if x is not None])
     if not isinstance(made, tuple):
