@@ -150,7 +150,8 @@ def is_view(made: Array, x: Array) -> bool:
 
 ON_DEVICES = {name: {"cuda": kernel} for name, kernel in CUDA.items()}
 ON_DEVICES["_cross_entropy"]["cpu"] = CROSS_ENTROPY
-ON_DEVICES["_linear_cross_entropy"] = {"cpu": LINEAR_CROSS_ENTROPY}
+KERNELS = {name: by_device(kernels) for name, kernels in ON_DEVICES.items()}
+KERNELS["_linear_cross_entropy"] = LINEAR_CROSS_ENTROPY  # it looks at the device itself
 
 BACKEND = Backend(
     "torch",
@@ -162,6 +163,6 @@ BACKEND = Backend(
     is_view=is_view,
     concat=torch.cat,  # torch.concat has no batching rule in gradients with is_grads_batched
     namespaces=dict.fromkeys(_PLAIN, xp_torch),
-    kernels=unless_off({name: by_device(kernels) for name, kernels in ON_DEVICES.items()}),
+    kernels=unless_off(KERNELS),
     special={"erf": torch.special.erf, "erfc": torch.special.erfc},
 )

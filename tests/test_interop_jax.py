@@ -98,7 +98,10 @@ def test_both_modes_and_a_map_give_one_answer(sample: Sample) -> None:
     assert_close(forward, backward)
 
 
-@pytest.mark.parametrize("sample", ONCE if EVERY_ROW else FEW[::2], ids=str)
+QUICK = [row for row in FEW[::2] if "everything" not in row.note]  # that one takes half a minute
+
+
+@pytest.mark.parametrize("sample", ONCE if EVERY_ROW else QUICK, ids=str)
 def test_every_mixture_of_transforms_gives_one_answer(sample: Sample) -> None:
     f, x = flat(sample, moderate(sample))
     xs, u = jnp.stack([x, 0.75 * x]), jnp.cos(jnp.arange(len(x)))
@@ -131,7 +134,7 @@ def test_every_mixture_of_transforms_gives_one_answer(sample: Sample) -> None:
     assert_close(got["vmap of hessian"][0], hessian)
 
 
-EAGER = [row for row in FEW if row.function is not pl.cross_entropy][::2]  # each operation compiles
+EAGER = [row for row in FEW if row.function is not pl.cross_entropy][::4]  # each operation compiles
 
 
 @pytest.mark.parametrize("sample", EAGER, ids=str)
@@ -203,7 +206,7 @@ BAD: dict[str, tuple[type[Exception], Callable[..., Array], tuple[Any, ...]]] = 
 }
 
 
-@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("name", BAD if EVERY_ROW else [*BAD][::2])
 def test_a_bad_value_raises_where_it_can_be_read_and_is_nan_elsewhere(name: str) -> None:
     error, function, given = BAD[name]
     f = unreduced(function)

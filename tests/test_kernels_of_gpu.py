@@ -157,18 +157,11 @@ TYPES = {
     "place": "*i32",
 }
 EVERY: dict[str, Any] = dict.fromkeys(("weighted", "masked", "smooth", "capped", "with_lse"), True)
-NONE: dict[str, Any] = {**dict.fromkeys(EVERY, False), "weight": None, "counted": None}
 COMPILED: dict[str, tuple[int, str, dict[str, Any]]] = {
-    "softmax": (80, "rows_triton._softmax", {}),
     "softmax_slope": (90, "rows_triton._softmax_slope", {}),
-    "log_softmax": (100, "rows_triton._log_softmax", {}),
-    "log_softmax_slope": (80, "rows_triton._log_softmax_slope", {}),
     "logsumexp": (90, "rows_triton._logsumexp", {}),
-    "logsumexp_slope": (100, "rows_triton._logsumexp_slope", {}),
     "cross_entropy": (90, "cross_entropy_triton._cross_entropy", EVERY),
     "cross_entropy_slope": (100, "cross_entropy_triton._cross_entropy_slope", EVERY),
-    "plain": (80, "cross_entropy_triton._cross_entropy", {**NONE, "lse": None}),
-    "plain slope": (80, "cross_entropy_triton._cross_entropy_slope", {**NONE, "g_lse": None}),
 }
 
 

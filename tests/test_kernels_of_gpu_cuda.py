@@ -159,7 +159,7 @@ TRIALS = agreement.Trials(lambda x, _: np.asarray(x), np.asarray, lambda _: "hos
 
 
 # One class; fewer than lanes; a multiple of four, whose entries are read so, and not; long rows.
-CLASSES = [1, 3, 8, 37, 1028]
+CLASSES = [1, 8, 37, 1028]
 
 
 @pytest.mark.parametrize("classes", CLASSES)
