@@ -23,6 +23,8 @@ import portable_losses as pl
 from portable_losses import _backend
 from portable_losses._backend import Kernel, Pair, load_backend
 
+pytestmark = pytest.mark.xdist_group("kernels of GPUs")  # one worker interprets Triton
+
 ROOT = Path(pl.__file__).parents[1]
 KERNELS = "portable_losses.backends.kernels"
 
