@@ -150,3 +150,58 @@ def test_a_confident_row_keeps_its_loss_and_its_gradient() -> None:
     assert float(loss(x)) == pytest.approx(2.0611536e-09, rel=1e-6)
     (grad,) = gradients(loss, x)
     np.testing.assert_allclose(grad, [[-2.0611536e-09, 2.0611536e-09]], rtol=1e-6)
+
+
+# ---- as many classes as a vocabulary has --------------------------------------------------------
+
+CLASSES = 50_000
+
+
+def long_rows() -> dict[str, Array]:
+    rng = np.random.default_rng(12)
+    x = rng.normal(0, 3, CLASSES)
+    return {
+        "normal": x,
+        "spread of 1e4": rng.uniform(-5e3, 5e3, CLASSES),
+        "masked": np.where(rng.random(CLASSES) < 0.5, -np.inf, x),
+        "all equal": np.full(CLASSES, 2.0),
+        "near ties": 1 + 1e-7 * rng.integers(0, 3, CLASSES),
+        "confident": np.where(np.arange(CLASSES) == 77, 30.0, x),
+    }
+
+
+def assert_near(got: Array, want: Any, dtype: Any, distance: Any) -> None:
+    """Hold `got` to extended precision: 8 ulp, and the distance from the row's largest entry."""
+    finite = np.where(np.isfinite(want), want, 1.0)
+    unit = np.spacing(np.maximum(np.abs(finite), np.finfo(dtype).tiny).astype(dtype))
+    near = np.abs(np.where(np.isfinite(want), got, 1.0) - finite) <= (8 + distance) * unit
+    assert np.all(np.where(np.isfinite(want), near, got == want))
+    assert np.all((got == 0) <= (np.abs(want) < np.finfo(dtype).tiny))
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="no extended precision")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("count", [1, 8])  # of rows: the formula, and kernels in blocks
+@pytest.mark.parametrize("name", long_rows())
+def test_rows_of_fifty_thousand_classes_hold_the_bar(name: str, count: int, dtype: Any) -> None:
+    x = np.tile(long_rows()[name].astype(dtype), (count, 1))
+    exact = x[0].astype(np.longdouble)
+    top = int(np.argmax(exact))
+    shifted = exact - exact[top]
+    distance = np.where(np.isfinite(shifted), -shifted, 0.0).astype(np.float64)
+    e = np.exp(shifted)
+    others = np.sum(np.delete(e, top))
+    p = e / (1 + others)
+    for y in (top, int(np.argmin(np.where(np.isfinite(exact), exact, np.inf)))):
+
+        def loss(logits: Array, y: int = y) -> Array:
+            return pl.cross_entropy(logits, np.full(count, y), reduction="none")
+
+        gradient = p.copy()
+        gradient[y] = -(others if y == top else 1 + others - e[y]) / (1 + others)
+        (grad,) = gradients(loss, x)
+        assert_near(loss(x), np.log1p(others) - shifted[y], dtype, 0.0)
+        assert_near(grad, np.tile(gradient, (count, 1)), dtype, distance)
+    assert_near(pl.softmax(x), np.tile(p, (count, 1)), dtype, distance)
+    assert_near(pl.log_softmax(x), np.tile(shifted - np.log1p(others), (count, 1)), dtype, distance)
+    assert_near(pl.logsumexp(x, axis=-1), np.full(count, exact[top] + np.log1p(others)), dtype, 0.0)
