@@ -5,6 +5,7 @@ from functools import wraps
 from typing import Any
 
 from portable_losses._backend import backend_of, namespace_of_type
+from portable_losses._portable import kind_of
 from portable_losses.autograd import namespaces as spaces
 from portable_losses.autograd.rules.shape import ALIAS
 from portable_losses.autograd.tape import NOTHING, Node, Reached, enable_grad, reachable, recording
@@ -413,6 +414,7 @@ def check_tensor(out: Any) -> None:
 
 def _check_number(out: Any) -> None:
     check_tensor(out)
-    if out.shape != () or not spaces.library_of(out.array).isdtype(out.dtype, "real floating"):
+    kind = kind_of(out.array, xp=spaces.library_of(out.array))
+    if out.shape != () or kind != "real floating":
         msg = f"the function must return one real number, got shape {out.shape} of {out.dtype}"
         raise ValueError(msg)

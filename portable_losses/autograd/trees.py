@@ -15,6 +15,8 @@ def flatten(tree: Any) -> tuple[list[Any], Callable[[Iterable[Any]], Any]]:
     >>> leaves, rebuild([10, 20, 30])
     ([1, 2, 3], {'a': 10, 'b': (20, [30])})
     """
+    if tree is not None and not isinstance(tree, dict | list | tuple):
+        return [tree], _only
     leaves: list[Any] = []
     _collect(tree, leaves)
 
@@ -22,6 +24,11 @@ def flatten(tree: Any) -> tuple[list[Any], Callable[[Iterable[Any]], Any]]:
         return _filled(tree, iter(values))
 
     return leaves, rebuild
+
+
+def _only(values: Iterable[Any]) -> Any:
+    (value,) = values
+    return value
 
 
 def _collect(tree: Any, leaves: list[Any]) -> None:
