@@ -190,7 +190,7 @@ def test_rows_of_fifty_thousand_classes_hold_the_bar(name: str, count: int, dtyp
     shifted = exact - exact[top]
     distance = np.where(np.isfinite(shifted), -shifted, 0.0).astype(np.float64)
     e = np.exp(shifted)
-    others = np.sum(np.delete(e, top))
+    others: Any = np.sum(np.delete(e, top))
     p = e / (1 + others)
     for y in (top, int(np.argmin(np.where(np.isfinite(exact), exact, np.inf)))):
 
