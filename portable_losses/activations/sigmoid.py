@@ -87,7 +87,7 @@ def log_sigmoid(x: Array, /) -> Array:
     xp = namespace_of(x=x)
     check_real_floating(xp, x=x)
 
-    return narrow(-_softplus(-widen(x, xp=xp), xp=xp, beta=1.0), x.dtype, xp=xp)
+    return narrow(_log_sigmoid(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
 
 
 def tanh(x: Array, /) -> Array:
@@ -192,6 +192,18 @@ def _softplus(x: Array, *, beta: float, xp: Namespace) -> Array:
     """``max(x, 0) + log1p(exp(-beta * |x|)) / beta``: beta never multiplies the first term."""
     tail = xp.log1p(xp.exp(_scaled(negative_size(x, xp=xp), beta, xp=xp)))
     return where(x >= 0, x, 0.0, xp=xp) + (tail if beta == 1 else tail / beta)
+
+
+def _log_sigmoid_backward(
+    grad: Array, out: Array, x: Array, *, xp: Namespace
+) -> tuple[Array | None, ...]:
+    del out
+    return (grad * _sigmoid(-x, xp=xp),)
+
+
+@with_gradient(_log_sigmoid_backward, elementwise=True)
+def _log_sigmoid(x: Array, *, xp: Namespace) -> Array:
+    return where(x >= 0, 0.0, x, xp=xp) - xp.log1p(xp.exp(negative_size(x, xp=xp)))
 
 
 def _scaled(x: Array, beta: float, *, xp: Namespace) -> Array:
