@@ -83,6 +83,10 @@ class Recording:
         given = tuple(_operand(x, like) for x in operands)
         if operation is np.negative and given[0] in self.negated:
             return self.negated[given[0]]
+        if operation in (np.multiply, np.divide) and _is_one(given[1]):
+            return operands[0]
+        if operation is np.multiply and _is_one(given[0]):
+            return operands[1]
         key = (operation, *((type(x), x, str(x)) for x in given))  # "-0.0" is equal to "0.0"
         found = self.known.get(key)
         if found is None:
@@ -118,6 +122,10 @@ def _operand(x: Any, like: Any) -> Operand:
     if like is None or not isinstance(x, int | float) or isinstance(x, np.generic):
         raise Untraceable
     return like.type(x)
+
+
+def _is_one(x: Operand) -> bool:
+    return not isinstance(x, Place) and bool(x == 1)
 
 
 def _operator(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:

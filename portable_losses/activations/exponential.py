@@ -2,10 +2,9 @@
 
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_number, check_positive
-from portable_losses._portable import narrow, where, widen
+from portable_losses._portable import largest, maximum, narrow, where, widen
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_real_floating, namespace_of
-from portable_losses.activations.sigmoid import _within
 
 __all__ = ["celu", "elu", "selu"]
 
@@ -139,11 +138,16 @@ def celu(x: Array, /, *, alpha: float = 1.0) -> Array:
     return narrow(result, x.dtype, xp=xp)
 
 
+def _not_far(z: Array, width: float, *, xp: Namespace) -> Array:
+    """Return a negative `z` as far as ``exp(z / width)`` can tell."""
+    return maximum(z, -min(1000 * width, largest(z, xp=xp)), xp=xp)
+
+
 def _elu_backward(
     grad: Array, out: Array, x: Array, *, above: float, below: float, width: float, xp: Namespace
 ) -> tuple[Array]:
     del out
-    z = _within(where(x >= 0, 0.0, x, xp=xp), 1000 * width, xp=xp)  # flat at 0: no second slope
+    z = _not_far(where(x >= 0, 0.0, x, xp=xp), width, xp=xp)  # flat at 0: no second slope
     falling = (below / width) * xp.exp(z / width)
     return (grad * where(x > 0, above, falling, xp=xp),)
 
@@ -151,6 +155,6 @@ def _elu_backward(
 @with_gradient(_elu_backward, elementwise=True)
 def _elu(x: Array, *, above: float, below: float, width: float, xp: Namespace) -> Array:
     """``above * x`` where x > 0, else ``below * expm1(x / width)``."""
-    z = _within(where(x > 0, 0.0, x, xp=xp), 1000 * width, xp=xp)
+    z = _not_far(where(x > 0, 0.0, x, xp=xp), width, xp=xp)
     falling = below * xp.expm1(z / width)
     return where(x > 0, above * where(x > 0, x, 0.0, xp=xp), falling, xp=xp)
