@@ -29,7 +29,7 @@ def with_gradient(
         @wraps(forward)
         def call(*arrays: Array, xp: Namespace, **options: Any) -> Any:
             backend, options = backend_of(xp), {"xp": xp, **options}
-            kernel = kernel_for(portable, backend, arrays, options) if backend.kernels else None
+            kernel = kernel_for(portable, backend, arrays, options)
             pair = portable if kernel is None else portable._replace(kernel=kernel)
             return backend.attach_gradient(pair, arrays, options)
 

@@ -7,10 +7,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers share the cores
 os.environ.setdefault("JAX_ENABLE_X64", "1")  # read when jax is imported
 os.environ.setdefault("SCIPY_ARRAY_API", "1")  # read when scipy is imported
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from portable_losses import _backend
+from portable_losses._backend import load_backend
 from portable_losses._typing import Namespace
 from tests.libraries import EVERY_ROW, EVERYWHERE, INSTALLED, LIBRARIES, SLOW, Library
 
@@ -61,6 +65,20 @@ def every_library(request: pytest.FixtureRequest) -> Iterator[Library]:
     """The same, the years of the standard, and libraries with autodiff under our tape."""
     with request.param.active():
         yield request.param
+
+
+@pytest.fixture
+def portable(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Call a function without kernels."""
+    nothing: dict[str, Any] = {"kernels": {}, "elementwise": None, "elementwise_kernel": None}
+
+    def call(function: Callable[..., Any], *arrays: Any) -> Any:
+        with monkeypatch.context() as patch:
+            for name in ("numpy", "torch"):  # the libraries that have any here
+                patch.setitem(_backend._LOADED, name, replace(load_backend(name), **nothing))
+            return function(*arrays)
+
+    return call
 
 
 @pytest.fixture

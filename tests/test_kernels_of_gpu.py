@@ -160,8 +160,12 @@ TYPES = {
 }
 EVERY: dict[str, Any] = dict.fromkeys(("weighted", "masked", "smooth", "capped", "with_lse"), True)
 COMPILED: dict[str, tuple[int, str, dict[str, Any]]] = {
+    "softmax": (80, "rows_triton._softmax", {}),
     "softmax_slope": (90, "rows_triton._softmax_slope", {}),
+    "log_softmax": (100, "rows_triton._log_softmax", {}),
+    "log_softmax_slope": (80, "rows_triton._log_softmax_slope", {}),
     "logsumexp": (90, "rows_triton._logsumexp", {}),
+    "logsumexp_slope": (100, "rows_triton._logsumexp_slope", {}),
     "cross_entropy": (90, "cross_entropy_triton._cross_entropy", EVERY),
     "cross_entropy_slope": (100, "cross_entropy_triton._cross_entropy_slope", EVERY),
 }

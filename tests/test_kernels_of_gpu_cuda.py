@@ -93,11 +93,7 @@ EXPORT(logsumexp) EXPORT(logsumexp_slope) EXPORT(cross_entropy) EXPORT(cross_ent
 
 @pytest.mark.parametrize("architecture, lanes", [(80, 32), (90, 256), (100, 1024)])
 def test_the_program_compiles_for_every_architecture(architecture: int, lanes: int) -> None:
-    nvrtc: Any = pytest.importorskip("cupy").cuda.nvrtc
-    try:
-        nvrtc.getVersion()
-    except RuntimeError:  # no wheel of it for this system
-        pytest.skip("there is no NVRTC here")
+    nvrtc: Any = pytest.importorskip("cupy").cuda.nvrtc  # there is no wheel of it for macOS
     program = nvrtc.createProgram(rows_cuda.source(), "rows.cu", (), ())
     options = f"--gpu-architecture=compute_{architecture}", f"-DLANES={lanes}", "-std=c++17"
     nvrtc.compileProgram(program, options)
@@ -116,7 +112,7 @@ def test_the_program_compiles_for_every_architecture(architecture: int, lanes: i
 def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The kernels, each as its `Kernel` runs it, without the check at first use."""
     if COMPILER is None:
-        pytest.skip("there is no C++ compiler here")
+        pytest.skip("a processor runs CUDA C++ only by g++, which pip cannot install")
     folder = tmp_path_factory.mktemp("cuda")
     (folder / "shim.cpp").write_text(SHIM)
     library, lanes = folder / "rows.so", request.param

@@ -90,20 +90,6 @@ def sweeps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     return seen
 
 
-@pytest.fixture
-def portable(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Call a function without kernels."""
-
-    def call(function: Callable[..., Any], *arrays: Any) -> Any:
-        with monkeypatch.context() as patch:
-            for name in KERNELS:
-                plain = replace(load_backend(name), kernels={}, elementwise=None)
-                patch.setitem(_backend._LOADED, name, plain)
-            return function(*arrays)
-
-    return call
-
-
 def scalar(library: Library, target: Any, dtype: str, **options: Any) -> Callable[..., Any]:
     """The loss as a function of hidden, weight and bias; after "none" every row has a factor."""
     given = {

@@ -3,7 +3,6 @@
 import os
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -12,8 +11,7 @@ import pytest
 from array_api_compat import array_namespace
 
 import portable_losses as pl
-from portable_losses import _backend, autograd
-from portable_losses._backend import load_backend
+from portable_losses import autograd
 from portable_losses._typing import Array
 from tests.libraries import Library, named
 
@@ -33,20 +31,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "SIZE", 16)
     monkeypatch.setattr(rows, "FEWEST", 2)
     monkeypatch.setattr(cross_entropy, "NUMPY", cross_entropy.NUMPY._replace(size=16))
-
-
-@pytest.fixture
-def portable(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Call a function without kernels."""
-
-    def call(function: Callable[..., Any], *arrays: Any) -> Any:
-        with monkeypatch.context() as patch:
-            for name in KERNELS:
-                plain = replace(load_backend(name), kernels={}, elementwise=None)
-                patch.setitem(_backend._LOADED, name, plain)
-            return function(*arrays)
-
-    return call
 
 
 def value_and_slope(library: Library, f: Callable[[Array], Any], x: Any, dtype: str) -> list[Any]:

@@ -16,7 +16,8 @@ import triton.language as tl
 from portable_losses._typing import Array
 
 from .arithmetic_triton import cap, cap_slope, exp, log1p
-from .gpu_rows import Cross, Facts
+from .cross_entropy import Call
+from .gpu_rows import Facts
 from .rows_triton import keep, launch, of_rows, piece, put, rows_of_tile, survey
 
 __all__ = ["cross_entropy", "cross_entropy_slope"]
@@ -125,7 +126,7 @@ def _cross_entropy_slope(
         put(by_z, rows, places, count, classes, slope)
 
 
-def _options(call: Cross) -> dict[str, Any]:
+def _options(call: Call) -> dict[str, Any]:
     return {
         "share": 1.0 - call.smoothing,
         "even": call.smoothing / call.z.shape[1],
@@ -134,11 +135,11 @@ def _options(call: Cross) -> dict[str, Any]:
         "masked": call.row is not None,
         "smooth": call.smoothing > 0,
         "capped": call.cap is not None,
-        "with_lse": call.with_lse,
+        "with_lse": call.options["with_lse"],
     }
 
 
-def cross_entropy(call: Cross, loss: Array, lse: Array | None, facts: Facts) -> None:
+def cross_entropy(call: Call, loss: Array, lse: Array | None, facts: Facts) -> None:
     """Write the losses of rows, their logsumexp if asked for, and the facts."""
     z = call.z
     arrays = z, call.index, call.weight, call.row, loss, lse, *facts
@@ -146,7 +147,7 @@ def cross_entropy(call: Cross, loss: Array, lse: Array | None, facts: Facts) -> 
 
 
 def cross_entropy_slope(
-    call: Cross, grad: Array, grad_lse: Array | None, facts: Facts, by_z: Array
+    call: Call, grad: Array, grad_lse: Array | None, facts: Facts, by_z: Array
 ) -> None:
     """Write the gradient of the losses, and of the logsumexp."""
     z = call.z

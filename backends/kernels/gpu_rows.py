@@ -13,9 +13,10 @@ from portable_losses._backend import Kernel, Pair
 from portable_losses._typing import Array, Options
 
 from .agreement import Case, Trials, checked, comparing
+from .cross_entropy import Call
 from .hard_rows import case_of_cross_entropy, case_of_rows
 
-__all__ = ["Cross", "Facts", "Language", "kernels", "tile"]
+__all__ = ["Facts", "Language", "kernels", "tile"]
 
 MOST_CLASSES = 2**31 - 2**13  # places within a row are counted in 32 bits
 
@@ -31,18 +32,6 @@ class Facts(NamedTuple):
     shift: Array  # the largest logit, NaN where that is not finite
     place: Array
     others: Array  # sum of the exponentials without the largest, NaN as above
-
-
-class Cross(NamedTuple):
-    """A call of cross entropy, its rows counted along one axis."""
-
-    z: Array
-    index: Array
-    weight: Array | None
-    row: Array | None
-    smoothing: float
-    cap: float | None
-    with_lse: bool
 
 
 class Language(NamedTuple):
@@ -147,7 +136,8 @@ def _cross_entropy(language: Language) -> Kernel:
     def run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]) -> Any:
         call = _call(language, arrays, options)
         lead, facts = arrays[0].shape[:-1], _facts(language, call.z)
-        outs = [language.empty(call.z, call.z.shape[:1], None) for _ in range(1 + call.with_lse)]
+        count = 1 + options["with_lse"]
+        outs = [language.empty(call.z, call.z.shape[:1], None) for _ in range(count)]
         language.launches()["cross_entropy"](call, *_two(outs), facts)
 
         def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> tuple[Any, ...]:
@@ -175,11 +165,11 @@ def _cross_entropy(language: Language) -> Kernel:
     return Kernel(accepts, checked(run, language.trials, kind, cases))
 
 
-def _call(language: Language, arrays: tuple[Any, ...], options: Options) -> Cross:
+def _call(language: Language, arrays: tuple[Any, ...], options: Options) -> Call:
     z, _, index, weight, row, _ = arrays
     index, weight, row = (_flat(language, x) for x in (index, weight, row))
     smoothing, cap = options["label_smoothing"], options["softcap"]
-    return Cross(_as_rows(language, z), index, weight, row, smoothing, cap, options["with_lse"])
+    return Call(_as_rows(language, z), index, weight, row, smoothing, cap, options)
 
 
 def _flat(language: Language, x: Any) -> Any:

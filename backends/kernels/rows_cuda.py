@@ -11,7 +11,8 @@ import numpy as np
 
 from portable_losses._typing import Array
 
-from .gpu_rows import Cross, Facts
+from .cross_entropy import Call
+from .gpu_rows import Facts
 
 __all__ = ["lanes", "launches", "rows_of_block", "source"]
 
@@ -64,18 +65,18 @@ def launches(start: Start) -> dict[str, Callable[..., None]]:
     def logsumexp_slope(grad: Array, out: Array, z: Array, facts: Facts, by_z: Array) -> None:
         on_rows("logsumexp_slope", z, (grad, out, z, facts.shift, facts.others, by_z))
 
-    def of_call(kernel: str, call: Cross, arguments: tuple[Any, ...]) -> None:
+    def of_call(kernel: str, call: Call, arguments: tuple[Any, ...]) -> None:
         count, classes = call.z.shape
         numbers = (1 - call.smoothing, call.smoothing / classes, call.cap or 0.0)
         sizes = np.int64(count), np.int32(classes)
         start(kernel, count, classes, (*arguments, *sizes, *map(np.float32, numbers)))
 
-    def cross_entropy(call: Cross, loss: Array, lse: Array | None, facts: Facts) -> None:
+    def cross_entropy(call: Call, loss: Array, lse: Array | None, facts: Facts) -> None:
         given = call.z, call.index, call.weight, call.row
         of_call("cross_entropy", call, (*given, loss, lse, *facts))
 
     def cross_entropy_slope(
-        call: Cross, grad: Array, grad_lse: Array | None, facts: Facts, by_z: Array
+        call: Call, grad: Array, grad_lse: Array | None, facts: Facts, by_z: Array
     ) -> None:
         given = call.z, call.index, call.weight, call.row
         of_call("cross_entropy_slope", call, (grad, grad_lse, *given, *facts, by_z))

@@ -58,7 +58,7 @@ def attach(space: "TapeNamespace", pair: Pair, arrays: tuple[Array, ...], option
     make = recording() if parents.count(None) < len(parents) else None
     try:
         backend, own = backend_of(inner), {"xp": inner, **given}
-        kernel = kernel_for(pair, backend, raws, own) if backend.kernels else None
+        kernel = kernel_for(pair, backend, raws, own)
         if kernel is None:
             out = backend.attach_gradient(pair, raws, own)
         elif make and not backend.differentiates and not any(parents[kernel.gradients :]):

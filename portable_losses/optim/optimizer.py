@@ -1,5 +1,6 @@
 """`Optimizer`: parameter groups, state, and the walk over all parameters."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
@@ -24,7 +25,7 @@ class Update(NamedTuple):
     xp: Namespace
 
 
-class Optimizer:
+class Optimizer(ABC):
     """What the optimisers share; a subclass defines `check` and `updated`.
 
     Parameters
@@ -81,13 +82,13 @@ class Optimizer:
         for group in groups:
             self.add_param_group(group)
 
+    @abstractmethod
     def check(self, options: Group) -> None:
         """Raise ValueError unless the options of a group are in their domains."""
-        raise NotImplementedError
 
+    @abstractmethod
     def updated(self, update: Update, options: Group) -> Array:
         """Return the new array of a parameter, and bring its state up to date."""
-        raise NotImplementedError
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """Add parameters with options of their own.
