@@ -46,7 +46,8 @@ def calls() -> Seen:
         return function(*arrays, **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        spied = replace(load_backend("numpy"), elementwise=note, kernels={})
+        nothing: dict[str, Any] = {"kernels": {}, "elementwise_kernel": None}
+        spied = replace(load_backend("numpy"), elementwise=note, **nothing)
         patch.setitem(_backend._LOADED, "numpy", spied)
         for sample in (one for one in ONCE if one.variables):
             with library.active():
