@@ -33,13 +33,15 @@ class Library(NamedTuple):
 
     ``module`` has their functions; ``in_blocks(work, count, rows)`` shares out the work; ``size``
     is the number of entries in a block; ``largest(z)`` is the place of the largest entry in each
-    row, that of a NaN if there is one; ``quiet()`` keeps infinities from warning.
+    row, that of a NaN if there is one; ``empty(shape, dtype)`` is room for a large result;
+    ``quiet()`` keeps infinities from warning.
     """
 
     module: Any
     in_blocks: Callable[[Callable[[slice], None], int, int], None]
     size: int
     largest: Callable[[Array], Array]
+    empty: Callable[[tuple[int, ...], Any], Array]
     quiet: Callable[[], AbstractContextManager[Any]] = nullcontext
 
 
@@ -127,7 +129,7 @@ def _call(arrays: tuple[Any, ...], options: Options) -> Call:
 
 
 def _room(library: Library, call: Call) -> Array:
-    return library.module.empty(tuple(call.z.shape), dtype=call.z.dtype)
+    return library.empty(tuple(call.z.shape), call.z.dtype)
 
 
 def sweep(library: Library, call: Call, exponentials: Array | None) -> Facts:

@@ -11,12 +11,13 @@ from portable_losses._typing import Options
 from . import rows
 from .blocks import in_blocks
 from .cross_entropy import Library, fits, run
+from .memory_numpy import empty
 
 __all__ = ["CROSS_ENTROPY"]
 
 WEIGHT = 3  # the place of the class weights among the pair's arrays: they belong to every row
 NUMPY = Library(
-    np, in_blocks, 2**17, partial(np.argmax, axis=-1), lambda: np.errstate(all="ignore")
+    np, in_blocks, 2**17, partial(np.argmax, axis=-1), empty, lambda: np.errstate(all="ignore")
 )
 
 

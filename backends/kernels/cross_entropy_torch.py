@@ -4,6 +4,7 @@ PyTorch shares out every operation among its own threads, so the blocks take tur
 large as the caches of all cores together.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ from portable_losses._backend import Kernel
 from portable_losses._typing import Array
 
 from .cross_entropy import Library, fits, run
+from .memory import large
 
 __all__ = ["CROSS_ENTROPY", "TORCH", "constant_but"]
 
@@ -63,5 +65,12 @@ def _accepts(*arrays: Array | None, **options: Any) -> bool:
     return constant_but(1, *arrays) and fits(*arrays, **options)
 
 
-TORCH = Library(torch, _in_turn, 2**20, _largest)
+def _empty(shape: tuple[int, ...], dtype: Any) -> Array:
+    memory = large(math.prod(shape) * dtype.itemsize)
+    if memory is None:
+        return torch.empty(shape, dtype=dtype)
+    return torch.frombuffer(memory, dtype=dtype).view(shape)
+
+
+TORCH = Library(torch, _in_turn, 2**20, _largest, _empty)
 CROSS_ENTROPY = Kernel(_accepts, partial(run, TORCH))

@@ -20,6 +20,7 @@ from portable_losses._typing import Array, Options
 
 from .blocks import in_blocks
 from .formula import Formula, Untraceable, slopes_of, trace
+from .memory_numpy import empty
 from .program_numpy import Blockwise, simple
 
 __all__ = ["BOTH_HALVES", "elementwise"]
@@ -119,7 +120,7 @@ class Program:
         if size <= SMALL:
             return self.simple(given)
         shape, axis, parts = _aligned(given)
-        outs = tuple([np.empty(shape, dtype) for dtype in self.formula.dtypes])
+        outs = tuple([empty(shape, dtype) for dtype in self.formula.dtypes])
         self._fill([x.reshape(axis) for x in outs], parts)
         return outs
 
@@ -223,7 +224,7 @@ def _as_it_stands(
         return function(*[x if x is None or not x.ndim else x[block] for x in parts], **options)
 
     none_yet = compute(slice(0))  # says how many results there are, and of what dtypes
-    outs = [None if x is None else np.empty(shape, x.dtype) for x in _listed(none_yet)]
+    outs = [None if x is None else empty(shape, x.dtype) for x in _listed(none_yet)]
     targets = [None if x is None else x.reshape(axis) for x in outs]
 
     errors = np.geterr()  # before NumPy 2 they belong to a thread

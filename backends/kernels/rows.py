@@ -15,6 +15,7 @@ from portable_losses._backend import Kernel, Pair
 from portable_losses._typing import Array, Options
 
 from .blocks import in_blocks
+from .memory_numpy import empty
 
 __all__ = ["ROWS", "accepts", "rows_of"]
 
@@ -77,7 +78,7 @@ def _in_blocks(
     largest = max(x.size for x in arrays if isinstance(x, np.ndarray))
     rows = max(1, SIZE * count // largest)
     first = at(slice(0, rows))
-    outs = _each(lambda a: np.empty((count, *a.shape[1:]), a.dtype), first)
+    outs = _each(lambda a: empty((count, *a.shape[1:]), a.dtype), first)
 
     def work(block: slice) -> None:
         _put(outs, block, first if block.start == 0 else at(block))

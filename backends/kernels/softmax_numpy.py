@@ -15,6 +15,7 @@ from portable_losses._backend import Kernel, Pair
 from portable_losses._typing import Array, Options
 
 from .blocks import in_blocks
+from .memory_numpy import empty
 
 __all__ = ["LOGSUMEXP", "LOG_SOFTMAX", "SOFTMAX"]
 
@@ -109,11 +110,11 @@ def run(
 ) -> tuple[Array, Callable[..., tuple[Array, ...]]]:
     """Run a pair that `forward` and `backward` compute for a block of rows."""
     (x,) = arrays
-    out = np.empty(x.shape if keeps_axis else (*x.shape[:-1], 1), x.dtype)
+    out = empty(x.shape if keeps_axis else (*x.shape[:-1], 1), x.dtype)
     _in_blocks(forward, x, out)
 
     def whole(grad: Array, out: Array, x: Array, **_: Any) -> tuple[Array, ...]:
-        by_x = np.empty(x.shape, x.dtype)
+        by_x = empty(x.shape, x.dtype)
         _in_blocks(backward, grad, out, x, by_x)
         return (by_x,)
 
