@@ -167,6 +167,8 @@ class Backend:
     differentiates : bool
         Does the library take derivatives of its own functions? Where it does not, a formula need
         not mind the slope of ``abs`` at 0.
+    rarely : callable, (condition) -> condition
+        The same, told that it hardly ever holds: a kernel may look for entries where it does.
     python_scalars : bool
         Do `maximum` and `minimum` take a Python scalar, cheaply and under every trace?
     namespaces : mapping of type to namespace
@@ -191,6 +193,7 @@ class Backend:
     match_layout: Callable[[Array, Array], Array] = keep
     elementwise: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
     elementwise_kernel: Kernel | None = None
+    rarely: Callable[[Array], Array] = keep
     differentiates: bool = True
     python_scalars: bool = False
     namespaces: Mapping[type, Namespace] = field(default_factory=dict[type, Any])

@@ -2,6 +2,7 @@
 
 import tracemalloc
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -257,7 +258,48 @@ def test_finite_numbers_raise_no_flag_but_underflow(function: Callable[..., Any]
         value_and_slopes(function, x)
 
 
-def test_memory_is_that_of_the_result() -> None:
+@pytest.mark.parametrize("function", [pl.silu, pl.quick_gelu, pl.gelu, pl.mish])
+@pytest.mark.parametrize("far", [False, True], ids=["usual", "far"])
+def test_a_rare_condition_is_seen_wherever_it_holds(
+    function: Callable[..., Any], far: bool, portable: Callable[..., Any]
+) -> None:
+    x = np.random.default_rng(1).standard_normal(SIZES[-1]).astype(np.float32)
+    if far:
+        x[5], x[6], x[-1] = -10.3, -55, -95  # where an exponential is subnormal
+    options = {"approximate": "tanh"} if function is pl.gelu else {}
+
+    def both(x: Array) -> Any:
+        return value_and_slopes(lambda z: function(z, **options), x)
+
+    assert bits(both(x)) == bits(portable(both, x))
+
+
+def test_a_formula_without_its_rare_conditions() -> None:
+    def formula(x: Any, *, xp: Any) -> Any:
+        rarely = xp.__portable_losses_backend__.rarely
+        far = rarely(-abs(x) < -8.0)
+        scale = xp.where(far, 0.5, xp.ones_like(x))
+        return xp.where(far, xp.exp(x), x) * scale, xp.where(x > 0, x, 0.0) * scale
+
+    found = formulas.trace(formula, [np.dtype(np.float64)], {})
+    assert len(found.rare) == 1
+    assert [one.operation for one in found.usual.steps] == [np.greater, formulas.SELECT]
+    assert [one.operation for one in found.conditions.steps] == [
+        np.absolute, np.negative, np.less,
+    ]  # fmt: skip
+    program = programs.Branching(found)
+    for x in (np.asarray([1.0, -2.0, 7.5]), np.asarray([1.0, -2.0, 8.5])):
+        outs = np.empty(3), np.empty(3)
+        program.run([x], outs, program.space((3,)))
+        far = np.abs(x) > 8
+        scale = np.where(far, 0.5, 1.0)
+        want = np.where(far, np.exp(x), x) * scale, np.where(x > 0, x, 0.0) * scale
+        assert bits(outs) == bits(want)
+
+
+def test_memory_is_that_of_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = import_module("portable_losses.backends.kernels.memory")
+    monkeypatch.setattr(memory, "_FREE", None)  # all of it is NumPy's, which tracemalloc sees
     x = np.random.default_rng(0).standard_normal(2**22, dtype=np.float32)
     pl.gelu(x)
     tracemalloc.start()

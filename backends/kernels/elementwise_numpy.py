@@ -21,7 +21,7 @@ from portable_losses._typing import Array, Options
 from .blocks import in_blocks
 from .formula import Formula, Untraceable, slopes_of, trace
 from .memory_numpy import empty
-from .program_numpy import Blockwise, simple
+from .program_numpy import Blockwise, Branching, simple
 
 __all__ = ["BOTH_HALVES", "elementwise"]
 
@@ -111,9 +111,9 @@ class Program:
         return simple(self.formula)
 
     @cached_property
-    def blockwise(self) -> Blockwise:
+    def blockwise(self) -> Blockwise | Branching:
         """The program for blocks of large ones."""
-        return Blockwise(self.formula)
+        return (Branching if self.formula.rare else Blockwise)(self.formula)
 
     def __call__(self, given: Sequence[Array], size: int) -> tuple[Any, ...]:
         """Return the results for the arrays `given`, the largest of which has this size."""

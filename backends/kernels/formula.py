@@ -52,7 +52,8 @@ class Formula(NamedTuple):
     """The first `given` values are the arguments; every step makes one more.
 
     `dtypes` are those of the results, `dtype` is the floating one of all values. A function that
-    returns a tuple is `several`: there, of every entry, whether it is an array (or None).
+    returns a tuple is `several`: there, of every entry, whether it is an array (or None). The
+    conditions that are `rare` hardly ever hold.
     """
 
     given: int
@@ -61,6 +62,29 @@ class Formula(NamedTuple):
     dtypes: tuple[Any, ...]
     dtype: Any
     several: tuple[bool, ...] | None = None
+    rare: tuple[Place, ...] = ()
+
+    @property
+    def conditions(self) -> "Formula":
+        """The rare conditions alone."""
+        return _pruned(self._replace(results=self.rare, dtypes=(BOOL,) * len(self.rare), rare=()))
+
+    @property
+    def usual(self) -> "Formula":
+        """The formula where no rare condition holds."""
+        known: dict[Operand, Operand] = {}
+        steps: list[Step] = []
+        for place, step in enumerate(self.steps, self.given):
+            operands = tuple(
+                [known.get(x, x) if isinstance(x, Place) else x for x in step.operands]
+            )
+            steps.append(step._replace(operands=operands))
+            if step.operation == SELECT and operands[0] in self.rare:
+                known[Place(place)] = operands[2]
+            elif step.operation is np.multiply and any(map(_is_one, operands)):
+                known[Place(place)] = operands[1] if _is_one(operands[0]) else operands[0]
+        results = tuple([known.get(x, x) if isinstance(x, Place) else x for x in self.results])
+        return _pruned(self._replace(steps=tuple(steps), results=results, rare=()))
 
 
 class Recording:
@@ -71,6 +95,7 @@ class Recording:
         self.steps: list[Step] = []
         self.known: dict[Any, Symbol] = {}
         self.negated: dict[Any, Symbol] = {}  # what the negative of a value is
+        self.rare: dict[Place, None] = {}
         self.count = len(self.dtypes)
 
     def apply(self, operation: Any, *operands: Any, dtype: Any = None) -> "Symbol":
@@ -204,6 +229,7 @@ class Space:
             device=lambda x: "cpu",
             differentiates=False,
             python_scalars=True,
+            rarely=self._rarely,
             special=special,
         )
 
@@ -214,6 +240,10 @@ class Space:
         if name in _AS_THEY_ARE:
             return found
         raise Untraceable(name)
+
+    def _rarely(self, condition: Any) -> Any:
+        self._recording.rare[condition.place] = None
+        return condition
 
     def _native(self, name: str, x: Any) -> Any:
         return self._recording.apply(name, x, dtype=x.dtype)
@@ -330,12 +360,27 @@ def _result(x: Any) -> Place:
 
 
 def _needed(recording: Recording, results: Sequence[Operand]) -> Formula:
+    """Return the formula of these results."""
+    dtypes = recording.dtypes
+    return _pruned(
+        Formula(
+            recording.count,
+            tuple(recording.steps),
+            tuple(results),
+            tuple(dtypes[x.number] if isinstance(x, Place) else x.dtype for x in results),
+            next(dtype for dtype in dtypes if dtype != BOOL),
+            rare=tuple(recording.rare),
+        )
+    )
+
+
+def _pruned(formula: Formula) -> Formula:
     """Return the formula without the steps that no result depends on."""
-    count = recording.count
-    wanted = {x.number for x in results if isinstance(x, Place)}
-    for index in range(len(recording.dtypes) - 1, count - 1, -1):
-        if index in wanted:
-            operands = recording.steps[index - count].operands
+    count, steps = formula.given, formula.steps
+    wanted = {x.number for x in formula.results if isinstance(x, Place)}
+    for index in range(len(steps) - 1, -1, -1):
+        if count + index in wanted:
+            operands = steps[index].operands
             wanted.update(x.number for x in operands if isinstance(x, Place))
     kept = sorted(x for x in wanted if x >= count)
     places = {old: Place(new) for new, old in enumerate([*range(count), *kept])}
@@ -343,11 +388,9 @@ def _needed(recording: Recording, results: Sequence[Operand]) -> Formula:
     def moved(x: Operand) -> Operand:
         return places[x.number] if isinstance(x, Place) else x
 
-    steps = [recording.steps[x - count] for x in kept]
-    return Formula(
-        count,
-        tuple(step._replace(operands=tuple(map(moved, step.operands))) for step in steps),
-        tuple(map(moved, results)),
-        tuple(recording.dtypes[x.number] if isinstance(x, Place) else x.dtype for x in results),
-        next(dtype for dtype in recording.dtypes if dtype != BOOL),
+    needed = [steps[x - count] for x in kept]
+    return formula._replace(
+        steps=tuple([step._replace(operands=tuple(map(moved, step.operands))) for step in needed]),
+        results=tuple(map(moved, formula.results)),
+        rare=tuple([places[x.number] for x in formula.rare if x.number in places]),
     )

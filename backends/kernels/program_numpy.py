@@ -19,10 +19,11 @@ from portable_losses._typing import Array
 
 from .formula import BOOL, CAST, SELECT, Formula, Place
 
-__all__ = ["Blockwise", "simple"]
+__all__ = ["Blockwise", "Branching", "simple"]
 
 # With a scalar these leave NumPy's vectorised loops, with an array that holds it they do not.
 SLOW_WITH_SCALARS = frozenset([np.maximum, np.minimum])
+TAKING_OUT_BY_NAME = SLOW_WITH_SCALARS  # all others take it by position as well, which is quicker
 
 
 def simple(formula: Formula) -> Callable[[Sequence[Array]], tuple[Array, ...]]:
@@ -106,7 +107,8 @@ class Blockwise:
                 register = free[one.kind].pop() if free[one.kind] else self._buffer(one.kind)
             held[one.result] = register
             out = text(one.result, one)
-            order = [out, *reads] if one.function is np.copyto else [*reads, f"out={out}"]
+            named = f"out={out}" if one.function in TAKING_OUT_BY_NAME else out
+            order = [out, *reads] if one.function is np.copyto else [*reads, named]
             lines.append(f"{self._names.of(one.function)}({', '.join(order)})")
         buffers = [f"{k}{i}, v{k}{i}, " for k in "fb" for i in range(self._count[k])]
         head = [
@@ -120,6 +122,31 @@ class Blockwise:
     def _buffer(self, kind: str) -> str:
         self._count[kind] += 1
         return f"{kind}{self._count[kind] - 1}"
+
+
+class Branching:
+    """A formula with rare conditions, as a program on buffers that leaves them out where it can.
+
+    It looks at every block for an entry at which one of them holds.
+    """
+
+    def __init__(self, formula: Formula) -> None:
+        self._usual = Blockwise(formula.usual)
+        self._whole = Blockwise(formula)
+        self._conditions = simple(formula.conditions)
+        self.dtype = formula.dtype
+        self.buffers = self._usual.buffers
+
+    def space(self, shape: tuple[int, ...]) -> list[Array]:
+        """Return the buffers for usual blocks of this shape."""
+        return self._usual.space(shape)
+
+    def run(self, arguments: list[Array], outs: list[Array], space: list[Array]) -> None:
+        """Write the results to the arrays `outs`."""
+        if any(x.any() for x in self._conditions(arguments)):
+            self._whole.run(arguments, outs, self._whole.space(outs[0].shape))
+        else:
+            self._usual.run(arguments, outs, space)
 
 
 class Instruction(NamedTuple):
@@ -143,9 +170,17 @@ def _lowered(formula: Formula, integers: Any) -> Iterator[Instruction]:
         if isinstance(x, Place) and x.number >= formula.given and x not in renamed:
             renamed[x] = ("result", i)
     masks: set[Any] = set()
+    sizes = _only_negated(formula)
     for i, step in enumerate(formula.steps, formula.given):
         place = renamed.get(Place(i), Place(i))
         operands = tuple(renamed.get(x, x) if isinstance(x, Place) else x for x in step.operands)
+        if Place(i) in sizes:
+            continue
+        if step.operation is np.negative and step.operands[0] in sizes:  # -|x|: the sign bit
+            of = sizes[step.operands[0]]
+            sign = integers(np.iinfo(integers).min)
+            yield Instruction(place, np.bitwise_or, (renamed.get(of, of), sign), bits=True)
+            continue
         if step.operation != SELECT:
             function = np.copyto if step.operation == CAST else step.operation
             yield Instruction(place, function, operands, "b" if step.dtype == BOOL else "f")
@@ -160,6 +195,21 @@ def _lowered(formula: Formula, integers: Any) -> Iterator[Instruction]:
     for i, x in enumerate(formula.results):
         if renamed.get(x) != ("result", i):
             yield Instruction(("result", i), np.copyto, (renamed.get(x, x),))
+
+
+def _only_negated(formula: Formula) -> dict[Place, Place]:
+    """Return the sizes of which only the negative is asked for, and what they are sizes of."""
+    steps = formula.steps
+    sizes = {
+        Place(i): step.operands[0]
+        for i, step in enumerate(steps, formula.given)
+        if step.operation is np.absolute
+    }
+    used = [x for step in steps if step.operation is not np.negative for x in step.operands]
+    for x in (*used, *formula.results):
+        if isinstance(x, Place):
+            sizes.pop(x, None)
+    return sizes
 
 
 def _selection(place: Any, mask: Any, first: Any, second: Any) -> Iterator[Instruction]:

@@ -1,8 +1,9 @@
 """Exponential linear units: they fall to a constant on the negative half line."""
 
+from portable_losses._backend import backend_of
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_number, check_positive
-from portable_losses._portable import largest, maximum, narrow, where, widen
+from portable_losses._portable import largest, maximum, minimum, narrow, where, widen
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_real_floating, namespace_of
 
@@ -138,8 +139,11 @@ def celu(x: Array, /, *, alpha: float = 1.0) -> Array:
     return narrow(result, x.dtype, xp=xp)
 
 
-def _not_far(z: Array, width: float, *, xp: Namespace) -> Array:
-    """Return a negative `z` as far as ``exp(z / width)`` can tell."""
+def _below(x: Array, width: float, *, xp: Namespace) -> Array:
+    """Return 0 where x >= 0, else x as far as ``exp(x / width)`` can tell."""
+    if not backend_of(xp).differentiates and width >= 1:
+        return minimum(x, 0.0, xp=xp)
+    z = where(x >= 0, 0.0, x, xp=xp)
     return maximum(z, -min(1000 * width, largest(z, xp=xp)), xp=xp)
 
 
@@ -147,14 +151,15 @@ def _elu_backward(
     grad: Array, out: Array, x: Array, *, above: float, below: float, width: float, xp: Namespace
 ) -> tuple[Array]:
     del out
-    z = _not_far(where(x >= 0, 0.0, x, xp=xp), width, xp=xp)  # flat at 0: no second slope
-    falling = (below / width) * xp.exp(z / width)
-    return (grad * where(x > 0, above, falling, xp=xp),)
+    z = _below(x, width, xp=xp)  # flat at 0: no second slope
+    slope = (below / width) * xp.exp(z / width)
+    if below / width != above or backend_of(xp).differentiates:  # else it is `above` already
+        slope = where(x > 0, above, slope, xp=xp)
+    return (grad * slope,)
 
 
 @with_gradient(_elu_backward, elementwise=True)
 def _elu(x: Array, *, above: float, below: float, width: float, xp: Namespace) -> Array:
-    """``above * x`` where x > 0, else ``below * expm1(x / width)``."""
-    z = _not_far(where(x > 0, 0.0, x, xp=xp), width, xp=xp)
-    falling = below * xp.expm1(z / width)
-    return where(x > 0, above * where(x > 0, x, 0.0, xp=xp), falling, xp=xp)
+    """``above * x`` where x >= 0, else ``below * expm1(x / width)``."""
+    rising = x if above == 1 else above * where(x >= 0, x, 0.0, xp=xp)
+    return where(x >= 0, rising, below * xp.expm1(_below(x, width, xp=xp) / width), xp=xp)

@@ -198,7 +198,8 @@ def _log_sigmoid_backward(
     grad: Array, out: Array, x: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
     del out
-    return (grad * _sigmoid(-x, xp=xp),)
+    e = xp.exp(negative_size(x, xp=xp))
+    return (grad * (where(x >= 0, e, 1.0, xp=xp) / (1 + e)),)
 
 
 @with_gradient(_log_sigmoid_backward, elementwise=True)

@@ -16,7 +16,7 @@ from portable_losses._portable import (
 )
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_axes, check_real_floating, namespace_of
-from portable_losses.special.logistic import exponential
+from portable_losses.special.logistic import FAR, exponential
 
 __all__ = ["entr", "entropy", "rel_entr", "xlog1py", "xlogy"]
 
@@ -305,7 +305,7 @@ def _entr_of_log(x: Array, *, xp: Namespace) -> Array:
 def _powers(x: Array, *, xp: Namespace) -> tuple[Array, Array, Array]:
     """Return x, with a number for -inf, and two factors of its exponential."""
     z = maximum(x, -1000.0, xp=xp)
-    return z, *exponential(z, None, xp=xp)[1:]
+    return z, *exponential(z, None, z < FAR, xp=xp)[1:]
 
 
 def _at_zero(value: float, x: Array, *, xp: Namespace) -> Array:

@@ -27,9 +27,10 @@ from portable_losses.special._coefficients import (
 from portable_losses.special.normal import dtype_name
 from portable_losses.special.two_floats import product, square, sum_of
 
-# From here down exp(u) is computed as exp(u + 50) * exp(-50) and left out of 1 + exp(u), so that
-# its product with x keeps its digits where exp(u) alone is subnormal.
+# Below this exp(u) is computed as exp(u + 50) * exp(-50) and left out of 1 + exp(u), so that its
+# product with x keeps its digits where exp(u) alone is subnormal.
 FAR = -50.0
+FAR_QUICK, FAR_CUBIC = -29.0, -8.0  # where u is about that in quick_gelu, and in gelu's tanh form
 
 
 def negative_size(x: Array, *, xp: Namespace) -> Array:
@@ -39,10 +40,13 @@ def negative_size(x: Array, *, xp: Namespace) -> Array:
     return where(x >= 0, -x, x, xp=xp)
 
 
-def gated(x: Array, z: Array, u: Array, rest: Array | None, *, xp: Namespace) -> Array:
-    """Return ``x * sigmoid(u)`` given ``z = -|x|``, finite, and ``u + rest`` there."""
-    e, scaled, scale = exponential(u, rest, xp=xp)
-    return where(x >= 0, x, z * scaled * scale, xp=xp) / (1 + e)
+def gated(x: Array, z: Array, parts: tuple[Array, Array, Array], *, xp: Namespace) -> Array:
+    """Return ``x * sigmoid(u)`` given ``z = -|x|``, finite, and the exponential of u there."""
+    e, scaled, scale = parts
+    left = z * scaled * scale
+    if backend_of(xp).differentiates:
+        return where(x >= 0, x, left, xp=xp) / (1 + e)
+    return maximum(left, x, xp=xp) / (1 + e)  # x < left <= 0 on the left: the same selection
 
 
 def gated_slope(x: Array, h: Array, parts: tuple[Array, Array, Array], *, xp: Namespace) -> Array:
@@ -52,9 +56,11 @@ def gated_slope(x: Array, h: Array, parts: tuple[Array, Array, Array], *, xp: Na
     return where(x >= 0, 1 - left, left, xp=xp)
 
 
-def exponential(u: Array, rest: Array | None, *, xp: Namespace) -> tuple[Array, Array, Array]:
-    """Return ``exp(u + rest)`` or 0 if it is far below 1, and the same as a product of two."""
-    far = u < FAR
+def exponential(
+    u: Array, rest: Array | None, far: Array, *, xp: Namespace
+) -> tuple[Array, Array, Array]:
+    """Return ``exp(u + rest)``, 0 where it is `far` below 1, and the same as a product of two."""
+    far = backend_of(xp).rarely(far)
     scaled = xp.exp(where(far, u - FAR, u, xp=xp))
     if rest is not None:
         scaled = scaled + scaled * rest
@@ -62,26 +68,26 @@ def exponential(u: Array, rest: Array | None, *, xp: Namespace) -> tuple[Array, 
     return where(far, 0.0, scaled, xp=xp), scaled, where(far, math.exp(FAR), one, xp=xp)
 
 
-def silu_slope(x: Array, u: Array, rest: Array | None, *, xp: Namespace) -> Array:
+def silu_slope(x: Array, u: Array, rest: Array | None, far: Array, *, xp: Namespace) -> Array:
     """Return the derivative of silu at ``u + rest``, not above 0, mirrored where x is not below."""
     root, value = SILU_ROOT[dtype_name(u, xp=xp)]
     d = u - root
     if rest is not None:
         d = d + rest
     h = (d + math.exp(root) * xp.expm1(d)) + value
-    return gated_slope(x, h, exponential(u, rest, xp=xp), xp=xp)
+    return gated_slope(x, h, exponential(u, rest, far, xp=xp), xp=xp)
 
 
 def _silu_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     z = maximum(negative_size(x, xp=xp), -1000.0, xp=xp)
-    return (grad * silu_slope(x, z, None, xp=xp),)
+    return (grad * silu_slope(x, z, None, z < FAR, xp=xp),)
 
 
 @with_gradient(_silu_backward, elementwise=True)
 def _silu(x: Array, *, xp: Namespace) -> Array:
     """``x * sigmoid(x)``."""
     z = maximum(negative_size(x, xp=xp), -1000.0, xp=xp)
-    return gated(x, z, z, None, xp=xp)
+    return gated(x, z, exponential(z, None, z < FAR, xp=xp), xp=xp)
 
 
 def quick(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
@@ -93,14 +99,14 @@ def quick(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
 
 def _quick_gelu_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     z = maximum(negative_size(x, xp=xp), -1000.0, xp=xp)
-    return (grad * silu_slope(x, *quick(z, xp=xp), xp=xp),)
+    return (grad * silu_slope(x, *quick(z, xp=xp), z < FAR_QUICK, xp=xp),)
 
 
 @with_gradient(_quick_gelu_backward, elementwise=True)
 def _quick_gelu(x: Array, *, xp: Namespace) -> Array:
     """``x * sigmoid(1.702 x)``."""
     z = maximum(negative_size(x, xp=xp), -1000.0, xp=xp)
-    return gated(x, z, *quick(z, xp=xp), xp=xp)
+    return gated(x, z, exponential(*quick(z, xp=xp), z < FAR_QUICK, xp=xp), xp=xp)
 
 
 def cubic(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
@@ -120,7 +126,7 @@ def _gelu_tanh_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> 
     name = dtype_name(x, xp=xp)
     (root, value), first, third = GELU_TANH_ROOT[name], LINEAR[name][0], CUBIC[name][0]
     u, rest = cubic(z, xp=xp)
-    parts = exponential(u, rest, xp=xp)
+    parts = exponential(u, rest, z < FAR_CUBIC, xp=xp)
     d, q = z - root, z * (z + root) + root * root
     change = math.exp(root * (first + third * root * root)) * xp.expm1(d * (first + third * q))
     near = (d * (first + 3 * third * q) + change) + value
@@ -133,12 +139,12 @@ def _gelu_tanh_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> 
 def _gelu_tanh(x: Array, *, xp: Namespace) -> Array:
     """``x * sigmoid(2 u)``, u the argument of the tanh in gelu's tanh form."""
     z = maximum(negative_size(x, xp=xp), -100.0, xp=xp)
-    return gated(x, z, *cubic(z, xp=xp), xp=xp)
+    return gated(x, z, exponential(*cubic(z, xp=xp), z < FAR_CUBIC, xp=xp), xp=xp)
 
 
 def _mish_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     z = maximum(negative_size(x, xp=xp), -1000.0, xp=xp)
-    e, scaled, scale = exponential(z, None, xp=xp)
+    e, scaled, scale = exponential(z, None, z < FAR, xp=xp)
     root, value = MISH_ROOT[dtype_name(x, xp=xp)]
     power, d = math.exp(root), z - root
     m = xp.expm1(d)
@@ -155,7 +161,7 @@ def _mish_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple
 def _mish(x: Array, *, xp: Namespace) -> Array:
     """``x * tanh(softplus(x))``."""
     z = maximum(negative_size(x, xp=xp), -1000.0, xp=xp)
-    e, scaled, scale = exponential(z, None, xp=xp)
+    e, scaled, scale = exponential(z, None, z < FAR, xp=xp)
     left = z * (scaled * (2 + e) / (2 + e * (2 + e))) * scale
     right = x * ((1 + 2 * e) / (1 + e * (2 + 2 * e)))
     return where(x >= 0, right, left, xp=xp)
