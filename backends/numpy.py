@@ -1,5 +1,6 @@
 """NumPy: it does not differentiate, and every value can be read."""
 
+import math
 from typing import Any
 
 import array_api_compat.numpy as xp_numpy
@@ -13,6 +14,9 @@ from .kernels.cross_entropy_numpy import CROSS_ENTROPY
 from .kernels.elementwise_numpy import BOTH_HALVES, elementwise
 from .kernels.linear_cross_entropy_numpy import LINEAR_CROSS_ENTROPY
 from .kernels.softmax_numpy import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
+
+FEW = 2**11  # entries that are filled in less time than a view of one is made
+PLAIN = frozenset([np.dtype(np.float32), np.dtype(np.float64)])  # summed in their own dtype
 
 
 def readable(x: Array) -> bool:
@@ -43,10 +47,19 @@ def _entries(key: Any) -> tuple[Any, ...]:
 
 
 def spread(x: Array, shape: tuple[int, ...]) -> Array:
-    """``np.broadcast_to`` of one number: a read-only array without strides."""
+    """``np.broadcast_to`` of one number: small, or a read-only array without strides."""
+    if math.prod(shape) <= FEW:
+        made = np.empty(shape, x.dtype)
+        made.fill(x)
+        return made
     made = np.ndarray(shape, x.dtype, x, strides=(0,) * len(shape))
     made.flags.writeable = False
     return made
+
+
+def mean(x: Array) -> Any:
+    """``np.mean`` over all entries, in half of its time on few."""
+    return np.add.reduce(x, None) / x.size if x.dtype in PLAIN and x.size else np.mean(x)
 
 
 def is_view(made: Array, x: Array) -> bool:
@@ -60,6 +73,12 @@ BACKEND = Backend(
     readable=readable,
     device=device,
     scatter_add=scatter_add,
+    reductions={
+        "max": lambda x: np.maximum.reduce(x, None),
+        "mean": mean,
+        "min": lambda x: np.minimum.reduce(x, None),
+        "sum": lambda x: np.add.reduce(x, None),
+    },
     spread=spread,
     is_view=is_view,
     elementwise=None if switched_off() else elementwise,

@@ -154,6 +154,8 @@ class Backend:
         `start`, and each ``step(state before, *entries of the arrays' first axis)``, stacked.
     concat : callable, (arrays, *, axis) -> array, or None
         ``xp.concat`` where the library's own fails under one of its transforms.
+    reductions : mapping of str to callable, (x) -> 0-d array
+        ``xp.sum`` and the like over all entries, where a quicker call has the same bits.
     spread : callable, (x, shape) -> array, or None
         ``xp.broadcast_to`` of a 0-d array, where the library's own takes longer than an operation.
     is_view : callable, (made, x) -> bool, or None
@@ -188,6 +190,7 @@ class Backend:
     assign: Callable[..., Array] = portable_assign
     scan: Callable[..., Array] = portable_scan
     concat: Callable[..., Array] | None = None
+    reductions: Mapping[str, Callable[[Array], Array]] = field(default_factory=dict[str, Any])
     spread: Callable[[Array, tuple[int, ...]], Array] | None = None
     is_view: Callable[[Array, Array], bool] | None = None
     match_layout: Callable[[Array, Array], Array] = keep

@@ -96,11 +96,13 @@ def namespace_of(**arrays: Array | None) -> Namespace:
                 "convert it first, for example with xp.asarray"
             )
             raise TypeError(msg) from None
-        if xp is found:
-            continue
-        if found is None or getattr(xp, "__portable_losses_wraps__", None) is found:
+        if found is None:
             found = xp
-        elif getattr(found, "__portable_losses_wraps__", None) is not xp:
+        elif xp is found or getattr(found, "__portable_losses_wraps__", None) is xp:
+            continue
+        elif getattr(xp, "__portable_losses_wraps__", None) is found:
+            found = xp
+        else:
             kinds = ", ".join(f"{n}: {_kind(a)}" for n, a in arrays.items() if a is not None)
             msg = f"all arrays must come from one library, got {kinds}"
             raise TypeError(msg)
@@ -278,7 +280,9 @@ def _plainly_in(x: Array, low: float, high: float, xp: Namespace) -> bool:
     backend = backend_of(xp)
     if backend.differentiates or not (backend.readable(x) and _VALIDATING.get()) or 0 in x.shape:
         return False
-    return low <= float(xp.min(x)) and (high == INF or float(xp.max(x)) <= high)
+    quick = backend.reductions
+    smallest, most = quick.get("min") or xp.min, quick.get("max") or xp.max
+    return low <= float(smallest(x)) and (high == INF or float(most(x)) <= high)
 
 
 @entrywise

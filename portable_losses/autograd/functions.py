@@ -14,6 +14,7 @@ The library's function is looked up at every call: array-api-strict changes its 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from portable_losses._backend import backend_of
 from portable_losses._portable import kind_of
 from portable_losses._typing import Array
 from portable_losses.autograd.context import explain
@@ -127,6 +128,7 @@ def _recorded(space: "TapeNamespace", name: str, operation: Operation) -> Callab
 
 def _recorded_one(space: "TapeNamespace", name: str, operation: Operation) -> Callable[..., Any]:
     inner = space.inner
+    quick = None if space.prefix else backend_of(inner).reductions.get(name)
 
     def function(x: Any, /, *args: Any, **options: Any) -> Tensor:
         if isinstance(x, Tensor):
@@ -137,8 +139,11 @@ def _recorded_one(space: "TapeNamespace", name: str, operation: Operation) -> Ca
             options = _raw_options(space, name, options)
         plain = not args and not options
         try:
-            call = getattr(inner, name)
-            out = call(a) if plain else call(a, *args, **options)
+            if plain and quick is not None:
+                out = quick(a)
+            else:
+                call = getattr(inner, name)
+                out = call(a) if plain else call(a, *args, **options)
         except Exception as error:
             explain(error, operation.name, a, *args)
             raise

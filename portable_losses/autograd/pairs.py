@@ -54,8 +54,8 @@ def attach(space: "TapeNamespace", pair: Pair, arrays: tuple[Array, ...], option
     parents = tuple([x._node if isinstance(x, Tensor) else None for x in arrays])
     given = {key: raw_tree(x, space, key) for key, x in options.items() if key != "xp"}
     inner = space.inner
-    operation = _operation(pair)
     make = recording() if parents.count(None) < len(parents) else None
+    rules = None
     try:
         backend, own = backend_of(inner), {"xp": inner, **given}
         kernel = kernel_for(pair, backend, raws, own)
@@ -64,17 +64,17 @@ def attach(space: "TapeNamespace", pair: Pair, arrays: tuple[Array, ...], option
         elif make and not backend.differentiates and not any(parents[kernel.gradients :]):
             wanted = tuple([i for i, parent in enumerate(parents) if parent is not None])
             out, backward = kernel.run(pair, raws, own, wanted)
-            rule = _once_or_twice(backward, pair)
-            operation = Operation(operation.name, (rule,), form=JOINT)
+            rules = (_once_or_twice(backward, pair),)
         else:  # a library that differentiates may be recording underneath
             out = backend.attach_gradient(pair._replace(kernel=kernel), raws, own)
     except Exception as error:
-        explain(error, operation.name, *raws)
+        explain(error, _name(pair), *raws)
         raise
-    if not isinstance(out, tuple):
-        return Tensor(out, make and make(operation, out, raws, given, parents))
     if not make:
-        return tuple(Tensor(x) for x in out)
+        return tuple(map(Tensor, out)) if isinstance(out, tuple) else Tensor(out)
+    operation = _operation(pair) if rules is None else Operation(_name(pair), rules, form=JOINT)
+    if not isinstance(out, tuple):
+        return Tensor(out, make(operation, out, raws, given, parents))
     items = item_nodes(make(operation, out, raws, given, parents), out)
     return tuple(Tensor(x, item) for x, item in zip(out, items, strict=True))
 
@@ -90,7 +90,11 @@ def _once_or_twice(backward: Callable[..., Any], pair: Pair) -> Callable[..., An
 
 
 def _operation(pair: Pair) -> Operation:
-    name = getattr(pair.forward, "__name__", "pair").lstrip("_")
     if pair.rules:
-        return Operation(name, pair.rules, shares=VIEW)  # who knows what they return
-    return Operation(name, (pair.backward,), form=JOINT)
+        return Operation(_name(pair), pair.rules, shares=VIEW)  # who knows what they return
+    return Operation(_name(pair), (pair.backward,), form=JOINT)
+
+
+def _name(pair: Pair) -> str:
+    name: str = getattr(pair.forward, "__name__", "pair")
+    return name.lstrip("_")

@@ -37,6 +37,8 @@ __all__ = [
     "recorder",
     "recording",
     "recording_with",
+    "reset_recording",
+    "set_recording",
     "watching",
 ]
 
@@ -157,6 +159,7 @@ Recorder = Callable[..., Node]
 _RECORDING: ContextVar[Recorder | None] = ContextVar("portable_losses.recording", default=Node)
 _WATCHING: ContextVar[Any] = ContextVar("portable_losses.watching", default=None)
 recording = _RECORDING.get
+set_recording, reset_recording = _RECORDING.set, _RECORDING.reset  # what `recording_with` does
 watching = _WATCHING.get
 
 

@@ -13,7 +13,8 @@ from portable_losses.autograd.tape import (
     reachable,
     recorder,
     recording,
-    recording_with,
+    reset_recording,
+    set_recording,
 )
 from portable_losses.autograd.walk import walk
 
@@ -184,8 +185,9 @@ class Tracked:
             If nothing here is tracked, or the graph was freed by an earlier walk.
         """
         node = self._tracked_node("backward")
-        order = reachable([node]).order
-        with recording_with(recorder() if create_graph else None):
+        order = reachable((node,)).order
+        before = set_recording(recorder() if create_graph else None)
+        try:
             found = walk(
                 order,
                 {node: self._first_gradient(gradient, recorded=create_graph)},
@@ -195,6 +197,8 @@ class Tracked:
             )
             for leaf, grad in found:
                 leaf.collect(grad)
+        finally:
+            reset_recording(before)
 
     def _first_gradient(self, gradient: Any, *, recorded: bool) -> Any:
         if gradient is None:
@@ -218,7 +222,7 @@ class Tracked:
 
     def _become(self, new: "Tracked") -> Any:
         """Take over the value and the history of `new`: an update in place, from the outside."""
-        old = self._node
+        old, node, array, before = self._node, new._node, new.array, self.array
         if old is not None and old.operation is None:
             if recording():
                 msg = (
@@ -226,15 +230,14 @@ class Tracked:
                     "do it inside `no_grad()`, or on a result computed from it"
                 )
                 raise RuntimeError(msg)
-            new = self._made(new.array, old)  # a leaf stays a leaf, with the gradient it has
+            node = old  # a leaf stays a leaf, with the gradient it has
         self._check_like(new)
-        if getattr(new.array, "strides", None) != getattr(self.array, "strides", None):
+        if getattr(array, "strides", None) != getattr(before, "strides", None):
             # In place the layout stays, and with it what `reshape` makes a view of.
-            space = spaces.space_of(self.array)
-            new = self._made(space.setitem(self.detach(), ..., new.detach()).array, new._node)
-        if old is not None and old is not new._node and old.sink is not None and new._node:
-            old.sink, new._node.sink = None, old.sink  # what retains its gradient goes on to
-        self.array, self._node = new.array, new._node
+            array = spaces.space_of(before).setitem(self.detach(), ..., new.detach()).array
+        if old is not None and old is not node and old.sink is not None and node:
+            old.sink, node.sink = None, old.sink  # what retains its gradient goes on to
+        self.array, self._node = array, node
         return self
 
     def _check_like(self, new: "Tracked") -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from portable_losses._backend import backend_of, keep
+from portable_losses._portable import total
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd.context import explain_gradient
 from portable_losses.autograd.rules import EACH, ITEM, LIST, OWN
@@ -167,7 +168,7 @@ def fitted(grad: Any, like: Array, *, name: str, xp: Namespace) -> Any:
             msg = f"`{name}` got a gradient of shape {grad.shape} for one of {like.shape}"
             raise ValueError(msg)
         if not like.ndim:  # without an axis it takes half as long
-            grad = xp.sum(grad)
+            grad = total(grad, xp=xp)
         elif lead:
             grad = xp.sum(grad, axis=tuple(range(lead)))
         if grad.shape != like.shape:

@@ -51,7 +51,7 @@ def _sum(
 def _mean(
     grad: Array, out: Array, x: Array, *, axis: Axis = None, keepdims: bool = False, xp: Namespace
 ) -> Array:
-    n = count(x, axis)
+    n = math.prod(x.shape) if axis is None else count(x, axis)
     return _sum(grad / n if n else grad, out, x, axis=axis, keepdims=keepdims, xp=xp)
 
 
