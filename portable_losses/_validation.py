@@ -150,9 +150,10 @@ def check_integer(xp: Namespace, **arrays: Array) -> None:
 
 def check_same_shape(**arrays: Array) -> None:
     """Raise ValueError unless all shapes agree: silent broadcasting hides mistakes."""
-    shapes = {name: tuple(x.shape) for name, x in arrays.items()}
-    if len(set(shapes.values())) > 1:
-        msg = f"shapes must be equal, got {', '.join(f'{n}: {s}' for n, s in shapes.items())}"
+    shapes = [tuple(x.shape) for x in arrays.values()]
+    if shapes.count(shapes[0]) < len(shapes):
+        named = zip(arrays, shapes, strict=True)
+        msg = f"shapes must be equal, got {', '.join(f'{n}: {s}' for n, s in named)}"
         raise ValueError(msg)
 
 

@@ -8,7 +8,7 @@ from portable_losses._backend import backend_of, namespace_of_type
 from portable_losses._portable import kind_of
 from portable_losses.autograd import namespaces as spaces
 from portable_losses.autograd.rules.shape import ALIAS
-from portable_losses.autograd.tape import NOTHING, Node, Reached, enable_grad, reachable, recording
+from portable_losses.autograd.tape import NOTHING, Node, Reached, enabled, reachable, recording
 from portable_losses.autograd.tensor import Tensor
 from portable_losses.autograd.trees import flatten
 from portable_losses.autograd.walk import walk
@@ -127,7 +127,8 @@ def value_and_grad(
         _check_number(out)
         reached = call.reached([out])
         below = call.is_below(reached)
-        value, aux = call.seen(out, below), call.outside(aux)  # before the graph is freed
+        value = call.seen(out, below)
+        aux = call.outside(aux) if has_aux else None  # before the graph is freed
         gradients = call.pull_back([out], [None], reached, record=below, allow_unused=allow_unused)
         return (value, aux) if has_aux else value, gradients
 
@@ -235,20 +236,19 @@ class Call:
         numbers = positions(argnums, len(args))
         self.single = isinstance(argnums, int)
         self.outer_recording = recording()
+        self.floor = Node().number  # our leaves are younger
         trees = [flatten(args[i]) for i in numbers]
         self.rebuilds = [rebuild for _, rebuild in trees]
         self.given = [leaves for leaves, _ in trees]
         self.leaves = [[_leaf(x) for x in leaves] for leaves in self.given]
         self.nodes = {leaf._node for leaves in self.leaves for leaf in leaves if leaf._node}
-        self.floor = min((node.number for node in self.nodes), default=Node().number)
         self.args = list(args)
         for i, rebuild, leaves in zip(numbers, self.rebuilds, self.leaves, strict=True):
             self.args[i] = rebuild(leaves)
 
     def run(self, f: Callable[..., Any], options: dict[str, Any]) -> Any:
         """Record `f`, whatever is recorded outside."""
-        with enable_grad():
-            return f(*self.args, **options)
+        return enabled(f, *self.args, **options)
 
     def reached(self, outs: Sequence[Tensor]) -> Reached:
         """Return what was recorded in this call and led to `outs`."""
@@ -285,18 +285,18 @@ class Call:
         if record or reached.outside or not self.nodes.issuperset(reached.leaves):
             needed = _leading_to(self.nodes, order)  # some nodes do not lead to our leaves
             order = [node for node in order if node in needed]
-        with enable_grad():
-            found = dict(
-                walk(
-                    order,
-                    first,
-                    library_of=spaces.library_of,
-                    lift=spaces.lift if record else None,
-                    targets=frozenset(self.nodes),
-                    needed=needed,
-                    free=free and not record,
-                )
+        found = dict(
+            enabled(
+                walk,
+                order,
+                first,
+                library_of=spaces.library_of,
+                lift=spaces.lift if record else None,
+                targets=frozenset(self.nodes),
+                needed=needed,
+                free=free and not record,
             )
+        )
         if not allow_unused and not self.nodes <= found.keys():
             msg = "the number does not depend on an argument that it is differentiated by"
             raise ValueError(msg)

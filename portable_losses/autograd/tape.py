@@ -31,6 +31,7 @@ __all__ = [
     "Node",
     "Reached",
     "enable_grad",
+    "enabled",
     "item_nodes",
     "no_grad",
     "reachable",
@@ -236,6 +237,14 @@ def enable_grad() -> Any:
     True
     """
     return recording_with(recorder())
+
+
+def enabled(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """Call `function`, and record what it does, whatever is recorded outside."""
+    if recording():
+        return function(*args, **options)
+    with enable_grad():
+        return function(*args, **options)
 
 
 # ---- graphs -------------------------------------------------------------------------------------
