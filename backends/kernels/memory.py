@@ -12,6 +12,7 @@ Where the system cannot mark memory so (Windows), every array is a new one of it
 import mmap
 from collections import deque
 from ctypes import c_char
+from functools import lru_cache
 from typing import Any
 from weakref import finalize
 
@@ -39,9 +40,15 @@ def large(size: int) -> Any:
         memory = _kept(size) or _new(size)
     except OSError:  # there is none left: the library has the right error
         return None
-    buffer = (c_char * size).from_buffer(memory)  # all arrays on it refer to it, not to `memory`
+    buffer = _type(size).from_buffer(memory)  # all arrays on it refer to it, not to `memory`
     finalize(buffer, _give_up, memory).atexit = False
     return buffer
+
+
+@lru_cache(maxsize=2 * PIECES)
+def _type(size: int) -> Any:
+    """Return the type of a buffer; to make one is slow, and leaves a cycle behind."""
+    return c_char * size
 
 
 def _kept(size: int) -> mmap.mmap | None:
