@@ -1,5 +1,6 @@
 """Memory for large results: taken again when it is given up, and never before."""
 
+import gc
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ COUNT = memory.LEAST // 8  # entries of float64 in the smallest large array
 
 @pytest.fixture(autouse=True)
 def nothing_kept() -> Iterator[None]:
+    gc.collect()  # else what an earlier test left may be given up in this one
     memory._given_up.clear()
     yield
     memory._given_up.clear()
