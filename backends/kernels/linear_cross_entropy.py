@@ -136,7 +136,7 @@ def _sweep(
     outs = [m.empty(count, dtype=dtype) for _ in range(2 if work.options["with_lse"] else 1)]
     given = _given(m, outs, work.options, dtype) if grad is None else grad
     by_hidden = library.empty((count, width), dtype) if 0 in wanted else None
-    by_weight = library.empty((classes, width), dtype) if 1 in wanted else None
+    by_weight = m.zeros((classes, width), dtype=dtype) if 1 in wanted else None
     by_bias = m.zeros((1, classes), dtype=dtype) if 2 in wanted else None
 
     for start in range(0, count, work.rows):
@@ -161,7 +161,7 @@ def _sweep(
         if by_hidden is not None:
             products.into(by_hidden[block], z, work.weight)
         if by_weight is not None:
-            (products.added if start else products.into)(by_weight, z.T, x)
+            products.added(by_weight, z.T, x)
         if by_bias is not None:
             products.added(by_bias, m.ones((1, len(z)), dtype=dtype), z)
     by_bias = None if by_bias is None else by_bias[0]
