@@ -31,12 +31,15 @@ def medians(race: Race, *, rounds: int) -> dict[str, float]:
     """Let the programs take turns `rounds` times, after one turn each to warm up.
 
     In turns, because a machine's clock and its neighbours change within seconds; a turn lasts
-    about 20 ms or one run, because a clock is read in a fraction of a microsecond.
+    about 20 ms or one run, because a clock is read in a fraction of a microsecond. Programs that
+    are quicker than that take six times as many turns: else all of them are over within half a
+    second, which is how long a machine may run at another speed.
     """
     for program in race.programs.values():
         program()
     quickest = min(seconds(program, 1) for program in race.programs.values())
     repeats = max(1, int(0.02 / max(quickest, 1e-6)))
+    rounds *= 6 if repeats > 1 else 1
     times: dict[str, list[float]] = {name: [] for name in race.programs}
     for _ in range(rounds):
         for name, program in race.programs.items():
