@@ -440,3 +440,27 @@ def test_a_gradient_on_other_libraries_is_left_alone() -> None:
     grad = np.ones(3)
     for name in filter(find_spec, ("numpy", "torch", "jax", "cupy")):
         assert load_backend(name).match_layout(grad, np.ones(3)) is grad
+
+
+DTYPES = ["float32", "float64", "float16", "complex64", "int8", "uint8", "int64", "bool"]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(), (99,), (5, 7), (300, 70), (100_003,)], ids=str)
+def test_quick_reductions_have_the_bits_of_the_library(dtype: str, shape: tuple[int, ...]) -> None:
+    x = (3 * np.random.default_rng(0).standard_normal(shape)).astype(dtype)
+    x = x * x.dtype.type(1 + 2j) if dtype == "complex64" else x
+    for one in (x, x.T, x[..., ::2] if x.ndim else x):
+        for name, quick in load_backend("numpy").reductions.items():
+            got, want = quick(one), getattr(np, name)(one)
+            assert (got.dtype, got.tobytes()) == (want.dtype, want.tobytes()), name
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 0), (40, 50), (50, 50)], ids=str)
+def test_one_number_is_spread_over_a_shape(shape: tuple[int, ...]) -> None:
+    spread = load_backend("numpy").spread
+    assert spread is not None
+    for x in (np.float32(2.5), np.asarray(2.5, np.float32)):
+        made = spread(x, shape)
+        assert (made.shape, made.dtype) == (shape, np.float32)
+        assert (made == 2.5).all()
