@@ -139,11 +139,11 @@ def celu(x: Array, /, *, alpha: float = 1.0) -> Array:
     return narrow(result, x.dtype, xp=xp)
 
 
-def _below(x: Array, width: float, *, xp: Namespace) -> Array:
-    """Return 0 where x >= 0, else x as far as ``exp(x / width)`` can tell."""
+def _below(x: Array, positive: Array, width: float, *, xp: Namespace) -> Array:
+    """Return 0 where x is `positive`, else x as far as ``exp(x / width)`` can tell."""
     if not backend_of(xp).differentiates and width >= 1:
         return minimum(x, 0.0, xp=xp)
-    z = where(x >= 0, 0.0, x, xp=xp)
+    z = where(positive, 0.0, x, xp=xp)
     return maximum(z, -min(1000 * width, largest(z, xp=xp)), xp=xp)
 
 
@@ -151,7 +151,7 @@ def _elu_backward(
     grad: Array, out: Array, x: Array, *, above: float, below: float, width: float, xp: Namespace
 ) -> tuple[Array]:
     del out
-    z = _below(x, width, xp=xp)  # flat at 0: no second slope
+    z = _below(x, x >= 0, width, xp=xp)  # flat at 0: no second slope
     slope = (below / width) * xp.exp(z / width)
     if below / width != above or backend_of(xp).differentiates:  # else it is `above` already
         slope = where(x > 0, above, slope, xp=xp)
@@ -160,6 +160,8 @@ def _elu_backward(
 
 @with_gradient(_elu_backward, elementwise=True)
 def _elu(x: Array, *, above: float, below: float, width: float, xp: Namespace) -> Array:
-    """``above * x`` where x >= 0, else ``below * expm1(x / width)``."""
-    rising = x if above == 1 else above * where(x >= 0, x, 0.0, xp=xp)
-    return where(x >= 0, rising, below * xp.expm1(_below(x, width, xp=xp) / width), xp=xp)
+    """``above * x`` where x > 0, else ``below * expm1(x / width)``."""
+    # Who looks into the formula finds the slope below 0 at 0; to others -0.0 stays what it is.
+    rises = x > 0 if backend_of(xp).differentiates else x >= 0
+    rising = x if above == 1 else above * where(rises, x, 0.0, xp=xp)
+    return where(rises, rising, below * xp.expm1(_below(x, rises, width, xp=xp) / width), xp=xp)
