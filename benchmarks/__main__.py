@@ -124,7 +124,12 @@ The dashed line is one read of the logits and one write of the gradient at the s
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7, help="turns of each program (7)")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=7,
+        help="turns of each program (7), of short ones six times as many",
+    )
     parser.add_argument("--only", default="", help="cases whose name contains this text")
     arguments = parser.parse_args()
 

@@ -150,6 +150,34 @@ def linear_cross_entropy(rows: int, width: int, classes: int) -> list[Race]:
     ]
 
 
+def on_one_thread(program: Program) -> Program:
+    """Return `program` without the help of other threads."""
+    limit_workers = import_module("portable_losses.backends.kernels.blocks").limit_workers
+
+    def alone() -> Any:
+        with limit_workers(1):
+            return program()
+
+    return alone
+
+
+def threads(rows: int, classes: int, size: int) -> list[Race]:
+    """What the threads are worth: rows, and elements."""
+    rng = np.random.default_rng(0)
+    logits, x = (rng.standard_normal(n, dtype=np.float32) for n in ((rows, classes), size))
+    target = rng.integers(0, classes, rows)
+    by_rows = value_and_grad(lambda z: pl.cross_entropy(z, target))
+    by_elements = value_and_grad(lambda z: z.__array_namespace__().sum(pl.gelu(z)))
+    found = []
+    for name, program in (
+        (f"cross_entropy, threads, {rows} x {classes} float32", lambda: by_rows(logits)),
+        (f"gelu, threads, {size} float32", lambda: by_elements(x)),
+    ):
+        programs = {"ours": program, "one thread": on_one_thread(program)}
+        found.append(Race(name, programs, {"one thread": 1.0}))
+    return found
+
+
 def tape() -> list[Race]:
     """What recording costs, and a step of gradient descent on a first lesson's data."""
     return [sixty_operations(), sgd_step(written_out()), sgd_step(called())]
@@ -162,6 +190,7 @@ def full_size() -> list[Callable[[], list[Race]]]:
         lambda: binary_cross_entropy(16_000_000),
         lambda: activations(8_000_000),
         lambda: linear_cross_entropy(4096, 256, 32000),
+        lambda: threads(4096, 32000, 8_000_000),
         tape,
     ]
 
@@ -173,6 +202,7 @@ def tiny() -> list[Race]:
         *binary_cross_entropy(6),
         *activations(7),
         *linear_cross_entropy(4, 3, 5),
+        *threads(4, 5, 7),
         sixty_operations(6),
         *(sgd_step(losses, rows=7, columns=3) for losses in (written_out(), called())),
     ]

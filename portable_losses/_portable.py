@@ -164,7 +164,7 @@ def total(
     """``xp.sum`` in `x`'s own dtype (2022.12 sums float32 in float64)."""
     if axis is None and not keepdims:  # on small arrays, options cost as much as the sum
         quick = backend_of(xp).reductions.get("sum")
-        return xp.sum(x, dtype=x.dtype) if quick is None else quick(x)
+        return xp.sum(x, dtype=x.dtype) if quick is None else narrow(quick(x), x.dtype, xp=xp)
     return xp.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
 
 

@@ -18,7 +18,7 @@ import pytest
 import portable_losses as pl
 from portable_losses import _backend, autograd
 from portable_losses._backend import Backend, Kernel, Pair, backend_of, load_backend
-from portable_losses._portable import constant
+from portable_losses._portable import constant, total
 from portable_losses._typing import Array, Namespace, Options
 from tests.libraries import LIBRARIES, Library
 
@@ -454,6 +454,13 @@ def test_quick_reductions_have_the_bits_of_the_library(dtype: str, shape: tuple[
         for name, quick in load_backend("numpy").reductions.items():
             got, want = quick(one), getattr(np, name)(one)
             assert (got.dtype, got.tobytes()) == (want.dtype, want.tobytes()), name
+
+
+@pytest.mark.parametrize("dtype", DTYPES[:-1])
+def test_a_total_keeps_the_dtype(dtype: str) -> None:
+    x = np.asarray([1, 2, 3], dtype)
+    made = total(x, xp=xp_numpy)
+    assert (made.dtype, complex(made)) == (x.dtype, 6)
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 0), (40, 50), (50, 50)], ids=str)

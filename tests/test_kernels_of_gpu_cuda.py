@@ -112,7 +112,7 @@ def test_the_program_compiles_for_every_architecture(architecture: int, lanes: i
 def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The kernels, each as its `Kernel` runs it, without the check at first use."""
     if COMPILER is None:
-        pytest.skip("a processor runs CUDA C++ only by g++, which pip cannot install")
+        pytest.skip("needs g++, which comes with the system and not from pip")
     folder = tmp_path_factory.mktemp("cuda")
     (folder / "shim.cpp").write_text(SHIM)
     library, lanes = folder / "rows.so", request.param

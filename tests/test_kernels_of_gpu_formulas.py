@@ -115,7 +115,7 @@ def test_what_is_written_out_computes_what_the_formula_does(
 ) -> None:
     compiler = shutil.which("g++")
     if compiler is None:
-        pytest.skip("a processor runs CUDA C++ only by g++, which pip cannot install")
+        pytest.skip("needs g++, which comes with the system and not from pip")
     found, _ = written(calls, dtype)
     (tmp_path / "formulas.cpp").write_text(program(found))
     words = [compiler, "-std=c++20", "-O0", "-ffp-contract=off", "-shared", "-fPIC", "-w"]

@@ -38,8 +38,6 @@ __all__ = [
     "recorder",
     "recording",
     "recording_with",
-    "reset_recording",
-    "set_recording",
     "watching",
 ]
 
@@ -160,7 +158,6 @@ Recorder = Callable[..., Node]
 _RECORDING: ContextVar[Recorder | None] = ContextVar("portable_losses.recording", default=Node)
 _WATCHING: ContextVar[Any] = ContextVar("portable_losses.watching", default=None)
 recording = _RECORDING.get
-set_recording, reset_recording = _RECORDING.set, _RECORDING.reset  # what `recording_with` does
 watching = _WATCHING.get
 
 

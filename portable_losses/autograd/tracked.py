@@ -1,7 +1,7 @@
 """What of a Tensor has to do with gradients; the arithmetic is in `tensor.py`."""
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from weakref import ref
 
 from portable_losses._typing import Array
@@ -13,8 +13,7 @@ from portable_losses.autograd.tape import (
     reachable,
     recorder,
     recording,
-    reset_recording,
-    set_recording,
+    recording_with,
 )
 from portable_losses.autograd.walk import walk
 
@@ -45,13 +44,14 @@ class Tracked:
     _node: Node | None
     _collected: Collected
 
+    if TYPE_CHECKING:  # `Tensor` defines it, which is made of this class
+
+        def _made(self, array: Array, node: Node | None = None) -> Any:
+            """Return a Tensor, of no subclass."""
+
     def __init__(self, array: Array, node: Node | None = None) -> None:
         self.array = array
         self._node = node
-
-    def _made(self, array: Array, node: Node | None = None) -> Any:
-        """Return a Tensor, of no subclass."""
-        raise NotImplementedError
 
     def _start(self, node: Node | None = None) -> Self:
         """Collect gradients here, as a new leaf or for `node`."""
@@ -186,8 +186,7 @@ class Tracked:
         """
         node = self._tracked_node("backward")
         order = reachable((node,)).order
-        before = set_recording(recorder() if create_graph else None)
-        try:
+        with recording_with(recorder() if create_graph else None):
             found = walk(
                 order,
                 {node: self._first_gradient(gradient, recorded=create_graph)},
@@ -197,8 +196,6 @@ class Tracked:
             )
             for leaf, grad in found:
                 leaf.collect(grad)
-        finally:
-            reset_recording(before)
 
     def _first_gradient(self, gradient: Any, *, recorded: bool) -> Any:
         if gradient is None:

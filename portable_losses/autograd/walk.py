@@ -59,7 +59,7 @@ def walk(
     arrays: dict[Node, Array] = {}  # the array of each leaf
     kind: Any = None
     xp: Any = None
-    watch, one_of_several = watching(), ITEM.form
+    watch = watching()
     if watch is not None:
         watch.check_given(grads.values())
     for node in order:
@@ -84,7 +84,7 @@ def walk(
             shared.add(node)
         form, rules = operation.form, operation.rules
         raw_args = node.args
-        if form is one_of_several:
+        if form is ITEM.form:
             _collect(node, grad, grads)
             continue
         try:

@@ -46,7 +46,7 @@ def gated(x: Array, z: Array, parts: tuple[Array, Array, Array], *, xp: Namespac
     left = z * scaled * scale
     if backend_of(xp).differentiates:
         return where(x >= 0, x, left, xp=xp) / (1 + e)
-    return maximum(left, x, xp=xp) / (1 + e)  # x < left <= 0 on the left: the same selection
+    return maximum(left, x, xp=xp) / (1 + e)  # x <= left <= 0 on the left: the same selection
 
 
 def gated_slope(x: Array, h: Array, parts: tuple[Array, Array, Array], *, xp: Namespace) -> Array:
