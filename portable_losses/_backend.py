@@ -206,19 +206,20 @@ class Backend:
 
 def backend_of(xp: Namespace) -> Backend:
     """Return the backend of the library that `xp` belongs to."""
-    name = _library_of(xp)
-    return xp.__portable_losses_backend__ if name is None else load_backend(name)
+    found = _LOADED.get(_LIBRARIES.get(xp.__name__, ""))
+    if found is not None:
+        return found
+    carried: Backend | None = getattr(xp, "__portable_losses_backend__", None)
+    return load_backend(_library_of(xp)) if carried is None else carried
 
 
 @traced_as_constant
-def _library_of(xp: Namespace) -> str | None:
-    """Return the name of the library of `xp`, None if it carries a backend: that of the tape."""
+def _library_of(xp: Namespace) -> str:
+    """Return the name of the library of `xp`, whose backend is loaded then."""
     full: str = xp.__name__  # "numpy", "array_api_compat.torch", "jax.numpy", ...
-    name = _LIBRARIES.get(full)
-    if name is None and getattr(xp, "__portable_losses_backend__", None) is None:
-        name = full.rpartition("array_api_compat.")[2].partition(".")[0]
-        ensure_loaded(name)
-        _LIBRARIES[full] = name
+    name = full.rpartition("array_api_compat.")[2].partition(".")[0]
+    ensure_loaded(name)
+    _LIBRARIES[full] = name
     return name
 
 
@@ -243,7 +244,7 @@ def _is_known(kind: type) -> bool:
 
 
 # Plain dicts: torch.compile warns about functools.cache.
-_LIBRARIES: dict[str, str] = {}  # asking a module for what it has not costs two microseconds
+_LIBRARIES: dict[str, str] = {}  # of namespaces: asking one for what it has not takes 2 us
 _LOADED: dict[str, Backend] = {}
 _NAMESPACES: dict[type, Namespace] = {}
 _ANSWERING: set[type] = set()  # other types, whose arrays are quicker to ask than array_api_compat

@@ -130,8 +130,9 @@ def clip(x: Array, low: float | None, high: float | None, *, xp: Namespace) -> A
 
 def broadcast_to(x: Array, shape: tuple[int, ...], *, xp: Namespace) -> Array:
     """``xp.broadcast_to``, of one number in the library's quickest way."""
-    spread = None if x.ndim else backend_of(xp).spread
-    return xp.broadcast_to(x, shape) if spread is None else spread(x, shape)
+    if not x.ndim and (spread := backend_of(xp).spread) is not None:
+        return spread(x, shape)
+    return xp.broadcast_to(x, shape)
 
 
 def concat(arrays: Sequence[Array], *, axis: int = 0, xp: Namespace) -> Array:
@@ -164,7 +165,10 @@ def total(
     """``xp.sum`` in `x`'s own dtype (2022.12 sums float32 in float64)."""
     if axis is None and not keepdims:  # on small arrays, options cost as much as the sum
         quick = backend_of(xp).reductions.get("sum")
-        return xp.sum(x, dtype=x.dtype) if quick is None else narrow(quick(x), x.dtype, xp=xp)
+        if quick is None:
+            return xp.sum(x, dtype=x.dtype)
+        made = quick(x)
+        return made if made.dtype == x.dtype else xp.astype(made, x.dtype)
     return xp.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
 
 

@@ -18,7 +18,7 @@ from portable_losses.autograd.rules import OPERATIONS
 from portable_losses.autograd.rules.indexing import assigned, may_repeat, settled
 from portable_losses.autograd.rules.shape import broadcast_shape, filled
 from portable_losses.autograd.tape import NOTHING
-from portable_losses.autograd.tensor import Tensor
+from portable_losses.autograd.tensor import Tensor, tensor_of
 
 if TYPE_CHECKING:
     from portable_losses.autograd.namespaces import TapeNamespace
@@ -37,7 +37,7 @@ def asarray(
         if is_tracked(obj):
             return _stacked(space, obj, dtype=dtype, device=device)
         raw = raw_tree(obj, space, "asarray")
-        return Tensor(inner.asarray(raw, dtype=dtype, device=device, copy=copy))
+        return tensor_of(inner.asarray(raw, dtype=dtype, device=device, copy=copy))
     raw = obj.array
     space.check_library(raw, "asarray")
     same = dtype in (None, raw.dtype) and (device is None or device == device_of(raw))
@@ -45,7 +45,7 @@ def asarray(
         return obj
     out = inner.asarray(raw, dtype=dtype, device=device, copy=copy)
     if obj._node is None or not is_floating(space, out):
-        return Tensor(out)
+        return tensor_of(out)
     return record(OPERATIONS["astype"], out, (raw, out.dtype), {"device": device}, (obj._node,))
 
 
@@ -81,7 +81,7 @@ def from_dlpack(
         return asarray(space, x, device=device, copy=copy)
     given = {"device": device, "copy": copy}
     options = {key: value for key, value in given.items() if value is not None}
-    return Tensor(space.inner.from_dlpack(x, **options))
+    return tensor_of(space.inner.from_dlpack(x, **options))
 
 
 @add("full")
@@ -93,7 +93,7 @@ def full(
         made: Tensor = filled(shape, fill_value, dtype=dtype, device=device, xp=space)
         return made
     value = raw_operand_in(space, fill_value, "fill_value")
-    return Tensor(space.inner.full(shape, value, dtype=dtype, device=device))
+    return tensor_of(space.inner.full(shape, value, dtype=dtype, device=device))
 
 
 @add("full_like")
@@ -113,7 +113,7 @@ def full_like(
         kind = like.dtype if dtype is None else dtype
         return full(space, tuple(like.shape), fill_value, dtype=kind, device=home)
     value = raw_operand_in(space, fill_value, "fill_value")
-    return Tensor(space.inner.full_like(like, value, dtype=dtype, device=device))
+    return tensor_of(space.inner.full_like(like, value, dtype=dtype, device=device))
 
 
 # ---- dtypes and shapes ------------------------------------------------------------------------
@@ -128,7 +128,7 @@ def astype(
     a = raw_operand_in(space, x, "astype")
     out = space.inner.astype(a, dtype, copy=copy, **options)
     if not isinstance(x, Tensor) or x._node is None or not is_floating(space, out):
-        return Tensor(out)
+        return tensor_of(out)
     if out is a:
         return x
     return record(OPERATIONS["astype"], out, (a, dtype), options, (x._node,))

@@ -18,7 +18,7 @@ from portable_losses._typing import Array
 from portable_losses.autograd import namespaces as spaces
 from portable_losses.autograd.context import shown
 from portable_losses.autograd.rules import Operation
-from portable_losses.autograd.tape import NOTHING, Node, recording, recording_with
+from portable_losses.autograd.tape import NOTHING, Node, new_node, recording, recording_with
 from portable_losses.autograd.tracked import unwrap
 
 __all__ = ["detect_anomaly"]
@@ -75,21 +75,6 @@ def detect_anomaly(*, infinities: bool = True) -> Generator[None, None, None]:
         yield
 
 
-class _WatchedNode(Node):
-    """A node that knows where the user made the call."""
-
-    __slots__ = ("_line",)
-
-    def __init__(self, *call: Any) -> None:
-        super().__init__(*call)
-        self._line = _line_of_user()
-
-    @property
-    def line(self) -> str:
-        """The file, the line and the code of it."""
-        return self._line
-
-
 class _Watch:
     """Looks at results while `detect_anomaly` is on; one per ``with``."""
 
@@ -106,7 +91,8 @@ class _Watch:
         parents: tuple[Node | None, ...] = (),
     ) -> Node:
         """Return the node of a call, if its result is sound."""
-        node = _WatchedNode(operation, out, args, options, parents)
+        node = new_node(operation, out, args, options, parents)
+        node.line = _line_of_user()
         given = [*args, *options.values()]
         for result in out if type(out) is tuple else (out,):
             found = self._found(result, given)
@@ -121,9 +107,10 @@ class _Watch:
         found = self._found(part, grad if isinstance(grad, tuple) else (grad,))
         if found:
             operation: Any = node.operation
+            line = getattr(node, "line", "a line before `detect_anomaly`")
             msg = (
                 f"the gradient of `{operation.name}` by argument {position} {found}\n"
-                f"  the operation was called in {node.line}"
+                f"  the operation was called in {line}"
             )
             raise FloatingPointError(msg)
 

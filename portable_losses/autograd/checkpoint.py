@@ -7,7 +7,7 @@ from typing import Any
 from portable_losses.autograd.functional import Call
 from portable_losses.autograd.rules import JOINT, LIST, Operation
 from portable_losses.autograd.tape import NOTHING, Node, item_nodes, recording
-from portable_losses.autograd.tensor import Tensor
+from portable_losses.autograd.tensor import Tensor, tensor_of
 from portable_losses.autograd.trees import flatten
 
 __all__ = ["checkpoint"]
@@ -65,7 +65,7 @@ def checkpoint(f: Callable[..., Any], /) -> Callable[..., Any]:
             return f(*given, **named)
 
         # Recorded to see what `f` uses beside its arguments; the record dies with this call.
-        call = Call([Tensor(x.array) for x in inputs], tuple(range(len(inputs))))
+        call = Call([tensor_of(x.array) for x in inputs], tuple(range(len(inputs))))
         results, shape = flatten(call.run(run, {}))
         moving = [i for i, x in enumerate(results) if isinstance(x, Tensor) and x._node is not None]
         outside = _outside(call, [results[i] for i in moving])
@@ -82,7 +82,7 @@ def checkpoint(f: Callable[..., Any], /) -> Callable[..., Any]:
             (*(x._node for x in inputs), *outside),
         )
         for i, out, item in zip(moving, outs, item_nodes(node, outs), strict=True):
-            results[i] = Tensor(out, item)
+            results[i] = tensor_of(out, item)
         return shape(results)
 
     return checkpointed

@@ -113,9 +113,9 @@ def _rebuild(made: Any, requires_grad: bool) -> Any:
 
 
 def _rebuilt(array: Array, requires_grad: bool) -> Any:
-    from portable_losses.autograd.tensor import Tensor
+    from portable_losses.autograd.tensor import tensor_of
 
-    return _rebuild(Tensor(array), requires_grad)
+    return _rebuild(tensor_of(array), requires_grad)
 
 
 def _number(x: Any) -> Any:

@@ -8,8 +8,16 @@ from portable_losses._backend import backend_of, namespace_of_type
 from portable_losses._portable import kind_of
 from portable_losses.autograd import namespaces as spaces
 from portable_losses.autograd.rules.shape import ALIAS
-from portable_losses.autograd.tape import NOTHING, Node, Reached, enabled, reachable, recording
-from portable_losses.autograd.tensor import Tensor
+from portable_losses.autograd.tape import (
+    NOTHING,
+    Node,
+    Reached,
+    enabled,
+    new_node,
+    reachable,
+    recording,
+)
+from portable_losses.autograd.tensor import Tensor, tensor_of
 from portable_losses.autograd.trees import flatten
 from portable_losses.autograd.walk import walk
 
@@ -236,7 +244,7 @@ class Call:
         numbers = positions(argnums, len(args))
         self.single = isinstance(argnums, int)
         self.outer_recording = recording()
-        self.floor = Node().number  # our leaves are younger
+        self.floor = new_node().number  # our leaves are younger
         trees = [flatten(args[i]) for i in numbers]
         self.rebuilds = [rebuild for _, rebuild in trees]
         self.given = [leaves for leaves, _ in trees]
@@ -284,11 +292,9 @@ class Call:
         order, needed = reached.order, None
         if record or reached.outside or not self.nodes.issuperset(reached.leaves):
             needed = _leading_to(self.nodes, order)  # some nodes do not lead to our leaves
-            order = [node for node in order if node in needed]
         found = dict(
             enabled(
                 walk,
-                order,
                 first,
                 library_of=spaces.library_of,
                 lift=spaces.lift if record else None,
@@ -322,7 +328,6 @@ class Call:
                 first[node] = first[node] + seed if node in first else seed
         found = dict(
             walk(
-                [node for node in order if node in needed],
                 first,
                 library_of=spaces.library_of,
                 lift=spaces.lift if record else None,
@@ -343,7 +348,7 @@ class Call:
                 if gradient._node is not None or isinstance(given, Tensor)
                 else gradient.array
             )
-        return Tensor(gradient) if isinstance(given, Tensor) else gradient
+        return tensor_of(gradient) if isinstance(given, Tensor) else gradient
 
     def outside(self, tree: Any) -> Any:
         """Return results as the caller is to see them: plain, unless he differentiates too."""
@@ -378,8 +383,8 @@ def _leaf(x: Any) -> Tensor:
     array, node = (x.array, x._node) if isinstance(x, Tensor) else (x, None)
     spaces.space_of_user(array).check_differentiable(array)
     if node is None or not recording():
-        return Tensor(array)._start()
-    return Tensor(array, Node(ALIAS, array, (array,), NOTHING, (node,)))
+        return tensor_of(array)._start()
+    return tensor_of(array, new_node(ALIAS, array, (array,), NOTHING, (node,)))
 
 
 def _leading_to(targets: set[Node], order: Sequence[Node]) -> set[Node]:

@@ -22,8 +22,8 @@ from portable_losses.autograd.operands import raw_operand_in
 from portable_losses.autograd.rules import COMPOSED, LIST, OPERATIONS, Operation
 from portable_losses.autograd.rules.constant import NO_GRADIENT
 from portable_losses.autograd.standard import check_call, signature_of
-from portable_losses.autograd.tape import Node, item_nodes, recording
-from portable_losses.autograd.tensor import Tensor
+from portable_losses.autograd.tape import NOTHING, Node, item_nodes, recording
+from portable_losses.autograd.tensor import Tensor, tensor_of
 from portable_losses.autograd.views import VIEWS, viewing
 
 if TYPE_CHECKING:
@@ -109,9 +109,9 @@ def record(
         if parent is not None:
             make = recording()
             if make:
-                return Tensor(out, make(operation, out, args, options, parents))
+                return tensor_of(out, make(operation, out, args, options, parents))
             break
-    return Tensor(out)
+    return tensor_of(out)
 
 
 # ---- with a rule ------------------------------------------------------------------------------
@@ -135,25 +135,27 @@ def _recorded_one(space: "TapeNamespace", name: str, operation: Operation) -> Ca
             a, node = x.array, x._node
         else:
             a, node = raw_operand_in(space, x, name), None
-        if options:
-            options = _raw_options(space, name, options)
-        plain = not args and not options
+        if not args and not options:
+            try:
+                out = getattr(inner, name)(a) if quick is None else quick(a)
+            except Exception as error:
+                explain(error, operation.name, a)
+                raise
+            if node is None or not (make := recording()):
+                return tensor_of(out)
+            return tensor_of(out, make(operation, out, (a,), NOTHING, (node,)))
+        options = _raw_options(space, name, options)
         try:
-            if plain and quick is not None:
-                out = quick(a)
-            else:
-                call = getattr(inner, name)
-                out = call(a) if plain else call(a, *args, **options)
+            out = getattr(inner, name)(a, *args, **options)
         except Exception as error:
             explain(error, operation.name, a, *args)
             raise
         if node is None or not (make := recording()):
-            return Tensor(out)
-        if not plain:
-            check_call(operation.name, 1 + len(args), options)
-            if options.get("dtype") is not None and not is_floating(space, out):
-                return Tensor(out)
-        return Tensor(out, make(operation, out, (a, *args), options, (node,)))
+            return tensor_of(out)
+        check_call(operation.name, 1 + len(args), options)
+        if options.get("dtype") is not None and not is_floating(space, out):
+            return tensor_of(out)
+        return tensor_of(out, make(operation, out, (a, *args), options, (node,)))
 
     return function
 
@@ -178,10 +180,10 @@ def _recorded_two(space: "TapeNamespace", name: str, operation: Operation) -> Ca
             explain(error, operation.name, a, b, *args)
             raise
         if (left is None and right is None) or not (make := recording()):
-            return Tensor(out)
+            return tensor_of(out)
         if args or options:
             check_call(operation.name, 2 + len(args), options)
-        return Tensor(out, make(operation, out, (a, b, *args), options, (left, right)))
+        return tensor_of(out, make(operation, out, (a, b, *args), options, (left, right)))
 
     return function
 
@@ -233,10 +235,10 @@ def _recorded_several(
             explain(error, operation.name, a, *args)
             raise
         if node is None or not (make := recording()):
-            return results(*map(Tensor, outs))
+            return results(*map(tensor_of, outs))
         check_call(operation.name, 1 + len(args), options)
         items = item_nodes(make(operation, outs, (a, *args), options, (node,)), outs)
-        return results(*map(Tensor, outs, items))
+        return results(*map(tensor_of, outs, items))
 
     return function
 
@@ -362,4 +364,4 @@ def wrapped_tree(x: Any) -> Any:
         return make(items)
     if isinstance(x, list):
         return [wrapped_tree(v) for v in x]
-    return Tensor(x) if is_array(x) else x
+    return tensor_of(x) if is_array(x) else x

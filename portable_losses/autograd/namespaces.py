@@ -103,15 +103,15 @@ class TapeNamespace:
 
     def check_differentiable(self, x: Array) -> None:
         """Raise TypeError unless the dtype of `x` is real or complex floating."""
-        kind = (x.dtype.__class__, x.dtype)
+        dtype = x.dtype
+        kind = (dtype.__class__, dtype)
         if kind in _FLOATING:
             return
-        if self.inner.isdtype(x.dtype, ("real floating", "complex floating")):
+        if self.inner.isdtype(dtype, ("real floating", "complex floating")):
             _FLOATING.add(kind)
         else:
             msg = (
-                f"only floating arrays have a gradient, got {x.dtype}; "
-                "convert with `xp.astype` first"
+                f"only floating arrays have a gradient, got {dtype}; convert with `xp.astype` first"
             )
             raise TypeError(msg)
 
@@ -212,10 +212,10 @@ def library_of(x: Array) -> Namespace:
 
 def lift(node: Node) -> tuple[Any, tuple[Any, ...], TapeNamespace]:
     """Return result, arguments and namespace of a node as Tensors, so that a rule is recorded."""
-    from portable_losses.autograd.tensor import Tensor
+    from portable_losses.autograd.tensor import tensor_of
 
     def lifted(raw: Any, parent: Node | None) -> Any:
-        return Tensor(raw, parent) if parent is not None or is_array_api_obj(raw) else raw
+        return tensor_of(raw, parent) if parent is not None or is_array_api_obj(raw) else raw
 
     out, parents = node.out, node.parents
     args: Any = node.args
@@ -227,9 +227,9 @@ def lift(node: Node) -> tuple[Any, tuple[Any, ...], TapeNamespace]:
         args = (*arrays, *args[len(parents) :])
     if type(out) is tuple:
         items = item_nodes(node, out)
-        results: Any = tuple(Tensor(x, item) for x, item in zip(out, items, strict=True))
+        results: Any = tuple(tensor_of(x, item) for x, item in zip(out, items, strict=True))
         return results, args, space_of(out[0])
-    return Tensor(out, node), args, space_of(out)
+    return tensor_of(out, node), args, space_of(out)
 
 
 def is_module(x: Any) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from portable_losses.autograd import namespaces as spaces
 from portable_losses.autograd.functional import Call, check_tensor, grad, vjp
 from portable_losses.autograd.tape import recording
-from portable_losses.autograd.tensor import Tensor
+from portable_losses.autograd.tensor import Tensor, tensor_of
 from portable_losses.autograd.tracked import unwrap
 from portable_losses.autograd.trees import flatten as leaves_of
 
@@ -119,7 +119,7 @@ def jvp(f: Callable[..., Any], args: Sequence[Any], tangents: Sequence[Any], /) 
         _library(out).zeros_like(out.array) if v is None else v
         for out, v in zip(outs, found, strict=True)
     ]
-    shown = [call.seen(v if isinstance(v, Tensor) else Tensor(v), record) for v in pushed]
+    shown = [call.seen(v if isinstance(v, Tensor) else tensor_of(v), record) for v in pushed]
     return call.outside(result), rebuild(shown)
 
 

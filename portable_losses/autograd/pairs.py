@@ -10,7 +10,7 @@ from portable_losses.autograd.functions import raw_tree
 from portable_losses.autograd.operands import raw_operand_in
 from portable_losses.autograd.rules import JOINT, VIEW, Operation
 from portable_losses.autograd.tape import item_nodes, recording
-from portable_losses.autograd.tensor import Tensor
+from portable_losses.autograd.tensor import Tensor, tensor_of
 
 if TYPE_CHECKING:
     from portable_losses.autograd.namespaces import TapeNamespace
@@ -26,7 +26,7 @@ def tape_backend(space: "TapeNamespace") -> Backend:
         return attach(space, pair, arrays, options)
 
     def stop_gradient(x: Any) -> Tensor:
-        return Tensor(inner.stop_gradient(raw_tree(x, space, "stop_gradient")))
+        return tensor_of(inner.stop_gradient(raw_tree(x, space, "stop_gradient")))
 
     def readable(x: Any) -> bool:
         return inner.readable(x.array if isinstance(x, Tensor) else x)
@@ -71,12 +71,12 @@ def attach(space: "TapeNamespace", pair: Pair, arrays: tuple[Array, ...], option
         explain(error, _name(pair), *raws)
         raise
     if not make:
-        return tuple(map(Tensor, out)) if isinstance(out, tuple) else Tensor(out)
+        return tuple(map(tensor_of, out)) if isinstance(out, tuple) else tensor_of(out)
     operation = _operation(pair) if rules is None else Operation(_name(pair), rules, form=JOINT)
     if not isinstance(out, tuple):
-        return Tensor(out, make(operation, out, raws, given, parents))
+        return tensor_of(out, make(operation, out, raws, given, parents))
     items = item_nodes(make(operation, out, raws, given, parents), out)
-    return tuple(Tensor(x, item) for x, item in zip(out, items, strict=True))
+    return tuple(tensor_of(x, item) for x, item in zip(out, items, strict=True))
 
 
 def _once_or_twice(backward: Callable[..., Any], pair: Pair) -> Callable[..., Any]:

@@ -27,12 +27,14 @@ from portable_losses._typing import Array
 from portable_losses.autograd.rules import ITEM, Operation
 
 __all__ = [
+    "RECORDING",
     "Collected",
     "Node",
     "Reached",
     "enable_grad",
     "enabled",
     "item_nodes",
+    "new_node",
     "no_grad",
     "reachable",
     "recorder",
@@ -69,19 +71,16 @@ _next_number = _counter()
 class Collected:
     """The gradient that `backward` adds up for one Tensor, which holds it."""
 
-    __slots__ = ("__weakref__", "array", "node")
-
-    def __init__(self) -> None:
-        self.array: Array | None = None
-        self.node: Node | None = None  # where the gradient was itself recorded
+    array: Array | None = None
+    node: "Node | None" = None  # where the gradient was itself recorded
 
     def add(self, grad: Any) -> None:
         """Add `grad`, a raw array or a Tensor."""
         if self.node is not None or hasattr(grad, "_node"):
-            from portable_losses.autograd.tensor import Tensor
+            from portable_losses.autograd.tensor import Tensor, tensor_of
 
             if self.array is not None:
-                grad = Tensor(self.array, self.node) + grad
+                grad = tensor_of(self.array, self.node) + grad
             self.array, self.node = (
                 (grad.array, grad._node) if isinstance(grad, Tensor) else (grad, None)
             )
@@ -94,12 +93,14 @@ class Node:
 
     `args` and `options` are the call's own, with raw arrays; `parents` has one entry per array
     argument (per entry of the list, for concat and stack), None where it is a constant. `sink`
-    refers weakly to where a leaf, or a result that retains it, collects its gradient.
+    refers weakly to where a leaf, or a result that retains it, collects its gradient. `line` is
+    where the user made the call, set by `detect_anomaly` alone. Made by `new_node`.
     """
 
     __slots__ = (
         "args",
         "hooks",
+        "line",
         "number",
         "operation",
         "options",
@@ -108,40 +109,18 @@ class Node:
         "sink",
     )
 
-    args: Any
+    number: int
+    operation: Operation | None
     out: Any
+    args: Any  # None: freed
+    options: dict[str, Any]
     parents: "tuple[Node | None, ...]"
     hooks: dict[int, Callable[[Any], Any]] | None
     sink: "ref[Collected] | None"
-
-    def __init__(
-        self,
-        operation: Operation | None = None,
-        out: Any = None,
-        args: tuple[Any, ...] | None = (),
-        options: dict[str, Any] = NOTHING,
-        parents: "tuple[Node | None, ...]" = (),
-    ) -> None:
-        self.number = _next_number()
-        self.operation = operation
-        self.out = out
-        self.args = args
-        self.options = options
-        self.parents = parents
-        self.hooks = self.sink = None
+    line: str
 
     def __repr__(self) -> str:
         return f"<node {self.number}: {self.operation.name if self.operation else 'leaf'}>"
-
-    @property
-    def line(self) -> str:
-        """Where the user's code made this call; only `detect_anomaly` asks for it."""
-        return "a line before `detect_anomaly`"
-
-    def free(self) -> None:
-        """Let go of what the gradient needed; `args` None says so."""
-        self.args = self.out = None
-        self.options, self.parents = NOTHING, ()
 
     def collect(self, grad: Any) -> None:
         """Add `grad` to what the Tensor of this node has collected, if it still lives."""
@@ -150,21 +129,43 @@ class Node:
             sink.add(grad)
 
 
+def new_node(
+    operation: Operation | None = None,
+    out: Any = None,
+    args: tuple[Any, ...] | None = (),
+    options: dict[str, Any] = NOTHING,
+    parents: tuple[Node | None, ...] = (),
+) -> Node:
+    """Return the node of a call or, of nothing, of a leaf.
+
+    A function, since an `__init__` would take half as long again, in every operation.
+    """
+    node = Node()
+    node.number = _next_number()
+    node.operation = operation
+    node.out = out
+    node.args = args
+    node.options = options
+    node.parents = parents
+    node.hooks = node.sink = None
+    return node
+
+
 # ---- what is recorded, per thread and per task --------------------------------------------------
 
 Recorder = Callable[..., Node]
 
-# What makes nodes (`Node`, or what looks at results as well), and None to record nothing.
-_RECORDING: ContextVar[Recorder | None] = ContextVar("portable_losses.recording", default=Node)
+# What makes nodes (`new_node`, or what looks at results as well), and None to record nothing.
+RECORDING: ContextVar[Recorder | None] = ContextVar("portable_losses.recording", default=new_node)
 _WATCHING: ContextVar[Any] = ContextVar("portable_losses.watching", default=None)
-recording = _RECORDING.get
+recording = RECORDING.get
 watching = _WATCHING.get
 
 
 def recorder() -> Recorder:
     """Return what makes nodes in this thread or task whenever something is recorded."""
     watch = watching()
-    return Node if watch is None else watch.record
+    return new_node if watch is None else watch.record
 
 
 class recording_with(ContextDecorator):  # noqa: N801 - a function to its users
@@ -181,12 +182,12 @@ class recording_with(ContextDecorator):  # noqa: N801 - a function to its users
         return type(self)(self._make, self._watch)
 
     def __enter__(self) -> None:
-        self._before = _RECORDING.set(self._make)
+        self._before = RECORDING.set(self._make)
         if self._watch is not None:
             self._watched = _WATCHING.set(self._watch)
 
     def __exit__(self, *_: object) -> None:
-        _RECORDING.reset(self._before)
+        RECORDING.reset(self._before)
         if self._watch is not None:
             _WATCHING.reset(self._watched)
 
@@ -249,7 +250,7 @@ def enabled(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
 
 def item_nodes(node: Node, outs: Sequence[Array]) -> list[Node]:
     """Return one node per result of a call that has several."""
-    return [Node(ITEM, out, (i,), NOTHING, (node,)) for i, out in enumerate(outs)]
+    return [new_node(ITEM, out, (i,), NOTHING, (node,)) for i, out in enumerate(outs)]
 
 
 class Reached(NamedTuple):
@@ -272,12 +273,6 @@ def reachable(roots: Iterable[Node], *, floor: int = -1, stops: Collection[Node]
     outside: dict[Node, None] = {}
     while stack:
         node = stack.pop()
-        if node.args is None:
-            msg = (
-                "the graph was freed by an earlier backward; "
-                "pass `retain_graph=True` to the first one to walk it twice"
-            )
-            raise RuntimeError(msg)
         parents = node.parents
         if not parents:
             leaves.append(node)

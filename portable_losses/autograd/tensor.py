@@ -14,7 +14,7 @@ from portable_losses.autograd.operands import raw_key, raw_operand
 from portable_losses.autograd.rules import OPERATIONS
 from portable_losses.autograd.tape import NOTHING, Node, recording
 
-__all__ = ["Tensor", "tensor"]
+__all__ = ["Tensor", "tensor", "tensor_of"]
 
 _MATCHED = frozenset([float, int, bool])
 _GETITEM = OPERATIONS["getitem"]
@@ -33,7 +33,7 @@ def _binary(name: str, function: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
                 spaces.space_of(a).check_library(b, "operand")
         else:
             b, right = other, None
-            if other.__class__ not in _MATCHED:
+            if b.__class__ is not a.__class__ and b.__class__ not in _MATCHED:
                 b = raw_operand(other, a)
                 if b is NotImplemented:
                     return b
@@ -43,24 +43,24 @@ def _binary(name: str, function: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
             explain(error, name, a, b)
             raise
         if (left is None and right is None) or not (record := recording()):
-            return Tensor(out)
-        return Tensor(out, record(operation, out, (a, b), NOTHING, (left, right)))
+            return tensor_of(out)
+        return tensor_of(out, record(operation, out, (a, b), NOTHING, (left, right)))
 
     def reflected(self: "Tensor", other: Any, /) -> Any:
+        a, node = self.array, self._node
         b = other
-        if other.__class__ not in _MATCHED:
-            b = raw_operand(other, self.array)
+        if b.__class__ is not a.__class__ and b.__class__ not in _MATCHED:
+            b = raw_operand(other, a)
             if b is NotImplemented:
                 return b
-        a, node = self.array, self._node
         try:
             out = function(b, a)
         except Exception as error:
             explain(error, name, b, a)
             raise
         if node is None or not (record := recording()):
-            return Tensor(out)
-        return Tensor(out, record(operation, out, (b, a), NOTHING, (None, node)))
+            return tensor_of(out)
+        return tensor_of(out, record(operation, out, (b, a), NOTHING, (None, node)))
 
     return forward, reflected
 
@@ -70,11 +70,11 @@ def _constant(function: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
 
     def forward(self: "Tensor", other: Any, /) -> Any:
         b = raw_operand(other.array if isinstance(other, Tensor) else other, self.array)
-        return b if b is NotImplemented else Tensor(function(self.array, b))
+        return b if b is NotImplemented else tensor_of(function(self.array, b))
 
     def reflected(self: "Tensor", other: Any, /) -> Any:
         b = raw_operand(other, self.array)
-        return b if b is NotImplemented else Tensor(function(b, self.array))
+        return b if b is NotImplemented else tensor_of(function(b, self.array))
 
     return forward, reflected
 
@@ -86,8 +86,8 @@ def _unary(name: str, function: Callable[[Any], Any]) -> Any:
         a, node = self.array, self._node
         out = function(a)
         if node is None or not (record := recording()):
-            return Tensor(out)
-        return Tensor(out, record(operation, out, (a,), NOTHING, (node,)))
+            return tensor_of(out)
+        return tensor_of(out, record(operation, out, (a,), NOTHING, (node,)))
 
     return forward
 
@@ -108,12 +108,10 @@ class Tensor(Converted):
     Made by `tensor` or by a function of ``namespace(xp)``, not by calling the class. It follows
     the Array API standard; what it is computed with is the library of its `array`.
 
-    Parameters
+    Attributes
     ----------
     array : array
-        The wrapped library's own array; also the attribute that gives it back.
-    node : node, optional
-        What it was computed by.
+        The wrapped library's own array.
 
     Notes
     -----
@@ -189,8 +187,8 @@ class Tensor(Converted):
         if out is a:
             return self
         if node is None or not (record := recording()):
-            return Tensor(out)
-        return Tensor(out, record(OPERATIONS["to_device"], out, (a,), NOTHING, (node,)))
+            return tensor_of(out)
+        return tensor_of(out, record(OPERATIONS["to_device"], out, (a,), NOTHING, (node,)))
 
     __add__, __radd__ = _binary("add", operator.add)
     __sub__, __rsub__ = _binary("subtract", operator.sub)
@@ -233,7 +231,7 @@ class Tensor(Converted):
     __abs__ = _unary("abs", operator.abs)
 
     def __invert__(self) -> "Tensor":
-        return Tensor(~self.array)
+        return tensor_of(~self.array)
 
     def __getitem__(self, key: Any, /) -> "Tensor":
         key, a, node = raw_key(key), self.array, self._node
@@ -247,7 +245,7 @@ class Tensor(Converted):
             node = record and record(_GETITEM, out, (a, key), NOTHING, (node,))
         if is_view_key(key, out):
             return View(out, node, self, ("getitem", (key,), NOTHING))
-        return Tensor(out, node)
+        return tensor_of(out, node)
 
     def __setitem__(self, key: Any, value: Any, /) -> None:
         if value.__class__ is View and value.shows(self, key):
@@ -255,13 +253,24 @@ class Tensor(Converted):
         self._become(spaces.space_of(self.array).setitem(self, key, value))
 
     def _made(self, array: Array, node: Node | None = None) -> "Tensor":
-        return Tensor(array, node)
+        return tensor_of(array, node)
 
     def __repr__(self) -> str:
         tracked = ", tracked" if self._node is not None else ""
         library = spaces.space_of(self.array).library
         values = repr(self.array)
         return f"Tensor({values}, {library} {self.dtype} on {self.device}{tracked})"
+
+
+def tensor_of(array: Array, node: Node | None = None) -> Tensor:
+    """Return a raw array, and the node that it came from, as a Tensor.
+
+    A function, since an `__init__` would take half as long again, twice in every operation.
+    """
+    made = Tensor()
+    made.array = array
+    made._node = node
+    return made
 
 
 def tensor(x: Any, /, *, requires_grad: bool = True) -> Tensor:
@@ -302,10 +311,10 @@ def tensor(x: Any, /, *, requires_grad: bool = True) -> Tensor:
     if isinstance(x, Tensor):
         x = x.array
     space = spaces.space_of_user(x)
-    if requires_grad:
-        space.check_differentiable(x)
-    made = Tensor(x)
-    return made._start() if requires_grad else made
+    if not requires_grad:
+        return tensor_of(x)
+    space.check_differentiable(x)
+    return tensor_of(x)._start()
 
 
 from portable_losses.autograd.views import View, is_view_key  # noqa: E402 - a View is a Tensor

@@ -8,12 +8,12 @@ from portable_losses._typing import Array
 from portable_losses.autograd import namespaces as spaces
 from portable_losses.autograd.rules.complex_numbers import is_complex
 from portable_losses.autograd.tape import (
+    RECORDING,
     Collected,
     Node,
-    reachable,
+    new_node,
     recorder,
     recording,
-    recording_with,
 )
 from portable_losses.autograd.walk import walk
 
@@ -49,13 +49,9 @@ class Tracked:
         def _made(self, array: Array, node: Node | None = None) -> Any:
             """Return a Tensor, of no subclass."""
 
-    def __init__(self, array: Array, node: Node | None = None) -> None:
-        self.array = array
-        self._node = node
-
     def _start(self, node: Node | None = None) -> Self:
         """Collect gradients here, as a new leaf or for `node`."""
-        self._node = node = Node() if node is None else node
+        self._node = node = new_node() if node is None else node
         self._collected = Collected()
         node.sink = ref(self._collected)
         return self
@@ -101,10 +97,12 @@ class Tracked:
     @property
     def grad(self) -> Any:
         """The gradient that `backward` has collected here."""
-        collected = getattr(self, "_collected", None)
-        if collected is None or collected.array is None:
+        try:
+            collected = self._collected
+        except AttributeError:
             return None
-        return self._made(collected.array, collected.node)
+        array = collected.array
+        return None if array is None else self._made(array, collected.node)
 
     @grad.setter
     def grad(self, value: Any) -> None:
@@ -185,10 +183,9 @@ class Tracked:
             If nothing here is tracked, or the graph was freed by an earlier walk.
         """
         node = self._tracked_node("backward")
-        order = reachable((node,)).order
-        with recording_with(recorder() if create_graph else None):
+        before = RECORDING.set(recorder() if create_graph else None)  # quicker than `with`
+        try:
             found = walk(
-                order,
                 {node: self._first_gradient(gradient, recorded=create_graph)},
                 library_of=spaces.library_of,
                 lift=spaces.lift if create_graph else None,
@@ -196,16 +193,19 @@ class Tracked:
             )
             for leaf, grad in found:
                 leaf.collect(grad)
+        finally:
+            RECORDING.reset(before)
 
     def _first_gradient(self, gradient: Any, *, recorded: bool) -> Any:
+        array = self.array
         if gradient is None:
-            if self.shape and any(n != 1 for n in self.shape):
+            if array.shape and any(n != 1 for n in array.shape):
                 msg = f"backward of shape {self.shape} needs a `gradient` of that shape"
                 raise ValueError(msg)
-            if is_complex(self.array, xp=spaces.library_of(self.array)):
+            if is_complex(array, xp=spaces.library_of(array)):
                 msg = "backward of a complex number needs a `gradient`; only a real one is a loss"
                 raise ValueError(msg)
-            ones = self.array**0  # 1 for NaN and infinities too, and quicker than ones_like
+            ones = array**0  # 1 for NaN and infinities too, and quicker than ones_like
             return self._made(ones) if recorded else ones
         array, node = unwrap(gradient)
         spaces.space_of(self.array).check_library(array, "gradient")
@@ -229,7 +229,7 @@ class Tracked:
                 raise RuntimeError(msg)
             node = old  # a leaf stays a leaf, with the gradient it has
         self._check_like(new)
-        if getattr(array, "strides", None) != getattr(before, "strides", None):
+        if array.ndim > 1 and getattr(array, "strides", 0) != getattr(before, "strides", 0):
             # In place the layout stays, and with it what `reshape` makes a view of.
             array = spaces.space_of(before).setitem(self.detach(), ..., new.detach()).array
         if old is not None and old is not node and old.sink is not None and node:

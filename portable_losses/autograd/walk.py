@@ -1,6 +1,7 @@
 """The walk from a result back to what it was computed from, and what it hands to every parent."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush, heappushpop
 from typing import Any
 
 from portable_losses._backend import backend_of, keep
@@ -9,10 +10,14 @@ from portable_losses._typing import Array, Namespace
 from portable_losses.autograd.context import explain_gradient
 from portable_losses.autograd.rules import EACH, ITEM, LIST, OWN
 from portable_losses.autograd.rules.complex_numbers import is_complex
-from portable_losses.autograd.tape import Node, watching
+from portable_losses.autograd.tape import NOTHING, Node, watching
 
 __all__ = ["fitted", "walk"]
 
+_FREED = (
+    "the graph was freed by an earlier backward; "
+    "pass `retain_graph=True` to the first one to walk it twice"
+)
 # How a gradient gets the layout of its array, by the type of the array; written once each.
 _MATCHES: dict[type, Callable[[Array, Array], Array]] = {}
 
@@ -20,7 +25,6 @@ Lift = Callable[[Node], tuple[Any, tuple[Any, ...], Namespace]]
 
 
 def walk(
-    order: Sequence[Node],
     grads: dict[Node, Any],
     *,
     library_of: Callable[[Array], Namespace],
@@ -29,12 +33,10 @@ def walk(
     needed: set[Node] | None = None,
     free: bool = False,
 ) -> list[tuple[Node, Any]]:
-    """Carry `grads` from the newest node of `order` to the oldest.
+    """Carry `grads` back, from the newest node that has one to the oldest.
 
     Parameters
     ----------
-    order : sequence of Node
-        From `reachable`.
     grads : dict
         The gradients to begin with; used up.
     library_of : callable, (raw array) -> namespace
@@ -53,52 +55,65 @@ def walk(
     list of (Node, gradient)
         One entry per leaf (or target) that was reached. No gradient shares its memory with
         another one, or with an array of the caller.
+
+    Raises
+    ------
+    RuntimeError
+        If an earlier walk has freed a node.
     """
-    found: list[tuple[Node, Any]] = []
     shared = set(grads)  # nodes whose gradient somebody else may hold
-    arrays: dict[Node, Array] = {}  # the array of each leaf
+    ends: dict[Node, Array | None] = {}  # the array of each end, which a layout is taken from
+    # A parent is older than its children: when it is the newest of all, what it gets is complete.
+    queue: list[tuple[int, Node]] = []
+    for node in grads:
+        if node.operation is None if targets is None else node in targets:
+            ends[node] = None
+        elif needed is None or node in needed:
+            queue.append((-node.number, node))
+    heapify(queue)
+    retained: list[tuple[Node, Any]] = []
     kind: Any = None
     xp: Any = None
     watch = watching()
     if watch is not None:
         watch.check_given(grads.values())
-    for node in order:
-        grad = grads.pop(node, None)
-        if grad is None:
-            continue
-        operation = node.operation
+    following: Node | None = None  # what would be pushed and popped at once: the next of a chain
+    while following is not None or queue:
+        if following is None:
+            node = heappop(queue)[1]
+        elif queue:
+            node = heappushpop(queue, (-following.number, following))[1]
+        else:
+            node = following
+        following = None
+        grad = grads.pop(node)
         if node.hooks:
             grad = _through_hooks(node, grad)
             shared.add(node)
-        if operation is None if targets is None else node in targets:
-            if node in shared:
-                grad = _copy(grad, library_of)
-            if node in arrays:
-                grad = _laid_out(grad, arrays[node], library_of)
-            found.append((node, grad))
-            continue
-        if operation is None:
-            continue
         if node.sink is not None:
-            node.collect(_copy(grad, library_of))
+            retained.append((node, _copy(grad, library_of)))
             shared.add(node)
-        form, rules = operation.form, operation.rules
         raw_args = node.args
-        if form is ITEM.form:
-            _collect(node, grad, grads)
-            continue
+        if raw_args is None:
+            raise RuntimeError(_FREED)
+        operation: Any = node.operation
         try:
             args: Any
             if lift is None:
                 out, args = node.out, raw_args
-                if out.__class__ is not kind or kind is tuple:  # mostly that of the one before
-                    kind = out.__class__
-                    xp = library_of(out[0] if kind is tuple else out)
+                if out.__class__ is not kind:  # mostly it is that of the one before
+                    several = type(out) is tuple
+                    kind = None if several else out.__class__
+                    xp = library_of(out[0] if several else out)
             else:
                 out, args, xp = lift(node)
-            options, parents = node.options, node.parents
+            options, parents, rules = node.options, node.parents, operation.rules
             gradients: Any = None
+            form = operation.form
             if form is not EACH:
+                if form is ITEM.form:
+                    _collect(node, grad, grads, queue)
+                    continue
                 if operation.results is not None:
                     grad = tuple(map(grad.get, range(len(out))))
                 elif type(out) is tuple:
@@ -127,32 +142,51 @@ def walk(
                     part = fitted(part, like, name=operation.name, xp=xp)
                 if watch is not None:
                     watch.check_gradient(node, i, grad, part)
-                if parent.operation is None:
-                    arrays[parent] = like
                 before = grads.get(parent)
                 if before is not None:
                     grads[parent] = before + part
                     shared.discard(parent)
                     continue
                 grads[parent] = part
+                if parent.operation is None if targets is None else parent in targets:
+                    ends[parent] = like
+                elif following is None:
+                    following = parent
+                else:
+                    heappush(queue, (-parent.number, parent))
                 if part is grad or operation.shares is not OWN:
                     if operation.overlaps or len(parents) > 1 or node in shared:
                         shared.add(parent)
-                elif gradients is not None and any(part is x for x in (*args, *gradients[:i])):
+                elif gradients is not None and id(part) in map(id, (*args, *gradients[:i])):
                     shared.add(parent)
         except Exception as error:
             explain_gradient(error, node, grad)
             raise
         if free:
-            node.free()
+            node.args = node.out = None
+            node.options, node.parents = NOTHING, ()
+    for node, grad in retained:
+        node.collect(grad)
+    found: list[tuple[Node, Any]] = []
+    for node, like in ends.items():
+        grad = grads[node]
+        if node.hooks:
+            grad = _through_hooks(node, grad)
+            shared.add(node)
+        if node in shared:
+            grad = _copy(grad, library_of)
+        found.append((node, grad if like is None else _laid_out(grad, like, library_of)))
     return found
 
 
-def _collect(node: Node, grad: Any, grads: dict[Node, Any]) -> None:
+def _collect(node: Node, grad: Any, grads: dict[Node, Any], queue: list[tuple[int, Node]]) -> None:
     """Put the gradient of one result among those of the others of its call."""
     parent: Any = node.parents[0]
     position = node.args[0]
-    parts = grads.setdefault(parent, {})
+    if parent not in grads:
+        grads[parent] = {}
+        heappush(queue, (-parent.number, parent))
+    parts = grads[parent]
     parts[position] = parts[position] + grad if position in parts else grad
 
 
@@ -201,16 +235,16 @@ def _copy(grad: Any, library_of: Callable[[Array], Namespace]) -> Any:
 
 
 def _through_hooks(node: Node, grad: Any) -> Any:
-    from portable_losses.autograd.tensor import Tensor
+    from portable_losses.autograd.tensor import Tensor, tensor_of
 
     recorded = isinstance(grad, Tensor)
     for hook in list((node.hooks or {}).values()):
-        seen = grad if isinstance(grad, Tensor) else Tensor(grad)
+        seen = grad if isinstance(grad, Tensor) else tensor_of(grad)
         changed = hook(seen)
         if changed is None:
             continue
         if not isinstance(changed, Tensor):
-            changed = Tensor(changed)
+            changed = tensor_of(changed)
         if changed.shape != seen.shape or changed.dtype != seen.dtype:
             msg = (
                 f"a hook must return a gradient of shape {seen.shape} and dtype {seen.dtype}, "

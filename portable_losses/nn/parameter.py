@@ -48,7 +48,7 @@ class Parameter(Tensor):
                 raise ValueError(msg)
             data = data.array
         check_real_floating(space_of_user(data).inner, data=data)
-        super().__init__(data)
+        self.array, self._node = data, None
         if requires_grad:
             self._start()
 

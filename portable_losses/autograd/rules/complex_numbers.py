@@ -35,8 +35,9 @@ def conj(x: Any, *, xp: Namespace) -> Any:
     """Return the conjugate of an array or of a Python number; what is real stays as it is."""
     if x.__class__ is float:
         return x
-    dtype = getattr(x, "dtype", None)
-    if dtype is None:
+    try:
+        dtype = x.dtype
+    except AttributeError:
         return x.conjugate()  # a Python number, of any kind
     # One look-up instead of a call: this stands in the rule of every product.
     found = _COMPLEX.get((dtype.__class__, dtype))

@@ -40,12 +40,13 @@ def _sum(
     keepdims: bool = False,
     xp: Namespace,
 ) -> Array:
+    shape = x.shape
     if grad.ndim:  # a single number fits as it is
         grad = kept(grad, x, axis, keepdims, xp=xp)
-    for n in x.shape:
+    for n in shape:
         if n is None or n != n:  # a size that Dask cannot know
             return grad + xp.zeros_like(x)
-    return broadcast_to(grad, x.shape, xp=xp)
+    return broadcast_to(grad, shape, xp=xp)
 
 
 def _mean(
