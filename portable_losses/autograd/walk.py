@@ -196,14 +196,14 @@ def _without_gaps(grad: dict[int, Any], out: tuple[Any, ...], xp: Namespace) -> 
 
 def fitted(grad: Any, like: Array, *, name: str, xp: Namespace) -> Any:
     """Undo the broadcasting and the promotion of an argument: the only place that does."""
-    if grad.shape != like.shape:
+    if not like.ndim and grad.ndim:  # without an axis it takes half as long
+        grad = total(grad, xp=xp)
+    elif grad.shape != like.shape:
         lead = grad.ndim - like.ndim
         if lead < 0:
             msg = f"`{name}` got a gradient of shape {grad.shape} for one of {like.shape}"
             raise ValueError(msg)
-        if not like.ndim:  # without an axis it takes half as long
-            grad = total(grad, xp=xp)
-        elif lead:
+        if lead:
             grad = xp.sum(grad, axis=tuple(range(lead)))
         if grad.shape != like.shape:
             sizes = zip(grad.shape, like.shape, strict=True)

@@ -17,6 +17,7 @@ __all__ = ["adjoint", "conj", "direction", "imag", "is_complex", "real"]
 # By dtype, since asking the library costs more than most rules. Its class stands first: a dtype of
 # array-api-strict has the hash of NumPy's, and must not be compared with it.
 _COMPLEX: dict[tuple[type, Any], bool] = {}
+_REAL: list[Any] = [None]  # the real dtype that was met last, mostly that of the next array too
 
 
 def is_complex(x: Any, *, xp: Namespace) -> bool:
@@ -24,10 +25,14 @@ def is_complex(x: Any, *, xp: Namespace) -> bool:
     dtype = getattr(x, "dtype", None)
     if dtype is None:
         return isinstance(x, complex)
+    if dtype is _REAL[0]:
+        return False
     key = (dtype.__class__, dtype)
     found = _COMPLEX.get(key)
     if found is None:
         found = _COMPLEX[key] = bool(xp.isdtype(dtype, "complex floating"))
+    if not found:
+        _REAL[0] = dtype
     return found
 
 
@@ -39,11 +44,9 @@ def conj(x: Any, *, xp: Namespace) -> Any:
         dtype = x.dtype
     except AttributeError:
         return x.conjugate()  # a Python number, of any kind
-    # One look-up instead of a call: this stands in the rule of every product.
-    found = _COMPLEX.get((dtype.__class__, dtype))
-    if found is None:
-        found = is_complex(x, xp=xp)
-    return xp.conj(x) if found else x
+    if dtype is _REAL[0]:  # instead of a call: this stands in the rule of every product
+        return x
+    return xp.conj(x) if is_complex(x, xp=xp) else x
 
 
 def real(x: Array, *, xp: Namespace) -> Array:
