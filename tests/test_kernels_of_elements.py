@@ -283,10 +283,10 @@ def test_a_formula_without_its_rare_conditions() -> None:
 
     found = formulas.trace(formula, [np.dtype(np.float64)], {})
     assert len(found.rare) == 1
-    assert [one.operation for one in found.usual.steps] == [np.greater, formulas.SELECT]
-    assert [one.operation for one in found.conditions.steps] == [
-        np.absolute, np.negative, np.less,
-    ]  # fmt: skip
+    usual = [one.operation for one in found.usual.steps]
+    assert usual == [np.absolute, np.negative, np.less, np.greater, formulas.SELECT]
+    assert found.usual.guards == (formulas.Place(3),)
+    assert not found.usual.rare
     program = programs.Branching(found)
     for x in (np.asarray([1.0, -2.0, 7.5]), np.asarray([1.0, -2.0, 8.5])):
         outs = np.empty(3), np.empty(3)

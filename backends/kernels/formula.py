@@ -53,7 +53,7 @@ class Formula(NamedTuple):
 
     `dtypes` are those of the results, `dtype` is the floating one of all values. A function that
     returns a tuple is `several`: there, of every entry, whether it is an array (or None). The
-    conditions that are `rare` hardly ever hold.
+    conditions that are `rare` hardly ever hold; where one of its `guards` holds, it is wrong.
     """
 
     given: int
@@ -63,15 +63,11 @@ class Formula(NamedTuple):
     dtype: Any
     several: tuple[bool, ...] | None = None
     rare: tuple[Place, ...] = ()
-
-    @property
-    def conditions(self) -> "Formula":
-        """The rare conditions alone."""
-        return _pruned(self._replace(results=self.rare, dtypes=(BOOL,) * len(self.rare), rare=()))
+    guards: tuple[Place, ...] = ()
 
     @property
     def usual(self) -> "Formula":
-        """The formula where no rare condition holds."""
+        """The formula where no rare condition holds; these are its guards."""
         known: dict[Operand, Operand] = {}
         steps: list[Step] = []
         for place, step in enumerate(self.steps, self.given):
@@ -79,12 +75,16 @@ class Formula(NamedTuple):
                 [known.get(x, x) if isinstance(x, Place) else x for x in step.operands]
             )
             steps.append(step._replace(operands=operands))
-            if step.operation == SELECT and operands[0] in self.rare:
+            if step.operation == SELECT and (
+                operands[0] in self.rare or all(map(_is_one, operands[1:]))
+            ):
                 known[Place(place)] = operands[2]
             elif step.operation is np.multiply and any(map(_is_one, operands)):
                 known[Place(place)] = operands[1] if _is_one(operands[0]) else operands[0]
         results = tuple([known.get(x, x) if isinstance(x, Place) else x for x in self.results])
-        return _pruned(self._replace(steps=tuple(steps), results=results, rare=()))
+        return _pruned(
+            self._replace(steps=tuple(steps), results=results, rare=(), guards=self.rare)
+        )
 
 
 class Recording:
@@ -375,9 +375,9 @@ def _needed(recording: Recording, results: Sequence[Operand]) -> Formula:
 
 
 def _pruned(formula: Formula) -> Formula:
-    """Return the formula without the steps that no result depends on."""
+    """Return the formula without the steps that no result or guard depends on."""
     count, steps = formula.given, formula.steps
-    wanted = {x.number for x in formula.results if isinstance(x, Place)}
+    wanted = {x.number for x in (*formula.results, *formula.guards) if isinstance(x, Place)}
     for index in range(len(steps) - 1, -1, -1):
         if count + index in wanted:
             operands = steps[index].operands
@@ -393,4 +393,5 @@ def _pruned(formula: Formula) -> Formula:
         steps=tuple([step._replace(operands=tuple(map(moved, step.operands))) for step in needed]),
         results=tuple(map(moved, formula.results)),
         rare=tuple([places[x.number] for x in formula.rare if x.number in places]),
+        guards=tuple([places[x.number] for x in formula.guards]),
     )

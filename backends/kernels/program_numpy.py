@@ -21,6 +21,8 @@ from .formula import BOOL, CAST, SELECT, Formula, Place
 
 __all__ = ["Blockwise", "Branching", "simple"]
 
+GUARD = "guard"  # of an instruction: go on only if its operand holds nowhere
+
 # With a scalar these leave NumPy's vectorised loops, with an array that holds it they do not.
 SLOW_WITH_SCALARS = frozenset([np.maximum, np.minimum])
 TAKING_OUT_BY_NAME = SLOW_WITH_SCALARS  # all others take it by position as well, which is quicker
@@ -51,8 +53,9 @@ def simple(formula: Formula) -> Callable[[Sequence[Array]], tuple[Array, ...]]:
 class Blockwise:
     """A formula as a program on buffers, for arrays of one floating dtype.
 
-    ``run(arguments, outs, space)`` writes the results to the arrays `outs`. The `space` of a shape
-    serves any number of blocks of that shape, one after the other.
+    ``run(arguments, outs, space)`` writes the results to the arrays `outs`, or returns False when
+    it meets an entry at which a guard holds. The `space` of a shape serves any number of blocks of
+    that shape, one after the other.
     """
 
     def __init__(self, formula: Formula) -> None:
@@ -73,7 +76,7 @@ class Blockwise:
         numbers = [np.full(shape, x) for x in self._numbers.values()]
         return [*(x for pair in pairs for x in pair), *numbers]
 
-    def _written(self, formula: Formula) -> Callable[..., None]:
+    def _written(self, formula: Formula) -> Callable[..., bool]:
         instructions = list(_lowered(formula, self._names.integers(self.dtype)))
         last = {x: i for i, one in enumerate(instructions) for x in one.operands}
         held: dict[Any, str] = {Place(i): f"a{i}" for i in range(formula.given)}
@@ -102,6 +105,9 @@ class Blockwise:
             for x in {x for x in one.operands if x in held and last[x] == i}:
                 if held[x][0] in free:  # before the result is placed: it may take its place
                     free[held[x][0]].append(held[x])
+            if one.function == GUARD:
+                lines.append(f"if {reads[0]}.any(): return False")
+                continue
             register = targets.get(one.result)
             if register is None:
                 register = free[one.kind].pop() if free[one.kind] else self._buffer(one.kind)
@@ -117,7 +123,7 @@ class Blockwise:
             f"[{''.join(buffers)}{', '.join(self._numbers)}] = space",
         ]
         head += [f"{name} = {view}" for name, view in views.items()]
-        return self._names.function("arguments, outs, space", head + lines)
+        return self._names.function("arguments, outs, space", [*head, *lines, "return True"])
 
     def _buffer(self, kind: str) -> str:
         self._count[kind] += 1
@@ -127,13 +133,12 @@ class Blockwise:
 class Branching:
     """A formula with rare conditions, as a program on buffers that leaves them out where it can.
 
-    It looks at every block for an entry at which one of them holds.
+    A block in which one of them holds somewhere is begun again, with all of the formula.
     """
 
     def __init__(self, formula: Formula) -> None:
         self._usual = Blockwise(formula.usual)
         self._whole = Blockwise(formula)
-        self._conditions = simple(formula.conditions)
         self.dtype = formula.dtype
         self.buffers = self._usual.buffers
 
@@ -143,10 +148,8 @@ class Branching:
 
     def run(self, arguments: list[Array], outs: list[Array], space: list[Array]) -> None:
         """Write the results to the arrays `outs`."""
-        if any(x.any() for x in self._conditions(arguments)):
+        if not self._usual.run(arguments, outs, space):
             self._whole.run(arguments, outs, self._whole.space(outs[0].shape))
-        else:
-            self._usual.run(arguments, outs, space)
 
 
 class Instruction(NamedTuple):
@@ -184,6 +187,8 @@ def _lowered(formula: Formula, integers: Any) -> Iterator[Instruction]:
         if step.operation != SELECT:
             function = np.copyto if step.operation == CAST else step.operation
             yield Instruction(place, function, operands, "b" if step.dtype == BOOL else "f")
+            if Place(i) in formula.guards:
+                yield Instruction(None, GUARD, (place,))
             continue
         condition, *chosen = operands
         mask = ("mask", condition)

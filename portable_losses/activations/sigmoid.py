@@ -5,6 +5,7 @@ Everything here is built on ``e = exp(-|x|)``, which never overflows, taken by o
 library splits the tie of ``abs``, also when it looks into the formula.
 """
 
+from portable_losses._backend import backend_of
 from portable_losses._gradient import with_gradient
 from portable_losses._portable import clip, largest, maximum, narrow, sign, where, widen
 from portable_losses._typing import Array, Namespace
@@ -177,7 +178,9 @@ def _sigmoid_backward(
 @with_gradient(_sigmoid_backward, elementwise=True)
 def _sigmoid(x: Array, *, xp: Namespace) -> Array:
     e = xp.exp(negative_size(x, xp=xp))
-    return where(x >= 0, 1.0, e, xp=xp) / (1 + e)
+    if backend_of(xp).differentiates:
+        return where(x >= 0, 1.0, e, xp=xp) / (1 + e)
+    return maximum(e, xp.astype(x >= 0, e.dtype), xp=xp) / (1 + e)  # e <= 1: the same selection
 
 
 def _softplus_backward(

@@ -8,15 +8,7 @@ from portable_losses._backend import backend_of, namespace_of_type
 from portable_losses._portable import kind_of
 from portable_losses.autograd import namespaces as spaces
 from portable_losses.autograd.rules.shape import ALIAS
-from portable_losses.autograd.tape import (
-    NOTHING,
-    Node,
-    Reached,
-    enabled,
-    new_node,
-    reachable,
-    recording,
-)
+from portable_losses.autograd.tape import Node, Reached, enabled, new_node, reachable, recording
 from portable_losses.autograd.tensor import Tensor, tensor_of
 from portable_losses.autograd.trees import flatten
 from portable_losses.autograd.walk import walk
@@ -289,9 +281,9 @@ class Call:
             if out._node is not None:
                 grad = out._first_gradient(seed, recorded=record)
                 first[out._node] = first[out._node] + grad if out._node in first else grad
-        order, needed = reached.order, None
+        needed = None
         if record or reached.outside or not self.nodes.issuperset(reached.leaves):
-            needed = _leading_to(self.nodes, order)  # some nodes do not lead to our leaves
+            needed = _leading_to(self.nodes, reached.order)  # some nodes do not lead to our leaves
         found = dict(
             enabled(
                 walk,
@@ -317,10 +309,9 @@ class Call:
     ) -> tuple[Any, ...]:
         """Return the gradients of the leaves, and of `others`, None where there is none."""
         targets = [*(leaf._node for leaves in self.leaves for leaf in leaves), *others]
-        needed: set[Any] = set(targets)
         roots = [out._node for out in outs if out._node is not None]
         order = reachable(roots, floor=self.floor, stops=set(others)).order
-        needed = _leading_to(needed, order)
+        needed: set[Any] = _leading_to(set(targets), order)
         first: dict[Any, Any] = {}
         for out, seed in zip(outs, seeds, strict=True):
             node = out._node
@@ -384,7 +375,7 @@ def _leaf(x: Any) -> Tensor:
     spaces.space_of_user(array).check_differentiable(array)
     if node is None or not recording():
         return tensor_of(array)._start()
-    return tensor_of(array, new_node(ALIAS, array, (array,), NOTHING, (node,)))
+    return tensor_of(array, new_node(ALIAS, array, (array,), parents=(node,)))
 
 
 def _leading_to(targets: set[Node], order: Sequence[Node]) -> set[Node]:

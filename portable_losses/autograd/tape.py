@@ -256,9 +256,14 @@ def item_nodes(node: Node, outs: Sequence[Array]) -> list[Node]:
 class Reached(NamedTuple):
     """The nodes that a result was computed from."""
 
-    order: list[Node]  # newest first
+    nodes: set[Node]
     leaves: list[Node]  # those of them without parents
     outside: dict[Node, None]  # parents that were left out, a set in the order they were met
+
+    @property
+    def order(self) -> list[Node]:
+        """All of them, newest first."""
+        return sorted(self.nodes, key=_by_number, reverse=True)
 
 
 def reachable(roots: Iterable[Node], *, floor: int = -1, stops: Collection[Node] = ()) -> Reached:
@@ -285,4 +290,4 @@ def reachable(roots: Iterable[Node], *, floor: int = -1, stops: Collection[Node]
                     stack.append(parent)
                 else:
                     outside[parent] = None
-    return Reached(sorted(found, key=_by_number, reverse=True), leaves, outside)
+    return Reached(found, leaves, outside)

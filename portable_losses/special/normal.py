@@ -11,10 +11,12 @@ The gradients form a closed family of pairs, so that any order of derivative wor
 import math
 from collections.abc import Mapping
 
+from portable_losses._backend import backend_of
 from portable_losses._gradient import with_gradient
 from portable_losses._portable import (
     INF,
     clip,
+    constant,
     largest,
     maximum,
     minimum,
@@ -130,13 +132,23 @@ def bell(x: Array, scale: float, *, xp: Namespace) -> Array:
     return result - result * (scale * rest)
 
 
-def times_bell(factor: Array, x: Array, *, xp: Namespace) -> Array:
-    """Return ``factor * exp(-x**2 / 2)``, right where the exponential alone is subnormal."""
-    value, rest = square(x, xp=xp)
-    half = 0.5 * value
-    near = minimum(half, 64.0, xp=xp)  # exact, and so is the difference
-    result = factor * xp.exp(-near) * xp.exp(near - half)
-    return result - result * (0.5 * rest)
+def bell_in_two(z: Array, *, xp: Namespace) -> tuple[Array, Array]:
+    """Return ``exp(-z**2 / 2)``, z not below 0, as a product neither of which is subnormal.
+
+    The second is 1 but in the far tail, where hardly any entry lies.
+    """
+    value, rest = square(z, xp=xp)
+    exponent, far = -0.5 * value, backend_of(xp).rarely(z > 11.25)  # -63.3
+    near = where(far, -64.0, exponent, xp=xp)
+    first, one = xp.exp(near), constant(1.0, z, xp=xp)
+    first = first - first * (0.5 * rest)
+    return first, where(far, xp.exp(exponent - near), one, xp=xp)  # the difference is exact
+
+
+def times_bell(factor: Array, z: Array, *, xp: Namespace) -> Array:
+    """Return ``factor * exp(-z**2 / 2)``, right where the exponential alone is subnormal."""
+    first, second = bell_in_two(z, xp=xp)
+    return factor * first * second
 
 
 def scaled_tail(z: Array, *, xp: Namespace, unit: float = 1.0) -> Array:
@@ -187,9 +199,11 @@ def _gelu_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple
 def _gelu(x: Array, *, xp: Namespace) -> Array:
     """``x * Phi(x)``: each side by the tail of its own side, so that 1 + erf is taken nowhere."""
     z = minimum(xp.abs(x), FAR, xp=xp)
-    ratio, density = scaled_tail(z, xp=xp), bell(z, 0.5, xp=xp)
-    # on the left z * ratio first: it tends to 0.4, while ratio * density is subnormal too early
-    return where(x < 0, -(z * ratio * density), x * (1.0 - ratio * density), xp=xp)
+    first, second = bell_in_two(z, xp=xp)
+    tail, one = scaled_tail(z, xp=xp) * first, constant(1.0, x, xp=xp)
+    # The second factor last: the tail alone is subnormal before its product with x is.
+    left = maximum(x, -FAR, xp=xp) * where(x < 0, tail, 1.0 - tail, xp=xp)
+    return left * where(x < 0, second, one, xp=xp)
 
 
 def _size(x: Array, *, xp: Namespace) -> Array:
