@@ -308,10 +308,10 @@ class Call:
         self, outs: Sequence[Tensor], seeds: Sequence[Any], others: Sequence[Node], *, record: bool
     ) -> tuple[Any, ...]:
         """Return the gradients of the leaves, and of `others`, None where there is none."""
-        targets = [*(leaf._node for leaves in self.leaves for leaf in leaves), *others]
+        targets: list[Any] = [*(leaf._node for leaves in self.leaves for leaf in leaves), *others]
         roots = [out._node for out in outs if out._node is not None]
         order = reachable(roots, floor=self.floor, stops=set(others)).order
-        needed: set[Any] = _leading_to(set(targets), order)
+        needed = _leading_to(set(targets), order)
         first: dict[Any, Any] = {}
         for out, seed in zip(outs, seeds, strict=True):
             node = out._node
@@ -327,7 +327,7 @@ class Call:
                 free=not record,
             )
         )
-        return tuple(found.get(node) for node in targets)  # type: ignore[arg-type]
+        return tuple(found.get(node) for node in targets)
 
     def _result(self, given: Any, leaf: Tensor, found: dict[Node, Any]) -> Any:
         gradient = found.get(leaf._node) if leaf._node is not None else None
