@@ -27,6 +27,22 @@ def scatter_add(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespac
     return da.from_delayed(made, tuple(shape), dtype=values.dtype)
 
 
+def gather(x: Array, key: Any) -> Array:
+    """Return ``x[key]``: in one task by several arrays of integers, of which Dask takes one."""
+    parts: tuple[Any, ...] = key if isinstance(key, tuple) else (key,)
+    arrays = [k for k in parts if getattr(k, "ndim", 0)]
+    if len(arrays) < 2 or any(k.dtype == bool for k in arrays):
+        return x[key]
+    places = tuple([np.zeros(k.shape, int) if hasattr(k, "shape") else k for k in parts])
+    shape = np.broadcast_to(np.int8(0), x.shape)[places].shape
+    made = delayed(_at)(_whole(x), *map(_whole, parts))
+    return da.from_delayed(made, shape, dtype=x.dtype)
+
+
+def _at(x: Any, *key: Any) -> Any:
+    return x[key]
+
+
 def _whole(x: Any) -> Any:
     """Return a Dask array as one task, anything else itself.
 
@@ -87,6 +103,7 @@ BACKEND = Backend(
     "dask",
     readable=readable,
     scatter_add=scatter_add,
+    gather=gather,
     match_layout=match_layout,
     python_scalars=True,
 )

@@ -150,6 +150,8 @@ class Backend:
         Zeros of `shape` with `values` added at `key`, duplicates accumulated.
     assign : callable, (x, key, value, *, xp) -> array
         `x` with `value` at `key`, in new memory; of duplicates any one counts.
+    gather : callable, (x, key) -> x[key], or None
+        Indexing by several arrays of integers, where the library's own takes one.
     scan : callable, (step, start, arrays, *, xp) -> array
         `start`, and each ``step(state before, *entries of the arrays' first axis)``, stacked.
     concat : callable, (arrays, *, axis) -> array, or None
@@ -188,6 +190,7 @@ class Backend:
     device: Callable[[Array], Any] = device
     scatter_add: Callable[..., Array] = portable_scatter_add
     assign: Callable[..., Array] = portable_assign
+    gather: Callable[[Array, Any], Array] | None = None
     scan: Callable[..., Array] = portable_scan
     concat: Callable[..., Array] | None = None
     reductions: Mapping[str, Callable[[Array], Array]] = field(default_factory=dict[str, Any])

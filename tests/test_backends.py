@@ -406,6 +406,41 @@ def test_a_mask_in_other_chunks_than_its_values_is_refused_not_misread() -> None
             add((4,), there, other, xp=da).compute(scheduler="synchronous")
 
 
+KEYS: list[Any] = [
+    (np.asarray([[1, 0], [0, -1]]), np.asarray([2, 1])),
+    (slice(None), np.asarray([[0], [2]]), np.asarray([0, 3, 3])),
+    (np.asarray([0, 1]), 1, np.asarray([2, 2])),
+    (np.asarray([2, 0]),),
+]
+
+
+@pytest.mark.parametrize("key", KEYS, ids=repr)
+def test_dask_gathers_by_several_arrays_of_integers(key: tuple[Any, ...]) -> None:
+    da = pytest.importorskip("dask.array")
+    x = np.arange(36.0).reshape(3, 3, 4)
+    there = [da.from_array(k, chunks=1) if isinstance(k, np.ndarray) else k for k in key]
+    gather: Any = load_backend("dask").gather
+    got = gather(da.from_array(x, chunks=2), tuple(there))
+    assert (got.shape, got.dtype) == (x[key].shape, x.dtype)
+    np.testing.assert_array_equal(got.compute(scheduler="synchronous"), x[key])
+
+
+def test_several_entries_of_a_row_are_taken_and_differentiated_twice_on_dask() -> None:
+    da = pytest.importorskip("dask.array")
+    x, index = np.asarray([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), np.asarray([[0, 2, 2], [1, 1, 0]])
+
+    def loss(z: Any) -> Any:
+        xp = z.__array_namespace__()
+        return xp.sum(xp.take_along_axis(z, da.from_array(index, chunks=1), axis=1) ** 3)
+
+    def slope(z: Any) -> Any:
+        return z.__array_namespace__().sum(autograd.grad(loss)(z))
+
+    second = autograd.grad(slope)(da.from_array(x, chunks=2)).compute(scheduler="synchronous")
+    counts = np.asarray([[1, 0, 2], [1, 2, 0]])
+    np.testing.assert_array_equal(second, 6 * x * counts)
+
+
 def test_a_constant_is_made_on_the_device_that_the_backend_names(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

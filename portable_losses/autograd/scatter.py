@@ -9,6 +9,7 @@ from typing import Any
 
 from array_api_compat import device
 
+from portable_losses._backend import backend_of
 from portable_losses._portable import where
 from portable_losses._typing import Array, Namespace
 
@@ -137,4 +138,5 @@ def chosen(entries: Array, key: Any, *, xp: Namespace) -> Array:
         whole = all(isinstance(k, slice) and k == slice(None) for k in before)
         if whole and getattr(last, "ndim", 0) == 1 and not xp.isdtype(last.dtype, "bool"):
             return xp.take(entries, last, axis=len(before))
-    return entries[key]
+    gather = backend_of(xp).gather
+    return entries[key] if gather is None else gather(entries, key)
