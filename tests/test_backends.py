@@ -425,7 +425,7 @@ def test_dask_gathers_by_several_arrays_of_integers(key: tuple[Any, ...]) -> Non
     np.testing.assert_array_equal(got.compute(scheduler="synchronous"), x[key])
 
 
-def test_several_entries_of_a_row_are_taken_and_differentiated_twice_on_dask() -> None:
+def test_several_entries_of_a_row_are_taken_and_differentiated_thrice_on_dask() -> None:
     da = pytest.importorskip("dask.array")
     x, index = np.asarray([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), np.asarray([[0, 2, 2], [1, 1, 0]])
 
@@ -439,6 +439,19 @@ def test_several_entries_of_a_row_are_taken_and_differentiated_twice_on_dask() -
     second = autograd.grad(slope)(da.from_array(x, chunks=2)).compute(scheduler="synchronous")
     counts = np.asarray([[1, 0, 2], [1, 2, 0]])
     np.testing.assert_array_equal(second, 6 * x * counts)
+
+    def bend(z: Any) -> Any:
+        return z.__array_namespace__().sum(autograd.grad(slope)(z))
+
+    third = autograd.grad(bend)(da.from_array(x, chunks=2)).compute(scheduler="synchronous")
+    np.testing.assert_array_equal(third, 6 * counts)
+
+
+def test_a_gradient_of_an_argument_that_is_a_result_too_has_its_chunks() -> None:
+    da = pytest.importorskip("dask.array")
+    x, ones = (da.from_array(np.ones(4), chunks=n) for n in (2, 1))
+    _, pullback = autograd.vjp(lambda v: (v, v * 2), x)
+    assert pullback((ones, ones))[0].chunks == x.chunks
 
 
 def test_a_constant_is_made_on_the_device_that_the_backend_names(

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from portable_losses._backend import Backend, Pair, backend_of, kernel_for
 from portable_losses._typing import Array, Options
 from portable_losses.autograd.context import explain
-from portable_losses.autograd.functions import raw_tree
+from portable_losses.autograd.functions import raw_tree, record
 from portable_losses.autograd.operands import raw_operand_in
-from portable_losses.autograd.rules import JOINT, VIEW, Operation
-from portable_losses.autograd.tape import item_nodes, recording
+from portable_losses.autograd.rules import JOINT, OPERATIONS, VIEW, Operation
+from portable_losses.autograd.tape import NOTHING, item_nodes, recording
 from portable_losses.autograd.tensor import Tensor, tensor_of
 
 if TYPE_CHECKING:
@@ -34,12 +34,17 @@ def tape_backend(space: "TapeNamespace") -> Backend:
     def scatter_add(shape: tuple[int, ...], key: Any, values: Any, *, xp: Any) -> Any:
         return space.scatter_add(shape, key, values)
 
+    def gather(x: Tensor, key: Any) -> Tensor:
+        out = x.array[key] if inner.gather is None else inner.gather(x.array, key)
+        return record(OPERATIONS["getitem"], out, (x.array, key), NOTHING, (x._node,))
+
     return Backend(
         "tape",
         attach_gradient=attach_gradient,
         stop_gradient=stop_gradient,
         readable=readable,
         scatter_add=scatter_add,
+        gather=gather,
         python_scalars=inner.python_scalars,
     )
 

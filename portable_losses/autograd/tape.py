@@ -27,6 +27,7 @@ from portable_losses._typing import Array
 from portable_losses.autograd.rules import ITEM, Operation
 
 __all__ = [
+    "FREED",
     "RECORDING",
     "Collected",
     "Node",
@@ -43,6 +44,10 @@ __all__ = [
     "watching",
 ]
 
+FREED = (
+    "the graph was freed by an earlier backward; "
+    "pass `retain_graph=True` to the first one to walk it twice"
+)
 NOTHING: dict[str, Any] = {}  # the options of a call without any
 _by_number = attrgetter("number")
 
@@ -278,6 +283,8 @@ def reachable(roots: Iterable[Node], *, floor: int = -1, stops: Collection[Node]
     outside: dict[Node, None] = {}
     while stack:
         node = stack.pop()
+        if node.args is None:
+            raise RuntimeError(FREED)
         parents = node.parents
         if not parents:
             leaves.append(node)

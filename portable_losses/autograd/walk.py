@@ -10,14 +10,10 @@ from portable_losses._typing import Array, Namespace
 from portable_losses.autograd.context import explain_gradient
 from portable_losses.autograd.rules import EACH, ITEM, LIST, OWN
 from portable_losses.autograd.rules.complex_numbers import is_complex
-from portable_losses.autograd.tape import NOTHING, Node, watching
+from portable_losses.autograd.tape import FREED, NOTHING, Node, watching
 
 __all__ = ["fitted", "walk"]
 
-_FREED = (
-    "the graph was freed by an earlier backward; "
-    "pass `retain_graph=True` to the first one to walk it twice"
-)
 # How a gradient gets the layout of its array, by the type of the array; written once each.
 _MATCHES: dict[type, Callable[[Array, Array], Array]] = {}
 
@@ -87,15 +83,15 @@ def walk(
             node = following
         following = None
         grad = grads.pop(node)
+        raw_args = node.args
+        if raw_args is None:
+            raise RuntimeError(FREED)
         if node.hooks:
             grad = _through_hooks(node, grad)
             shared.add(node)
         if node.sink is not None:
             retained.append((node, _copy(grad, library_of)))
             shared.add(node)
-        raw_args = node.args
-        if raw_args is None:
-            raise RuntimeError(_FREED)
         operation: Any = node.operation
         try:
             args: Any
@@ -146,6 +142,8 @@ def walk(
                 if before is not None:
                     grads[parent] = before + part
                     shared.discard(parent)
+                    if parent in ends:
+                        ends[parent] = like  # unknown so far if the walk began there
                     continue
                 grads[parent] = part
                 if parent.operation is None if targets is None else parent in targets:

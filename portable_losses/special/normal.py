@@ -133,7 +133,7 @@ def bell(x: Array, scale: float, *, xp: Namespace) -> Array:
 
 
 def bell_in_two(z: Array, *, xp: Namespace) -> tuple[Array, Array]:
-    """Return ``exp(-z**2 / 2)``, z not below 0, as a product neither of which is subnormal.
+    """Return ``exp(-z**2 / 2)``, z not below 0, as a product, whose first is never subnormal.
 
     The second is 1 but in the far tail, where hardly any entry lies.
     """
@@ -202,8 +202,8 @@ def _gelu(x: Array, *, xp: Namespace) -> Array:
     first, second = bell_in_two(z, xp=xp)
     tail, one = scaled_tail(z, xp=xp) * first, constant(1.0, x, xp=xp)
     # The second factor last: the tail alone is subnormal before its product with x is.
-    left = maximum(x, -FAR, xp=xp) * where(x < 0, tail, 1.0 - tail, xp=xp)
-    return left * where(x < 0, second, one, xp=xp)
+    scaled = maximum(x, -FAR, xp=xp) * where(x < 0, tail, 1.0 - tail, xp=xp)
+    return scaled * where(x < 0, second, one, xp=xp)
 
 
 def _size(x: Array, *, xp: Namespace) -> Array:

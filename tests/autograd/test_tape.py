@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from portable_losses.autograd import Tensor, enable_grad, namespace, no_grad, tensor
+from portable_losses.autograd import Tensor, enable_grad, grad, namespace, no_grad, tensor
 from portable_losses.autograd.tape import reachable
 
 NP = namespace(np)
@@ -337,6 +337,29 @@ def test_a_walk_that_meets_a_freed_node_collects_nothing() -> None:
         second.backward()
     assert kept.grad is None
     assert values_of(x.grad) == before
+
+
+def test_a_freed_graph_within_a_differentiated_function_is_no_constant() -> None:
+    def loss(x: Any) -> Any:
+        inner = NP.sum(NP.exp(x))
+        inner.backward()
+        return inner * 2.0
+
+    with pytest.raises(RuntimeError, match="freed by an earlier backward"):
+        grad(loss)(np.asarray([0.0, 1.0]))
+
+
+def test_a_freed_node_shows_its_hook_nothing() -> None:
+    x = leaf(1.0)
+    y = NP.exp(x)
+    seen: list[Any] = []
+    y.register_hook(seen.append)
+    first, second = NP.sum(y), NP.sum(y)
+    first.backward()
+    assert len(seen) == 1
+    with pytest.raises(RuntimeError, match="freed by an earlier backward"):
+        second.backward()
+    assert len(seen) == 1
 
 
 def test_a_walk_completes_a_gradient_before_it_hands_it_on() -> None:
