@@ -6,10 +6,9 @@ import cupy
 import cupyx
 from cupyx.scipy import special
 
-from portable_losses._backend import Backend
+from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Speed
 from portable_losses._typing import Array, Namespace
 
-from .kernels.choice import switched_off, unless_off
 from .kernels.elementwise_cupy import elementwise
 from .kernels.rows_cupy import ROWS
 
@@ -36,12 +35,12 @@ def is_view(made: Array, x: Array) -> bool:
 
 BACKEND = Backend(
     "cupy",
-    readable=readable,
-    scatter_add=scatter_add,
-    is_view=is_view,
-    elementwise=None if switched_off() else elementwise,
-    differentiates=False,
-    python_scalars=True,
-    kernels=unless_off(ROWS),
-    special={"erf": special.erf, "erfc": special.erfc},
+    Autodiff(differentiates=False),
+    Arrays(readable=readable, is_view=is_view, python_scalars=True),
+    Indexing(scatter_add=scatter_add),
+    Speed(
+        special={"erf": special.erf, "erfc": special.erfc},
+        elementwise=elementwise,
+        kernels=ROWS,
+    ),
 )

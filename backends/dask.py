@@ -6,7 +6,7 @@ import dask.array as da
 import numpy as np
 from dask.delayed import delayed
 
-from portable_losses._backend import Backend
+from portable_losses._backend import Arrays, Backend, Indexing
 from portable_losses._typing import Array, Namespace
 
 
@@ -101,9 +101,6 @@ def match_layout(grad: Array, x: Array) -> Array:
 
 BACKEND = Backend(
     "dask",
-    readable=readable,
-    scatter_add=scatter_add,
-    gather=gather,
-    match_layout=match_layout,
-    python_scalars=True,
+    arrays=Arrays(readable=readable, match_layout=match_layout, python_scalars=True),
+    indexing=Indexing(scatter_add=scatter_add, gather=gather),
 )

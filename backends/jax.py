@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.core import Tracer
 from jax.dtypes import float0
 
-from portable_losses._backend import Backend, Pair
+from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Pair
 from portable_losses._typing import Array, Namespace, Options
 
 
@@ -77,11 +77,7 @@ def scan(
 
 BACKEND = Backend(
     "jax",
-    attach_gradient=attach_gradient,
-    stop_gradient=jax.lax.stop_gradient,
-    readable=readable,
-    scatter_add=scatter_add,
-    assign=assign,
-    scan=scan,
-    python_scalars=True,
+    Autodiff(attach_gradient=attach_gradient, stop_gradient=jax.lax.stop_gradient),
+    Arrays(readable=readable, python_scalars=True),
+    Indexing(scatter_add=scatter_add, assign=assign, scan=scan),
 )

@@ -6,10 +6,9 @@ from typing import Any
 import array_api_compat.numpy as xp_numpy
 import numpy as np
 
-from portable_losses._backend import Backend
+from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Speed
 from portable_losses._typing import Array, Namespace
 
-from .kernels.choice import switched_off, unless_off
 from .kernels.cross_entropy_numpy import CROSS_ENTROPY
 from .kernels.elementwise_numpy import BOTH_HALVES, elementwise
 from .kernels.linear_cross_entropy_numpy import LINEAR_CROSS_ENTROPY
@@ -70,29 +69,31 @@ def is_view(made: Array, x: Array) -> bool:
 
 BACKEND = Backend(
     "numpy",
-    readable=readable,
-    device=device,
-    scatter_add=scatter_add,
-    reductions={
-        "max": lambda x: np.maximum.reduce(x, None),
-        "mean": mean,
-        "min": lambda x: np.minimum.reduce(x, None),
-        "sum": lambda x: np.add.reduce(x, None),
-    },
-    spread=spread,
-    is_view=is_view,
-    elementwise=None if switched_off() else elementwise,
-    elementwise_kernel=None if switched_off() else BOTH_HALVES,
-    differentiates=False,
-    python_scalars=True,
-    namespaces={np.ndarray: xp_numpy},
-    kernels=unless_off(
-        {
+    Autodiff(differentiates=False),
+    Arrays(
+        readable=readable,
+        device=device,
+        is_view=is_view,
+        python_scalars=True,
+        namespaces={np.ndarray: xp_numpy},
+    ),
+    Indexing(scatter_add=scatter_add),
+    Speed(
+        reductions={
+            "max": lambda x: np.maximum.reduce(x, None),
+            "mean": mean,
+            "min": lambda x: np.minimum.reduce(x, None),
+            "sum": lambda x: np.add.reduce(x, None),
+        },
+        spread=spread,
+        elementwise=elementwise,
+        elementwise_kernel=BOTH_HALVES,
+        kernels={
             "_cross_entropy": CROSS_ENTROPY,
             "_linear_cross_entropy": LINEAR_CROSS_ENTROPY,
             "_log_softmax": LOG_SOFTMAX,
             "_logsumexp": LOGSUMEXP,
             "_softmax": SOFTMAX,
-        }
+        },
     ),
 )

@@ -7,10 +7,10 @@ import torch
 from torch._C._functorch import is_functorch_wrapped_tensor, is_legacy_batchedtensor
 from torch.autograd import forward_ad
 
-from portable_losses._backend import Backend, Pair
+from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Pair, Speed
 from portable_losses._typing import Array, Namespace, Options
 
-from .kernels.choice import by_device, unless_off
+from .kernels.choice import by_device
 from .kernels.cross_entropy_torch import CROSS_ENTROPY
 from .kernels.linear_cross_entropy_torch import LINEAR_CROSS_ENTROPY
 from .kernels.rows_torch import CUDA
@@ -155,14 +155,17 @@ KERNELS["_linear_cross_entropy"] = LINEAR_CROSS_ENTROPY  # it looks at the devic
 
 BACKEND = Backend(
     "torch",
-    attach_gradient=attach_gradient,
-    stop_gradient=torch.Tensor.detach,
-    readable=readable,
-    device=device,
-    scatter_add=scatter_add,
-    is_view=is_view,
-    concat=torch.cat,  # torch.concat has no batching rule in gradients with is_grads_batched
-    namespaces=dict.fromkeys(_PLAIN, xp_torch),
-    kernels=unless_off(KERNELS),
-    special={"erf": torch.special.erf, "erfc": torch.special.erfc},
+    Autodiff(attach_gradient=attach_gradient, stop_gradient=torch.Tensor.detach),
+    Arrays(
+        readable=readable,
+        device=device,
+        concat=torch.cat,  # torch.concat has no batching rule in gradients with is_grads_batched
+        is_view=is_view,
+        namespaces=dict.fromkeys(_PLAIN, xp_torch),
+    ),
+    Indexing(scatter_add=scatter_add),
+    Speed(
+        special={"erf": torch.special.erf, "erfc": torch.special.erfc},
+        kernels=KERNELS,
+    ),
 )

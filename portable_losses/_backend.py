@@ -4,22 +4,37 @@
 
     array -> namespace -> "torch" -> backends/torch.py: BACKEND -> attach_gradient, kernels, ...
 
-A backend is a value: an instance of `Backend`. Every field has a portable default, so a
-library nobody has written a file for works as well, only without its own fast paths.
+A backend is a value: an instance of `Backend`, whose fields come in four groups. A field that is
+None has a portable way, written where the field is asked for: `_gradient.py` for `Autodiff`,
+`_polyfill.py` for `Arrays`, `_indexing.py` for `Indexing`; what `Speed` lacks is computed as it
+stands. So a library without a file works as well.
+
+This file is data and look-up; it imports nothing of the package but names for annotations.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
-from os import path  # pathlib takes 10 ms to import
+from os import environ, path  # pathlib takes 10 ms to import
 from typing import Any, NamedTuple, TypeVar
 
-from array_api_compat import array_namespace, device, is_lazy_array
+from array_api_compat import array_namespace
 
 import portable_losses
 from portable_losses._typing import Array, Namespace, Options
 
-__all__ = ["Backend", "Kernel", "Pair", "backend_of", "load_backend", "namespace_of_type"]
+__all__ = [
+    "Arrays",
+    "Autodiff",
+    "Backend",
+    "Indexing",
+    "Kernel",
+    "Pair",
+    "Speed",
+    "backend_of",
+    "load_backend",
+    "namespace_of_type",
+]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -68,66 +83,116 @@ class Kernel(NamedTuple):
     gradients: int = 1
 
 
-def kernel_for(
-    pair: Pair, backend: "Backend", arrays: tuple[Array, ...], options: Options
-) -> Kernel | None:
-    """Return the kernel that `backend` has for this call, if any."""
-    found = backend.kernels.get(pair.forward.__name__)
-    if found is None and pair.elementwise:
-        found = backend.elementwise_kernel
-    if found is None or not found.accepts(*arrays, **options):
-        return None
-    return found
-
-
 def traced_as_constant(function: Function) -> Function:
     """Let torch.compile run `function` while it traces, instead of tracing it."""
     setattr(function, "_dynamo_marked_constant", True)  # noqa: B010 - functions have no such name
     return function
 
 
-def forward_only(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
-    """Run the forward half: right for a library that does not differentiate."""
-    if pair.kernel is not None:
-        return pair.kernel.run(pair, arrays, options, ())[0]
-    return pair.forward(*arrays, **options)
+@dataclass(frozen=True)
+class Autodiff:
+    """How the library differentiates.
+
+    Parameters
+    ----------
+    attach_gradient : callable, (pair, arrays, options) -> result, or None
+        Run ``pair.forward`` so that the library differentiates it by ``pair.backward``. None: run
+        it, which is right for a library that does not differentiate.
+    stop_gradient : callable, (x) -> x, or None
+        The same values, constant to every derivative. None: `x`.
+    differentiates : bool
+        Does the library take derivatives of its own functions? Where it does not, a formula need
+        not mind the slope of ``abs`` at 0.
+    """
+
+    attach_gradient: Callable[[Pair, tuple[Array, ...], Options], Any] | None = None
+    stop_gradient: Callable[[Array], Array] | None = None
+    differentiates: bool = True
 
 
-def keep(x: Array, *_: Array) -> Array:
-    """Return `x`."""
-    return x
+@dataclass(frozen=True)
+class Arrays:
+    """What the library's arrays are, where the standard cannot say it.
+
+    Parameters
+    ----------
+    readable : callable, (x) -> bool, or None
+        May the values of `x` be looked at for free, here and now? None: of an eager array on a
+        CPU.
+    device : callable, (x) -> device, or None
+        Where `x` lies. None: ``array_api_compat.device``.
+    concat : callable, (arrays, *, axis) -> array, or None
+        ``xp.concat`` where the library's own fails under one of its transforms.
+    is_view : callable, (made, x) -> bool, or None
+        Does `made`, a reshaped `x`, share its memory? None: this cannot be told.
+    match_layout : callable, (grad, x) -> array, or None
+        `grad` distributed as `x` is (chunks of a Dask array). None: `grad`.
+    python_scalars : bool
+        Do `maximum` and `minimum` take a Python scalar, cheaply and under every trace?
+    namespaces : mapping of type to namespace
+        The library's array types, so that the namespace of an array is one look-up.
+    """
+
+    readable: Callable[[Array], bool] | None = None
+    device: Callable[[Array], Any] | None = None
+    concat: Callable[..., Array] | None = None
+    is_view: Callable[[Array, Array], bool] | None = None
+    match_layout: Callable[[Array, Array], Array] | None = None
+    python_scalars: bool = False
+    namespaces: Mapping[type, Namespace] = field(default_factory=dict[type, Any])
 
 
-def in_host_memory(x: Array) -> bool:
-    """Say whether looking at the values of `x` is free: an eager array on a CPU."""
-    # The device first: is_lazy_array asks an array of an unknown library for a value.
-    return "cpu" in str(device(x)).lower() and not is_lazy_array(x)
+@dataclass(frozen=True)
+class Indexing:
+    """Positions: what the standard has no function for, or the library no good one.
+
+    Parameters
+    ----------
+    scatter_add : callable, (shape, key, values, *, xp) -> array, or None
+        Zeros of `shape` with `values` added at `key`, duplicates accumulated.
+    assign : callable, (x, key, value, *, xp) -> array, or None
+        `x` with `value` at `key`, in new memory; of duplicates any one counts.
+    gather : callable, (x, key) -> x[key], or None
+        Indexing by several arrays of integers, where the library's own takes one.
+    scan : callable, (step, start, arrays, *, xp) -> array, or None
+        `start`, and each ``step(state before, *entries of the arrays' first axis)``, stacked.
+    """
+
+    scatter_add: Callable[..., Array] | None = None
+    assign: Callable[..., Array] | None = None
+    gather: Callable[[Array, Any], Array] | None = None
+    scan: Callable[..., Array] | None = None
 
 
-def portable_scatter_add(
-    shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespace
-) -> Array:
-    """Zeros of `shape` with `values` added at `key`; what meets in one place is summed."""
-    from portable_losses.autograd.scatter import scatter_add
+@dataclass(frozen=True)
+class Speed:
+    """Quicker ways to the same numbers: without any of them, results differ by rounding at most.
 
-    return scatter_add(shape, key, values, xp=xp)
+    Parameters
+    ----------
+    reductions : mapping of str to callable, (x) -> 0-d array
+        ``xp.sum`` and the like over all entries, where a quicker call has the same bits.
+    spread : callable, (x, shape) -> array, or None
+        ``xp.broadcast_to`` of a 0-d array, where the library's own takes longer than an operation.
+    special : mapping of str to callable
+        The library's own special functions, where they are at least as accurate as ours.
+    elementwise : callable, (function, arrays, options) -> result, or None
+        Run an `entrywise` function in parts.
+    elementwise_kernel : Kernel, or None
+        Runs both halves of an elementwise pair in one pass.
+    rarely : callable, (condition) -> condition, or None
+        The same, told that it hardly ever holds: a kernel may look for entries where it does.
+    kernels : mapping of str to Kernel
+        Faster ways through a pair, by the name of its private function.
+    """
 
-
-def portable_assign(x: Array, key: Any, value: Any, *, xp: Namespace) -> Array:
-    """Return `x` with `value` at `key`, in new memory."""
-    copied = xp.astype(x, x.dtype, copy=True)
-    copied[key] = value
-    return copied
-
-
-def portable_scan(
-    step: Callable[..., Array], start: Array, arrays: tuple[Array, ...], *, xp: Namespace
-) -> Array:
-    """`start`, and the state after each of the steps, one for every entry of `arrays`."""
-    states = [start]
-    for i in range(arrays[0].shape[0]):
-        states.append(step(states[-1], *(a[i, ...] for a in arrays)))
-    return xp.stack(states)
+    reductions: Mapping[str, Callable[[Array], Array]] = field(default_factory=dict[str, Any])
+    spread: Callable[[Array, tuple[int, ...]], Array] | None = None
+    special: Mapping[str, Callable[..., Array]] = field(default_factory=dict[str, Any])
+    elementwise: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
+    elementwise_kernel: Kernel | None = None
+    rarely: Callable[[Array], Array] | None = None
+    kernels: Mapping[str, Kernel] = field(default_factory=dict[str, Kernel])
 
 
 @dataclass(frozen=True)
@@ -138,73 +203,28 @@ class Backend:
     ----------
     name : str
         First part of the name of the library's namespace.
-    attach_gradient : callable, (pair, arrays, options) -> result
-        Run ``pair.forward`` so that the library differentiates it by ``pair.backward``.
-    stop_gradient : callable, (x) -> x
-        The same values, constant to every derivative.
-    readable : callable, (x) -> bool
-        May the values of `x` be looked at for free, here and now?
-    device : callable, (x) -> device
-        Where `x` lies.
-    scatter_add : callable, (shape, key, values, *, xp) -> array
-        Zeros of `shape` with `values` added at `key`, duplicates accumulated.
-    assign : callable, (x, key, value, *, xp) -> array
-        `x` with `value` at `key`, in new memory; of duplicates any one counts.
-    gather : callable, (x, key) -> x[key], or None
-        Indexing by several arrays of integers, where the library's own takes one.
-    scan : callable, (step, start, arrays, *, xp) -> array
-        `start`, and each ``step(state before, *entries of the arrays' first axis)``, stacked.
-    concat : callable, (arrays, *, axis) -> array, or None
-        ``xp.concat`` where the library's own fails under one of its transforms.
-    reductions : mapping of str to callable, (x) -> 0-d array
-        ``xp.sum`` and the like over all entries, where a quicker call has the same bits.
-    spread : callable, (x, shape) -> array, or None
-        ``xp.broadcast_to`` of a 0-d array, where the library's own takes longer than an operation.
-    is_view : callable, (made, x) -> bool, or None
-        Does `made`, a reshaped `x`, share its memory? None where nobody can say.
-    match_layout : callable, (grad, x) -> array
-        `grad` distributed as `x` is (chunks of a Dask array).
-    elementwise : callable, (function, arrays, options) -> result, or None
-        Run an `entrywise` function in parts. None: as it stands.
-    elementwise_kernel : Kernel, or None
-        Runs both halves of an elementwise pair in one pass.
-    differentiates : bool
-        Does the library take derivatives of its own functions? Where it does not, a formula need
-        not mind the slope of ``abs`` at 0.
-    rarely : callable, (condition) -> condition
-        The same, told that it hardly ever holds: a kernel may look for entries where it does.
-    python_scalars : bool
-        Do `maximum` and `minimum` take a Python scalar, cheaply and under every trace?
-    namespaces : mapping of type to namespace
-        The library's array types, so that the namespace of an array is one look-up.
-    special : mapping of str to callable
-        The library's own special functions, where they are at least as accurate as ours.
-    kernels : mapping of str to Kernel
-        Faster ways through a pair, by the name of its private function.
+    autodiff, arrays, indexing, speed
+        What it answers, by subject. ``PORTABLE_LOSSES_KERNELS=off`` drops `speed`, and nothing
+        else.
     """
 
     name: str
-    attach_gradient: Callable[[Pair, tuple[Array, ...], Options], Any] = forward_only
-    stop_gradient: Callable[[Array], Array] = keep
-    readable: Callable[[Array], bool] = in_host_memory
-    device: Callable[[Array], Any] = device
-    scatter_add: Callable[..., Array] = portable_scatter_add
-    assign: Callable[..., Array] = portable_assign
-    gather: Callable[[Array, Any], Array] | None = None
-    scan: Callable[..., Array] = portable_scan
-    concat: Callable[..., Array] | None = None
-    reductions: Mapping[str, Callable[[Array], Array]] = field(default_factory=dict[str, Any])
-    spread: Callable[[Array, tuple[int, ...]], Array] | None = None
-    is_view: Callable[[Array, Array], bool] | None = None
-    match_layout: Callable[[Array, Array], Array] = keep
-    elementwise: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
-    elementwise_kernel: Kernel | None = None
-    rarely: Callable[[Array], Array] = keep
-    differentiates: bool = True
-    python_scalars: bool = False
-    namespaces: Mapping[type, Namespace] = field(default_factory=dict[type, Any])
-    special: Mapping[str, Callable[..., Array]] = field(default_factory=dict[str, Any])
-    kernels: Mapping[str, Kernel] = field(default_factory=dict[str, Kernel])
+    autodiff: Autodiff = Autodiff()
+    arrays: Arrays = Arrays()
+    indexing: Indexing = Indexing()
+    speed: Speed = Speed()
+
+
+def kernel_for(
+    pair: Pair, backend: "Backend", arrays: tuple[Array, ...], options: Options
+) -> Kernel | None:
+    """Return the kernel that `backend` has for this call, if any."""
+    found = backend.speed.kernels.get(pair.forward.__name__)
+    if found is None and pair.elementwise:
+        found = backend.speed.elementwise_kernel
+    if found is None or not found.accepts(*arrays, **options):
+        return None
+    return found
 
 
 def backend_of(xp: Namespace) -> Backend:
@@ -265,9 +285,23 @@ def ensure_loaded(name: str) -> bool:
     """Load the backend `name` unless that is done, and return True."""
     if name not in _LOADED:
         found = _find_backend(name)
-        _NAMESPACES.update(found.namespaces)
+        if kernels_are_off():
+            found = replace(found, speed=Speed())
+        _NAMESPACES.update(found.arrays.namespaces)
         _LOADED[name] = found
     return True
+
+
+def kernels_are_off() -> bool:
+    """Say whether the environment switches the kernels off, and with them all of `Speed`."""
+    value = environ.get(_SWITCH, "on")
+    if value not in ("on", "off"):
+        msg = f"`{_SWITCH}` must be on or off, got {value!r}"
+        raise ValueError(msg)
+    return value == "off"
+
+
+_SWITCH = "PORTABLE_LOSSES_KERNELS"
 
 
 def _find_backend(name: str) -> Backend:

@@ -5,9 +5,9 @@ from functools import wraps
 from typing import Any
 
 from portable_losses._backend import Pair, backend_of, kernel_for
-from portable_losses._typing import Array, Namespace
+from portable_losses._typing import Array, Namespace, Options
 
-__all__ = ["entrywise", "stop_gradient", "with_gradient"]
+__all__ = ["attach_gradient", "entrywise", "rarely", "stop_gradient", "with_gradient"]
 
 
 def with_gradient(
@@ -28,10 +28,10 @@ def with_gradient(
 
         @wraps(forward)
         def call(*arrays: Array, xp: Namespace, **options: Any) -> Any:
-            backend, options = backend_of(xp), {"xp": xp, **options}
-            kernel = kernel_for(portable, backend, arrays, options)
+            options = {"xp": xp, **options}
+            kernel = kernel_for(portable, backend_of(xp), arrays, options)
             pair = portable if kernel is None else portable._replace(kernel=kernel)
-            return backend.attach_gradient(pair, arrays, options)
+            return attach_gradient(pair, arrays, options)
 
         return call
 
@@ -57,7 +57,7 @@ def entrywise(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def call(*arrays: Array, xp: Namespace, **options: Any) -> Any:
-        run = backend_of(xp).elementwise
+        run = backend_of(xp).speed.elementwise
         if run is None:
             return function(*arrays, xp=xp, **options)
         return run(function, arrays, {"xp": xp, **options})
@@ -65,6 +65,23 @@ def entrywise(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def rarely(condition: Array, *, xp: Namespace) -> Array:
+    """Return `condition`, told to the library's kernels as one that hardly ever holds."""
+    own = backend_of(xp).speed.rarely
+    return condition if own is None else own(condition)
+
+
+def attach_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
+    """Run a pair the library's way; forward alone where the library does not differentiate."""
+    own = backend_of(options["xp"]).autodiff.attach_gradient
+    if own is not None:
+        return own(pair, arrays, options)
+    if pair.kernel is not None:
+        return pair.kernel.run(pair, arrays, options, ())[0]
+    return pair.forward(*arrays, **options)
+
+
 def stop_gradient(x: Array, *, xp: Namespace) -> Array:
     """Return `x` as a constant: no derivative of any order or direction passes through it."""
-    return backend_of(xp).stop_gradient(x)
+    own = backend_of(xp).autodiff.stop_gradient
+    return x if own is None else own(x)

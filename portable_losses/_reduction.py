@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from portable_losses._dtypes import narrow
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_reduction
-from portable_losses._portable import INF, narrow, total, where
+from portable_losses._polyfill import total, where
+from portable_losses._stable import INF
 from portable_losses._typing import Array, BatchReduction, Namespace
 from portable_losses._validation import as_weight
 

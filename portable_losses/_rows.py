@@ -4,7 +4,8 @@ Pairs of the softmax family work along the last axis; these bring any axis, or s
 back, and find the entry that is set aside in every sum of exponentials.
 """
 
-from portable_losses._portable import INF, NAN, device_of, take_along_axis, where
+from portable_losses._polyfill import device_of, take_along_axis, where
+from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace
 
 __all__ = ["as_rows", "entry", "finite_or_nan", "from_rows", "place_of_largest"]

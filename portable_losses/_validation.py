@@ -11,8 +11,10 @@ from numbers import Integral
 from typing import Any
 
 from portable_losses._backend import backend_of, namespace_of_type
+from portable_losses._dtypes import kind_of, narrow
 from portable_losses._gradient import entrywise
-from portable_losses._portable import INF, NAN, constant, kind_of, narrow, where
+from portable_losses._polyfill import constant, readable, where
+from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace
 
 __all__ = ["validation"]
@@ -235,7 +237,7 @@ def check_values(
     Otherwise return an array in `like`'s dtype that is 1 where `x` is good and NaN elsewhere, to
     be multiplied into the result; None where `like` is None, for a dtype without NaN.
     """
-    if backend_of(xp).readable(good) and _VALIDATING.get():  # under jit the mask is traced, x not
+    if readable(good, xp=xp) and _VALIDATING.get():  # under jit the mask is traced, x not
         if not bool(namespace_of_type(good).all(good)):  # its own: on the tape, no detour
             value, place = _first_bad(x, good, xp=xp)
             msg = f"`{name}` must {requirement}, got {value} at position {place}"
@@ -279,9 +281,11 @@ def check_all_in(
 def _plainly_in(x: Array, low: float, high: float, xp: Namespace) -> bool:
     """Say whether `x` lies in [low, high], NaN nowhere, where no array need be made for that."""
     backend = backend_of(xp)
-    if backend.differentiates or not (backend.readable(x) and _VALIDATING.get()) or 0 in x.shape:
+    if backend.autodiff.differentiates or 0 in x.shape:
         return False
-    quick = backend.reductions
+    if not (readable(x, xp=xp) and _VALIDATING.get()):
+        return False
+    quick = backend.speed.reductions
     smallest, most = quick.get("min") or xp.min, quick.get("max") or xp.max
     return low <= float(smallest(x)) and (high == INF or float(most(x)) <= high)
 

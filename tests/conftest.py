@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from portable_losses import _backend
-from portable_losses._backend import load_backend
+from portable_losses._backend import Speed, load_backend
 from portable_losses._typing import Namespace
 from tests.libraries import EVERY_ROW, EVERYWHERE, INSTALLED, LIBRARIES, SLOW, Library
 
@@ -70,12 +70,11 @@ def every_library(request: pytest.FixtureRequest) -> Iterator[Library]:
 @pytest.fixture
 def portable(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Call a function without kernels."""
-    nothing: dict[str, Any] = {"kernels": {}, "elementwise": None, "elementwise_kernel": None}
 
     def call(function: Callable[..., Any], *arrays: Any) -> Any:
         with monkeypatch.context() as patch:
             for name in ("numpy", "torch"):  # the libraries that have any here
-                patch.setitem(_backend._LOADED, name, replace(load_backend(name), **nothing))
+                patch.setitem(_backend._LOADED, name, replace(load_backend(name), speed=Speed()))
             return function(*arrays)
 
     return call

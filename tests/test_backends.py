@@ -17,8 +17,10 @@ import pytest
 
 import portable_losses as pl
 from portable_losses import _backend, autograd
-from portable_losses._backend import Backend, Kernel, Pair, backend_of, load_backend
-from portable_losses._portable import constant, total
+from portable_losses._backend import Arrays, Backend, Kernel, Pair, Speed, backend_of, load_backend
+from portable_losses._gradient import stop_gradient
+from portable_losses._indexing import scatter_add
+from portable_losses._polyfill import constant, device_of, readable, total
 from portable_losses._typing import Array, Namespace, Options
 from tests.libraries import LIBRARIES, Library
 
@@ -50,10 +52,11 @@ def a_namespace(name: str) -> Namespace:
 def test_a_library_that_nobody_knows_has_the_portable_defaults() -> None:
     assert backend_of(a_namespace("nobody.knows")) == Backend("nobody")
     plain, x = Backend("nobody"), np.ones(3)
-    assert plain.stop_gradient(x) is x
-    assert plain.match_layout(x, np.ones(2)) is x
-    assert plain.readable(x)
-    assert not any((plain.special, plain.kernels, plain.namespaces, plain.python_scalars))
+    assert stop_gradient(x, xp=a_namespace("nobody")) is x
+    assert readable(x, xp=a_namespace("nobody"))
+    assert device_of(x, xp=a_namespace("nobody")) == "cpu"
+    assert plain.speed == Speed()
+    assert not any((plain.arrays.namespaces, plain.arrays.python_scalars))
 
 
 def test_array_api_strict_has_no_file_and_needs_none() -> None:
@@ -92,7 +95,7 @@ def test_the_namespaces_that_scipy_and_sklearn_bring_are_the_librarys(
 def test_the_tape_is_a_library_with_a_backend_of_its_own(library: Library) -> None:
     taped = backend_of(autograd.namespace(library.xp))
     assert taped.name == "tape"
-    assert taped.python_scalars == backend_of(library.xp).python_scalars
+    assert taped.arrays.python_scalars == backend_of(library.xp).arrays.python_scalars
 
 
 # ---- loading ---------------------------------------------------------------------------------
@@ -185,7 +188,7 @@ def test_a_backend_that_fails_to_import_raises_its_own_error_every_time(
 
 # ---- backends of others ----------------------------------------------------------------------
 
-PLUGIN = Backend("plugged", readable=lambda x: False, python_scalars=True)
+PLUGIN = Backend("plugged", arrays=Arrays(readable=lambda x: False, python_scalars=True))
 
 
 @pytest.fixture
@@ -246,8 +249,8 @@ def fused(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return x.ndim == 2 and x.dtype == xp.float64 and beta <= 4
 
     known = load_backend("numpy")
-    kernels = {"_softplus": Kernel(accepts, run)}
-    monkeypatch.setitem(_backend._LOADED, "numpy", replace(known, kernels=kernels))
+    speed = replace(known.speed, kernels={"_softplus": Kernel(accepts, run)})
+    monkeypatch.setitem(_backend._LOADED, "numpy", replace(known, speed=speed))
     return ran
 
 
@@ -297,14 +300,15 @@ def test_the_portable_pair_is_differentiated_again(fused: list[str]) -> None:
 
 def test_arrays_in_host_memory_are_readable(library: Library) -> None:
     x = library.array(np.ones(2))
-    assert backend_of(library.xp).readable(x) is library.readable
+    assert readable(x, xp=library.xp) is library.readable
     taped = autograd.namespace(library.xp)
-    assert backend_of(taped).readable(autograd.tensor(x)) is library.readable
+    assert readable(autograd.tensor(x), xp=taped) is library.readable
 
 
 def test_a_tracer_of_jax_is_not_readable() -> None:
     jax = pytest.importorskip("jax")
-    readable, x = load_backend("jax").readable, jax.numpy.ones((2, 2))
+    readable: Any = load_backend("jax").arrays.readable
+    x = jax.numpy.ones((2, 2))
     seen: list[bool] = []
 
     def look(x: Any) -> Any:
@@ -321,7 +325,8 @@ def test_torch_is_readable_outside_every_trace_and_transform(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     torch = pytest.importorskip("torch")
-    readable, x = load_backend("torch").readable, torch.ones(2, 2)
+    readable: Any = load_backend("torch").arrays.readable
+    x = torch.ones(2, 2)
     assert all(map(readable, (x, x[0], torch.ones(2, requires_grad=True), torch.nn.Parameter(x))))
     assert not readable(torch.ones(2, device="meta"))
     assert not readable(import_module("torch._subclasses").FakeTensorMode().from_tensor(x))
@@ -374,7 +379,7 @@ def test_values_are_added_where_a_key_chooses_as_numpy_adds_them(
     values = (np.arange(6.0).reshape(2, 3) + 1)[key] * 0.5
     want = np.zeros((2, 3))
     np.add.at(want, key, values)
-    add = backend_of(library.xp).scatter_add
+    add = scatter_add
     with library.active():
         there = in_library(library, key)
         given = library.array(values, "float32")
@@ -397,7 +402,8 @@ def test_a_mask_across_the_chunks_of_a_dask_array_chooses_in_numpys_order() -> N
 
 def test_a_mask_in_other_chunks_than_its_values_is_refused_not_misread() -> None:
     da = pytest.importorskip("dask.array")
-    add, mask = load_backend("dask").scatter_add, np.asarray([True, True, True, True])
+    add: Any = load_backend("dask").indexing.scatter_add
+    mask = np.asarray([True, True, True, True])
     there = da.from_array(mask, chunks=((3, 1),))
     values = da.from_array(np.arange(4.0), chunks=((1, 3),))
     message = "a mask must have the chunks of what it chooses from"
@@ -419,7 +425,7 @@ def test_dask_gathers_by_several_arrays_of_integers(key: tuple[Any, ...]) -> Non
     da = pytest.importorskip("dask.array")
     x = np.arange(36.0).reshape(3, 3, 4)
     there = [da.from_array(k, chunks=1) if isinstance(k, np.ndarray) else k for k in key]
-    gather: Any = load_backend("dask").gather
+    gather: Any = load_backend("dask").indexing.gather
     got = gather(da.from_array(x, chunks=2), tuple(there))
     assert (got.shape, got.dtype) == (x[key].shape, x.dtype)
     np.testing.assert_array_equal(got.compute(scheduler="synchronous"), x[key])
@@ -463,7 +469,9 @@ def test_a_constant_is_made_on_the_device_that_the_backend_names(
         asked_for.append(x)
         return "cpu"
 
-    monkeypatch.setitem(_backend._LOADED, "numpy", replace(load_backend("numpy"), device=device))
+    known = load_backend("numpy")
+    arrays = replace(known.arrays, device=device)
+    monkeypatch.setitem(_backend._LOADED, "numpy", replace(known, arrays=arrays))
     x: Array = np.ones(2, dtype=np.float32)
     assert constant(0.5, x, xp=xp_numpy).dtype == np.float32
     assert asked_for[0] is x
@@ -474,7 +482,8 @@ def test_a_constant_is_made_on_the_device_that_the_backend_names(
 
 def test_a_dask_gradient_gets_the_chunks_of_its_array() -> None:
     da = pytest.importorskip("dask.array")
-    match = load_backend("dask").match_layout
+    match = load_backend("dask").arrays.match_layout
+    assert match is not None
     x, grad = da.ones((4, 6), chunks=(2, 3)), da.ones((4, 6), chunks=(4, 1))
     assert match(grad, x).chunks == x.chunks
     assert match(x, x) is x
@@ -485,9 +494,8 @@ def test_a_dask_gradient_gets_the_chunks_of_its_array() -> None:
 
 
 def test_a_gradient_on_other_libraries_is_left_alone() -> None:
-    grad = np.ones(3)
     for name in filter(find_spec, ("numpy", "torch", "jax", "cupy")):
-        assert load_backend(name).match_layout(grad, np.ones(3)) is grad
+        assert load_backend(name).arrays.match_layout is None
 
 
 DTYPES = ["float32", "float64", "float16", "complex64", "int8", "uint8", "int64", "bool"]
@@ -499,7 +507,7 @@ def test_quick_reductions_have_the_bits_of_the_library(dtype: str, shape: tuple[
     x = (3 * np.random.default_rng(0).standard_normal(shape)).astype(dtype)
     x = x * x.dtype.type(1 + 2j) if dtype == "complex64" else x
     for one in (x, x.T, x[..., ::2] if x.ndim else x):
-        for name, quick in load_backend("numpy").reductions.items():
+        for name, quick in load_backend("numpy").speed.reductions.items():
             got, want = quick(one), getattr(np, name)(one)
             assert (got.dtype, got.tobytes()) == (want.dtype, want.tobytes()), name
 
@@ -513,7 +521,7 @@ def test_a_total_keeps_the_dtype(dtype: str) -> None:
 
 @pytest.mark.parametrize("shape", [(3,), (2, 0), (40, 50), (50, 50)], ids=str)
 def test_one_number_is_spread_over_a_shape(shape: tuple[int, ...]) -> None:
-    spread = load_backend("numpy").spread
+    spread = load_backend("numpy").speed.spread
     assert spread is not None
     for x in (np.float32(2.5), np.asarray(2.5, np.float32)):
         made = spread(x, shape)

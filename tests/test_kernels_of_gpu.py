@@ -21,7 +21,7 @@ import pytest
 
 import portable_losses as pl
 from portable_losses import _backend
-from portable_losses._backend import Kernel, Pair, load_backend
+from portable_losses._backend import Kernel, Pair, Speed, load_backend
 
 pytestmark = pytest.mark.xdist_group("kernels of GPUs")  # one worker interprets Triton
 
@@ -100,8 +100,8 @@ def from_outside(language: Any) -> Iterator[tuple[str, int, str | None]]:
     """The public functions through PyTorch's graph, with the check, beside the portable ones."""
     torch: Any = import_module("torch")
     gpu_rows.widths = lambda classes: (3,)
-    fused = replace(load_backend("torch"), kernels=gpu_rows.kernels(language))
-    portable = replace(load_backend("torch"), kernels={})
+    fused = replace(load_backend("torch"), speed=Speed(kernels=gpu_rows.kernels(language)))
+    portable = replace(load_backend("torch"), speed=Speed())
     target = torch.asarray([1, 4, -100, 0])
     functions: dict[str, Any] = {
         "softmax": lambda z: pl.softmax(z, axis=0)[0],
@@ -367,15 +367,15 @@ def test_no_kernel_of_a_gpu_takes_a_tensor_of_the_cpu() -> None:
     options = {"label_smoothing": 0.0, "softcap": None, "with_lse": False}
     for name in RELATIVES:
         assert not found[f"_{name}"].accepts(z)
-        assert not load_backend("torch").kernels[f"_{name}"].accepts(z)
+        assert not load_backend("torch").speed.kernels[f"_{name}"].accepts(z)
     given = (z, None, index, None, None, None)
     assert not found["_cross_entropy"].accepts(*given, **options)
-    assert load_backend("torch").kernels["_cross_entropy"].accepts(*given, **options)
+    assert load_backend("torch").speed.kernels["_cross_entropy"].accepts(*given, **options)
 
 
 def test_no_kernel_of_cupy_takes_another_array() -> None:
     pytest.importorskip("cupy")
-    found: Any = load_backend("cupy").kernels
+    found: Any = load_backend("cupy").speed.kernels
     assert set(found) == {f"_{name}" for name in PAIRS}
     assert not found["_softmax"].accepts(X)
 
@@ -405,9 +405,9 @@ def test_a_kernel_takes_what_its_language_serves_and_no_more() -> None:
 def test_all_kernels_can_be_switched_off() -> None:
     program = (
         "from importlib.util import find_spec\n"
-        "from portable_losses._backend import load_backend\n"
+        "from portable_losses._backend import Speed, load_backend\n"
         "for name in filter(find_spec, ('numpy', 'torch', 'cupy')):\n"
-        "    print(dict(load_backend(name).kernels), load_backend(name).elementwise)"
+        "    print(load_backend(name).speed == Speed())"
     )
     environment = {**os.environ, "PORTABLE_LOSSES_KERNELS": "off"}
     done = subprocess.run(
@@ -418,13 +418,13 @@ def test_all_kernels_can_be_switched_off() -> None:
         text=True,
         check=True,
     )
-    assert set(done.stdout.splitlines()) == {"{} None"}
+    assert set(done.stdout.splitlines()) == {"True"}
 
 
 def test_the_switch_is_on_or_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORTABLE_LOSSES_KERNELS", "none")
     with pytest.raises(ValueError, match="PORTABLE_LOSSES_KERNELS` must be on or off, got 'none'"):
-        choice.switched_off()
+        _backend.kernels_are_off()
 
 
 if __name__ == "__main__":

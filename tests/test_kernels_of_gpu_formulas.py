@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from portable_losses import _backend
-from portable_losses._backend import load_backend
+from portable_losses._backend import Speed, load_backend
 from tests.libraries import named
 from tests.rows import ONCE
 
@@ -46,8 +46,7 @@ def calls() -> Seen:
         return function(*arrays, **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        nothing: dict[str, Any] = {"kernels": {}, "elementwise_kernel": None}
-        spied = replace(load_backend("numpy"), elementwise=note, **nothing)
+        spied = replace(load_backend("numpy"), speed=Speed(elementwise=note))
         patch.setitem(_backend._LOADED, "numpy", spied)
         for sample in (one for one in ONCE if one.variables):
             with library.active():

@@ -62,16 +62,16 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernel, "PARTS", 1)
     monkeypatch.setattr(on_numpy, "PART_BYTES", 64)
     for name in KERNELS:
-        found = load_backend(name).kernels[NAME]
-        products = found.run.args[0]  # type: ignore[attr-defined]
+        found: Any = load_backend(name).speed.kernels[NAME]
+        products = found.run.args[0]
         products = products._replace(library=products.library._replace(size=16))
-        replace_kernel(monkeypatch, name, found._replace(run=found.run.func.__get__(products)))  # type: ignore[attr-defined]
+        replace_kernel(monkeypatch, name, found._replace(run=found.run.func.__get__(products)))
 
 
 def replace_kernel(monkeypatch: pytest.MonkeyPatch, name: str, new: Any) -> None:
     backend = load_backend(name)
-    changed = replace(backend, kernels={**backend.kernels, NAME: new})
-    monkeypatch.setitem(_backend._LOADED, name, changed)
+    speed = replace(backend.speed, kernels={**backend.speed.kernels, NAME: new})
+    monkeypatch.setitem(_backend._LOADED, name, replace(backend, speed=speed))
 
 
 @pytest.fixture

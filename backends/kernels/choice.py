@@ -1,33 +1,12 @@
-"""Which kernels there are: none where the environment has ``PORTABLE_LOSSES_KERNELS=off``.
+"""One kernel out of several, by the type of the device that the arrays lie on."""
 
-Without them every library runs the portable formulas, which is slower and as right: the switch is
-for finding out whether a kernel is at fault. It is read when a library's first array is met.
-"""
-
-import os
 from collections.abc import Mapping
 from typing import Any
 
 from portable_losses._backend import Kernel, Pair
 from portable_losses._typing import Array, Options
 
-__all__ = ["by_device", "switched_off", "unless_off"]
-
-VARIABLE = "PORTABLE_LOSSES_KERNELS"
-
-
-def switched_off() -> bool:
-    """Say whether the environment wants no kernels."""
-    value = os.environ.get(VARIABLE, "on")
-    if value not in ("on", "off"):
-        msg = f"`{VARIABLE}` must be on or off, got {value!r}"
-        raise ValueError(msg)
-    return value == "off"
-
-
-def unless_off(kernels: Mapping[str, Kernel]) -> Mapping[str, Kernel]:
-    """Return `kernels`, or none where they are switched off."""
-    return {} if switched_off() else kernels
+__all__ = ["by_device"]
 
 
 def by_device(kernels: Mapping[str, Kernel]) -> Kernel:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import array_api_compat.numpy as xp_numpy
 import numpy as np
 
-from portable_losses._backend import Backend
+from portable_losses._backend import Arrays, Autodiff, Backend, Speed
 from portable_losses._typing import Options
 
 __all__ = ["Formula", "Step", "Symbol", "Untraceable", "slopes_of", "trace"]
@@ -226,11 +226,9 @@ class Space:
         special = {name: partial(self._native, name) for name in native}
         self.__portable_losses_backend__ = Backend(
             "formula",
-            device=lambda x: "cpu",
-            differentiates=False,
-            python_scalars=True,
-            rarely=self._rarely,
-            special=special,
+            Autodiff(differentiates=False),
+            Arrays(device=lambda x: "cpu", python_scalars=True),
+            speed=Speed(special=special, rarely=self._rarely),
         )
 
     def __getattr__(self, name: str) -> Any:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from portable_losses._backend import Pair
-from portable_losses._portable import narrow, widen
+from portable_losses._dtypes import narrow, widen
 from portable_losses._typing import Array, Options
 
 from .cross_entropy import Call, Library, finish, losses, sweep

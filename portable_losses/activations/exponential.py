@@ -1,9 +1,10 @@
 """Exponential linear units: they fall to a constant on the negative half line."""
 
 from portable_losses._backend import backend_of
+from portable_losses._dtypes import largest, narrow, widen
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_number, check_positive
-from portable_losses._portable import largest, maximum, minimum, narrow, where, widen
+from portable_losses._polyfill import maximum, minimum, where
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_real_floating, namespace_of
 
@@ -141,7 +142,7 @@ def celu(x: Array, /, *, alpha: float = 1.0) -> Array:
 
 def _below(x: Array, positive: Array, width: float, *, xp: Namespace) -> Array:
     """Return 0 where x is `positive`, else x as far as ``exp(x / width)`` can tell."""
-    if not backend_of(xp).differentiates and width >= 1:
+    if not backend_of(xp).autodiff.differentiates and width >= 1:
         return minimum(x, 0.0, xp=xp)
     z = where(positive, 0.0, x, xp=xp)
     return maximum(z, -min(1000 * width, largest(z, xp=xp)), xp=xp)
@@ -153,7 +154,9 @@ def _elu_backward(
     del out
     z = _below(x, x >= 0, width, xp=xp)  # flat at 0: no second slope
     slope = (below / width) * xp.exp(z / width)
-    if below / width != above or backend_of(xp).differentiates:  # else it is `above` already
+    if (
+        below / width != above or backend_of(xp).autodiff.differentiates
+    ):  # else it is `above` already
         slope = where(x > 0, above, slope, xp=xp)
     return (grad * slope,)
 
@@ -162,6 +165,6 @@ def _elu_backward(
 def _elu(x: Array, *, above: float, below: float, width: float, xp: Namespace) -> Array:
     """``above * x`` where x > 0, else ``below * expm1(x / width)``."""
     # Who looks into the formula finds the slope below 0 at 0; to others -0.0 stays what it is.
-    rises = x > 0 if backend_of(xp).differentiates else x >= 0
+    rises = x > 0 if backend_of(xp).autodiff.differentiates else x >= 0
     rising = x if above == 1 else above * where(rises, x, 0.0, xp=xp)
     return where(rises, rising, below * xp.expm1(_below(x, rises, width, xp=xp) / width), xp=xp)

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Literal
 
+from portable_losses._dtypes import narrow, widen
 from portable_losses._options import check_choice
-from portable_losses._portable import narrow, where, widen
+from portable_losses._polyfill import where
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
     check_axis,

@@ -1,8 +1,8 @@
 """Samples from a softmax that can be differentiated."""
 
+from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient
 from portable_losses._options import check_positive
-from portable_losses._portable import narrow, widen
 from portable_losses._rows import as_rows, from_rows, place_of_largest
 from portable_losses._typing import Array
 from portable_losses._validation import (

@@ -1,8 +1,10 @@
 """What is left of x by a hyperbolic tangent, and logits capped by one."""
 
+from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_positive
-from portable_losses._portable import INF, clip, constant, narrow, where, widen
+from portable_losses._polyfill import clip, constant, where
+from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses.activations.sigmoid import _tanh, _tanh_slope, _within

@@ -1,8 +1,9 @@
 """Activations of straight and parabolic pieces: hard forms of smooth ones, and shrinkage."""
 
+from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_nonnegative, check_order
-from portable_losses._portable import narrow, where, widen
+from portable_losses._polyfill import where
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses.activations.rectified import _clamped

@@ -1,8 +1,9 @@
 """Rectified linear units: zero, or a smaller slope, on the negative half line."""
 
+from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_number, check_order
-from portable_losses._portable import narrow, where, widen
+from portable_losses._polyfill import where
 from portable_losses._reduction import weigh
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (

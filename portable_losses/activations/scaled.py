@@ -2,11 +2,13 @@
 
 import math
 
+from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._options import check_nonnegative, check_positive
-from portable_losses._portable import INF, maximum, narrow, sign, total, widen
-from portable_losses._portable import where as _where
+from portable_losses._polyfill import maximum, total
+from portable_losses._polyfill import where as _where
 from portable_losses._rows import finite_or_nan
+from portable_losses._stable import INF, sign
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
     as_weight,

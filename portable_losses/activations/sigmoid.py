@@ -6,8 +6,10 @@ library splits the tie of ``abs``, also when it looks into the formula.
 """
 
 from portable_losses._backend import backend_of
+from portable_losses._dtypes import largest, narrow, widen
 from portable_losses._gradient import with_gradient
-from portable_losses._portable import clip, largest, maximum, narrow, sign, where, widen
+from portable_losses._polyfill import clip, maximum, where
+from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses.special.logistic import negative_size
@@ -178,7 +180,7 @@ def _sigmoid_backward(
 @with_gradient(_sigmoid_backward, elementwise=True)
 def _sigmoid(x: Array, *, xp: Namespace) -> Array:
     e = xp.exp(negative_size(x, xp=xp))
-    if backend_of(xp).differentiates:
+    if backend_of(xp).autodiff.differentiates:
         return where(x >= 0, 1.0, e, xp=xp) / (1 + e)
     return maximum(e, xp.astype(x >= 0, e.dtype), xp=xp) / (1 + e)  # e <= 1: the same selection
 

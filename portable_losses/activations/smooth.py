@@ -3,9 +3,11 @@
 import math
 from typing import Literal
 
+from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_choice, check_nonnegative, check_positive
-from portable_losses._portable import clip, narrow, sign, where, widen
+from portable_losses._polyfill import clip, where
+from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses.activations.rectified import relu

@@ -1,8 +1,10 @@
 """Activations along an axis: softmax, its logarithm, and softmin."""
 
+from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import with_gradient
-from portable_losses._portable import INF, narrow, total, where, widen
+from portable_losses._polyfill import total, where
 from portable_losses._rows import as_rows, entry, finite_or_nan, from_rows, place_of_largest
+from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
     check_axes,

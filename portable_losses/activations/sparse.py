@@ -6,15 +6,9 @@ the sorted scores, then computed once more from the scores above it alone, which
 
 from collections.abc import Callable
 
+from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
-from portable_losses._portable import (
-    device_of,
-    maximum,
-    narrow,
-    total,
-    where,
-    widen,
-)
+from portable_losses._polyfill import device_of, maximum, total, where
 from portable_losses._rows import as_rows, entry, finite_or_nan, from_rows, place_of_largest
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_axis, check_real_floating, namespace_of

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from array_api_compat import device as device_of
 
-from portable_losses import _portable
-from portable_losses._backend import backend_of
+from portable_losses import _indexing, _polyfill
 from portable_losses.autograd.context import explain
 from portable_losses.autograd.functions import add, is_floating, is_tracked, raw_tree, record
 from portable_losses.autograd.operands import raw_key, raw_operand_in
@@ -169,7 +168,7 @@ def clip(space: "TapeNamespace", x: Any, /, min: Any = None, max: Any = None) ->
 def take_along_axis(space: "TapeNamespace", x: Any, indices: Any, /, *, axis: int = -1) -> Tensor:
     """Take an entry at each position that `indices` names along `axis`."""
     raw, places = (raw_operand_in(space, v, "take_along_axis") for v in (x, indices))
-    out = _portable.take_along_axis(raw, places, axis=axis, xp=space.inner)
+    out = _polyfill.take_along_axis(raw, places, axis=axis, xp=space.inner)
     node = x._node if isinstance(x, Tensor) else None
     return record(OPERATIONS["take_along_axis"], out, (raw, places), {"axis": axis}, (node, None))
 
@@ -195,6 +194,6 @@ def setitem(space: "TapeNamespace", x: Tensor, key: Any, value: Any, /) -> Tenso
 def scatter_add(space: "TapeNamespace", shape: tuple[int, ...], key: Any, values: Any, /) -> Tensor:
     """Return zeros of `shape` with `values` added at `key`; what meets at one place adds up."""
     key, raw = raw_key(key), raw_operand_in(space, values, "values")
-    out = backend_of(space.inner).scatter_add(shape, key, raw, xp=space.inner)
+    out = _indexing.scatter_add(shape, key, raw, xp=space.inner)
     node = values._node if isinstance(values, Tensor) else None
     return record(OPERATIONS["scatter_add"], out, (raw, key), NOTHING, (node,))

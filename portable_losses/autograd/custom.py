@@ -6,7 +6,8 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from portable_losses._backend import Pair, backend_of
+from portable_losses._backend import Pair
+from portable_losses._gradient import attach_gradient
 from portable_losses.autograd import namespaces as spaces
 from portable_losses.autograd.tensor import Tensor
 from portable_losses.autograd.tracked import unwrap
@@ -84,6 +85,6 @@ def custom_vjp(f: Callable[..., Any], vjp: Callable[..., Any], /) -> Callable[..
             xp = spaces.space_of(unwrap(tensors[0])[0])
         else:
             xp = array_namespace(*(x for x in arrays if x is not None))
-        return backend_of(xp).attach_gradient(pair, arrays, {"xp": xp, **options})
+        return attach_gradient(pair, arrays, {"xp": xp, **options})
 
     return call

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
-from portable_losses._backend import backend_of, namespace_of_type
-from portable_losses._portable import kind_of
+from portable_losses._backend import namespace_of_type
+from portable_losses._dtypes import kind_of
+from portable_losses._gradient import stop_gradient as _constant
 from portable_losses.autograd import namespaces as spaces
 from portable_losses.autograd.rules.shape import ALIAS
 from portable_losses.autograd.tape import Node, Reached, enabled, new_node, reachable, recording
@@ -224,9 +225,9 @@ def stop_gradient(x: Any, /) -> Any:
     3.0
     """
     if isinstance(x, Tensor):
-        return backend_of(spaces.space_of(x.array)).stop_gradient(x)
+        return _constant(x, xp=spaces.space_of(x.array))
     spaces.space_of_user(x)
-    return backend_of(namespace_of_type(x)).stop_gradient(x)
+    return _constant(x, xp=namespace_of_type(x))
 
 
 class Call:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from portable_losses._backend import backend_of
-from portable_losses._portable import kind_of
+from portable_losses._dtypes import kind_of
 from portable_losses._typing import Array
 from portable_losses.autograd.context import explain
 from portable_losses.autograd.operands import raw_operand_in
@@ -128,7 +128,7 @@ def _recorded(space: "TapeNamespace", name: str, operation: Operation) -> Callab
 
 def _recorded_one(space: "TapeNamespace", name: str, operation: Operation) -> Callable[..., Any]:
     inner = space.inner
-    quick = None if space.prefix else backend_of(inner).reductions.get(name)
+    quick = None if space.prefix else backend_of(inner).speed.reductions.get(name)
 
     def function(x: Any, /, *args: Any, **options: Any) -> Tensor:
         if isinstance(x, Tensor):

@@ -3,7 +3,19 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from portable_losses._backend import Backend, Pair, backend_of, kernel_for
+from portable_losses._backend import (
+    Arrays,
+    Autodiff,
+    Backend,
+    Indexing,
+    Pair,
+    backend_of,
+    kernel_for,
+)
+from portable_losses._gradient import attach_gradient as attach_to
+from portable_losses._gradient import stop_gradient as stop_gradient_of
+from portable_losses._indexing import gather as gather_by
+from portable_losses._polyfill import readable as readable_by
 from portable_losses._typing import Array, Options
 from portable_losses.autograd.context import explain
 from portable_losses.autograd.functions import raw_tree, record
@@ -26,26 +38,23 @@ def tape_backend(space: "TapeNamespace") -> Backend:
         return attach(space, pair, arrays, options)
 
     def stop_gradient(x: Any) -> Tensor:
-        return tensor_of(inner.stop_gradient(raw_tree(x, space, "stop_gradient")))
+        return tensor_of(stop_gradient_of(raw_tree(x, space, "stop_gradient"), xp=space.inner))
 
     def readable(x: Any) -> bool:
-        return inner.readable(x.array if isinstance(x, Tensor) else x)
+        return readable_by(x.array if isinstance(x, Tensor) else x, xp=space.inner)
 
     def scatter_add(shape: tuple[int, ...], key: Any, values: Any, *, xp: Any) -> Any:
         return space.scatter_add(shape, key, values)
 
     def gather(x: Tensor, key: Any) -> Tensor:
-        out = x.array[key] if inner.gather is None else inner.gather(x.array, key)
+        out = gather_by(x.array, key, xp=space.inner)
         return record(OPERATIONS["getitem"], out, (x.array, key), NOTHING, (x._node,))
 
     return Backend(
         "tape",
-        attach_gradient=attach_gradient,
-        stop_gradient=stop_gradient,
-        readable=readable,
-        scatter_add=scatter_add,
-        gather=gather,
-        python_scalars=inner.python_scalars,
+        Autodiff(attach_gradient=attach_gradient, stop_gradient=stop_gradient),
+        Arrays(readable=readable, python_scalars=inner.arrays.python_scalars),
+        Indexing(scatter_add=scatter_add, gather=gather),
     )
 
 
@@ -65,13 +74,13 @@ def attach(space: "TapeNamespace", pair: Pair, arrays: tuple[Array, ...], option
         backend, own = backend_of(inner), {"xp": inner, **given}
         kernel = kernel_for(pair, backend, raws, own)
         if kernel is None:
-            out = backend.attach_gradient(pair, raws, own)
-        elif make and not backend.differentiates and not any(parents[kernel.gradients :]):
+            out = attach_to(pair, raws, own)
+        elif make and not backend.autodiff.differentiates and not any(parents[kernel.gradients :]):
             wanted = tuple([i for i, parent in enumerate(parents) if parent is not None])
             out, backward = kernel.run(pair, raws, own, wanted)
             rules = (_once_or_twice(backward, pair),)
         else:  # a library that differentiates may be recording underneath
-            out = backend.attach_gradient(pair._replace(kernel=kernel), raws, own)
+            out = attach_to(pair._replace(kernel=kernel), raws, own)
     except Exception as error:
         explain(error, _name(pair), *raws)
         raise

@@ -12,8 +12,9 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import portable_losses as pl
+from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient
-from portable_losses._portable import constant, narrow, widen
+from portable_losses._polyfill import constant
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd.functions import is_tracked
 from portable_losses.special.entropy import _entr, _kl_div, _rel_entr

@@ -123,7 +123,7 @@ class View(Tensor):
 def _same_memory(x: Tensor, made: Array) -> bool | None:
     """Say whether `reshape` of `x` made a view of it, None where nobody can say."""
     raw = x.array
-    shares = backend_of(spaces.library_of(raw)).is_view
+    shares = backend_of(spaces.library_of(raw)).arrays.is_view
     if shares is not None:
         return shares(made, raw)
     return None if x.__class__ is View else True  # what is no view counts as contiguous

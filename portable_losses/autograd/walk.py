@@ -4,8 +4,8 @@ from collections.abc import Callable
 from heapq import heapify, heappop, heappush, heappushpop
 from typing import Any
 
-from portable_losses._backend import backend_of, keep
-from portable_losses._portable import total
+from portable_losses._backend import backend_of
+from portable_losses._polyfill import total
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd.context import explain_gradient
 from portable_losses.autograd.rules import EACH, ITEM, LIST, OWN
@@ -215,11 +215,16 @@ def fitted(grad: Any, like: Array, *, name: str, xp: Namespace) -> Any:
     return grad
 
 
+def _as_it_is(grad: Array, like: Array) -> Array:
+    return grad
+
+
 def _laid_out(grad: Any, like: Array, library_of: Callable[[Array], Namespace]) -> Any:
     match = _MATCHES.get(like.__class__)
     if match is None:
-        match = _MATCHES[like.__class__] = backend_of(library_of(like)).match_layout
-    if match is keep:
+        match = backend_of(library_of(like)).arrays.match_layout or _as_it_is
+        _MATCHES[like.__class__] = match
+    if match is _as_it_is:
         return grad
     if hasattr(grad, "_node"):
         return grad._made(match(grad.array, like), grad._node)

@@ -7,7 +7,8 @@ of a gradient in p, which would be infinite, is 0.
 import math
 
 from portable_losses._gradient import with_gradient
-from portable_losses._portable import INF, NAN, clip, constant, log, log1p, minimum, where
+from portable_losses._polyfill import clip, constant, minimum, where
+from portable_losses._stable import INF, NAN, log, log1p
 from portable_losses._typing import Array, Namespace
 from portable_losses.losses.deviance import _bound, _curve, _product, _ratio
 

@@ -6,19 +6,13 @@ the classes are the last axis.
 
 from dataclasses import dataclass
 
-from portable_losses._backend import backend_of
+from portable_losses._dtypes import narrow
 from portable_losses._gradient import stop_gradient
-from portable_losses._portable import (
-    INF,
-    as_index,
-    device_of,
-    narrow,
-    take_along_axis,
-    total,
-    where,
-)
+from portable_losses._indexing import as_index
+from portable_losses._polyfill import device_of, readable, take_along_axis, total, where
 from portable_losses._reduction import weigh
 from portable_losses._rows import as_rows
+from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
     as_weight,
@@ -183,7 +177,7 @@ def read_target(
     )
     counted = in_range if index_factor is None else target != ignore_index
     counted = counted & (target != ignore_index)
-    if not (backend_of(xp).readable(counted) and bool(xp.all(counted))):
+    if not (readable(counted, xp=xp) and bool(xp.all(counted))):
         of_row = counted if of_row is None else of_row & counted
     if of_class is not None:
         exists = take_along_axis(narrow(of_class, xp.int8, xp=xp), index, axis=-1, xp=xp)[..., 0]

@@ -1,9 +1,11 @@
 """Binary cross entropy, from logits and from probabilities."""
 
+from portable_losses._dtypes import astype_like, widen
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_fraction
-from portable_losses._portable import astype_like, log, log1p, maximum, where, widen
+from portable_losses._polyfill import maximum, where
 from portable_losses._reduction import counted, reduce, weigh
+from portable_losses._stable import log, log1p
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
     as_weight,

@@ -1,18 +1,11 @@
 """Losses that compare each embedding with all others of a batch."""
 
+from portable_losses._dtypes import astype_like, narrow, widen
 from portable_losses._gradient import stop_gradient
 from portable_losses._options import check_number, check_positive, require
-from portable_losses._portable import (
-    INF,
-    astype_like,
-    device_of,
-    maximum,
-    narrow,
-    total,
-    where,
-    widen,
-)
+from portable_losses._polyfill import device_of, maximum, total, where
 from portable_losses._reduction import reduce
+from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
     check_integer,

@@ -1,5 +1,6 @@
 """Cross entropy from logits, and from log-probabilities."""
 
+from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import with_gradient
 from portable_losses._options import (
     check_fraction,
@@ -7,10 +8,11 @@ from portable_losses._options import (
     check_positive,
     check_reduction,
 )
-from portable_losses._portable import INF, narrow, total, widen
-from portable_losses._portable import where as _where
+from portable_losses._polyfill import total
+from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce, weigh
 from portable_losses._rows import as_rows
+from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_axis, check_real_floating, namespace_of, spoil
 from portable_losses.activations.hyperbolic import _softcap, _softcap_backward

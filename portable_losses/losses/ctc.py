@@ -4,24 +4,21 @@ from functools import partial
 from numbers import Integral
 from typing import NamedTuple
 
-from portable_losses._backend import backend_of
+from portable_losses._dtypes import kind_of, narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
+from portable_losses._indexing import as_index, scan
 from portable_losses._options import check_reduction
-from portable_losses._portable import (
-    INF,
-    NAN,
-    as_index,
+from portable_losses._polyfill import (
     concat,
     constant,
     device_of,
-    kind_of,
-    narrow,
+    readable,
     take_along_axis,
     total,
     where,
-    widen,
 )
 from portable_losses._reduction import reduce
+from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
     check_integer,
@@ -209,7 +206,7 @@ def _padded(
         xp=xp,
     )
     longest = size
-    if lengths.shape[0] and backend_of(xp).readable(lengths):
+    if lengths.shape[0] and readable(lengths, xp=xp):
         longest = int(xp.max(lengths))
     places = (ends - lengths)[:, None] + _count(longest, lengths, xp=xp)
     places = where((places >= 0) & (places < size), places, 0, xp=xp)
@@ -311,7 +308,6 @@ def _log_likelihood_backward(
     Only ratios within a frame count, so each frame is scaled: its logarithms stay small and keep
     their digits however long the sequence is.
     """
-    scan = backend_of(xp).scan
 
     def ahead(state: Array, emission: Array, active: Array) -> Array:
         moved = _moved(state, jumps, back=False, xp=xp) + emission
@@ -343,7 +339,7 @@ def _log_likelihood(
         return where(active, moved, state, xp=xp)
 
     first = _start(emissions, jumps, xp=xp)
-    states = backend_of(xp).scan(ahead, first, (emissions, active), xp=xp)
+    states = scan(ahead, first, (emissions, active), xp=xp)
     return _logsumexp(where(final, states[-1, ...], -INF, xp=xp), xp=xp)[..., 0]
 
 

@@ -2,17 +2,12 @@
 
 import math
 
+from portable_losses._dtypes import largest
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_outside
-from portable_losses._portable import (
-    INF,
-    NAN,
-    clip,
-    constant,
-    largest,
-    where,
-)
+from portable_losses._polyfill import clip, constant, where
 from portable_losses._reduction import reduce
+from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_all_in, check_values, join, namespace_of, spoil
 from portable_losses.losses.regression import _both

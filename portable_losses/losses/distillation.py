@@ -1,8 +1,9 @@
 """What a student learns from a teacher's probabilities."""
 
+from portable_losses._dtypes import astype_like, widen
 from portable_losses._gradient import stop_gradient
 from portable_losses._options import check_choice, check_fraction, check_positive
-from portable_losses._portable import astype_like, total, widen
+from portable_losses._polyfill import total
 from portable_losses._reduction import reduce
 from portable_losses._rows import as_rows
 from portable_losses._typing import Array, Reduction

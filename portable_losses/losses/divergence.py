@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from portable_losses._dtypes import astype_like, widen
 from portable_losses._options import check_fraction
-from portable_losses._portable import INF, astype_like, total, widen
+from portable_losses._polyfill import total
 from portable_losses._reduction import reduce
+from portable_losses._stable import INF
 from portable_losses._typing import Array, Axis, BatchReduction, Namespace
 from portable_losses._validation import (
     check_all_in,

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from functools import partial
 
+from portable_losses._dtypes import astype_like, narrow, widen
 from portable_losses._options import check_nonnegative, check_number, check_positive
-from portable_losses._portable import INF, astype_like, narrow, total, where, widen
+from portable_losses._polyfill import total, where
 from portable_losses._reduction import reduce
 from portable_losses._rows import as_rows
+from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
     check_axis,

@@ -3,9 +3,10 @@
 from dataclasses import replace
 from numbers import Real
 
+from portable_losses._dtypes import astype_like, largest, widen
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_fraction, check_nonnegative
-from portable_losses._portable import astype_like, largest, minimum, where, widen
+from portable_losses._polyfill import minimum, where
 from portable_losses._reduction import reduce, weigh
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (

@@ -2,10 +2,12 @@
 
 import math
 
+from portable_losses._dtypes import astype_like, largest
 from portable_losses._gradient import stop_gradient
 from portable_losses._options import check_nonnegative, check_positive
-from portable_losses._portable import INF, astype_like, largest, minimum, where
+from portable_losses._polyfill import minimum, where
 from portable_losses._reduction import reduce, weigh
+from portable_losses._stable import INF
 from portable_losses._typing import Array, Reduction
 from portable_losses._validation import (
     check_all_in,

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from portable_losses._backend import backend_of
+from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._options import (
     check_count,
@@ -13,7 +13,8 @@ from portable_losses._options import (
     check_positive,
     check_reduction,
 )
-from portable_losses._portable import INF, concat, device_of, narrow, total, where, widen
+from portable_losses._polyfill import concat, device_of, readable, total, where
+from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
     check_broadcasts_to,
@@ -225,7 +226,7 @@ def _foreseen(
         return None  # the penalty's denominator is not that of the losses
     if sample_weight is None:
         return (None,)
-    if not backend_of(xp).readable(sample_weight):
+    if not readable(sample_weight, xp=xp):
         return None
     check_real(xp, sample_weight=sample_weight)
     check_broadcasts_to(shape, sample_weight=sample_weight)
@@ -245,7 +246,7 @@ def _of_rows(
     """Return ``losses(hidden, target, factor)``, and 0 where `row` says one does not count."""
     if row is None:
         return losses(hidden, target, factor)
-    if not backend_of(xp).readable(row):  # it may hold NaN, which the weight's gradient would meet
+    if not readable(row, xp=xp):  # it may hold NaN, which the weight's gradient would meet
         found = losses(where(row[:, None], hidden, 0.0, xp=xp), target, factor)
         return tuple(where(row, one, 0.0, xp=xp) for one in found)
     order = xp.argsort(xp.astype(~row, xp.int8), stable=True)

@@ -1,7 +1,8 @@
 """Losses of a margin: for a score and a target of -1 or 1."""
 
+from portable_losses._dtypes import astype_like, widen
 from portable_losses._gradient import with_gradient
-from portable_losses._portable import astype_like, clip, minimum, where, widen
+from portable_losses._polyfill import clip, minimum, where
 from portable_losses._reduction import reduce
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (

@@ -2,16 +2,12 @@
 
 from typing import Literal
 
+from portable_losses._dtypes import widen
 from portable_losses._options import check_choice, check_number
-from portable_losses._portable import (
-    INF,
-    device_of,
-    total,
-    where,
-    widen,
-)
+from portable_losses._polyfill import device_of, total, where
 from portable_losses._reduction import reduce, weigh
 from portable_losses._rows import as_rows, entry, finite_or_nan, place_of_largest
+from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
     as_weight,

@@ -1,13 +1,8 @@
 """Losses for rows that belong to several classes at once."""
 
-from portable_losses._portable import (
-    as_index,
-    astype_like,
-    device_of,
-    total,
-    where,
-    widen,
-)
+from portable_losses._dtypes import astype_like, widen
+from portable_losses._indexing import as_index
+from portable_losses._polyfill import device_of, total, where
 from portable_losses._reduction import reduce, weigh
 from portable_losses._rows import as_rows, finite_or_nan
 from portable_losses._typing import Array, Namespace, Reduction

@@ -1,7 +1,8 @@
 """Losses of pairs that a target of -1 or 1 tells apart."""
 
+from portable_losses._dtypes import astype_like, widen
 from portable_losses._options import check_number
-from portable_losses._portable import astype_like, total, where, widen
+from portable_losses._polyfill import total, where
 from portable_losses._reduction import reduce
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (

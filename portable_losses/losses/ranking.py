@@ -1,9 +1,11 @@
 """Losses of lists: scores of items against their relevance."""
 
-from portable_losses._portable import INF, narrow, total, widen
-from portable_losses._portable import where as _where
+from portable_losses._dtypes import narrow, widen
+from portable_losses._polyfill import total
+from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce
 from portable_losses._rows import as_rows
+from portable_losses._stable import INF
 from portable_losses._typing import Array, Reduction
 from portable_losses._validation import (
     check_all_in,

@@ -1,9 +1,11 @@
 """Losses for real-valued targets."""
 
+from portable_losses._dtypes import astype_like, widen
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_nonnegative, check_positive
-from portable_losses._portable import astype_like, clip, minimum, sign, widen
+from portable_losses._polyfill import clip, minimum
 from portable_losses._reduction import reduce
+from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
     check_real,

@@ -2,7 +2,7 @@
 
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_nonnegative
-from portable_losses._portable import where
+from portable_losses._polyfill import where
 from portable_losses._reduction import reduce
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_values, join, namespace_of, spoil

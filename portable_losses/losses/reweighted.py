@@ -1,10 +1,11 @@
 """Cross entropies that give doubtful examples another weight."""
 
+from portable_losses._dtypes import widen
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_fraction, check_number
-from portable_losses._portable import INF, widen
 from portable_losses._reduction import reduce
 from portable_losses._rows import as_rows
+from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_axis, check_real_floating, namespace_of
 from portable_losses.activations.softmax import _log_softmax

@@ -2,9 +2,10 @@
 
 import math
 
+from portable_losses._dtypes import largest, narrow
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_inside, check_nonnegative, check_positive
-from portable_losses._portable import clip, constant, largest, narrow, where
+from portable_losses._polyfill import clip, constant, where
 from portable_losses._reduction import reduce
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from portable_losses._dtypes import astype_like, widen
 from portable_losses._options import check_choice, check_nonnegative, require
-from portable_losses._portable import astype_like, total, where, widen
+from portable_losses._polyfill import total, where
 from portable_losses._reduction import reduce, weigh
 from portable_losses._rows import as_rows
 from portable_losses._typing import Array, Axis, Namespace, Reduction

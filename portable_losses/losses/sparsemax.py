@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 
+from portable_losses._dtypes import astype_like, widen
 from portable_losses._gradient import with_gradient
-from portable_losses._portable import INF, astype_like, total, where, widen
+from portable_losses._polyfill import total, where
 from portable_losses._reduction import reduce, weigh
 from portable_losses._rows import as_rows, entry, place_of_largest
+from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
     check_axis,

@@ -4,7 +4,7 @@ from math import sqrt
 from typing import Any
 
 from portable_losses._options import check_nonnegative
-from portable_losses._portable import maximum
+from portable_losses._polyfill import maximum
 from portable_losses._typing import Array
 from portable_losses.optim.optimizer import Group, Optimizer, Params, Update
 

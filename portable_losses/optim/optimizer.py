@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
-from portable_losses._backend import backend_of
+from portable_losses._gradient import stop_gradient
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_real_floating
 from portable_losses.autograd import Tensor
@@ -145,9 +145,9 @@ class Optimizer(ABC):
 
     def _change(self, parameter: Tensor, group: Group) -> None:
         xp = library_of(parameter.array)
-        constant = backend_of(xp).stop_gradient
         state = self.state.setdefault(parameter, {})
-        update = Update(constant(parameter.array), constant(parameter.grad.array), state, xp)
+        before, slope = (stop_gradient(x, xp=xp) for x in (parameter.array, parameter.grad.array))
+        update = Update(before, slope, state, xp)
         parameter.array = self.updated(update, group)
 
     # ---- saving and loading -------------------------------------------------------------------

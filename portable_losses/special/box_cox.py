@@ -1,8 +1,10 @@
 """The Box-Cox transform, a power that becomes a logarithm."""
 
+from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_number
-from portable_losses._portable import INF, NAN, constant, log, narrow, where, widen
+from portable_losses._polyfill import constant, where
+from portable_losses._stable import INF, NAN, log
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_all_in, check_real_floating, namespace_of, spoil
 

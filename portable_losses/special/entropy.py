@@ -1,19 +1,9 @@
 """Products with a logarithm, where zero times infinity is zero; entropies."""
 
+from portable_losses._dtypes import narrow, tiny, widen
 from portable_losses._gradient import with_gradient
-from portable_losses._portable import (
-    INF,
-    NAN,
-    constant,
-    log,
-    log1p,
-    maximum,
-    narrow,
-    tiny,
-    total,
-    where,
-    widen,
-)
+from portable_losses._polyfill import constant, maximum, total, where
+from portable_losses._stable import INF, NAN, log, log1p
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_axes, check_real_floating, namespace_of
 from portable_losses.special.logistic import FAR, exponential

@@ -4,8 +4,10 @@ import math
 from collections.abc import Callable
 
 from portable_losses._backend import backend_of
+from portable_losses._dtypes import largest, narrow, widen
 from portable_losses._gradient import with_gradient
-from portable_losses._portable import INF, clip, largest, maximum, minimum, narrow, where, widen
+from portable_losses._polyfill import clip, maximum, minimum, where
+from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses.special._coefficients import ERF, FALL, MIDDLE
@@ -154,7 +156,7 @@ def _erf_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[
 
 @with_gradient(_erf_backward, elementwise=True)
 def _erf(x: Array, *, xp: Namespace) -> Array:
-    native: Callable[[Array], Array] | None = backend_of(xp).special.get("erf")
+    native: Callable[[Array], Array] | None = backend_of(xp).speed.special.get("erf")
     if native is not None:
         return native(x)
     tail = _tail(x, xp=xp)
@@ -169,7 +171,7 @@ def _erfc_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple
 
 @with_gradient(_erfc_backward, elementwise=True)
 def _erfc(x: Array, *, xp: Namespace) -> Array:
-    native: Callable[[Array], Array] | None = backend_of(xp).special.get("erfc")
+    native: Callable[[Array], Array] | None = backend_of(xp).speed.special.get("erfc")
     if native is not None:
         return native(x)
     tail = _tail(x, xp=xp)

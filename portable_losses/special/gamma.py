@@ -7,8 +7,10 @@ The gradients form a closed family of pairs, so that any order of derivative wor
 
 import math
 
+from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import with_gradient
-from portable_losses._portable import INF, NAN, constant, minimum, narrow, where, widen
+from portable_losses._polyfill import constant, minimum, where
+from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_all_in, check_real_floating, namespace_of, spoil
 from portable_losses.special._gamma_coefficients import (

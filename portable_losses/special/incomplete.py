@@ -11,9 +11,9 @@ Sources: NIST Digital Library of Mathematical Functions, 8.7.1, 8.9.2, 8.17.22.
 
 from collections.abc import Callable
 
-from portable_losses._backend import backend_of
 from portable_losses._gradient import with_gradient
-from portable_losses._portable import INF, NAN, minimum, where
+from portable_losses._polyfill import minimum, readable, where
+from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace
 from portable_losses.special.gamma import _gammaln
 
@@ -167,4 +167,4 @@ def _fraction(first: Array, step: Callable[[int], tuple[Array, Array]], *, xp: N
 
 
 def _settled(condition: Array, *, xp: Namespace) -> bool:
-    return backend_of(xp).readable(condition) and bool(xp.all(condition))
+    return readable(condition, xp=xp) and bool(xp.all(condition))

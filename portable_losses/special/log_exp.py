@@ -3,22 +3,12 @@
 import math
 from typing import Any
 
+from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._options import check_fraction
-from portable_losses._portable import (
-    INF,
-    NAN,
-    clip,
-    constant,
-    log,
-    log1p,
-    narrow,
-    sign,
-    total,
-    where,
-    widen,
-)
+from portable_losses._polyfill import clip, constant, total, where
 from portable_losses._rows import as_rows, entry, finite_or_nan, place_of_largest
+from portable_losses._stable import INF, NAN, log, log1p, sign
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
     check_axes,

@@ -1,17 +1,10 @@
 """Logarithms of means, running sums and differences of exponentials."""
 
+from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import with_gradient
-from portable_losses._portable import (
-    INF,
-    NAN,
-    constant,
-    device_of,
-    narrow,
-    total,
-    where,
-    widen,
-)
+from portable_losses._polyfill import constant, device_of, total, where
 from portable_losses._rows import as_rows, entry, finite_or_nan, from_rows, place_of_largest
+from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
     check_axes,

@@ -13,8 +13,8 @@ has all digits: d is exact, h(r) tiny, and the other two terms have one sign. Qu
 import math
 
 from portable_losses._backend import backend_of
-from portable_losses._gradient import with_gradient
-from portable_losses._portable import constant, maximum, where
+from portable_losses._gradient import rarely, with_gradient
+from portable_losses._polyfill import constant, maximum, where
 from portable_losses._typing import Array, Namespace
 from portable_losses.special._coefficients import (
     CUBIC,
@@ -35,7 +35,7 @@ FAR_QUICK, FAR_CUBIC = -29.0, -8.0  # where u is about that in quick_gelu, and i
 
 def negative_size(x: Array, *, xp: Namespace) -> Array:
     """Return ``-|x|`` by the selection ``x >= 0``, so that the mirror is smooth at 0."""
-    if not backend_of(xp).differentiates:
+    if not backend_of(xp).autodiff.differentiates:
         return -xp.abs(x)
     return where(x >= 0, -x, x, xp=xp)
 
@@ -44,7 +44,7 @@ def gated(x: Array, z: Array, parts: tuple[Array, Array, Array], *, xp: Namespac
     """Return ``x * sigmoid(u)`` given ``z = -|x|``, finite, and the exponential of u there."""
     e, scaled, scale = parts
     left = z * scaled * scale
-    if backend_of(xp).differentiates:
+    if backend_of(xp).autodiff.differentiates:
         return where(x >= 0, x, left, xp=xp) / (1 + e)
     return maximum(left, x, xp=xp) / (1 + e)  # x <= left <= 0 on the left: the same selection
 
@@ -60,7 +60,7 @@ def exponential(
     u: Array, rest: Array | None, far: Array, *, xp: Namespace
 ) -> tuple[Array, Array, Array]:
     """Return ``exp(u + rest)``, 0 where it is `far` below 1, and the same as a product of two."""
-    far = backend_of(xp).rarely(far)
+    far = rarely(far, xp=xp)
     scaled = xp.exp(where(far, u - FAR, u, xp=xp))
     if rest is not None:
         scaled = scaled + scaled * rest

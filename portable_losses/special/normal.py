@@ -11,19 +11,10 @@ The gradients form a closed family of pairs, so that any order of derivative wor
 import math
 from collections.abc import Mapping
 
-from portable_losses._backend import backend_of
-from portable_losses._gradient import with_gradient
-from portable_losses._portable import (
-    INF,
-    clip,
-    constant,
-    largest,
-    maximum,
-    minimum,
-    narrow,
-    where,
-    widen,
-)
+from portable_losses._dtypes import largest, narrow, widen
+from portable_losses._gradient import rarely, with_gradient
+from portable_losses._polyfill import clip, constant, maximum, minimum, where
+from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses.special._coefficients import GELU_ROOT, MIDDLE, SLOPE, TAIL
@@ -138,7 +129,7 @@ def bell_in_two(z: Array, *, xp: Namespace) -> tuple[Array, Array]:
     The second is 1 but in the far tail, where hardly any entry lies.
     """
     value, rest = square(z, xp=xp)
-    exponent, far = -0.5 * value, backend_of(xp).rarely(z > 11.25)  # -63.3
+    exponent, far = -0.5 * value, rarely(z > 11.25, xp=xp)  # -63.3
     near = where(far, -64.0, exponent, xp=xp)
     first, one = xp.exp(near), constant(1.0, z, xp=xp)
     first = first - first * (0.5 * rest)

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from portable_losses._dtypes import narrow, widen
+from portable_losses._indexing import as_index
 from portable_losses._options import check_count, check_fraction
-from portable_losses._portable import as_index, device_of, narrow, where, widen
+from portable_losses._polyfill import device_of, where
 from portable_losses._typing import Array
 from portable_losses._validation import (
     check_axis,

@@ -9,7 +9,8 @@ exponential of the solution's square, which would multiply its rounding.
 import math
 
 from portable_losses._gradient import with_gradient
-from portable_losses._portable import INF, NAN, constant, minimum, where
+from portable_losses._polyfill import constant, minimum, where
+from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace
 from portable_losses.special.error_function import _erf
 from portable_losses.special.normal import _gaussian, _hazard, _log_ndtr

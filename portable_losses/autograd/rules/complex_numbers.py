@@ -8,7 +8,8 @@ argument of a complex result gets the real part, which the caller takes.
 
 from typing import Any
 
-from portable_losses._portable import sign, where
+from portable_losses._polyfill import where
+from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd.rules import register
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from array_api_compat import device
 
-from portable_losses._portable import where
+from portable_losses._polyfill import where
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd.rules import compose, register
 from portable_losses.autograd.rules.complex_numbers import adjoint, conj, imag, is_complex, real

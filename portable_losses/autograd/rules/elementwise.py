@@ -4,7 +4,8 @@ import cmath
 import math
 from typing import Any
 
-from portable_losses._portable import sign, where
+from portable_losses._polyfill import where
+from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd.rules import VIEW, register, zero
 from portable_losses.autograd.rules.complex_numbers import conj, direction, is_complex, real

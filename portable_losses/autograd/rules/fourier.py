@@ -10,7 +10,7 @@ from typing import Any
 
 from array_api_compat import device
 
-from portable_losses._portable import where
+from portable_losses._polyfill import where
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd.rules import register
 from portable_losses.autograd.rules.complex_numbers import real

@@ -5,15 +5,15 @@ from typing import Any, NamedTuple
 
 from array_api_compat import device
 
-from portable_losses._backend import backend_of
-from portable_losses._portable import take_along_axis, where
+from portable_losses import _indexing
+from portable_losses._indexing import chosen
+from portable_losses._polyfill import take_along_axis, where
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd.rules import VIEW, compose, register
-from portable_losses.autograd.scatter import chosen
 
 
 def _scatter(xp: Namespace, shape: tuple[int, ...], key: Any, values: Array) -> Array:
-    return backend_of(xp).scatter_add(shape, key, values, xp=xp)
+    return _indexing.scatter_add(shape, key, values, xp=xp)
 
 
 register("getitem", lambda grad, out, x, key, *, xp: _scatter(xp, x.shape, key, grad))
@@ -31,7 +31,7 @@ def assigned(x: Array, value: Any, key: Any, *, xp: Namespace) -> Array:
         if hasattr(value, "dtype") and value.dtype != x.dtype:
             value = xp.astype(value, x.dtype)
         return where(key, value, x, xp=xp)
-    return backend_of(xp).assign(x, key, value, xp=xp)
+    return _indexing.assign(x, key, value, xp=xp)
 
 
 def _chooses_entries(key: Any, x: Array, value: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from array_api_compat import device
 
 from portable_losses._gradient import with_gradient
-from portable_losses._portable import where
+from portable_losses._polyfill import where
 from portable_losses._typing import Array, Axis, Namespace
 from portable_losses.autograd.rules import compose, register
 from portable_losses.autograd.rules.complex_numbers import adjoint, conj, direction

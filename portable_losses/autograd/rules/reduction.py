@@ -5,7 +5,7 @@ from typing import Any
 
 from array_api_compat import device as device_of
 
-from portable_losses._portable import broadcast_to, where
+from portable_losses._polyfill import broadcast_to, where
 from portable_losses._typing import Array, Axis, Namespace
 from portable_losses.autograd.rules import OVERLAPPING, compose, register
 

@@ -1,19 +1,21 @@
-"""Adding values at positions, for any library that follows the standard.
+"""Positions: adding, assigning and taking at them, and going along them step by step.
 
-The gradient of ``x[key]`` adds what arrives at the entries that `key` chose, and an entry chosen
-twice gets both. Backends do it in one call of their library; this is for a library without one.
+Each function asks `Backend.indexing` first; what follows is the portable way. The gradient of
+``x[key]`` adds what arrives at the entries that `key` chose, and an entry chosen twice gets both.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from array_api_compat import device
 
 from portable_losses._backend import backend_of
-from portable_losses._portable import where
+from portable_losses._dtypes import narrow
+from portable_losses._polyfill import device_of, where
 from portable_losses._typing import Array, Namespace
 
-__all__ = ["chosen", "scatter_add"]
+__all__ = ["as_index", "assign", "chosen", "gather", "portable_scatter_add", "scan", "scatter_add"]
 
 _BASIC = (int, slice, type(None), type(Ellipsis))
 
@@ -43,6 +45,14 @@ def scatter_add(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespac
     sorts: with m values and n entries, O((m + n) log(m + n)) time and O(m + n) memory, no entry
     read by the host, no shape that depends on data (a mask's own apart), and no 0 * inf.
     """
+    own = backend_of(xp).indexing.scatter_add
+    return (portable_scatter_add if own is None else own)(shape, key, values, xp=xp)
+
+
+def portable_scatter_add(
+    shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespace
+) -> Array:
+    """Return what `scatter_add` does, on the standard's functions alone."""
     parts = key if isinstance(key, tuple) else (key,)
     if all(type(k) in _BASIC for k in parts):
         return _padded(tuple(shape), parts, values, xp=xp)
@@ -138,5 +148,41 @@ def chosen(entries: Array, key: Any, *, xp: Namespace) -> Array:
         whole = all(isinstance(k, slice) and k == slice(None) for k in before)
         if whole and getattr(last, "ndim", 0) == 1 and not xp.isdtype(last.dtype, "bool"):
             return xp.take(entries, last, axis=len(before))
-    gather = backend_of(xp).gather
-    return entries[key] if gather is None else gather(entries, key)
+    return gather(entries, key, xp=xp)
+
+
+# ---- taking, assigning, going along -----------------------------------------------------------
+
+
+def gather(x: Array, key: Any, *, xp: Namespace) -> Array:
+    """Return ``x[key]``; `key` may hold several arrays of integers on every library."""
+    own = backend_of(xp).indexing.gather
+    return x[key] if own is None else own(x, key)
+
+
+def assign(x: Array, key: Any, value: Any, *, xp: Namespace) -> Array:
+    """Return `x` with `value` at `key`, in new memory; of duplicates any one counts."""
+    own = backend_of(xp).indexing.assign
+    if own is not None:
+        return own(x, key, value, xp=xp)
+    copied = xp.astype(x, x.dtype, copy=True)
+    copied[key] = value
+    return copied
+
+
+def scan(
+    step: Callable[..., Array], start: Array, arrays: tuple[Array, ...], *, xp: Namespace
+) -> Array:
+    """Return `start`, and the state after each step, one for every entry of `arrays`, stacked."""
+    own = backend_of(xp).indexing.scan
+    if own is not None:
+        return own(step, start, arrays, xp=xp)
+    states = [start]
+    for i in range(arrays[0].shape[0]):
+        states.append(step(states[-1], *(a[i, ...] for a in arrays)))
+    return xp.stack(states)
+
+
+def as_index(x: Array, *, xp: Namespace) -> Array:
+    """Return integers in the dtype that the library gathers by, which holds any class."""
+    return narrow(x, xp.arange(1, device=device_of(x, xp=xp)).dtype, xp=xp)
