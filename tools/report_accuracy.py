@@ -136,15 +136,6 @@ def inputs_of(row: Row, dtype: Any) -> tuple[Array, ...]:
     return row.columns(dtype)
 
 
-def truths_of(row: Row) -> list[Function]:
-    """Return the exact value and the exact derivatives."""
-    if isinstance(row, Curve):
-        return [row.value, row.slope]
-    if isinstance(row, Pointwise):
-        return [row.exact, row.exact_slope]
-    return [row.value, row.by_first, row.by_second]
-
-
 def our_results(row: Row, arrays: Sequence[Array]) -> tuple[Array, ...]:
     """Value and gradients of our function, on NumPy arrays and the tape."""
     call: Function = row.function if isinstance(row, OfTwo) else row
@@ -159,7 +150,7 @@ def our_results(row: Row, arrays: Sequence[Array]) -> tuple[Array, ...]:
 
 def measured(row: Row, dtype: Any, libraries: Sequence[str]) -> Line:
     """Measure one row in one dtype."""
-    arrays, exact = inputs_of(row, dtype), truths_of(row)
+    arrays, exact = inputs_of(row, dtype), row.truths
     known: list[Truth] = [truth(f, arrays) for f in exact]
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # those of the peers; ours are errors in the tests
