@@ -3,7 +3,7 @@
 Run ``python -m tools.report_accuracy`` (``make accuracy``). Functions of one number, of two, and
 losses of one element are measured over the whole range of float32 and float64, and those of one
 number at every float16 and bfloat16 there is. The rows are those of the tests (`tests/rows/`), the
-measure is `tests/ulp.py`; a peer is PyTorch's, JAX's or SciPy's function of the same meaning.
+measure is `tests/accuracy/ulp.py`; a peer is PyTorch's, JAX's or SciPy's function of that meaning.
 """
 
 import argparse
@@ -27,9 +27,9 @@ import numpy as np
 
 from portable_losses._typing import Array
 from portable_losses.autograd import vjp
+from tests.accuracy.ulp import Report, Truth, measure, pairs, samples, truth
 from tests.curves import Curve, OfTwo, Pointwise
 from tests.rows import CURVES, OF_TWO, POINTWISE
-from tests.ulp import Report, Truth, measure, pairs, samples, truth
 
 TARGET = Path(__file__).parents[1] / "docs" / "accuracy.md"
 DTYPES = (np.float32, np.float64)

@@ -16,9 +16,9 @@ import pytest
 
 from portable_losses._typing import Array
 from portable_losses.autograd import vjp
+from tests.accuracy.ulp import Report, measure, mixed_error, pairs, samples
 from tests.curves import Curve, OfTwo, Pointwise
 from tests.rows import CURVES, OF_TWO, POINTWISE
-from tests.ulp import Report, measure, mixed_error, pairs, samples
 from tools.fit_error_function import TARGET, source
 from tools.report_accuracy import document, halves_of, measured
 
