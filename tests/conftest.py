@@ -20,7 +20,7 @@ from tests.libraries import EVERY_ROW, EVERYWHERE, INSTALLED, LIBRARIES, SLOW, L
 
 # What is about one library is collected where that library is.
 collect_ignore = [
-    f"test_interop_{module.partition('.')[0].removeprefix('array_api_')}.py"
+    f"interop/test_{module.partition('.')[0].removeprefix('array_api_')}.py"
     for module, is_there in INSTALLED.items()
     if not is_there
 ]

@@ -12,8 +12,7 @@ from portable_losses import _backend
 from portable_losses._indexing import portable_scatter_add as scatter_add
 from portable_losses._typing import Array
 from portable_losses.autograd import grad, gradcheck, namespace, tensor, value_and_grad
-
-from .cases import LIBRARIES, A
+from tests.autograd.cases import LIBRARIES, A
 
 NP = namespace(np)
 KEYS = [

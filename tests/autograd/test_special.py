@@ -15,10 +15,9 @@ import pytest
 from portable_losses._typing import Array
 from portable_losses.autograd import grad, gradcheck, namespace, tensor, vjp
 from portable_losses.autograd.special import ELEMENTWISE, OTHERS, PARAMETERS
-from tests.ulp import Exact, grid, measure, samples
+from tests.accuracy.ulp import Exact, grid, measure, samples
+from tests.autograd.cases import LIBRARIES
 from tools.fit_gamma import TARGET, source
-
-from .cases import LIBRARIES
 
 INF, NAN = mpmath.inf, mpmath.nan
 DTYPES = (np.float32, np.float64)

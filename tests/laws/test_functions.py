@@ -151,7 +151,7 @@ def test_a_gradient_has_the_dtype_device_and_library_of_its_array(
 
 
 HALVES = [one for one in LIBRARIES if one.module in ("torch", "jax.numpy")]
-ROUNDED = [one for one in HALVES if one.module == "torch"]  # JAX: test_interop_jax.py
+ROUNDED = [one for one in HALVES if one.module == "torch"]  # JAX: tests/interop/test_jax.py
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])

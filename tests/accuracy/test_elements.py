@@ -7,6 +7,7 @@ infinity or a zero that the truth does not have. `ulp.py` defines the measure, `
 from collections.abc import Callable
 from contextlib import nullcontext
 from importlib.util import find_spec
+from itertools import product
 from typing import Any
 
 import mpmath
@@ -15,9 +16,9 @@ import pytest
 
 from portable_losses._typing import Array
 from portable_losses.autograd import vjp
+from tests.accuracy.ulp import Report, measure, mixed_error, pairs, samples
 from tests.curves import Curve, OfTwo, Pointwise
 from tests.rows import CURVES, OF_TWO, POINTWISE
-from tests.ulp import Report, measure, mixed_error, pairs, samples
 from tools.fit_error_function import TARGET, source
 from tools.report_accuracy import document, halves_of, measured
 
@@ -119,8 +120,24 @@ def test_a_loss_of_one_element_and_its_gradient_are_within_eight_ulp(
     with np.errstate(over="ignore"):  # where the truth is infinite
         value = loss(x, target)
         (grad,) = gradients(lambda z: loss(z, target), x)
-    assert_accurate(measure(value, (x, target), loss.exact), 8)
-    assert_accurate(measure(grad, (x, target), loss.exact_slope), 8)
+    assert_accurate(measure(value, (x, target), loss.value), 8)
+    assert_accurate(measure(grad, (x, target), loss.slope), 8)
+
+
+ENDS = [v for end in (-1.0, 0.0, 1.0) for v in (np.nextafter(end, -9), end, np.nextafter(end, 9))]
+
+
+@pytest.mark.parametrize("row", [*CURVES, *OF_TWO, *POINTWISE], ids=str)
+def test_a_definition_is_real_or_nan_also_beside_the_ends_of_its_domain(
+    row: Curve | OfTwo | Pointwise,
+) -> None:
+    """The mixed error asks for it at the neighbours of every number."""
+    with mpmath.workdps(50):
+        for point in product(ENDS, repeat=1 if isinstance(row, Curve) else 2):
+            for exact in row.truths:
+                found = exact(*map(mpmath.mpf, point))
+                terms = found if isinstance(found, tuple) else (found,)
+                assert not any(isinstance(term, mpmath.mpc) for term in terms), point
 
 
 # ---- the report: two rows of it, so that it cannot rot ---------------------------------------

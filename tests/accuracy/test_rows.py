@@ -13,9 +13,9 @@ import pytest
 import portable_losses as pl
 from portable_losses._typing import Array
 from portable_losses.autograd import vjp
-from tests import references
-from tests.test_accuracy import DTYPES, gradients
-from tests.ulp import strict_error, truth
+from tests.accuracy import references
+from tests.accuracy.test_elements import DTYPES, gradients
+from tests.accuracy.ulp import strict_error, truth
 
 RANDOM = np.random.default_rng(11)
 ROWS: dict[str, list[float]] = {

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LONGEST_FILE = 420
 STANDARD_LIBRARY = set(sys.stdlib_module_names)
 ARRAY_LIBRARIES = {"array_api_strict", "cupy", "dask", "jax", "ndonnx", "numpy", "sparse", "torch"}
@@ -109,7 +109,9 @@ def test_every_new_array_names_its_device(path: Path) -> None:
     assert creations_without_a_device(path.read_text("utf-8")) == []
 
 
-@pytest.mark.parametrize("path", files_under("portable_losses", "backends"), ids=name_of)
+@pytest.mark.parametrize(
+    "path", files_under("portable_losses", "backends", "tests", "tools"), ids=name_of
+)
 def test_a_file_can_be_read_in_one_sitting(path: Path) -> None:
     assert len(path.read_text("utf-8").splitlines()) < LONGEST_FILE
 

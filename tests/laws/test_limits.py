@@ -68,7 +68,7 @@ def slopes(library: Library, f: Function, values: list[float], *, order: int = 1
     return library.numpy(library.quickly(derivative)(library.array(values, "float64"))[0])
 
 
-#: JAX compiles each call for a second: test_interop_jax.py compiles all of them at once.
+#: JAX compiles each call for a second: tests/interop/test_jax.py compiles all of them at once.
 DIFFERENT = [one for one in LIBRARIES if one.name in ("numpy", "torch", "array_api_strict")]
 everywhere = pytest.mark.parametrize("library", DIFFERENT, ids=str)
 

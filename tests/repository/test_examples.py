@@ -29,7 +29,7 @@ from examples import (  # noqa: E402
 from examples.libraries import installed  # noqa: E402
 from portable_losses import nn  # noqa: E402
 
-FOLDER = Path(__file__).parents[1] / "examples"
+FOLDER = Path(__file__).parents[2] / "examples"
 # They hold no program: what the others share.
 SHARED = {"__init__", "libraries"}
 PROGRAMS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in SHARED)

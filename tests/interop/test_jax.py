@@ -16,10 +16,10 @@ import portable_losses as pl
 from portable_losses import autograd
 from portable_losses._gradient import with_gradient
 from portable_losses._typing import Array
+from tests.laws.test_limits import at_zero
 from tests.libraries import EVERY_ROW, named
 from tests.rows import CURVES, FEW, ONCE
 from tests.samples import Arrays, Key, Sample
-from tests.test_limits import at_zero
 
 JAX = named("jax")
 INF, NAN = math.inf, math.nan

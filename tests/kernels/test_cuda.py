@@ -16,7 +16,7 @@ import array_api_compat.numpy as xp
 import numpy as np
 import pytest
 
-from tests.test_kernels_of_gpu import PAIRS, cases, unchecked
+from tests.kernels.gpu_cases import PAIRS, cases, unchecked
 
 agreement: Any = import_module("portable_losses.backends.kernels.agreement")
 gpu_rows: Any = import_module("portable_losses.backends.kernels.gpu_rows")
