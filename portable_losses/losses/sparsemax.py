@@ -200,7 +200,7 @@ def fenchel_young_loss(
     scores : array of a real floating dtype, shape (..., C)
     target : array of any real dtype, shape of `scores`
         What the gradient of `max_fun` ought to be; converted to the dtype of `scores`.
-    max_fun : callable, (array, *, axis) -> array
+    max_fun : callable, ``(array, *, axis) -> array``
         A convex function of the scores along an axis, which its result has not. For a
         differentiable loss it is differentiable by the library of `scores`, as `logsumexp` is.
     axis : int, default -1

@@ -61,7 +61,7 @@ def clip_grad_norm_(
     finite entries become 0 and infinite ones NaN, and where it is NaN all are, as PyTorch's.
 
     Source: R. Pascanu, T. Mikolov, Y. Bengio, "On the difficulty of training recurrent neural
-    networks" (2012), arXiv:1211.5063; torch.nn.utils.clip_grad_norm_ for the arguments.
+    networks" (2012), arXiv:1211.5063; ``torch.nn.utils.clip_grad_norm_`` for the arguments.
 
     Examples
     --------
@@ -130,7 +130,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     -----
     NaN stays NaN.
 
-    Source: torch.nn.utils.clip_grad_value_.
+    Source: ``torch.nn.utils.clip_grad_value_``.
 
     Examples
     --------

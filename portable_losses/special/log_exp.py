@@ -148,7 +148,7 @@ def log1mexp(x: Array, /) -> Array:
     With ``a = |x|``: ``log(-expm1(-a))`` below log 2 and ``log1p(-exp(-a))`` above. The gradient is
     ``sign(x) / expm1(a)``, +inf at 0.
 
-    Source: M. Mächler, "Accurately computing log(1 - exp(-|a|))" (2012), vignette of the R
+    Source: M. Mächler, "Accurately computing ``log(1 - exp(-|a|))``" (2012), vignette of the R
     package Rmpfr.
 
     Examples
