@@ -19,15 +19,14 @@ def weigh(weight: Array, loss: Array, *, xp: Namespace) -> Array:
     return _weigh(weight, loss, xp=xp)
 
 
-def _weigh_backward(
+def _weigh_grad(
     grad: Array, out: Array, weight: Array, loss: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
     felt = _felt(weight, loss, xp=xp)
     return grad * where(felt, loss, 0.0, xp=xp), weight * where(felt, grad, 0.0, xp=xp)
 
 
-@with_gradient(_weigh_backward, elementwise=True)
+@with_gradient(_weigh_grad, elementwise=True)
 def _weigh(weight: Array, loss: Array, *, xp: Namespace) -> Array:
     return weight * counted(weight, loss, xp=xp)
 

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from portable_losses._backend import Pair
 from portable_losses._typing import Array, Options
-from portable_losses.activations.hyperbolic import _softcap, _softcap_backward
+from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
 
 __all__ = ["Call", "Library", "finish", "fits", "losses", "run", "sweep"]
 
@@ -171,7 +171,7 @@ def _capped(call: Call, block: slice) -> tuple[Array, Array | None]:
     z, xp = call.z[block], call.options["xp"]
     if call.cap is None:
         return z, None
-    return _softcap(z, cap=call.cap, xp=xp), _softcap_backward(1.0, None, z, cap=call.cap, xp=xp)[0]
+    return _softcap(z, cap=call.cap, xp=xp), _softcap_grad(1.0, None, z, cap=call.cap, xp=xp)[0]
 
 
 def losses(m: Any, call: Call, facts: Facts) -> tuple[Array, ...]:

@@ -148,10 +148,9 @@ def _below(x: Array, positive: Array, width: float, *, xp: Namespace) -> Array:
     return maximum(z, -min(1000 * width, largest(z, xp=xp)), xp=xp)
 
 
-def _elu_backward(
+def _elu_grad(
     grad: Array, out: Array, x: Array, *, above: float, below: float, width: float, xp: Namespace
 ) -> tuple[Array]:
-    del out
     z = _below(x, x >= 0, width, xp=xp)  # flat at 0: no second slope
     slope = (below / width) * xp.exp(z / width)
     if (
@@ -161,7 +160,7 @@ def _elu_backward(
     return (grad * slope,)
 
 
-@with_gradient(_elu_backward, elementwise=True)
+@with_gradient(_elu_grad, elementwise=True)
 def _elu(x: Array, *, above: float, below: float, width: float, xp: Namespace) -> Array:
     """``above * x`` where x > 0, else ``below * expm1(x / width)``."""
     # Who looks into the formula finds the slope below 0 at 0; to others -0.0 stays what it is.

@@ -92,13 +92,12 @@ def softcap(x: Array, /, *, cap: float) -> Array:
     return narrow(_softcap(widen(x, xp=xp), cap=cap, xp=xp), x.dtype, xp=xp)
 
 
-def _tanh_shrink_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
-    del out
+def _tanh_shrink_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     t = _tanh(x, xp=xp)
     return (grad * (t * t),)
 
 
-@with_gradient(_tanh_shrink_backward, elementwise=True)
+@with_gradient(_tanh_shrink_grad, elementwise=True)
 def _tanh_shrink(x: Array, *, xp: Namespace) -> Array:
     near = clip(x, -NEAR, NEAR, xp=xp)
     square = near * near
@@ -109,14 +108,11 @@ def _tanh_shrink(x: Array, *, xp: Namespace) -> Array:
     return where(xp.abs(x) < NEAR, small, x - _tanh(x, xp=xp), xp=xp)
 
 
-def _softcap_backward(
-    grad: Array, out: Array, x: Array, *, cap: float, xp: Namespace
-) -> tuple[Array]:
-    del out
+def _softcap_grad(grad: Array, out: Array, x: Array, *, cap: float, xp: Namespace) -> tuple[Array]:
     return (grad * _tanh_slope(_within(x, 1000 * cap, xp=xp) / cap, xp=xp),)
 
 
-@with_gradient(_softcap_backward, elementwise=True)
+@with_gradient(_softcap_grad, elementwise=True)
 def _softcap(x: Array, *, cap: float, xp: Namespace) -> Array:
     bounded = cap * _tanh(_within(x, 1000 * cap, xp=xp) / cap, xp=xp)
     high = where(x == INF, constant(INF, x, xp=xp), bounded, xp=xp)

@@ -306,43 +306,36 @@ def _inside(x: Array, *, edge: float, xp: Namespace) -> Array:
     return where((x <= -edge) | (x >= edge), 0.0, x, xp=xp)
 
 
-def _ramp_backward(
-    grad: Array, out: Array, x: Array, *, edge: float, xp: Namespace
-) -> tuple[Array]:
-    del out
+def _ramp_grad(grad: Array, out: Array, x: Array, *, edge: float, xp: Namespace) -> tuple[Array]:
     return (_joined(x, 0.0, grad / (2 * edge), 0.0, edge=edge, xp=xp),)
 
 
-@with_gradient(_ramp_backward, elementwise=True)
+@with_gradient(_ramp_grad, elementwise=True)
 def _ramp(x: Array, *, edge: float, xp: Namespace) -> Array:
     return _joined(x, 0.0, (x + edge) / (2 * edge), 1.0, edge=edge, xp=xp)
 
 
-def _shrink_backward(
-    grad: Array, out: Array, x: Array, *, lambd: float, xp: Namespace
-) -> tuple[Array]:
-    del out
+def _shrink_grad(grad: Array, out: Array, x: Array, *, lambd: float, xp: Namespace) -> tuple[Array]:
     return (where(xp.abs(x) <= lambd, 0.0, grad, xp=xp),)
 
 
-@with_gradient(_shrink_backward, elementwise=True)
+@with_gradient(_shrink_grad, elementwise=True)
 def _hard_shrink(x: Array, *, lambd: float, xp: Namespace) -> Array:
     return where(xp.abs(x) <= lambd, 0.0, x, xp=xp)
 
 
-@with_gradient(_shrink_backward, elementwise=True)
+@with_gradient(_shrink_grad, elementwise=True)
 def _soft_shrink(x: Array, *, lambd: float, xp: Namespace) -> Array:
     shrunk = where(x > 0, x - lambd, x + lambd, xp=xp)
     return where(xp.abs(x) <= lambd, 0.0, shrunk, xp=xp)
 
 
-def _hard_silu_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
-    del out
+def _hard_silu_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     middle = (2 * _inside(x, edge=3, xp=xp) + 3) / 6  # one sum: it has a root
     return (grad * _joined(x, 0.0, middle, 1.0, edge=3, xp=xp),)
 
 
-@with_gradient(_hard_silu_backward, elementwise=True)
+@with_gradient(_hard_silu_grad, elementwise=True)
 def _hard_silu(x: Array, *, xp: Namespace) -> Array:
     near = _inside(x, edge=3, xp=xp)
     return _joined(x, 0.0, near * (near + 3) / 6, x, edge=3, xp=xp)

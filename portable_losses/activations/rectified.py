@@ -315,29 +315,27 @@ def threshold(x: Array, /, *, threshold: float, value: float) -> Array:
     return where(x <= threshold, value, x, xp=xp)
 
 
-def _clamped_backward(
+def _clamped_grad(
     grad: Array, out: Array, x: Array, *, low: float, high: float | None, xp: Namespace
 ) -> tuple[Array]:
-    del out
     flat = x <= low if high is None else (x <= low) | (x >= high)
     return (where(flat, 0.0, grad, xp=xp),)
 
 
-@with_gradient(_clamped_backward, elementwise=True)
+@with_gradient(_clamped_grad, elementwise=True)
 def _clamped(x: Array, *, low: float, high: float | None, xp: Namespace) -> Array:
     """`low` up to there, `high` from there on, and x in between, alone with a slope."""
     below = x if high is None else where(x >= high, high, x, xp=xp)
     return where(x <= low, low, below, xp=xp)
 
 
-def _leaky_relu_backward(
+def _leaky_relu_grad(
     grad: Array, out: Array, x: Array, *, slope: float, xp: Namespace
 ) -> tuple[Array]:
-    del out
     return (where(x > 0, grad, slope * grad, xp=xp),)
 
 
-@with_gradient(_leaky_relu_backward, elementwise=True)
+@with_gradient(_leaky_relu_grad, elementwise=True)
 def _leaky_relu(x: Array, *, slope: float, xp: Namespace) -> Array:
     below = where(x > 0, 0.0, x, xp=xp)  # the slope never meets +inf: 0 * inf would be NaN
     return where(x > 0, x, slope * below, xp=xp)

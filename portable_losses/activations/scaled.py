@@ -191,7 +191,7 @@ def _mean(x: Array, mask: Array | None, axes: Axes, *, xp: Namespace) -> Array:
     return total(kept, axis=axes, keepdims=True, xp=xp) / maximum(count, 1.0, xp=xp)
 
 
-def _norm_backward(
+def _norm_grad(
     grad: Array, out: Array, x: Array, *, p: float, axes: Axes, xp: Namespace
 ) -> tuple[Array | None, ...]:
     y = x / out
@@ -206,7 +206,7 @@ def _norm_backward(
     return (grad * (sign(y, xp=xp) * share),)
 
 
-@with_gradient(_norm_backward)
+@with_gradient(_norm_grad)
 def _norm(x: Array, *, p: float, axes: Axes, xp: Namespace) -> Array:
     """``sum(|x|**p)**(1 / p)``, not 0, along `axes`, which are kept."""
     size = xp.abs(x)

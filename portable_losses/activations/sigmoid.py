@@ -169,15 +169,12 @@ expit = sigmoid
 log_expit = log_sigmoid
 
 
-def _sigmoid_backward(
-    grad: Array, out: Array, x: Array, *, xp: Namespace
-) -> tuple[Array | None, ...]:
-    del out
+def _sigmoid_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
     e = xp.exp(negative_size(x, xp=xp))
     return (grad * (e / (1 + e * (2 + e))),)
 
 
-@with_gradient(_sigmoid_backward, elementwise=True)
+@with_gradient(_sigmoid_grad, elementwise=True)
 def _sigmoid(x: Array, *, xp: Namespace) -> Array:
     e = xp.exp(negative_size(x, xp=xp))
     if backend_of(xp).autodiff.differentiates:
@@ -185,29 +182,27 @@ def _sigmoid(x: Array, *, xp: Namespace) -> Array:
     return maximum(e, xp.astype(x >= 0, e.dtype), xp=xp) / (1 + e)  # e <= 1: the same selection
 
 
-def _softplus_backward(
+def _softplus_grad(
     grad: Array, out: Array, x: Array, *, beta: float, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
     return (grad * _sigmoid(_scaled(x, beta, xp=xp), xp=xp),)
 
 
-@with_gradient(_softplus_backward, elementwise=True)
+@with_gradient(_softplus_grad, elementwise=True)
 def _softplus(x: Array, *, beta: float, xp: Namespace) -> Array:
     """``max(x, 0) + log1p(exp(-beta * |x|)) / beta``: beta never multiplies the first term."""
     tail = xp.log1p(xp.exp(_scaled(negative_size(x, xp=xp), beta, xp=xp)))
     return where(x >= 0, x, 0.0, xp=xp) + (tail if beta == 1 else tail / beta)
 
 
-def _log_sigmoid_backward(
+def _log_sigmoid_grad(
     grad: Array, out: Array, x: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
     e = xp.exp(negative_size(x, xp=xp))
     return (grad * (where(x >= 0, e, 1.0, xp=xp) / (1 + e)),)
 
 
-@with_gradient(_log_sigmoid_backward, elementwise=True)
+@with_gradient(_log_sigmoid_grad, elementwise=True)
 def _log_sigmoid(x: Array, *, xp: Namespace) -> Array:
     return where(x >= 0, 0.0, x, xp=xp) - xp.log1p(xp.exp(negative_size(x, xp=xp)))
 
@@ -223,12 +218,11 @@ def _within(x: Array, bound: float, *, xp: Namespace) -> Array:
     return clip(x, -bound, bound, xp=xp)
 
 
-def _tanh_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
-    del out
+def _tanh_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
     return (grad * _tanh_slope(x, xp=xp),)
 
 
-@with_gradient(_tanh_backward, elementwise=True)
+@with_gradient(_tanh_grad, elementwise=True)
 def _tanh(x: Array, *, xp: Namespace) -> Array:
     return xp.tanh(x)
 
@@ -239,13 +233,12 @@ def _tanh_slope(x: Array, *, xp: Namespace) -> Array:
     return 4 * e / (1 + e * (2 + e))
 
 
-def _softsign_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
-    del out
+def _softsign_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     q = 1 / (1 + x * sign(x, xp=xp))
     return (grad * (q * q),)
 
 
-@with_gradient(_softsign_backward, elementwise=True)
+@with_gradient(_softsign_grad, elementwise=True)
 def _softsign(x: Array, *, xp: Namespace) -> Array:
     near = _within(x, largest(x, xp=xp), xp=xp)
     return near / (1 + near * sign(near, xp=xp))

@@ -281,29 +281,25 @@ def _left(x: Array, h: Array, b: float, *, xp: Namespace) -> Array:
     return (b / 4) / (0.5 * h + 0.5 * x * sign(x, xp=xp))
 
 
-def _squareplus_slope_backward(
+def _squareplus_slope_grad(
     grad: Array, out: Array, x: Array, *, b: float, xp: Namespace
 ) -> tuple[Array]:
-    del out
     h = _root(x, b, xp=xp)
     return (grad * ((b / 2) / h / h / h),)
 
 
-@with_gradient(_squareplus_slope_backward, elementwise=True)
+@with_gradient(_squareplus_slope_grad, elementwise=True)
 def _squareplus_slope(x: Array, *, b: float, xp: Namespace) -> Array:
     h = _root(x, b, xp=xp)
     left = _left(x, h, b, xp=xp) / h
     return where(x >= 0, 1 - left, left, xp=xp)
 
 
-def _squareplus_backward(
-    grad: Array, out: Array, x: Array, *, b: float, xp: Namespace
-) -> tuple[Array]:
-    del out
+def _squareplus_grad(grad: Array, out: Array, x: Array, *, b: float, xp: Namespace) -> tuple[Array]:
     return (grad * _squareplus_slope(x, b=b, xp=xp),)
 
 
-@with_gradient(_squareplus_backward, elementwise=True)
+@with_gradient(_squareplus_grad, elementwise=True)
 def _squareplus(x: Array, *, b: float, xp: Namespace) -> Array:
     h = _root(x, b, xp=xp)
     right = 0.5 * where(x >= 0, x, 0.0, xp=xp) + 0.5 * h

@@ -186,28 +186,25 @@ def _filled(x: Array, mask: Array | None, value: float, *, xp: Namespace) -> Arr
 # ---- the pairs: along the last axis -----------------------------------------------------------
 
 
-def _softmax_backward(
-    grad: Array, out: Array, x: Array, *, xp: Namespace
-) -> tuple[Array | None, ...]:
+def _softmax_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
     """``p * (h - sum(h * p))`` with ``h = grad - grad_k``, k the largest entry.
 
     The shift changes nothing in exact arithmetic, and takes p_k, the one probability that may be
     nearly 1, out of the sum.
     """
-    del x
     k, _ = place_of_largest(out, xp=xp)
     h = grad - entry(grad, k, xp=xp)
     return (out * (h - total(h * out, axis=-1, keepdims=True, xp=xp)),)
 
 
-@with_gradient(_softmax_backward)
+@with_gradient(_softmax_grad)
 def _softmax(x: Array, *, xp: Namespace) -> Array:
     k, _ = place_of_largest(x, xp=xp)
     e = xp.exp(x - finite_or_nan(entry(x, k, xp=xp), xp=xp))
     return e / total(e, axis=-1, keepdims=True, xp=xp)
 
 
-def _log_softmax_backward(
+def _log_softmax_grad(
     grad: Array, out: Array, x: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
     """``grad_j * (1 - p_j) - p_j * (sum of grad over the others)``.
@@ -223,7 +220,7 @@ def _log_softmax_backward(
     return (-grad * xp.expm1(out) - p * others,)
 
 
-@with_gradient(_log_softmax_backward)
+@with_gradient(_log_softmax_grad)
 def _log_softmax(x: Array, *, xp: Namespace) -> Array:
     k, largest = place_of_largest(x, xp=xp)
     d = x - finite_or_nan(entry(x, k, xp=xp), xp=xp)

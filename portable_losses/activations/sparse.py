@@ -171,16 +171,15 @@ def _of_sum_inside(z: Array, inside: Array, count: Array, *, xp: Namespace) -> A
     return (_rows_sum(where(inside, z, 0.0, xp=xp), xp=xp) - 1) / count
 
 
-def _sparsemax_backward(
+def _sparsemax_grad(
     grad: Array, out: Array, x: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del x
     inside = _inside(out, xp=xp)
     mean = _rows_sum(inside * grad, xp=xp) / _rows_sum(inside, xp=xp)
     return (inside * (grad - mean),)
 
 
-@with_gradient(_sparsemax_backward)
+@with_gradient(_sparsemax_grad)
 def _sparsemax(x: Array, *, xp: Namespace) -> Array:
     return _cut(x, _of_sum, _of_sum_inside, xp=xp)
 
@@ -201,14 +200,13 @@ def _of_squares_inside(z: Array, inside: Array, count: Array, *, xp: Namespace) 
     return mean - xp.sqrt(maximum(1 - _rows_sum(d * d, xp=xp), 0.0, xp=xp) / count)
 
 
-def _root_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
-    del x
+def _root_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
     inside = _inside(out, xp=xp)
     share = _rows_sum(inside * grad, xp=xp) / _rows_sum(out, xp=xp)
     return (0.5 * inside * (grad - share * out),)
 
 
-@with_gradient(_root_backward)
+@with_gradient(_root_grad)
 def _root(x: Array, *, xp: Namespace) -> Array:
     """The square roots of the probabilities."""
     return _cut(0.5 * x, _of_squares, _of_squares_inside, xp=xp)

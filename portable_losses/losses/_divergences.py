@@ -15,7 +15,7 @@ from portable_losses.losses.deviance import _bound, _curve, _product, _ratio
 __all__: list[str] = []
 
 
-def _kl_backward(
+def _kl_grad(
     grad: Array, out: Array, lp: Array, t: Array, *, log_target: bool, xp: Namespace
 ) -> tuple[Array | None, ...]:
     if log_target:
@@ -25,7 +25,7 @@ def _kl_backward(
     return -grad * t, grad * in_t
 
 
-@with_gradient(_kl_backward)
+@with_gradient(_kl_grad)
 def _kl(lp: Array, t: Array, *, log_target: bool, xp: Namespace) -> Array:
     """``p * log(p / q)``."""
     p, logarithm = (xp.exp(t), t) if log_target else (t, log(t, xp=xp))
@@ -47,17 +47,16 @@ def _excess(p: Array, m: Array, w: Array, *, xp: Namespace) -> Array:
     return where(near, series, far, xp=xp)
 
 
-def _generalized_kl_backward(
+def _generalized_kl_grad(
     grad: Array, out: Array, lq: Array, lp: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
     p, u = xp.exp(lp), _difference_of_logs(lq, lp, xp=xp)
     near = xp.abs(u) < 1
     in_q = where(near, p * xp.expm1(where(near, u, 0.0, xp=xp)), xp.exp(lq) - p, xp=xp)
     return grad * in_q, grad * (p * where(p == 0, 0.0, -u, xp=xp))
 
 
-@with_gradient(_generalized_kl_backward)
+@with_gradient(_generalized_kl_grad)
 def _generalized_kl(lq: Array, lp: Array, *, xp: Namespace) -> Array:
     """``p * log(p / q) - p + q`` of two logarithms."""
     return _excess(xp.exp(lp), xp.exp(lq), _difference_of_logs(lq, lp, xp=xp), xp=xp)
@@ -92,7 +91,7 @@ def _log_mixture(u: Array, share: float, *, xp: Namespace) -> Array:
     return where(u > 80, far, near, xp=xp)
 
 
-def _js_backward(
+def _js_grad(
     grad: Array,
     out: Array,
     lp: Array,
@@ -102,14 +101,13 @@ def _js_backward(
     log_target: bool,
     xp: Namespace,
 ) -> tuple[Array | None, ...]:
-    del out
     p, of_p, of_q = _parts(lp, t, beta=beta, log_target=log_target, xp=xp)
     in_lp = (beta - 1) * _product(of_q, lp, 1.0, log_input=True, xp=xp)
     in_t = -beta * where(p == 0, 0.0, of_p, xp=xp)
     return grad * in_lp, grad * (p * in_t if log_target else in_t)
 
 
-@with_gradient(_js_backward)
+@with_gradient(_js_grad)
 def _js(lp: Array, t: Array, *, beta: float, log_target: bool, xp: Namespace) -> Array:
     p, of_p, of_q = _parts(lp, t, beta=beta, log_target=log_target, xp=xp)
     bound = _bound(lp, xp=xp)

@@ -206,7 +206,6 @@ def _in_logits(
     grad: Array, out: Array, z: Array, positive: Array, negative: Array | None, *, xp: Namespace
 ) -> Array:
     """``negative * sigmoid(z) - positive * sigmoid(-z)``, over one denominator."""
-    del out
     e, negative = xp.exp(negative_size(z, xp=xp)), _rest(positive, negative)
     slope = xp.where(z >= 0, negative - positive * e, negative * e - positive)
     return grad * (slope / (1 + e))
@@ -224,7 +223,6 @@ def _in_positive(
 def _in_negative(
     grad: Array, out: Array, z: Array, positive: Array, negative: Array, *, xp: Namespace
 ) -> Array:
-    del out, positive
     return grad * counted(negative, _softplus(z, beta=1.0, xp=xp), xp=xp)
 
 
@@ -246,16 +244,15 @@ _FLOOR = -100.0  # PyTorch's, of each logarithm
 _FLAT = 1e-12  # PyTorch's, of p * (1 - p)
 
 
-def _binary_cross_entropy_backward(
+def _binary_cross_entropy_grad(
     grad: Array, out: Array, p: Array, y: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
     spread = where((p == 0) | (p == 1), _FLAT, p * (1 - p), xp=xp)
     in_y = maximum(log1p(-p, xp=xp), _FLOOR, xp=xp) - maximum(log(p, xp=xp), _FLOOR, xp=xp)
     return grad * ((p - y) / spread), grad * in_y
 
 
-@with_gradient(_binary_cross_entropy_backward, elementwise=True)
+@with_gradient(_binary_cross_entropy_grad, elementwise=True)
 def _binary_cross_entropy(p: Array, y: Array, *, xp: Namespace) -> Array:
     hit = maximum(log(p, xp=xp), _FLOOR, xp=xp)
     miss = maximum(log1p(-p, xp=xp), _FLOOR, xp=xp)

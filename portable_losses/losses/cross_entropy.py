@@ -15,10 +15,10 @@ from portable_losses._rows import as_rows
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_axis, check_real_floating, namespace_of, spoil
-from portable_losses.activations.hyperbolic import _softcap, _softcap_backward
-from portable_losses.activations.softmax import _log_softmax, _log_softmax_backward
+from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
+from portable_losses.activations.softmax import _log_softmax, _log_softmax_grad
 from portable_losses.losses._targets import Target, read_target
-from portable_losses.special.log_exp import _logsumexp, _logsumexp_backward
+from portable_losses.special.log_exp import _logsumexp, _logsumexp_grad
 
 __all__ = ["cross_entropy", "nll_loss"]
 
@@ -289,7 +289,7 @@ def _reduced(
 # ---- the pair: along the last axis ------------------------------------------------------------
 
 
-def _cross_entropy_backward(
+def _cross_entropy_grad(
     grad: tuple[Array, ...],
     out: tuple[Array, ...],
     z: Array,
@@ -312,12 +312,12 @@ def _cross_entropy_backward(
     g = aim.rows(grad[0], xp=xp)[..., None]
 
     coefficient = share if weight is None else weigh(share, weight, xp=xp)
-    by_z: Array = _log_softmax_backward(-g * coefficient, log_p, capped, xp=xp)[0]
+    by_z: Array = _log_softmax_grad(-g * coefficient, log_p, capped, xp=xp)[0]
     if with_lse:
         g_lse = aim.rows(grad[1], xp=xp)[..., None]
-        by_z = by_z + _logsumexp_backward(g_lse, out[1][..., None], capped, xp=xp)[0]
+        by_z = by_z + _logsumexp_grad(g_lse, out[1][..., None], capped, xp=xp)[0]
     if softcap is not None:
-        by_z = _softcap_backward(by_z, capped, seen, cap=softcap, xp=xp)[0]
+        by_z = _softcap_grad(by_z, capped, seen, cap=softcap, xp=xp)[0]
     by_z = aim.mask(by_z, absent=0.0, xp=xp)
     if q is None and weight is None:
         return by_z, None, None, None, None, None
@@ -333,7 +333,7 @@ def _cross_entropy_backward(
     return by_z, by_q, None, by_weight, None, None
 
 
-@with_gradient(_cross_entropy_backward)
+@with_gradient(_cross_entropy_grad)
 def _cross_entropy(
     z: Array,
     q: Array | None,

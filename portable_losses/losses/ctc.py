@@ -293,7 +293,7 @@ def _lattice(
 # ---- the pair --------------------------------------------------------------------------------
 
 
-def _log_likelihood_backward(
+def _log_likelihood_grad(
     grad: Array,
     out: Array,
     emissions: Array,
@@ -328,7 +328,7 @@ def _log_likelihood_backward(
     return where(active, slopes, 0.0, xp=xp), None, None, None
 
 
-@with_gradient(_log_likelihood_backward)
+@with_gradient(_log_likelihood_grad)
 def _log_likelihood(
     emissions: Array, active: Array, jumps: Array, final: Array, *, xp: Namespace
 ) -> Array:

@@ -314,10 +314,9 @@ def _curve(r: Array, b: float, *, xp: Namespace) -> Array:
     return result * r * r
 
 
-def _half_deviance_backward(
+def _half_deviance_grad(
     grad: Array, out: Array, x: Array, t: Array, *, power: float, log_input: bool, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
     a = 1 - power
     c = a if log_input else -power
     y, r = _ratio(x, t, log_input=log_input, xp=xp)
@@ -335,7 +334,7 @@ def _half_deviance_backward(
     return grad * in_x, grad * in_t
 
 
-@with_gradient(_half_deviance_backward)
+@with_gradient(_half_deviance_grad)
 def _half_deviance(x: Array, t: Array, *, power: float, log_input: bool, xp: Namespace) -> Array:
     a, b = 1 - power, 2 - power
     y, r = _ratio(x, t, log_input=log_input, xp=xp)

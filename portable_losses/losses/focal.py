@@ -227,17 +227,16 @@ def _over(x: Array, missing: Array, *, xp: Namespace) -> Array:
     return where(nothing, 1.0, x / where(nothing, 1.0, missing, xp=xp), xp=xp)
 
 
-def _focal_backward(
+def _focal_grad(
     grad: Array, out: Array, loss: Array, *, gamma: float, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
     near = minimum(loss, 1000.0, xp=xp)  # where p has long been 0
     missing = -xp.expm1(-near)
     rise = gamma * (xp.exp(-near) * _over(near, missing, xp=xp))
     return (grad * (_power(missing, gamma, xp=xp) * (1 + rise)),)
 
 
-@with_gradient(_focal_backward)
+@with_gradient(_focal_grad)
 def _focal(loss: Array, *, gamma: float, xp: Namespace) -> Array:
     """``(1 - exp(-loss))**gamma * loss``."""
     return _power(-xp.expm1(-loss), gamma, xp=xp) * loss
@@ -253,7 +252,7 @@ def _binary_parts(
     return hit, miss, positive * miss + negative * hit, loss
 
 
-def _binary_focal_backward(
+def _binary_focal_grad(
     grad: Array,
     out: Array,
     z: Array,
@@ -263,7 +262,6 @@ def _binary_focal_backward(
     gamma: float,
     xp: Namespace,
 ) -> tuple[Array | None, ...]:
-    del out
     hit, miss, missing, loss = _binary_parts(z, positive, negative, xp=xp)
     power = _power(missing, gamma, xp=xp)
     loss = minimum(loss, largest(loss, xp=xp) / (1 + gamma), xp=xp)
@@ -279,7 +277,7 @@ def _binary_focal_backward(
     )
 
 
-@with_gradient(_binary_focal_backward)
+@with_gradient(_binary_focal_grad)
 def _binary_focal(
     z: Array, positive: Array, negative: Array, *, gamma: float, xp: Namespace
 ) -> Array:

@@ -23,11 +23,11 @@ from portable_losses._validation import (
     namespace_of,
     spoil,
 )
-from portable_losses.activations.hyperbolic import _softcap, _softcap_backward
-from portable_losses.activations.softmax import _log_softmax, _log_softmax_backward
+from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
+from portable_losses.activations.softmax import _log_softmax, _log_softmax_grad
 from portable_losses.losses._targets import Target, read_target
 from portable_losses.losses.cross_entropy import _reduced
-from portable_losses.special.log_exp import _logsumexp, _logsumexp_backward
+from portable_losses.special.log_exp import _logsumexp, _logsumexp_grad
 
 __all__ = ["linear_cross_entropy"]
 
@@ -282,7 +282,7 @@ class Layer(NamedTuple):
         """Return the gradient by `raw` for `grad`, that by the logits `z`."""
         if self.softcap is None:
             return grad
-        return _softcap_backward(grad, z, raw, cap=self.softcap, xp=xp)[0]
+        return _softcap_grad(grad, z, raw, cap=self.softcap, xp=xp)[0]
 
 
 def _layer(
@@ -301,7 +301,7 @@ def _blocks(size: int, chunk_size: int | None, layer: Layer, *, xp: Namespace) -
     return [slice(i, min(i + count, size)) for i in range(0, max(size, 1), count)]
 
 
-def _linear_cross_entropy_backward(
+def _linear_cross_entropy_grad(
     grad: tuple[Array, ...],
     out: tuple[Array, ...],
     hidden: Array,
@@ -317,7 +317,6 @@ def _linear_cross_entropy_backward(
     foreseen: tuple[Array | None, float] | None,
     xp: Namespace,
 ) -> tuple[Array | None, ...]:
-    del foreseen
     layer = _layer(hidden, weight, bias, softcap, xp=xp)
     shares = target.ndim == 2 and xp.isdtype(target.dtype, "real floating")
     of_hidden: list[Array] = []
@@ -335,9 +334,9 @@ def _linear_cross_entropy_backward(
             share = (1 - label_smoothing) * share + label_smoothing / z.shape[-1]
         coefficient = share if class_weight is None else share * class_weight
 
-        by_z: Array = _log_softmax_backward(-g * coefficient, log_p, z, xp=xp)[0]
+        by_z: Array = _log_softmax_grad(-g * coefficient, log_p, z, xp=xp)[0]
         if with_lse:
-            by_lse = _logsumexp_backward(grad[1][rows, None], out[1][rows, None], z, xp=xp)[0]
+            by_lse = _logsumexp_grad(grad[1][rows, None], out[1][rows, None], z, xp=xp)[0]
             by_z = xp.add(by_z, by_lse)
         by_z = layer.uncapped(by_z, z, raw, xp=xp)
         of_hidden.append(narrow(by_z @ layer.weight, hidden.dtype, xp=xp))
@@ -364,7 +363,7 @@ def _linear_cross_entropy_backward(
     )
 
 
-@with_gradient(_linear_cross_entropy_backward)
+@with_gradient(_linear_cross_entropy_grad)
 def _linear_cross_entropy(
     hidden: Array,
     weight: Array,
@@ -383,7 +382,6 @@ def _linear_cross_entropy(
 
     `foreseen` has what `_foreseen` returns, for these rows, and the factor of the penalty.
     """
-    del foreseen
     layer = _layer(hidden, weight, bias, softcap, xp=xp)
     losses: list[Array] = []
     lses: list[Array] = []

@@ -370,14 +370,13 @@ def _hinge(m: Array, *, xp: Namespace) -> Array:
     return where(m >= 1, 0.0, 1 - m, xp=xp)
 
 
-def _modified_huber_backward(
+def _modified_huber_grad(
     grad: Array, out: Array, m: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
     return (-2 * grad * clip(1 - m, 0.0, 2.0, xp=xp),)
 
 
-@with_gradient(_modified_huber_backward)
+@with_gradient(_modified_huber_grad)
 def _modified_huber(m: Array, *, xp: Namespace) -> Array:
     h = _hinge(m, xp=xp)
     near = minimum(h, 2.0, xp=xp)

@@ -265,25 +265,23 @@ def _difference(input: Array, target: Array, *, xp: Namespace) -> Array:
     return x - y
 
 
-def _size_backward(grad: Array, out: Array, d: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
-    del out
+def _size_grad(grad: Array, out: Array, d: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
     return (grad * sign(d, xp=xp),)
 
 
-@with_gradient(_size_backward, elementwise=True)
+@with_gradient(_size_grad, elementwise=True)
 def _size(d: Array, *, xp: Namespace) -> Array:
     return xp.abs(d)
 
 
-def _huber_backward(
+def _huber_grad(
     grad: Array, out: Array, d: Array, *, delta: float, unit: float, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
     slope = clip(d, -delta, delta, xp=xp)
     return (grad * (slope if unit == 1 else slope / unit),)
 
 
-@with_gradient(_huber_backward, elementwise=True)
+@with_gradient(_huber_grad, elementwise=True)
 def _huber(d: Array, *, delta: float, unit: float, xp: Namespace) -> Array:
     """Return the loss over `unit`, divided before it is multiplied: it overflows no sooner."""
     size = xp.abs(d)

@@ -139,10 +139,9 @@ def msle_loss(
     return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
 
 
-def _log_of_ratio_backward(
+def _log_of_ratio_grad(
     grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
     return grad / _one_more(x, xp=xp), -grad / _one_more(y, xp=xp)
 
 
@@ -151,7 +150,7 @@ def _one_more(x: Array, *, xp: Namespace) -> Array:
     return 1 + where(x > -1, x, 0.0, xp=xp)
 
 
-@with_gradient(_log_of_ratio_backward)
+@with_gradient(_log_of_ratio_grad)
 def _log_of_ratio(x: Array, y: Array, *, xp: Namespace) -> Array:
     """``log((1 + x) / (1 + y))``, with all digits where the two are close."""
     rises = x >= y

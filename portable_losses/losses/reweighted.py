@@ -218,14 +218,13 @@ def read_classes(
     return aim, 0.0 - _log_softmax(aim.mask(z, absent=-INF, xp=xp), xp=xp)
 
 
-def _tempered_backward(
+def _tempered_grad(
     grad: Array, out: Array, loss: Array, *, q: float, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
     return (grad * xp.exp(-q * loss),)
 
 
-@with_gradient(_tempered_backward)
+@with_gradient(_tempered_grad)
 def _tempered(loss: Array, *, q: float, xp: Namespace) -> Array:
     """``(1 - exp(-q * loss)) / q``."""
     return -xp.expm1(-q * loss) / q

@@ -350,28 +350,24 @@ def _hypotenuse(d: Array, delta: float, *, xp: Namespace) -> Array:
     return where(small, delta * xp.sqrt(1 + low * low), size * xp.sqrt(1 + high * high), xp=xp)
 
 
-def _pseudo_huber_backward(
+def _pseudo_huber_grad(
     grad: Array, out: Array, d: Array, *, delta: float, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
     near = clip(d, -largest(d, xp=xp) / 4, largest(d, xp=xp) / 4, xp=xp)
     return (grad * (delta * (near / _hypotenuse(near, delta, xp=xp))),)
 
 
-@with_gradient(_pseudo_huber_backward)
+@with_gradient(_pseudo_huber_grad)
 def _pseudo_huber(d: Array, *, delta: float, xp: Namespace) -> Array:
     near = clip(d, -largest(d, xp=xp) / 4, largest(d, xp=xp) / 4, xp=xp)  # not inf / inf
     return delta * (near / (delta + _hypotenuse(near, delta, xp=xp))) * d
 
 
-def _log_cosh_backward(
-    grad: Array, out: Array, d: Array, *, xp: Namespace
-) -> tuple[Array | None, ...]:
-    del out
+def _log_cosh_grad(grad: Array, out: Array, d: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
     return (grad * _tanh(d, xp=xp),)
 
 
-@with_gradient(_log_cosh_backward)
+@with_gradient(_log_cosh_grad)
 def _log_cosh(d: Array, *, xp: Namespace) -> Array:
     size = -negative_size(d, xp=xp)
     small = size < 1

@@ -259,16 +259,15 @@ def fenchel_young_loss(
     return reduce(loss, reduction, sample_weight=sample_weight, dtype=scores.dtype, xp=xp)
 
 
-def _sparsemax_loss_backward(
+def _sparsemax_loss_grad(
     grad: Array, out: Array, z: Array, q: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
     slope = grad[..., None]
     near = where(xp.abs(z) < INF, q - z, 0.0, xp=xp)  # an impossible class has probability 0
     return slope * (_sparsemax(z, xp=xp) - q), slope * near
 
 
-@with_gradient(_sparsemax_loss_backward)
+@with_gradient(_sparsemax_loss_grad)
 def _sparsemax_loss(z: Array, q: Array, *, xp: Namespace) -> Array:
     p = _sparsemax(z, xp=xp)
     k, _ = place_of_largest(z, xp=xp)

@@ -60,14 +60,11 @@ def boxcox(x: Array, /, lmbda: float) -> Array:
     return narrow(spoil(_boxcox(z, power=power, xp=xp), factor), x.dtype, xp=xp)
 
 
-def _boxcox_backward(
-    grad: Array, out: Array, x: Array, *, power: float, xp: Namespace
-) -> tuple[Array]:
-    del out
+def _boxcox_grad(grad: Array, out: Array, x: Array, *, power: float, xp: Namespace) -> tuple[Array]:
     return (grad * _power(x, power - 1, xp=xp),)
 
 
-@with_gradient(_boxcox_backward, elementwise=True)
+@with_gradient(_boxcox_grad, elementwise=True)
 def _boxcox(x: Array, *, power: float, xp: Namespace) -> Array:
     if power == 0:
         return log(x, xp=xp)

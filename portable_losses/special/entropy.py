@@ -232,31 +232,29 @@ def _quotient(x: Array, y: Array, *, xp: Namespace) -> Array:
     return where(pole & (x < 0), -INF, ratio, xp=xp)
 
 
-def _xlogy_backward(
+def _xlogy_grad(
     grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
     off = (x == 0) & (y <= 0)
     in_x = where(off, 0.0, log(where(off, 1.0, y, xp=xp), xp=xp), xp=xp)
     return grad * in_x, grad * _quotient(x, y, xp=xp)
 
 
-@with_gradient(_xlogy_backward, elementwise=True)
+@with_gradient(_xlogy_grad, elementwise=True)
 def _xlogy(x: Array, y: Array, *, xp: Namespace) -> Array:
     nan = y != y
     return where(nan, y, _product(x, log(y, xp=xp), xp=xp), xp=xp)
 
 
-def _xlog1py_backward(
+def _xlog1py_grad(
     grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
     off = (x == 0) & (y <= -1)
     in_x = where(off, 0.0, log1p(where(off, 0.0, y, xp=xp), xp=xp), xp=xp)
     return grad * in_x, grad * _quotient(x, 1 + y, xp=xp)
 
 
-@with_gradient(_xlog1py_backward, elementwise=True)
+@with_gradient(_xlog1py_grad, elementwise=True)
 def _xlog1py(x: Array, y: Array, *, xp: Namespace) -> Array:
     nan = y != y
     return where(nan, y, _product(x, log1p(y, xp=xp), xp=xp), xp=xp)
@@ -265,13 +263,13 @@ def _xlog1py(x: Array, y: Array, *, xp: Namespace) -> Array:
 # ---- entropies --------------------------------------------------------------------------------
 
 
-def _entr_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+def _entr_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     inside = where(x > 0, x, 1.0, xp=xp)
     slope = -1.0 - xp.log(inside)
     return (grad * where(x > 0, slope, _at_zero(INF, x, xp=xp), xp=xp),)
 
 
-@with_gradient(_entr_backward, elementwise=True)
+@with_gradient(_entr_grad, elementwise=True)
 def _entr(x: Array, *, xp: Namespace) -> Array:
     """``-x log(x)``: 0 at 0, -inf below."""
     inside = where(x > 0, x, 1.0, xp=xp)
@@ -279,13 +277,12 @@ def _entr(x: Array, *, xp: Namespace) -> Array:
     return where(x < 0, -INF, value, xp=xp)
 
 
-def _entr_of_log_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
-    del out
+def _entr_of_log_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     z, scaled, scale = _powers(x, xp=xp)
     return (grad * (-(1 + z) * scaled * scale),)
 
 
-@with_gradient(_entr_of_log_backward, elementwise=True)
+@with_gradient(_entr_of_log_grad, elementwise=True)
 def _entr_of_log(x: Array, *, xp: Namespace) -> Array:
     """``-x exp(x)``: 0 at -inf."""
     z, scaled, scale = _powers(x, xp=xp)
@@ -343,7 +340,7 @@ def _slope_in_x(x: Array, y: Array, *, xp: Namespace) -> Array:
     return where((x >= 0) & (y >= 0), where((x == 0) & (y == 0), 0.0, value, xp=xp), NAN, xp=xp)
 
 
-def _rel_entr_backward(
+def _rel_entr_grad(
     grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace
 ) -> tuple[Array, Array]:
     inside, p, q = _inside(x, y, xp=xp)
@@ -358,14 +355,14 @@ def _slope_in_y(x: Array, y: Array, rest: float, *, xp: Namespace) -> Array:
     return where((x >= 0) & (y >= 0), value, NAN, xp=xp)
 
 
-@with_gradient(_rel_entr_backward, elementwise=True)
+@with_gradient(_rel_entr_grad, elementwise=True)
 def _rel_entr(x: Array, y: Array, *, xp: Namespace) -> Array:
     """``x log(x / y)``: 0 where x = 0 <= y, +inf elsewhere off the positive numbers."""
     inside, p, q = _inside(x, y, xp=xp)
     return where(inside, p * _log_ratio(p, q, xp=xp), _off_domain(x, y, 0.0, xp=xp), xp=xp)
 
 
-def _kl_div_backward(
+def _kl_div_grad(
     grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace
 ) -> tuple[Array, Array]:
     inside, p, q = _inside(x, y, xp=xp)
@@ -373,7 +370,7 @@ def _kl_div_backward(
     return grad * in_x, grad * where(inside, (q - p) / q, _slope_in_y(x, y, 1.0, xp=xp), xp=xp)
 
 
-@with_gradient(_kl_div_backward, elementwise=True)
+@with_gradient(_kl_div_grad, elementwise=True)
 def _kl_div(x: Array, y: Array, *, xp: Namespace) -> Array:
     """``x log(x / y) - x + y``, at least 0, with all digits where x and y are close."""
     inside, p, q = _inside(x, y, xp=xp)

@@ -150,11 +150,11 @@ def erfcx(x: Array, /) -> Array:
     return narrow(_erfcx(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
 
 
-def _erf_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+def _erf_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     return (grad * (_gaussian(x, xp=xp, scale=1.0) * (2 / math.sqrt(math.pi))),)
 
 
-@with_gradient(_erf_backward, elementwise=True)
+@with_gradient(_erf_grad, elementwise=True)
 def _erf(x: Array, *, xp: Namespace) -> Array:
     native: Callable[[Array], Array] | None = backend_of(xp).speed.special.get("erf")
     if native is not None:
@@ -165,11 +165,11 @@ def _erf(x: Array, *, xp: Namespace) -> Array:
     return where(xp.abs(x) < 1, near + rest, outside, xp=xp)
 
 
-def _erfc_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+def _erfc_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     return (grad * (_gaussian(x, xp=xp, scale=1.0) * (-2 / math.sqrt(math.pi))),)
 
 
-@with_gradient(_erfc_backward, elementwise=True)
+@with_gradient(_erfc_grad, elementwise=True)
 def _erfc(x: Array, *, xp: Namespace) -> Array:
     native: Callable[[Array], Array] | None = backend_of(xp).speed.special.get("erfc")
     if native is not None:
@@ -193,12 +193,12 @@ def _series(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
     return near, near * polynomial(near * near, ERF, xp=xp)
 
 
-def _erfcx_slope_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+def _erfcx_slope_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     near = clip(x, -largest(x, xp=xp), largest(x, xp=xp), xp=xp)
     return (grad * (2 * _erfcx(x, xp=xp) + 2 * near * out),)
 
 
-@with_gradient(_erfcx_slope_backward, elementwise=True)
+@with_gradient(_erfcx_slope_grad, elementwise=True)
 def _erfcx_slope(x: Array, *, xp: Namespace) -> Array:
     """``2 x erfcx(x) - 2 / sqrt(pi)``."""
     left = 2 * minimum(x, 0.0, xp=xp) * _erfcx(minimum(x, 0.0, xp=xp), xp=xp)
@@ -212,12 +212,11 @@ def _erfcx_slope(x: Array, *, xp: Namespace) -> Array:
     return where(x < 0, left - 2 / math.sqrt(math.pi), right, xp=xp)
 
 
-def _erfcx_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
-    del out
+def _erfcx_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     return (grad * _erfcx_slope(x, xp=xp),)
 
 
-@with_gradient(_erfcx_backward, elementwise=True)
+@with_gradient(_erfcx_grad, elementwise=True)
 def _erfcx(x: Array, *, xp: Namespace) -> Array:
     """``exp(x**2) erfc(x)``."""
     size = where(x < 0, -x, x, xp=xp)

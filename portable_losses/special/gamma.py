@@ -116,11 +116,11 @@ def digamma(x: Array, /) -> Array:
     return narrow(spoil(_polygamma(z, xp=xp, order=0), factor), x.dtype, xp=xp)
 
 
-def _gammaln_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+def _gammaln_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     return (grad * _polygamma(x, xp=xp, order=0),)
 
 
-@with_gradient(_gammaln_backward, elementwise=True)
+@with_gradient(_gammaln_grad, elementwise=True)
 def _gammaln(x: Array, *, xp: Namespace) -> Array:
     """``log(gamma(x))``; +inf at 0 and NaN below.
 
@@ -142,13 +142,13 @@ def _gammaln(x: Array, *, xp: Namespace) -> Array:
     return _ends(x, where(z < HIGH, lower, upper, xp=xp), INF, xp=xp)
 
 
-def _polygamma_backward(
+def _polygamma_grad(
     grad: Array, out: Array, x: Array, *, xp: Namespace, order: int
 ) -> tuple[Array]:
     return (grad * _polygamma(x, xp=xp, order=order + 1),)
 
 
-@with_gradient(_polygamma_backward, elementwise=True)
+@with_gradient(_polygamma_grad, elementwise=True)
 def _polygamma(x: Array, *, xp: Namespace, order: int) -> Array:
     """Derivative of `order` of digamma; infinite at 0 and NaN below."""
     inside = (x > 0) & (x < INF)

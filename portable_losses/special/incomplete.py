@@ -23,7 +23,7 @@ STEPS = 300
 # ---- gamma ------------------------------------------------------------------------------------
 
 
-def _incomplete_gamma_backward(
+def _incomplete_gamma_grad(
     grad: Array, out: Array, a: Array, x: Array, *, xp: Namespace, upper: bool
 ) -> tuple[Array | None, Array]:
     inside = (x > 0) & (x < INF)
@@ -32,7 +32,7 @@ def _incomplete_gamma_backward(
     return None, -grad * slope if upper else grad * slope
 
 
-@with_gradient(_incomplete_gamma_backward)
+@with_gradient(_incomplete_gamma_grad)
 def _incomplete_gamma(a: Array, x: Array, *, xp: Namespace, upper: bool) -> Array:
     """Upper or lower regularised incomplete gamma function, for a > 0 and x >= 0."""
     inside = (a > 0) & (x > 0) & (x < INF)
@@ -77,7 +77,7 @@ def _gamma_fraction(a: Array, x: Array, *, xp: Namespace) -> Array:
 # ---- beta -------------------------------------------------------------------------------------
 
 
-def _incomplete_beta_backward(
+def _incomplete_beta_grad(
     grad: Array, out: Array, a: Array, b: Array, x: Array, *, xp: Namespace, upper: bool
 ) -> tuple[Array | None, ...]:
     inside = (x > 0) & (x < 1)
@@ -87,7 +87,7 @@ def _incomplete_beta_backward(
     return None, None, -grad * slope if upper else grad * slope
 
 
-@with_gradient(_incomplete_beta_backward)
+@with_gradient(_incomplete_beta_grad)
 def _incomplete_beta(a: Array, b: Array, x: Array, *, xp: Namespace, upper: bool) -> Array:
     """Upper or lower regularised incomplete beta function, for a, b > 0 and 0 <= x <= 1."""
     positive = (a > 0) & (b > 0)
@@ -123,7 +123,7 @@ def _betaln(a: Array, b: Array, *, xp: Namespace) -> Array:
     return _gammaln(a, xp=xp) + _gammaln(b, xp=xp) - _gammaln(a + b, xp=xp)
 
 
-def _stdtr_backward(
+def _stdtr_grad(
     grad: Array, out: Array, df: Array, t: Array, *, xp: Namespace
 ) -> tuple[Array | None, Array]:
     half = 0 * df + 0.5
@@ -131,7 +131,7 @@ def _stdtr_backward(
     return None, grad * xp.exp(exponent) / xp.sqrt(df)
 
 
-@with_gradient(_stdtr_backward)
+@with_gradient(_stdtr_grad)
 def _stdtr(df: Array, t: Array, *, xp: Namespace) -> Array:
     """Student's t distribution function."""
     half = 0 * df + 0.5

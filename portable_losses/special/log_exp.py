@@ -215,7 +215,7 @@ def logit(p: Array, /, *, eps: float | None = None) -> Array:
 # ---- the pairs --------------------------------------------------------------------------------
 
 
-def _logsumexp_backward(
+def _logsumexp_grad(
     grad: Array, out: Array, x: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
     empty = out == -INF
@@ -223,7 +223,7 @@ def _logsumexp_backward(
     return (grad * _where(empty, 0.0, _softmax(x, xp=xp), xp=xp),)
 
 
-@with_gradient(_logsumexp_backward)
+@with_gradient(_logsumexp_grad)
 def _logsumexp(x: Array, *, xp: Namespace) -> Array:
     """Along the last axis, which is kept."""
     k, largest = place_of_largest(x, xp=xp)
@@ -244,7 +244,7 @@ def _terms(x: Array, b: Array, *, xp: Namespace) -> tuple[Array, Array, Array, A
     return k, largest, top, unit, (b / unit) * e
 
 
-def _log_size_of_sum_backward(
+def _log_size_of_sum_grad(
     grad: Array, out: Array, x: Array, b: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
     _, _, top, unit, terms = _terms(x, b, xp=xp)
@@ -255,7 +255,7 @@ def _log_size_of_sum_backward(
     return _where(empty, 0.0, share * terms, xp=xp), _where(empty, 0.0, in_b, xp=xp)
 
 
-@with_gradient(_log_size_of_sum_backward)
+@with_gradient(_log_size_of_sum_grad)
 def _log_size_of_sum(x: Array, b: Array, *, xp: Namespace) -> Array:
     """``log|sum(b * exp(x))|`` along the last axis, which is kept; x is -inf where b is 0."""
     _, largest, top, unit, terms = _terms(x, b, xp=xp)
@@ -273,10 +273,7 @@ def _sign_of_sum(x: Array, b: Array, *, xp: Namespace) -> Array:
     return _where(top == -INF, 0.0, _sign(1 + others, xp=xp) * _sign(unit, xp=xp), xp=xp)
 
 
-def _log1mexp_backward(
-    grad: Array, out: Array, x: Array, *, xp: Namespace
-) -> tuple[Array | None, ...]:
-    del out
+def _log1mexp_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
     a = _where(x >= 0, x, -x, xp=xp)
     near = xp.expm1(clip(a, None, 40.0, xp=xp))
     inside = 1 / _where(near == 0, 1.0, near, xp=xp)
@@ -285,7 +282,7 @@ def _log1mexp_backward(
     return (grad * _where(x >= 0, slope, -slope, xp=xp),)
 
 
-@with_gradient(_log1mexp_backward, elementwise=True)
+@with_gradient(_log1mexp_grad, elementwise=True)
 def _log1mexp(x: Array, *, xp: Namespace) -> Array:
     a = _where(x >= 0, x, -x, xp=xp)
     near = log(-xp.expm1(-clip(a, None, 1.0, xp=xp)), xp=xp)
@@ -293,17 +290,14 @@ def _log1mexp(x: Array, *, xp: Namespace) -> Array:
     return _where(a < math.log(2), near, far, xp=xp)
 
 
-def _logit_backward(
-    grad: Array, out: Array, p: Array, *, xp: Namespace
-) -> tuple[Array | None, ...]:
-    del out
+def _logit_grad(grad: Array, out: Array, p: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
     inside = (p > 0) & (p < 1)
     q = _where(inside, p, 0.5, xp=xp)
     pole = _where((p == 0) | (p == 1), constant(INF, p, xp=xp), NAN, xp=xp)
     return (grad * _where(inside, 1 / (q * (1 - q)), pole, xp=xp),)
 
 
-@with_gradient(_logit_backward, elementwise=True)
+@with_gradient(_logit_grad, elementwise=True)
 def _logit(p: Array, *, xp: Namespace) -> Array:
     middle = (p >= 0.25) & (p <= 0.75)
     near = 2 * xp.atanh(2 * _where(middle, p, 0.5, xp=xp) - 1)

@@ -199,14 +199,13 @@ def logsubexp(a: Array, b: Array, /) -> Array:
 # ---- means ------------------------------------------------------------------------------------
 
 
-def _logmeanexp_backward(
+def _logmeanexp_grad(
     grad: Array, out: Array, x: Array, count: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del count
     return grad * _where(out == -INF, 0.0, _softmax(x, xp=xp), xp=xp), None
 
 
-@with_gradient(_logmeanexp_backward)
+@with_gradient(_logmeanexp_grad)
 def _logmeanexp(x: Array, count: Array, *, xp: Namespace) -> Array:
     """Along the last axis, which is kept; of the entries at -inf only `count` takes the valid."""
     k, largest = place_of_largest(x, xp=xp)
@@ -227,9 +226,7 @@ def _logmeanexp(x: Array, count: Array, *, xp: Namespace) -> Array:
 # ---- running sums -----------------------------------------------------------------------------
 
 
-def _cumulative_logsumexp_backward(
-    grad: Array, out: Array, x: Array, *, xp: Namespace
-) -> tuple[Array]:
+def _cumulative_logsumexp_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     """With s the sum over j >= i of grad_j exp(out_i - out_j): ``exp(x_i - out_i) * s_i``.
 
     The sums s are linear in each other, with factors ``exp(out_i - out_{i + 1})`` that are at most
@@ -251,7 +248,7 @@ def _cumulative_logsumexp_backward(
     return (own * result,)
 
 
-@with_gradient(_cumulative_logsumexp_backward)
+@with_gradient(_cumulative_logsumexp_grad)
 def _cumulative_logsumexp(x: Array, *, xp: Namespace) -> Array:
     """Along the last axis."""
     top, others = _running_sums(x, xp=xp)

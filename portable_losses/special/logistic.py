@@ -78,12 +78,12 @@ def silu_slope(x: Array, u: Array, rest: Array | None, far: Array, *, xp: Namesp
     return gated_slope(x, h, exponential(u, rest, far, xp=xp), xp=xp)
 
 
-def _silu_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+def _silu_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     z = maximum(negative_size(x, xp=xp), -1000.0, xp=xp)
     return (grad * silu_slope(x, z, None, z < FAR, xp=xp),)
 
 
-@with_gradient(_silu_backward, elementwise=True)
+@with_gradient(_silu_grad, elementwise=True)
 def _silu(x: Array, *, xp: Namespace) -> Array:
     """``x * sigmoid(x)``."""
     z = maximum(negative_size(x, xp=xp), -1000.0, xp=xp)
@@ -97,12 +97,12 @@ def quick(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
     return u, rest + x * first_rest
 
 
-def _quick_gelu_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+def _quick_gelu_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     z = maximum(negative_size(x, xp=xp), -1000.0, xp=xp)
     return (grad * silu_slope(x, *quick(z, xp=xp), z < FAR_QUICK, xp=xp),)
 
 
-@with_gradient(_quick_gelu_backward, elementwise=True)
+@with_gradient(_quick_gelu_grad, elementwise=True)
 def _quick_gelu(x: Array, *, xp: Namespace) -> Array:
     """``x * sigmoid(1.702 x)``."""
     z = maximum(negative_size(x, xp=xp), -1000.0, xp=xp)
@@ -121,7 +121,7 @@ def cubic(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
     return u, rest + x * small
 
 
-def _gelu_tanh_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+def _gelu_tanh_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     z = maximum(negative_size(x, xp=xp), -100.0, xp=xp)
     name = dtype_name(x, xp=xp)
     (root, value), first, third = GELU_TANH_ROOT[name], LINEAR[name][0], CUBIC[name][0]
@@ -135,14 +135,14 @@ def _gelu_tanh_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> 
     return (grad * gated_slope(x, h, parts, xp=xp),)
 
 
-@with_gradient(_gelu_tanh_backward, elementwise=True)
+@with_gradient(_gelu_tanh_grad, elementwise=True)
 def _gelu_tanh(x: Array, *, xp: Namespace) -> Array:
     """``x * sigmoid(2 u)``, u the argument of the tanh in gelu's tanh form."""
     z = maximum(negative_size(x, xp=xp), -100.0, xp=xp)
     return gated(x, z, exponential(*cubic(z, xp=xp), z < FAR_CUBIC, xp=xp), xp=xp)
 
 
-def _mish_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+def _mish_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     z = maximum(negative_size(x, xp=xp), -1000.0, xp=xp)
     e, scaled, scale = exponential(z, None, z < FAR, xp=xp)
     root, value = MISH_ROOT[dtype_name(x, xp=xp)]
@@ -157,7 +157,7 @@ def _mish_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple
     return (grad * where(x >= 0, top / bottom / bottom, left, xp=xp),)
 
 
-@with_gradient(_mish_backward, elementwise=True)
+@with_gradient(_mish_grad, elementwise=True)
 def _mish(x: Array, *, xp: Namespace) -> Array:
     """``x * tanh(softplus(x))``."""
     z = maximum(negative_size(x, xp=xp), -1000.0, xp=xp)

@@ -153,25 +153,25 @@ def scaled_tail(z: Array, *, xp: Namespace, unit: float = 1.0) -> Array:
     return polynomial(t, TAIL, xp=xp) / (z + 2.0 / unit)
 
 
-def _gaussian_backward(
+def _gaussian_grad(
     grad: Array, out: Array, x: Array, *, xp: Namespace, scale: float
 ) -> tuple[Array]:
     return (grad * (-2.0 * scale * clip(x, -FAR, FAR, xp=xp) * out),)
 
 
-@with_gradient(_gaussian_backward, elementwise=True)
+@with_gradient(_gaussian_grad, elementwise=True)
 def _gaussian(x: Array, *, xp: Namespace, scale: float) -> Array:
     """``exp(-scale * x**2)`` for a scale of 1 or 1/2."""
     return bell(clip(x, -FAR, FAR, xp=xp), scale, xp=xp)
 
 
-def _gelu_slope_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+def _gelu_slope_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     near = clip(x, -FAR, FAR, xp=xp)
     density = _gaussian(x, xp=xp, scale=0.5) / math.sqrt(2 * math.pi)
     return (grad * ((2.0 - near * near) * density),)
 
 
-@with_gradient(_gelu_slope_backward, elementwise=True)
+@with_gradient(_gelu_slope_grad, elementwise=True)
 def _gelu_slope(x: Array, *, xp: Namespace) -> Array:
     """``Phi(x) + x phi(x)``, all digits kept next to its root at -0.75."""
     z = minimum(xp.abs(x), FAR, xp=xp)
@@ -182,11 +182,11 @@ def _gelu_slope(x: Array, *, xp: Namespace) -> Array:
     return where(x < 0, left, 1.0 - left, xp=xp)
 
 
-def _gelu_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+def _gelu_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     return (grad * _gelu_slope(x, xp=xp),)
 
 
-@with_gradient(_gelu_backward, elementwise=True)
+@with_gradient(_gelu_grad, elementwise=True)
 def _gelu(x: Array, *, xp: Namespace) -> Array:
     """``x * Phi(x)``: each side by the tail of its own side, so that 1 + erf is taken nowhere."""
     z = minimum(xp.abs(x), FAR, xp=xp)
@@ -202,11 +202,11 @@ def _size(x: Array, *, xp: Namespace) -> Array:
     return where(x < 0, -x, x, xp=xp)
 
 
-def _ndtr_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+def _ndtr_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     return (grad * (_gaussian(x, xp=xp, scale=0.5) / math.sqrt(2 * math.pi)),)
 
 
-@with_gradient(_ndtr_backward, elementwise=True)
+@with_gradient(_ndtr_grad, elementwise=True)
 def _ndtr(x: Array, *, xp: Namespace) -> Array:
     """``Phi(x)``, the standard normal distribution function."""
     z = minimum(_size(x, xp=xp), FAR, xp=xp)
@@ -214,11 +214,11 @@ def _ndtr(x: Array, *, xp: Namespace) -> Array:
     return where(x < 0, tail, 1.0 - tail, xp=xp)
 
 
-def _log_ndtr_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+def _log_ndtr_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     return (grad * _hazard(x, xp=xp),)
 
 
-@with_gradient(_log_ndtr_backward, elementwise=True)
+@with_gradient(_log_ndtr_grad, elementwise=True)
 def _log_ndtr(x: Array, *, xp: Namespace) -> Array:
     """``log(Phi(x))``: on the left the exponent and the logarithm of the rest, apart."""
     z = _size(x, xp=xp)
@@ -229,7 +229,7 @@ def _log_ndtr(x: Array, *, xp: Namespace) -> Array:
     return where(x < 0, left, right, xp=xp)
 
 
-def _hazard_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+def _hazard_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     z = clip(-x, BEND, None, xp=xp)
     beyond = where(x < -BEND, fraction(z, xp=xp), x + out, xp=xp)  # where x + out cancels
     finite = where(out < INF, out, 0.0, xp=xp)
@@ -237,7 +237,7 @@ def _hazard_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tup
     return (grad * slope,)
 
 
-@with_gradient(_hazard_backward, elementwise=True)
+@with_gradient(_hazard_grad, elementwise=True)
 def _hazard(x: Array, *, xp: Namespace) -> Array:
     """``phi(x) / Phi(x)``, the slope of log_ndtr: about -x on the far left."""
     z = _size(x, xp=xp)

@@ -18,14 +18,14 @@ from portable_losses.special.normal import _gaussian, _hazard, _log_ndtr
 STEPS = 8  # the slowest start, in float64, needs 7
 
 
-def _ndtri_backward(grad: Array, out: Array, p: Array, *, xp: Namespace) -> tuple[Array]:
+def _ndtri_grad(grad: Array, out: Array, p: Array, *, xp: Namespace) -> tuple[Array]:
     q = minimum(p, 1.0 - p, xp=xp)
     inside = q > 0
     slope = 1.0 / (where(inside, q, 0.5, xp=xp) * _hazard(_left(out, inside, xp=xp), xp=xp))
     return (grad * where(inside, slope, _at((p == 0) | (p == 1), INF, p, xp=xp), xp=xp),)
 
 
-@with_gradient(_ndtri_backward)
+@with_gradient(_ndtri_grad)
 def _ndtri(p: Array, *, xp: Namespace) -> Array:
     """Return x with ``Phi(x) = p``: -inf at 0, +inf at 1, NaN outside."""
     q = minimum(p, 1.0 - p, xp=xp)
@@ -66,7 +66,7 @@ def _at(place: Array, value: float, x: Array, *, xp: Namespace) -> Array:
     return where(place, constant(value, x, xp=xp), NAN, xp=xp)
 
 
-def _erfinv_backward(grad: Array, out: Array, y: Array, *, xp: Namespace) -> tuple[Array]:
+def _erfinv_grad(grad: Array, out: Array, y: Array, *, xp: Namespace) -> tuple[Array]:
     size = where(y >= 0, y, -y, xp=xp)
     inside, middle = size < 1, size < 0.5
     hazard = _hazard(math.sqrt(2) * _left(out, inside, xp=xp), xp=xp)
@@ -76,7 +76,7 @@ def _erfinv_backward(grad: Array, out: Array, y: Array, *, xp: Namespace) -> tup
     return (grad * where(inside, slope, _at(size == 1, INF, y, xp=xp), xp=xp),)
 
 
-@with_gradient(_erfinv_backward)
+@with_gradient(_erfinv_grad)
 def _erfinv(y: Array, *, xp: Namespace) -> Array:
     """Return x with ``erf(x) = y``: infinite at -1 and 1, NaN outside."""
     size = where(y >= 0, y, -y, xp=xp)
