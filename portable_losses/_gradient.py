@@ -5,9 +5,18 @@ from functools import wraps
 from typing import Any
 
 from portable_losses._backend import Pair, backend_of, kernel_for
+from portable_losses._dtypes import narrow, widen
 from portable_losses._typing import Array, Namespace, Options
+from portable_losses._validation import check_real_floating, namespace_of
 
-__all__ = ["attach_gradient", "entrywise", "rarely", "stop_gradient", "with_gradient"]
+__all__ = [
+    "attach_gradient",
+    "elementwise_call",
+    "entrywise",
+    "rarely",
+    "stop_gradient",
+    "with_gradient",
+]
 
 
 def with_gradient(
@@ -63,6 +72,31 @@ def entrywise(function: Callable[..., Any]) -> Callable[..., Any]:
         return run(function, arrays, {"xp": xp, **options})
 
     return call
+
+
+def elementwise_call(
+    function: Callable[..., Array],
+    *arrays: Array,
+    names: tuple[str, ...] = ("x", "y"),
+    widened: bool = True,
+    **options: Any,
+) -> Array:
+    """Return ``function(*arrays, xp=xp, **options)`` of real floating arrays, called `names`.
+
+    Several are broadcast and promoted to one dtype. It is computed in float32 for half dtypes and
+    rounded once, unless `widened` is False, for a function whose results are exact in any dtype.
+    """
+    given = dict(zip(names[: len(arrays)], arrays, strict=True))
+    xp = namespace_of(**given)
+    check_real_floating(xp, **given)
+    if not widened:
+        return function(*arrays, xp=xp, **options)
+    if len(arrays) == 1:
+        (x,) = arrays
+        return narrow(function(widen(x, xp=xp), xp=xp, **options), x.dtype, xp=xp)
+    dtype = xp.result_type(*arrays)
+    wide = (widen(narrow(x, dtype, xp=xp), xp=xp) for x in xp.broadcast_arrays(*arrays))
+    return narrow(function(*wide, xp=xp, **options), dtype, xp=xp)
 
 
 def rarely(condition: Array, *, xp: Namespace) -> Array:

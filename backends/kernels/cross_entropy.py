@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 
 from portable_losses._backend import Pair
 from portable_losses._typing import Array, Options
-from portable_losses.activations.hyperbolic import _softcap, _softcap_backward
+from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
+from portable_losses.losses._targets import Target
 
 __all__ = ["Call", "Library", "finish", "fits", "losses", "run", "sweep"]
 
@@ -77,20 +78,16 @@ class Facts(NamedTuple):
 
 def fits(
     z: Array,
-    q: Array | None,
-    index: Array | None,
-    weight: Array | None,
-    row: Array | None,
-    classes: Array | None,
-    *,
+    *arrays: Array | None,
     label_smoothing: float,
     softcap: float | None,
     **_: Any,
 ) -> bool:
     """Say whether the sweep has all of these options at once, and there are rows."""
-    uneven = weight is not None or softcap is not None
-    simple = index is not None and classes is None and not (label_smoothing and uneven)
-    return simple and 0 not in z.shape
+    target = Target(*arrays)
+    uneven = target.weight is not None or softcap is not None
+    simple = target.indices is not None and target.class_mask is None
+    return simple and not (label_smoothing and uneven) and 0 not in z.shape
 
 
 def run(
@@ -122,10 +119,12 @@ def run(
 
 
 def _call(arrays: tuple[Any, ...], options: Options) -> Call:
-    z, _, index, weight, row, _ = arrays
-    z, index = z.reshape(-1, z.shape[-1]), index.reshape(-1)
-    row = None if row is None else row.reshape(-1)
-    return Call(z, index, weight, row, options["label_smoothing"], options["softcap"], options)
+    z, target = arrays[0], Target(*arrays[1:])
+    indices: Array = target.indices
+    z, index = z.reshape(-1, z.shape[-1]), indices.reshape(-1)
+    row = None if target.row_mask is None else target.row_mask.reshape(-1)
+    smoothing, cap = options["label_smoothing"], options["softcap"]
+    return Call(z, index, target.weight, row, smoothing, cap, options)
 
 
 def _room(library: Library, call: Call) -> Array:
@@ -171,7 +170,7 @@ def _capped(call: Call, block: slice) -> tuple[Array, Array | None]:
     z, xp = call.z[block], call.options["xp"]
     if call.cap is None:
         return z, None
-    return _softcap(z, cap=call.cap, xp=xp), _softcap_backward(1.0, None, z, cap=call.cap, xp=xp)[0]
+    return _softcap(z, cap=call.cap, xp=xp), _softcap_grad(1.0, None, z, cap=call.cap, xp=xp)[0]
 
 
 def losses(m: Any, call: Call, facts: Facts) -> tuple[Array, ...]:

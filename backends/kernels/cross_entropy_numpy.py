@@ -7,6 +7,7 @@ import numpy as np
 
 from portable_losses._backend import Kernel, Pair
 from portable_losses._typing import Options
+from portable_losses.losses._targets import Target
 
 from . import rows
 from .blocks import in_blocks
@@ -15,7 +16,8 @@ from .memory_numpy import empty
 
 __all__ = ["CROSS_ENTROPY"]
 
-WEIGHT = 3  # the place of the class weights among the pair's arrays: they belong to every row
+# Among the pair's arrays, the logits and a target: the class weights belong to every row.
+WEIGHT = 1 + Target._fields.index("weight")
 NUMPY = Library(
     np, in_blocks, 2**17, partial(np.argmax, axis=-1), empty, lambda: np.errstate(all="ignore")
 )

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from portable_losses._backend import Kernel, Pair
 from portable_losses._typing import Array, Options
+from portable_losses.losses._targets import Target
 
 from .agreement import Case, Trials, checked, comparing
 from .cross_entropy import Call
@@ -127,11 +128,10 @@ def _facts(language: Language, z: Array) -> Facts:
 
 
 def _cross_entropy(language: Language) -> Kernel:
-    def accepts(
-        z: Array, q: Any, index: Any, weight: Any, row: Any, classes: Any, **_: Any
-    ) -> bool:
-        simple = index is not None and classes is None
-        return simple and _serves(language, (z, index, weight, row))
+    def accepts(z: Array, *arrays: Any, **_: Any) -> bool:
+        target = Target(*arrays)
+        simple = target.indices is not None and target.class_mask is None
+        return simple and _serves(language, (z, target.indices, target.weight, target.row_mask))
 
     def run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]) -> Any:
         call = _call(language, arrays, options)
@@ -150,26 +150,27 @@ def _cross_entropy(language: Language) -> Kernel:
         return tuple(out.reshape(lead) for out in outs), backward
 
     def kind(arrays: tuple[Any, ...], options: Options) -> tuple[Any, ...]:
-        z, _, _, weight, row, _ = arrays
+        target = Target(*arrays[1:])
         smoothed, capped = options["label_smoothing"] > 0, options["softcap"] is not None
-        given = weight is not None, row is not None, smoothed, capped, options["with_lse"]
-        return ("cross_entropy", *given, *widths(z.shape[-1]))
+        given = target.weight is not None, target.row_mask is not None
+        used = smoothed, capped, options["with_lse"]
+        return ("cross_entropy", *given, *used, *widths(arrays[0].shape[-1]))
 
     def cases(arrays: tuple[Any, ...], options: Options) -> Iterator[Case]:
-        z, _, _, weight, row, _ = arrays
-        for classes in widths(z.shape[-1]):
-            yield case_of_cross_entropy(
-                classes, options, weighted=weight is not None, masked=row is not None
-            )
+        target = Target(*arrays[1:])
+        weighted, masked = target.weight is not None, target.row_mask is not None
+        for classes in widths(arrays[0].shape[-1]):
+            yield case_of_cross_entropy(classes, options, weighted=weighted, masked=masked)
 
     return Kernel(accepts, checked(run, language.trials, kind, cases))
 
 
 def _call(language: Language, arrays: tuple[Any, ...], options: Options) -> Call:
-    z, _, index, weight, row, _ = arrays
-    index, weight, row = (_flat(language, x) for x in (index, weight, row))
+    target = Target(*arrays[1:])
+    given = target.indices, target.weight, target.row_mask
+    index, weight, row = (_flat(language, x) for x in given)
     smoothing, cap = options["label_smoothing"], options["softcap"]
-    return Call(_as_rows(language, z), index, weight, row, smoothing, cap, options)
+    return Call(_as_rows(language, arrays[0]), index, weight, row, smoothing, cap, options)
 
 
 def _flat(language: Language, x: Any) -> Any:

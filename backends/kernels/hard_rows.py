@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from portable_losses._typing import Options
+from portable_losses.losses._targets import Target
 
 from .agreement import Case
 
@@ -67,13 +68,10 @@ def case_of_cross_entropy(classes: int, options: Options, *, weighted: bool, mas
         "label_smoothing": 0.125 if smoothed else 0.0,
         "softcap": 5.0 if capped else None,
     }
-    arrays = (
-        z,
-        None,
-        index[:, None],
-        weight if weighted else None,
-        np.arange(rows) % 4 != 1 if masked else None,
-        None,
+    target = Target(
+        indices=index[:, None],
+        weight=weight if weighted else None,
+        row_mask=np.arange(rows) % 4 != 1 if masked else None,
     )
     differs = smoothed or capped or options["with_lse"]
-    return Case(arrays, given, tuple(grads), differs, slack=10.0 if capped else 0.0)
+    return Case((z, *target), given, tuple(grads), differs, slack=10.0 if capped else 0.0)
