@@ -9,8 +9,8 @@ from cupyx.scipy import special
 from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Speed
 from portable_losses._typing import Array, Namespace
 
-from .kernels.elementwise_cupy import elementwise
-from .kernels.rows_cupy import ROWS
+from .kernels.formulas.elementwise_cupy import elementwise
+from .kernels.gpu_rows.rows_cupy import ROWS
 
 
 def readable(x: Array) -> bool:

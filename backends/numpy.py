@@ -9,10 +9,10 @@ import numpy as np
 from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Speed
 from portable_losses._typing import Array, Namespace
 
-from .kernels.cross_entropy_numpy import CROSS_ENTROPY
-from .kernels.elementwise_numpy import BOTH_HALVES, elementwise
-from .kernels.linear_cross_entropy_numpy import LINEAR_CROSS_ENTROPY
-from .kernels.softmax_numpy import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
+from .kernels.cross_entropy.linear_numpy import LINEAR_CROSS_ENTROPY
+from .kernels.cross_entropy.sweep_numpy import CROSS_ENTROPY
+from .kernels.formulas.elementwise_numpy import BOTH_HALVES, elementwise
+from .kernels.rows.softmax_numpy import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
 
 FEW = 2**11  # entries that are filled in less time than a view of one is made
 PLAIN = "fd"  # the dtypes that NumPy sums in their own: float32, float64

@@ -10,10 +10,10 @@ from torch.autograd import forward_ad
 from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Pair, Speed
 from portable_losses._typing import Array, Namespace, Options
 
-from .kernels.choice import by_device
-from .kernels.cross_entropy_torch import CROSS_ENTROPY
-from .kernels.linear_cross_entropy_torch import LINEAR_CROSS_ENTROPY
-from .kernels.rows_torch import CUDA
+from .kernels.cross_entropy.linear_torch import LINEAR_CROSS_ENTROPY
+from .kernels.cross_entropy.sweep_torch import CROSS_ENTROPY
+from .kernels.gpu_rows.rows_torch import CUDA
+from .kernels.machine.by_device import by_device
 
 
 class _Call:

@@ -15,9 +15,9 @@ from portable_losses._backend import load_backend
 from portable_losses._typing import Array
 from tests.libraries import Library, named
 
-blocks: Any = pytest.importorskip("portable_losses.backends.kernels.blocks")
-kernel: Any = pytest.importorskip("portable_losses.backends.kernels.linear_cross_entropy")
-on_numpy: Any = pytest.importorskip("portable_losses.backends.kernels.linear_cross_entropy_numpy")
+blocks: Any = pytest.importorskip("portable_losses.backends.kernels.machine.blocks")
+kernel: Any = pytest.importorskip("portable_losses.backends.kernels.cross_entropy.linear")
+on_numpy: Any = pytest.importorskip("portable_losses.backends.kernels.cross_entropy.linear_numpy")
 
 KERNELS = ["numpy", "torch"]
 NAME = "_linear_cross_entropy"
@@ -415,7 +415,9 @@ def test_the_gradients_and_a_tenth_of_the_logits_are_all_the_memory(
 @pytest.mark.parametrize("value", [9.0, float("nan")])
 def test_torch_finds_the_largest_wherever_it_is(classes: int, value: float) -> None:
     torch = pytest.importorskip("torch")
-    on_torch: Any = pytest.importorskip("portable_losses.backends.kernels.cross_entropy_torch")
+    on_torch: Any = pytest.importorskip(
+        "portable_losses.backends.kernels.cross_entropy.sweep_torch"
+    )
     z = torch.asarray(np.cos(np.arange(float(classes))))
     z = z + torch.diag(torch.full((classes,), value, dtype=z.dtype))
     np.testing.assert_array_equal(on_torch._largest(z), np.arange(classes))

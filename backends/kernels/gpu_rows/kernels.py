@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from portable_losses._backend import Kernel, Pair
 from portable_losses._typing import Array, Options
 
-from .agreement import Case, Trials, checked, comparing
-from .cross_entropy import Call
-from .hard_rows import case_of_cross_entropy, case_of_rows
+from ..cross_entropy.sweep import Call
+from ..trial.agreement import Case, Trials, checked, comparing
+from ..trial.hard_rows import case_of_cross_entropy, case_of_rows
 
 __all__ = ["Facts", "Language", "kernels", "tile"]
 

@@ -18,10 +18,10 @@ import numpy as np
 from portable_losses._backend import Kernel, Pair
 from portable_losses._typing import Array, Options
 
-from .blocks import in_blocks
-from .formula import Formula, Untraceable, slopes_of, trace
-from .memory_numpy import empty
+from ..machine.blocks import in_blocks
+from ..machine.memory_numpy import empty
 from .program_numpy import Blockwise, Branching, simple
+from .trace import Formula, Untraceable, slopes_of, trace
 
 __all__ = ["BOTH_HALVES", "elementwise"]
 

@@ -8,6 +8,8 @@ as they come, so that a row of any length is read once. The formulas are those o
 Places in memory are counted in 64 bits, those within a row in 32.
 """
 
+__library__ = "triton"
+
 # Triton reads an annotation as a type of its own, and takes a constant for a tl.constexpr.
 # mypy: disable-error-code=no-untyped-def
 # pyright: reportMissingParameterType=false, reportArgumentType=false, reportOperatorIssue=false
@@ -22,7 +24,7 @@ import triton.language as tl
 from portable_losses._typing import Array
 
 from .arithmetic_triton import INF, NAN, cap, exp, log1p
-from .gpu_rows import Facts, tile
+from .kernels import Facts, tile
 
 __all__ = [
     "log_softmax",

@@ -5,6 +5,8 @@ multiplication and addition, so that each operation rounds as it does in a kerne
 numbers are those of the formula run step by step.
 """
 
+__library__ = "cupy"
+
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -14,8 +16,8 @@ import numpy as np
 
 from portable_losses._typing import Array, Options
 
-from .formula import Untraceable
 from .program_cuda import Program, written
+from .trace import Untraceable
 
 __all__ = ["as_kernel", "difference", "elementwise", "grid"]
 

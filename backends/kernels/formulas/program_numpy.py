@@ -17,7 +17,7 @@ import numpy as np
 
 from portable_losses._typing import Array
 
-from .formula import BOOL, CAST, SELECT, Formula, Place
+from .trace import BOOL, CAST, SELECT, Formula, Place
 
 __all__ = ["Blockwise", "Branching", "simple"]
 

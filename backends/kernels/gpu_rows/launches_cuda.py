@@ -11,8 +11,8 @@ import numpy as np
 
 from portable_losses._typing import Array
 
-from .cross_entropy import Call
-from .gpu_rows import Facts
+from ..cross_entropy.sweep import Call
+from .kernels import Facts
 
 __all__ = ["lanes", "launches", "rows_of_block", "source"]
 

@@ -4,6 +4,8 @@ Forward reads the logits once (twice where labels are smoothed, and the second t
 and keeps three numbers a row; backward reads them once more and writes the gradient.
 """
 
+__library__ = "triton"
+
 # Triton reads an annotation as a type of its own, and takes a constant for a tl.constexpr.
 # mypy: disable-error-code=no-untyped-def
 # pyright: reportMissingParameterType=false, reportArgumentType=false, reportOperatorIssue=false
@@ -15,10 +17,10 @@ import triton.language as tl
 
 from portable_losses._typing import Array
 
+from ..cross_entropy.sweep import Call
 from .arithmetic_triton import cap, cap_slope, exp, log1p
-from .cross_entropy import Call
-from .gpu_rows import Facts
-from .rows_triton import keep, launch, of_rows, piece, put, rows_of_tile, survey
+from .kernels import Facts
+from .softmax_triton import keep, launch, of_rows, piece, put, rows_of_tile, survey
 
 __all__ = ["cross_entropy", "cross_entropy_slope"]
 

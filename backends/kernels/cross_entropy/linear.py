@@ -15,7 +15,7 @@ from portable_losses._backend import Pair
 from portable_losses._dtypes import narrow, widen
 from portable_losses._typing import Array, Options
 
-from .cross_entropy import Call, Library, finish, losses, sweep
+from .sweep import Call, Library, finish, losses, sweep
 
 __all__ = ["ARRAYS", "Products", "fits", "run"]
 
