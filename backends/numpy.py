@@ -89,11 +89,11 @@ BACKEND = Backend(
         elementwise=elementwise,
         elementwise_kernel=BOTH_HALVES,
         kernels={
-            "_cross_entropy": CROSS_ENTROPY,
-            "_linear_cross_entropy": LINEAR_CROSS_ENTROPY,
-            "_log_softmax": LOG_SOFTMAX,
-            "_logsumexp": LOGSUMEXP,
-            "_softmax": SOFTMAX,
+            "cross_entropy": CROSS_ENTROPY,
+            "linear_cross_entropy": LINEAR_CROSS_ENTROPY,
+            "log_softmax": LOG_SOFTMAX,
+            "logsumexp": LOGSUMEXP,
+            "softmax": SOFTMAX,
         },
     ),
 )

@@ -148,11 +148,6 @@ def is_view(made: Array, x: Array) -> bool:
     return bool(made._is_view())
 
 
-ON_DEVICES = {name: {"cuda": kernel} for name, kernel in CUDA.items()}
-ON_DEVICES["_cross_entropy"]["cpu"] = CROSS_ENTROPY
-KERNELS = {name: by_device(kernels) for name, kernels in ON_DEVICES.items()}
-KERNELS["_linear_cross_entropy"] = LINEAR_CROSS_ENTROPY  # it looks at the device itself
-
 BACKEND = Backend(
     "torch",
     Autodiff(attach_gradient=attach_gradient, stop_gradient=torch.Tensor.detach),
@@ -166,6 +161,12 @@ BACKEND = Backend(
     Indexing(scatter_add=scatter_add),
     Speed(
         special={"erf": torch.special.erf, "erfc": torch.special.erfc},
-        kernels=KERNELS,
+        kernels={
+            "cross_entropy": by_device(cpu=CROSS_ENTROPY, cuda=CUDA["cross_entropy"]),
+            "linear_cross_entropy": LINEAR_CROSS_ENTROPY,
+            "log_softmax": by_device(cuda=CUDA["log_softmax"]),
+            "logsumexp": by_device(cuda=CUDA["logsumexp"]),
+            "softmax": by_device(cuda=CUDA["softmax"]),
+        },
     ),
 )

@@ -20,7 +20,7 @@ kernel: Any = pytest.importorskip("portable_losses.backends.kernels.cross_entrop
 on_numpy: Any = pytest.importorskip("portable_losses.backends.kernels.cross_entropy.linear_numpy")
 
 KERNELS = ["numpy", "torch"]
-NAME = "_linear_cross_entropy"
+NAME = "linear_cross_entropy"
 both = pytest.mark.parametrize("name", KERNELS)
 random = np.random.default_rng(11)
 ROWS, WIDTH, CLASSES = 9, 4, 7

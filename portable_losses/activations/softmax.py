@@ -200,7 +200,7 @@ def _softmax_backward(
     return (out * (h - total(h * out, axis=-1, keepdims=True, xp=xp)),)
 
 
-@with_gradient(_softmax_backward)
+@with_gradient(_softmax_backward, kernel="softmax")
 def _softmax(x: Array, *, xp: Namespace) -> Array:
     k, _ = place_of_largest(x, xp=xp)
     e = xp.exp(x - finite_or_nan(entry(x, k, xp=xp), xp=xp))
@@ -223,7 +223,7 @@ def _log_softmax_backward(
     return (-grad * xp.expm1(out) - p * others,)
 
 
-@with_gradient(_log_softmax_backward)
+@with_gradient(_log_softmax_backward, kernel="log_softmax")
 def _log_softmax(x: Array, *, xp: Namespace) -> Array:
     k, largest = place_of_largest(x, xp=xp)
     d = x - finite_or_nan(entry(x, k, xp=xp), xp=xp)

@@ -333,7 +333,7 @@ def _cross_entropy_backward(
     return by_z, by_q, None, by_weight, None, None
 
 
-@with_gradient(_cross_entropy_backward)
+@with_gradient(_cross_entropy_backward, kernel="cross_entropy")
 def _cross_entropy(
     z: Array,
     q: Array | None,

@@ -364,7 +364,7 @@ def _linear_cross_entropy_backward(
     )
 
 
-@with_gradient(_linear_cross_entropy_backward)
+@with_gradient(_linear_cross_entropy_backward, kernel="linear_cross_entropy")
 def _linear_cross_entropy(
     hidden: Array,
     weight: Array,

@@ -223,7 +223,7 @@ def _logsumexp_backward(
     return (grad * _where(empty, 0.0, _softmax(x, xp=xp), xp=xp),)
 
 
-@with_gradient(_logsumexp_backward)
+@with_gradient(_logsumexp_backward, kernel="logsumexp")
 def _logsumexp(x: Array, *, xp: Namespace) -> Array:
     """Along the last axis, which is kept."""
     k, largest = place_of_largest(x, xp=xp)

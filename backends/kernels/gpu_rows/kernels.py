@@ -66,10 +66,10 @@ def widths(classes: int) -> tuple[int, ...]:
 def kernels(language: Language) -> dict[str, Kernel]:
     """Return the kernels of all functions of rows, by the names of the pairs."""
     made = {
-        f"_{name}": _kernel(language, name, keeps_axis=name != "logsumexp")
+        name: _kernel(language, name, keeps_axis=name != "logsumexp")
         for name in ("softmax", "log_softmax", "logsumexp")
     }
-    return {"_cross_entropy": _cross_entropy(language), **made}
+    return {"cross_entropy": _cross_entropy(language), **made}
 
 
 # ---- softmax and its relatives ----------------------------------------------------------------
