@@ -290,7 +290,7 @@ def test_a_formula_without_its_rare_conditions() -> None:
     program = programs.Branching(found)
     for x in (np.asarray([1.0, -2.0, 7.5]), np.asarray([1.0, -2.0, 8.5])):
         outs = np.empty(3), np.empty(3)
-        program.run([x], outs, program.space((3,)))
+        program.run([x], outs, program.buffers((3,)))
         far = np.abs(x) > 8
         scale = np.where(far, 0.5, 1.0)
         want = np.where(far, np.exp(x), x) * scale, np.where(x > 0, x, 0.0) * scale
@@ -320,7 +320,7 @@ def as_programs(formula: Callable[..., Any], *arrays: Any, **options: Any) -> li
     outs = tuple(np.empty(shape, dtype) for dtype in found.dtypes)
     program = programs.Blockwise(found)
     with np.errstate(all="ignore"):
-        program.run(given, outs, program.space(shape))
+        program.run(given, outs, program.buffers(shape))
         return [programs.simple(found)(given), outs]
 
 
@@ -432,13 +432,21 @@ def test_programs_differ_with_every_option_that_can_make_a_difference() -> None:
     @entrywise
     def scaled(x: Array, *, by: Any, xp: Any) -> Array:
         del xp
-        return x * (2.0 if by is False or by is None else by)
+        return x * (2.0 if by is False or by is None else 3.0 if by is True else by)
 
     x = np.asarray([1.0, 2.0])
     for _ in range(3):
-        for by in (0.0, -0.0, False, None, 0.5):
-            want = x * (2.0 if by is False or by is None else by)
+        for by in (0.0, -0.0, 1.0, 1, True, False, None, 0.5):
+            want = x * (2.0 if by is False or by is None else 3.0 if by is True else by)
             assert bits(scaled(x, by=by, xp=array_namespace(x))) == bits(want)
+
+
+def test_a_key_tells_apart_options_that_are_equal_and_reads_no_array() -> None:
+    values = (0, 0.0, -0.0, np.float32(0.0), np.float32(-0.0), False, 1, 1.0, True, None)
+    assert len({formulas.key_of({"by": value}) for value in values}) == len(values)
+    assert formulas.key_of({"by": 0.5}) == formulas.key_of({"by": 0.5})
+    unreadable = import_module("tests.double").asarray([0.0])  # whose truth nothing may ask for
+    assert formulas.key_of({"by": unreadable}) == (("by", type(unreadable), unreadable),)
 
 
 def test_programs_are_kept_but_not_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,8 @@ import numpy as np
 
 from portable_losses._typing import Array
 
-from ..cross_entropy.sweep import Call
-from .kernels import Facts
+from ..cross_entropy.sweep import RowArguments
+from .kernels import RowStatistics
 
 __all__ = ["lanes", "launches", "rows_of_block", "source"]
 
@@ -47,39 +47,52 @@ def launches(start: Start) -> dict[str, Callable[..., None]]:
         count, classes = z.shape
         start(kernel, count, classes, (*arguments, np.int64(count), np.int32(classes)))
 
-    def softmax(z: Array, out: Array, facts: Facts) -> None:
-        on_rows("softmax", z, (z, out, *facts))
+    def softmax(z: Array, out: Array, statistics: RowStatistics) -> None:
+        on_rows("softmax", z, (z, out, *statistics))
 
-    def softmax_slope(grad: Array, out: Array, z: Array, facts: Facts, by_z: Array) -> None:
-        on_rows("softmax_slope", z, (grad, out, facts.place, by_z))
+    def softmax_slope(
+        grad: Array, out: Array, z: Array, statistics: RowStatistics, by_z: Array
+    ) -> None:
+        on_rows("softmax_slope", z, (grad, out, statistics.place, by_z))
 
-    def log_softmax(z: Array, out: Array, facts: Facts) -> None:
-        on_rows("log_softmax", z, (z, out, *facts))
+    def log_softmax(z: Array, out: Array, statistics: RowStatistics) -> None:
+        on_rows("log_softmax", z, (z, out, *statistics))
 
-    def log_softmax_slope(grad: Array, out: Array, z: Array, facts: Facts, by_z: Array) -> None:
-        on_rows("log_softmax_slope", z, (grad, z, *facts, by_z))
+    def log_softmax_slope(
+        grad: Array, out: Array, z: Array, statistics: RowStatistics, by_z: Array
+    ) -> None:
+        on_rows("log_softmax_slope", z, (grad, z, *statistics, by_z))
 
-    def logsumexp(z: Array, out: Array, facts: Facts) -> None:
-        on_rows("logsumexp", z, (z, out, *facts))
+    def logsumexp(z: Array, out: Array, statistics: RowStatistics) -> None:
+        on_rows("logsumexp", z, (z, out, *statistics))
 
-    def logsumexp_slope(grad: Array, out: Array, z: Array, facts: Facts, by_z: Array) -> None:
-        on_rows("logsumexp_slope", z, (grad, out, z, facts.shift, facts.others, by_z))
+    def logsumexp_slope(
+        grad: Array, out: Array, z: Array, statistics: RowStatistics, by_z: Array
+    ) -> None:
+        on_rows("logsumexp_slope", z, (grad, out, z, statistics.shift, statistics.others, by_z))
 
-    def of_call(kernel: str, call: Call, arguments: tuple[Any, ...]) -> None:
-        count, classes = call.z.shape
-        numbers = (1 - call.smoothing, call.smoothing / classes, call.cap or 0.0)
+    def of_cross_entropy(kernel: str, given: RowArguments, arguments: tuple[Any, ...]) -> None:
+        count, classes = given.z.shape
+        numbers = (1 - given.smoothing, given.smoothing / classes, given.cap or 0.0)
         sizes = np.int64(count), np.int32(classes)
         start(kernel, count, classes, (*arguments, *sizes, *map(np.float32, numbers)))
 
-    def cross_entropy(call: Call, loss: Array, lse: Array | None, facts: Facts) -> None:
-        given = call.z, call.index, call.weight, call.row
-        of_call("cross_entropy", call, (*given, loss, lse, *facts))
+    def cross_entropy(
+        given: RowArguments, loss: Array, lse: Array | None, statistics: RowStatistics
+    ) -> None:
+        arrays = given.z, given.index, given.weight, given.row
+        of_cross_entropy("cross_entropy", given, (*arrays, loss, lse, *statistics))
 
     def cross_entropy_slope(
-        call: Call, grad: Array, grad_lse: Array | None, facts: Facts, by_z: Array
+        given: RowArguments,
+        grad: Array,
+        grad_lse: Array | None,
+        statistics: RowStatistics,
+        by_z: Array,
     ) -> None:
-        given = call.z, call.index, call.weight, call.row
-        of_call("cross_entropy_slope", call, (grad, grad_lse, *given, *facts, by_z))
+        arrays = given.z, given.index, given.weight, given.row
+        result = *statistics, by_z
+        of_cross_entropy("cross_entropy_slope", given, (grad, grad_lse, *arrays, *result))
 
     found = softmax, log_softmax, logsumexp, cross_entropy
     slopes = softmax_slope, log_softmax_slope, logsumexp_slope, cross_entropy_slope
