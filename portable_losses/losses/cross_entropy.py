@@ -331,7 +331,7 @@ def _cross_entropy_grad(
     return in_z, *Target(q=in_q, weight=in_weight)
 
 
-@with_gradient(_cross_entropy_grad)
+@with_gradient(_cross_entropy_grad, kernel="cross_entropy")
 def _cross_entropy(
     z: Array,
     *arrays: Array | None,

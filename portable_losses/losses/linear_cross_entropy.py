@@ -357,7 +357,7 @@ def _linear_cross_entropy_grad(
     )
 
 
-@with_gradient(_linear_cross_entropy_grad)
+@with_gradient(_linear_cross_entropy_grad, kernel="linear_cross_entropy")
 def _linear_cross_entropy(
     hidden: Array,
     weight: Array,

@@ -9,10 +9,10 @@ from portable_losses._backend import Kernel, Pair
 from portable_losses._typing import Options
 from portable_losses.losses._targets import Target
 
-from . import rows
-from .blocks import in_blocks
-from .cross_entropy import Library, fits, run
-from .memory_numpy import empty
+from ..machine.blocks import in_blocks
+from ..machine.memory_numpy import empty
+from ..rows import blockwise_numpy as rows
+from .sweep import Library, fits, run
 
 __all__ = ["CROSS_ENTROPY"]
 

@@ -4,6 +4,8 @@ PyTorch shares out every operation among its own threads, so the blocks take tur
 large as the caches of all cores together.
 """
 
+__library__ = "torch"
+
 import math
 from collections.abc import Callable
 from functools import partial
@@ -16,8 +18,8 @@ from torch.autograd import forward_ad
 from portable_losses._backend import Kernel
 from portable_losses._typing import Array
 
-from .cross_entropy import Library, fits, run
-from .memory import large
+from ..machine.memory import large
+from .sweep import Library, fits, run
 
 __all__ = ["CROSS_ENTROPY", "TORCH", "constant_but"]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from portable_losses._typing import Options
 
-from .formula import BOOL, CAST, FLOATS, SELECT, Place, Untraceable, trace
+from .trace import BOOL, CAST, FLOATS, SELECT, Place, Untraceable, trace
 
 __all__ = ["Program", "literal", "written"]
 

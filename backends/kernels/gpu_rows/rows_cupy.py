@@ -1,5 +1,7 @@
 """Functions of rows on CuPy: CUDA C++, compiled on the card when it is first needed."""
 
+__library__ = "cupy"
+
 from typing import Any
 
 import cupy
@@ -7,9 +9,9 @@ import numpy as np
 
 from portable_losses._typing import Array
 
-from .agreement import Trials
-from .gpu_rows import Language, kernels
-from .rows_cuda import lanes, launches, rows_of_block, source
+from ..trial.agreement import Trials
+from .kernels import Language, kernels
+from .launches_cuda import lanes, launches, rows_of_block, source
 
 __all__ = ["ROWS"]
 

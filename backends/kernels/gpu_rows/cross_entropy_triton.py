@@ -4,6 +4,8 @@ Forward reads the logits once (twice where labels are smoothed, and the second t
 and keeps three numbers a row; backward reads them once more and writes the gradient.
 """
 
+__library__ = "triton"
+
 # Triton reads an annotation as a type of its own, and takes a constant for a tl.constexpr.
 # mypy: disable-error-code=no-untyped-def
 # pyright: reportMissingParameterType=false, reportArgumentType=false, reportOperatorIssue=false
@@ -15,10 +17,10 @@ import triton.language as tl
 
 from portable_losses._typing import Array
 
+from ..cross_entropy.sweep import RowArguments
 from .arithmetic_triton import cap, cap_slope, exp, log1p
-from .cross_entropy import Call
-from .gpu_rows import Facts
-from .rows_triton import keep, launch, of_rows, piece, put, rows_of_tile, survey
+from .kernels import RowStatistics
+from .softmax_triton import keep, launch, of_rows, piece, put, rows_of_tile, survey
 
 __all__ = ["cross_entropy", "cross_entropy_slope"]
 
@@ -126,30 +128,32 @@ def _cross_entropy_slope(
         put(by_z, rows, places, count, classes, slope)
 
 
-def _options(call: Call) -> dict[str, Any]:
+def _options(given: RowArguments) -> dict[str, Any]:
     return {
-        "share": 1.0 - call.smoothing,
-        "even": call.smoothing / call.z.shape[1],
-        "bound": 1.0 if call.cap is None else call.cap,
-        "weighted": call.weight is not None,
-        "masked": call.row is not None,
-        "smooth": call.smoothing > 0,
-        "capped": call.cap is not None,
-        "with_lse": call.options["with_lse"],
+        "share": 1.0 - given.smoothing,
+        "even": given.smoothing / given.z.shape[1],
+        "bound": 1.0 if given.cap is None else given.cap,
+        "weighted": given.weight is not None,
+        "masked": given.row is not None,
+        "smooth": given.smoothing > 0,
+        "capped": given.cap is not None,
+        "with_lse": given.options["with_lse"],
     }
 
 
-def cross_entropy(call: Call, loss: Array, lse: Array | None, facts: Facts) -> None:
-    """Write the losses of rows, their logsumexp if asked for, and the facts."""
-    z = call.z
-    arrays = z, call.index, call.weight, call.row, loss, lse, *facts
-    launch(_cross_entropy, z, *arrays, *z.shape, **_options(call))
+def cross_entropy(
+    given: RowArguments, loss: Array, lse: Array | None, statistics: RowStatistics
+) -> None:
+    """Write the losses of rows, their logsumexp if asked for, and the statistics."""
+    z = given.z
+    arrays = z, given.index, given.weight, given.row, loss, lse, *statistics
+    launch(_cross_entropy, z, *arrays, *z.shape, **_options(given))
 
 
 def cross_entropy_slope(
-    call: Call, grad: Array, grad_lse: Array | None, facts: Facts, by_z: Array
+    given: RowArguments, grad: Array, grad_lse: Array | None, statistics: RowStatistics, by_z: Array
 ) -> None:
     """Write the gradient of the losses, and of the logsumexp."""
-    z = call.z
-    arrays = grad, grad_lse, z, call.index, call.weight, call.row, *facts, by_z
-    launch(_cross_entropy_slope, z, *arrays, *z.shape, **_options(call))
+    z = given.z
+    arrays = grad, grad_lse, z, given.index, given.weight, given.row, *statistics, by_z
+    launch(_cross_entropy_slope, z, *arrays, *z.shape, **_options(given))

@@ -24,7 +24,7 @@ from portable_losses._typing import Array, Options
 from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
 from portable_losses.losses._targets import Target
 
-__all__ = ["Call", "Library", "finish", "fits", "losses", "run", "sweep"]
+__all__ = ["Library", "RowArguments", "SweptRows", "finish", "fits", "losses", "run", "sweep"]
 
 NAN = float("nan")
 
@@ -46,8 +46,8 @@ class Library(NamedTuple):
     quiet: Callable[[], AbstractContextManager[Any]] = nullcontext
 
 
-class Call(NamedTuple):
-    """A call of the pair, its rows counted along one axis."""
+class RowArguments(NamedTuple):
+    """The arguments of the pair, their rows counted along one axis."""
 
     z: Array
     index: Array
@@ -63,7 +63,7 @@ class Call(NamedTuple):
         return self.smoothing / self.z.shape[1]
 
 
-class Facts(NamedTuple):
+class SweptRows(NamedTuple):
     """What the sweep found in every row, and where it left the exponentials."""
 
     place: Array  # of the largest logit
@@ -98,55 +98,59 @@ def run(
     wanted: tuple[int, ...],
 ) -> tuple[Any, Callable[..., Any]]:
     """Return the pair's result, and a backward that uses what the sweep left behind."""
-    call = _call(arrays, options)
+    given = _in_rows(arrays, options)
     with library.quiet():
-        facts = sweep(library, call, _room(library, call) if wanted else None)
-        out = losses(library.module, call, facts)
+        swept = sweep(library, given, _room(library, given) if wanted else None)
+        out = losses(library.module, given, swept)
     lead = arrays[0].shape[:-1]
     out = tuple(x.reshape(lead) for x in out)
     if not wanted:
         return out, pair.backward
-    kept = [facts]
+    saved: SweptRows | None = swept
 
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> tuple[Any, ...]:
-        call = _call(arrays, options)
+        nonlocal saved
+        given = _in_rows(arrays, options)
+        swept, saved = saved, None  # the gradient takes the memory of its exponentials
         with library.quiet():
-            found = kept.pop() if kept else sweep(library, call, _room(library, call))
-            by_z = finish(library, call, found, grad)
+            if swept is None:  # a second time through the same graph
+                swept = sweep(library, given, _room(library, given))
+            by_z = finish(library, given, swept, grad)
         return by_z.reshape(arrays[0].shape), *(None for _ in arrays[1:])
 
     return out, backward
 
 
-def _call(arrays: tuple[Any, ...], options: Options) -> Call:
+def _in_rows(arrays: tuple[Any, ...], options: Options) -> RowArguments:
+    """Return the pair's arguments with one axis of rows."""
     z, target = arrays[0], Target(*arrays[1:])
     indices: Array = target.indices
     z, index = z.reshape(-1, z.shape[-1]), indices.reshape(-1)
     row = None if target.row_mask is None else target.row_mask.reshape(-1)
     smoothing, cap = options["label_smoothing"], options["softcap"]
-    return Call(z, index, target.weight, row, smoothing, cap, options)
+    return RowArguments(z, index, target.weight, row, smoothing, cap, options)
 
 
-def _room(library: Library, call: Call) -> Array:
-    return library.empty(tuple(call.z.shape), call.z.dtype)
+def _room(library: Library, given: RowArguments) -> Array:
+    return library.empty(tuple(given.z.shape), given.z.dtype)
 
 
-def sweep(library: Library, call: Call, exponentials: Array | None) -> Facts:
+def sweep(library: Library, given: RowArguments, exponentials: Array | None) -> SweptRows:
     """Read the logits once; leave the exponentials (times the cap's slope) in `exponentials`.
 
-    That may be the logits' own memory. Where it is None, nobody will ask for a gradient.
+    That may be the logits' own memory. None: no gradient is needed.
     """
-    m, (count, classes), dtype = library.module, call.z.shape, call.z.dtype
+    m, (count, classes), dtype = library.module, given.z.shape, given.z.dtype
     parts: dict[int, tuple[Array | None, ...]] = {}
 
     def work(block: slice) -> None:
-        rows, index = m.arange(block.stop - block.start), call.index[block]
-        z, slope = _capped(call, block)
+        rows, index = m.arange(block.stop - block.start), given.index[block]
+        z, slope = _capped(given, block)
         e = m.empty(z.shape, dtype=dtype) if exponentials is None else exponentials[block]
         place = library.largest(z)
         largest = z[rows, place]
         m.subtract(z, m.where(m.isfinite(largest), largest, NAN)[:, None], out=e)
-        gap, gaps = e[rows, index], e.sum(-1) if call.smoothing else None
+        gap, gaps = e[rows, index], e.sum(-1) if given.smoothing else None
         m.exp(e, out=e)
         e[rows, place] = 0
         others = e.sum(-1)
@@ -155,71 +159,74 @@ def sweep(library: Library, call: Call, exponentials: Array | None) -> Facts:
         if slope is not None:
             m.multiply(e, slope, out=e)
             slopes = slope[rows, place], slope[rows, index]
-        if call.row is not None:
-            e[~call.row[block]] = 0
+        if given.row is not None:
+            e[~given.row[block]] = 0
         parts[block.start] = (place, largest, gap, others, gaps, *slopes)
 
     library.in_blocks(work, count, max(1, library.size // classes))
     columns = zip(*(parts[start] for start in sorted(parts)), strict=True)
     found = (None if c[0] is None else m.concatenate(c) for c in columns)
-    return Facts._make((*found, exponentials))
+    return SweptRows._make((*found, exponentials))
 
 
-def _capped(call: Call, block: slice) -> tuple[Array, Array | None]:
+def _capped(given: RowArguments, block: slice) -> tuple[Array, Array | None]:
     """Return the logits of a block, and the slope of the cap there."""
-    z, xp = call.z[block], call.options["xp"]
-    if call.cap is None:
+    z, xp = given.z[block], given.options["xp"]
+    if given.cap is None:
         return z, None
-    return _softcap(z, cap=call.cap, xp=xp), _softcap_grad(1.0, None, z, cap=call.cap, xp=xp)[0]
+    slope = _softcap_grad(1.0, None, z, cap=given.cap, xp=xp)[0]
+    return _softcap(z, cap=given.cap, xp=xp), slope
 
 
-def losses(m: Any, call: Call, facts: Facts) -> tuple[Array, ...]:
+def losses(m: Any, given: RowArguments, swept: SweptRows) -> tuple[Array, ...]:
     """Return the loss of each row, and its logsumexp where that is asked for."""
-    log_sum = m.log1p(facts.others)
-    loss = log_sum - facts.gap
-    if call.smoothing:
-        spread = call.uniform * (call.z.shape[1] * log_sum - facts.gaps)
-        loss = (1 - call.smoothing) * loss + spread if call.smoothing < 1 else spread
-    if call.weight is not None:
-        weight = call.weight[call.index]
+    log_sum = m.log1p(swept.others)
+    loss = log_sum - swept.gap
+    if given.smoothing:
+        spread = given.uniform * (given.z.shape[1] * log_sum - swept.gaps)
+        loss = (1 - given.smoothing) * loss + spread if given.smoothing < 1 else spread
+    if given.weight is not None:
+        weight = given.weight[given.index]
         loss = m.where(weight == 0, 0.0, weight * loss)
     found = [loss]
-    if call.options["with_lse"]:
-        finite = m.isfinite(facts.largest)
-        found.append(m.where(finite, facts.largest + log_sum, facts.largest))
-    return tuple(_counted(m, call, x) for x in found)
+    if given.options["with_lse"]:
+        finite = m.isfinite(swept.largest)
+        found.append(m.where(finite, swept.largest + log_sum, swept.largest))
+    return tuple(_counted(m, given, x) for x in found)
 
 
-def finish(library: Library, call: Call, facts: Facts, grad: tuple[Array, ...]) -> Array:
+def finish(
+    library: Library, given: RowArguments, swept: SweptRows, grad: tuple[Array, ...]
+) -> Array:
     """Make the gradient of the exponentials, in their place."""
-    m, classes = library.module, call.z.shape[1]
-    g, *rest = (_counted(m, call, one.reshape(-1)) for one in grad)
+    m, classes = library.module, given.z.shape[1]
+    g, *rest = (_counted(m, given, one.reshape(-1)) for one in grad)
     g_lse = rest[0] if rest else 0.0
-    even = g * call.uniform
-    share = g * (1 - call.smoothing)
-    if call.weight is not None:
-        share = share * call.weight[call.index]
-    sum_ = 1 + facts.others
-    hit = facts.place == call.index
-    factor = _counted(m, call, (share + even * classes + g_lse) / sum_)
+    even = g * given.uniform
+    share = g * (1 - given.smoothing)
+    if given.weight is not None:
+        share = share * given.weight[given.index]
+    sum_ = 1 + swept.others
+    hit = swept.place == given.index
+    factor = _counted(m, given, (share + even * classes + g_lse) / sum_)
     of_place, of_others = even + m.where(hit, share, 0.0), m.where(hit, 0.0, share)
     of_others = of_others + even * (classes - 1)
-    at_place = _counted(m, call, (of_others + g_lse - of_place * facts.others) / sum_)
-    if facts.slope is not None:
-        at_place, share = at_place * facts.slope, share * facts.target_slope
+    at_place = _counted(m, given, (of_others + g_lse - of_place * swept.others) / sum_)
+    if swept.slope is not None:
+        at_place, share = at_place * swept.slope, share * swept.target_slope
 
     def work(block: slice) -> None:
-        e, rows = facts.exponentials[block], m.arange(block.stop - block.start)
+        e, rows = swept.exponentials[block], m.arange(block.stop - block.start)
         m.multiply(e, factor[block, None], out=e)
-        if call.smoothing:
+        if given.smoothing:
             m.subtract(e, even[block, None], out=e)
-        e[rows, call.index[block]] -= share[block]
-        e[rows, facts.place[block]] = at_place[block]
+        e[rows, given.index[block]] -= share[block]
+        e[rows, swept.place[block]] = at_place[block]
 
-    library.in_blocks(work, len(call.index), max(1, library.size // classes))
-    return facts.exponentials
+    library.in_blocks(work, len(given.index), max(1, library.size // classes))
+    return swept.exponentials
 
 
-def _counted(m: Any, call: Call, x: Array) -> Array:
+def _counted(m: Any, given: RowArguments, x: Array) -> Array:
     """Return `x`, and 0 for a row that does not count."""
-    return x if call.row is None else m.where(call.row, x, 0.0)
+    return x if given.row is None else m.where(given.row, x, 0.0)

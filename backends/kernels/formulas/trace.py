@@ -8,7 +8,7 @@ of a formula share, and what a function shares with its gradient, is written dow
                                   2 = negative(1)    4 = add(1.0, 3)
 
 A formula that asks for anything else than entrywise operations of one floating dtype (a shape, a
-value, an integer) is not `traceable`: whoever asked takes the formula as it stands.
+value, an integer) is `Untraceable`: then the formula itself is called.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +21,7 @@ import numpy as np
 from portable_losses._backend import Arrays, Autodiff, Backend, Speed
 from portable_losses._typing import Options
 
-__all__ = ["Formula", "Step", "Symbol", "Untraceable", "slopes_of", "trace"]
+__all__ = ["Formula", "Step", "Symbol", "Untraceable", "key_of", "slopes_of", "trace"]
 
 BOOL = np.dtype(bool)
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -30,7 +30,7 @@ SELECT, CAST = "select", "cast"  # the operations that are no ufunc
 Operand = Any  # the number of a step, as `Place`, or a NumPy scalar
 
 
-class Untraceable(Exception):  # noqa: N818 - no error: the formula runs as it stands
+class Untraceable(Exception):  # noqa: N818 - no error: the formula itself is called
     """A formula asked for something that is no entrywise operation."""
 
 
@@ -126,6 +126,7 @@ class Recording:
         return found
 
     def _dtype(self, operation: Any, operands: Sequence[Operand]) -> Any:
+        """Return the dtype of an operation's result, by running it on ones."""
         samples = [
             np.ones((), self.dtypes[x.number])[()] if isinstance(x, Place) else x for x in operands
         ]
@@ -154,6 +155,7 @@ def _is_one(x: Operand) -> bool:
 
 
 def _operator(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Return an operator that records a ufunc, and its reflected form."""
     function = getattr(np, name)
 
     def forward(self: "Symbol", other: Any, /) -> "Symbol":
@@ -215,7 +217,7 @@ class Symbol:
         return self.recording.apply(np.power, self, exponent)
 
 
-class Space:
+class RecordingNamespace:
     """The namespace in which a formula is written down instead of computed."""
 
     __name__ = "portable_losses.formula"
@@ -235,7 +237,7 @@ class Space:
         found = _WRAPPED.get(name) or getattr(xp_numpy, name, None)
         if isinstance(found, np.ufunc) and found.nout == 1:
             return lambda *operands: self._recording.apply(found, *operands)
-        if name in _AS_THEY_ARE:
+        if name in _CONSTANTS:
             return found
         raise Untraceable(name)
 
@@ -259,7 +261,6 @@ class Space:
 
     def astype(self, x: Any, dtype: Any, /, *, copy: bool = True) -> Any:
         """``xp.astype`` from bool, or to the same dtype."""
-        del copy
         if x.dtype == dtype:
             return x
         if x.dtype != BOOL or np.dtype(dtype) not in FLOATS:
@@ -268,7 +269,6 @@ class Space:
 
     def full(self, shape: Any, value: Any, /, *, dtype: Any, device: Any = None) -> Any:
         """``xp.full`` of a 0-d array."""
-        del device
         if shape != ():
             raise Untraceable
         return np.dtype(dtype).type(value)
@@ -283,9 +283,18 @@ class Space:
 
 
 _WRAPPED = {"sign": np.sign}  # functions of array_api_compat, which for real numbers are ufuncs
-_AS_THEY_ARE = frozenset(
+_CONSTANTS = frozenset(  # what has no operand: dtypes, numbers, questions about a dtype
     ["bool", "e", "finfo", "float32", "float64", "inf", "isdtype", "nan", "newaxis", "pi"]
 )
+
+
+def key_of(options: Options) -> tuple[Any, ...]:
+    """Return what tells different options apart; 1, 1.0 and True are equal, as are 0.0 and -0.0."""
+    named = options.items()
+    return tuple([(k, type(x), str(x) if isinstance(x, _ZEROS) and not x else x) for k, x in named])
+
+
+_ZEROS = (float, np.floating)  # the types with a zero of each sign
 
 
 def trace(
@@ -300,7 +309,7 @@ def trace(
     The special functions named `native` become a step each instead of our own formula.
     """
     recording, given = _start(dtypes)
-    made = function(*given, **{**options, "xp": Space(recording, native)})
+    made = function(*given, **{**options, "xp": RecordingNamespace(recording, native)})
     listed = made if isinstance(made, tuple) else (made,)
     formula = _needed(recording, [_result(x) for x in listed if x is not None])
     if not isinstance(made, tuple):
@@ -319,7 +328,7 @@ def slopes_of(
     Untraceable where a rule is anything but such a product.
     """
     recording, given = _start(dtypes)
-    options = {**options, "xp": Space(recording)}
+    options = {**options, "xp": RecordingNamespace(recording)}
     out = forward(*given, **options)
     if not isinstance(out, Symbol):
         raise Untraceable
@@ -342,6 +351,7 @@ def slopes_of(
 
 
 def _start(dtypes: Sequence[Any]) -> tuple[Recording, list[Symbol | None]]:
+    """Return a new recording and its arguments; Untraceable unless one floating dtype is given."""
     kinds = {d for d in dtypes if d is not None and d != BOOL}
     if len(kinds) != 1 or not kinds.issubset(FLOATS):
         raise Untraceable

@@ -5,6 +5,8 @@ Triton's own exp, log, division and tanh are the card's fast ones, whose error g
 that the few multiplications more are free.
 """
 
+__library__ = "triton"
+
 # Triton reads an annotation as a type of its own, and takes a constant for a tl.constexpr.
 # mypy: disable-error-code=no-untyped-def
 # pyright: reportMissingParameterType=false, reportArgumentType=false, reportOperatorIssue=false

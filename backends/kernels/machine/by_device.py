@@ -1,6 +1,5 @@
 """One kernel out of several, by the type of the device that the arrays lie on."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from portable_losses._backend import Kernel, Pair
@@ -9,7 +8,7 @@ from portable_losses._typing import Array, Options
 __all__ = ["by_device"]
 
 
-def by_device(kernels: Mapping[str, Kernel]) -> Kernel:
+def by_device(**kernels: Kernel) -> Kernel:
     """Return one kernel that hands each call to that of the first array's type of device."""
 
     def accepts(*arrays: Any, **options: Any) -> bool:

@@ -8,6 +8,8 @@ as they come, so that a row of any length is read once. The formulas are those o
 Places in memory are counted in 64 bits, those within a row in 32.
 """
 
+__library__ = "triton"
+
 # Triton reads an annotation as a type of its own, and takes a constant for a tl.constexpr.
 # mypy: disable-error-code=no-untyped-def
 # pyright: reportMissingParameterType=false, reportArgumentType=false, reportOperatorIssue=false
@@ -22,7 +24,7 @@ import triton.language as tl
 from portable_losses._typing import Array
 
 from .arithmetic_triton import INF, NAN, cap, exp, log1p
-from .gpu_rows import Facts, tile
+from .kernels import RowStatistics, tile
 
 __all__ = [
     "log_softmax",
@@ -226,31 +228,37 @@ def launch(kernel: Any, z: Array, *arguments: Any, **options: Any) -> None:
         )
 
 
-def softmax(z: Array, out: Array, facts: Facts) -> None:
-    """Write the softmax of rows, and the facts."""
-    launch(_softmax, z, z, out, *facts, *z.shape)
+def softmax(z: Array, out: Array, statistics: RowStatistics) -> None:
+    """Write the softmax of rows, and the statistics."""
+    launch(_softmax, z, z, out, *statistics, *z.shape)
 
 
-def softmax_slope(grad: Array, out: Array, z: Array, facts: Facts, by_z: Array) -> None:
+def softmax_slope(
+    grad: Array, out: Array, z: Array, statistics: RowStatistics, by_z: Array
+) -> None:
     """Write the gradient of `softmax`."""
-    launch(_softmax_slope, z, grad, out, facts.place, by_z, *z.shape)
+    launch(_softmax_slope, z, grad, out, statistics.place, by_z, *z.shape)
 
 
-def log_softmax(z: Array, out: Array, facts: Facts) -> None:
-    """Write the logarithm of the softmax, and the facts."""
-    launch(_log_softmax, z, z, out, *facts, *z.shape)
+def log_softmax(z: Array, out: Array, statistics: RowStatistics) -> None:
+    """Write the logarithm of the softmax, and the statistics."""
+    launch(_log_softmax, z, z, out, *statistics, *z.shape)
 
 
-def log_softmax_slope(grad: Array, out: Array, z: Array, facts: Facts, by_z: Array) -> None:
+def log_softmax_slope(
+    grad: Array, out: Array, z: Array, statistics: RowStatistics, by_z: Array
+) -> None:
     """Write the gradient of `log_softmax`."""
-    launch(_log_softmax_slope, z, grad, z, *facts, by_z, *z.shape)
+    launch(_log_softmax_slope, z, grad, z, *statistics, by_z, *z.shape)
 
 
-def logsumexp(z: Array, out: Array, facts: Facts) -> None:
-    """Write the logarithm of the sum of exponentials, and the facts."""
-    launch(_logsumexp, z, z, out, *facts, *z.shape)
+def logsumexp(z: Array, out: Array, statistics: RowStatistics) -> None:
+    """Write the logarithm of the sum of exponentials, and the statistics."""
+    launch(_logsumexp, z, z, out, *statistics, *z.shape)
 
 
-def logsumexp_slope(grad: Array, out: Array, z: Array, facts: Facts, by_z: Array) -> None:
+def logsumexp_slope(
+    grad: Array, out: Array, z: Array, statistics: RowStatistics, by_z: Array
+) -> None:
     """Write the gradient of `logsumexp`."""
-    launch(_logsumexp_slope, z, grad, out, z, facts.shift, facts.others, by_z, *z.shape)
+    launch(_logsumexp_slope, z, grad, out, z, statistics.shift, statistics.others, by_z, *z.shape)

@@ -5,6 +5,8 @@ multiplication and addition, so that each operation rounds as it does in a kerne
 numbers are those of the formula run step by step.
 """
 
+__library__ = "cupy"
+
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -14,8 +16,8 @@ import numpy as np
 
 from portable_losses._typing import Array, Options
 
-from .formula import Untraceable
 from .program_cuda import Program, written
+from .trace import Untraceable, key_of
 
 __all__ = ["as_kernel", "difference", "elementwise", "grid"]
 
@@ -26,7 +28,7 @@ ODD = (
     -1e-3, 1e-30, -1e-30, 3e38, -3e38, np.inf, -np.inf, np.nan,
 )  # fmt: skip
 
-_KERNELS: dict[Any, Callable[..., Any] | None] = {}  # None: the formula runs as it stands
+_KERNELS: dict[Any, Callable[..., Any] | None] = {}  # None: the formula itself is called
 
 
 def elementwise(function: Callable[..., Any], arrays: tuple[Any, ...], options: Options) -> Any:
@@ -35,17 +37,15 @@ def elementwise(function: Callable[..., Any], arrays: tuple[Any, ...], options: 
     if not all(type(x) is cupy.ndarray for x in given) or 0 in (x.size for x in given):
         return function(*arrays, **options)
     dtypes = tuple(None if x is None else x.dtype for x in arrays)
-    values = tuple(sorted((k, type(v), v) for k, v in options.items() if k != "xp"))
-    key = (function, dtypes, values, given[0].device.id)
+    key = function, dtypes, given[0].device.id, *key_of(options)
     try:
-        known = key in _KERNELS
-    except TypeError:  # an option that is no plain value
-        return function(*arrays, **options)
-    if not known:
+        kernel = _KERNELS[key]
+    except KeyError:
         if cupy.cuda.get_current_stream().is_capturing():  # nothing can be waited for
             return function(*arrays, **options)
-        _KERNELS[key] = _tried(function, dtypes, options)
-    kernel = _KERNELS[key]
+        kernel = _KERNELS[key] = _tried(function, dtypes, options)
+    except TypeError:  # an option that is no plain value
+        kernel = None
     return function(*arrays, **options) if kernel is None else kernel(*given)
 
 

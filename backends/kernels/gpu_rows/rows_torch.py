@@ -1,5 +1,7 @@
 """Functions of rows on PyTorch's CUDA tensors: Triton, which is imported when one is met."""
 
+__library__ = "torch"
+
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
@@ -10,8 +12,8 @@ from torch.autograd import forward_ad
 
 from portable_losses._typing import Array
 
-from .agreement import Trials
-from .gpu_rows import Language, kernels
+from ..trial.agreement import Trials
+from .kernels import Language, kernels
 
 __all__ = ["CUDA", "TRIALS", "empty", "launches"]
 
@@ -20,10 +22,10 @@ PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 def launches() -> dict[str, Callable[..., None]]:
     """Return Triton's kernels by name."""
-    from . import cross_entropy_triton, rows_triton
+    from . import cross_entropy_triton, softmax_triton
 
     return {
-        name: getattr(m, name) for m in (rows_triton, cross_entropy_triton) for name in m.__all__
+        name: getattr(m, name) for m in (softmax_triton, cross_entropy_triton) for name in m.__all__
     }
 
 

@@ -1,5 +1,7 @@
 """Cross entropy of a linear layer on PyTorch's CPU tensors."""
 
+__library__ = "torch"
+
 from functools import partial
 from typing import Any
 
@@ -8,8 +10,8 @@ import torch
 from portable_losses._backend import Kernel
 from portable_losses._typing import Array
 
-from .cross_entropy_torch import TORCH, constant_but
-from .linear_cross_entropy import ARRAYS, Products, fits, run
+from .linear import ARRAYS, Products, fits, run
+from .sweep_torch import TORCH, constant_but
 
 __all__ = ["LINEAR_CROSS_ENTROPY"]
 

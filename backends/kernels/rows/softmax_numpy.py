@@ -14,8 +14,8 @@ import numpy as np
 from portable_losses._backend import Kernel, Pair
 from portable_losses._typing import Array, Options
 
-from .blocks import in_blocks
-from .memory_numpy import empty
+from ..machine.blocks import in_blocks
+from ..machine.memory_numpy import empty
 
 __all__ = ["LOGSUMEXP", "LOG_SOFTMAX", "SOFTMAX"]
 

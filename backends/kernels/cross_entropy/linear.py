@@ -2,10 +2,10 @@
 
 A block of rows at a time, the logits are one matrix product into memory that all blocks share,
 where the sweep of `cross_entropy` turns them into the gradient: two more products, and the block
-is done. That gradient is made along with the losses, before anybody has said what the gradients of
-the losses are. Mostly they are foreseen: after "mean" and "sum" the same number for every row, or
-that times the row's weight. Then the backward multiplies by the number, and the logits are computed
-once. Where they turn out otherwise, or nothing is foreseen, it sweeps again with what it was given.
+is done. That gradient is made along with the losses, before the gradients of the losses are known.
+Mostly they are foreseen: after "mean" and "sum" the same number for every row, or that times the
+row's weight. Then the backward multiplies by the number, and the logits are computed once. Where
+they turn out otherwise, or nothing is foreseen, it sweeps again with the gradients that came.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from portable_losses._backend import Pair
 from portable_losses._dtypes import narrow, widen
 from portable_losses._typing import Array, Options
 
-from .cross_entropy import Call, Library, finish, losses, sweep
+from .sweep import Library, RowArguments, finish, losses, sweep
 
 __all__ = ["ARRAYS", "Products", "fits", "run"]
 
@@ -50,11 +50,11 @@ class Work(NamedTuple):
     options: Options
     rows: int
 
-    def logits(self, z: Array, block: slice) -> Call:
-        """Return logits as a call of `cross_entropy`."""
+    def logits(self, z: Array, block: slice) -> RowArguments:
+        """Return the arguments of `cross_entropy` for a block's logits."""
         smoothing, cap = self.options["label_smoothing"], self.options["softcap"]
         index = self.index[block]
-        return Call(z, index, self.class_weight, None, smoothing, cap, self.options)
+        return RowArguments(z, index, self.class_weight, None, smoothing, cap, self.options)
 
 
 class Made(NamedTuple):
@@ -76,7 +76,7 @@ def fits(
     xp: Any,
     **_: Any,
 ) -> bool:
-    """Say whether the target is indices, the sweep has these options at once, and rows are."""
+    """Say whether there are rows, their targets are indices, and the sweep has all options."""
     uneven = class_weight is not None or softcap is not None
     return target.ndim == 1 and not (label_smoothing and uneven) and 0 not in hidden.shape
 
@@ -94,11 +94,12 @@ def run(
         out, made = _sweep(products, _work(arrays, options), early, None)
     if not wanted:
         return out, pair.backward
-    kept = [made] if early else []
+    saved = made if early else None
 
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> tuple[Any, ...]:
+        nonlocal saved
         with products.library.quiet():
-            made = kept.pop() if kept else None
+            made, saved = saved, None  # they are multiplied in place
             factor = None if made is None else _common(products.library.module, made.given, grad)
             if made is None or factor is None:
                 made = _sweep(products, _work(arrays, options), wanted, grad)[1]
@@ -112,6 +113,7 @@ def run(
 
 
 def _work(arrays: tuple[Any, ...], options: Options) -> Work:
+    """Return the call with the number of rows of a block: few enough for memory and cache."""
     hidden, weight, bias, index, class_weight = arrays
     xp = options["xp"]
     dtype = widen(hidden[:0, ...], xp=xp).dtype
@@ -148,14 +150,14 @@ def _sweep(
             rows, own = slice(start + part.start, start + part.stop), z[part]
             if work.bias is not None:
                 m.add(own, work.bias, out=own)
-            call = work.logits(own, rows)
-            facts = sweep(inner, call, own)
-            for out, found in zip(outs, losses(m, call, facts), strict=True):
+            given_rows = work.logits(own, rows)
+            swept = sweep(inner, given_rows, own)
+            for out, found in zip(outs, losses(m, given_rows, swept), strict=True):
                 out[rows] = found
             if wanted:
                 if grad is None:
                     _foresee(given, outs, work.options["foreseen"], rows)
-                finish(inner, call, facts, tuple(g[rows] for g in given))
+                finish(inner, given_rows, swept, tuple(g[rows] for g in given))
 
         library.in_blocks(of_rows, len(z), max(1, library.size // classes))
         if by_hidden is not None:
@@ -169,7 +171,6 @@ def _sweep(
 
 
 def _at_once(work: Callable[[slice], None], count: int, size: int) -> None:
-    del size
     work(slice(0, count))
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from portable_losses._typing import Array
 
-from .formula import BOOL, CAST, SELECT, Formula, Place
+from .trace import BOOL, CAST, SELECT, Formula, Place
 
 __all__ = ["Blockwise", "Branching", "simple"]
 
@@ -53,8 +53,8 @@ def simple(formula: Formula) -> Callable[[Sequence[Array]], tuple[Array, ...]]:
 class Blockwise:
     """A formula as a program on buffers, for arrays of one floating dtype.
 
-    ``run(arguments, outs, space)`` writes the results to the arrays `outs`, or returns False when
-    it meets an entry at which a guard holds. The `space` of a shape serves any number of blocks of
+    ``run(arguments, outs, buffers)`` writes the results to the arrays `outs`, or returns False when
+    it meets an entry at which a guard holds. The `buffers` of a shape serve any number of blocks of
     that shape, one after the other.
     """
 
@@ -64,9 +64,9 @@ class Blockwise:
         self._count = {"f": 0, "b": 0}
         self._numbers: dict[str, Any] = {}  # what some buffers hold throughout
         self.run = self._written(formula)
-        self.buffers = self._count["f"] + len(self._numbers)
+        self.buffer_count = self._count["f"] + len(self._numbers)
 
-    def space(self, shape: tuple[int, ...]) -> list[Array]:
+    def buffers(self, shape: tuple[int, ...]) -> list[Array]:
         """Return the buffers for blocks of this shape, each with a view of its bits."""
         floats = np.empty((self._count["f"], *shape), self.dtype)
         bools: Array = np.empty((self._count["b"], *shape), bool)
@@ -77,6 +77,7 @@ class Blockwise:
         return [*(x for pair in pairs for x in pair), *numbers]
 
     def _written(self, formula: Formula) -> Callable[..., bool]:
+        """Return the program: a buffer is used again once its value was read the last time."""
         instructions = list(_lowered(formula, self._names.integers(self.dtype)))
         last = {x: i for i, one in enumerate(instructions) for x in one.operands}
         held: dict[Any, str] = {Place(i): f"a{i}" for i in range(formula.given)}
@@ -116,14 +117,14 @@ class Blockwise:
             named = f"out={out}" if one.function in TAKING_OUT_BY_NAME else out
             order = [out, *reads] if one.function is np.copyto else [*reads, named]
             lines.append(f"{self._names.of(one.function)}({', '.join(order)})")
-        buffers = [f"{k}{i}, v{k}{i}, " for k in "fb" for i in range(self._count[k])]
+        names = [f"{k}{i}, v{k}{i}, " for k in "fb" for i in range(self._count[k])]
         head = [
             _unpack("a", range(formula.given), "arguments"),
             _unpack("o", range(len(formula.results)), "outs"),
-            f"[{''.join(buffers)}{', '.join(self._numbers)}] = space",
+            f"[{''.join(names)}{', '.join(self._numbers)}] = buffers",
         ]
         head += [f"{name} = {view}" for name, view in views.items()]
-        return self._names.function("arguments, outs, space", [*head, *lines, "return True"])
+        return self._names.function("arguments, outs, buffers", [*head, *lines, "return True"])
 
     def _buffer(self, kind: str) -> str:
         self._count[kind] += 1
@@ -140,16 +141,16 @@ class Branching:
         self._usual = Blockwise(formula.usual)
         self._whole = Blockwise(formula)
         self.dtype = formula.dtype
-        self.buffers = self._usual.buffers
+        self.buffer_count = self._usual.buffer_count
 
-    def space(self, shape: tuple[int, ...]) -> list[Array]:
+    def buffers(self, shape: tuple[int, ...]) -> list[Array]:
         """Return the buffers for usual blocks of this shape."""
-        return self._usual.space(shape)
+        return self._usual.buffers(shape)
 
-    def run(self, arguments: list[Array], outs: list[Array], space: list[Array]) -> None:
+    def run(self, arguments: list[Array], outs: list[Array], buffers: list[Array]) -> None:
         """Write the results to the arrays `outs`."""
-        if not self._usual.run(arguments, outs, space):
-            self._whole.run(arguments, outs, self._whole.space(outs[0].shape))
+        if not self._usual.run(arguments, outs, buffers):
+            self._whole.run(arguments, outs, self._whole.buffers(outs[0].shape))
 
 
 class Instruction(NamedTuple):
@@ -218,6 +219,7 @@ def _only_negated(formula: Formula) -> dict[Place, Place]:
 
 
 def _selection(place: Any, mask: Any, first: Any, second: Any) -> Iterator[Instruction]:
+    """Select by bits between `first` and `second`, each an operand or an integer that is known."""
     known = [isinstance(x, np.integer) for x in (first, second)]
     if known[1] and second == 0:
         yield Instruction(place, np.bitwise_and, (first, mask), bits=True)

@@ -2,10 +2,10 @@
 
 A formula of thirty operations on a large array passes over memory thirty times, and the operating
 system has to clear the pages of every temporary. The same operations on a block of entries at a
-time write only the result to memory; and as no block depends on another, several threads take
-their turns (`blocks`). The operations are those of the formula, each of them once, and a function
-whose gradient is wanted computes what the gradient will be multiplied with in the same pass
-(`formula`, `program_numpy`). What is no plain formula is called a block at a time as it stands.
+time write only the result to memory; and as no block depends on another, several threads share
+them (`blocks`). The operations are those of the formula, each of them once, and a function whose
+gradient is needed computes its slope in the same pass (`trace`, `program_numpy`). A function that
+cannot be traced is called on a block at a time, unfused.
 """
 
 import math
@@ -18,16 +18,16 @@ import numpy as np
 from portable_losses._backend import Kernel, Pair
 from portable_losses._typing import Array, Options
 
-from .blocks import in_blocks
-from .formula import Formula, Untraceable, slopes_of, trace
-from .memory_numpy import empty
+from ..machine.blocks import in_blocks
+from ..machine.memory_numpy import empty
 from .program_numpy import Blockwise, Branching, simple
+from .trace import Formula, Untraceable, key_of, slopes_of, trace
 
-__all__ = ["BOTH_HALVES", "elementwise"]
+__all__ = ["VALUE_AND_SLOPE", "elementwise"]
 
 SIZE = 3 * 2**20  # bytes that a block and its buffers take; with less, threads wait for the lock
 FEWEST = 2**16  # entries in all from which on blocks pay
-SMALL = 2**11  # entries up to which it does not matter who finds the memory
+SMALL = 2**11  # entries up to which NumPy's own memory is as quick as buffers
 KEPT = 512  # programs: each is of a function, dtypes and options
 
 Function = Callable[..., Any]
@@ -46,7 +46,7 @@ def elementwise(function: Function, arrays: tuple[Any, ...], options: Options) -
         return program.arranged(program(given, size))
     if size < FEWEST or any(isinstance(x, np.ndarray) for x in options.values()):
         return function(*arrays, **options)
-    return _as_it_stands(function, arrays, given, options)
+    return _run_unfused(function, arrays, given, options)
 
 
 def _accepts(*arrays: Any, **_: Any) -> bool:
@@ -63,18 +63,19 @@ def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[in
         program = _program(pair.forward, rule, arrays, options, now=size >= FEWEST)
     if program is None:
         return pair.forward(*arrays, **options), pair.backward
-    out, slope = program(given, size)
-    kept = [slope]
+    out, saved = program(given, size)
 
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
-        if not kept:  # a second time through the same graph
+        nonlocal saved
+        slope, saved = saved, None  # the gradient takes its memory
+        if slope is None:  # a second time through the same graph
             return pair.backward(grad, out, *arrays, **options)
-        return _scaled(kept.pop(), grad), *(None for _ in arrays[1:])
+        return _scaled(slope, grad), *(None for _ in arrays[1:])
 
     return out, backward
 
 
-BOTH_HALVES = Kernel(_accepts, _run)
+VALUE_AND_SLOPE = Kernel(_accepts, _run)
 
 
 def _scaled(slope: Array, grad: Array) -> Array:
@@ -133,9 +134,10 @@ class Program:
         return tuple([next(found) if there else None for there in several])
 
     def _fill(self, targets: list[Array], parts: list[Array]) -> None:
-        program, axis, spaces = self.blockwise, targets[0].shape, list[Any]()
+        """Write the results to `targets`, a block of entries at a time."""
+        program, axis, unused = self.blockwise, targets[0].shape, list[Any]()
         entries = max(1, math.prod(axis[1:]))
-        arrays = program.buffers + len(targets) + len(parts)
+        arrays = program.buffer_count + len(targets) + len(parts)
         rows = max(1, SIZE // (arrays * program.dtype.itemsize * entries))
         errors = np.geterr()  # before NumPy 2 they belong to a thread
 
@@ -143,15 +145,15 @@ class Program:
             count = block.stop - block.start
             full = count == min(rows, axis[0])
             try:
-                space = spaces.pop() if full else program.space((count, *axis[1:]))
+                buffers = unused.pop() if full else program.buffers((count, *axis[1:]))
             except IndexError:
-                space = program.space((count, *axis[1:]))
+                buffers = program.buffers((count, *axis[1:]))
             with np.errstate(**errors):
                 program.run(
-                    [x[block] if x.ndim else x for x in parts], [x[block] for x in targets], space
+                    [x[block] if x.ndim else x for x in parts], [x[block] for x in targets], buffers
                 )
             if full:
-                spaces.append(space)
+                unused.append(buffers)
 
         if targets[0].size < FEWEST:
             for start in range(0, axis[0], rows):
@@ -160,8 +162,8 @@ class Program:
             in_blocks(work, axis[0], rows)
 
 
-NOT_YET: Any = object()
-_PROGRAMS: dict[Any, Program | None] = {}
+_PROGRAMS: dict[Any, Program | None] = {}  # None: the function cannot be traced
+_MET: set[Any] = set()  # the keys of what was called once, on a small array
 
 
 def _program(
@@ -175,22 +177,21 @@ def _program(
     """Return the program of a function, with a `rule` also of its slope; None where there is none.
 
     A program costs as much as some ten small calls: unless it is needed `now`, the first call for
-    one only leaves its name.
+    one only leaves its key.
     """
     dtypes = tuple([None if x is None else x.dtype for x in arrays])
+    key = function, rule, dtypes, *key_of(options)
     try:
-        # Two options may be equal and not the same only where they are 0 or False.
-        named = [(name, option or str(option)) for name, option in options.items()]
-        key = function, rule, dtypes, *named
-        found = _PROGRAMS.get(key, NOT_YET)
-    except (TypeError, ValueError):  # an array among the options
+        return _PROGRAMS[key]
+    except KeyError:
+        pass
+    except TypeError:  # an array among the options
         return None
-    if found is not NOT_YET:
-        return found
-    if not now and (key, "met") not in _PROGRAMS:
-        _PROGRAMS[key, "met"] = None
+    if not now and key not in _MET:
+        _MET.add(key)
         return None
-    if len(_PROGRAMS) > KEPT:
+    if len(_MET) + len(_PROGRAMS) > KEPT:
+        _MET.clear()
         _PROGRAMS.clear()
     _PROGRAMS[key] = made = _written(function, rule, dtypes, options)
     return made
@@ -199,6 +200,7 @@ def _program(
 def _written(
     function: Function, rule: Function | None, dtypes: tuple[Any, ...], options: Options
 ) -> Program | None:
+    """Return a new program; None where the function or its rule cannot be traced."""
     try:
         if rule is None:
             formula = trace(function, dtypes, options)
@@ -212,10 +214,10 @@ def _written(
 # ---- blocks ------------------------------------------------------------------------------------
 
 
-def _as_it_stands(
+def _run_unfused(
     function: Function, arrays: tuple[Any, ...], given: list[Array], options: Options
 ) -> Any:
-    """Return ``function(*arrays, **options)``, a block at a time."""
+    """Return ``function(*arrays, **options)``, called on a block at a time."""
     shape, axis, cut = _aligned(given)
     present = iter(cut)
     parts = [None if x is None else next(present) for x in arrays]
@@ -223,8 +225,8 @@ def _as_it_stands(
     def compute(block: slice) -> Any:
         return function(*[x if x is None or not x.ndim else x[block] for x in parts], **options)
 
-    none_yet = compute(slice(0))  # says how many results there are, and of what dtypes
-    outs = [None if x is None else empty(shape, x.dtype) for x in _listed(none_yet)]
+    sample = compute(slice(0))  # says how many results there are, and of what dtypes
+    outs = [None if x is None else empty(shape, x.dtype) for x in _listed(sample)]
     targets = [None if x is None else x.reshape(axis) for x in outs]
 
     errors = np.geterr()  # before NumPy 2 they belong to a thread
@@ -238,7 +240,7 @@ def _as_it_stands(
 
     row = max(x.itemsize for x in given) * math.prod(axis[1:])
     in_blocks(work, axis[0], max(1, SIZE // max(1, 8 * row)))
-    return tuple(outs) if isinstance(none_yet, tuple) else outs[0]
+    return tuple(outs) if isinstance(sample, tuple) else outs[0]
 
 
 def _aligned(

@@ -1,8 +1,8 @@
 """What the kernels of rows share on every GPU: which calls they take, and what surrounds a launch.
 
-A launch writes its result and three facts of each row, which the backward of the same call reads.
-Forward and backward together read the logits twice and write a gradient once: the least there is
-where the two are called apart.
+A launch writes its result and three statistics of each row, which the backward of the same call
+reads. Forward and backward together read the logits twice and write a gradient once: the least
+possible for two calls.
 """
 
 import math
@@ -13,11 +13,11 @@ from portable_losses._backend import Kernel, Pair
 from portable_losses._typing import Array, Options
 from portable_losses.losses._targets import Target
 
-from .agreement import Case, Trials, checked, comparing
-from .cross_entropy import Call
-from .hard_rows import case_of_cross_entropy, case_of_rows
+from ..cross_entropy.sweep import RowArguments
+from ..trial.agreement import Case, Trials, checked, comparing
+from ..trial.hard_rows import case_of_cross_entropy, case_of_rows
 
-__all__ = ["Facts", "Language", "kernels", "tile"]
+__all__ = ["Language", "RowStatistics", "kernels", "tile"]
 
 MOST_CLASSES = 2**31 - 2**13  # places within a row are counted in 32 bits
 
@@ -27,7 +27,7 @@ TILES = {32: (64, 32, 4), 128: (16, 128, 4), 512: (4, 512, 4), 2048: (1, 2048, 4
 LAST_TILE = (1, 4096, 8)
 
 
-class Facts(NamedTuple):
+class RowStatistics(NamedTuple):
     """What a forward found in every row; all three are float32 and int32, of shape (rows,)."""
 
     shift: Array  # the largest logit, NaN where that is not finite
@@ -67,16 +67,18 @@ def widths(classes: int) -> tuple[int, ...]:
 def kernels(language: Language) -> dict[str, Kernel]:
     """Return the kernels of all functions of rows, by the names of the pairs."""
     made = {
-        f"_{name}": _kernel(language, name, keeps_axis=name != "logsumexp")
+        name: _kernel(language, name, keeps_axis=name != "logsumexp")
         for name in ("softmax", "log_softmax", "logsumexp")
     }
-    return {"_cross_entropy": _cross_entropy(language), **made}
+    return {"cross_entropy": _cross_entropy(language), **made}
 
 
 # ---- softmax and its relatives ----------------------------------------------------------------
 
 
 def _kernel(language: Language, name: str, *, keeps_axis: bool) -> Kernel:
+    """Return the kernel of a function of one array of rows."""
+
     def accepts(x: Array, **_: Any) -> bool:
         return _serves(language, (x,))
 
@@ -84,14 +86,14 @@ def _kernel(language: Language, name: str, *, keeps_axis: bool) -> Kernel:
         (x,) = arrays
         z = _as_rows(language, x)
         out = language.empty(z, z.shape if keeps_axis else (z.shape[0], 1), None)
-        facts = _facts(language, z)
-        language.launches()[name](z, out, facts)
+        statistics = _statistics(language, z)
+        language.launches()[name](z, out, statistics)
 
         def backward(grad: Array, out: Array, x: Array, **_: Any) -> tuple[Array, ...]:
             z = _as_rows(language, x)
             by_z = language.empty(z, z.shape, None)
             given = _as_rows(language, grad), _as_rows(language, out), z
-            language.launches()[f"{name}_slope"](*given, facts, by_z)
+            language.launches()[f"{name}_slope"](*given, statistics, by_z)
             return (by_z.reshape(x.shape),)
 
         return out.reshape(x.shape if keeps_axis else (*x.shape[:-1], 1)), backward
@@ -107,6 +109,7 @@ def _kernel(language: Language, name: str, *, keeps_axis: bool) -> Kernel:
 
 
 def _serves(language: Language, arrays: tuple[Any, ...]) -> bool:
+    """Say whether a kernel takes these arrays, here and now."""
     shape = arrays[0].shape
     # the library first: under a trace it says no, and nothing after it could be traced
     return (
@@ -118,33 +121,36 @@ def _as_rows(language: Language, x: Array) -> Array:
     return language.contiguous(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]))
 
 
-def _facts(language: Language, z: Array) -> Facts:
+def _statistics(language: Language, z: Array) -> RowStatistics:
+    """Return memory for the statistics of the rows of `z`."""
     rows = (z.shape[0],)
     shift, others = (language.empty(z, rows, "float32") for _ in range(2))
-    return Facts(shift, language.empty(z, rows, "int32"), others)
+    return RowStatistics(shift, language.empty(z, rows, "int32"), others)
 
 
 # ---- cross entropy ----------------------------------------------------------------------------
 
 
 def _cross_entropy(language: Language) -> Kernel:
+    """Return the kernel of cross entropy of class indices."""
+
     def accepts(z: Array, *arrays: Any, **_: Any) -> bool:
         target = Target(*arrays)
         simple = target.indices is not None and target.class_mask is None
         return simple and _serves(language, (z, target.indices, target.weight, target.row_mask))
 
     def run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]) -> Any:
-        call = _call(language, arrays, options)
-        lead, facts = arrays[0].shape[:-1], _facts(language, call.z)
+        given = _in_rows(language, arrays, options)
+        lead, statistics = arrays[0].shape[:-1], _statistics(language, given.z)
         count = 1 + options["with_lse"]
-        outs = [language.empty(call.z, call.z.shape[:1], None) for _ in range(count)]
-        language.launches()["cross_entropy"](call, *_two(outs), facts)
+        outs = [language.empty(given.z, given.z.shape[:1], None) for _ in range(count)]
+        language.launches()["cross_entropy"](given, *_two(outs), statistics)
 
         def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> tuple[Any, ...]:
-            call = _call(language, arrays, options)
-            by_z = language.empty(call.z, call.z.shape, None)
+            given = _in_rows(language, arrays, options)
+            by_z = language.empty(given.z, given.z.shape, None)
             grads = [language.contiguous(g.reshape(-1)) for g in grad]
-            language.launches()["cross_entropy_slope"](call, *_two(grads), facts, by_z)
+            language.launches()["cross_entropy_slope"](given, *_two(grads), statistics, by_z)
             return by_z.reshape(arrays[0].shape), *(None for _ in arrays[1:])
 
         return tuple(out.reshape(lead) for out in outs), backward
@@ -165,12 +171,14 @@ def _cross_entropy(language: Language) -> Kernel:
     return Kernel(accepts, checked(run, language.trials, kind, cases))
 
 
-def _call(language: Language, arrays: tuple[Any, ...], options: Options) -> Call:
+def _in_rows(language: Language, arrays: tuple[Any, ...], options: Options) -> RowArguments:
+    """Return the pair's arguments with one axis of rows, contiguous."""
     target = Target(*arrays[1:])
     given = target.indices, target.weight, target.row_mask
     index, weight, row = (_flat(language, x) for x in given)
     smoothing, cap = options["label_smoothing"], options["softcap"]
-    return Call(_as_rows(language, arrays[0]), index, weight, row, smoothing, cap, options)
+    z = _as_rows(language, arrays[0])
+    return RowArguments(z, index, weight, row, smoothing, cap, options)
 
 
 def _flat(language: Language, x: Any) -> Any:

@@ -7,8 +7,8 @@ import numpy as np
 from portable_losses._backend import Kernel
 from portable_losses._typing import Array
 
-from .cross_entropy_numpy import NUMPY
-from .linear_cross_entropy import ARRAYS, Products, fits, run
+from .linear import ARRAYS, Products, fits, run
+from .sweep_numpy import NUMPY
 
 __all__ = ["LINEAR_CROSS_ENTROPY"]
 
