@@ -102,6 +102,17 @@ def _in_place(forward: Callable[[Any, Any], Any]) -> Any:
     return update
 
 
+def tensor_of(array: Array, node: Node | None = None) -> "Tensor":
+    """Return a raw array, and the node that it came from, as a Tensor.
+
+    A function, since an `__init__` would take half as long again, twice in every operation.
+    """
+    made = Tensor()
+    made.array = array
+    made._node = node
+    return made
+
+
 class Tensor(Converted):
     """An array that remembers how it was computed.
 
@@ -252,25 +263,13 @@ class Tensor(Converted):
             return  # `x[key] += y` has written through the view already
         self._become(spaces.space_of(self.array).setitem(self, key, value))
 
-    def _made(self, array: Array, node: Node | None = None) -> "Tensor":
-        return tensor_of(array, node)
+    _made = staticmethod(tensor_of)
 
     def __repr__(self) -> str:
         tracked = ", tracked" if self._node is not None else ""
         library = spaces.space_of(self.array).library
         values = repr(self.array)
         return f"Tensor({values}, {library} {self.dtype} on {self.device}{tracked})"
-
-
-def tensor_of(array: Array, node: Node | None = None) -> Tensor:
-    """Return a raw array, and the node that it came from, as a Tensor.
-
-    A function, since an `__init__` would take half as long again, twice in every operation.
-    """
-    made = Tensor()
-    made.array = array
-    made._node = node
-    return made
 
 
 def tensor(x: Any, /, *, requires_grad: bool = True) -> Tensor:

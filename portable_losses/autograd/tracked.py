@@ -46,7 +46,8 @@ class Tracked:
 
     if TYPE_CHECKING:  # `Tensor` defines it, which is made of this class
 
-        def _made(self, array: Array, node: Node | None = None) -> Any:
+        @staticmethod
+        def _made(array: Array, node: Node | None = None) -> Any:
             """Return a Tensor, of no subclass."""
 
     def _start(self, node: Node | None = None) -> Self:
@@ -147,7 +148,7 @@ class Tracked:
         node = self._tracked_node("register_hook")
         hooks = node.hooks = {} if node.hooks is None else node.hooks
         key = max(hooks, default=-1) + 1
-        hooks[key] = hook
+        hooks[key] = _on_gradients(hook, self._made)
         return Hook(hooks, key)
 
     def _tracked_node(self, name: str) -> Node:
@@ -250,3 +251,30 @@ class Tracked:
 def unwrap(x: Any) -> tuple[Any, Node | None]:
     """Return the raw array (or `x` itself where it is no Tensor) and the node, if any."""
     return (x.array, x._node) if isinstance(x, Tracked) else (x, None)
+
+
+def _on_gradients(
+    hook: Callable[[Any], Any], made: Callable[[Array, Node | None], Any]
+) -> Callable[[Any], Any]:
+    """Return the user's `hook`, which sees Tensors, for the gradients of a walk.
+
+    A walk that is itself recorded has Tensors, any other one raw arrays. No reference to the Tensor
+    is kept: its node, which has the hook, would belong to a cycle.
+    """
+
+    def on_gradient(grad: Any) -> Any:
+        recorded = isinstance(grad, Tracked)
+        seen = grad if recorded else made(grad, None)
+        changed = hook(seen)
+        if changed is None:
+            return grad
+        array, node = unwrap(changed)
+        if tuple(array.shape) != seen.shape or array.dtype != seen.dtype:
+            msg = (
+                f"a hook must return a gradient of shape {seen.shape} and dtype {seen.dtype}, "
+                f"got {tuple(array.shape)} {array.dtype}"
+            )
+            raise ValueError(msg)
+        return made(array, node) if recorded else array
+
+    return on_gradient

@@ -150,6 +150,23 @@ def test_a_recorded_gradient_makes_no_cycle() -> None:
         gc.enable()
 
 
+def test_a_hook_makes_no_cycle() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        x = tensor(np.ones(3))
+        x.register_hook(lambda g: g * 2)
+        y = NP.exp(x)
+        y.register_hook(lambda g: None)
+        NP.sum(y).backward()
+        alive = weakref.ref(x)
+        del x, y
+        assert alive() is None
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
 def test_a_gradient_whose_leaf_is_gone_goes_nowhere() -> None:
     x = tensor(np.ones(3))
     y = NP.sum(x * x)
