@@ -20,7 +20,7 @@ from contextvars import ContextVar
 from itertools import count
 from operator import attrgetter
 from threading import Lock
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 from weakref import ref
 
 from portable_losses._typing import Array
@@ -29,7 +29,6 @@ from portable_losses.autograd.rules import ITEM, Operation
 __all__ = [
     "FREED",
     "RECORDING",
-    "Collected",
     "Node",
     "Reached",
     "enable_grad",
@@ -73,24 +72,11 @@ def _counter() -> Callable[[], int]:
 _next_number = _counter()
 
 
-class Collected:
-    """The gradient that `backward` adds up for one Tensor, which holds it."""
+class Sink(Protocol):
+    """Where gradients are collected: `Collected`, which a Tensor holds."""
 
-    array: Array | None = None
-    node: "Node | None" = None  # where the gradient was itself recorded
-
-    def add(self, grad: Any) -> None:
+    def add(self, grad: Any, /) -> None:
         """Add `grad`, a raw array or a Tensor."""
-        if self.node is not None or hasattr(grad, "_node"):
-            from portable_losses.autograd.tensor import Tensor, tensor_of
-
-            if self.array is not None:
-                grad = tensor_of(self.array, self.node) + grad
-            self.array, self.node = (
-                (grad.array, grad._node) if isinstance(grad, Tensor) else (grad, None)
-            )
-        else:
-            self.array = grad if self.array is None else self.array + grad
 
 
 class Node:
@@ -121,7 +107,7 @@ class Node:
     options: dict[str, Any]
     parents: "tuple[Node | None, ...]"
     hooks: dict[int, Callable[[Any], Any]] | None
-    sink: "ref[Collected] | None"
+    sink: "ref[Sink] | None"
     line: str
 
     def __repr__(self) -> str:

@@ -9,7 +9,6 @@ from portable_losses.autograd import namespaces as spaces
 from portable_losses.autograd.rules.complex_numbers import is_complex
 from portable_losses.autograd.tape import (
     RECORDING,
-    Collected,
     Node,
     new_node,
     recorder,
@@ -18,6 +17,22 @@ from portable_losses.autograd.tape import (
 from portable_losses.autograd.walk import walk
 
 __all__ = ["Hook", "Tracked", "unwrap"]
+
+
+class Collected:
+    """The gradient that `backward` adds up for one Tensor, which holds it."""
+
+    grad: Any = None  # a raw array; a Tensor where it was itself recorded
+
+    def add(self, grad: Any, /) -> None:
+        """Add `grad`, a raw array or a Tensor."""
+        before = self.grad
+        if before is None:
+            self.grad = grad
+        elif isinstance(grad, Tracked) and not isinstance(before, Tracked):
+            self.grad = grad + before  # the Tensor first: array-api-strict adds no other array
+        else:
+            self.grad = before + grad
 
 
 class Hook:
@@ -102,8 +117,8 @@ class Tracked:
             collected = self._collected
         except AttributeError:
             return None
-        array = collected.array
-        return None if array is None else self._made(array, collected.node)
+        grad = collected.grad
+        return None if grad is None else self._made(*unwrap(grad))
 
     @grad.setter
     def grad(self, value: Any) -> None:
@@ -115,13 +130,13 @@ class Tracked:
             msg = f"`grad` must have shape {self.shape}, got {tuple(array.shape)}"
             raise ValueError(msg)
         self.retain_grad()
-        self._collected.array, self._collected.node = array, recorded
+        self._collected.grad = array if recorded is None else self._made(array, recorded)
 
     def zero_grad(self) -> None:
         """Forget the collected gradient, and the graph that it holds if it was recorded."""
         collected = getattr(self, "_collected", None)
         if collected is not None:
-            collected.array = collected.node = None
+            collected.grad = None
 
     def retain_grad(self) -> None:
         """Collect a gradient here although this is no leaf."""
