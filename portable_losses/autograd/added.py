@@ -35,15 +35,15 @@ def asarray(
     if not isinstance(obj, Tensor):
         if is_tracked(obj):
             return _stacked(space, obj, dtype=dtype, device=device)
-        raw = raw_tree(obj, space, "asarray")
+        raw = raw_tree(obj, space.library, "asarray")
         return tensor_of(inner.asarray(raw, dtype=dtype, device=device, copy=copy))
     raw = obj.array
-    space.check_library(raw, "asarray")
+    space.library.check(raw, "asarray")
     same = dtype in (None, raw.dtype) and (device is None or device == device_of(raw))
     if same and not copy:
         return obj
     out = inner.asarray(raw, dtype=dtype, device=device, copy=copy)
-    if obj._node is None or not is_floating(space, out):
+    if obj._node is None or not is_floating(out, space.library):
         return tensor_of(out)
     return record(OPERATIONS["astype"], out, (raw, out.dtype), {"device": device}, (obj._node,))
 
@@ -76,7 +76,7 @@ def from_dlpack(
     space: "TapeNamespace", x: Any, /, *, device: Any = None, copy: bool | None = None
 ) -> Tensor:
     """Return the array of another library as a Tensor; one of this library stays tracked."""
-    if isinstance(x, Tensor) and space.owns(x.array):
+    if isinstance(x, Tensor) and space.library.owns(x.array):
         return asarray(space, x, device=device, copy=copy)
     given = {"device": device, "copy": copy}
     options = {key: value for key, value in given.items() if value is not None}
@@ -91,7 +91,7 @@ def full(
     if isinstance(fill_value, Tensor):
         made: Tensor = filled(shape, fill_value, dtype=dtype, device=device, xp=space)
         return made
-    value = raw_operand_in(space, fill_value, "fill_value")
+    value = raw_operand_in(space.library, fill_value, "fill_value")
     return tensor_of(space.inner.full(shape, value, dtype=dtype, device=device))
 
 
@@ -106,12 +106,12 @@ def full_like(
     device: Any = None,
 ) -> Tensor:
     """`full` with the shape, dtype and device of `x`."""
-    like = raw_operand_in(space, x, "full_like")
+    like = raw_operand_in(space.library, x, "full_like")
     if isinstance(fill_value, Tensor):
         home = device_of(like) if device is None else device
         kind = like.dtype if dtype is None else dtype
         return full(space, tuple(like.shape), fill_value, dtype=kind, device=home)
-    value = raw_operand_in(space, fill_value, "fill_value")
+    value = raw_operand_in(space.library, fill_value, "fill_value")
     return tensor_of(space.inner.full_like(like, value, dtype=dtype, device=device))
 
 
@@ -124,9 +124,9 @@ def astype(
 ) -> Tensor:
     """Return `x` in another dtype; a constant, if that is of integers or truth values."""
     options = {} if device is None else {"device": device}
-    a = raw_operand_in(space, x, "astype")
+    a = raw_operand_in(space.library, x, "astype")
     out = space.inner.astype(a, dtype, copy=copy, **options)
-    if not isinstance(x, Tensor) or x._node is None or not is_floating(space, out):
+    if not isinstance(x, Tensor) or x._node is None or not is_floating(out, space.library):
         return tensor_of(out)
     if out is a:
         return x
@@ -155,7 +155,7 @@ def can_cast(space: "TapeNamespace", from_: Any, to: Any, /) -> bool:
 def clip(space: "TapeNamespace", x: Any, /, min: Any = None, max: Any = None) -> Tensor:
     """Bound `x` from below, from above, or both; `max` wins."""
     bounds = (x, min, max)
-    raws = [None if v is None else raw_operand_in(space, v, "clip") for v in bounds]
+    raws = [None if v is None else raw_operand_in(space.library, v, "clip") for v in bounds]
     parents = tuple(v._node if isinstance(v, Tensor) else None for v in bounds)
     out = space.inner.clip(*raws)
     return record(OPERATIONS["clip"], out, tuple(raws), NOTHING, parents)
@@ -167,7 +167,7 @@ def clip(space: "TapeNamespace", x: Any, /, min: Any = None, max: Any = None) ->
 @add("take_along_axis")
 def take_along_axis(space: "TapeNamespace", x: Any, indices: Any, /, *, axis: int = -1) -> Tensor:
     """Take an entry at each position that `indices` names along `axis`."""
-    raw, places = (raw_operand_in(space, v, "take_along_axis") for v in (x, indices))
+    raw, places = (raw_operand_in(space.library, v, "take_along_axis") for v in (x, indices))
     out = _polyfill.take_along_axis(raw, places, axis=axis, xp=space.inner)
     node = x._node if isinstance(x, Tensor) else None
     return record(OPERATIONS["take_along_axis"], out, (raw, places), {"axis": axis}, (node, None))
@@ -176,7 +176,7 @@ def take_along_axis(space: "TapeNamespace", x: Any, indices: Any, /, *, axis: in
 @add("setitem")
 def setitem(space: "TapeNamespace", x: Tensor, key: Any, value: Any, /) -> Tensor:
     """Return `x` with `value` at `key`."""
-    raw, raw_value = x.array, raw_operand_in(space, value, "value")
+    raw, raw_value = x.array, raw_operand_in(space.library, value, "value")
     node, value_node = x._node, value._node if isinstance(value, Tensor) else None
     key, options, new = raw_key(key), NOTHING, raw_value
     try:
@@ -193,7 +193,7 @@ def setitem(space: "TapeNamespace", x: Tensor, key: Any, value: Any, /) -> Tenso
 @add("scatter_add")
 def scatter_add(space: "TapeNamespace", shape: tuple[int, ...], key: Any, values: Any, /) -> Tensor:
     """Return zeros of `shape` with `values` added at `key`; what meets at one place adds up."""
-    key, raw = raw_key(key), raw_operand_in(space, values, "values")
+    key, raw = raw_key(key), raw_operand_in(space.library, values, "values")
     out = _indexing.scatter_add(shape, key, raw, xp=space.inner)
     node = values._node if isinstance(values, Tensor) else None
     return record(OPERATIONS["scatter_add"], out, (raw, key), NOTHING, (node,))

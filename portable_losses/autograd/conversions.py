@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from portable_losses._typing import Array
-from portable_losses.autograd import namespaces as spaces
+from portable_losses.autograd._libraries import library_of
 from portable_losses.autograd.tracked import Tracked
 
 __all__ = ["Converted"]
@@ -99,7 +99,7 @@ class Converted(Tracked):
         if not self.is_leaf:
             msg = "only leaves are copied deeply; use `.detach()` on a result first"
             raise RuntimeError(msg)
-        copied = spaces.library_of(self.array).asarray(self.array, copy=True)
+        copied = library_of(self.array).xp.asarray(self.array, copy=True)
         twin = memo[id(self)] = _rebuild(self._made(copied), self.requires_grad)
         return twin
 

@@ -8,6 +8,11 @@ from portable_losses._backend import namespace_of_type
 from portable_losses._dtypes import kind_of
 from portable_losses._gradient import stop_gradient as _constant
 from portable_losses.autograd import namespaces as spaces
+from portable_losses.autograd._libraries import (
+    check_differentiable,
+    library_of,
+    library_of_argument,
+)
 from portable_losses.autograd.rules.shape import ALIAS
 from portable_losses.autograd.tape import Node, Reached, enabled, new_node, reachable, recording
 from portable_losses.autograd.tensor import Tensor, tensor_of
@@ -226,7 +231,7 @@ def stop_gradient(x: Any, /) -> Any:
     """
     if isinstance(x, Tensor):
         return _constant(x, xp=spaces.space_of(x.array))
-    spaces.space_of_user(x)
+    library_of_argument(x)
     return _constant(x, xp=namespace_of_type(x))
 
 
@@ -289,7 +294,6 @@ class Call:
             enabled(
                 walk,
                 first,
-                library_of=spaces.library_of,
                 lift=spaces.lift if record else None,
                 targets=frozenset(self.nodes),
                 needed=needed,
@@ -321,7 +325,6 @@ class Call:
         found = dict(
             walk(
                 first,
-                library_of=spaces.library_of,
                 lift=spaces.lift if record else None,
                 targets=frozenset(needed.intersection(targets)),
                 needed=needed,
@@ -333,7 +336,7 @@ class Call:
     def _result(self, given: Any, leaf: Tensor, found: dict[Node, Any]) -> Any:
         gradient = found.get(leaf._node) if leaf._node is not None else None
         if gradient is None:
-            gradient = spaces.library_of(leaf.array).zeros_like(leaf.array)
+            gradient = library_of(leaf.array).xp.zeros_like(leaf.array)
         if isinstance(gradient, Tensor):
             return (
                 gradient
@@ -373,7 +376,7 @@ def positions(argnums: int | Sequence[int], count: int) -> tuple[int, ...]:
 def _leaf(x: Any) -> Tensor:
     """Return a new leaf; one that refers to the caller's Tensor where that is tracked."""
     array, node = (x.array, x._node) if isinstance(x, Tensor) else (x, None)
-    spaces.space_of_user(array).check_differentiable(array)
+    check_differentiable(array)
     if node is None or not recording():
         return tensor_of(array)._start()
     return tensor_of(array, new_node(ALIAS, array, (array,), parents=(node,)))
@@ -411,6 +414,6 @@ def check_tensor(out: Any) -> None:
 
 def _check_number(out: Any) -> None:
     check_tensor(out)
-    if out.shape or kind_of(out.array, xp=spaces.library_of(out.array)) != "real floating":
+    if out.shape or kind_of(out.array, xp=library_of(out.array).xp) != "real floating":
         msg = f"the function must return one real number, got shape {out.shape} of {out.dtype}"
         raise ValueError(msg)

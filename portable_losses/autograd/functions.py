@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from portable_losses._backend import backend_of
 from portable_losses._dtypes import kind_of
 from portable_losses._typing import Array
+from portable_losses.autograd._libraries import Library, is_array
 from portable_losses.autograd.context import explain
 from portable_losses.autograd.operands import raw_operand_in
 from portable_losses.autograd.rules import COMPOSED, LIST, OPERATIONS, Operation
@@ -134,7 +135,7 @@ def _recorded_one(space: "TapeNamespace", name: str, operation: Operation) -> Ca
         if isinstance(x, Tensor):
             a, node = x.array, x._node
         else:
-            a, node = raw_operand_in(space, x, name), None
+            a, node = raw_operand_in(space.library, x, name), None
         if not args and not options:
             try:
                 out = getattr(inner, name)(a) if quick is None else quick(a)
@@ -153,7 +154,7 @@ def _recorded_one(space: "TapeNamespace", name: str, operation: Operation) -> Ca
         if node is None or not (make := recording()):
             return tensor_of(out)
         check_call(operation.name, 1 + len(args), options)
-        if options.get("dtype") is not None and not is_floating(space, out):
+        if options.get("dtype") is not None and not is_floating(out, space.library):
             return tensor_of(out)
         return tensor_of(out, make(operation, out, (a, *args), options, (node,)))
 
@@ -167,11 +168,11 @@ def _recorded_two(space: "TapeNamespace", name: str, operation: Operation) -> Ca
         if isinstance(x1, Tensor):
             a, left = x1.array, x1._node
         else:
-            a, left = raw_operand_in(space, x1, name), None
+            a, left = raw_operand_in(space.library, x1, name), None
         if isinstance(x2, Tensor):
             b, right = x2.array, x2._node
         else:
-            b, right = raw_operand_in(space, x2, name), None
+            b, right = raw_operand_in(space.library, x2, name), None
         if a.__class__ is not b.__class__:
             _check_libraries(space, name, a, b)
         try:
@@ -246,13 +247,13 @@ def _recorded_several(
 def _split(
     space: "TapeNamespace", name: str, arrays: Sequence[Any]
 ) -> tuple[list[Any], tuple[Node | None, ...]]:
-    raws = [raw_operand_in(space, x, name) for x in arrays]
+    raws = [raw_operand_in(space.library, x, name) for x in arrays]
     return raws, tuple([x._node if isinstance(x, Tensor) else None for x in arrays])
 
 
 def _check_libraries(space: "TapeNamespace", name: str, *raws: Any) -> None:
     for raw in raws:
-        raw_operand_in(space, raw, name)
+        raw_operand_in(space.library, raw, name)
 
 
 def _raw_options(space: "TapeNamespace", name: str, options: dict[str, Any]) -> dict[str, Any]:
@@ -266,9 +267,9 @@ def _raw_options(space: "TapeNamespace", name: str, options: dict[str, Any]) -> 
     return options
 
 
-def is_floating(space: "TapeNamespace", out: Array) -> bool:
+def is_floating(out: Array, library: Library) -> bool:
     """Say whether `out` can have a gradient."""
-    return kind_of(out, xp=space.main.inner) in ("real floating", "complex floating")
+    return kind_of(out, xp=library.xp) in ("real floating", "complex floating")
 
 
 # ---- without a rule ---------------------------------------------------------------------------
@@ -306,8 +307,8 @@ def _constant(space: "TapeNamespace", name: str) -> Callable[..., Any]:
     def function(*args: Any, **options: Any) -> Any:
         return wrapped_tree(
             getattr(inner, name)(
-                *[raw_tree(x, space, name) for x in args],
-                **{key: raw_tree(x, space, name) for key, x in options.items()},
+                *[raw_tree(x, space.library, name) for x in args],
+                **{key: raw_tree(x, space.library, name) for key, x in options.items()},
             )
         )
 
@@ -342,22 +343,20 @@ def is_tracked(x: Any) -> bool:
     return isinstance(x, list | tuple) and any(is_tracked(v) for v in x)
 
 
-def raw_tree(x: Any, space: "TapeNamespace", name: str) -> Any:
+def raw_tree(x: Any, library: Library, name: str) -> Any:
     """Return nested arguments with raw arrays for Tensors."""
     if isinstance(x, Tensor):
-        space.check_library(x.array, name)
+        library.check(x.array, name)
         return x.array
     if isinstance(x, list):
-        return [raw_tree(v, space, name) for v in x]
+        return [raw_tree(v, library, name) for v in x]
     if type(x) is tuple:
-        return tuple(raw_tree(v, space, name) for v in x)
+        return tuple(raw_tree(v, library, name) for v in x)
     return x
 
 
 def wrapped_tree(x: Any) -> Any:
     """Return a result with constant Tensors for raw arrays."""
-    from portable_losses.autograd.namespaces import is_array
-
     if isinstance(x, tuple):
         items = [wrapped_tree(v) for v in x]
         make = getattr(type(x), "_make", tuple)

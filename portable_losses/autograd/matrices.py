@@ -8,6 +8,7 @@ from typing import Any
 from array_api_compat import device
 
 from portable_losses.autograd import namespaces as spaces
+from portable_losses.autograd._libraries import library_of, library_of_argument
 from portable_losses.autograd.functional import grad, positions, vjp
 from portable_losses.autograd.rules.complex_numbers import is_complex
 from portable_losses.autograd.tensor import Tensor
@@ -173,7 +174,7 @@ def flatten(tree: Any, /) -> tuple[Any, Callable[[Any], Any]]:
         msg = "`tree` must hold at least one array"
         raise ValueError(msg)
     for x in arrays:
-        spaces.space_of_user(unwrap(x)[0])
+        library_of_argument(unwrap(x)[0])
     xp = _space(*arrays)
     vector = xp.concat([xp.reshape(x, (-1,)) for x in arrays])
     shapes = [(tuple(x.shape), x.dtype) for x in arrays]
@@ -197,7 +198,7 @@ def flatten(tree: Any, /) -> tuple[Any, Callable[[Any], Any]]:
 
 
 def _library(x: Any) -> Any:
-    return spaces.library_of(unwrap(x)[0])
+    return library_of(x).xp
 
 
 def _space(*xs: Any) -> Any:

@@ -4,19 +4,17 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, NoReturn
 
-from array_api_compat import is_array_api_obj
-
-from portable_losses._backend import Backend, namespace_of_type
+from portable_losses import _tape
+from portable_losses._backend import Backend
 from portable_losses._typing import Array, Namespace
+from portable_losses.autograd._libraries import Library, is_array, library_named, library_of
 from portable_losses.autograd.rules import LIST
 from portable_losses.autograd.tape import Node, item_nodes
 
-__all__ = ["TapeNamespace", "is_array", "library_of", "lift", "namespace", "space_of"]
-
-is_array = is_array_api_obj
+__all__ = ["TapeNamespace", "lift", "namespace", "space_of"]
 
 
-class TapeNamespace:
+class TapeNamespace(_tape.TapeNamespace):
     """An Array API namespace whose arrays are Tensors over the arrays of one library.
 
     Its functions take Tensors, arrays of the library and Python scalars, and are made when they
@@ -25,7 +23,7 @@ class TapeNamespace:
 
     def __init__(
         self,
-        library: str,
+        library: Library,
         inner: Namespace,
         prefix: str = "",
         main: "TapeNamespace | None" = None,
@@ -36,7 +34,7 @@ class TapeNamespace:
             library=library,
             main=self if main is None else main,  # of an extension
             prefix=prefix,
-            __name__=f"portable_losses.autograd.{library}{dotted}",
+            __name__=f"portable_losses.autograd.{library.name}{dotted}",
             __portable_losses_wraps__=inner,  # whose arrays go together with Tensors
         )
 
@@ -63,7 +61,7 @@ class TapeNamespace:
         return f"<namespace {self.__name__}>"
 
     def __reduce__(self) -> Any:
-        return _unpickled, (self.library, self.prefix.rstrip("."))
+        return _unpickled, (self.library.name, self.prefix.rstrip("."))
 
     def __array_namespace_info__(self) -> Any:
         return self.inner.__array_namespace_info__()
@@ -80,50 +78,11 @@ class TapeNamespace:
             raise ValueError(msg)
         return self
 
-    def knows(self, kind: type) -> bool:
-        """Say whether arrays of this type were met and belong to the wrapped library."""
-        found = _BY_TYPE.get(kind)
-        return found is not None and found.library == self.library
-
-    def owns(self, x: Any) -> bool:
-        """Say whether the raw array (or scalar) `x` belongs to the wrapped library."""
-        return bool(is_array_api_obj(x)) and space_of(x).library == self.library
-
-    def check_library(self, x: Any, name: str) -> None:
-        """Raise TypeError unless the raw array `x` belongs to the wrapped library."""
-        if self.knows(x.__class__):
-            return
-        if not is_array_api_obj(x):
-            msg = f"`{name}` must be an array of {self.library}, got {type(x).__name__}"
-            raise TypeError(msg)
-        other = space_of(x)
-        if other.library != self.library:  # an extension (linalg) is not the main namespace
-            msg = f"arrays of two libraries meet: a Tensor over {self.library} and {other.library}"
-            raise TypeError(msg)
-
-    def check_differentiable(self, x: Array) -> None:
-        """Raise TypeError unless the dtype of `x` is real or complex floating."""
-        dtype = x.dtype
-        kind = (dtype.__class__, dtype)
-        if kind in _FLOATING:
-            return
-        if self.inner.isdtype(dtype, ("real floating", "complex floating")):
-            _FLOATING.add(kind)
-        else:
-            msg = (
-                f"only floating arrays have a gradient, got {dtype}; convert with `xp.astype` first"
-            )
-            raise TypeError(msg)
-
 
 _VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
 _DUNDERS = ("__array_api_version__", "__array_namespace_info__", "__portable_losses_backend__")
 
-_BY_LIBRARY: dict[str, TapeNamespace] = {}
-# The dtypes found to be floating. The class stands first: a dtype of array-api-strict has the hash
-# of NumPy's, and must not be compared with it.
-_FLOATING: set[tuple[type, Any]] = set()
-_BY_TYPE: dict[type, TapeNamespace] = {}  # one look-up instead of a microsecond
+_BY_LIBRARY: dict[Library, TapeNamespace] = {}
 
 
 def namespace(xp: Namespace, /) -> Any:
@@ -162,22 +121,12 @@ def namespace(xp: Namespace, /) -> Any:
     """
     if isinstance(xp, TapeNamespace):
         return xp
-    name: str = xp.__name__
-    library = name.rpartition("array_api_compat.")[2]
-    if library not in _BY_LIBRARY:
-        _BY_LIBRARY[library] = TapeNamespace(library, _inner(library, xp))
-    return _BY_LIBRARY[library]
+    return _of_library(library_named(xp))
 
 
-def _inner(library: str, xp: Namespace) -> Namespace:
-    """Return array_api_compat's namespace of a library, or `xp` where it has none."""
-    module = f"array_api_compat.{library}"
-    try:
-        return import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name is None or not module.startswith(error.name):
-            raise
-        return xp
+def _of_library(library: Library) -> TapeNamespace:
+    found = _BY_LIBRARY.get(library)
+    return found or _BY_LIBRARY.setdefault(library, TapeNamespace(library, library.xp))
 
 
 def _unpickled(library: str, extension: str) -> Any:
@@ -187,27 +136,7 @@ def _unpickled(library: str, extension: str) -> Any:
 
 def space_of(x: Array) -> TapeNamespace:
     """Return the tape's namespace for the raw array `x`."""
-    found = _BY_TYPE.get(x.__class__)
-    if found is None:
-        found = _BY_TYPE[x.__class__] = namespace(namespace_of_type(x))
-    return found
-
-
-def space_of_user(x: Any) -> TapeNamespace:
-    """Return the tape's namespace for what a user gave; TypeError if it is no array."""
-    known = _BY_TYPE.get(x.__class__)
-    if known is not None:
-        return known
-    if not is_array_api_obj(x):
-        msg = f"an array is needed, got {type(x).__name__}; make one with `xp.asarray`"
-        raise TypeError(msg)
-    return space_of(x)
-
-
-def library_of(x: Array) -> Namespace:
-    """Return the wrapped namespace of the raw array `x`."""
-    found = _BY_TYPE.get(x.__class__)
-    return (space_of(x) if found is None else found).inner
+    return _of_library(library_of(x))
 
 
 def lift(node: Node) -> tuple[Any, tuple[Any, ...], TapeNamespace]:
@@ -215,7 +144,7 @@ def lift(node: Node) -> tuple[Any, tuple[Any, ...], TapeNamespace]:
     from portable_losses.autograd.tensor import tensor_of
 
     def lifted(raw: Any, parent: Node | None) -> Any:
-        return tensor_of(raw, parent) if parent is not None or is_array_api_obj(raw) else raw
+        return tensor_of(raw, parent) if parent is not None or is_array(raw) else raw
 
     out, parents = node.out, node.parents
     args: Any = node.args

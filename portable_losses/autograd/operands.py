@@ -4,7 +4,7 @@ from numbers import Number
 from typing import Any
 
 from portable_losses._typing import Array
-from portable_losses.autograd import namespaces as spaces
+from portable_losses.autograd._libraries import Library, is_array, library_of
 
 __all__ = ["raw_key", "raw_operand"]
 
@@ -18,12 +18,12 @@ def raw_operand(x: Any, beside: Array) -> Any:
     """
     if type(x) in _PYTHON or type(x) is type(beside):
         return x
-    space = spaces.space_of(beside)
+    library = library_of(beside)
     if isinstance(x, Number):
-        return x if space.owns(x) else _python_number(x)
-    if not spaces.is_array(x):
+        return x if library.owns(x) else _python_number(x)
+    if not is_array(x):
         return NotImplemented
-    space.check_library(x, "operand")
+    library.check(x, "operand")
     return x
 
 
@@ -38,14 +38,14 @@ def raw_key(key: Any) -> Any:
     return key.array if hasattr(key, "_node") else key
 
 
-def raw_operand_in(space: "spaces.TapeNamespace", x: Any, name: str) -> Any:
-    """Return what ``space.inner`` takes for `x`; TypeError naming both libraries otherwise."""
+def raw_operand_in(library: Library, x: Any, name: str) -> Any:
+    """Return what `library` takes for `x`; TypeError naming both libraries otherwise."""
     if hasattr(x, "_node"):
         x = x.array
     kind = type(x)
-    if kind in _PYTHON or space.knows(kind):
+    if kind in _PYTHON or library.knows(kind):
         return x
-    if isinstance(x, Number) and not space.owns(x):
+    if isinstance(x, Number) and not library.owns(x):
         return _python_number(x)
-    space.check_library(x, name)
+    library.check(x, name)
     return x

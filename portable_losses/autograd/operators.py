@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
-from portable_losses.autograd import namespaces as spaces
+from portable_losses.autograd._libraries import library_of
 from portable_losses.autograd.functional import Call, check_tensor, grad, vjp
 from portable_losses.autograd.tape import recording
 from portable_losses.autograd.tensor import Tensor, tensor_of
@@ -215,7 +215,7 @@ def ggnvp(
 
 
 def _library(x: Any) -> Any:
-    return spaces.library_of(unwrap(x)[0])
+    return library_of(x).xp
 
 
 def _check_fit(args: Sequence[Any], others: Sequence[Any], name: str) -> None:

@@ -38,7 +38,9 @@ def tape_backend(space: "TapeNamespace") -> Backend:
         return attach(space, pair, arrays, options)
 
     def stop_gradient(x: Any) -> Tensor:
-        return tensor_of(stop_gradient_of(raw_tree(x, space, "stop_gradient"), xp=space.inner))
+        return tensor_of(
+            stop_gradient_of(raw_tree(x, space.library, "stop_gradient"), xp=space.inner)
+        )
 
     def readable(x: Any) -> bool:
         return readable_by(x.array if isinstance(x, Tensor) else x, xp=space.inner)
@@ -64,10 +66,10 @@ def attach(space: "TapeNamespace", pair: Pair, arrays: tuple[Array, ...], option
     The forward half runs on raw arrays, with the pair attached the wrapped library's own way as
     well: the library may be recording (or tracing) underneath the tape.
     """
-    raws = tuple([None if x is None else raw_operand_in(space, x, "an argument") for x in arrays])
+    inner, library = space.inner, space.library
+    raws = tuple([None if x is None else raw_operand_in(library, x, "an argument") for x in arrays])
     parents = tuple([x._node if isinstance(x, Tensor) else None for x in arrays])
-    given = {key: raw_tree(x, space, key) for key, x in options.items() if key != "xp"}
-    inner = space.inner
+    given = {key: raw_tree(x, library, key) for key, x in options.items() if key != "xp"}
     make = recording() if parents.count(None) < len(parents) else None
     rules = None
     try:

@@ -20,7 +20,7 @@ from contextvars import ContextVar
 from itertools import count
 from operator import attrgetter
 from threading import Lock
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Self
 from weakref import ref
 
 from portable_losses._typing import Array
@@ -72,13 +72,6 @@ def _counter() -> Callable[[], int]:
 _next_number = _counter()
 
 
-class Sink(Protocol):
-    """Where gradients are collected: `Collected`, which a Tensor holds."""
-
-    def add(self, grad: Any, /) -> None:
-        """Add `grad`, a raw array or a Tensor."""
-
-
 class Node:
     """One recorded call, or a leaf (then `operation` is None).
 
@@ -107,7 +100,7 @@ class Node:
     options: dict[str, Any]
     parents: "tuple[Node | None, ...]"
     hooks: dict[int, Callable[[Any], Any]] | None
-    sink: "ref[Sink] | None"
+    sink: "ref[Any] | None"  # to a `Collected`
     line: str
 
     def __repr__(self) -> str:

@@ -8,6 +8,11 @@ from array_api_compat import device, size, to_device
 
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd import namespaces as spaces
+from portable_losses.autograd._libraries import (
+    check_differentiable,
+    library_of,
+    library_of_argument,
+)
 from portable_losses.autograd.context import explain
 from portable_losses.autograd.conversions import Converted
 from portable_losses.autograd.operands import raw_key, raw_operand
@@ -30,7 +35,7 @@ def _binary(name: str, function: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
         if isinstance(other, Tensor):
             b, right = other.array, other._node
             if b.__class__ is not a.__class__:
-                spaces.space_of(a).check_library(b, "operand")
+                library_of(a).check(b, "operand")
         else:
             b, right = other, None
             if b.__class__ is not a.__class__ and b.__class__ not in _MATCHED:
@@ -267,7 +272,7 @@ class Tensor(Converted):
 
     def __repr__(self) -> str:
         tracked = ", tracked" if self._node is not None else ""
-        library = spaces.space_of(self.array).library
+        library = library_of(self.array).name
         values = repr(self.array)
         return f"Tensor({values}, {library} {self.dtype} on {self.device}{tracked})"
 
@@ -309,10 +314,10 @@ def tensor(x: Any, /, *, requires_grad: bool = True) -> Tensor:
     """
     if isinstance(x, Tensor):
         x = x.array
-    space = spaces.space_of_user(x)
     if not requires_grad:
+        library_of_argument(x)
         return tensor_of(x)
-    space.check_differentiable(x)
+    check_differentiable(x)
     return tensor_of(x)._start()
 
 

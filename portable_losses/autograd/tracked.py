@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 from weakref import ref
 
+from portable_losses._tape import TapeArray
 from portable_losses._typing import Array
 from portable_losses.autograd import namespaces as spaces
+from portable_losses.autograd._libraries import check_differentiable, library_of
 from portable_losses.autograd.rules.complex_numbers import is_complex
 from portable_losses.autograd.tape import (
     RECORDING,
@@ -49,13 +51,12 @@ class Hook:
         self._hooks.pop(self._key, None)
 
 
-class Tracked:
+class Tracked(TapeArray):
     """A raw array and the node that it came from."""
 
     # `_collected` is set on leaves and where a gradient is retained, and nowhere else.
-    __slots__ = ("__weakref__", "_collected", "_node", "array")
+    __slots__ = ("__weakref__", "_collected", "_node")
 
-    array: Array
     _node: Node | None
     _collected: Collected
 
@@ -95,7 +96,7 @@ class Tracked:
             msg = "only a leaf can stop requiring a gradient; use `.detach()` on a result"
             raise RuntimeError(msg)
         if value:
-            spaces.space_of(self.array).check_differentiable(self.array)
+            check_differentiable(self.array)
             self._start()
         else:
             self._node = None
@@ -203,7 +204,6 @@ class Tracked:
         try:
             found = walk(
                 {node: self._first_gradient(gradient, recorded=create_graph)},
-                library_of=spaces.library_of,
                 lift=spaces.lift if create_graph else None,
                 free=not (retain_graph or create_graph),
             )
@@ -218,13 +218,13 @@ class Tracked:
             if array.shape and any(n != 1 for n in array.shape):
                 msg = f"backward of shape {self.shape} needs a `gradient` of that shape"
                 raise ValueError(msg)
-            if is_complex(array, xp=spaces.library_of(array)):
+            if is_complex(array, xp=library_of(array).xp):
                 msg = "backward of a complex number needs a `gradient`; only a real one is a loss"
                 raise ValueError(msg)
             ones = array**0  # 1 for NaN and infinities too, and quicker than ones_like
             return self._made(ones) if recorded else ones
         array, node = unwrap(gradient)
-        spaces.space_of(self.array).check_library(array, "gradient")
+        library_of(self.array).check(array, "gradient")
         if tuple(array.shape) != self.shape or array.dtype != self.dtype:
             msg = (
                 f"`gradient` must have shape {self.shape} and dtype {self.dtype}, "

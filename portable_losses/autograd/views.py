@@ -17,8 +17,10 @@ from operator import attrgetter
 from typing import Any, NoReturn
 
 from portable_losses._backend import backend_of
+from portable_losses._tape import TapeArray
 from portable_losses._typing import Array
 from portable_losses.autograd import namespaces as spaces
+from portable_losses.autograd._libraries import library_of
 from portable_losses.autograd.tape import Node, recorder, recording_with
 from portable_losses.autograd.tensor import Tensor
 from portable_losses.autograd.tracked import Tracked
@@ -29,7 +31,7 @@ Step = tuple[str, tuple[Any, ...], dict[str, Any]]  # a function's name, argumen
 
 _DEEPEST = 32  # steps that one view remembers
 _UNKNOWN: Step = ("", ("",), {})  # a step that may have made a copy
-_array: Any = Tracked.__dict__["array"]
+_array: Any = TapeArray.__dict__["array"]
 _node: Any = Tracked.__dict__["_node"]
 
 
@@ -123,7 +125,7 @@ class View(Tensor):
 def _same_memory(x: Tensor, made: Array) -> bool | None:
     """Say whether `reshape` of `x` made a view of it, None where nobody can say."""
     raw = x.array
-    shares = backend_of(spaces.library_of(raw)).arrays.is_view
+    shares = backend_of(library_of(raw).xp).arrays.is_view
     if shares is not None:
         return shares(made, raw)
     return None if x.__class__ is View else True  # what is no view counts as contiguous
