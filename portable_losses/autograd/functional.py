@@ -15,7 +15,7 @@ from portable_losses.autograd._libraries import (
 )
 from portable_losses.autograd.rules.shape import ALIAS
 from portable_losses.autograd.tape import Node, Reached, enabled, new_node, reachable, recording
-from portable_losses.autograd.tensor import Tensor, tensor_of
+from portable_losses.autograd.tensor import Tensor, lift, tensor_of
 from portable_losses.autograd.trees import flatten
 from portable_losses.autograd.walk import walk
 
@@ -294,7 +294,7 @@ class Call:
             enabled(
                 walk,
                 first,
-                lift=spaces.lift if record else None,
+                lift=lift if record else None,
                 targets=frozenset(self.nodes),
                 needed=needed,
                 free=free and not record,
@@ -325,7 +325,7 @@ class Call:
         found = dict(
             walk(
                 first,
-                lift=spaces.lift if record else None,
+                lift=lift if record else None,
                 targets=frozenset(needed.intersection(targets)),
                 needed=needed,
                 free=not record,

@@ -7,11 +7,9 @@ from typing import Any, NoReturn
 from portable_losses import _tape
 from portable_losses._backend import Backend
 from portable_losses._typing import Array, Namespace
-from portable_losses.autograd._libraries import Library, is_array, library_named, library_of
-from portable_losses.autograd.rules import LIST
-from portable_losses.autograd.tape import Node, item_nodes
+from portable_losses.autograd._libraries import Library, library_named, library_of
 
-__all__ = ["TapeNamespace", "lift", "namespace", "space_of"]
+__all__ = ["TapeNamespace", "namespace", "space_of"]
 
 
 class TapeNamespace(_tape.TapeNamespace):
@@ -137,28 +135,6 @@ def _unpickled(library: str, extension: str) -> Any:
 def space_of(x: Array) -> TapeNamespace:
     """Return the tape's namespace for the raw array `x`."""
     return _of_library(library_of(x))
-
-
-def lift(node: Node) -> tuple[Any, tuple[Any, ...], TapeNamespace]:
-    """Return result, arguments and namespace of a node as Tensors, so that a rule is recorded."""
-    from portable_losses.autograd.tensor import tensor_of
-
-    def lifted(raw: Any, parent: Node | None) -> Any:
-        return tensor_of(raw, parent) if parent is not None or is_array(raw) else raw
-
-    out, parents = node.out, node.parents
-    args: Any = node.args
-    if node.operation is not None and node.operation.form is LIST:
-        arrays = [lifted(a, p) for a, p in zip(args[0], parents, strict=True)]
-        args = (arrays, *args[1:])
-    else:
-        arrays = [lifted(a, p) for a, p in zip(args, parents, strict=False)]
-        args = (*arrays, *args[len(parents) :])
-    if type(out) is tuple:
-        items = item_nodes(node, out)
-        results: Any = tuple(tensor_of(x, item) for x, item in zip(out, items, strict=True))
-        return results, args, space_of(out[0])
-    return tensor_of(out, node), args, space_of(out)
 
 
 def is_module(x: Any) -> bool:

@@ -10,16 +10,17 @@ from portable_losses._typing import Array, Namespace
 from portable_losses.autograd import namespaces as spaces
 from portable_losses.autograd._libraries import (
     check_differentiable,
+    is_array,
     library_of,
     library_of_argument,
 )
 from portable_losses.autograd.context import explain
 from portable_losses.autograd.conversions import Converted
 from portable_losses.autograd.operands import raw_key, raw_operand
-from portable_losses.autograd.rules import OPERATIONS
-from portable_losses.autograd.tape import NOTHING, Node, recording
+from portable_losses.autograd.rules import LIST, OPERATIONS
+from portable_losses.autograd.tape import NOTHING, Node, item_nodes, recording
 
-__all__ = ["Tensor", "tensor", "tensor_of"]
+__all__ = ["Tensor", "lift", "tensor", "tensor_of"]
 
 _MATCHED = frozenset([float, int, bool])
 _GETITEM = OPERATIONS["getitem"]
@@ -116,6 +117,27 @@ def tensor_of(array: Array, node: Node | None = None) -> "Tensor":
     made.array = array
     made._node = node
     return made
+
+
+def lift(node: Node) -> tuple[Any, tuple[Any, ...], Namespace]:
+    """Return result, arguments and namespace of a node as Tensors, so that a rule is recorded."""
+
+    def lifted(raw: Any, parent: Node | None) -> Any:
+        return tensor_of(raw, parent) if parent is not None or is_array(raw) else raw
+
+    out, parents = node.out, node.parents
+    args: Any = node.args
+    if node.operation is not None and node.operation.form is LIST:
+        arrays = [lifted(a, p) for a, p in zip(args[0], parents, strict=True)]
+        args = (arrays, *args[1:])
+    else:
+        arrays = [lifted(a, p) for a, p in zip(args, parents, strict=False)]
+        args = (*arrays, *args[len(parents) :])
+    if type(out) is tuple:
+        items = item_nodes(node, out)
+        results: Any = tuple(tensor_of(x, item) for x, item in zip(out, items, strict=True))
+        return results, args, spaces.space_of(out[0])
+    return tensor_of(out, node), args, spaces.space_of(out)
 
 
 class Tensor(Converted):
@@ -269,6 +291,7 @@ class Tensor(Converted):
         self._become(spaces.space_of(self.array).setitem(self, key, value))
 
     _made = staticmethod(tensor_of)
+    _lift = staticmethod(lift)
 
     def __repr__(self) -> str:
         tracked = ", tracked" if self._node is not None else ""

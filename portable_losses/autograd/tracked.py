@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 from weakref import ref
 
 from portable_losses._tape import TapeArray
-from portable_losses._typing import Array
+from portable_losses._typing import Array, Namespace
 from portable_losses.autograd import namespaces as spaces
 from portable_losses.autograd._libraries import check_differentiable, library_of
 from portable_losses.autograd.rules.complex_numbers import is_complex
@@ -65,6 +65,10 @@ class Tracked(TapeArray):
         @staticmethod
         def _made(array: Array, node: Node | None = None) -> Any:
             """Return a Tensor, of no subclass."""
+
+        @staticmethod
+        def _lift(node: Node) -> tuple[Any, tuple[Any, ...], Namespace]:
+            """Return result, arguments and namespace of a node as Tensors."""
 
     def _start(self, node: Node | None = None) -> Self:
         """Collect gradients here, as a new leaf or for `node`."""
@@ -204,7 +208,7 @@ class Tracked(TapeArray):
         try:
             found = walk(
                 {node: self._first_gradient(gradient, recorded=create_graph)},
-                lift=spaces.lift if create_graph else None,
+                lift=self._lift if create_graph else None,
                 free=not (retain_graph or create_graph),
             )
             for leaf, grad in found:
