@@ -15,8 +15,8 @@ from array_api_compat import device
 
 from portable_losses._polyfill import where
 from portable_losses._typing import Array, Namespace
-from portable_losses.autograd.rules import compose, register
 from portable_losses.autograd.rules.complex_numbers import adjoint, conj, imag, is_complex, real
+from portable_losses.autograd.rules.table import compose, register
 
 
 class EighResult(NamedTuple):

@@ -12,8 +12,8 @@ from array_api_compat import device
 
 from portable_losses._polyfill import where
 from portable_losses._typing import Array, Namespace
-from portable_losses.autograd.rules import register
 from portable_losses.autograd.rules.complex_numbers import real
+from portable_losses.autograd.rules.table import register
 
 _SCALED_BACK = {"backward": "forward", "forward": "backward", "ortho": "ortho", None: "forward"}
 

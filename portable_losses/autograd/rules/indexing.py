@@ -9,7 +9,7 @@ from portable_losses import _indexing
 from portable_losses._indexing import chosen
 from portable_losses._polyfill import take_along_axis, where
 from portable_losses._typing import Array, Namespace
-from portable_losses.autograd.rules import VIEW, compose, register
+from portable_losses.autograd.rules.table import VIEW, compose, register
 
 
 def _scatter(xp: Namespace, shape: tuple[int, ...], key: Any, values: Array) -> Array:

@@ -11,9 +11,9 @@ from array_api_compat import device
 from portable_losses._gradient import with_gradient
 from portable_losses._polyfill import where
 from portable_losses._typing import Array, Axis, Namespace
-from portable_losses.autograd.rules import compose, register
 from portable_losses.autograd.rules.complex_numbers import adjoint, conj, direction
 from portable_losses.autograd.rules.reduction import kept
+from portable_losses.autograd.rules.table import compose, register
 
 # ---- norms ------------------------------------------------------------------------------------
 

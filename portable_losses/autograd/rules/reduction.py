@@ -7,7 +7,7 @@ from array_api_compat import device as device_of
 
 from portable_losses._polyfill import broadcast_to, where
 from portable_losses._typing import Array, Axis, Namespace
-from portable_losses.autograd.rules import OVERLAPPING, compose, register
+from portable_losses.autograd.rules.table import OVERLAPPING, compose, register
 
 
 def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:

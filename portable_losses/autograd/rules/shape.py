@@ -8,7 +8,7 @@ from array_api_compat import device as device_of
 from array_api_compat import to_device
 
 from portable_losses._typing import Array, Namespace
-from portable_losses.autograd.rules import LIST, VIEW, compose, register
+from portable_losses.autograd.rules.table import LIST, VIEW, compose, register
 
 
 def _reshaped(

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 from portable_losses._gradient import with_gradient
 from portable_losses._polyfill import where
 from portable_losses._typing import Array, Namespace
-from portable_losses.autograd.rules import compose, register
 from portable_losses.autograd.rules.complex_numbers import adjoint, conj, imag, is_complex
 from portable_losses.autograd.rules.decompositions import identity
+from portable_losses.autograd.rules.table import compose, register
 
 
 class SlogdetResult(NamedTuple):
