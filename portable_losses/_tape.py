@@ -4,7 +4,7 @@ There is one way: an array of the tape is a `TapeArray` and a namespace of it a 
 bases of what stands in `autograd/`. Importing this file imports nothing of the tape.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from portable_losses._typing import Array, Namespace
 
@@ -23,6 +23,11 @@ class TapeNamespace:
     """Base of the namespaces whose arrays are Tensors over the arrays of one library."""
 
     inner: Namespace  # the wrapped library's own
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Return a function of the standard, recorded."""
 
 
 def raw_array(x: Any) -> Any:

@@ -15,6 +15,7 @@ from portable_losses._dtypes import kind_of, narrow
 from portable_losses._gradient import entrywise
 from portable_losses._polyfill import constant, readable, where
 from portable_losses._stable import INF, NAN
+from portable_losses._tape import inner_of
 from portable_losses._typing import Array, Namespace
 
 __all__ = ["validation"]
@@ -100,9 +101,9 @@ def namespace_of(**arrays: Array | None) -> Namespace:
             raise TypeError(msg) from None
         if found is None:
             found = xp
-        elif xp is found or getattr(found, "__portable_losses_wraps__", None) is xp:
+        elif xp is found or inner_of(found) is xp:
             continue
-        elif getattr(xp, "__portable_losses_wraps__", None) is found:
+        elif inner_of(xp) is found:
             found = xp
         else:
             kinds = ", ".join(f"{n}: {_kind(a)}" for n, a in arrays.items() if a is not None)

@@ -3,13 +3,14 @@
 Nothing here makes a Tensor, or a namespace of the tape.
 """
 
+from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 from array_api_compat import is_array_api_obj as is_array
 
 from portable_losses._backend import namespace_of_type
-from portable_losses._tape import TapeArray
+from portable_losses._tape import TapeArray, TapeNamespace
 from portable_losses._typing import Array, Namespace
 
 __all__ = [
@@ -19,17 +20,36 @@ __all__ = [
     "library_named",
     "library_of",
     "library_of_argument",
+    "tape_of_library",
 ]
 
 
-class Library:
-    """An array library that Tensors wrap: there is one object for each."""
+Made = TypeVar("Made", bound=TapeNamespace)
 
-    __slots__ = ("name", "xp")
+
+class Library:
+    """An array library that Tensors wrap: there is one object for each.
+
+    Attributes
+    ----------
+    name : str
+        As the library's own namespace has it: "numpy", "jax.numpy", ...
+    xp : namespace
+        Its Array API from array_api_compat, or its own where that has none.
+    tape : TapeNamespace
+        The functions of `xp`, recorded: the namespace of Tensors over its arrays.
+    """
+
+    __slots__ = ("name", "tape", "xp")
+
+    # A namespace has the functions that make Tensors, and every Tensor has a namespace: so one of
+    # the two is not imported, but registered here.
+    tape_class: ClassVar[Callable[["Library"], TapeNamespace]]
 
     def __init__(self, name: str, xp: Namespace) -> None:
         self.name = name
-        self.xp = xp  # from array_api_compat, or the library itself where that has none
+        self.xp = xp
+        self.tape: Any = Library.tape_class(self)
 
     def __repr__(self) -> str:
         return f"<library {self.name}>"
@@ -53,6 +73,12 @@ class Library:
         if other is not self:
             msg = f"arrays of two libraries meet: a Tensor over {self.name} and {other.name}"
             raise TypeError(msg)
+
+
+def tape_of_library(made: type[Made]) -> type[Made]:
+    """Register the class of namespaces that `Library.tape` is made by."""
+    Library.tape_class = made
+    return made
 
 
 _BY_NAME: dict[str, Library] = {}

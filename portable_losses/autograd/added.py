@@ -5,11 +5,12 @@ missing somewhere (`take_along_axis`). The first argument is the namespace.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from array_api_compat import device as device_of
 
 from portable_losses import _indexing, _polyfill
+from portable_losses._tape import TapeNamespace
 from portable_losses.autograd.context import explain
 from portable_losses.autograd.functions import add, is_floating, is_tracked, raw_tree, record
 from portable_losses.autograd.operands import raw_key, raw_operand_in
@@ -19,16 +20,12 @@ from portable_losses.autograd.rules.shape import broadcast_shape, filled
 from portable_losses.autograd.tape import NOTHING
 from portable_losses.autograd.tensor import Tensor, tensor_of
 
-if TYPE_CHECKING:
-    from portable_losses.autograd.namespaces import TapeNamespace
-
-
 # ---- creation ---------------------------------------------------------------------------------
 
 
 @add("asarray")
 def asarray(
-    space: "TapeNamespace", obj: Any, /, *, dtype: Any = None, device: Any = None, copy: Any = None
+    space: TapeNamespace, obj: Any, /, *, dtype: Any = None, device: Any = None, copy: Any = None
 ) -> Tensor:
     """Return `obj` as a Tensor; a Tensor as it is, unless something about it is to change."""
     inner = space.inner
@@ -48,7 +45,7 @@ def asarray(
     return record(OPERATIONS["astype"], out, (raw, out.dtype), {"device": device}, (obj._node,))
 
 
-def _stacked(space: "TapeNamespace", nested: Any, *, dtype: Any, device: Any) -> Tensor:
+def _stacked(space: TapeNamespace, nested: Any, *, dtype: Any, device: Any) -> Tensor:
     """Return nested lists of numbers and Tensors, some of them tracked, as one array."""
     found = list(_tensors(nested))
     kind = space.result_type(*found) if dtype is None else dtype
@@ -73,7 +70,7 @@ def _tensors(nested: Any) -> Iterator[Tensor]:
 
 @add("from_dlpack")
 def from_dlpack(
-    space: "TapeNamespace", x: Any, /, *, device: Any = None, copy: bool | None = None
+    space: TapeNamespace, x: Any, /, *, device: Any = None, copy: bool | None = None
 ) -> Tensor:
     """Return the array of another library as a Tensor; one of this library stays tracked."""
     if isinstance(x, Tensor) and space.library.owns(x.array):
@@ -85,7 +82,7 @@ def from_dlpack(
 
 @add("full")
 def full(
-    space: "TapeNamespace", shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None
+    space: TapeNamespace, shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None
 ) -> Tensor:
     """Fill an array with a number, or with a Tensor that has no axes."""
     if isinstance(fill_value, Tensor):
@@ -97,7 +94,7 @@ def full(
 
 @add("full_like")
 def full_like(
-    space: "TapeNamespace",
+    space: TapeNamespace,
     x: Any,
     /,
     fill_value: Any,
@@ -120,7 +117,7 @@ def full_like(
 
 @add("astype")
 def astype(
-    space: "TapeNamespace", x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None
+    space: TapeNamespace, x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None
 ) -> Tensor:
     """Return `x` in another dtype; a constant, if that is of integers or truth values."""
     options = {} if device is None else {"device": device}
@@ -134,7 +131,7 @@ def astype(
 
 
 @add("broadcast_shapes")
-def broadcast_shapes(space: "TapeNamespace", *shapes: tuple[int, ...]) -> tuple[int, ...]:
+def broadcast_shapes(space: TapeNamespace, *shapes: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape that arrays of `shapes` broadcast to."""
     if hasattr(space.inner, "broadcast_shapes"):
         return tuple(space.inner.broadcast_shapes(*shapes))
@@ -146,13 +143,13 @@ def broadcast_shapes(space: "TapeNamespace", *shapes: tuple[int, ...]) -> tuple[
 
 
 @add("can_cast")
-def can_cast(space: "TapeNamespace", from_: Any, to: Any, /) -> bool:
+def can_cast(space: TapeNamespace, from_: Any, to: Any, /) -> bool:
     """Say whether a dtype, or that of an array, is converted without loss of its kind."""
     return bool(space.inner.can_cast(from_.dtype if isinstance(from_, Tensor) else from_, to))
 
 
 @add("clip")
-def clip(space: "TapeNamespace", x: Any, /, min: Any = None, max: Any = None) -> Tensor:
+def clip(space: TapeNamespace, x: Any, /, min: Any = None, max: Any = None) -> Tensor:
     """Bound `x` from below, from above, or both; `max` wins."""
     bounds = (x, min, max)
     raws = [None if v is None else raw_operand_in(space.library, v, "clip") for v in bounds]
@@ -165,7 +162,7 @@ def clip(space: "TapeNamespace", x: Any, /, min: Any = None, max: Any = None) ->
 
 
 @add("take_along_axis")
-def take_along_axis(space: "TapeNamespace", x: Any, indices: Any, /, *, axis: int = -1) -> Tensor:
+def take_along_axis(space: TapeNamespace, x: Any, indices: Any, /, *, axis: int = -1) -> Tensor:
     """Take an entry at each position that `indices` names along `axis`."""
     raw, places = (raw_operand_in(space.library, v, "take_along_axis") for v in (x, indices))
     out = _polyfill.take_along_axis(raw, places, axis=axis, xp=space.inner)
@@ -174,7 +171,7 @@ def take_along_axis(space: "TapeNamespace", x: Any, indices: Any, /, *, axis: in
 
 
 @add("setitem")
-def setitem(space: "TapeNamespace", x: Tensor, key: Any, value: Any, /) -> Tensor:
+def setitem(space: TapeNamespace, x: Tensor, key: Any, value: Any, /) -> Tensor:
     """Return `x` with `value` at `key`."""
     raw, raw_value = x.array, raw_operand_in(space.library, value, "value")
     node, value_node = x._node, value._node if isinstance(value, Tensor) else None
@@ -191,7 +188,7 @@ def setitem(space: "TapeNamespace", x: Tensor, key: Any, value: Any, /) -> Tenso
 
 
 @add("scatter_add")
-def scatter_add(space: "TapeNamespace", shape: tuple[int, ...], key: Any, values: Any, /) -> Tensor:
+def scatter_add(space: TapeNamespace, shape: tuple[int, ...], key: Any, values: Any, /) -> Tensor:
     """Return zeros of `shape` with `values` added at `key`; what meets at one place adds up."""
     key, raw = raw_key(key), raw_operand_in(space.library, values, "values")
     out = _indexing.scatter_add(shape, key, raw, xp=space.inner)

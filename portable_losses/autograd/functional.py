@@ -7,7 +7,6 @@ from typing import Any
 from portable_losses._backend import namespace_of_type
 from portable_losses._dtypes import kind_of
 from portable_losses._gradient import stop_gradient as _constant
-from portable_losses.autograd import namespaces as spaces
 from portable_losses.autograd._libraries import (
     check_differentiable,
     library_of,
@@ -230,7 +229,7 @@ def stop_gradient(x: Any, /) -> Any:
     3.0
     """
     if isinstance(x, Tensor):
-        return _constant(x, xp=spaces.space_of(x.array))
+        return _constant(x, xp=library_of(x.array).tape)
     library_of_argument(x)
     return _constant(x, xp=namespace_of_type(x))
 

@@ -12,10 +12,11 @@ The library's function is looked up at every call: array-api-strict changes its 
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from portable_losses._backend import backend_of
 from portable_losses._dtypes import kind_of
+from portable_losses._tape import TapeNamespace
 from portable_losses._typing import Array
 from portable_losses.autograd._libraries import Library, is_array
 from portable_losses.autograd.context import explain
@@ -26,9 +27,6 @@ from portable_losses.autograd.standard import check_call, signature_of
 from portable_losses.autograd.tape import NOTHING, Node, item_nodes, recording
 from portable_losses.autograd.tensor import Tensor, tensor_of
 from portable_losses.autograd.views import VIEWS, viewing
-
-if TYPE_CHECKING:
-    from portable_losses.autograd.namespaces import TapeNamespace
 
 __all__ = [
     "ADDED",
@@ -57,20 +55,11 @@ def add(name: str) -> Callable[[Function], Function]:
     return decorate
 
 
-def build(space: "TapeNamespace", name: str) -> Any:
+def build(space: TapeNamespace, name: str) -> Any:
     """Return what ``namespace(xp).<name>`` is."""
-    from portable_losses.autograd.namespaces import TapeNamespace, is_module
-
     made: Any
     full = space.prefix + name
-    if full == "special":  # not the library's own: SciPy's names, on every library
-        from portable_losses.autograd.special import SpecialFunctions
-
-        return SpecialFunctions(space)
     target = getattr(space.inner, name, _MISSING)
-    if is_module(target):
-        inside = name in ("linalg", "fft")
-        return TapeNamespace(space.library, target, f"{name}.", space) if inside else target
     if full in ADDED:
         made = _added(space, ADDED[full])
     elif full in COMPOSED and not (space.prefix and target is _MISSING):
@@ -118,7 +107,7 @@ def record(
 # ---- with a rule ------------------------------------------------------------------------------
 
 
-def _recorded(space: "TapeNamespace", name: str, operation: Operation) -> Callable[..., Any]:
+def _recorded(space: TapeNamespace, name: str, operation: Operation) -> Callable[..., Any]:
     if operation.results is not None:
         return _recorded_several(space, name, operation, operation.results)
     if operation.form is LIST:
@@ -127,7 +116,7 @@ def _recorded(space: "TapeNamespace", name: str, operation: Operation) -> Callab
     return makers.get(len(operation.rules), _recorded_many)(space, name, operation)
 
 
-def _recorded_one(space: "TapeNamespace", name: str, operation: Operation) -> Callable[..., Any]:
+def _recorded_one(space: TapeNamespace, name: str, operation: Operation) -> Callable[..., Any]:
     inner = space.inner
     quick = None if space.prefix else backend_of(inner).speed.reductions.get(name)
 
@@ -161,7 +150,7 @@ def _recorded_one(space: "TapeNamespace", name: str, operation: Operation) -> Ca
     return function
 
 
-def _recorded_two(space: "TapeNamespace", name: str, operation: Operation) -> Callable[..., Any]:
+def _recorded_two(space: TapeNamespace, name: str, operation: Operation) -> Callable[..., Any]:
     inner = space.inner
 
     def function(x1: Any, x2: Any, /, *args: Any, **options: Any) -> Tensor:
@@ -189,7 +178,7 @@ def _recorded_two(space: "TapeNamespace", name: str, operation: Operation) -> Ca
     return function
 
 
-def _recorded_many(space: "TapeNamespace", name: str, operation: Operation) -> Callable[..., Any]:
+def _recorded_many(space: TapeNamespace, name: str, operation: Operation) -> Callable[..., Any]:
     inner, count = space.inner, len(operation.rules)
 
     def function(*args: Any, **options: Any) -> Tensor:
@@ -206,7 +195,7 @@ def _recorded_many(space: "TapeNamespace", name: str, operation: Operation) -> C
     return function
 
 
-def _recorded_list(space: "TapeNamespace", name: str, operation: Operation) -> Callable[..., Any]:
+def _recorded_list(space: TapeNamespace, name: str, operation: Operation) -> Callable[..., Any]:
     inner = space.inner
 
     def function(arrays: Sequence[Any], /, **options: Any) -> Tensor:
@@ -224,7 +213,7 @@ def _recorded_list(space: "TapeNamespace", name: str, operation: Operation) -> C
 
 
 def _recorded_several(
-    space: "TapeNamespace", name: str, operation: Operation, results: Callable[..., Any]
+    space: TapeNamespace, name: str, operation: Operation, results: Callable[..., Any]
 ) -> Callable[..., Any]:
     inner = space.inner
 
@@ -245,18 +234,18 @@ def _recorded_several(
 
 
 def _split(
-    space: "TapeNamespace", name: str, arrays: Sequence[Any]
+    space: TapeNamespace, name: str, arrays: Sequence[Any]
 ) -> tuple[list[Any], tuple[Node | None, ...]]:
     raws = [raw_operand_in(space.library, x, name) for x in arrays]
     return raws, tuple([x._node if isinstance(x, Tensor) else None for x in arrays])
 
 
-def _check_libraries(space: "TapeNamespace", name: str, *raws: Any) -> None:
+def _check_libraries(space: TapeNamespace, name: str, *raws: Any) -> None:
     for raw in raws:
         raw_operand_in(space.library, raw, name)
 
 
-def _raw_options(space: "TapeNamespace", name: str, options: dict[str, Any]) -> dict[str, Any]:
+def _raw_options(space: TapeNamespace, name: str, options: dict[str, Any]) -> dict[str, Any]:
     """Return `options` with raw arrays; only a tolerance, which has no slope, may be tracked."""
     for key, value in options.items():
         if isinstance(value, Tensor):
@@ -275,7 +264,7 @@ def is_floating(out: Array, library: Library) -> bool:
 # ---- without a rule ---------------------------------------------------------------------------
 
 
-def _added(space: "TapeNamespace", function: Callable[..., Any]) -> Callable[..., Any]:
+def _added(space: TapeNamespace, function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **options: Any) -> Any:
         return function(space, *args, **options)
 
@@ -284,24 +273,24 @@ def _added(space: "TapeNamespace", function: Callable[..., Any]) -> Callable[...
 
 
 def _composed(
-    space: "TapeNamespace", name: str, composition: Callable[..., Any], *, missing: bool
+    space: TapeNamespace, name: str, composition: Callable[..., Any], *, missing: bool
 ) -> Callable[..., Any]:
     plain = _constant(space, name)
 
     def function(*args: Any, **options: Any) -> Any:
         if missing or (recording() and is_tracked((args, options))):
-            return composition(*args, xp=space.main, **options)
+            return composition(*args, xp=space.library.tape, **options)
         try:
             out = plain(*args, **options)
         except NotImplementedError:  # array_api_compat's way to say that a library has none
-            return composition(*args, xp=space.main, **options)
+            return composition(*args, xp=space.library.tape, **options)
         return tuple(out) if isinstance(out, list) else out
 
     function.__doc__ = composition.__doc__
     return function
 
 
-def _constant(space: "TapeNamespace", name: str) -> Callable[..., Any]:
+def _constant(space: TapeNamespace, name: str) -> Callable[..., Any]:
     inner = space.inner
 
     def function(*args: Any, **options: Any) -> Any:
@@ -315,7 +304,7 @@ def _constant(space: "TapeNamespace", name: str) -> Callable[..., Any]:
     return function
 
 
-def _only_constants(space: "TapeNamespace", name: str) -> Callable[..., Any]:
+def _only_constants(space: TapeNamespace, name: str) -> Callable[..., Any]:
     plain = _constant(space, name)
 
     def function(*args: Any, **options: Any) -> Any:
@@ -326,7 +315,7 @@ def _only_constants(space: "TapeNamespace", name: str) -> Callable[..., Any]:
     return function
 
 
-def _refuse(space: "TapeNamespace", name: str) -> NoReturn:
+def _refuse(space: TapeNamespace, name: str) -> NoReturn:
     msg = (
         f"`{space.prefix}{name}` has no gradient rule and met a tracked Tensor; use `.detach()` "
         "(or `stop_gradient`) if its result is to be a constant"

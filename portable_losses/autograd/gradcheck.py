@@ -6,7 +6,6 @@ from typing import Any
 
 from array_api_compat import device
 
-from portable_losses.autograd import namespaces as spaces
 from portable_losses.autograd._libraries import library_of
 from portable_losses.autograd.functional import grad, vjp
 from portable_losses.autograd.tracked import unwrap
@@ -114,7 +113,7 @@ def _product(xs: Sequence[Any], ys: Sequence[Any]) -> Any:
     """Return the sum of all products, for complex numbers of the real parts of ``conj(x) * y``."""
     total: Any = 0.0
     for x, y in zip(xs, ys, strict=True):
-        xp = spaces.space_of(unwrap(y)[0])
+        xp = library_of(y).tape
         product = x * y
         if xp.isdtype(product.dtype, "complex floating"):
             product = xp.real(xp.conj(x) * y)

@@ -7,7 +7,6 @@ from typing import Any
 
 from array_api_compat import device
 
-from portable_losses.autograd import namespaces as spaces
 from portable_losses.autograd._libraries import library_of, library_of_argument
 from portable_losses.autograd.functional import grad, positions, vjp
 from portable_losses.autograd.rules.complex_numbers import is_complex
@@ -204,7 +203,7 @@ def _library(x: Any) -> Any:
 def _space(*xs: Any) -> Any:
     """Return the namespace for arrays of which some may be Tensors."""
     if any(isinstance(x, Tensor) for x in xs):
-        return spaces.space_of(unwrap(xs[0])[0])
+        return library_of(xs[0]).tape
     return _library(xs[0])
 
 

@@ -4,15 +4,18 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, NoReturn
 
-from portable_losses import _tape
-from portable_losses._backend import Backend
-from portable_losses._typing import Array, Namespace
-from portable_losses.autograd._libraries import Library, library_named, library_of
+from portable_losses._tape import TapeNamespace
+from portable_losses._typing import Namespace
+from portable_losses.autograd._libraries import Library, library_named, tape_of_library
+from portable_losses.autograd.functions import build
+from portable_losses.autograd.pairs import tape_backend
+from portable_losses.autograd.special import SpecialFunctions
 
-__all__ = ["TapeNamespace", "namespace", "space_of"]
+__all__ = ["RecordingNamespace", "namespace"]
 
 
-class TapeNamespace(_tape.TapeNamespace):
+@tape_of_library
+class RecordingNamespace(TapeNamespace):
     """An Array API namespace whose arrays are Tensors over the arrays of one library.
 
     Its functions take Tensors, arrays of the library and Python scalars, and are made when they
@@ -20,33 +23,35 @@ class TapeNamespace(_tape.TapeNamespace):
     """
 
     def __init__(
-        self,
-        library: Library,
-        inner: Namespace,
-        prefix: str = "",
-        main: "TapeNamespace | None" = None,
+        self, library: Library, inner: Namespace | None = None, extension: str = ""
     ) -> None:
-        dotted = f".{prefix}".rstrip(".")
+        dotted = f".{extension}" if extension else ""
         self.__dict__.update(
-            inner=inner,
+            inner=library.xp if inner is None else inner,
             library=library,
-            main=self if main is None else main,  # of an extension
-            prefix=prefix,
+            prefix=f"{extension}." if extension else "",
             __name__=f"portable_losses.autograd.{library.name}{dotted}",
-            __portable_losses_wraps__=inner,  # whose arrays go together with Tensors
         )
 
     def __getattr__(self, name: str) -> Any:
-        from portable_losses.autograd.functions import build
-
         if name.startswith("__") and name not in _DUNDERS:
             raise AttributeError(name)
         if name == "__array_api_version__":  # array-api-strict changes it at run time
             return self.inner.__array_api_version__
-        made = self.__dict__[name] = (
-            self._backend() if name == "__portable_losses_backend__" else build(self, name)
-        )
+        made = self.__dict__[name] = self._made(name)
         return made
+
+    def _made(self, name: str) -> Any:
+        """Return what ``namespace(xp).<name>`` is."""
+        if name == "__portable_losses_backend__":
+            return tape_backend(self)
+        if name == "special" and not self.prefix:  # not the library's own: SciPy's names, on every library
+            return SpecialFunctions(self)
+        target = getattr(self.inner, name, None)
+        if isinstance(target, ModuleType):
+            inside = name in ("linalg", "fft")
+            return RecordingNamespace(self.library, target, name) if inside else target
+        return build(self, name)
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         msg = f"{self!r} is shared and cannot be changed"
@@ -64,12 +69,7 @@ class TapeNamespace(_tape.TapeNamespace):
     def __array_namespace_info__(self) -> Any:
         return self.inner.__array_namespace_info__()
 
-    def _backend(self) -> Backend:
-        from portable_losses.autograd.pairs import tape_backend
-
-        return tape_backend(self)
-
-    def checked(self, api_version: str | None) -> "TapeNamespace":
+    def checked(self, api_version: str | None) -> "RecordingNamespace":
         """Return this namespace if it follows `api_version` of the standard."""
         if api_version is not None and api_version not in _VERSIONS:
             msg = f"`api_version` must be one of {', '.join(_VERSIONS)}, got {api_version!r}"
@@ -79,8 +79,6 @@ class TapeNamespace(_tape.TapeNamespace):
 
 _VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
 _DUNDERS = ("__array_api_version__", "__array_namespace_info__", "__portable_losses_backend__")
-
-_BY_LIBRARY: dict[Library, TapeNamespace] = {}
 
 
 def namespace(xp: Namespace, /) -> Any:
@@ -119,24 +117,9 @@ def namespace(xp: Namespace, /) -> Any:
     """
     if isinstance(xp, TapeNamespace):
         return xp
-    return _of_library(library_named(xp))
-
-
-def _of_library(library: Library) -> TapeNamespace:
-    found = _BY_LIBRARY.get(library)
-    return found or _BY_LIBRARY.setdefault(library, TapeNamespace(library, library.xp))
+    return library_named(xp).tape
 
 
 def _unpickled(library: str, extension: str) -> Any:
     found = namespace(import_module(library))
     return getattr(found, extension) if extension else found
-
-
-def space_of(x: Array) -> TapeNamespace:
-    """Return the tape's namespace for the raw array `x`."""
-    return _of_library(library_of(x))
-
-
-def is_module(x: Any) -> bool:
-    """Say whether `x` is a part of a library rather than a function of it."""
-    return isinstance(x, ModuleType)

@@ -1,7 +1,7 @@
 """What a hand-written pair of function and gradient, and a backend, are on the tape."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from portable_losses._backend import (
     Arrays,
@@ -16,6 +16,7 @@ from portable_losses._gradient import attach_gradient as attach_to
 from portable_losses._gradient import stop_gradient as stop_gradient_of
 from portable_losses._indexing import gather as gather_by
 from portable_losses._polyfill import readable as readable_by
+from portable_losses._tape import TapeNamespace
 from portable_losses._typing import Array, Options
 from portable_losses.autograd.context import explain
 from portable_losses.autograd.functions import raw_tree, record
@@ -24,13 +25,10 @@ from portable_losses.autograd.rules import JOINT, OPERATIONS, VIEW, Operation
 from portable_losses.autograd.tape import NOTHING, item_nodes, recording
 from portable_losses.autograd.tensor import Tensor, tensor_of
 
-if TYPE_CHECKING:
-    from portable_losses.autograd.namespaces import TapeNamespace
-
 __all__ = ["tape_backend"]
 
 
-def tape_backend(space: "TapeNamespace") -> Backend:
+def tape_backend(space: TapeNamespace) -> Backend:
     """Return the backend of the tape over one library: what it answers, or asks the library."""
     inner = backend_of(space.inner)
 
@@ -60,7 +58,7 @@ def tape_backend(space: "TapeNamespace") -> Backend:
     )
 
 
-def attach(space: "TapeNamespace", pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
+def attach(space: TapeNamespace, pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
     """Run a pair as one node.
 
     The forward half runs on raw arrays, with the pair attached the wrapped library's own way as

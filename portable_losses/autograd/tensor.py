@@ -7,7 +7,6 @@ from typing import Any
 from array_api_compat import device, size, to_device
 
 from portable_losses._typing import Array, Namespace
-from portable_losses.autograd import namespaces as spaces
 from portable_losses.autograd._libraries import (
     check_differentiable,
     is_array,
@@ -136,8 +135,8 @@ def lift(node: Node) -> tuple[Any, tuple[Any, ...], Namespace]:
     if type(out) is tuple:
         items = item_nodes(node, out)
         results: Any = tuple(tensor_of(x, item) for x, item in zip(out, items, strict=True))
-        return results, args, spaces.space_of(out[0])
-    return tensor_of(out, node), args, spaces.space_of(out)
+        return results, args, library_of(out[0]).tape
+    return tensor_of(out, node), args, library_of(out).tape
 
 
 class Tensor(Converted):
@@ -176,7 +175,7 @@ class Tensor(Converted):
     # ---- what the standard asks of an array ---------------------------------------------------
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Namespace:
-        return spaces.space_of(self.array).checked(api_version)
+        return library_of(self.array).tape.checked(api_version)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -288,7 +287,7 @@ class Tensor(Converted):
     def __setitem__(self, key: Any, value: Any, /) -> None:
         if value.__class__ is View and value.shows(self, key):
             return  # `x[key] += y` has written through the view already
-        self._become(spaces.space_of(self.array).setitem(self, key, value))
+        self._become(library_of(self.array).tape.setitem(self, key, value))
 
     _made = staticmethod(tensor_of)
     _lift = staticmethod(lift)

@@ -6,7 +6,6 @@ from weakref import ref
 
 from portable_losses._tape import TapeArray
 from portable_losses._typing import Array, Namespace
-from portable_losses.autograd import namespaces as spaces
 from portable_losses.autograd._libraries import check_differentiable, library_of
 from portable_losses.autograd.rules.complex_numbers import is_complex
 from portable_losses.autograd.tape import (
@@ -251,7 +250,7 @@ class Tracked(TapeArray):
         self._check_like(new)
         if array.ndim > 1 and getattr(array, "strides", 0) != getattr(before, "strides", 0):
             # In place the layout stays, and with it what `reshape` makes a view of.
-            array = spaces.space_of(before).setitem(self.detach(), ..., new.detach()).array
+            array = library_of(before).tape.setitem(self.detach(), ..., new.detach()).array
         if old is not None and old is not node and old.sink is not None and node:
             old.sink, node.sink = None, old.sink  # what retains its gradient goes on to
         self.array, self._node = array, node

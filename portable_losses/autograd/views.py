@@ -19,7 +19,6 @@ from typing import Any, NoReturn
 from portable_losses._backend import backend_of
 from portable_losses._tape import TapeArray
 from portable_losses._typing import Array
-from portable_losses.autograd import namespaces as spaces
 from portable_losses.autograd._libraries import library_of
 from portable_losses.autograd.tape import Node, recorder, recording_with
 from portable_losses.autograd.tensor import Tensor
@@ -189,14 +188,14 @@ def _forward(step: Step, x: Tensor) -> Tensor:
     name, args, options = step
     if name == "getitem":
         return x[args[0]]
-    shown: Tensor = attrgetter(name)(spaces.space_of(x.array))(x, *args, **options)
+    shown: Tensor = attrgetter(name)(library_of(x.array).tape)(x, *args, **options)
     return shown
 
 
 def _backward(step: Step, x: Tensor, new: Any) -> Any:
     """Return what becomes of `x` when what the step showed of it becomes `new`."""
     name, args, options = step
-    return VIEWS[name](spaces.space_of(x.array), x, new, *args, **options)
+    return VIEWS[name](library_of(x.array).tape, x, new, *args, **options)
 
 
 def _index(xp: Any, x: Tensor, new: Tensor, key: Any) -> Any:
