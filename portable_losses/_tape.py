@@ -14,9 +14,10 @@ __all__ = ["TapeArray", "TapeNamespace", "inner_of", "raw_array"]
 class TapeArray:
     """Base of `autograd.Tensor`."""
 
-    __slots__ = ("array",)
+    __slots__ = ("_node", "array")
 
     array: Array  # the wrapped library's own
+    _node: Any  # the node of the graph that the array came from, None for a constant
 
 
 class TapeNamespace:

@@ -5,22 +5,21 @@ Two faces of one thing: ``grad(f)`` and `value_and_grad` transform functions of 
 of `xp`, recorded.
 """
 
-from portable_losses.autograd import added
-from portable_losses.autograd.anomaly import detect_anomaly
-from portable_losses.autograd.checkpoint import checkpoint
-from portable_losses.autograd.custom import custom_vjp
-from portable_losses.autograd.functional import (
+from portable_losses.autograd.debug.anomaly import detect_anomaly
+from portable_losses.autograd.debug.gradcheck import gradcheck
+from portable_losses.autograd.graph.recording import enable_grad, no_grad
+from portable_losses.autograd.namespaces.namespace import namespace
+from portable_losses.autograd.tensors.tensor import Tensor, tensor
+from portable_losses.autograd.transforms.checkpoint import checkpoint
+from portable_losses.autograd.transforms.custom import custom_vjp
+from portable_losses.autograd.transforms.functional import (
     grad,
     stop_gradient,
     value_and_grad,
     vjp,
 )
-from portable_losses.autograd.gradcheck import gradcheck
-from portable_losses.autograd.matrices import flatten, hessian, jacobian
-from portable_losses.autograd.namespaces import namespace
-from portable_losses.autograd.operators import elementwise_grad, ggnvp, hvp, jvp
-from portable_losses.autograd.tape import enable_grad, no_grad
-from portable_losses.autograd.tensor import Tensor, tensor
+from portable_losses.autograd.transforms.matrices import flatten, hessian, jacobian
+from portable_losses.autograd.transforms.products import elementwise_grad, ggnvp, hvp, jvp
 
 __all__ = [
     "Tensor",
@@ -44,6 +43,3 @@ __all__ = [
     "value_and_grad",
     "vjp",
 ]
-
-# Imported to be registered.
-del added

@@ -8,7 +8,7 @@ from array_api_compat import to_device
 
 from portable_losses._typing import Array
 from portable_losses.autograd._libraries import library_of, library_of_argument
-from portable_losses.autograd.tensor import Tensor
+from portable_losses.autograd.tensors.tensor import Tensor
 from portable_losses.nn.parameter import Parameter
 
 __all__ = ["Module"]

@@ -50,7 +50,7 @@ class Parameter(Tensor):
         check_real_floating(library_of_argument(data).xp, data=data)
         self.array, self._node = data, None
         if requires_grad:
-            self._start()
+            self._collect_here()
 
     def replace(self, data: Array, /) -> "Parameter":
         """Put other values, of any shape and library, under this parameter; return it.

@@ -7,9 +7,20 @@ from typing import Any, NoReturn
 from portable_losses._tape import TapeNamespace
 from portable_losses._typing import Namespace
 from portable_losses.autograd._libraries import Library, library_named, tape_of_library
-from portable_losses.autograd.functions import build
-from portable_losses.autograd.pairs import tape_backend
-from portable_losses.autograd.special import SpecialFunctions
+from portable_losses.autograd.namespaces.functions import (
+    composed_function,
+    constant_function,
+    constants_only_function,
+    own_function,
+    recorded_function,
+)
+from portable_losses.autograd.namespaces.own import OWN_FUNCTIONS
+from portable_losses.autograd.namespaces.pairs import tape_backend
+from portable_losses.autograd.namespaces.signatures import signature_of
+from portable_losses.autograd.namespaces.special import SpecialFunctions
+from portable_losses.autograd.namespaces.views import RETURN_VIEWS, viewing
+from portable_losses.autograd.rules import COMPOSED, OPERATIONS
+from portable_losses.autograd.rules.constant import NO_GRADIENT
 
 __all__ = ["RecordingNamespace", "namespace"]
 
@@ -45,13 +56,14 @@ class RecordingNamespace(TapeNamespace):
         """Return what ``namespace(xp).<name>`` is."""
         if name == "__portable_losses_backend__":
             return tape_backend(self)
-        if name == "special" and not self.prefix:  # not the library's own: SciPy's names, on every library
+        if self.prefix + name == "special":  # not the library's own: SciPy's names
             return SpecialFunctions(self)
         target = getattr(self.inner, name, None)
         if isinstance(target, ModuleType):
             inside = name in ("linalg", "fft")
             return RecordingNamespace(self.library, target, name) if inside else target
-        return build(self, name)
+        function = _function(self, name)
+        return target if function is None else _described(function, self, name)
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         msg = f"{self!r} is shared and cannot be changed"
@@ -120,6 +132,47 @@ def namespace(xp: Namespace, /) -> Any:
     return library_named(xp).tape
 
 
+def _function(space: RecordingNamespace, name: str) -> Any:
+    """Return ``namespace(xp).<name>``, None where that is no function (a dtype, a constant).
+
+    The order counts: ours first, as the library's own would not do; then what is composed or
+    recorded for tracked arguments; then what has no gradient on purpose.
+    """
+    full = space.prefix + name
+    missing = not hasattr(space.inner, name)
+    target = getattr(space.inner, name, None)
+    made: Any
+    if full in OWN_FUNCTIONS:
+        made = own_function(space, OWN_FUNCTIONS[full])
+    elif full in COMPOSED and not (space.prefix and missing):
+        made = composed_function(space, name, COMPOSED[full], missing=missing)
+    elif missing:
+        msg = f"{space!r} has no `{name}`"
+        raise AttributeError(msg)
+    elif full in OPERATIONS:
+        made = recorded_function(space, name, OPERATIONS[full])
+    elif full in NO_GRADIENT:
+        made = constant_function(space, name)
+    elif callable(target) and not isinstance(target, type):  # not a dtype
+        made = constants_only_function(space, name)
+    else:
+        return None
+    return viewing(full, made) if full in RETURN_VIEWS else made
+
+
+def _described(function: Any, space: RecordingNamespace, name: str) -> Any:
+    """Return `function` under its name, with the library's documentation and our signature."""
+    function.__name__ = function.__qualname__ = name
+    function.__module__ = space.__name__
+    if hasattr(space.inner, name):
+        function.__doc__ = getattr(space.inner, name).__doc__
+    found = signature_of(space.prefix + name)
+    if found is not None:
+        function.__signature__ = found
+    return function
+
+
 def _unpickled(library: str, extension: str) -> Any:
+    """Return the namespace that was pickled by its names."""
     found = namespace(import_module(library))
     return getattr(found, extension) if extension else found

@@ -7,9 +7,9 @@ from typing import Any
 from array_api_compat import device
 
 from portable_losses.autograd._libraries import library_of
-from portable_losses.autograd.functional import grad, vjp
-from portable_losses.autograd.tracked import unwrap
-from portable_losses.autograd.trees import flatten
+from portable_losses.autograd.tensors.unwrapping import unwrap
+from portable_losses.autograd.transforms.functional import grad, vjp
+from portable_losses.autograd.transforms.nested import flatten
 
 __all__ = ["gradcheck"]
 

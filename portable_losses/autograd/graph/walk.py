@@ -6,12 +6,14 @@ from typing import Any
 
 from portable_losses._backend import backend_of
 from portable_losses._polyfill import total
+from portable_losses._tape import TapeArray
 from portable_losses._typing import Array, Namespace
+from portable_losses.autograd._error_notes import explain_gradient
 from portable_losses.autograd._libraries import library_of
-from portable_losses.autograd.context import explain_gradient
+from portable_losses.autograd.graph.node import FREED, NOTHING, Node
+from portable_losses.autograd.graph.recording import detector
 from portable_losses.autograd.rules import EACH, ITEM, LIST, OWN
 from portable_losses.autograd.rules.complex_numbers import is_complex
-from portable_losses.autograd.tape import FREED, NOTHING, Node, watching
 
 __all__ = ["fitted", "walk"]
 
@@ -68,7 +70,7 @@ def walk(
     retained: list[tuple[Node, Any]] = []
     kind: Any = None
     xp: Any = None
-    watch = watching()
+    watch = detector()
     if watch is not None:
         watch.check_given(grads.values())
     following: Node | None = None  # what would be pushed and popped at once: the next of a chain
@@ -224,13 +226,14 @@ def _laid_out(grad: Any, like: Array) -> Any:
         _MATCHES[like.__class__] = match
     if match is _as_it_is:
         return grad
-    if hasattr(grad, "_node"):
-        return grad._made(match(grad.array, like), grad._node)
+    if isinstance(grad, TapeArray):
+        tensor: Any = grad
+        return tensor._tensor_of(match(tensor.array, like), tensor._node)
     return match(grad, like)
 
 
 def _copy(grad: Any) -> Any:
-    if hasattr(grad, "_node"):  # a Tensor: never written to in place
+    if isinstance(grad, TapeArray):  # a Tensor: never written to in place
         return grad
     return library_of(grad).xp.astype(grad, grad.dtype, copy=True)
 

@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 from portable_losses._backend import Pair
 from portable_losses._gradient import attach_gradient
 from portable_losses.autograd._libraries import library_of
-from portable_losses.autograd.tensor import Tensor
+from portable_losses.autograd.tensors.tensor import Tensor
 
 __all__ = ["custom_vjp"]
 

@@ -4,26 +4,45 @@ They have a choice to make (`asarray` of a Tensor), a form of their own (`setite
 missing somewhere (`take_along_axis`). The first argument is the namespace.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from array_api_compat import device as device_of
 
 from portable_losses import _indexing, _polyfill
 from portable_losses._tape import TapeNamespace
-from portable_losses.autograd.context import explain
-from portable_losses.autograd.functions import add, is_floating, is_tracked, raw_tree, record
-from portable_losses.autograd.operands import raw_key, raw_operand_in
+from portable_losses.autograd._error_notes import explain
+from portable_losses.autograd.graph.node import NOTHING
+from portable_losses.autograd.namespaces.functions import (
+    is_floating,
+    recorded,
+)
 from portable_losses.autograd.rules import OPERATIONS
 from portable_losses.autograd.rules.indexing import assigned, may_repeat, settled
 from portable_losses.autograd.rules.shape import broadcast_shape, filled
-from portable_losses.autograd.tape import NOTHING
-from portable_losses.autograd.tensor import Tensor, tensor_of
+from portable_losses.autograd.tensors.tensor import Tensor, tensor_of
+from portable_losses.autograd.tensors.unwrapping import is_tracked, raw_argument, raw_key, raw_tree
+
+__all__ = ["OWN_FUNCTIONS"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+OWN_FUNCTIONS: dict[str, Callable[..., Any]] = {}
+
+
+def own(name: str) -> Callable[[Function], Function]:
+    """Decorate ``f(space, *args, **options)``, which is ``namespace(xp).<name>``."""
+
+    def decorate(function: Function) -> Function:
+        OWN_FUNCTIONS[name] = function
+        return function
+
+    return decorate
+
 
 # ---- creation ---------------------------------------------------------------------------------
 
 
-@add("asarray")
+@own("asarray")
 def asarray(
     space: TapeNamespace, obj: Any, /, *, dtype: Any = None, device: Any = None, copy: Any = None
 ) -> Tensor:
@@ -42,7 +61,7 @@ def asarray(
     out = inner.asarray(raw, dtype=dtype, device=device, copy=copy)
     if obj._node is None or not is_floating(out, space.library):
         return tensor_of(out)
-    return record(OPERATIONS["astype"], out, (raw, out.dtype), {"device": device}, (obj._node,))
+    return recorded(OPERATIONS["astype"], out, (raw, out.dtype), {"device": device}, (obj._node,))
 
 
 def _stacked(space: TapeNamespace, nested: Any, *, dtype: Any, device: Any) -> Tensor:
@@ -68,7 +87,7 @@ def _tensors(nested: Any) -> Iterator[Tensor]:
             yield from _tensors(x)
 
 
-@add("from_dlpack")
+@own("from_dlpack")
 def from_dlpack(
     space: TapeNamespace, x: Any, /, *, device: Any = None, copy: bool | None = None
 ) -> Tensor:
@@ -80,7 +99,7 @@ def from_dlpack(
     return tensor_of(space.inner.from_dlpack(x, **options))
 
 
-@add("full")
+@own("full")
 def full(
     space: TapeNamespace, shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None
 ) -> Tensor:
@@ -88,11 +107,11 @@ def full(
     if isinstance(fill_value, Tensor):
         made: Tensor = filled(shape, fill_value, dtype=dtype, device=device, xp=space)
         return made
-    value = raw_operand_in(space.library, fill_value, "fill_value")
+    value = raw_argument(space.library, fill_value, "fill_value")
     return tensor_of(space.inner.full(shape, value, dtype=dtype, device=device))
 
 
-@add("full_like")
+@own("full_like")
 def full_like(
     space: TapeNamespace,
     x: Any,
@@ -103,34 +122,34 @@ def full_like(
     device: Any = None,
 ) -> Tensor:
     """`full` with the shape, dtype and device of `x`."""
-    like = raw_operand_in(space.library, x, "full_like")
+    like = raw_argument(space.library, x, "full_like")
     if isinstance(fill_value, Tensor):
         home = device_of(like) if device is None else device
         kind = like.dtype if dtype is None else dtype
         return full(space, tuple(like.shape), fill_value, dtype=kind, device=home)
-    value = raw_operand_in(space.library, fill_value, "fill_value")
+    value = raw_argument(space.library, fill_value, "fill_value")
     return tensor_of(space.inner.full_like(like, value, dtype=dtype, device=device))
 
 
 # ---- dtypes and shapes ------------------------------------------------------------------------
 
 
-@add("astype")
+@own("astype")
 def astype(
     space: TapeNamespace, x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None
 ) -> Tensor:
     """Return `x` in another dtype; a constant, if that is of integers or truth values."""
     options = {} if device is None else {"device": device}
-    a = raw_operand_in(space.library, x, "astype")
+    a = raw_argument(space.library, x, "astype")
     out = space.inner.astype(a, dtype, copy=copy, **options)
     if not isinstance(x, Tensor) or x._node is None or not is_floating(out, space.library):
         return tensor_of(out)
     if out is a:
         return x
-    return record(OPERATIONS["astype"], out, (a, dtype), options, (x._node,))
+    return recorded(OPERATIONS["astype"], out, (a, dtype), options, (x._node,))
 
 
-@add("broadcast_shapes")
+@own("broadcast_shapes")
 def broadcast_shapes(space: TapeNamespace, *shapes: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape that arrays of `shapes` broadcast to."""
     if hasattr(space.inner, "broadcast_shapes"):
@@ -142,38 +161,38 @@ def broadcast_shapes(space: TapeNamespace, *shapes: tuple[int, ...]) -> tuple[in
     return found
 
 
-@add("can_cast")
+@own("can_cast")
 def can_cast(space: TapeNamespace, from_: Any, to: Any, /) -> bool:
     """Say whether a dtype, or that of an array, is converted without loss of its kind."""
     return bool(space.inner.can_cast(from_.dtype if isinstance(from_, Tensor) else from_, to))
 
 
-@add("clip")
+@own("clip")
 def clip(space: TapeNamespace, x: Any, /, min: Any = None, max: Any = None) -> Tensor:
     """Bound `x` from below, from above, or both; `max` wins."""
     bounds = (x, min, max)
-    raws = [None if v is None else raw_operand_in(space.library, v, "clip") for v in bounds]
+    raws = [None if v is None else raw_argument(space.library, v, "clip") for v in bounds]
     parents = tuple(v._node if isinstance(v, Tensor) else None for v in bounds)
     out = space.inner.clip(*raws)
-    return record(OPERATIONS["clip"], out, tuple(raws), NOTHING, parents)
+    return recorded(OPERATIONS["clip"], out, tuple(raws), NOTHING, parents)
 
 
 # ---- positions --------------------------------------------------------------------------------
 
 
-@add("take_along_axis")
+@own("take_along_axis")
 def take_along_axis(space: TapeNamespace, x: Any, indices: Any, /, *, axis: int = -1) -> Tensor:
     """Take an entry at each position that `indices` names along `axis`."""
-    raw, places = (raw_operand_in(space.library, v, "take_along_axis") for v in (x, indices))
+    raw, places = (raw_argument(space.library, v, "take_along_axis") for v in (x, indices))
     out = _polyfill.take_along_axis(raw, places, axis=axis, xp=space.inner)
     node = x._node if isinstance(x, Tensor) else None
-    return record(OPERATIONS["take_along_axis"], out, (raw, places), {"axis": axis}, (node, None))
+    return recorded(OPERATIONS["take_along_axis"], out, (raw, places), {"axis": axis}, (node, None))
 
 
-@add("setitem")
+@own("setitem")
 def setitem(space: TapeNamespace, x: Tensor, key: Any, value: Any, /) -> Tensor:
     """Return `x` with `value` at `key`."""
-    raw, raw_value = x.array, raw_operand_in(space.library, value, "value")
+    raw, raw_value = x.array, raw_argument(space.library, value, "value")
     node, value_node = x._node, value._node if isinstance(value, Tensor) else None
     key, options, new = raw_key(key), NOTHING, raw_value
     try:
@@ -184,13 +203,13 @@ def setitem(space: TapeNamespace, x: Tensor, key: Any, value: Any, /) -> Tensor:
     except Exception as error:
         explain(error, "setitem", raw, key)
         raise
-    return record(OPERATIONS["setitem"], out, (raw, raw_value, key), options, (node, value_node))
+    return recorded(OPERATIONS["setitem"], out, (raw, raw_value, key), options, (node, value_node))
 
 
-@add("scatter_add")
+@own("scatter_add")
 def scatter_add(space: TapeNamespace, shape: tuple[int, ...], key: Any, values: Any, /) -> Tensor:
     """Return zeros of `shape` with `values` added at `key`; what meets at one place adds up."""
-    key, raw = raw_key(key), raw_operand_in(space.library, values, "values")
+    key, raw = raw_key(key), raw_argument(space.library, values, "values")
     out = _indexing.scatter_add(shape, key, raw, xp=space.inner)
     node = values._node if isinstance(values, Tensor) else None
-    return record(OPERATIONS["scatter_add"], out, (raw, key), NOTHING, (node,))
+    return recorded(OPERATIONS["scatter_add"], out, (raw, key), NOTHING, (node,))

@@ -15,11 +15,12 @@ from typing import Any
 from array_api_compat import is_dask_namespace
 
 from portable_losses._typing import Array
+from portable_losses.autograd._error_notes import shown
 from portable_losses.autograd._libraries import is_array, library_of
-from portable_losses.autograd.context import shown
+from portable_losses.autograd.graph.node import NOTHING, Node, new_node
+from portable_losses.autograd.graph.recording import recorder, use_recorder
 from portable_losses.autograd.rules import Operation
-from portable_losses.autograd.tape import NOTHING, Node, new_node, recording, recording_with
-from portable_losses.autograd.tracked import unwrap
+from portable_losses.autograd.tensors.unwrapping import unwrap
 
 __all__ = ["detect_anomaly"]
 
@@ -70,12 +71,12 @@ def detect_anomaly(*, infinities: bool = True) -> Generator[None, None, None]:
     ...     print(str(error).splitlines()[0])
     `divide` made an infinity at (1,) of (2,) float64
     """
-    watch = _Watch(infinities=infinities)
-    with recording_with(watch.record if recording() else None, watch):
+    looking = _Looking(infinities=infinities)
+    with use_recorder(looking.record if recorder() else None, looking):
         yield
 
 
-class _Watch:
+class _Looking:
     """Looks at results while `detect_anomaly` is on; one per ``with``."""
 
     def __init__(self, *, infinities: bool) -> None:

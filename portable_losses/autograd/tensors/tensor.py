@@ -1,110 +1,47 @@
-"""`Tensor`: an Array API array that remembers how it was computed."""
+"""`Tensor`: an Array API array that remembers how it was computed; `View`: one that shows another.
+
+Slicing a Tensor makes a View, and a View is a Tensor: so both are here.
+"""
 
 import operator
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from array_api_compat import device, size, to_device
 
+from portable_losses._tape import TapeArray
 from portable_losses._typing import Array, Namespace
+from portable_losses.autograd._error_notes import explain
 from portable_losses.autograd._libraries import (
     check_differentiable,
     is_array,
     library_of,
     library_of_argument,
 )
-from portable_losses.autograd.context import explain
-from portable_losses.autograd.conversions import Converted
-from portable_losses.autograd.operands import raw_key, raw_operand
+from portable_losses.autograd.graph.node import NOTHING, Node, item_nodes
+from portable_losses.autograd.graph.recording import recorder, recorder_if_enabled, use_recorder
 from portable_losses.autograd.rules import LIST, OPERATIONS
-from portable_losses.autograd.tape import NOTHING, Node, item_nodes, recording
+from portable_losses.autograd.tensors.base import BaseTensor
+from portable_losses.autograd.tensors.operators import binary, constant, in_place, unary
+from portable_losses.autograd.tensors.python import PythonTensor
+from portable_losses.autograd.tensors.unwrapping import raw_key
+from portable_losses.autograd.tensors.view_steps import (
+    UNKNOWN,
+    Step,
+    backward,
+    forward,
+    is_basic,
+    is_view_key,
+    parts_of,
+    refuse,
+)
 
-__all__ = ["Tensor", "lift", "tensor", "tensor_of"]
+__all__ = ["Tensor", "View", "lift", "tensor", "tensor_of"]
 
-_MATCHED = frozenset([float, int, bool])
 _GETITEM = OPERATIONS["getitem"]
-
-
-def _binary(name: str, function: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
-    """Return an operator and its reflection, recorded as ``xp.<name>``."""
-    operation = OPERATIONS[name]
-
-    def forward(self: "Tensor", other: Any, /) -> Any:
-        a = self.array
-        left = self._node
-        if isinstance(other, Tensor):
-            b, right = other.array, other._node
-            if b.__class__ is not a.__class__:
-                library_of(a).check(b, "operand")
-        else:
-            b, right = other, None
-            if b.__class__ is not a.__class__ and b.__class__ not in _MATCHED:
-                b = raw_operand(other, a)
-                if b is NotImplemented:
-                    return b
-        try:
-            out = function(a, b)
-        except Exception as error:
-            explain(error, name, a, b)
-            raise
-        if (left is None and right is None) or not (record := recording()):
-            return tensor_of(out)
-        return tensor_of(out, record(operation, out, (a, b), NOTHING, (left, right)))
-
-    def reflected(self: "Tensor", other: Any, /) -> Any:
-        a, node = self.array, self._node
-        b = other
-        if b.__class__ is not a.__class__ and b.__class__ not in _MATCHED:
-            b = raw_operand(other, a)
-            if b is NotImplemented:
-                return b
-        try:
-            out = function(b, a)
-        except Exception as error:
-            explain(error, name, b, a)
-            raise
-        if node is None or not (record := recording()):
-            return tensor_of(out)
-        return tensor_of(out, record(operation, out, (b, a), NOTHING, (None, node)))
-
-    return forward, reflected
-
-
-def _constant(function: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
-    """Return an operator without a gradient (a comparison, a bit operation), and its reflection."""
-
-    def forward(self: "Tensor", other: Any, /) -> Any:
-        b = raw_operand(other.array if isinstance(other, Tensor) else other, self.array)
-        return b if b is NotImplemented else tensor_of(function(self.array, b))
-
-    def reflected(self: "Tensor", other: Any, /) -> Any:
-        b = raw_operand(other, self.array)
-        return b if b is NotImplemented else tensor_of(function(b, self.array))
-
-    return forward, reflected
-
-
-def _unary(name: str, function: Callable[[Any], Any]) -> Any:
-    operation = OPERATIONS[name]
-
-    def forward(self: "Tensor", /) -> "Tensor":
-        a, node = self.array, self._node
-        out = function(a)
-        if node is None or not (record := recording()):
-            return tensor_of(out)
-        return tensor_of(out, record(operation, out, (a,), NOTHING, (node,)))
-
-    return forward
-
-
-def _in_place(forward: Callable[[Any, Any], Any]) -> Any:
-    """Return ``x += y`` and the like: a new value and a new node under the same name."""
-
-    def update(self: "Tensor", other: Any, /) -> Any:
-        out = forward(self, other)
-        return out if out is NotImplemented else self._become(out)
-
-    return update
+_array: Any = TapeArray.__dict__["array"]
+_node: Any = TapeArray.__dict__["_node"]
+_DEEPEST = 32  # steps that one view remembers
 
 
 def tensor_of(array: Array, node: Node | None = None) -> "Tensor":
@@ -139,7 +76,12 @@ def lift(node: Node) -> tuple[Any, tuple[Any, ...], Namespace]:
     return tensor_of(out, node), args, library_of(out).tape
 
 
-class Tensor(Converted):
+_binary = partial(binary, tensor_of)
+_constant = partial(constant, tensor_of)
+_unary = partial(unary, tensor_of)
+
+
+class Tensor(PythonTensor):
     """An array that remembers how it was computed.
 
     Made by `tensor` or by a function of ``namespace(xp)``, not by calling the class. It follows
@@ -178,16 +120,6 @@ class Tensor(Converted):
         return library_of(self.array).tape.checked(api_version)
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """The sizes of the axes."""
-        return tuple(self.array.shape)
-
-    @property
-    def dtype(self) -> Any:
-        """The wrapped library's own dtype."""
-        return self.array.dtype
-
-    @property
     def device(self) -> Any:
         """The wrapped library's own device."""
         return device(self.array)
@@ -223,7 +155,7 @@ class Tensor(Converted):
         out = to_device(a, device, stream=stream)
         if out is a:
             return self
-        if node is None or not (record := recording()):
+        if node is None or not (record := recorder()):
             return tensor_of(out)
         return tensor_of(out, record(OPERATIONS["to_device"], out, (a,), NOTHING, (node,)))
 
@@ -249,19 +181,19 @@ class Tensor(Converted):
     del _
     __hash__ = object.__hash__  # by identity, as a key for an optimiser's state
 
-    __iadd__ = _in_place(__add__)
-    __isub__ = _in_place(__sub__)
-    __imul__ = _in_place(__mul__)
-    __itruediv__ = _in_place(__truediv__)
-    __ifloordiv__ = _in_place(__floordiv__)
-    __imod__ = _in_place(__mod__)
-    __ipow__ = _in_place(__pow__)
-    __imatmul__ = _in_place(__matmul__)
-    __iand__ = _in_place(__and__)
-    __ior__ = _in_place(__or__)
-    __ixor__ = _in_place(__xor__)
-    __ilshift__ = _in_place(__lshift__)
-    __irshift__ = _in_place(__rshift__)
+    __iadd__ = in_place(__add__)
+    __isub__ = in_place(__sub__)
+    __imul__ = in_place(__mul__)
+    __itruediv__ = in_place(__truediv__)
+    __ifloordiv__ = in_place(__floordiv__)
+    __imod__ = in_place(__mod__)
+    __ipow__ = in_place(__pow__)
+    __imatmul__ = in_place(__matmul__)
+    __iand__ = in_place(__and__)
+    __ior__ = in_place(__or__)
+    __ixor__ = in_place(__xor__)
+    __ilshift__ = in_place(__lshift__)
+    __irshift__ = in_place(__rshift__)
 
     __neg__ = _unary("negative", operator.neg)
     __pos__ = _unary("positive", operator.pos)
@@ -278,7 +210,7 @@ class Tensor(Converted):
             explain(error, "getitem", a, key)
             raise
         if node is not None:
-            record = recording()
+            record = recorder()
             node = record and record(_GETITEM, out, (a, key), NOTHING, (node,))
         if is_view_key(key, out):
             return View(out, node, self, ("getitem", (key,), NOTHING))
@@ -289,14 +221,116 @@ class Tensor(Converted):
             return  # `x[key] += y` has written through the view already
         self._become(library_of(self.array).tape.setitem(self, key, value))
 
-    _made = staticmethod(tensor_of)
+    _tensor_of = staticmethod(tensor_of)
     _lift = staticmethod(lift)
+
+    def __reduce__(self) -> Any:
+        """Keep the values and `requires_grad`; the history stays behind."""
+        return _unpickled, (self.array, self.requires_grad)
 
     def __repr__(self) -> str:
         tracked = ", tracked" if self._node is not None else ""
         library = library_of(self.array).name
         values = repr(self.array)
         return f"Tensor({values}, {library} {self.dtype} on {self.device}{tracked})"
+
+
+class View(Tensor):
+    """A Tensor that shows part of another one, its root, or all of it in another shape.
+
+    ::
+
+        root ---- x[1:] ----> y ---- reshape ----> z      z refers to the root and to the two steps
+
+    Nothing is shared underneath. Updating a view computes a new root, step by step backwards, and
+    puts it under the root's Tensor; a view notices that the root holds another array and repeats
+    its steps, when it is next read. All of that is recorded like any other operation, so the
+    gradients are right, and no array that a rule has saved ever changes. Taking a view changes
+    nothing but the view, so that threads may share a root, and no root refers to its views.
+    """
+
+    __slots__ = ("_records", "_root", "_seen", "_steps")
+
+    _root: Tensor
+    _seen: Array  # what the root held when this was last computed
+    _steps: tuple[Step, ...]
+    _records: bool  # False for a view taken under `no_grad`, a constant for ever
+
+    def __init__(self, array: Array, node: Node | None, parent: Tensor, step: Step) -> None:
+        _array.__set__(self, array)
+        _node.__set__(self, node)
+        if isinstance(parent, View):
+            self._root, self._steps = parent._root, (*parent._steps, step)
+            self._seen = parent._seen
+        else:
+            self._root, self._steps = parent, (step,)
+            self._seen = parent.array
+        self._records = node is not None or parent._node is None
+
+    @property
+    def array(self) -> Any:
+        """The wrapped library's own array."""
+        root = self._root
+        if root.array is not self._seen:
+            self._look_again(root)
+        return _array.__get__(self)
+
+    @array.setter
+    def array(self, value: Array) -> None:
+        _array.__set__(self, value)
+
+    @property
+    def _node(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+        root = self._root
+        if root.array is not self._seen:
+            self._look_again(root)
+        return _node.__get__(self)
+
+    @_node.setter
+    def _node(self, value: Node | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        if value is not None and value.operation is None:
+            msg = "a view cannot become a leaf; make one of its values with `tensor(x.array)`"
+            raise RuntimeError(msg)
+        _node.__set__(self, value)
+
+    def shows(self, root: Tensor, key: Any) -> bool:
+        """Say whether this is ``root[key]``."""
+        if self._root is not root or len(self._steps) != 1 or self._steps[0][0] != "getitem":
+            return False
+        parts, mine = parts_of(key), parts_of(self._steps[0][1][0])
+        return all(map(is_basic, parts)) and parts == mine
+
+    def _look_again(self, root: Tensor) -> None:
+        """Repeat the steps on what the root holds now."""
+        self._check_followed()
+        shown = root
+        with use_recorder(recorder_if_enabled() if self._records else None):
+            for step in self._steps:
+                shown = forward(step, shown)
+        _array.__set__(self, _array.__get__(shown))
+        _node.__set__(self, _node.__get__(shown))
+        self._seen = root.array
+
+    def _become(self, new: BaseTensor) -> Any:
+        """Put `new` under the root, where this view shows it."""
+        self._check_like(new)
+        self._check_followed()
+        root = self._root
+        before = [root]
+        for step in self._steps[:-1]:
+            before.append(forward(step, before[-1]))
+        for step, x in zip(reversed(self._steps), reversed(before), strict=True):
+            new = backward(step, x, new)
+        root._become(new)
+        return self
+
+    def _check_followed(self) -> None:
+        """Raise RuntimeError where it is not known what the steps of this view show."""
+        if len(self._steps) > _DEEPEST:
+            msg = f"a view through {len(self._steps)} steps is not followed; copy it in between"
+            raise RuntimeError(msg)
+        if any(step is UNKNOWN for step in self._steps):
+            refuse("`reshape` of a view: whether it is one, too, depends on the library")
 
 
 def tensor(x: Any, /, *, requires_grad: bool = True) -> Tensor:
@@ -340,7 +374,8 @@ def tensor(x: Any, /, *, requires_grad: bool = True) -> Tensor:
         library_of_argument(x)
         return tensor_of(x)
     check_differentiable(x)
-    return tensor_of(x)._start()
+    return tensor_of(x)._collect_here()
 
 
-from portable_losses.autograd.views import View, is_view_key  # noqa: E402 - a View is a Tensor
+def _unpickled(array: Array, requires_grad: bool) -> Tensor:
+    return tensor(array, requires_grad=requires_grad)

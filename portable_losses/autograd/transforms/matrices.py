@@ -8,11 +8,12 @@ from typing import Any
 from array_api_compat import device
 
 from portable_losses.autograd._libraries import library_of, library_of_argument
-from portable_losses.autograd.functional import grad, positions, vjp
 from portable_losses.autograd.rules.complex_numbers import is_complex
-from portable_losses.autograd.tensor import Tensor
-from portable_losses.autograd.tracked import unwrap
-from portable_losses.autograd.trees import flatten as leaves_of
+from portable_losses.autograd.tensors.tensor import Tensor
+from portable_losses.autograd.tensors.unwrapping import unwrap
+from portable_losses.autograd.transforms.call import positions
+from portable_losses.autograd.transforms.functional import grad, vjp
+from portable_losses.autograd.transforms.nested import flatten as leaves_of
 
 __all__ = ["flatten", "hessian", "jacobian"]
 

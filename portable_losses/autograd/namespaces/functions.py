@@ -1,93 +1,40 @@
 """The functions of ``namespace(xp)``, built from the wrapped library's and from the rules.
 
-Every name of the library is one of these, looked for in this order:
-
-- added: one of ours (`added.py`), as the library's own would not do;
-- composed: a call with a tracked argument goes through functions that have rules;
-- recorded: it has a rule, and a call with a tracked argument makes a node;
-- without a gradient, on purpose (`NO_GRADIENT`): the result is constant;
-- anything else: works on constants, and raises TypeError when it meets a tracked Tensor.
+There is one kind of them for each place where a name can stand (`namespace.py` looks for it): ours
+(`own.py`), composed of functions with rules, recorded by a rule, without a gradient on purpose, and
+everything else, which works on constants and raises TypeError when it meets a tracked Tensor.
 
 The library's function is looked up at every call: array-api-strict changes its own at run time.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 from portable_losses._backend import backend_of
 from portable_losses._dtypes import kind_of
 from portable_losses._tape import TapeNamespace
 from portable_losses._typing import Array
+from portable_losses.autograd._error_notes import explain
 from portable_losses.autograd._libraries import Library, is_array
-from portable_losses.autograd.context import explain
-from portable_losses.autograd.operands import raw_operand_in
-from portable_losses.autograd.rules import COMPOSED, LIST, OPERATIONS, Operation
-from portable_losses.autograd.rules.constant import NO_GRADIENT
-from portable_losses.autograd.standard import check_call, signature_of
-from portable_losses.autograd.tape import NOTHING, Node, item_nodes, recording
-from portable_losses.autograd.tensor import Tensor, tensor_of
-from portable_losses.autograd.views import VIEWS, viewing
+from portable_losses.autograd.graph.node import NOTHING, Node, item_nodes
+from portable_losses.autograd.graph.recording import recorder
+from portable_losses.autograd.namespaces.signatures import check_call
+from portable_losses.autograd.rules import LIST, Operation
+from portable_losses.autograd.tensors.tensor import Tensor, tensor_of
+from portable_losses.autograd.tensors.unwrapping import is_tracked, raw_argument, raw_tree
 
 __all__ = [
-    "ADDED",
-    "add",
-    "build",
+    "composed_function",
+    "constant_function",
+    "constants_only_function",
     "is_floating",
-    "is_tracked",
-    "raw_tree",
-    "record",
-    "wrapped_tree",
+    "own_function",
+    "recorded",
+    "recorded_function",
 ]
 
-Function = TypeVar("Function", bound=Callable[..., Any])
 
-_MISSING = object()
-ADDED: dict[str, Callable[..., Any]] = {}
-
-
-def add(name: str) -> Callable[[Function], Function]:
-    """Decorate ``f(space, *args, **options)``, which is ``namespace(xp).<name>``."""
-
-    def decorate(function: Function) -> Function:
-        ADDED[name] = function
-        return function
-
-    return decorate
-
-
-def build(space: TapeNamespace, name: str) -> Any:
-    """Return what ``namespace(xp).<name>`` is."""
-    made: Any
-    full = space.prefix + name
-    target = getattr(space.inner, name, _MISSING)
-    if full in ADDED:
-        made = _added(space, ADDED[full])
-    elif full in COMPOSED and not (space.prefix and target is _MISSING):
-        made = _composed(space, name, COMPOSED[full], missing=target is _MISSING)
-    elif target is _MISSING:
-        msg = f"{space!r} has no `{name}`"
-        raise AttributeError(msg)
-    elif full in OPERATIONS:
-        made = _recorded(space, name, OPERATIONS[full])
-    elif full in NO_GRADIENT:
-        made = _constant(space, name)
-    elif callable(target) and not isinstance(target, type):  # not a dtype
-        made = _only_constants(space, name)
-    else:
-        return target
-    if full in VIEWS:
-        made = viewing(full, made)
-    made.__name__ = made.__qualname__ = name
-    made.__module__ = space.__name__
-    if target is not _MISSING:
-        made.__doc__ = target.__doc__
-    found = signature_of(full)
-    if found is not None:
-        made.__signature__ = found
-    return made
-
-
-def record(
+def recorded(
     operation: Operation,
     out: Array,
     args: tuple[Any, ...],
@@ -97,9 +44,9 @@ def record(
     """Return `out` as a Tensor, with a node if any parent is tracked."""
     for parent in parents:
         if parent is not None:
-            make = recording()
-            if make:
-                return tensor_of(out, make(operation, out, args, options, parents))
+            record = recorder()
+            if record:
+                return tensor_of(out, record(operation, out, args, options, parents))
             break
     return tensor_of(out)
 
@@ -107,7 +54,8 @@ def record(
 # ---- with a rule ------------------------------------------------------------------------------
 
 
-def _recorded(space: TapeNamespace, name: str, operation: Operation) -> Callable[..., Any]:
+def recorded_function(space: TapeNamespace, name: str, operation: Operation) -> Callable[..., Any]:
+    """Return ``xp.<name>``, which makes a node wherever an argument is tracked."""
     if operation.results is not None:
         return _recorded_several(space, name, operation, operation.results)
     if operation.form is LIST:
@@ -117,51 +65,51 @@ def _recorded(space: TapeNamespace, name: str, operation: Operation) -> Callable
 
 
 def _recorded_one(space: TapeNamespace, name: str, operation: Operation) -> Callable[..., Any]:
-    inner = space.inner
+    inner, library = space.inner, space.library
     quick = None if space.prefix else backend_of(inner).speed.reductions.get(name)
 
     def function(x: Any, /, *args: Any, **options: Any) -> Tensor:
         if isinstance(x, Tensor):
             a, node = x.array, x._node
         else:
-            a, node = raw_operand_in(space.library, x, name), None
+            a, node = raw_argument(library, x, name), None
         if not args and not options:
             try:
                 out = getattr(inner, name)(a) if quick is None else quick(a)
             except Exception as error:
                 explain(error, operation.name, a)
                 raise
-            if node is None or not (make := recording()):
+            if node is None or not (record := recorder()):
                 return tensor_of(out)
-            return tensor_of(out, make(operation, out, (a,), NOTHING, (node,)))
+            return tensor_of(out, record(operation, out, (a,), NOTHING, (node,)))
         options = _raw_options(space, name, options)
         try:
             out = getattr(inner, name)(a, *args, **options)
         except Exception as error:
             explain(error, operation.name, a, *args)
             raise
-        if node is None or not (make := recording()):
+        if node is None or not (record := recorder()):
             return tensor_of(out)
         check_call(operation.name, 1 + len(args), options)
-        if options.get("dtype") is not None and not is_floating(out, space.library):
+        if options.get("dtype") is not None and not is_floating(out, library):
             return tensor_of(out)
-        return tensor_of(out, make(operation, out, (a, *args), options, (node,)))
+        return tensor_of(out, record(operation, out, (a, *args), options, (node,)))
 
     return function
 
 
 def _recorded_two(space: TapeNamespace, name: str, operation: Operation) -> Callable[..., Any]:
-    inner = space.inner
+    inner, library = space.inner, space.library
 
     def function(x1: Any, x2: Any, /, *args: Any, **options: Any) -> Tensor:
         if isinstance(x1, Tensor):
             a, left = x1.array, x1._node
         else:
-            a, left = raw_operand_in(space.library, x1, name), None
+            a, left = raw_argument(library, x1, name), None
         if isinstance(x2, Tensor):
             b, right = x2.array, x2._node
         else:
-            b, right = raw_operand_in(space.library, x2, name), None
+            b, right = raw_argument(library, x2, name), None
         if a.__class__ is not b.__class__:
             _check_libraries(space, name, a, b)
         try:
@@ -169,11 +117,11 @@ def _recorded_two(space: TapeNamespace, name: str, operation: Operation) -> Call
         except Exception as error:
             explain(error, operation.name, a, b, *args)
             raise
-        if (left is None and right is None) or not (make := recording()):
+        if (left is None and right is None) or not (record := recorder()):
             return tensor_of(out)
         if args or options:
             check_call(operation.name, 2 + len(args), options)
-        return tensor_of(out, make(operation, out, (a, b, *args), options, (left, right)))
+        return tensor_of(out, record(operation, out, (a, b, *args), options, (left, right)))
 
     return function
 
@@ -190,7 +138,7 @@ def _recorded_many(space: TapeNamespace, name: str, operation: Operation) -> Cal
             raise
         if any(parents):
             check_call(operation.name, len(args), options)
-        return record(operation, out, (*raws, *args[count:]), options, parents)
+        return recorded(operation, out, (*raws, *args[count:]), options, parents)
 
     return function
 
@@ -207,7 +155,7 @@ def _recorded_list(space: TapeNamespace, name: str, operation: Operation) -> Cal
             raise
         if any(parents):
             check_call(operation.name, 1, options)
-        return record(operation, out, (raws,), options, parents)
+        return recorded(operation, out, (raws,), options, parents)
 
     return function
 
@@ -224,10 +172,10 @@ def _recorded_several(
         except Exception as error:
             explain(error, operation.name, a, *args)
             raise
-        if node is None or not (make := recording()):
+        if node is None or not (record := recorder()):
             return results(*map(tensor_of, outs))
         check_call(operation.name, 1 + len(args), options)
-        items = item_nodes(make(operation, outs, (a, *args), options, (node,)), outs)
+        items = item_nodes(record(operation, outs, (a, *args), options, (node,)), outs)
         return results(*map(tensor_of, outs, items))
 
     return function
@@ -236,13 +184,13 @@ def _recorded_several(
 def _split(
     space: TapeNamespace, name: str, arrays: Sequence[Any]
 ) -> tuple[list[Any], tuple[Node | None, ...]]:
-    raws = [raw_operand_in(space.library, x, name) for x in arrays]
+    raws = [raw_argument(space.library, x, name) for x in arrays]
     return raws, tuple([x._node if isinstance(x, Tensor) else None for x in arrays])
 
 
 def _check_libraries(space: TapeNamespace, name: str, *raws: Any) -> None:
     for raw in raws:
-        raw_operand_in(space.library, raw, name)
+        raw_argument(space.library, raw, name)
 
 
 def _raw_options(space: TapeNamespace, name: str, options: dict[str, Any]) -> dict[str, Any]:
@@ -264,7 +212,9 @@ def is_floating(out: Array, library: Library) -> bool:
 # ---- without a rule ---------------------------------------------------------------------------
 
 
-def _added(space: TapeNamespace, function: Callable[..., Any]) -> Callable[..., Any]:
+def own_function(space: TapeNamespace, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return one of our functions, whose first argument is the namespace, for this namespace."""
+
     def call(*args: Any, **options: Any) -> Any:
         return function(space, *args, **options)
 
@@ -272,13 +222,14 @@ def _added(space: TapeNamespace, function: Callable[..., Any]) -> Callable[..., 
     return call
 
 
-def _composed(
+def composed_function(
     space: TapeNamespace, name: str, composition: Callable[..., Any], *, missing: bool
 ) -> Callable[..., Any]:
-    plain = _constant(space, name)
+    """Return ``xp.<name>``, composed of functions with rules where an argument is tracked."""
+    plain = constant_function(space, name)
 
     def function(*args: Any, **options: Any) -> Any:
-        if missing or (recording() and is_tracked((args, options))):
+        if missing or (recorder() and is_tracked((args, options))):
             return composition(*args, xp=space.library.tape, **options)
         try:
             out = plain(*args, **options)
@@ -290,22 +241,24 @@ def _composed(
     return function
 
 
-def _constant(space: TapeNamespace, name: str) -> Callable[..., Any]:
-    inner = space.inner
+def constant_function(space: TapeNamespace, name: str) -> Callable[..., Any]:
+    """Return ``xp.<name>``, whose results are constants."""
+    inner, library = space.inner, space.library
 
     def function(*args: Any, **options: Any) -> Any:
-        return wrapped_tree(
+        return _wrapped_tree(
             getattr(inner, name)(
-                *[raw_tree(x, space.library, name) for x in args],
-                **{key: raw_tree(x, space.library, name) for key, x in options.items()},
+                *[raw_tree(x, library, name) for x in args],
+                **{key: raw_tree(x, library, name) for key, x in options.items()},
             )
         )
 
     return function
 
 
-def _only_constants(space: TapeNamespace, name: str) -> Callable[..., Any]:
-    plain = _constant(space, name)
+def constants_only_function(space: TapeNamespace, name: str) -> Callable[..., Any]:
+    """Return ``xp.<name>``, which has no rule and refuses a tracked Tensor."""
+    plain = constant_function(space, name)
 
     def function(*args: Any, **options: Any) -> Any:
         if is_tracked((args, options)):
@@ -323,33 +276,12 @@ def _refuse(space: TapeNamespace, name: str) -> NoReturn:
     raise TypeError(msg)
 
 
-def is_tracked(x: Any) -> bool:
-    """Say whether a tracked Tensor is anywhere in nested arguments."""
-    if isinstance(x, Tensor):
-        return x._node is not None
-    if isinstance(x, dict):
-        return any(is_tracked(v) for v in x.values())
-    return isinstance(x, list | tuple) and any(is_tracked(v) for v in x)
-
-
-def raw_tree(x: Any, library: Library, name: str) -> Any:
-    """Return nested arguments with raw arrays for Tensors."""
-    if isinstance(x, Tensor):
-        library.check(x.array, name)
-        return x.array
-    if isinstance(x, list):
-        return [raw_tree(v, library, name) for v in x]
-    if type(x) is tuple:
-        return tuple(raw_tree(v, library, name) for v in x)
-    return x
-
-
-def wrapped_tree(x: Any) -> Any:
+def _wrapped_tree(x: Any) -> Any:
     """Return a result with constant Tensors for raw arrays."""
     if isinstance(x, tuple):
-        items = [wrapped_tree(v) for v in x]
+        items = [_wrapped_tree(v) for v in x]
         make = getattr(type(x), "_make", tuple)
         return make(items)
     if isinstance(x, list):
-        return [wrapped_tree(v) for v in x]
+        return [_wrapped_tree(v) for v in x]
     return tensor_of(x) if is_array(x) else x
