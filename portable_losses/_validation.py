@@ -8,6 +8,7 @@ from numbers import Integral
 
 from portable_losses._backend import namespace_of_type
 from portable_losses._dtypes import kind_of, narrow, widen
+from portable_losses._tape import inner_of
 from portable_losses._typing import Array, Namespace
 
 __all__ = [
@@ -49,9 +50,9 @@ def namespace_of(
             raise TypeError(msg) from None
         if found is None:
             found = xp
-        elif xp is found or getattr(found, "__portable_losses_wraps__", None) is xp:
+        elif xp is found or inner_of(found) is xp:
             continue
-        elif getattr(xp, "__portable_losses_wraps__", None) is found:
+        elif inner_of(xp) is found:
             found = xp
         else:
             kinds = ", ".join(f"{n}: {_kind(a)}" for n, a in arrays.items())

@@ -14,7 +14,7 @@ import pytest
 
 from portable_losses._typing import Array
 from portable_losses.autograd import grad, gradcheck, namespace, tensor, vjp
-from portable_losses.autograd.special import ELEMENTWISE, OTHERS, PARAMETERS
+from portable_losses.autograd.namespaces.special import ELEMENTWISE, OTHERS, PARAMETERS
 from tests.accuracy.ulp import Exact, grid, measure, samples
 from tests.autograd.cases import LIBRARIES
 from tools.fit_gamma import TARGET, source

@@ -25,7 +25,7 @@ from portable_losses._indexing import scatter_add
 from portable_losses._polyfill import readable
 from portable_losses._typing import Array
 from portable_losses.autograd import namespace, tensor
-from portable_losses.autograd.standard import STANDARD
+from portable_losses.autograd.namespaces.signatures import STANDARD
 from tests.double import ImplicitConversion
 from tests.libraries import Library, named
 from tests.rows import ONCE

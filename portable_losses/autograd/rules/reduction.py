@@ -6,8 +6,9 @@ from typing import Any
 from array_api_compat import device as device_of
 
 from portable_losses._polyfill import broadcast_to, where
+from portable_losses._tape import raw_array
 from portable_losses._typing import Array, Axis, Namespace
-from portable_losses.autograd.rules import OVERLAPPING, compose, register
+from portable_losses.autograd.rules.table import OVERLAPPING, compose, register
 
 
 def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
@@ -188,6 +189,6 @@ def cumulative_prod(
         step *= 2
     if include_initial:
         shape = tuple(1 if i == along else n for i, n in enumerate(x.shape))
-        one = xp.ones(shape, dtype=x.dtype, device=device_of(getattr(x, "array", x)))
+        one = xp.ones(shape, dtype=x.dtype, device=device_of(raw_array(x)))
         x = xp.concat([one, x], axis=along)
     return x

@@ -9,22 +9,20 @@ conversion is refused in its turn.
 import math
 from collections.abc import Callable
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import portable_losses as pl
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient
 from portable_losses._polyfill import constant
+from portable_losses._tape import TapeNamespace
 from portable_losses._typing import Array, Namespace
-from portable_losses.autograd.functions import is_tracked
+from portable_losses.autograd.tensors.unwrapping import is_tracked
 from portable_losses.special.entropy import _entr, _kl_div, _rel_entr
 from portable_losses.special.gamma import _gammaln, _polygamma
 from portable_losses.special.incomplete import _incomplete_beta, _incomplete_gamma, _stdtr
 from portable_losses.special.normal import _log_ndtr, _ndtr
 from portable_losses.special.quantile import _erfinv, _ndtri
-
-if TYPE_CHECKING:
-    from portable_losses.autograd.namespaces import TapeNamespace
 
 __all__ = ["SpecialFunctions"]
 
@@ -38,7 +36,7 @@ class SpecialFunctions:
     count as numbers of the floating dtype beside them, or of the library's default one.
     """
 
-    def __init__(self, space: "TapeNamespace") -> None:
+    def __init__(self, space: TapeNamespace) -> None:
         self._space = space
 
     def __getattr__(self, name: str) -> Function:
@@ -59,7 +57,7 @@ class SpecialFunctions:
         return f"<special functions of {self._space!r}>"
 
 
-def _made(space: "TapeNamespace", name: str, function: Function, *, elementwise: bool) -> Function:
+def _made(space: TapeNamespace, name: str, function: Function, *, elementwise: bool) -> Function:
     def elementwise_call(*args: Any) -> Any:
         if is_tracked(args[: PARAMETERS.get(name, 0)]):
             msg = (
@@ -78,7 +76,7 @@ def _made(space: "TapeNamespace", name: str, function: Function, *, elementwise:
     return made
 
 
-def _operands(space: "TapeNamespace", args: tuple[Any, ...]) -> list[Array]:
+def _operands(space: TapeNamespace, args: tuple[Any, ...]) -> list[Array]:
     """Return Tensors of one floating dtype for arrays and numbers, of shapes as they were."""
     arrays = {i: space.asarray(x) for i, x in enumerate(args) if not isinstance(x, Real)}
     if not arrays:
@@ -184,7 +182,7 @@ PARAMETERS = {
 # ---- with arguments that are no arrays, or along an axis ---------------------------------------
 
 
-def _of_order(n: int, x: Array, *, space: "TapeNamespace") -> Array:
+def _of_order(n: int, x: Array, *, space: TapeNamespace) -> Array:
     """Derivative of order n of digamma."""
     if not isinstance(n, int) or n < 0:
         msg = f"`n` must be an int of at least 0, got {n!r}"
@@ -192,7 +190,7 @@ def _of_order(n: int, x: Array, *, space: "TapeNamespace") -> Array:
     return _wide(_polygamma, order=n)(*_operands(space, (x,)))
 
 
-def _multigammaln(a: Array, d: int, *, space: "TapeNamespace") -> Array:
+def _multigammaln(a: Array, d: int, *, space: TapeNamespace) -> Array:
     """Logarithm of the multivariate gamma function of dimension d."""
     (a,) = _operands(space, (a,))
     parts = [LOG_GAMMA(a - 0.5 * k) for k in range(d)]
@@ -206,7 +204,7 @@ def _logsumexp(
     keepdims: bool = False,
     return_sign: bool = False,
     *,
-    space: "TapeNamespace",
+    space: TapeNamespace,
 ) -> Any:
     """``log(sum(b * exp(a)))`` along `axis`."""
     if b is None:
@@ -219,9 +217,7 @@ def _logsumexp(
 def _along(function: Function) -> Function:
     """Return one of our row functions with SciPy's axis: by default all of them."""
 
-    def call(
-        x: Array, axis: int | tuple[int, ...] | None = None, *, space: "TapeNamespace"
-    ) -> Array:
+    def call(x: Array, axis: int | tuple[int, ...] | None = None, *, space: TapeNamespace) -> Array:
         (x,) = _operands(space, (x,))
         along = tuple(range(x.ndim)) if axis is None else axis
         return function(x, axis=along)

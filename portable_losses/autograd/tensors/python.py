@@ -4,14 +4,13 @@ import operator
 from collections.abc import Iterator
 from typing import Any
 
-from portable_losses._typing import Array
-from portable_losses.autograd import namespaces as spaces
-from portable_losses.autograd.tracked import Tracked
+from portable_losses.autograd._libraries import library_of
+from portable_losses.autograd.tensors.base import BaseTensor
 
-__all__ = ["Converted"]
+__all__ = ["PythonTensor"]
 
 
-class Converted(Tracked):
+class PythonTensor(BaseTensor):
     """Conversions: a number may leave the tape, an array of a tracked Tensor may not."""
 
     __slots__ = ()
@@ -89,7 +88,7 @@ class Converted(Tracked):
         return [x.tolist() for x in self.detach()] if self.shape else self.item()
 
     def __copy__(self) -> Any:
-        twin = self._made(self.array, self._node)
+        twin = self._tensor_of(self.array, self._node)
         collected = getattr(self, "_collected", None)
         if collected is not None:
             twin._collected = collected
@@ -99,23 +98,11 @@ class Converted(Tracked):
         if not self.is_leaf:
             msg = "only leaves are copied deeply; use `.detach()` on a result first"
             raise RuntimeError(msg)
-        copied = spaces.library_of(self.array).asarray(self.array, copy=True)
-        twin = memo[id(self)] = _rebuild(self._made(copied), self.requires_grad)
+        copied = library_of(self.array).xp.asarray(self.array, copy=True)
+        twin = memo[id(self)] = self._tensor_of(copied)
+        if self.requires_grad:
+            twin._collect_here()
         return twin
-
-    def __reduce__(self) -> Any:
-        """Keep the values and `requires_grad`; the history stays behind."""
-        return _rebuilt, (self.array, self.requires_grad)
-
-
-def _rebuild(made: Any, requires_grad: bool) -> Any:
-    return made._start() if requires_grad else made
-
-
-def _rebuilt(array: Array, requires_grad: bool) -> Any:
-    from portable_losses.autograd.tensor import tensor_of
-
-    return _rebuild(tensor_of(array), requires_grad)
 
 
 def _number(x: Any) -> Any:

@@ -6,10 +6,10 @@ from typing import Any
 
 from array_api_compat import device
 
-from portable_losses.autograd import namespaces as spaces
-from portable_losses.autograd.functional import grad, vjp
-from portable_losses.autograd.tracked import unwrap
-from portable_losses.autograd.trees import flatten
+from portable_losses.autograd._libraries import library_of
+from portable_losses.autograd.tensors.unwrapping import unwrap
+from portable_losses.autograd.transforms.functional import grad, vjp
+from portable_losses.autograd.transforms.nested import flatten
 
 __all__ = ["gradcheck"]
 
@@ -74,7 +74,7 @@ def gradcheck(
         return _product(outs, weights)
 
     for i, x in enumerate(args):
-        if spaces.library_of(unwrap(x)[0]).finfo(x.dtype).eps > _FINE:
+        if library_of(x).xp.finfo(x.dtype).eps > _FINE:
             msg = f"`args` must be float64 or complex128, got {x.dtype} for argument {i}"
             raise TypeError(msg)
     directions = [_direction(x, dice) for x in args]
@@ -113,7 +113,7 @@ def _product(xs: Sequence[Any], ys: Sequence[Any]) -> Any:
     """Return the sum of all products, for complex numbers of the real parts of ``conj(x) * y``."""
     total: Any = 0.0
     for x, y in zip(xs, ys, strict=True):
-        xp = spaces.space_of(unwrap(y)[0])
+        xp = library_of(y).tape
         product = x * y
         if xp.isdtype(product.dtype, "complex floating"):
             product = xp.real(xp.conj(x) * y)
@@ -127,7 +127,7 @@ def _direction(x: Any, dice: random.Random) -> Any:
     count = 1
     for n in x.shape:
         count *= n
-    xp = spaces.library_of(x)
+    xp = library_of(x).xp
     numbers: list[Any] = [dice.gauss(0.0, 1.0) for _ in range(count)]
     if xp.isdtype(x.dtype, "complex floating"):
         numbers = [complex(number, dice.gauss(0.0, 1.0)) for number in numbers]

@@ -1,4 +1,4 @@
-"""The tape: numbered nodes, and what of them a result was computed from.
+"""Nodes: numbered, and what of them a result was computed from.
 
 ::
 
@@ -9,40 +9,22 @@ There is no list of nodes: a result holds its node, a node holds its parents, an
 with its last reference. No node refers to a Tensor (to its collected gradient only weakly), so
 nothing refers back, with ``create_graph`` neither.
 
-Nothing here is shared between threads but the counter: state is per thread and per task, a node
-is never changed by reading it, and a graph belongs to who walks it.
+Nothing here is shared between threads but the counter: a node is never changed by reading it, and
+a graph belongs to the thread that walks it.
 """
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import ContextDecorator
-from contextvars import ContextVar
 from itertools import count
 from operator import attrgetter
 from threading import Lock
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 from weakref import ref
 
 from portable_losses._typing import Array
-from portable_losses.autograd.rules import ITEM, Operation
+from portable_losses.autograd.rules.table import ITEM, Operation
 
-__all__ = [
-    "FREED",
-    "RECORDING",
-    "Collected",
-    "Node",
-    "Reached",
-    "enable_grad",
-    "enabled",
-    "item_nodes",
-    "new_node",
-    "no_grad",
-    "reachable",
-    "recorder",
-    "recording",
-    "recording_with",
-    "watching",
-]
+__all__ = ["FREED", "NOTHING", "Node", "Reached", "item_nodes", "new_node", "reachable"]
 
 FREED = (
     "the graph was freed by an earlier backward; "
@@ -53,7 +35,7 @@ _by_number = attrgetter("number")
 
 
 def _counter() -> Callable[[], int]:
-    """Return a function that gives 0, 1, 2 ..., no number twice, whoever asks.
+    """Return a function that gives 0, 1, 2 ..., no number twice, in any thread.
 
     `itertools.count` is one step of the interpreter. Without a GIL that holds from Python 3.14
     on (CPython issue 123471); before, a parent could get a larger number than its child.
@@ -71,26 +53,6 @@ def _counter() -> Callable[[], int]:
 
 
 _next_number = _counter()
-
-
-class Collected:
-    """The gradient that `backward` adds up for one Tensor, which holds it."""
-
-    array: Array | None = None
-    node: "Node | None" = None  # where the gradient was itself recorded
-
-    def add(self, grad: Any) -> None:
-        """Add `grad`, a raw array or a Tensor."""
-        if self.node is not None or hasattr(grad, "_node"):
-            from portable_losses.autograd.tensor import Tensor, tensor_of
-
-            if self.array is not None:
-                grad = tensor_of(self.array, self.node) + grad
-            self.array, self.node = (
-                (grad.array, grad._node) if isinstance(grad, Tensor) else (grad, None)
-            )
-        else:
-            self.array = grad if self.array is None else self.array + grad
 
 
 class Node:
@@ -121,7 +83,7 @@ class Node:
     options: dict[str, Any]
     parents: "tuple[Node | None, ...]"
     hooks: dict[int, Callable[[Any], Any]] | None
-    sink: "ref[Collected] | None"
+    sink: "ref[Any] | None"  # to a `Collected`
     line: str
 
     def __repr__(self) -> str:
@@ -154,103 +116,6 @@ def new_node(
     node.parents = parents
     node.hooks = node.sink = None
     return node
-
-
-# ---- what is recorded, per thread and per task --------------------------------------------------
-
-Recorder = Callable[..., Node]
-
-# What makes nodes (`new_node`, or what looks at results as well), and None to record nothing.
-RECORDING: ContextVar[Recorder | None] = ContextVar("portable_losses.recording", default=new_node)
-_WATCHING: ContextVar[Any] = ContextVar("portable_losses.watching", default=None)
-recording = RECORDING.get
-watching = _WATCHING.get
-
-
-def recorder() -> Recorder:
-    """Return what makes nodes in this thread or task whenever something is recorded."""
-    watch = watching()
-    return new_node if watch is None else watch.record
-
-
-class recording_with(ContextDecorator):  # noqa: N801 - a function to its users
-    """Let `make` make the nodes, None for none; `watch` is who looks at them, if that changes."""
-
-    __slots__ = ("_before", "_make", "_watch", "_watched")
-
-    def __init__(self, make: Recorder | None, watch: Any = None) -> None:
-        self._make = make
-        self._watch = watch
-
-    def _recreate_cm(self) -> Self:
-        """Return another one for every call of a decorated function, as `contextmanager` does."""
-        return type(self)(self._make, self._watch)
-
-    def __enter__(self) -> None:
-        self._before = RECORDING.set(self._make)
-        if self._watch is not None:
-            self._watched = _WATCHING.set(self._watch)
-
-    def __exit__(self, *_: object) -> None:
-        RECORDING.reset(self._before)
-        if self._watch is not None:
-            _WATCHING.reset(self._watched)
-
-
-def no_grad() -> Any:
-    """Record nothing, as a context manager (``with no_grad():``) or a decorator.
-
-    The state belongs to the thread and the task that enters it. A generator or coroutine function
-    needs the ``with`` inside.
-
-    Returns
-    -------
-    context manager
-        Also a decorator of functions.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from portable_losses.autograd import no_grad, tensor
-    >>> x = tensor(np.asarray([1.0, 2.0]))
-    >>> with no_grad():
-    ...     x -= 0.5
-    >>> x.tolist(), x.requires_grad
-    ([0.5, 1.5], True)
-    """
-    return recording_with(None)
-
-
-def enable_grad() -> Any:
-    """Record again inside a `no_grad`, as a context manager or a decorator.
-
-    Returns
-    -------
-    context manager
-        Also a decorator of functions.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from portable_losses.autograd import enable_grad, no_grad, tensor
-    >>> x = tensor(np.asarray([1.0, 2.0]))
-    >>> with no_grad(), enable_grad():
-    ...     y = x * 2
-    >>> y.requires_grad
-    True
-    """
-    return recording_with(recorder())
-
-
-def enabled(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    """Call `function`, and record what it does, whatever is recorded outside."""
-    if recording():
-        return function(*args, **options)
-    with enable_grad():
-        return function(*args, **options)
-
-
-# ---- graphs -------------------------------------------------------------------------------------
 
 
 def item_nodes(node: Node, outs: Sequence[Array]) -> list[Node]:

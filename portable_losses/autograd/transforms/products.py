@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
-from portable_losses.autograd import namespaces as spaces
-from portable_losses.autograd.functional import Call, check_tensor, grad, vjp
-from portable_losses.autograd.tape import recording
-from portable_losses.autograd.tensor import Tensor, tensor_of
-from portable_losses.autograd.tracked import unwrap
-from portable_losses.autograd.trees import flatten as leaves_of
+from portable_losses.autograd._libraries import library_of
+from portable_losses.autograd.graph.recording import recorder
+from portable_losses.autograd.tensors.tensor import Tensor, tensor_of
+from portable_losses.autograd.tensors.unwrapping import unwrap
+from portable_losses.autograd.transforms.call import Call, check_tensor
+from portable_losses.autograd.transforms.functional import grad, vjp
+from portable_losses.autograd.transforms.nested import flatten as leaves_of
 
 __all__ = ["elementwise_grad", "ggnvp", "hvp", "jvp"]
 
@@ -107,7 +108,7 @@ def jvp(f: Callable[..., Any], args: Sequence[Any], tangents: Sequence[Any], /) 
     for out in outs:
         check_tensor(out)
     reached, given = call.reached(outs), leaves_of(list(tangents))[0]
-    record = call.is_below(reached) or bool(recording() and any(unwrap(v)[1] for v in given))
+    record = call.is_below(reached) or bool(recorder() and any(unwrap(v)[1] for v in given))
     # Linear in the cotangent, so that any one will do; with 1, unlike 0, no 0 * inf is met.
     ones = [_library(out).ones_like(out.array) for out in outs]
     back = Call(ones, tuple(range(len(outs))))
@@ -215,7 +216,7 @@ def ggnvp(
 
 
 def _library(x: Any) -> Any:
-    return spaces.library_of(unwrap(x)[0])
+    return library_of(x).xp
 
 
 def _check_fit(args: Sequence[Any], others: Sequence[Any], name: str) -> None:

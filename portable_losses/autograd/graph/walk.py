@@ -6,11 +6,14 @@ from typing import Any
 
 from portable_losses._backend import backend_of
 from portable_losses._polyfill import total
+from portable_losses._tape import TapeArray
 from portable_losses._typing import Array, Namespace
-from portable_losses.autograd.context import explain_gradient
+from portable_losses.autograd._error_notes import explain_gradient
+from portable_losses.autograd._libraries import library_of
+from portable_losses.autograd.graph.node import FREED, NOTHING, Node
+from portable_losses.autograd.graph.recording import detector
 from portable_losses.autograd.rules import EACH, ITEM, LIST, OWN
 from portable_losses.autograd.rules.complex_numbers import is_complex
-from portable_losses.autograd.tape import FREED, NOTHING, Node, watching
 
 __all__ = ["fitted", "walk"]
 
@@ -23,7 +26,6 @@ Lift = Callable[[Node], tuple[Any, tuple[Any, ...], Namespace]]
 def walk(
     grads: dict[Node, Any],
     *,
-    library_of: Callable[[Array], Namespace],
     lift: Lift | None = None,
     targets: frozenset[Node] | None = None,
     needed: set[Node] | None = None,
@@ -35,8 +37,6 @@ def walk(
     ----------
     grads : dict
         The gradients to begin with; used up.
-    library_of : callable, (raw array) -> namespace
-        The namespace in which a rule runs on raw arrays.
     lift : callable, (node) -> (out, args, namespace), optional
         Makes Tensors of what a node holds, so that the gradients are recorded themselves.
     targets : frozenset of Node, optional
@@ -70,7 +70,7 @@ def walk(
     retained: list[tuple[Node, Any]] = []
     kind: Any = None
     xp: Any = None
-    watch = watching()
+    watch = detector()
     if watch is not None:
         watch.check_given(grads.values())
     following: Node | None = None  # what would be pushed and popped at once: the next of a chain
@@ -90,7 +90,7 @@ def walk(
             grad = _through_hooks(node, grad)
             shared.add(node)
         if node.sink is not None:
-            retained.append((node, _copy(grad, library_of)))
+            retained.append((node, _copy(grad)))
             shared.add(node)
         operation: Any = node.operation
         try:
@@ -100,7 +100,7 @@ def walk(
                 if out.__class__ is not kind:  # mostly it is that of the one before
                     several = type(out) is tuple
                     kind = None if several else out.__class__
-                    xp = library_of(out[0] if several else out)
+                    xp = library_of(out[0] if several else out).xp
             else:
                 out, args, xp = lift(node)
             options, parents, rules = node.options, node.parents, operation.rules
@@ -172,8 +172,8 @@ def walk(
             grad = _through_hooks(node, grad)
             shared.add(node)
         if node in shared:
-            grad = _copy(grad, library_of)
-        found.append((node, grad if like is None else _laid_out(grad, like, library_of)))
+            grad = _copy(grad)
+        found.append((node, grad if like is None else _laid_out(grad, like)))
     return found
 
 
@@ -219,40 +219,27 @@ def _as_it_is(grad: Array, like: Array) -> Array:
     return grad
 
 
-def _laid_out(grad: Any, like: Array, library_of: Callable[[Array], Namespace]) -> Any:
+def _laid_out(grad: Any, like: Array) -> Any:
     match = _MATCHES.get(like.__class__)
     if match is None:
-        match = backend_of(library_of(like)).arrays.match_layout or _as_it_is
+        match = backend_of(library_of(like).xp).arrays.match_layout or _as_it_is
         _MATCHES[like.__class__] = match
     if match is _as_it_is:
         return grad
-    if hasattr(grad, "_node"):
-        return grad._made(match(grad.array, like), grad._node)
+    if isinstance(grad, TapeArray):
+        tensor: Any = grad
+        return tensor._tensor_of(match(tensor.array, like), tensor._node)
     return match(grad, like)
 
 
-def _copy(grad: Any, library_of: Callable[[Array], Namespace]) -> Any:
-    if hasattr(grad, "_node"):  # a Tensor: never written to in place
+def _copy(grad: Any) -> Any:
+    if isinstance(grad, TapeArray):  # a Tensor: never written to in place
         return grad
-    return library_of(grad).astype(grad, grad.dtype, copy=True)
+    return library_of(grad).xp.astype(grad, grad.dtype, copy=True)
 
 
 def _through_hooks(node: Node, grad: Any) -> Any:
-    from portable_losses.autograd.tensor import Tensor, tensor_of
-
-    recorded = isinstance(grad, Tensor)
+    """Return `grad` as the hooks of `node` leave it, one after the other."""
     for hook in list((node.hooks or {}).values()):
-        seen = grad if isinstance(grad, Tensor) else tensor_of(grad)
-        changed = hook(seen)
-        if changed is None:
-            continue
-        if not isinstance(changed, Tensor):
-            changed = tensor_of(changed)
-        if changed.shape != seen.shape or changed.dtype != seen.dtype:
-            msg = (
-                f"a hook must return a gradient of shape {seen.shape} and dtype {seen.dtype}, "
-                f"got {changed.shape} {changed.dtype}"
-            )
-            raise ValueError(msg)
-        grad = changed if recorded else changed.array
+        grad = hook(grad)
     return grad

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
-from portable_losses.autograd.functional import Call
+from portable_losses.autograd.graph.node import NOTHING, Node, item_nodes
+from portable_losses.autograd.graph.recording import recorder
 from portable_losses.autograd.rules import JOINT, LIST, Operation
-from portable_losses.autograd.tape import NOTHING, Node, item_nodes, recording
-from portable_losses.autograd.tensor import Tensor, tensor_of
-from portable_losses.autograd.trees import flatten
+from portable_losses.autograd.tensors.tensor import Tensor, tensor_of
+from portable_losses.autograd.transforms.call import Call
+from portable_losses.autograd.transforms.nested import flatten
 
 __all__ = ["checkpoint"]
 
@@ -52,8 +53,8 @@ def checkpoint(f: Callable[..., Any], /) -> Callable[..., Any]:
     def checkpointed(*args: Any, **options: Any) -> Any:
         leaves, rebuild = flatten((list(args), options))
         places = [i for i, x in enumerate(leaves) if isinstance(x, Tensor) and x._node is not None]
-        make = recording()
-        if not make:
+        record = recorder()
+        if not record:
             return f(*args, **options)
         inputs = [leaves[i] for i in places]
 
@@ -74,7 +75,7 @@ def checkpoint(f: Callable[..., Any], /) -> Callable[..., Any]:
         again = _Again(run, moving, list(outside))
         outs = tuple(results[i].array for i in moving)
         arrays = (*(x.array for x in inputs), *outside.values())
-        node = make(
+        node = record(
             Operation(getattr(f, "__name__", "checkpoint"), (again,), form=JOINT),
             outs,
             arrays,

@@ -1,13 +1,14 @@
 """What a hand-written pair of function and gradient, and a backend, are on the tape."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from portable_losses._backend import (
     Arrays,
     Autodiff,
     Backend,
     Indexing,
+    Kernel,
     Pair,
     backend_of,
     kernel_for,
@@ -16,21 +17,20 @@ from portable_losses._gradient import attach_gradient as attach_to
 from portable_losses._gradient import stop_gradient as stop_gradient_of
 from portable_losses._indexing import gather as gather_by
 from portable_losses._polyfill import readable as readable_by
+from portable_losses._tape import TapeNamespace
 from portable_losses._typing import Array, Options
-from portable_losses.autograd.context import explain
-from portable_losses.autograd.functions import raw_tree, record
-from portable_losses.autograd.operands import raw_operand_in
+from portable_losses.autograd._error_notes import explain
+from portable_losses.autograd.graph.node import NOTHING, Node, item_nodes
+from portable_losses.autograd.graph.recording import recorder
+from portable_losses.autograd.namespaces.functions import recorded
 from portable_losses.autograd.rules import JOINT, OPERATIONS, VIEW, Operation
-from portable_losses.autograd.tape import NOTHING, item_nodes, recording
-from portable_losses.autograd.tensor import Tensor, tensor_of
-
-if TYPE_CHECKING:
-    from portable_losses.autograd.namespaces import TapeNamespace
+from portable_losses.autograd.tensors.tensor import Tensor, tensor_of
+from portable_losses.autograd.tensors.unwrapping import raw_argument, raw_tree
 
 __all__ = ["tape_backend"]
 
 
-def tape_backend(space: "TapeNamespace") -> Backend:
+def tape_backend(space: TapeNamespace) -> Backend:
     """Return the backend of the tape over one library: what it answers, or asks the library."""
     inner = backend_of(space.inner)
 
@@ -38,7 +38,9 @@ def tape_backend(space: "TapeNamespace") -> Backend:
         return attach(space, pair, arrays, options)
 
     def stop_gradient(x: Any) -> Tensor:
-        return tensor_of(stop_gradient_of(raw_tree(x, space, "stop_gradient"), xp=space.inner))
+        return tensor_of(
+            stop_gradient_of(raw_tree(x, space.library, "stop_gradient"), xp=space.inner)
+        )
 
     def readable(x: Any) -> bool:
         return readable_by(x.array if isinstance(x, Tensor) else x, xp=space.inner)
@@ -48,7 +50,7 @@ def tape_backend(space: "TapeNamespace") -> Backend:
 
     def gather(x: Tensor, key: Any) -> Tensor:
         out = gather_by(x.array, key, xp=space.inner)
-        return record(OPERATIONS["getitem"], out, (x.array, key), NOTHING, (x._node,))
+        return recorded(OPERATIONS["getitem"], out, (x.array, key), NOTHING, (x._node,))
 
     return Backend(
         "tape",
@@ -58,24 +60,24 @@ def tape_backend(space: "TapeNamespace") -> Backend:
     )
 
 
-def attach(space: "TapeNamespace", pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
+def attach(space: TapeNamespace, pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
     """Run a pair as one node.
 
     The forward half runs on raw arrays, with the pair attached the wrapped library's own way as
     well: the library may be recording (or tracing) underneath the tape.
     """
-    raws = tuple([None if x is None else raw_operand_in(space, x, "an argument") for x in arrays])
+    inner, library = space.inner, space.library
+    raws = tuple([None if x is None else raw_argument(library, x, "an argument") for x in arrays])
     parents = tuple([x._node if isinstance(x, Tensor) else None for x in arrays])
-    given = {key: raw_tree(x, space, key) for key, x in options.items() if key != "xp"}
-    inner = space.inner
-    make = recording() if parents.count(None) < len(parents) else None
+    given = {key: raw_tree(x, library, key) for key, x in options.items() if key != "xp"}
+    record = recorder() if parents.count(None) < len(parents) else None
     rules = None
     try:
         backend, own = backend_of(inner), {"xp": inner, **given}
         kernel = kernel_for(pair, backend, raws, own)
         if kernel is None:
             out = attach_to(pair, raws, own)
-        elif make and not backend.autodiff.differentiates and not any(parents[kernel.gradients :]):
+        elif record and not backend.autodiff.differentiates and _gives_all(kernel, parents):
             wanted = tuple([i for i, parent in enumerate(parents) if parent is not None])
             out, backward = kernel.run(pair, raws, own, wanted)
             rules = (_once_or_twice(backward, pair),)
@@ -84,28 +86,34 @@ def attach(space: "TapeNamespace", pair: Pair, arrays: tuple[Array, ...], option
     except Exception as error:
         explain(error, _name(pair), *raws)
         raise
-    if not make:
+    if not record:
         return tuple(map(tensor_of, out)) if isinstance(out, tuple) else tensor_of(out)
     operation = _operation(pair) if rules is None else Operation(_name(pair), rules, form=JOINT)
     if not isinstance(out, tuple):
-        return tensor_of(out, make(operation, out, raws, given, parents))
-    items = item_nodes(make(operation, out, raws, given, parents), out)
+        return tensor_of(out, record(operation, out, raws, given, parents))
+    items = item_nodes(record(operation, out, raws, given, parents), out)
     return tuple(tensor_of(x, item) for x, item in zip(out, items, strict=True))
 
 
+def _gives_all(kernel: Kernel, parents: tuple[Node | None, ...]) -> bool:
+    """Say whether the kernel's backward returns every gradient that may be asked for."""
+    return not any(parents[kernel.gradients :])
+
+
 def _once_or_twice(backward: Callable[..., Any], pair: Pair) -> Callable[..., Any]:
-    """Return the `backward` of a kernel, which the pair's replaces to be itself recorded."""
+    """Return the `backward` of a kernel; where that is recorded itself, the pair's."""
 
     def either(grad: Any, out: Any, *arrays: Any, xp: Any, **options: Any) -> Any:
-        recorded = hasattr(xp, "__portable_losses_wraps__")
-        return (pair.backward if recorded else backward)(grad, out, *arrays, xp=xp, **options)
+        chosen = pair.backward if isinstance(xp, TapeNamespace) else backward
+        return chosen(grad, out, *arrays, xp=xp, **options)
 
     return either
 
 
 def _operation(pair: Pair) -> Operation:
+    """Return the operation of a pair: a rule for each array where it has them, or one for all."""
     if pair.rules:
-        return Operation(_name(pair), pair.rules, shares=VIEW)  # who knows what they return
+        return Operation(_name(pair), pair.rules, shares=VIEW)  # they may return `grad` itself
     return Operation(_name(pair), (pair.backward,), form=JOINT)
 
 

@@ -8,9 +8,8 @@ from array_api_compat import array_namespace
 
 from portable_losses._backend import Pair
 from portable_losses._gradient import attach_gradient
-from portable_losses.autograd import namespaces as spaces
-from portable_losses.autograd.tensor import Tensor
-from portable_losses.autograd.tracked import unwrap
+from portable_losses.autograd._libraries import library_of
+from portable_losses.autograd.tensors.tensor import Tensor
 
 __all__ = ["custom_vjp"]
 
@@ -82,7 +81,7 @@ def custom_vjp(f: Callable[..., Any], vjp: Callable[..., Any], /) -> Callable[..
     def call(*arrays: Any, **options: Any) -> Any:
         tensors = [x for x in arrays if isinstance(x, Tensor)]
         if tensors:
-            xp = spaces.space_of(unwrap(tensors[0])[0])
+            xp = library_of(tensors[0]).tape
         else:
             xp = array_namespace(*(x for x in arrays if x is not None))
         return attach_gradient(pair, arrays, {"xp": xp, **options})

@@ -4,51 +4,67 @@ They have a choice to make (`asarray` of a Tensor), a form of their own (`setite
 missing somewhere (`take_along_axis`). The first argument is the namespace.
 """
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from array_api_compat import device as device_of
 
 from portable_losses import _indexing, _polyfill
-from portable_losses.autograd.context import explain
-from portable_losses.autograd.functions import add, is_floating, is_tracked, raw_tree, record
-from portable_losses.autograd.operands import raw_key, raw_operand_in
+from portable_losses._tape import TapeNamespace
+from portable_losses.autograd._error_notes import explain
+from portable_losses.autograd.graph.node import NOTHING
+from portable_losses.autograd.namespaces.functions import (
+    is_floating,
+    recorded,
+)
 from portable_losses.autograd.rules import OPERATIONS
 from portable_losses.autograd.rules.indexing import assigned, may_repeat, settled
 from portable_losses.autograd.rules.shape import broadcast_shape, filled
-from portable_losses.autograd.tape import NOTHING
-from portable_losses.autograd.tensor import Tensor, tensor_of
+from portable_losses.autograd.tensors.tensor import Tensor, tensor_of
+from portable_losses.autograd.tensors.unwrapping import is_tracked, raw_argument, raw_key, raw_tree
 
-if TYPE_CHECKING:
-    from portable_losses.autograd.namespaces import TapeNamespace
+__all__ = ["OWN_FUNCTIONS"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+OWN_FUNCTIONS: dict[str, Callable[..., Any]] = {}
+
+
+def own(name: str) -> Callable[[Function], Function]:
+    """Decorate ``f(space, *args, **options)``, which is ``namespace(xp).<name>``."""
+
+    def decorate(function: Function) -> Function:
+        OWN_FUNCTIONS[name] = function
+        return function
+
+    return decorate
 
 
 # ---- creation ---------------------------------------------------------------------------------
 
 
-@add("asarray")
+@own("asarray")
 def asarray(
-    space: "TapeNamespace", obj: Any, /, *, dtype: Any = None, device: Any = None, copy: Any = None
+    space: TapeNamespace, obj: Any, /, *, dtype: Any = None, device: Any = None, copy: Any = None
 ) -> Tensor:
     """Return `obj` as a Tensor; a Tensor as it is, unless something about it is to change."""
     inner = space.inner
     if not isinstance(obj, Tensor):
         if is_tracked(obj):
             return _stacked(space, obj, dtype=dtype, device=device)
-        raw = raw_tree(obj, space, "asarray")
+        raw = raw_tree(obj, space.library, "asarray")
         return tensor_of(inner.asarray(raw, dtype=dtype, device=device, copy=copy))
     raw = obj.array
-    space.check_library(raw, "asarray")
+    space.library.check(raw, "asarray")
     same = dtype in (None, raw.dtype) and (device is None or device == device_of(raw))
     if same and not copy:
         return obj
     out = inner.asarray(raw, dtype=dtype, device=device, copy=copy)
-    if obj._node is None or not is_floating(space, out):
+    if obj._node is None or not is_floating(out, space.library):
         return tensor_of(out)
-    return record(OPERATIONS["astype"], out, (raw, out.dtype), {"device": device}, (obj._node,))
+    return recorded(OPERATIONS["astype"], out, (raw, out.dtype), {"device": device}, (obj._node,))
 
 
-def _stacked(space: "TapeNamespace", nested: Any, *, dtype: Any, device: Any) -> Tensor:
+def _stacked(space: TapeNamespace, nested: Any, *, dtype: Any, device: Any) -> Tensor:
     """Return nested lists of numbers and Tensors, some of them tracked, as one array."""
     found = list(_tensors(nested))
     kind = space.result_type(*found) if dtype is None else dtype
@@ -71,33 +87,33 @@ def _tensors(nested: Any) -> Iterator[Tensor]:
             yield from _tensors(x)
 
 
-@add("from_dlpack")
+@own("from_dlpack")
 def from_dlpack(
-    space: "TapeNamespace", x: Any, /, *, device: Any = None, copy: bool | None = None
+    space: TapeNamespace, x: Any, /, *, device: Any = None, copy: bool | None = None
 ) -> Tensor:
     """Return the array of another library as a Tensor; one of this library stays tracked."""
-    if isinstance(x, Tensor) and space.owns(x.array):
+    if isinstance(x, Tensor) and space.library.owns(x.array):
         return asarray(space, x, device=device, copy=copy)
     given = {"device": device, "copy": copy}
     options = {key: value for key, value in given.items() if value is not None}
     return tensor_of(space.inner.from_dlpack(x, **options))
 
 
-@add("full")
+@own("full")
 def full(
-    space: "TapeNamespace", shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None
+    space: TapeNamespace, shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None
 ) -> Tensor:
     """Fill an array with a number, or with a Tensor that has no axes."""
     if isinstance(fill_value, Tensor):
         made: Tensor = filled(shape, fill_value, dtype=dtype, device=device, xp=space)
         return made
-    value = raw_operand_in(space, fill_value, "fill_value")
+    value = raw_argument(space.library, fill_value, "fill_value")
     return tensor_of(space.inner.full(shape, value, dtype=dtype, device=device))
 
 
-@add("full_like")
+@own("full_like")
 def full_like(
-    space: "TapeNamespace",
+    space: TapeNamespace,
     x: Any,
     /,
     fill_value: Any,
@@ -106,35 +122,35 @@ def full_like(
     device: Any = None,
 ) -> Tensor:
     """`full` with the shape, dtype and device of `x`."""
-    like = raw_operand_in(space, x, "full_like")
+    like = raw_argument(space.library, x, "full_like")
     if isinstance(fill_value, Tensor):
         home = device_of(like) if device is None else device
         kind = like.dtype if dtype is None else dtype
         return full(space, tuple(like.shape), fill_value, dtype=kind, device=home)
-    value = raw_operand_in(space, fill_value, "fill_value")
+    value = raw_argument(space.library, fill_value, "fill_value")
     return tensor_of(space.inner.full_like(like, value, dtype=dtype, device=device))
 
 
 # ---- dtypes and shapes ------------------------------------------------------------------------
 
 
-@add("astype")
+@own("astype")
 def astype(
-    space: "TapeNamespace", x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None
+    space: TapeNamespace, x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None
 ) -> Tensor:
     """Return `x` in another dtype; a constant, if that is of integers or truth values."""
     options = {} if device is None else {"device": device}
-    a = raw_operand_in(space, x, "astype")
+    a = raw_argument(space.library, x, "astype")
     out = space.inner.astype(a, dtype, copy=copy, **options)
-    if not isinstance(x, Tensor) or x._node is None or not is_floating(space, out):
+    if not isinstance(x, Tensor) or x._node is None or not is_floating(out, space.library):
         return tensor_of(out)
     if out is a:
         return x
-    return record(OPERATIONS["astype"], out, (a, dtype), options, (x._node,))
+    return recorded(OPERATIONS["astype"], out, (a, dtype), options, (x._node,))
 
 
-@add("broadcast_shapes")
-def broadcast_shapes(space: "TapeNamespace", *shapes: tuple[int, ...]) -> tuple[int, ...]:
+@own("broadcast_shapes")
+def broadcast_shapes(space: TapeNamespace, *shapes: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape that arrays of `shapes` broadcast to."""
     if hasattr(space.inner, "broadcast_shapes"):
         return tuple(space.inner.broadcast_shapes(*shapes))
@@ -145,38 +161,38 @@ def broadcast_shapes(space: "TapeNamespace", *shapes: tuple[int, ...]) -> tuple[
     return found
 
 
-@add("can_cast")
-def can_cast(space: "TapeNamespace", from_: Any, to: Any, /) -> bool:
+@own("can_cast")
+def can_cast(space: TapeNamespace, from_: Any, to: Any, /) -> bool:
     """Say whether a dtype, or that of an array, is converted without loss of its kind."""
     return bool(space.inner.can_cast(from_.dtype if isinstance(from_, Tensor) else from_, to))
 
 
-@add("clip")
-def clip(space: "TapeNamespace", x: Any, /, min: Any = None, max: Any = None) -> Tensor:
+@own("clip")
+def clip(space: TapeNamespace, x: Any, /, min: Any = None, max: Any = None) -> Tensor:
     """Bound `x` from below, from above, or both; `max` wins."""
     bounds = (x, min, max)
-    raws = [None if v is None else raw_operand_in(space, v, "clip") for v in bounds]
+    raws = [None if v is None else raw_argument(space.library, v, "clip") for v in bounds]
     parents = tuple(v._node if isinstance(v, Tensor) else None for v in bounds)
     out = space.inner.clip(*raws)
-    return record(OPERATIONS["clip"], out, tuple(raws), NOTHING, parents)
+    return recorded(OPERATIONS["clip"], out, tuple(raws), NOTHING, parents)
 
 
 # ---- positions --------------------------------------------------------------------------------
 
 
-@add("take_along_axis")
-def take_along_axis(space: "TapeNamespace", x: Any, indices: Any, /, *, axis: int = -1) -> Tensor:
+@own("take_along_axis")
+def take_along_axis(space: TapeNamespace, x: Any, indices: Any, /, *, axis: int = -1) -> Tensor:
     """Take an entry at each position that `indices` names along `axis`."""
-    raw, places = (raw_operand_in(space, v, "take_along_axis") for v in (x, indices))
+    raw, places = (raw_argument(space.library, v, "take_along_axis") for v in (x, indices))
     out = _polyfill.take_along_axis(raw, places, axis=axis, xp=space.inner)
     node = x._node if isinstance(x, Tensor) else None
-    return record(OPERATIONS["take_along_axis"], out, (raw, places), {"axis": axis}, (node, None))
+    return recorded(OPERATIONS["take_along_axis"], out, (raw, places), {"axis": axis}, (node, None))
 
 
-@add("setitem")
-def setitem(space: "TapeNamespace", x: Tensor, key: Any, value: Any, /) -> Tensor:
+@own("setitem")
+def setitem(space: TapeNamespace, x: Tensor, key: Any, value: Any, /) -> Tensor:
     """Return `x` with `value` at `key`."""
-    raw, raw_value = x.array, raw_operand_in(space, value, "value")
+    raw, raw_value = x.array, raw_argument(space.library, value, "value")
     node, value_node = x._node, value._node if isinstance(value, Tensor) else None
     key, options, new = raw_key(key), NOTHING, raw_value
     try:
@@ -187,13 +203,13 @@ def setitem(space: "TapeNamespace", x: Tensor, key: Any, value: Any, /) -> Tenso
     except Exception as error:
         explain(error, "setitem", raw, key)
         raise
-    return record(OPERATIONS["setitem"], out, (raw, raw_value, key), options, (node, value_node))
+    return recorded(OPERATIONS["setitem"], out, (raw, raw_value, key), options, (node, value_node))
 
 
-@add("scatter_add")
-def scatter_add(space: "TapeNamespace", shape: tuple[int, ...], key: Any, values: Any, /) -> Tensor:
+@own("scatter_add")
+def scatter_add(space: TapeNamespace, shape: tuple[int, ...], key: Any, values: Any, /) -> Tensor:
     """Return zeros of `shape` with `values` added at `key`; what meets at one place adds up."""
-    key, raw = raw_key(key), raw_operand_in(space, values, "values")
+    key, raw = raw_key(key), raw_argument(space.library, values, "values")
     out = _indexing.scatter_add(shape, key, raw, xp=space.inner)
     node = values._node if isinstance(values, Tensor) else None
-    return record(OPERATIONS["scatter_add"], out, (raw, key), NOTHING, (node,))
+    return recorded(OPERATIONS["scatter_add"], out, (raw, key), NOTHING, (node,))

@@ -15,11 +15,12 @@ from typing import Any
 from array_api_compat import is_dask_namespace
 
 from portable_losses._typing import Array
-from portable_losses.autograd import namespaces as spaces
-from portable_losses.autograd.context import shown
+from portable_losses.autograd._error_notes import shown
+from portable_losses.autograd._libraries import is_array, library_of
+from portable_losses.autograd.graph.node import NOTHING, Node, new_node
+from portable_losses.autograd.graph.recording import recorder, use_recorder
 from portable_losses.autograd.rules import Operation
-from portable_losses.autograd.tape import NOTHING, Node, new_node, recording, recording_with
-from portable_losses.autograd.tracked import unwrap
+from portable_losses.autograd.tensors.unwrapping import unwrap
 
 __all__ = ["detect_anomaly"]
 
@@ -70,12 +71,12 @@ def detect_anomaly(*, infinities: bool = True) -> Generator[None, None, None]:
     ...     print(str(error).splitlines()[0])
     `divide` made an infinity at (1,) of (2,) float64
     """
-    watch = _Watch(infinities=infinities)
-    with recording_with(watch.record if recording() else None, watch):
+    looking = _Looking(infinities=infinities)
+    with use_recorder(looking.record if recorder() else None, looking):
         yield
 
 
-class _Watch:
+class _Looking:
     """Looks at results while `detect_anomaly` is on; one per ``with``."""
 
     def __init__(self, *, infinities: bool) -> None:
@@ -139,14 +140,14 @@ class _Watch:
     def _holds(self, x: Any, kind: str) -> bool:
         if isinstance(x, float):
             return getattr(math, kind)(x)  # type: ignore[no-any-return]
-        return spaces.is_array(x) and self._first(unwrap(x)[0], kind) is not None
+        return is_array(x) and self._first(unwrap(x)[0], kind) is not None
 
     def _first(self, x: Array, kind: str) -> tuple[int, ...] | None:
         """Return the first place where `kind` is true, None if there is none or nobody can say."""
-        if not spaces.is_array(x):
+        if not is_array(x):
             return None
         array: Any = x
-        xp = spaces.library_of(array)
+        xp = library_of(array).xp
         if not xp.isdtype(array.dtype, ("real floating", "complex floating")):
             return None
         try:
@@ -169,7 +170,7 @@ class _Watch:
     def _unreadable(self, x: Array) -> None:
         if not self.warned:
             self.warned = True
-            name = spaces.space_of(x).library
+            name = library_of(x).name
             msg = f"detect_anomaly cannot look at values here ({name}: lazy or traced); not checked"
             warnings.warn(msg, RuntimeWarning, stacklevel=2)
 

@@ -7,12 +7,13 @@ from typing import Any
 
 from array_api_compat import device
 
-from portable_losses.autograd import namespaces as spaces
-from portable_losses.autograd.functional import grad, positions, vjp
+from portable_losses.autograd._libraries import library_of, library_of_argument
 from portable_losses.autograd.rules.complex_numbers import is_complex
-from portable_losses.autograd.tensor import Tensor
-from portable_losses.autograd.tracked import unwrap
-from portable_losses.autograd.trees import flatten as leaves_of
+from portable_losses.autograd.tensors.tensor import Tensor
+from portable_losses.autograd.tensors.unwrapping import unwrap
+from portable_losses.autograd.transforms.call import positions
+from portable_losses.autograd.transforms.functional import grad, vjp
+from portable_losses.autograd.transforms.nested import flatten as leaves_of
 
 __all__ = ["flatten", "hessian", "jacobian"]
 
@@ -173,7 +174,7 @@ def flatten(tree: Any, /) -> tuple[Any, Callable[[Any], Any]]:
         msg = "`tree` must hold at least one array"
         raise ValueError(msg)
     for x in arrays:
-        spaces.space_of_user(unwrap(x)[0])
+        library_of_argument(unwrap(x)[0])
     xp = _space(*arrays)
     vector = xp.concat([xp.reshape(x, (-1,)) for x in arrays])
     shapes = [(tuple(x.shape), x.dtype) for x in arrays]
@@ -197,13 +198,13 @@ def flatten(tree: Any, /) -> tuple[Any, Callable[[Any], Any]]:
 
 
 def _library(x: Any) -> Any:
-    return spaces.library_of(unwrap(x)[0])
+    return library_of(x).xp
 
 
 def _space(*xs: Any) -> Any:
     """Return the namespace for arrays of which some may be Tensors."""
     if any(isinstance(x, Tensor) for x in xs):
-        return spaces.space_of(unwrap(xs[0])[0])
+        return library_of(xs[0]).tape
     return _library(xs[0])
 
 
