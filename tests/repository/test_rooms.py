@@ -1,0 +1,231 @@
+"""The picture of the rooms in docs/design.md is true, and the documents name what exists."""
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CORE = "portable_losses"
+# `_backend.py` imports the package that it lies in, which is loaded by then, for its `__path__`.
+OF_ITSELF = ("_backend", CORE)
+
+Arrow = tuple[str, str]
+
+
+# ---- the picture -------------------------------------------------------------------------------
+def drawn(text: str) -> tuple[set[str], set[Arrow], set[Arrow]]:
+    """The rooms of the picture, its arrows, and those that go both ways."""
+    block = re.search(r"^## The rooms$.*?^```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert block, "there is no picture"
+    lines: list[tuple[str, str, str, str]] = []
+    folder = ""
+    for line in block[1].splitlines():
+        if heading := re.match(r"\S+/(?=  |$)", line):
+            folder = heading[0].removeprefix(f"{CORE}/")
+        elif found := re.match(r" +(\w+) +(<?)->(.*)", line):
+            lines.append((folder, found[1], found[2], found[3]))
+    rooms = {module_of(folder + name) for folder, name, *_ in lines}
+    arrows: set[Arrow] = set()
+    mutual: set[Arrow] = set()
+    for folder, name, both, targets in lines:
+        room = module_of(folder + name)
+        for target in re.findall(r"[\w/]+", targets):
+            end = folder + target if folder + target in rooms else target
+            arrows.add((room, end))
+            if both:
+                mutual |= {(room, end), (end, room)}
+    return rooms | {room for room, _ in mutual}, arrows | mutual, mutual
+
+
+def room_of(module: str, rooms: set[str]) -> str:
+    """The smallest room that a module lies in."""
+    around = [room for room in rooms if f"{module}/".startswith(f"{room}/")]
+    assert around, f"{module} is in no room of the picture"
+    return max(around, key=len)
+
+
+# ---- the imports -------------------------------------------------------------------------------
+def module_of(path: str) -> str:
+    """The name of a module by its path in the package: a package has that of its folder."""
+    return path.removesuffix("__init__").rstrip("/") or CORE
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package by its path there, without ``.py``."""
+    found: dict[str, Path] = {}
+    for path in (p for top in (CORE, "backends") for p in (ROOT / top).rglob("*.py")):
+        inside = path.relative_to(ROOT).with_suffix("").as_posix()
+        found[module_of(inside.removeprefix(f"{CORE}/"))] = path
+    return found
+
+
+def imports(source: str, folder: str, known: Iterable[str]) -> Iterator[str]:
+    """The modules among `known` that a file in `folder` imports, wherever the import stands."""
+    for node in ast.walk(ast.parse(source)):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = [CORE, *folder.split("/")]
+            start = above[: len(above) + 1 - node.level] if node.level else []
+            base = ".".join([*start, *filter(None, [node.module])])
+            names = [f"{base}.{alias.name}" for alias in node.names]  # a module or a name in one
+        for top, *rest in (name.split(".") for name in names):
+            if top == CORE:
+                paths = ["/".join(rest[:end]) for end in range(len(rest), 0, -1)]
+                yield next((path for path in paths if path in known), CORE)
+
+
+def arrows_of(rooms: set[str]) -> set[Arrow]:
+    """The arrows that a true picture of these rooms has."""
+    known = modules()
+    arrows = {
+        (room_of(module, rooms), room_of(target, rooms))
+        for module, path in known.items()
+        for target in imports(
+            path.read_text("utf-8"),
+            path.parent.relative_to(ROOT).as_posix().removeprefix(CORE).lstrip("/"),
+            known,
+        )
+    }
+    return {arrow for arrow in arrows if is_drawn(*arrow)}
+
+
+def is_drawn(start: str, end: str) -> bool:
+    """Not within a room, nor from a room to the ground floor of a folder that it lies in."""
+    folder, _, name = end.rpartition("/")
+    beside, _, own = start.rpartition("/")
+    if start == end or (start, end) == OF_ITSELF or end == "_typing":
+        return False
+    lies_in = not folder or f"{start}/".startswith(f"{folder}/")
+    return not (name.startswith("_") and lies_in) or (beside == folder and own.startswith("_"))
+
+
+def circles(arrows: set[Arrow]) -> set[Arrow]:
+    """The arrows whose end leads back to their start."""
+
+    def reached(start: str) -> set[str]:
+        found, waiting = set[str](), [start]
+        while waiting:
+            room = waiting.pop()
+            new = {end for begin, end in arrows if begin == room} - found
+            found |= new
+            waiting.extend(new)
+        return found
+
+    return {(start, end) for start, end in arrows if start in reached(end)}
+
+
+def faults(text: str, real: set[Arrow] | None = None) -> list[str]:
+    """What the picture has wrong about the `real` arrows, by default those of the package."""
+    rooms, arrows, mutual = drawn(text)
+    real = arrows_of(rooms) if real is None else real
+    return [
+        *(f"missing: {start} -> {end}" for start, end in sorted(real - arrows)),
+        *(f"superfluous: {start} -> {end}" for start, end in sorted(arrows - real)),
+        *(f"in a circle: {start} -> {end}" for start, end in sorted(circles(real) - mutual)),
+    ]
+
+
+def test_the_picture_of_the_rooms_has_the_imports_of_the_source() -> None:
+    assert faults((ROOT / "docs" / "design.md").read_text("utf-8")) == []
+
+
+# ---- each check can fail -----------------------------------------------------------------------
+PICTURE = """
+## The rooms
+
+```text
+portable_losses/              made up
+    __init__   -> nn, losses
+    nn         -> losses, tape/walk
+    losses     <-> special
+
+    _ground    -> _lower
+    _lower     ->
+
+portable_losses/tape/
+    __init__   -> walk
+    walk       -> special
+```
+"""
+REAL = {
+    ("portable_losses", "nn"),
+    ("portable_losses", "losses"),
+    ("nn", "losses"),
+    ("nn", "tape/walk"),
+    ("losses", "special"),
+    ("special", "losses"),
+    ("_ground", "_lower"),
+    ("tape", "tape/walk"),
+    ("tape/walk", "special"),
+}
+
+
+def test_a_made_up_picture_is_read() -> None:
+    rooms, arrows, mutual = drawn(PICTURE)
+    assert rooms == {room for arrow in REAL for room in arrow}
+    assert arrows == REAL
+    assert mutual == {("losses", "special"), ("special", "losses")}
+    assert faults(PICTURE, REAL) == []
+
+
+def test_a_superfluous_arrow_is_seen() -> None:
+    for start, end in REAL:
+        assert f"superfluous: {start} -> {end}" in faults(PICTURE, REAL - {(start, end)})
+
+
+def test_a_missing_arrow_is_seen() -> None:
+    assert faults(PICTURE, REAL | {("nn", "special")}) == ["missing: nn -> special"]
+    picture = PICTURE.replace("losses, tape/walk", "losses")
+    assert faults(picture, REAL) == ["missing: nn -> tape/walk"]
+
+
+def test_a_circle_that_is_not_drawn_as_one_is_seen() -> None:
+    picture = PICTURE.replace("<-> special", "-> special\n    special    -> losses")
+    assert drawn(picture)[1] == REAL
+    assert faults(picture, REAL) == [
+        "in a circle: losses -> special",
+        "in a circle: special -> losses",
+    ]
+
+
+def test_every_way_to_write_an_import_is_seen() -> None:
+    known = {"_a", "b", "b/c", "b/d"}
+    source = (
+        "import numpy\nimport portable_losses.b.c\nfrom portable_losses import b, name\n"
+        "from portable_losses._a import name\nfrom .d import name\n"
+        "def f():\n    from .. import _a\n    import portable_losses as pl\n"
+    )
+    found = ["b/c", "b", CORE, "_a", "b/d", "_a", CORE]
+    assert list(imports(source, "b", known)) == found
+
+
+@pytest.mark.parametrize(
+    "start, end, expected",
+    [
+        ("nn", "_stable", False),
+        ("nn", "nn", False),
+        ("tape/walk", "_stable", False),
+        ("tape/walk", "tape/_notes", False),
+        ("tape", "tape/_notes", False),
+        ("nn", "tape/_notes", True),
+        ("_values", "_stable", True),
+        ("tape/_notes", "_stable", False),
+        ("_stable", "tape/walk", True),
+        ("nn", "_typing", False),
+    ],
+)
+def test_the_ground_floor_is_drawn_from_elsewhere_alone(
+    start: str, end: str, expected: bool
+) -> None:
+    assert is_drawn(start, end) is expected
+
+
+def test_a_file_outside_every_room_is_seen() -> None:
+    assert room_of("tape/walk/queue", {"tape", "tape/walk", "tapes"}) == "tape/walk"
+    with pytest.raises(AssertionError, match="misc is in no room"):
+        room_of("misc", {"tape"})
