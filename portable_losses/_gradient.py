@@ -90,7 +90,7 @@ def elementwise_call(
     """
     if len(arrays) > 1:
         return _broadcast_call(function, arrays, names, options)
-    (x,) = arrays
+    x = arrays[0]
     xp = namespace_of_floating(x, names[0])
     if not widened:
         return function(x, xp=xp, **options)
