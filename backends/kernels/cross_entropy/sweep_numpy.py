@@ -15,7 +15,7 @@ from .sweep import Library, fits, run
 
 __all__ = ["CROSS_ENTROPY"]
 
-WEIGHT = 3  # the place of the class weights among the pair's arrays: they belong to every row
+WEIGHT = 3  # the place of the class weights among the pair's arrays: every row needs them whole
 NUMPY = Library(
     np, in_blocks, 2**17, partial(np.argmax, axis=-1), empty, lambda: np.errstate(all="ignore")
 )
