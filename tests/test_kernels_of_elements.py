@@ -451,12 +451,16 @@ def test_a_key_tells_apart_options_that_are_equal_and_reads_no_array() -> None:
 
 def test_programs_are_kept_but_not_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels, "_PROGRAMS", {})
+    monkeypatch.setattr(kernels, "_MET", set())
     monkeypatch.setattr(kernels, "KEPT", 8)
     x = np.linspace(-1.0, 1.0, 5)
     for i in range(20):
         for _ in range(3):
             pl.softplus(x, beta=1.0 + i)
         assert 1 <= len(kernels._PROGRAMS) <= 10
+    for i in range(20):  # each once
+        pl.softplus(x, beta=100.0 + i)
+        assert len(kernels._MET) <= 10
 
 
 @pytest.mark.parametrize("size", [5, *SIZES])

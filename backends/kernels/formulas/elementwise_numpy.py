@@ -188,12 +188,12 @@ def _program(
         pass
     except TypeError:  # an array among the options
         return None
-    if not now and key not in _MET:
-        _MET.add(key)
-        return None
     if len(_MET) + len(_PROGRAMS) > KEPT:
         _MET.clear()
         _PROGRAMS.clear()
+    if not now and key not in _MET:
+        _MET.add(key)
+        return None
     _PROGRAMS[key] = made = _written(function, rule, dtypes, options)
     return made
 
