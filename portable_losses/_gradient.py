@@ -7,7 +7,7 @@ from typing import Any
 from portable_losses._backend import Pair, backend_of, kernel_for
 from portable_losses._dtypes import narrow, widen
 from portable_losses._typing import Array, Namespace, Options
-from portable_losses._validation import check_real_floating, namespace_of
+from portable_losses._validation import check_real_floating, namespace_of, namespace_of_floating
 
 __all__ = [
     "NAMED_PAIRS",
@@ -37,6 +37,7 @@ def with_gradient(
     """
 
     def decorate(forward: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `forward` as a function that every library differentiates by this pair."""
         halves = forward, backward, *rest
         run, *rules = map(entrywise, halves) if elementwise else halves
         portable = Pair(run, _together(rules), tuple(rules)) if rest else Pair(run, rules[0])
@@ -67,7 +68,7 @@ def _register(pair: Pair) -> None:
 
 
 def _together(rules: list[Callable[..., Array]]) -> Callable[..., tuple[Array | None, ...]]:
-    """Return a backward that calls one rule for each array that is there."""
+    """Return one backward that calls the rule of each array that is given."""
 
     def backward(grad: Array, out: Array, *arrays: Array, **options: Any) -> tuple[Any, ...]:
         given = zip(rules, arrays, strict=True)
@@ -104,20 +105,33 @@ def elementwise_call(
 ) -> Array:
     """Return ``function(*arrays, xp=xp, **options)`` of real floating arrays, called `names`.
 
-    Several are broadcast and promoted to one dtype. It is computed in float32 for half dtypes and
-    rounded once, unless `widened` is False, for a function whose results are exact in any dtype.
+    Several are broadcast and promoted to one dtype. Half dtypes are computed in float32, and the
+    result is rounded once; not so where `widened` is False, for results that need no rounding.
     """
-    given = dict(zip(names[: len(arrays)], arrays, strict=True))
-    xp = namespace_of(**given)
-    check_real_floating(xp, **given)
+    if len(arrays) > 1:
+        return _broadcast_call(function, arrays, names, options)
+    x = arrays[0]
+    xp = namespace_of_floating(x, names[0])
     if not widened:
-        return function(*arrays, xp=xp, **options)
-    if len(arrays) == 1:
-        (x,) = arrays
-        return narrow(function(widen(x, xp=xp), xp=xp, **options), x.dtype, xp=xp)
+        return function(x, xp=xp, **options)
+    return narrow(function(widen(x, xp=xp), xp=xp, **options), x.dtype, xp=xp)
+
+
+def _broadcast_call(
+    function: Callable[..., Array],
+    arrays: tuple[Array, ...],
+    names: tuple[str, ...],
+    options: Options,
+) -> Array:
+    """`elementwise_call` of several arrays."""
+    named = dict(zip(names, arrays, strict=True))
+    xp = namespace_of(**named)
+    check_real_floating(xp, **named)
     dtype = xp.result_type(*arrays)
-    wide = (widen(narrow(x, dtype, xp=xp), xp=xp) for x in xp.broadcast_arrays(*arrays))
-    return narrow(function(*wide, xp=xp, **options), dtype, xp=xp)
+    first, *others = xp.broadcast_arrays(*arrays)
+    first = widen(narrow(first, dtype, xp=xp), xp=xp)
+    others = [narrow(x, first.dtype, xp=xp) for x in others]
+    return narrow(function(first, *others, xp=xp, **options), dtype, xp=xp)
 
 
 def rarely(condition: Array, *, xp: Namespace) -> Array:

@@ -14,7 +14,7 @@ from portable_losses._reduction import weigh
 from portable_losses._rows import as_rows
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
-from portable_losses._validation import check_axis, check_classes, check_integer, check_real
+from portable_losses._validation import check_classes, check_integer, check_real
 from portable_losses._values import (
     as_weight,
     check_all_in,
@@ -145,15 +145,15 @@ def read_target(
     """Check a target, weights and mask against `rows`, whose classes are the last axis.
 
     Return them, and a mask of the rows whose target is bad and could not be read. `axis` is where
-    the classes are in the caller's arrays; `name` is what the caller calls `rows`. With `shape`,
-    that of rows which are not there yet, `rows` only tells dtype and device.
+    the classes are in the caller's arrays, counted from the front; `name` is what the caller calls
+    `rows`. With `shape`, that of rows which are not there yet, `rows` only tells dtype and device.
     """
     shape = tuple(rows.shape) if shape is None else shape
     classes = shape[-1]
-    place = check_axis(axis, len(shape))
-    given = (*shape[:-1][:place], classes, *shape[:-1][place:])
+    rest = shape[:-1]
+    given = (*rest[:axis], classes, *rest[axis:])
     check_classes(given, axis, name=name)
-    class_mask, row_mask = _read_mask(mask, shape, place, given, name=name, xp=xp)
+    class_mask, row_mask = _read_mask(mask, shape, axis, given, name=name, xp=xp)
     weight = as_weight(weight, (classes,), name=weight_name, like=rows, xp=xp)
     if weight is not None and weight.ndim != 1:
         msg = f"`{weight_name}` must have shape ({classes},), got {tuple(weight.shape)}"
@@ -163,7 +163,7 @@ def read_target(
 
     if tuple(target.shape) == given:
         check_real(xp, target=target)
-        q = as_rows(target, (place,), xp=xp)
+        q = as_rows(target, (axis,), xp=xp)
         invalid = check_all_in(0, INF, xp=xp, target=q)
         if invalid is not None:
             invalid = xp.any(invalid, axis=-1)
@@ -172,11 +172,11 @@ def read_target(
             q = where(class_mask, q, 0.0, xp=xp)
         return Target(q, None, weight, row_mask, class_mask), invalid
 
-    if tuple(target.shape) != shape[:-1]:
-        raise ValueError(_shape_advice(name, given, tuple(target.shape), place))
+    if tuple(target.shape) != rest:
+        raise ValueError(_shape_advice(name, given, tuple(target.shape), axis))
     check_integer(xp, target=target)
     target = as_index(target, xp=xp)
-    invalid = check_indices(classes, ignore_index=ignore_index, xp=xp, target=target)
+    invalid = check_indices(target, classes, name="target", ignore_index=ignore_index, xp=xp)
     index = where((target >= 0) & (target < classes), target, 0, xp=xp)[..., None]
     counts = target != ignore_index
     if not (readable(counts, xp=xp) and bool(xp.all(counts))):
@@ -184,7 +184,8 @@ def read_target(
     if class_mask is not None:
         exists = take_along_axis(narrow(class_mask, xp.int8, xp=xp), index, axis=-1, xp=xp)[..., 0]
         bad = exists == 0 if row_mask is None else (exists == 0) & row_mask
-        masked = check_values(bad, "name a class that `where` does not mask", xp=xp, target=target)
+        what = "name a class that `where` does not mask"
+        masked = check_values(target, bad, what, name="target", xp=xp)
         invalid = join_masks(invalid, masked, xp=xp)
     return Target(None, index, weight, row_mask, class_mask), invalid
 
@@ -205,7 +206,7 @@ def read_index(
         raise ValueError(_shape_advice(name, given, tuple(target.shape), axis, only_indices=True))
     check_integer(xp, target=target)
     target = as_index(target, xp=xp)
-    invalid = check_indices(classes, xp=xp, target=target)
+    invalid = check_indices(target, classes, name="target", xp=xp)
     index = where((target >= 0) & (target < classes), target, 0, xp=xp)[..., None]
     return mark_invalid(rows, invalid, xp=xp, of_rows=True), index
 

@@ -180,7 +180,7 @@ def _read_lengths(
         raise ValueError(msg)
     x = xp.reshape(as_index(x, xp=xp), (sequences,))
     bad = (x < 0) | (x > most)
-    invalid = check_values(bad, f"lie in [0, {most}]", xp=xp, **{name: x})
+    invalid = check_values(x, bad, f"lie in [0, {most}]", name=name, xp=xp)
     return where(bad, most, x, xp=xp), invalid
 
 
@@ -189,7 +189,8 @@ def _padded(target: Array, lengths: Array, *, xp: Namespace) -> tuple[Array, Arr
     size, place = target.shape[0], _count(lengths.shape[0], lengths, xp=xp)
     ends = total(where(place <= place[:, None], lengths, 0, xp=xp), axis=-1, xp=xp)
     what = f"sum to {size}, the size of a flat `target`"
-    invalid = check_values(ends[-1:] != size, what, xp=xp, target_lengths=ends[-1:])
+    whole = ends[-1:]
+    invalid = check_values(whole, whole != size, what, name="target_lengths", xp=xp)
     longest = size
     if lengths.shape[0] and readable(lengths, xp=xp):
         longest = int(xp.max(lengths))
@@ -207,9 +208,10 @@ def _read_labels(
     unknown = used & ((labels < 0) | (labels >= classes))
     blanks = used & (labels == blank)
     what = f"hold class indices in [0, {classes})"
-    first = check_values(unknown, what, xp=xp, error=IndexError, target=labels)
+    first = check_values(labels, unknown, what, name="target", xp=xp, error=IndexError)
     what = f"not hold the blank, {blank}, as a label"
-    invalid = join_masks(first, check_values(blanks, what, xp=xp, target=labels), xp=xp)
+    second = check_values(labels, blanks, what, name="target", xp=xp)
+    invalid = join_masks(first, second, xp=xp)
     if invalid is not None:
         invalid = xp.any(invalid, axis=-1)
     return where(used & ~unknown, labels, blank, xp=xp), invalid

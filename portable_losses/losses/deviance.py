@@ -234,10 +234,10 @@ def _deviance_loss(
     if 1 <= power < 2:
         bad_target = check_all_in(0, INF, xp=xp, target=target)
     elif power >= 2:
-        bad_target = check_values(target <= 0, "be greater than 0", xp=xp, target=target)
+        bad_target = check_values(target, target <= 0, "be greater than 0", name="target", xp=xp)
     if power != 0 and not log_input:
         what = "be greater than 0; for logarithms pass log_input=True"
-        bad_input = check_values(input <= 0, what, xp=xp, input=input)
+        bad_input = check_values(input, input <= 0, what, name="input", xp=xp)
 
     if power == 0:
         d = (xp.exp(x) if log_input else x) - t

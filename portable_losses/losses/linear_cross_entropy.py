@@ -144,7 +144,7 @@ def linear_cross_entropy(
     target, invalid = read_target(
         like,
         target,
-        axis=-1,
+        axis=len(shape),
         weight=class_weight,
         ignore_index=ignore_index,
         name="hidden @ weight.T",

@@ -193,9 +193,10 @@ def _read_labels(target: Array, x: Array, *, xp: Namespace) -> tuple[Array, Arra
     twin = (places[:, None] > places) & (target[..., :, None] == target[..., None, :])
     outside = named & ((target < 0) | (target >= classes))
     what = f"hold class indices in [0, {classes}) up to the first -1"
-    first = check_values(outside, what, xp=xp, error=IndexError, target=target)
+    first = check_values(target, outside, what, name="target", xp=xp, error=IndexError)
     twice = named & xp.any(twin, axis=-1)
-    second = check_values(twice, "name a class once in a row", xp=xp, target=target)
+    what = "name a class once in a row"
+    second = check_values(target, twice, what, name="target", xp=xp)
     invalid = join_masks(first, second, xp=xp)
     if invalid is not None:
         invalid = xp.any(invalid, axis=-1)

@@ -71,7 +71,8 @@ def mape_loss(
     check_nonnegative(eps=eps)
     invalid = None
     if eps == 0:
-        invalid = check_values(target == 0, "not be 0 where `eps` is 0", xp=xp, target=target)
+        what = "not be 0 where `eps` is 0"
+        invalid = check_values(target, target == 0, what, name="target", xp=xp)
 
     size = _absolute(y, xp=xp)
     floor = eps or 1.0  # a target of 0 that could not be read must not warn
@@ -130,8 +131,8 @@ def msle_loss(
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     x, y = as_floating(xp, input=input, target=target)
     what = "be greater than -1"
-    bad_input = check_values(x <= -1, what, xp=xp, input=x)
-    bad_target = check_values(y <= -1, what, xp=xp, target=y)
+    bad_input = check_values(x, x <= -1, what, name="input", xp=xp)
+    bad_target = check_values(y, y <= -1, what, name="target", xp=xp)
 
     root = _log1p_ratio(x, y, xp=xp)
     loss = mark_invalid(root * root, bad_input, bad_target, xp=xp)

@@ -334,7 +334,7 @@ def _quantile(q: float | Array, like: Array, *, xp: Namespace) -> tuple[Array, A
     namespace_of(input=like, q=q)
     check_real_floating(xp, q=q)
     check_broadcasts_to(tuple(like.shape), q=q)
-    invalid = check_values(~((q > 0) & (q < 1)), "lie in (0, 1)", xp=xp, q=q)
+    invalid = check_values(q, ~((q > 0) & (q < 1)), "lie in (0, 1)", name="q", xp=xp)
     q = narrow(q, like.dtype, xp=xp)
     return q, q - 1, invalid
 

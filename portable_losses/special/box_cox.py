@@ -5,7 +5,7 @@ from portable_losses._options import check_number
 from portable_losses._polyfill import constant, where
 from portable_losses._stable import INF, NAN, log
 from portable_losses._typing import Array, Namespace
-from portable_losses._validation import check_real_floating, namespace_of
+from portable_losses._validation import namespace_of_floating
 from portable_losses._values import check_all_in, mark_invalid
 
 __all__ = ["boxcox"]
@@ -50,8 +50,7 @@ def boxcox(x: Array, /, lmbda: float) -> Array:
     >>> boxcox(np.asarray([0.0, 1.0, 4.0]), 0.5)
     array([-2.,  0.,  2.])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
+    xp = namespace_of_floating(x, "x")
     check_number(lmbda=lmbda)
     invalid = check_all_in(0, INF, xp=xp, x=x)
 

@@ -11,7 +11,7 @@ from portable_losses._gradient import elementwise_call, with_gradient
 from portable_losses._polyfill import constant, minimum, where
 from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace
-from portable_losses._validation import check_real_floating, namespace_of
+from portable_losses._validation import namespace_of_floating
 from portable_losses._values import check_all_in, mark_invalid
 from portable_losses.special._gamma_coefficients import (
     BERNOULLI,
@@ -65,8 +65,7 @@ def gammaln(x: Array, /) -> Array:
     >>> gammaln(np.asarray([0.0, 0.5, 5.0])).round(4)
     array([   inf, 0.5724, 3.1781])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
+    xp = namespace_of_floating(x, "x")
     invalid = check_all_in(0, INF, xp=xp, x=x)
 
     return mark_invalid(elementwise_call(_gammaln, x), invalid, xp=xp)
@@ -107,8 +106,7 @@ def digamma(x: Array, /) -> Array:
     >>> digamma(np.asarray([0.0, 1.0, 5.0])).round(4)
     array([   -inf, -0.5772,  1.5061])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
+    xp = namespace_of_floating(x, "x")
     invalid = check_all_in(0, INF, xp=xp, x=x)
 
     return mark_invalid(elementwise_call(_polygamma, x, order=0), invalid, xp=xp)

@@ -187,7 +187,7 @@ def logsubexp(a: Array, b: Array, /) -> Array:
 
     dtype = xp.result_type(a, b)
     a, b = (widen(narrow(z, dtype, xp=xp), xp=xp) for z in xp.broadcast_arrays(a, b))
-    invalid = check_values(b > a, "be at most `a`", xp=xp, b=b)
+    invalid = check_values(b, b > a, "be at most `a`", name="b", xp=xp)
     endless = (a == b) & (xp.abs(a) == INF)
     gap = _where(endless, 1.0, a, xp=xp) - _where(endless, 0.0, b, xp=xp)
     difference = a + _log1mexp(gap, xp=xp)

@@ -72,7 +72,7 @@ def one_hot(x: Array, num_classes: int, /, *, axis: int = -1, dtype: Any = None)
     check_count(num_classes=num_classes)
     place = check_axis(axis, x.ndim + 1)
     zero = xp.zeros((), dtype=dtype, device=device_of(x, xp=xp))
-    invalid = check_indices(num_classes, xp=xp, x=x)
+    invalid = check_indices(x, num_classes, name="x", xp=xp)
 
     classes = xp.arange(num_classes, dtype=x.dtype, device=device_of(x, xp=xp))
     shape = tuple(num_classes if i == place else 1 for i in range(x.ndim + 1))

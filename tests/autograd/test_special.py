@@ -373,7 +373,7 @@ def test_no_number_is_an_array() -> None:
 
 
 def test_a_complex_array_is_refused() -> None:
-    with pytest.raises(TypeError, match="`entr` needs a real dtype, got complex128"):
+    with pytest.raises(TypeError, match="`x` must have a real floating dtype, got complex128"):
         SPECIAL.entr(np.asarray([1j]))
 
 
