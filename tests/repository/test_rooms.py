@@ -9,6 +9,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CORE = "portable_losses"
+GUIDES = [
+    ROOT / name
+    for name in (
+        *("README.md", "CONTRIBUTING.md", "backends/README.md"),
+        *("docs/design.md", "docs/autograd.md", "docs/index.md", "docs/api.md"),
+    )
+]
 # `_backend.py` imports the package that it lies in, which is loaded by then, for its `__path__`.
 OF_ITSELF = ("_backend", CORE)
 
@@ -134,6 +141,56 @@ def test_the_picture_of_the_rooms_has_the_imports_of_the_source() -> None:
     assert faults((ROOT / "docs" / "design.md").read_text("utf-8")) == []
 
 
+# ---- what the documents name -------------------------------------------------------------------
+PATH = re.compile(r"(?:[\w<>.-]+/)*(?:[\w<>-]+\.(?:cu|md|py|svg|toml|txt)|[\w<>-]+/)")
+WORD = re.compile(r"\b_*[a-z]+[a-z0-9]*(?:_[a-z0-9]+)+_*\b")
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def spans(text: str) -> list[str]:
+    """The `code spans` of a document, without its blocks of code."""
+    prose = re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    return re.findall(r"`([^`\n]+)`", prose)
+
+
+def paths_in(text: str) -> set[str]:
+    """What is a path of a file, or of a folder, with a slash at its end."""
+    pictures = re.findall(r"^```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    tokens = [token.rstrip(",;:") for block in pictures for token in block.split()]
+    return {path for path in (*spans(text), *tokens) if PATH.fullmatch(path)}
+
+
+def words_in(text: str) -> set[str]:
+    """The names with an underscore in what is code: ``a_b`` of ``f(a_b, kernel="c_d")``."""
+    code = (span for span in spans(text) if not PATH.fullmatch(span) and "<" not in span)
+    return {word for span in code for word in WORD.findall(span)}
+
+
+def exists(path: str) -> bool:
+    """Is it in the repository, from the root or from a folder further in? ``<name>`` is any."""
+    pattern = re.sub("<.*?>", "*", path.rstrip("/"))
+    found = (p for folder in FOLDERS for p in (ROOT / folder).glob(f"**/{pattern}"))
+    return any(found) or any(ROOT.glob(pattern))
+
+
+FOLDERS = ["backends", "benchmarks", "docs", "examples", CORE, "tests", "tools"]
+
+
+@pytest.mark.parametrize("document", GUIDES, ids=name_of)
+def test_every_path_in_a_document_exists(document: Path) -> None:
+    assert {path for path in paths_in(document.read_text("utf-8")) if not exists(path)} == set()
+
+
+@pytest.mark.parametrize("document", GUIDES, ids=name_of)
+def test_every_name_in_a_document_is_in_the_source(document: Path) -> None:
+    files = (p for folder in FOLDERS for p in (ROOT / folder).rglob("*.py") if p != Path(__file__))
+    known = {word for p in files for word in re.findall(r"\w+", f"{p.stem} {p.read_text()}")}
+    assert words_in(document.read_text("utf-8")) - known == set()
+
+
 # ---- each check can fail -----------------------------------------------------------------------
 PICTURE = """
 ## The rooms
@@ -229,3 +286,26 @@ def test_a_file_outside_every_room_is_seen() -> None:
     assert room_of("tape/walk/queue", {"tape", "tape/walk", "tapes"}) == "tape/walk"
     with pytest.raises(AssertionError, match="misc is in no room"):
         room_of("misc", {"tape"})
+
+
+def test_paths_and_names_are_told_from_other_code() -> None:
+    text = "In `a/b.py`, `a/<name>.py`, `a/`, `f(a_b, c)`, `x / y`, `np.where`, `d_e` and `1/2`."
+    text += "\n```python\n`not/this.py`\n```\n\n```text\n-> drawn/here.py, x\n```\n"
+    assert paths_in(text) == {"a/b.py", "a/<name>.py", "a/", "drawn/here.py"}
+    assert words_in(text) == {"a_b", "d_e"}
+
+
+@pytest.mark.parametrize(
+    "path, expected",
+    [
+        ("tests/repository/test_rooms.py", True),
+        ("repository/test_rooms.py", True),
+        ("tests/repository/", True),
+        ("backends/<library>.py", True),
+        ("tests/test_rooms.py", False),
+        ("tests/repositories/", False),
+        ("backends/<library>.cu", False),
+    ],
+)
+def test_a_path_that_does_not_exist_is_seen(path: str, expected: bool) -> None:
+    assert exists(path) is expected
