@@ -37,7 +37,7 @@ hard_rows: Any = import_module(f"{KERNELS}.hard_rows")
 def pair_of(module: str, name: str) -> Pair:
     """The portable halves of a function, as a kernel gets them."""
     file = import_module(f"portable_losses.{module}")
-    return Pair(getattr(file, name).__wrapped__, getattr(file, f"{name}_backward"))
+    return Pair(getattr(file, name).__wrapped__, getattr(file, f"{name}_grad"))
 
 
 PAIRS = {
