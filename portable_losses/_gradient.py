@@ -98,19 +98,19 @@ def entrywise(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def elementwise_call(
     function: Callable[..., Array],
-    *arrays: Array,
+    x: Array,
+    *others: Array,
     names: tuple[str, ...] = ("x", "y"),
     widened: bool = True,
     **options: Any,
 ) -> Array:
-    """Return ``function(*arrays, xp=xp, **options)`` of real floating arrays, called `names`.
+    """Return ``function(x, *others, xp=xp, **options)`` of real floating arrays, called `names`.
 
     Several are broadcast and promoted to one dtype. Half dtypes are computed in float32, and the
     result is rounded once; not so where `widened` is False, for results that need no rounding.
     """
-    if len(arrays) > 1:
-        return _broadcast_call(function, arrays, names, options)
-    x = arrays[0]
+    if others:
+        return _broadcast_call(function, (x, *others), names, options)
     xp = namespace_of_floating(x, names[0])
     if not widened:
         return function(x, xp=xp, **options)

@@ -141,7 +141,7 @@ def _elu_grad(
     grad: Array, out: Array, x: Array, *, above: float, below: float, width: float, xp: Namespace
 ) -> tuple[Array]:
     """``above`` where x > 0, else ``below / width * exp(x / width)``."""
-    z = _negative_part(x, x >= 0, width, xp=xp)  # flat at 0: no second slope
+    z = _negative_part(x, x >= 0, width, xp=xp)  # constant at 0: second derivative 0
     slope = (below / width) * xp.exp(z / width)
     # At z = 0 the slope is below / width: where that is `above`, x > 0 needs no selection.
     if below / width != above or backend_of(xp).autodiff.differentiates:

@@ -82,7 +82,7 @@ def normalize(
     if 0 in tuple(x.shape):
         return x
     z = widen(x, xp=xp)
-    top = _max_abs(z, axes, xp=xp)  # a constant: a factor of x changes nothing
+    top = _max_abs(z, axes, xp=xp)  # a constant: the quotient does not depend on it
     scale = _where(top == 0, 1.0, finite_or_nan(top, xp=xp), xp=xp)
     z = _where(top == 0, 1.0, z, xp=xp) / scale
     divisor = maximum(_norm(z, p=p, axes=axes, xp=xp), eps / scale, xp=xp)

@@ -213,7 +213,7 @@ def _log_softmax_grad(
     k, largest = place_of_largest(x, xp=xp)
     rest = total(where(largest, 0.0, grad, xp=xp), axis=-1, keepdims=True, xp=xp)
     others = where(largest, rest, (rest - grad) + entry(grad, k, xp=xp), xp=xp)
-    # not exp(out): out is rounded twice, and a rounding of it is as many ulp as it is large
+    # Not exp(out): out is rounded twice, and exp multiplies a relative error by |out|.
     p = xp.exp(x - finite_or_nan(entry(x, k, xp=xp), xp=xp)) * xp.exp(entry(out, k, xp=xp))
     return (-grad * xp.expm1(out) - p * others,)
 

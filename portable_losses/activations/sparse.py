@@ -133,7 +133,7 @@ def _cut(x: Array, threshold: Threshold, refined: Threshold, *, xp: Namespace) -
     ordered = xp.sort(stop_gradient(z, xp=xp), axis=-1, descending=True)
     tau = xp.max(threshold(ordered, ranks, xp=xp), axis=-1, keepdims=True)
     for _ in range(2):  # a score next to tau may have been on the wrong side of it
-        inside = ~(z <= tau)  # true of NaN
+        inside = ~(z <= tau)  # True where z is NaN
         count = total(narrow(inside, z.dtype, xp=xp), axis=-1, keepdims=True, xp=xp)
         tau = refined(z, inside, count, xp=xp)
     return where(z <= tau, 0.0, z - tau, xp=xp)

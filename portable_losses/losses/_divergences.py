@@ -39,7 +39,7 @@ def _difference_of_logs(first: Array, second: Array, *, xp: Namespace) -> Array:
     return where(none, 0.0, first, xp=xp) - where(none, 0.0, second, xp=xp)
 
 
-def _half_divergence(p: Array, m: Array, w: Array, *, xp: Namespace) -> Array:
+def _kl_excess(p: Array, m: Array, w: Array, *, xp: Namespace) -> Array:
     """``m - p - p * w`` for ``w = log(m / p)``, by a series where ``|w| < 1``: at least 0."""
     near = xp.abs(w) < 1
     series = p * _curve(where(near, w, 0.0, xp=xp), 0.0, xp=xp)
@@ -61,11 +61,11 @@ def _generalized_kl_grad(
 @with_gradient(_generalized_kl_grad)
 def _generalized_kl(lq: Array, lp: Array, *, xp: Namespace) -> Array:
     """``p * log(p / q) - p + q`` of two logarithms."""
-    return _half_divergence(xp.exp(lp), xp.exp(lq), _difference_of_logs(lq, lp, xp=xp), xp=xp)
+    return _kl_excess(xp.exp(lp), xp.exp(lq), _difference_of_logs(lq, lp, xp=xp), xp=xp)
 
 
 def generalized_js(lp: Array, t: Array, beta: float, *, log_target: bool, xp: Namespace) -> Array:
-    """Return the terms of `js_div`: the Kullback-Leibler divergences at both ends of `beta`."""
+    """Return the terms of `js_div`: Kullback-Leibler divergences where `beta` is 0 or 1."""
     if beta == 0:
         return _kl(lp, t, log_target=log_target, xp=xp)
     if beta == 1:
@@ -115,12 +115,10 @@ def _js(lp: Array, t: Array, *, beta: float, log_target: bool, xp: Namespace) ->
     """``beta * p * log(p / m) + (1 - beta) * q * log(q / m)``, m the mixture of the two."""
     p, of_p, of_q = _parts(lp, t, beta=beta, log_target=log_target, xp=xp)
     bound = _bound(lp, xp=xp)
-    above = clip(
-        lp - bound, 0.0, bound, xp=xp
-    )  # what is taken out of exponents that would overflow
+    # Where exp(lp) may overflow, the part of lp beyond the bound is factored out of all terms.
+    above = clip(lp - bound, 0.0, bound, xp=xp)
     p, q = p * xp.exp(-above), xp.exp(lp - above)
     m = beta * p + (1 - beta) * q
-    loss = beta * _half_divergence(p, m, of_p, xp=xp) + (1 - beta) * _half_divergence(
-        q, m, of_q, xp=xp
-    )
+    to_p, to_q = _kl_excess(p, m, of_p, xp=xp), _kl_excess(q, m, of_q, xp=xp)
+    loss = beta * to_p + (1 - beta) * to_q
     return loss * xp.exp(above)

@@ -267,7 +267,9 @@ def _lattice(
 
     wanted = xp.broadcast_to(classes[None, ...], (frames, sequences, size))
     emissions = take_along_axis(log_probs, wanted, axis=-1, xp=xp)
-    emissions = where(emissions < INF, emissions, NAN, xp=xp)  # no probability
+    emissions = where(
+        emissions < INF, emissions, NAN, xp=xp
+    )  # +inf is the logarithm of no probability
     active = _count(frames, labels, xp=xp)[:, None, None] < frames_of[None, :, None]
     place, last = _count(size, labels, xp=xp), 2 * labels_of[:, None]
     return Lattice(

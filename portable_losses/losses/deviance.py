@@ -324,7 +324,7 @@ def _half_deviance_grad(
     part = _power_of_mean(xs, a, log_input=log_input, xp=xp)
     upper = _power_of_mean(x, c + 1, log_input=log_input, xp=xp)
     lower = _times_power(y, xs, c, log_input=log_input, xp=xp)
-    below = r < 0  # upper - lower, whose quotient is exp(r), from the larger one
+    below = r < 0  # upper - lower from the larger one, as lower / upper = exp(r)
     share = xp.expm1(where(below, r, -r, xp=xp))
     slope = where(below, upper, lower, xp=xp) * where(below, -share, share, xp=xp)
     rest = upper - t * _power_of_mean(x, c, log_input=log_input, xp=xp) if a > 0 else upper
@@ -344,7 +344,7 @@ def _half_deviance(x: Array, t: Array, *, power: float, log_input: bool, xp: Nam
     lower = _times_power(y, xs, a, log_input=log_input, xp=xp)
     near = xp.abs(r) * max(1.0, abs(b)) < 1
     series = where(near, whole, 0.0, xp=xp) * _curve(where(near, r, 0.0, xp=xp), b, xp=xp)
-    drop = where(whole < INF, r, 0.0, xp=xp) if a == 0 else r  # inf - inf is taken nowhere
+    drop = where(whole < INF, r, 0.0, xp=xp) if a == 0 else r  # avoids inf - inf
     far = _gap(y**b, lower, drop, a, xp=xp) - _gap(y**b, whole, r, b, xp=xp)
     rest = whole / b if b else whole
     if a > 0:

@@ -259,7 +259,7 @@ def _binary_focal_grad(
     hit, miss, missing, loss = _binary_parts(z, positive, negative, xp=xp)
     power = _modulation(missing, gamma, xp=xp)
     loss = minimum(loss, largest(loss, xp=xp) / (1 + gamma), xp=xp)
-    # hit * miss is 0 where the loss is infinite: it comes before the loss
+    # The loss comes last: hit * miss is 0 where it is infinite.
     rise = gamma * (negative - positive) * (_over(hit * miss, missing, xp=xp) * loss)
     pull = gamma * _over(loss, missing, xp=xp)
     by_positive = weigh(miss, pull, xp=xp) + _softplus(-z, beta=1.0, xp=xp)

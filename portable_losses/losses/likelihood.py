@@ -91,7 +91,7 @@ def poisson_nll_loss(
     bad_target = check_all_in(0, INF, xp=xp, target=target)
     bad_input = None if log_input else check_all_in(0, INF, xp=xp, input=input)
 
-    if log_input:  # beyond 1000 the exponential decides
+    if log_input:  # from x = 1000 on, exp(x) is infinite
         loss = xp.exp(x) - weigh(t, minimum(x, 1000.0, xp=xp), xp=xp)
     else:
         loss = x - _xlogy(t, minimum(x + eps, largest(x, xp=xp), xp=xp), xp=xp)

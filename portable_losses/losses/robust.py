@@ -359,7 +359,7 @@ def _pseudo_huber_grad(
 @with_gradient(_pseudo_huber_grad)
 def _pseudo_huber(d: Array, *, delta: float, xp: Namespace) -> Array:
     """``delta * d**2 / (delta + sqrt(d**2 + delta**2))``."""
-    near = clip(d, -largest(d, xp=xp) / 4, largest(d, xp=xp) / 4, xp=xp)  # not inf / inf
+    near = clip(d, -largest(d, xp=xp) / 4, largest(d, xp=xp) / 4, xp=xp)  # avoids inf / inf
     return delta * (near / (delta + _hypotenuse(near, delta, xp=xp))) * d
 
 

@@ -134,9 +134,7 @@ def _gelu_tanh_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tupl
     d, q = z - root, z * (z + root) + root * root
     change = math.exp(root * (first + third * root * root)) * xp.expm1(d * (first + third * q))
     near = (d * (first + 3 * third * q) + change) + value
-    elsewhere = (1 + z * (first + 3 * third * (z * z))) + parts[
-        0
-    ]  # rounds less, cancels at the root
+    elsewhere = (1 + z * (first + 3 * third * (z * z))) + parts[0]  # rounds less, but has a root
     h = where(xp.abs(d) < 0.25, near, elsewhere, xp=xp)
     return (grad * gated_slope(x, h, parts, xp=xp),)
 
