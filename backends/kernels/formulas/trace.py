@@ -291,9 +291,16 @@ _CONSTANTS = frozenset(  # what has no operand: dtypes, numbers, questions about
 
 
 def key_of(options: Options) -> tuple[Any, ...]:
-    """Return what tells different options apart; 1, 1.0 and True are equal, as are 0.0 and -0.0."""
+    """Return what tells different options apart; 1, 1.0 and True are equal, as are 0.0 and -0.0.
+
+    The namespace is left out: a formula is traced alike from each of a library's namespaces.
+    """
     return tuple(
-        [(k, t := type(x), str(x) if t in _SIGNED and not x else x) for k, x in options.items()]
+        [
+            (name, kind := type(x), str(x) if kind in _SIGNED and not x else x)
+            for name, x in options.items()
+            if name != "xp"
+        ]
     )
 
 
