@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from portable_losses._backend import Pair, backend_of, kernel_for
+from portable_losses._backend import Backend, Pair, backend_of, kernel_for
 from portable_losses._dtypes import narrow, widen
 from portable_losses._typing import Array, Namespace, Options
 from portable_losses._validation import check_real_floating, namespace_of, namespace_of_floating
@@ -48,9 +48,10 @@ def with_gradient(
         @wraps(forward)
         def call(*arrays: Array, xp: Namespace, **options: Any) -> Any:
             options = {"xp": xp, **options}
-            found = kernel_for(portable, backend_of(xp), arrays, options)
+            backend = backend_of(xp)
+            found = kernel_for(portable, backend, arrays, options)
             pair = portable if found is None else portable._replace(kernel=found)
-            return attach_gradient(pair, arrays, options)
+            return attach_gradient(pair, arrays, options, backend)
 
         return call
 
@@ -140,9 +141,11 @@ def rarely(condition: Array, *, xp: Namespace) -> Array:
     return condition if own is None else own(condition)
 
 
-def attach_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
+def attach_gradient(
+    pair: Pair, arrays: tuple[Array, ...], options: Options, backend: Backend | None = None
+) -> Any:
     """Run a pair the library's way; forward alone where the library does not differentiate."""
-    own = backend_of(options["xp"]).autodiff.attach_gradient
+    own = (backend or backend_of(options["xp"])).autodiff.attach_gradient
     if own is not None:
         return own(pair, arrays, options)
     if pair.kernel is not None:

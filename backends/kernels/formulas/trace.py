@@ -291,12 +291,20 @@ _CONSTANTS = frozenset(  # what has no operand: dtypes, numbers, questions about
 
 
 def key_of(options: Options) -> tuple[Any, ...]:
-    """Return what tells different options apart; 1, 1.0 and True are equal, as are 0.0 and -0.0."""
-    named = options.items()
-    return tuple([(k, type(x), str(x) if isinstance(x, _ZEROS) and not x else x) for k, x in named])
+    """Return what tells different options apart; 1, 1.0 and True are equal, as are 0.0 and -0.0.
+
+    The namespace is left out: a formula is traced alike from each of a library's namespaces.
+    """
+    return tuple(
+        [
+            (name, kind := type(x), str(x) if kind in _SIGNED and not x else x)
+            for name, x in options.items()
+            if name != "xp"
+        ]
+    )
 
 
-_ZEROS = (float, np.floating)  # the types with a zero of each sign
+_SIGNED = frozenset([float, np.float16, np.float32, np.float64])  # types with a zero of each sign
 
 
 def trace(
