@@ -51,13 +51,11 @@ def readable(x: Array) -> bool:
 
 def scatter_add(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespace) -> Array:
     """Zeros of `shape` with `values` added at `key`."""
-    del xp
     return jnp.zeros(shape, dtype=values.dtype).at[key].add(values)
 
 
 def assign(x: Array, key: Any, value: Any, *, xp: Namespace) -> Array:
     """`x` with `value` at `key`."""
-    del xp
     return x.at[key].set(jnp.asarray(value, dtype=x.dtype))
 
 
@@ -65,7 +63,6 @@ def scan(
     step: Callable[..., Array], start: Array, arrays: tuple[Array, ...], *, xp: Namespace
 ) -> Array:
     """`start`, and the state after each of the steps: one step is compiled, not all."""
-    del xp
 
     def once(state: Array, entries: tuple[Array, ...]) -> tuple[Array, Array]:
         state = step(state, *entries)

@@ -5,35 +5,21 @@ Two faces of one thing: ``grad(f)`` and `value_and_grad` transform functions of 
 of `xp`, recorded.
 """
 
-from portable_losses.autograd.namespaces import namespace
-from portable_losses.autograd.rules import (
-    complex_numbers,
-    decompositions,
-    elementwise,
-    fourier,
-    indexing,
-    linear_algebra,
-    norms,
-    reduction,
-    shape,
-    solving,
-)
-from portable_losses.autograd.tape import enable_grad, no_grad
-from portable_losses.autograd.tensor import Tensor, tensor
-
-from portable_losses.autograd.functional import (  # isort: skip
+from portable_losses.autograd.debug.anomaly import detect_anomaly
+from portable_losses.autograd.debug.gradcheck import gradcheck
+from portable_losses.autograd.graph.recording import enable_grad, no_grad
+from portable_losses.autograd.namespaces.namespace import namespace
+from portable_losses.autograd.tensors.tensor import Tensor, tensor
+from portable_losses.autograd.transforms.checkpoint import checkpoint
+from portable_losses.autograd.transforms.custom import custom_vjp
+from portable_losses.autograd.transforms.functional import (
     grad,
     stop_gradient,
     value_and_grad,
     vjp,
 )
-from portable_losses.autograd.anomaly import detect_anomaly  # isort: skip
-from portable_losses.autograd.checkpoint import checkpoint  # isort: skip
-from portable_losses.autograd.custom import custom_vjp  # isort: skip
-from portable_losses.autograd.gradcheck import gradcheck  # isort: skip
-from portable_losses.autograd.matrices import flatten, hessian, jacobian  # isort: skip
-from portable_losses.autograd.operators import elementwise_grad, ggnvp, hvp, jvp  # isort: skip
-from portable_losses.autograd import added  # isort: skip
+from portable_losses.autograd.transforms.matrices import flatten, hessian, jacobian
+from portable_losses.autograd.transforms.products import elementwise_grad, ggnvp, hvp, jvp
 
 __all__ = [
     "Tensor",
@@ -57,7 +43,3 @@ __all__ = [
     "value_and_grad",
     "vjp",
 ]
-
-# Imported to be registered.
-del added, complex_numbers, decompositions, elementwise, fourier, indexing
-del linear_algebra, norms, reduction, shape, solving

@@ -8,7 +8,7 @@ from array_api_compat import device
 
 from portable_losses._options import check_nonnegative, check_number
 from portable_losses.autograd import Tensor
-from portable_losses.autograd.namespaces import library_of
+from portable_losses.autograd._libraries import library_of
 from portable_losses.nn.generator import Generator, as_array, draw_normal, draw_uniform
 
 __all__ = ["constant_", "normal_", "ones_", "uniform_", "zeros_"]
@@ -198,7 +198,7 @@ def ones_(parameter: Leaf, /) -> Leaf:
 def _fill(parameter: Leaf, draw: Callable[[int], list[float]]) -> Leaf:
     array = checked_leaf(parameter).array
     shape = tuple(array.shape)
-    xp = library_of(array)
+    xp = library_of(array).xp
     parameter.array = as_array(
         draw(prod(shape)), shape, xp=xp, dtype=array.dtype, device=device(array)
     )

@@ -7,8 +7,8 @@ from array_api_compat import device as device_of
 from array_api_compat import to_device
 
 from portable_losses._typing import Array
-from portable_losses.autograd.namespaces import library_of, space_of, space_of_user
-from portable_losses.autograd.tensor import Tensor
+from portable_losses.autograd._libraries import library_of, library_of_argument
+from portable_losses.autograd.tensors.tensor import Tensor
 from portable_losses.nn.parameter import Parameter
 
 __all__ = ["Module"]
@@ -171,7 +171,7 @@ class Module:
             if device is not None:
                 array = to_device(array, device)
             if dtype is not None:
-                array = library_of(array).astype(array, dtype)
+                array = library_of(array).xp.astype(array, dtype)
             parameter.replace(array)
         return self
 
@@ -240,9 +240,9 @@ def _joined(prefix: str, name: str) -> str:
 def _fitting(name: str, value: Any, like: Array) -> Array:
     """Return the raw array of `value`; raise unless it can take the place of `like`."""
     array = value.array if isinstance(value, Tensor) else value
-    library, needed = space_of_user(array).library, space_of(like).library
-    if library != needed:
-        msg = f"`{name}` must be an array of {needed}, got one of {library}"
+    library, needed = library_of_argument(array), library_of(like)
+    if library is not needed:
+        msg = f"`{name}` must be an array of {needed.name}, got one of {library.name}"
         raise TypeError(msg)
     if tuple(array.shape) != tuple(like.shape):
         msg = f"`{name}` must have shape {tuple(like.shape)}, got {tuple(array.shape)}"

@@ -5,7 +5,7 @@ from typing import Any
 from portable_losses._typing import Array
 from portable_losses._validation import check_real_floating
 from portable_losses.autograd import Tensor
-from portable_losses.autograd.namespaces import library_of, space_of_user
+from portable_losses.autograd._libraries import library_of, library_of_argument
 
 __all__ = ["Parameter"]
 
@@ -47,10 +47,10 @@ class Parameter(Tensor):
                 msg = "a parameter starts a graph, got a recorded result; use `.detach()` first"
                 raise ValueError(msg)
             data = data.array
-        check_real_floating(space_of_user(data).inner, data=data)
+        check_real_floating(library_of_argument(data).xp, data=data)
         self.array, self._node = data, None
         if requires_grad:
-            self._start()
+            self._collect_here()
 
     def replace(self, data: Array, /) -> "Parameter":
         """Put other values, of any shape and library, under this parameter; return it.
@@ -72,7 +72,7 @@ class Parameter(Tensor):
         return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Parameter":
-        copied = library_of(self.array).asarray(self.array, copy=True)
+        copied = library_of(self.array).xp.asarray(self.array, copy=True)
         twin = memo[id(self)] = Parameter(copied, requires_grad=self.requires_grad)
         return twin
 

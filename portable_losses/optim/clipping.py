@@ -11,7 +11,7 @@ from portable_losses._rows import finite_or_nan
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd import Tensor
-from portable_losses.autograd.namespaces import library_of
+from portable_losses.autograd._libraries import library_of
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
 
@@ -164,13 +164,13 @@ def _listed(parameters: Any) -> list[Tensor]:
 def _with_gradients(parameters: Any) -> tuple[list[Tensor], Namespace]:
     """Return the parameters that have a gradient, and their one library."""
     listed = _listed(parameters)
-    xp = library_of(listed[0].array)
+    library = library_of(listed[0].array)
     for p in listed:
-        if library_of(p.array) is not xp:
-            names = f"{xp.__name__} and {library_of(p.array).__name__}"
-            msg = f"`parameters` must be of one library, got {names}"
+        other = library_of(p.array)
+        if other is not library:
+            msg = f"`parameters` must be of one library, got {library.name} and {other.name}"
             raise TypeError(msg)
-    return [p for p in listed if p.grad is not None], xp
+    return [p for p in listed if p.grad is not None], library.xp
 
 
 def _largest(g: Array, *, xp: Namespace) -> Array:

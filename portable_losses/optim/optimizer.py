@@ -10,7 +10,7 @@ from portable_losses._polyfill import where
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_real_floating
 from portable_losses.autograd import Tensor
-from portable_losses.autograd.namespaces import is_array, library_of
+from portable_losses.autograd._libraries import is_array, library_of
 
 __all__ = ["Optimizer", "Update"]
 
@@ -161,7 +161,7 @@ class Optimizer(ABC):
                     self._change(parameter, group)
 
     def _change(self, parameter: Tensor, group: Group) -> None:
-        xp = library_of(parameter.array)
+        xp = library_of(parameter.array).xp
         state = self.state.setdefault(parameter, {})
         held, slope = (stop_gradient(x, xp=xp) for x in (parameter.array, parameter.grad.array))
         before = widen(held, xp=xp)
@@ -260,13 +260,13 @@ def _check_parameter(p: Any) -> None:
     if not p.is_leaf:
         msg = f"`params` must hold leaves, got a recorded result of shape {p.shape}"
         raise ValueError(msg)
-    check_real_floating(library_of(p.array), params=p)
+    check_real_floating(library_of(p.array).xp, params=p)
 
 
 def _check_fits(name: str, value: Array, parameter: Tensor) -> None:
-    if library_of(value) is not library_of(parameter.array):
-        needed, got = library_of(parameter.array).__name__, library_of(value).__name__
-        msg = f"`{name}` must be an array of {needed}, got one of {got}"
+    library, needed = library_of(value), library_of(parameter.array)
+    if library is not needed:
+        msg = f"`{name}` must be an array of {needed.name}, got one of {library.name}"
         raise TypeError(msg)
     if tuple(value.shape) != parameter.shape:
         msg = f"`{name}` must have shape {parameter.shape}, got {tuple(value.shape)}"

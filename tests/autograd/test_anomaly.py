@@ -19,7 +19,7 @@ from portable_losses.autograd import (
     no_grad,
     tensor,
 )
-from portable_losses.autograd.tape import Node
+from portable_losses.autograd.graph.node import Node
 from tests.autograd.cases import LIBRARIES
 
 NP = namespace(np)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from portable_losses.autograd import Tensor, namespace, tensor
-from portable_losses.autograd.functions import ADDED
+from portable_losses.autograd.namespaces.own import OWN_FUNCTIONS
 from portable_losses.autograd.rules import COMPOSED, OPERATIONS
 from portable_losses.autograd.rules.constant import NO_GRADIENT
 from tests.autograd.cases import LIBRARIES
@@ -22,7 +22,7 @@ NP = namespace(np)
 def test_no_function_is_in_two_lists() -> None:
     assert not NO_GRADIENT & ({*OPERATIONS} | {*COMPOSED})
     assert not {*OPERATIONS} & {*COMPOSED}
-    assert not {*ADDED} & ({*COMPOSED} | NO_GRADIENT)
+    assert not {*OWN_FUNCTIONS} & ({*COMPOSED} | NO_GRADIENT)
 
 
 def test_every_name_of_the_library_is_there() -> None:

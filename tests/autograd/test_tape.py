@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from portable_losses.autograd import Tensor, enable_grad, grad, namespace, no_grad, tensor
-from portable_losses.autograd.tape import reachable
+from portable_losses.autograd.graph.node import reachable
 
 NP = namespace(np)
 

@@ -19,7 +19,7 @@ from portable_losses.autograd import (
     no_grad,
     tensor,
 )
-from portable_losses.autograd.tape import Node
+from portable_losses.autograd.graph.node import Node
 
 NP = namespace(np)
 
@@ -145,6 +145,23 @@ def test_a_recorded_gradient_makes_no_cycle() -> None:
         assert alive() is None
         assert nodes_alive() == before - 2
         grad(lambda x: NP.sum(grad(lambda y: NP.sum(y**3))(x)))(np.ones(2))
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+def test_a_hook_makes_no_cycle() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        x = tensor(np.ones(3))
+        x.register_hook(lambda g: g * 2)
+        y = NP.exp(x)
+        y.register_hook(lambda g: None)
+        NP.sum(y).backward()
+        alive = weakref.ref(x)
+        del x, y
+        assert alive() is None
         assert gc.collect() == 0
     finally:
         gc.enable()

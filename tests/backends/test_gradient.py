@@ -14,11 +14,11 @@ everywhere = pytest.mark.parametrize("library", [*LIBRARIES, *ON_TAPE], ids=str)
 
 
 # A gradient that is nobody's derivative and depends on nothing: only our rule can return it.
-def _seven_backward(grad: Array, out: Array, x: Array, *, xp: Any) -> tuple[Array]:
+def _seven_grad(grad: Array, out: Array, x: Array, *, xp: Any) -> tuple[Array]:
     return (7 * grad,)
 
 
-@with_gradient(_seven_backward)
+@with_gradient(_seven_grad)
 def _seven(x: Array, *, xp: Any) -> Array:
     return xp.exp(x)
 
@@ -29,12 +29,12 @@ def seven(x: Array) -> Array:
 
 
 # Two results, an array that is absent and one of integers.
-def _two_backward(grad: Any, out: Any, x: Array, none: None, n: Array, *, xp: Any) -> Any:
+def _two_grad(grad: Any, out: Any, x: Array, none: None, n: Array, *, xp: Any) -> Any:
     first, second = grad
     return 7 * first + 11 * second, None, None
 
 
-@with_gradient(_two_backward)
+@with_gradient(_two_grad)
 def _two(x: Array, none: None, n: Array, *, xp: Any) -> tuple[Array, Array]:
     return xp.exp(x), x * x
 

@@ -35,11 +35,12 @@ def fused(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return xp.log1p(kept) / beta, backward
 
-    def accepts(x: Array, *, xp: Namespace, beta: float) -> bool:
-        return x.ndim == 2 and x.dtype == xp.float64 and beta <= 4
+    def accepts(x: Array, *others: Array, xp: Namespace, **options: float) -> bool:
+        is_softplus = not others and "beta" in options
+        return is_softplus and x.ndim == 2 and x.dtype == xp.float64 and options["beta"] <= 4
 
     known = load_backend("numpy")
-    speed = replace(known.speed, kernels={"_softplus": Kernel(accepts, run)})
+    speed = replace(known.speed, elementwise_kernel=Kernel(accepts, run))
     monkeypatch.setitem(_backend._LOADED, "numpy", replace(known, speed=speed))
     return ran
 

@@ -25,7 +25,7 @@ from portable_losses._indexing import scatter_add
 from portable_losses._polyfill import readable
 from portable_losses._typing import Array
 from portable_losses.autograd import namespace, tensor
-from portable_losses.autograd.standard import STANDARD
+from portable_losses.autograd.namespaces.signatures import STANDARD
 from tests.double import ImplicitConversion
 from tests.libraries import Library, named
 from tests.rows import ONCE
@@ -149,7 +149,7 @@ def test_the_backend_uses_names_that_cupy_has() -> None:
             assert takes(function, len(call.args), keywords), ast.unparse(call)
 
 
-@pytest.mark.parametrize("name", ["rows_cupy", "elementwise_cupy"])
+@pytest.mark.parametrize("name", ["gpu_rows.rows_cupy", "formulas.elementwise_cupy"])
 def test_the_kernels_use_names_that_cupy_has(name: str) -> None:
     module = import_module(f"portable_losses.backends.kernels.{name}")
     nodes = ast.walk(ast.parse(inspect.getsource(module)))

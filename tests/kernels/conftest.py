@@ -9,7 +9,7 @@ from portable_losses import _backend
 from portable_losses._backend import load_backend
 from tests.kernels.linear_layer import KERNELS, kernel, on_numpy
 
-NAME = "_linear_cross_entropy"
+NAME = "linear_cross_entropy"
 
 
 @pytest.fixture

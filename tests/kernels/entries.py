@@ -8,7 +8,7 @@ import pytest
 import portable_losses as pl
 from portable_losses._typing import Array
 
-kernels: Any = pytest.importorskip("portable_losses.backends.kernels.elementwise_numpy")
+kernels: Any = pytest.importorskip("portable_losses.backends.kernels.formulas.elementwise_numpy")
 
 BLOCK = 2**10  # no block is smaller
 

@@ -11,16 +11,15 @@ from portable_losses._backend import Pair
 
 KERNELS = "portable_losses.backends.kernels"
 
-agreement: Any = import_module(f"{KERNELS}.agreement")
-choice: Any = import_module(f"{KERNELS}.choice")
-gpu_rows: Any = import_module(f"{KERNELS}.gpu_rows")
-hard_rows: Any = import_module(f"{KERNELS}.hard_rows")
+agreement: Any = import_module(f"{KERNELS}.trial.agreement")
+gpu_rows: Any = import_module(f"{KERNELS}.gpu_rows.kernels")
+hard_rows: Any = import_module(f"{KERNELS}.trial.hard_rows")
 
 
 def pair_of(module: str, name: str) -> Pair:
     """The portable halves of a function, as a kernel gets them."""
     file = import_module(f"portable_losses.{module}")
-    return Pair(getattr(file, name).__wrapped__, getattr(file, f"{name}_backward"))
+    return Pair(getattr(file, name).__wrapped__, getattr(file, f"{name}_grad"))
 
 
 PAIRS = {
@@ -36,7 +35,7 @@ def unchecked(language: Any) -> dict[str, Any]:
     """How each kernel runs, without the check at first use."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gpu_rows, "checked", lambda run, *_: run)
-        return {name[1:]: kernel.run for name, kernel in gpu_rows.kernels(language).items()}
+        return {name: kernel.run for name, kernel in gpu_rows.kernels(language).items()}
 
 
 ALL = tuple(product([0.0, 0.125], [None, 5.0], *[[False, True]] * 3))

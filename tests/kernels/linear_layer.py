@@ -12,9 +12,9 @@ from portable_losses import autograd
 from portable_losses._typing import Array
 from tests.libraries import Library
 
-blocks: Any = pytest.importorskip("portable_losses.backends.kernels.blocks")
-kernel: Any = pytest.importorskip("portable_losses.backends.kernels.linear_cross_entropy")
-on_numpy: Any = pytest.importorskip("portable_losses.backends.kernels.linear_cross_entropy_numpy")
+blocks: Any = pytest.importorskip("portable_losses.backends.kernels.machine.blocks")
+kernel: Any = pytest.importorskip("portable_losses.backends.kernels.cross_entropy.linear")
+on_numpy: Any = pytest.importorskip("portable_losses.backends.kernels.cross_entropy.linear_numpy")
 
 KERNELS = ["numpy", "torch"]
 both = pytest.mark.parametrize("name", KERNELS)

@@ -20,22 +20,22 @@ ROOT = Path(pl.__file__).parents[1]
 
 def test_no_kernel_of_a_gpu_takes_a_tensor_of_the_cpu() -> None:
     torch: Any = pytest.importorskip("torch")
-    found: Any = import_module(f"{KERNELS}.rows_torch").CUDA
+    found: Any = import_module(f"{KERNELS}.gpu_rows.rows_torch").CUDA
     z, index = torch.ones(2, 3), torch.zeros(2, 1, dtype=torch.int64)
     options = {"label_smoothing": 0.0, "softcap": None, "with_lse": False}
     for name in RELATIVES:
-        assert not found[f"_{name}"].accepts(z)
-        assert not load_backend("torch").speed.kernels[f"_{name}"].accepts(z)
+        assert not found[name].accepts(z)
+        assert not load_backend("torch").speed.kernels[name].accepts(z)
     given = (z, None, index, None, None, None)
-    assert not found["_cross_entropy"].accepts(*given, **options)
-    assert load_backend("torch").speed.kernels["_cross_entropy"].accepts(*given, **options)
+    assert not found["cross_entropy"].accepts(*given, **options)
+    assert load_backend("torch").speed.kernels["cross_entropy"].accepts(*given, **options)
 
 
 def test_no_kernel_of_cupy_takes_another_array() -> None:
     pytest.importorskip("cupy")
     found: Any = load_backend("cupy").speed.kernels
-    assert set(found) == {f"_{name}" for name in PAIRS}
-    assert not found["_softmax"].accepts(np.ones((2, 3), np.float32))
+    assert set(found) == set(PAIRS)
+    assert not found["softmax"].accepts(np.ones((2, 3), np.float32))
 
 
 def taking(serves: Any) -> dict[str, Kernel]:
@@ -49,15 +49,15 @@ def test_a_kernel_takes_what_its_language_serves_and_no_more() -> None:
     index: Any = np.zeros((2, 1), np.int64)
     options = {"label_smoothing": 0.1, "softcap": 2.0, "with_lse": True}
     kernels = taking(lambda _: True)
-    accepts = kernels["_cross_entropy"].accepts
+    accepts = kernels["cross_entropy"].accepts
     assert accepts(z, None, index, None, None, None, **options)
     assert not accepts(z, z, None, None, None, None, **options)
     assert not accepts(z, None, index, None, None, z > 0, **options)
-    assert kernels["_softmax"].accepts(z)
-    assert not kernels["_softmax"].accepts(z[:0])
-    assert not taking(lambda _: False)["_softmax"].accepts(z)
+    assert kernels["softmax"].accepts(z)
+    assert not kernels["softmax"].accepts(z[:0])
+    assert not taking(lambda _: False)["softmax"].accepts(z)
     with agreement._portable_alone():  # the reference of a trial is made of no kernel
-        assert not kernels["_softmax"].accepts(z)
+        assert not kernels["softmax"].accepts(z)
 
 
 def test_all_kernels_can_be_switched_off() -> None:

@@ -18,9 +18,9 @@ import pytest
 
 from tests.kernels.gpu_cases import PAIRS, cases, unchecked
 
-agreement: Any = import_module("portable_losses.backends.kernels.agreement")
-gpu_rows: Any = import_module("portable_losses.backends.kernels.gpu_rows")
-rows_cuda: Any = import_module("portable_losses.backends.kernels.rows_cuda")
+agreement: Any = import_module("portable_losses.backends.kernels.trial.agreement")
+gpu_rows: Any = import_module("portable_losses.backends.kernels.gpu_rows.kernels")
+rows_cuda: Any = import_module("portable_losses.backends.kernels.gpu_rows.launches_cuda")
 
 COMPILER = shutil.which("g++")
 LANES, WARP = 8, 4  # two warps a row; and four lanes: a warp a row, two rows a block

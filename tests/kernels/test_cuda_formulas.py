@@ -19,8 +19,8 @@ from tests.libraries import named
 from tests.rows import ONCE
 
 pytest.importorskip("cupy")  # there is no wheel of it for macOS
-formulas: Any = import_module("portable_losses.backends.kernels.program_cuda")
-of_cupy: Any = import_module("portable_losses.backends.kernels.elementwise_cupy")
+formulas: Any = import_module("portable_losses.backends.kernels.formulas.program_cuda")
+of_cupy: Any = import_module("portable_losses.backends.kernels.formulas.elementwise_cupy")
 
 Seen = dict[tuple[Any, ...], Any]
 

@@ -18,10 +18,10 @@ from tests.libraries import LIBRARIES
 from tests.rows import ONCE
 from tests.samples import Sample
 
-blocks: Any = pytest.importorskip("portable_losses.backends.kernels.blocks")
-formulas: Any = pytest.importorskip("portable_losses.backends.kernels.formula")
-kernels: Any = pytest.importorskip("portable_losses.backends.kernels.elementwise_numpy")
-programs: Any = pytest.importorskip("portable_losses.backends.kernels.program_numpy")
+blocks: Any = pytest.importorskip("portable_losses.backends.kernels.machine.blocks")
+formulas: Any = pytest.importorskip("portable_losses.backends.kernels.formulas.trace")
+kernels: Any = pytest.importorskip("portable_losses.backends.kernels.formulas.elementwise_numpy")
+programs: Any = pytest.importorskip("portable_losses.backends.kernels.formulas.program_numpy")
 
 
 NUMPY = next(one for one in LIBRARIES if one.module == "numpy")
@@ -257,7 +257,7 @@ def test_a_formula_without_its_rare_conditions() -> None:
     program = programs.Branching(found)
     for x in (np.asarray([1.0, -2.0, 7.5]), np.asarray([1.0, -2.0, 8.5])):
         outs = np.empty(3), np.empty(3)
-        program.run([x], outs, program.space((3,)))
+        program.run([x], outs, program.buffers((3,)))
         far = np.abs(x) > 8
         scale = np.where(far, 0.5, 1.0)
         want = np.where(far, np.exp(x), x) * scale, np.where(x > 0, x, 0.0) * scale
@@ -265,7 +265,7 @@ def test_a_formula_without_its_rare_conditions() -> None:
 
 
 def test_memory_is_that_of_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    memory = import_module("portable_losses.backends.kernels.memory")
+    memory = import_module("portable_losses.backends.kernels.machine.memory")
     monkeypatch.setattr(memory, "_FREE", None)  # all of it is NumPy's, which tracemalloc sees
     x = np.random.default_rng(0).standard_normal(2**22, dtype=np.float32)
     pl.gelu(x)

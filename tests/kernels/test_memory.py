@@ -15,8 +15,8 @@ import pytest
 import portable_losses as pl
 from portable_losses.autograd import tensor
 
-memory: Any = import_module("portable_losses.backends.kernels.memory")
-empty = import_module("portable_losses.backends.kernels.memory_numpy").empty
+memory: Any = import_module("portable_losses.backends.kernels.machine.memory")
+empty = import_module("portable_losses.backends.kernels.machine.memory_numpy").empty
 
 pytestmark = pytest.mark.skipif(memory._FREE is None, reason="the system has no MADV_FREE")
 
@@ -58,7 +58,7 @@ def test_a_view_keeps_the_memory() -> None:
 
 def test_a_tensor_keeps_the_memory() -> None:
     torch = pytest.importorskip("torch")
-    own: Any = import_module("portable_losses.backends.kernels.cross_entropy_torch")
+    own: Any = import_module("portable_losses.backends.kernels.cross_entropy.sweep_torch")
     x = own._empty((2, COUNT // 2), torch.float64)
     assert tuple(x.shape) == (2, COUNT // 2)
     assert x.dtype == torch.float64
@@ -138,7 +138,7 @@ def test_threads_get_memory_of_their_own() -> None:
 
 FORKING = """
 import os
-from portable_losses.backends.kernels.memory_numpy import empty
+from portable_losses.backends.kernels.machine.memory_numpy import empty
 x = empty((2**20,), "float64")
 x[:] = 3
 child = os.fork()

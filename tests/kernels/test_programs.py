@@ -1,6 +1,7 @@
 """Elementwise formulas as programs: traced, every operation once, the same bits as the formula."""
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,9 @@ from portable_losses._typing import Array
 from portable_losses.autograd import tensor
 from tests.kernels.entries import SIZES, bce, bits, numbers, targets
 
-formulas: Any = pytest.importorskip("portable_losses.backends.kernels.formula")
-kernels: Any = pytest.importorskip("portable_losses.backends.kernels.elementwise_numpy")
-programs: Any = pytest.importorskip("portable_losses.backends.kernels.program_numpy")
+formulas: Any = pytest.importorskip("portable_losses.backends.kernels.formulas.trace")
+kernels: Any = pytest.importorskip("portable_losses.backends.kernels.formulas.elementwise_numpy")
+programs: Any = pytest.importorskip("portable_losses.backends.kernels.formulas.program_numpy")
 
 
 def as_programs(formula: Callable[..., Any], *arrays: Any, **options: Any) -> list[Any]:
@@ -27,7 +28,7 @@ def as_programs(formula: Callable[..., Any], *arrays: Any, **options: Any) -> li
     outs = tuple(np.empty(shape, dtype) for dtype in found.dtypes)
     program = programs.Blockwise(found)
     with np.errstate(all="ignore"):
-        program.run(given, outs, program.space(shape))
+        program.run(given, outs, program.buffers(shape))
         return [programs.simple(found)(given), outs]
 
 
@@ -139,13 +140,21 @@ def test_programs_differ_with_every_option_that_can_make_a_difference() -> None:
     @entrywise
     def scaled(x: Array, *, by: Any, xp: Any) -> Array:
         del xp
-        return x * (2.0 if by is False or by is None else by)
+        return x * (2.0 if by is False or by is None else 3.0 if by is True else by)
 
     x = np.asarray([1.0, 2.0])
     for _ in range(3):
-        for by in (0.0, -0.0, False, None, 0.5):
-            want = x * (2.0 if by is False or by is None else by)
+        for by in (0.0, -0.0, 1.0, 1, True, False, None, 0.5):
+            want = x * (2.0 if by is False or by is None else 3.0 if by is True else by)
             assert bits(scaled(x, by=by, xp=array_namespace(x))) == bits(want)
+
+
+def test_a_key_tells_apart_options_that_are_equal_and_reads_no_array() -> None:
+    values = (0, 0.0, -0.0, np.float32(0.0), np.float32(-0.0), False, 1, 1.0, True, None)
+    assert len({formulas.key_of({"by": value}) for value in values}) == len(values)
+    assert formulas.key_of({"by": 0.5}) == formulas.key_of({"by": 0.5})
+    unreadable = import_module("tests.double").asarray([0.0])  # whose truth nothing may ask for
+    assert formulas.key_of({"by": unreadable}) == (("by", type(unreadable), unreadable),)
 
 
 def test_programs_are_kept_but_not_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:

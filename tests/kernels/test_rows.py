@@ -15,10 +15,12 @@ from portable_losses import autograd
 from portable_losses._typing import Array
 from tests.libraries import Library, named
 
-blocks: Any = pytest.importorskip("portable_losses.backends.kernels.blocks")
-cross_entropy: Any = pytest.importorskip("portable_losses.backends.kernels.cross_entropy_numpy")
-rows: Any = pytest.importorskip("portable_losses.backends.kernels.rows")
-softmax: Any = pytest.importorskip("portable_losses.backends.kernels.softmax_numpy")
+blocks: Any = pytest.importorskip("portable_losses.backends.kernels.machine.blocks")
+cross_entropy: Any = pytest.importorskip(
+    "portable_losses.backends.kernels.cross_entropy.sweep_numpy"
+)
+rows: Any = pytest.importorskip("portable_losses.backends.kernels.rows.blockwise_numpy")
+softmax: Any = pytest.importorskip("portable_losses.backends.kernels.rows.softmax_numpy")
 
 KERNELS = ["numpy", "torch"]  # the libraries that have any
 both = pytest.mark.parametrize("name", KERNELS)

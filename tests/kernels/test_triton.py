@@ -42,7 +42,7 @@ def interpreted() -> Iterator[tuple[str, int, str | None]]:
     """Compare all kernels, on tensors of the CPU, in tiles so small that rows have many pieces."""
     torch: Any = import_module("torch")
     xp = import_module("array_api_compat.torch")
-    of_torch: Any = import_module(f"{KERNELS}.rows_torch")
+    of_torch: Any = import_module(f"{KERNELS}.gpu_rows.rows_torch")
     gpu_rows.TILES, gpu_rows.LAST_TILE = SMALL_TILES
     trials = of_torch.TRIALS._replace(possible=lambda: True)
     language = gpu_rows.Language(
@@ -120,12 +120,12 @@ TYPES = {
 }
 EVERY: dict[str, Any] = dict.fromkeys(("weighted", "masked", "smooth", "capped", "with_lse"), True)
 COMPILED: dict[str, tuple[int, str, dict[str, Any]]] = {
-    "softmax": (80, "rows_triton._softmax", {}),
-    "softmax_slope": (90, "rows_triton._softmax_slope", {}),
-    "log_softmax": (100, "rows_triton._log_softmax", {}),
-    "log_softmax_slope": (80, "rows_triton._log_softmax_slope", {}),
-    "logsumexp": (90, "rows_triton._logsumexp", {}),
-    "logsumexp_slope": (100, "rows_triton._logsumexp_slope", {}),
+    "softmax": (80, "softmax_triton._softmax", {}),
+    "softmax_slope": (90, "softmax_triton._softmax_slope", {}),
+    "log_softmax": (100, "softmax_triton._log_softmax", {}),
+    "log_softmax_slope": (80, "softmax_triton._log_softmax_slope", {}),
+    "logsumexp": (90, "softmax_triton._logsumexp", {}),
+    "logsumexp_slope": (100, "softmax_triton._logsumexp_slope", {}),
     "cross_entropy": (90, "cross_entropy_triton._cross_entropy", EVERY),
     "cross_entropy_slope": (100, "cross_entropy_triton._cross_entropy_slope", EVERY),
 }
@@ -142,7 +142,7 @@ def test_tritons_kernels_compile_for_every_architecture(
     triton: Any = pytest.importorskip("triton")
     compiler: Any = import_module("triton.compiler")
     targets: Any = import_module("triton.backends.compiler")
-    function = getattr(import_module(f"{KERNELS}.{module}"), kernel)
+    function = getattr(import_module(f"{KERNELS}.gpu_rows.{module}"), kernel)
     constants = {**constants, "height": 4, "width": 64}
     signature = {
         p: "constexpr" if p in constants else TYPES.get(p, "*fp32") for p in function.arg_names

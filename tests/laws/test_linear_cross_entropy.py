@@ -223,7 +223,7 @@ def peak(run: Callable[[], Any]) -> int:
 def test_the_logits_never_exist_all_at_once(
     options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    memory = import_module("portable_losses.backends.kernels.memory")
+    memory = import_module("portable_losses.backends.kernels.machine.memory")
     monkeypatch.setattr(memory, "_FREE", None)  # all of it is NumPy's, which tracemalloc sees
     rows, width, classes, chunk_size = 1024, 8, 4000, 16
     hidden = random.normal(size=(rows, width)).astype(np.float32)

@@ -29,7 +29,7 @@ SCHEDULES: list[tuple[str, dict[str, Any]]] = [
     ("OneCycleLR", {"max_lr": [1.0, 2.0], "total_steps": STEPS, "three_phase": True}),
     ("OneCycleLR", {"max_lr": 1.0, "total_steps": STEPS, "pct_start": 0.5, "div_factor": 4.0}),
 ]
-NAMES = [f"{name} {options}" for name, options in SCHEDULES]
+NAMES = [f"{name} {sorted(options)} {i}" for i, (name, options) in enumerate(SCHEDULES)]
 
 
 def optimizers(kind: str) -> tuple[optim.Optimizer, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from portable_losses._polyfill import where
 from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace
-from portable_losses.autograd.rules import register
+from portable_losses.autograd.rules.table import register
 
 __all__ = ["adjoint", "conj", "direction", "imag", "is_complex", "real"]
 

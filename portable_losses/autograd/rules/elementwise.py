@@ -7,8 +7,8 @@ from typing import Any
 from portable_losses._polyfill import where
 from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace
-from portable_losses.autograd.rules import VIEW, register, zero
 from portable_losses.autograd.rules.complex_numbers import conj, direction, is_complex, real
+from portable_losses.autograd.rules.table import VIEW, register, zero
 
 # ---- arithmetic -------------------------------------------------------------------------------
 

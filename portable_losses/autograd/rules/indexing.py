@@ -8,8 +8,9 @@ from array_api_compat import device
 from portable_losses import _indexing
 from portable_losses._indexing import chosen
 from portable_losses._polyfill import take_along_axis, where
+from portable_losses._tape import TapeNamespace, inner_of, raw_array
 from portable_losses._typing import Array, Namespace
-from portable_losses.autograd.rules import VIEW, compose, register
+from portable_losses.autograd.rules.table import VIEW, compose, register
 
 
 def _scatter(xp: Namespace, shape: tuple[int, ...], key: Any, values: Array) -> Array:
@@ -25,7 +26,7 @@ register("scatter_add", lambda grad, out, values, key, *, xp: chosen(grad, key, 
 
 def assigned(x: Array, value: Any, key: Any, *, xp: Namespace) -> Array:
     """Return `x` with `value` at `key`, in new memory."""
-    if hasattr(xp, "__portable_losses_backend__"):
+    if isinstance(xp, TapeNamespace):
         return xp.setitem(x, key, value)
     if _chooses_entries(key, x, value):
         if hasattr(value, "dtype") and value.dtype != x.dtype:
@@ -96,7 +97,7 @@ register(
 def _take(
     grad: Array, out: Array, x: Array, indices: Array, *, axis: int | None = None, xp: Namespace
 ) -> Array:
-    indices = getattr(indices, "array", indices)
+    indices = raw_array(indices)
     before = (slice(None),) * ((axis or 0) % x.ndim)
     return _scatter(xp, x.shape, (*before, indices), grad)
 
@@ -106,19 +107,14 @@ def _take_along_axis(
 ) -> Array:
     """Put every entry of `grad` where it was taken from."""
     axis %= x.ndim
-    indices = getattr(indices, "array", indices)
+    indices = raw_array(indices)
     if indices.shape[axis] == 1 and indices.ndim == x.ndim:  # one class per row: no scatter
-        raw = backend_free(xp)
+        raw = inner_of(xp)
         places = raw.arange(x.shape[axis], dtype=indices.dtype, device=device(indices))
         places = raw.reshape(places, (-1,) + (1,) * (x.ndim - 1 - axis))
         wanted = where(indices < 0, indices + x.shape[axis], indices, xp=raw)
         return where(wanted == places, grad, 0, xp=xp)
     return _scatter(xp, _wide(x.shape, grad.shape, axis), _mesh(indices, axis, xp), grad)
-
-
-def backend_free(xp: Namespace) -> Namespace:
-    """Return the wrapped namespace of a tape's, any other one itself."""
-    return getattr(xp, "inner", xp) if hasattr(xp, "__portable_losses_backend__") else xp
 
 
 def _wide(shape: tuple[int, ...], taken: tuple[int, ...], axis: int) -> tuple[int, ...]:
@@ -128,7 +124,7 @@ def _wide(shape: tuple[int, ...], taken: tuple[int, ...], axis: int) -> tuple[in
 
 def _mesh(indices: Array, axis: int, xp: Namespace) -> tuple[Array, ...]:
     """Return one integer array per axis that together name the places of `indices`."""
-    xp, ndim = backend_free(xp), indices.ndim
+    xp, ndim = inner_of(xp), indices.ndim
     return tuple(
         indices
         if i == axis

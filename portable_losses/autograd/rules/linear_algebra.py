@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from portable_losses._typing import Array, Namespace
-from portable_losses.autograd.rules import VIEW, register
 from portable_losses.autograd.rules.complex_numbers import adjoint, conj
+from portable_losses.autograd.rules.table import VIEW, register
 
 
 def _matmul_left(grad: Array, out: Array, x1: Array, x2: Array, *, xp: Namespace) -> Array:

@@ -10,10 +10,11 @@ from array_api_compat import device
 
 from portable_losses._gradient import with_gradient
 from portable_losses._polyfill import where
+from portable_losses._tape import raw_array
 from portable_losses._typing import Array, Axis, Namespace
-from portable_losses.autograd.rules import compose, register
 from portable_losses.autograd.rules.complex_numbers import adjoint, conj, direction
 from portable_losses.autograd.rules.reduction import kept
+from portable_losses.autograd.rules.table import compose, register
 
 # ---- norms ------------------------------------------------------------------------------------
 
@@ -132,7 +133,7 @@ register("linalg.cross", _cross_left, _cross_right)
 
 def _on_diagonal(values: Array, x: Array, offset: int, *, xp: Namespace) -> Array:
     """Return zeros in the shape of `x` with `values` on one diagonal, or on all of it."""
-    home = device(getattr(x, "array", x))
+    home = device(raw_array(x))
     mask = xp.eye(*x.shape[-2:], k=offset, dtype=xp.bool, device=home)
     return where(mask, values, 0, xp=xp)
 
@@ -140,7 +141,7 @@ def _on_diagonal(values: Array, x: Array, offset: int, *, xp: Namespace) -> Arra
 def _diagonal(grad: Array, out: Array, x: Array, *, offset: int = 0, xp: Namespace) -> Array:
     before = max(0, -offset)
     after = x.shape[-2] - before - grad.shape[-1]
-    home = device(getattr(x, "array", x))
+    home = device(raw_array(x))
     around = [
         xp.zeros((*grad.shape[:-1], n), dtype=grad.dtype, device=home) for n in (before, after)
     ]

@@ -5,9 +5,11 @@ from typing import Any
 
 from array_api_compat import device as device_of
 
+from portable_losses._dtypes import narrow, widen
 from portable_losses._polyfill import broadcast_to, where
+from portable_losses._tape import raw_array
 from portable_losses._typing import Array, Axis, Namespace
-from portable_losses.autograd.rules import OVERLAPPING, compose, register
+from portable_losses.autograd.rules.table import OVERLAPPING, compose, register
 
 
 def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
@@ -52,8 +54,10 @@ def _sum(
 def _mean(
     grad: Array, out: Array, x: Array, *, axis: Axis = None, keepdims: bool = False, xp: Namespace
 ) -> Array:
+    """``grad / n`` at each of the n entries; float16 holds no n above 65,504."""
     n = math.prod(x.shape) if axis is None else count(x, axis)
-    return _sum(grad / n if n else grad, out, x, axis=axis, keepdims=keepdims, xp=xp)
+    share = narrow(widen(grad, xp=xp) / n, grad.dtype, xp=xp) if n else grad
+    return _sum(share, out, x, axis=axis, keepdims=keepdims, xp=xp)
 
 
 register("sum", _sum, shares=OVERLAPPING)
@@ -64,9 +68,9 @@ def _extreme(
     grad: Array, beaten: Array, x: Array, axis: Axis, keepdims: bool, *, xp: Namespace
 ) -> Array:
     """Share `grad` evenly among the entries that are not `beaten`; all of them if one is NaN."""
-    best = xp.astype(~beaten, x.dtype)
-    shares = xp.sum(best, axis=axis, keepdims=True)
-    return where(beaten, 0, kept(grad, x, axis, keepdims, xp=xp) / shares, xp=xp)
+    wide = widen(kept(grad, x, axis, keepdims, xp=xp), xp=xp)  # float16 counts to 2,048
+    ties = xp.sum(xp.astype(~beaten, wide.dtype), axis=axis, keepdims=True)
+    return where(beaten, 0, narrow(wide / ties, x.dtype, xp=xp), xp=xp)
 
 
 def _max(
@@ -95,9 +99,12 @@ def _var(
     keepdims: bool = False,
     xp: Namespace,
 ) -> Array:
+    """``grad * 2 * (x - mean) / (n - correction)``, rounded once in half precision."""
     free = count(x, axis) - correction
-    centred = x - xp.mean(x, axis=axis, keepdims=True)
-    return kept(grad, x, axis, keepdims, xp=xp) * (2 / free if free > 0 else math.nan) * centred
+    wide, factor = widen(x, xp=xp), 2 / free if free > 0 else math.nan
+    centred = wide - xp.mean(wide, axis=axis, keepdims=True)
+    share = widen(kept(grad, x, axis, keepdims, xp=xp), xp=xp) * factor
+    return narrow(share * centred, x.dtype, xp=xp)
 
 
 def _std(
@@ -188,6 +195,6 @@ def cumulative_prod(
         step *= 2
     if include_initial:
         shape = tuple(1 if i == along else n for i, n in enumerate(x.shape))
-        one = xp.ones(shape, dtype=x.dtype, device=device_of(getattr(x, "array", x)))
+        one = xp.ones(shape, dtype=x.dtype, device=device_of(raw_array(x)))
         x = xp.concat([one, x], axis=along)
     return x

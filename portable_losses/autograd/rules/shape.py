@@ -7,8 +7,9 @@ from typing import Any
 from array_api_compat import device as device_of
 from array_api_compat import to_device
 
+from portable_losses._tape import TapeArray, raw_array
 from portable_losses._typing import Array, Namespace
-from portable_losses.autograd.rules import LIST, VIEW, compose, register
+from portable_losses.autograd.rules.table import LIST, VIEW, compose, register
 
 
 def _reshaped(
@@ -57,7 +58,8 @@ def _converted(
     home = device_of(x)
     if device_of(grad) == home:
         return grad
-    return grad.to_device(home) if hasattr(grad, "_node") else to_device(grad, home)
+    tensor: Any = grad
+    return tensor.to_device(home) if isinstance(grad, TapeArray) else to_device(grad, home)
 
 
 register("reshape", _reshaped, shares=VIEW)
@@ -154,7 +156,7 @@ def repeat(x: Array, repeats: Any, /, *, axis: int | None = None, xp: Namespace)
     """Take every place as often as it is repeated."""
     if axis is None:
         x, axis = xp.reshape(x, (-1,)), 0
-    places = xp.arange(x.shape[axis], dtype=xp.int64, device=device_of(getattr(x, "array", x)))
+    places = xp.arange(x.shape[axis], dtype=xp.int64, device=device_of(raw_array(x)))
     return xp.take(x, xp.repeat(places, repeats), axis=axis)
 
 

@@ -4,10 +4,11 @@ from typing import Any, NamedTuple
 
 from portable_losses._gradient import with_gradient
 from portable_losses._polyfill import where
+from portable_losses._tape import TapeNamespace
 from portable_losses._typing import Array, Namespace
-from portable_losses.autograd.rules import compose, register
 from portable_losses.autograd.rules.complex_numbers import adjoint, conj, imag, is_complex
 from portable_losses.autograd.rules.decompositions import identity
+from portable_losses.autograd.rules.table import compose, register
 
 
 class SlogdetResult(NamedTuple):
@@ -98,7 +99,7 @@ def _cofactors_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> 
 
     Recorded itself (for the third derivative), it needs a matrix with an inverse.
     """
-    if hasattr(xp, "__portable_losses_backend__"):
+    if isinstance(xp, TapeNamespace):
         turned = adjoint(grad, xp=xp)
         trace = xp.sum(conj(grad, xp=xp) * out, axis=(-2, -1), keepdims=True)
         twice = trace * out - xp.matmul(xp.matmul(out, turned), out)

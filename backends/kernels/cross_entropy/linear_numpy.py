@@ -1,0 +1,32 @@
+"""Cross entropy of a linear layer on NumPy."""
+
+from functools import partial
+
+import numpy as np
+
+from portable_losses._backend import Kernel
+from portable_losses._typing import Array
+
+from .linear import ARRAYS, Products, fits, run
+from .sweep_numpy import NUMPY
+
+__all__ = ["LINEAR_CROSS_ENTROPY"]
+
+PART_BYTES = 2**22  # of a product that is to be added, which NumPy cannot do in one go
+
+
+def _into(out: Array, a: Array, b: Array) -> None:
+    np.matmul(a, b, out=out)
+
+
+def _added(out: Array, a: Array, b: Array) -> None:
+    size = max(1, PART_BYTES // (out.itemsize * out.shape[1]))
+    room = np.empty((min(size, len(out)), out.shape[1]), out.dtype)
+    for start in range(0, len(out), size):
+        into = out[start : start + size]
+        part = np.matmul(a[start : start + size], b, out=room[: len(into)])
+        np.add(into, part, out=into)
+
+
+PRODUCTS = Products(NUMPY, _into, _added)
+LINEAR_CROSS_ENTROPY = Kernel(fits, partial(run, PRODUCTS), gradients=ARRAYS)

@@ -1,0 +1,142 @@
+"""Whose array is this: the array libraries under the tape, found by the type of an array.
+
+Nothing here makes a Tensor, or a namespace of the tape.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, ClassVar, TypeVar
+
+from array_api_compat import is_array_api_obj as is_array
+
+from portable_losses._backend import namespace_of_type
+from portable_losses._tape import TapeArray, TapeNamespace
+from portable_losses._typing import Array, Namespace
+
+__all__ = [
+    "Library",
+    "check_differentiable",
+    "is_array",
+    "library_named",
+    "library_of",
+    "library_of_argument",
+    "tape_of_library",
+]
+
+
+Made = TypeVar("Made", bound=TapeNamespace)
+
+
+class Library:
+    """An array library that Tensors wrap: there is one object for each.
+
+    Attributes
+    ----------
+    name : str
+        As the library's own namespace has it: "numpy", "jax.numpy", ...
+    xp : namespace
+        Its Array API from array_api_compat, or its own where that has none.
+    tape : TapeNamespace
+        The functions of `xp`, recorded: the namespace of Tensors over its arrays.
+    """
+
+    __slots__ = ("name", "tape", "xp")
+
+    # A namespace has the functions that make Tensors, and every Tensor has a namespace: so one of
+    # the two is not imported, but registered here.
+    tape_class: ClassVar[Callable[["Library"], TapeNamespace]]
+
+    def __init__(self, name: str, xp: Namespace) -> None:
+        self.name = name
+        self.xp = xp
+        self.tape: Any = Library.tape_class(self)
+
+    def __repr__(self) -> str:
+        return f"<library {self.name}>"
+
+    def knows(self, kind: type) -> bool:
+        """Say whether arrays of this type were met before and belong to this library."""
+        return _BY_TYPE.get(kind) is self
+
+    def owns(self, x: Any) -> bool:
+        """Say whether the array (or scalar) `x` belongs to this library."""
+        return bool(is_array(x)) and library_of(x) is self
+
+    def check(self, x: Any, name: str) -> None:
+        """Raise TypeError unless `x` is an array of this library."""
+        if _BY_TYPE.get(x.__class__) is self:
+            return
+        if not is_array(x):
+            msg = f"`{name}` must be an array of {self.name}, got {type(x).__name__}"
+            raise TypeError(msg)
+        other = library_of(x)
+        if other is not self:
+            msg = f"arrays of two libraries meet: a Tensor over {self.name} and {other.name}"
+            raise TypeError(msg)
+
+
+def tape_of_library(made: type[Made]) -> type[Made]:
+    """Register the class of namespaces that `Library.tape` is made by."""
+    Library.tape_class = made
+    return made
+
+
+_BY_NAME: dict[str, Library] = {}
+_BY_TYPE: dict[type, Library] = {}  # of arrays: one look-up instead of a microsecond
+# The dtypes found to be floating. The class stands first: a dtype of array-api-strict has the hash
+# of NumPy's, and must not be compared with it.
+_FLOATING: set[tuple[type, Any]] = set()
+
+
+def library_of(x: Array) -> Library:
+    """Return the library of the array `x`, of a Tensor that of its array."""
+    found = _BY_TYPE.get(x.__class__)
+    if found is None:
+        if isinstance(x, TapeArray):
+            return library_of(x.array)
+        found = _BY_TYPE[x.__class__] = library_named(namespace_of_type(x))
+    return found
+
+
+def library_of_argument(x: Any) -> Library:
+    """Return the library of what a user gave; TypeError if that is no array."""
+    known = _BY_TYPE.get(x.__class__)
+    if known is not None:
+        return known
+    if not is_array(x):
+        msg = f"an array is needed, got {type(x).__name__}; make one with `xp.asarray`"
+        raise TypeError(msg)
+    return library_of(x)
+
+
+def library_named(xp: Namespace) -> Library:
+    """Return the library of a namespace, whether it is array_api_compat's or the library's own."""
+    full: str = xp.__name__
+    name = full.rpartition("array_api_compat.")[2]
+    found = _BY_NAME.get(name)
+    return found or _BY_NAME.setdefault(name, Library(name, _compatible(name, xp)))
+
+
+def _compatible(name: str, xp: Namespace) -> Namespace:
+    """Return array_api_compat's namespace of a library, or `xp` where it has none."""
+    module = f"array_api_compat.{name}"
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not module.startswith(error.name):
+            raise
+        return xp
+
+
+def check_differentiable(x: Any) -> None:
+    """Raise TypeError unless `x` is an array of a real or complex floating dtype."""
+    library = library_of_argument(x)
+    dtype = x.dtype
+    kind = (dtype.__class__, dtype)
+    if kind in _FLOATING:
+        return
+    if library.xp.isdtype(dtype, ("real floating", "complex floating")):
+        _FLOATING.add(kind)
+    else:
+        msg = f"only floating arrays have a gradient, got {dtype}; convert with `xp.astype` first"
+        raise TypeError(msg)

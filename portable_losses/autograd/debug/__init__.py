@@ -1,0 +1,1 @@
+"""Finding a NaN, and a wrong gradient."""

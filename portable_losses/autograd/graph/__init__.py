@@ -1,0 +1,1 @@
+"""Graphs: nodes, what is recorded, and the walk back from a result."""

@@ -1,0 +1,1 @@
+"""``namespace(xp)``: every function of the standard, on Tensors."""

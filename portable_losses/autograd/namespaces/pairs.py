@@ -1,0 +1,122 @@
+"""What a hand-written pair of function and gradient, and a backend, are on the tape."""
+
+from collections.abc import Callable
+from typing import Any
+
+from portable_losses._backend import (
+    Arrays,
+    Autodiff,
+    Backend,
+    Indexing,
+    Kernel,
+    Pair,
+    backend_of,
+    kernel_for,
+)
+from portable_losses._gradient import attach_gradient as attach_to
+from portable_losses._gradient import stop_gradient as stop_gradient_of
+from portable_losses._indexing import gather as gather_by
+from portable_losses._polyfill import readable as readable_by
+from portable_losses._tape import TapeNamespace
+from portable_losses._typing import Array, Options
+from portable_losses.autograd._error_notes import explain
+from portable_losses.autograd.graph.node import NOTHING, Node, item_nodes
+from portable_losses.autograd.graph.recording import recorder
+from portable_losses.autograd.namespaces.functions import recorded
+from portable_losses.autograd.rules import JOINT, OPERATIONS, VIEW, Operation
+from portable_losses.autograd.tensors.tensor import Tensor, tensor_of
+from portable_losses.autograd.tensors.unwrapping import raw_argument, raw_tree
+
+__all__ = ["tape_backend"]
+
+
+def tape_backend(space: TapeNamespace) -> Backend:
+    """Return the backend of the tape over one library: what it answers, or asks the library."""
+    inner = backend_of(space.inner)
+
+    def attach_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
+        return attach(space, pair, arrays, options)
+
+    def stop_gradient(x: Any) -> Tensor:
+        return tensor_of(
+            stop_gradient_of(raw_tree(x, space.library, "stop_gradient"), xp=space.inner)
+        )
+
+    def readable(x: Any) -> bool:
+        return readable_by(x.array if isinstance(x, Tensor) else x, xp=space.inner)
+
+    def scatter_add(shape: tuple[int, ...], key: Any, values: Any, *, xp: Any) -> Any:
+        return space.scatter_add(shape, key, values)
+
+    def gather(x: Tensor, key: Any) -> Tensor:
+        out = gather_by(x.array, key, xp=space.inner)
+        return recorded(OPERATIONS["getitem"], out, (x.array, key), NOTHING, (x._node,))
+
+    return Backend(
+        "tape",
+        Autodiff(attach_gradient=attach_gradient, stop_gradient=stop_gradient),
+        Arrays(readable=readable, python_scalars=inner.arrays.python_scalars),
+        Indexing(scatter_add=scatter_add, gather=gather),
+    )
+
+
+def attach(space: TapeNamespace, pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
+    """Run a pair as one node.
+
+    The forward half runs on raw arrays, with the pair attached the wrapped library's own way as
+    well: the library may be recording (or tracing) underneath the tape.
+    """
+    inner, library = space.inner, space.library
+    raws = tuple([None if x is None else raw_argument(library, x, "an argument") for x in arrays])
+    parents = tuple([x._node if isinstance(x, Tensor) else None for x in arrays])
+    given = {key: raw_tree(x, library, key) for key, x in options.items() if key != "xp"}
+    record = recorder() if parents.count(None) < len(parents) else None
+    rules = None
+    try:
+        backend, own = backend_of(inner), {"xp": inner, **given}
+        kernel = kernel_for(pair, backend, raws, own)
+        if kernel is None:
+            out = attach_to(pair, raws, own)
+        elif record and not backend.autodiff.differentiates and _gives_all(kernel, parents):
+            wanted = tuple([i for i, parent in enumerate(parents) if parent is not None])
+            out, backward = kernel.run(pair, raws, own, wanted)
+            rules = (_once_or_twice(backward, pair),)
+        else:  # a library that differentiates may be recording underneath
+            out = attach_to(pair._replace(kernel=kernel), raws, own)
+    except Exception as error:
+        explain(error, _name(pair), *raws)
+        raise
+    if not record:
+        return tuple(map(tensor_of, out)) if isinstance(out, tuple) else tensor_of(out)
+    operation = _operation(pair) if rules is None else Operation(_name(pair), rules, form=JOINT)
+    if not isinstance(out, tuple):
+        return tensor_of(out, record(operation, out, raws, given, parents))
+    items = item_nodes(record(operation, out, raws, given, parents), out)
+    return tuple(tensor_of(x, item) for x, item in zip(out, items, strict=True))
+
+
+def _gives_all(kernel: Kernel, parents: tuple[Node | None, ...]) -> bool:
+    """Say whether the kernel's backward returns every gradient that may be asked for."""
+    return not any(parents[kernel.gradients :])
+
+
+def _once_or_twice(backward: Callable[..., Any], pair: Pair) -> Callable[..., Any]:
+    """Return the `backward` of a kernel; where that is recorded itself, the pair's."""
+
+    def either(grad: Any, out: Any, *arrays: Any, xp: Any, **options: Any) -> Any:
+        chosen = pair.backward if isinstance(xp, TapeNamespace) else backward
+        return chosen(grad, out, *arrays, xp=xp, **options)
+
+    return either
+
+
+def _operation(pair: Pair) -> Operation:
+    """Return the operation of a pair: a rule for each array where it has them, or one for all."""
+    if pair.rules:
+        return Operation(_name(pair), pair.rules, shares=VIEW)  # they may return `grad` itself
+    return Operation(_name(pair), (pair.backward,), form=JOINT)
+
+
+def _name(pair: Pair) -> str:
+    name: str = getattr(pair.forward, "__name__", "pair")
+    return name.lstrip("_")

@@ -1,0 +1,1 @@
+"""`Tensor`: the array that records, what Python asks of it, and views of it."""

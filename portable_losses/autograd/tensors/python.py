@@ -1,0 +1,118 @@
+"""What Python asks of a Tensor: numbers, iteration, copies, pickles, and other libraries."""
+
+import operator
+from collections.abc import Iterator
+from typing import Any
+
+from portable_losses.autograd._libraries import library_of
+from portable_losses.autograd.tensors.base import BaseTensor
+
+__all__ = ["PythonTensor"]
+
+
+class PythonTensor(BaseTensor):
+    """Conversions: a number may leave the tape, an array of a tracked Tensor may not."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        if not self.shape:
+            msg = "a Tensor without axes has no length"
+            raise TypeError(msg)
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        x: Any = self
+        places = range(len(self))
+        # As NumPy: a vector gives numbers, anything else views of its rows.
+        return iter([x[i] for i in places] if len(self.shape) == 1 else [x[i, ...] for i in places])
+
+    def __float__(self) -> float:
+        return float(self.array)
+
+    def __int__(self) -> int:
+        return int(self.array)
+
+    def __bool__(self) -> bool:
+        return bool(self.array)
+
+    def __complex__(self) -> complex:
+        return complex(self.array)
+
+    def __index__(self) -> int:
+        return operator.index(self.array)
+
+    def __dlpack_device__(self) -> Any:
+        return self.array.__dlpack_device__()
+
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: Any = None,
+        copy: bool | None = None,
+    ) -> Any:
+        self._refuse_to_leave(BufferError)
+        given = {"stream": stream, "max_version": max_version, "dl_device": dl_device, "copy": copy}
+        options = {key: value for key, value in given.items() if value is not None}
+        return self.array.__dlpack__(**options)  # older libraries know fewer of them
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        self._refuse_to_leave(TypeError)
+        if dtype is None and copy is None:
+            return self.array.__array__()
+        return self.array.__array__(dtype) if copy is None else self.array.__array__(dtype, copy)
+
+    def _refuse_to_leave(self, error: type[Exception]) -> None:
+        if self._node is not None:
+            msg = (
+                "a tracked Tensor is not converted silently, its gradient would be lost; "
+                "use `.detach()` (or `.array`) to take the values"
+            )
+            raise error(msg)
+
+    @classmethod
+    def __torch_function__(cls, *_: Any, **__: Any) -> Any:
+        """Let a library that asks beside an operator leave the answer to the Tensor."""
+        return NotImplemented
+
+    def item(self) -> Any:
+        """Return the only entry as a Python number."""
+        return self.array.item() if hasattr(self.array, "item") else _number(self)
+
+    def tolist(self) -> Any:
+        """Return the entries as nested lists of Python numbers."""
+        if hasattr(self.array, "tolist"):
+            return self.array.tolist()
+        return [x.tolist() for x in self.detach()] if self.shape else self.item()
+
+    def __copy__(self) -> Any:
+        twin = self._tensor_of(self.array, self._node)
+        collected = getattr(self, "_collected", None)
+        if collected is not None:
+            twin._collected = collected
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        if not self.is_leaf:
+            msg = "only leaves are copied deeply; use `.detach()` on a result first"
+            raise RuntimeError(msg)
+        copied = library_of(self.array).xp.asarray(self.array, copy=True)
+        twin = memo[id(self)] = self._tensor_of(copied)
+        if self.requires_grad:
+            twin._collect_here()
+        return twin
+
+
+def _number(x: Any) -> Any:
+    if x.size != 1:
+        msg = f"only a Tensor of one entry is a number, got shape {x.shape}"
+        raise ValueError(msg)
+    xp = x.__array_namespace__()
+    x = xp.reshape(x.detach(), ())
+    if xp.isdtype(x.dtype, "bool"):
+        return bool(x)
+    if xp.isdtype(x.dtype, "integral"):
+        return int(x)
+    return complex(x) if xp.isdtype(x.dtype, "complex floating") else float(x)

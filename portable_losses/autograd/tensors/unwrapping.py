@@ -1,0 +1,79 @@
+"""From Tensors to the arrays of the wrapped library: operands, keys, nested arguments."""
+
+from numbers import Number
+from typing import Any
+
+from portable_losses._tape import TapeArray, raw_array
+from portable_losses._typing import Array
+from portable_losses.autograd._libraries import Library, is_array, library_of
+from portable_losses.autograd.graph.node import Node
+
+__all__ = ["is_tracked", "raw_argument", "raw_key", "raw_operand", "raw_tree", "unwrap"]
+
+_PYTHON = (bool, int, float, complex)
+
+
+def unwrap(x: Any) -> tuple[Any, Node | None]:
+    """Return the raw array (or `x` itself where it is no Tensor) and the node, if any."""
+    return (x.array, x._node) if isinstance(x, TapeArray) else (x, None)
+
+
+def raw_operand(x: Any, beside: Array) -> Any:
+    """Return what the library of `beside` takes for `x`, NotImplemented if there is nothing.
+
+    A scalar of another library than that of `beside` counts as a Python number.
+    """
+    if type(x) in _PYTHON or type(x) is type(beside):
+        return x
+    library = library_of(beside)
+    if isinstance(x, Number):
+        return x if library.owns(x) else _python_number(x)
+    if not is_array(x):
+        return NotImplemented
+    library.check(x, "operand")
+    return x
+
+
+def raw_argument(library: Library, x: Any, name: str) -> Any:
+    """Return what a function of `library` takes for `x`; TypeError naming both libraries if not."""
+    if isinstance(x, TapeArray):
+        x = x.array
+    kind = type(x)
+    if kind in _PYTHON or library.knows(kind):
+        return x
+    if isinstance(x, Number) and not library.owns(x):
+        return _python_number(x)
+    library.check(x, name)
+    return x
+
+
+def _python_number(x: Any) -> Any:
+    return x.item() if hasattr(x, "item") else x
+
+
+def raw_key(key: Any) -> Any:
+    """Return an index with the raw arrays of its Tensors."""
+    if isinstance(key, tuple):
+        return tuple([raw_array(k) for k in key])
+    return raw_array(key)
+
+
+def raw_tree(x: Any, library: Library, name: str) -> Any:
+    """Return nested arguments with raw arrays for Tensors."""
+    if isinstance(x, TapeArray):
+        library.check(x.array, name)
+        return x.array
+    if isinstance(x, list):
+        return [raw_tree(v, library, name) for v in x]
+    if type(x) is tuple:
+        return tuple(raw_tree(v, library, name) for v in x)
+    return x
+
+
+def is_tracked(x: Any) -> bool:
+    """Say whether a tracked Tensor is anywhere in nested arguments."""
+    if isinstance(x, TapeArray):
+        return x._node is not None
+    if isinstance(x, dict):
+        return any(is_tracked(v) for v in x.values())
+    return isinstance(x, list | tuple) and any(is_tracked(v) for v in x)

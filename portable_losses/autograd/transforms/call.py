@@ -1,0 +1,181 @@
+"""One call of a differentiated function: its leaves, what it recorded, and the walk back."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from portable_losses.autograd._libraries import check_differentiable, library_of
+from portable_losses.autograd.graph.node import Node, Reached, new_node, reachable
+from portable_losses.autograd.graph.recording import call_recorded, recorder
+from portable_losses.autograd.graph.walk import walk
+from portable_losses.autograd.rules.shape import ALIAS
+from portable_losses.autograd.tensors.tensor import Tensor, lift, tensor_of
+from portable_losses.autograd.tensors.unwrapping import unwrap
+from portable_losses.autograd.transforms.nested import flatten
+
+__all__ = ["Call", "check_tensor", "positions"]
+
+
+class Call:
+    """One call of a differentiated function: its leaves, and the walk back to them."""
+
+    def __init__(self, args: Sequence[Any], argnums: int | Sequence[int]) -> None:
+        numbers = positions(argnums, len(args))
+        self.single = isinstance(argnums, int)
+        self.outer_recorder = recorder()
+        self.floor = new_node().number  # our leaves are younger
+        trees = [flatten(args[i]) for i in numbers]
+        self.rebuilds = [rebuild for _, rebuild in trees]
+        self.given = [leaves for leaves, _ in trees]
+        self.leaves = [[_leaf(x) for x in leaves] for leaves in self.given]
+        self.nodes = {leaf._node for leaves in self.leaves for leaf in leaves if leaf._node}
+        self.args = list(args)
+        for i, rebuild, leaves in zip(numbers, self.rebuilds, self.leaves, strict=True):
+            self.args[i] = rebuild(leaves)
+
+    def run(self, f: Callable[..., Any], options: dict[str, Any]) -> Any:
+        """Record `f`, whatever is recorded outside."""
+        return call_recorded(f, *self.args, **options)
+
+    def reached(self, outs: Sequence[Tensor]) -> Reached:
+        """Return what was recorded in this call and led to `outs`."""
+        roots = [out._node for out in outs if out._node is not None]
+        return reachable(roots, floor=self.floor)
+
+    def is_below(self, reached: Reached) -> bool:
+        """Say whether what was recorded depends on more than our leaves.
+
+        Somebody outside differentiates by it then, and the gradients must be recorded too.
+        """
+        if not self.outer_recorder:
+            return False
+        # What is younger than our leaves was made in this call.
+        return bool(reached.outside) or any(node.parents for node in self.nodes)
+
+    def pull_back(
+        self,
+        outs: Sequence[Tensor],
+        seeds: Sequence[Any],
+        reached: Reached,
+        *,
+        record: bool,
+        free: bool = True,
+        allow_unused: bool = True,
+    ) -> Any:
+        """Return the gradients, nested as the arguments were."""
+        first: dict[Node, Any] = {}
+        for out, seed in zip(outs, seeds, strict=True):
+            if out._node is not None:
+                grad = out._first_gradient(seed, recorded=record)
+                first[out._node] = first[out._node] + grad if out._node in first else grad
+        needed = None
+        if record or reached.outside or not self.nodes.issuperset(reached.leaves):
+            needed = _leading_to(self.nodes, reached.order)  # some nodes do not lead to our leaves
+        found = dict(
+            call_recorded(
+                walk,
+                first,
+                lift=lift if record else None,
+                targets=frozenset(self.nodes),
+                needed=needed,
+                free=free and not record,
+            )
+        )
+        if not allow_unused and not self.nodes <= found.keys():
+            msg = "the number does not depend on an argument that it is differentiated by"
+            raise ValueError(msg)
+        results = tuple(
+            rebuild([self._result(x, leaf, found) for x, leaf in zip(given, leaves, strict=True)])
+            for rebuild, given, leaves in zip(self.rebuilds, self.given, self.leaves, strict=True)
+        )
+        return results[0] if self.single else results
+
+    def pull_back_through(
+        self, outs: Sequence[Tensor], seeds: Sequence[Any], others: Sequence[Node], *, record: bool
+    ) -> tuple[Any, ...]:
+        """Return the gradients of the leaves, and of `others`, None where there is none."""
+        targets: list[Any] = [*(leaf._node for leaves in self.leaves for leaf in leaves), *others]
+        roots = [out._node for out in outs if out._node is not None]
+        order = reachable(roots, floor=self.floor, stops=set(others)).order
+        needed = _leading_to(set(targets), order)
+        first: dict[Any, Any] = {}
+        for out, seed in zip(outs, seeds, strict=True):
+            node = out._node
+            if node is not None:
+                first[node] = first[node] + seed if node in first else seed
+        found = dict(
+            walk(
+                first,
+                lift=lift if record else None,
+                targets=frozenset(needed.intersection(targets)),
+                needed=needed,
+                free=not record,
+            )
+        )
+        return tuple(found.get(node) for node in targets)
+
+    def _result(self, given: Any, leaf: Tensor, found: dict[Node, Any]) -> Any:
+        gradient = found.get(leaf._node) if leaf._node is not None else None
+        if gradient is None:
+            gradient = library_of(leaf.array).xp.zeros_like(leaf.array)
+        if isinstance(gradient, Tensor):
+            return (
+                gradient
+                if gradient._node is not None or isinstance(given, Tensor)
+                else gradient.array
+            )
+        return tensor_of(gradient) if isinstance(given, Tensor) else gradient
+
+    def outside(self, tree: Any) -> Any:
+        """Return results as the caller is to see them: plain, unless he differentiates too."""
+        leaves, rebuild = flatten(tree)
+        return rebuild(
+            [
+                self.seen(x, self.is_below(self.reached([x]))) if isinstance(x, Tensor) else x
+                for x in leaves
+            ]
+        )
+
+    def seen(self, x: Tensor, below: bool) -> Any:
+        """Return one result: a Tensor where the caller gave one, or differentiates too."""
+        if below and x._node is not None:
+            return x
+        given = any(isinstance(v, Tensor) for leaves in self.given for v in leaves)
+        return x.detach() if given else x.array
+
+
+def positions(argnums: int | Sequence[int], count: int) -> tuple[int, ...]:
+    """Return the places that `argnums` names among `count` arguments."""
+    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    for i in numbers:
+        if not -count <= i < count:
+            msg = f"`argnums` names argument {i} of {count}"
+            raise ValueError(msg)
+    return tuple(i % count for i in numbers)
+
+
+def _leaf(x: Any) -> Tensor:
+    """Return a new leaf; one that refers to the caller's Tensor where that is tracked."""
+    array, node = unwrap(x)
+    check_differentiable(array)
+    if node is None or not recorder():
+        return tensor_of(array)._collect_here()
+    return tensor_of(array, new_node(ALIAS, array, (array,), parents=(node,)))
+
+
+def _leading_to(targets: set[Node], order: Sequence[Node]) -> set[Node]:
+    """Return the nodes of `order` that depend on a target, the targets among them."""
+    needed = set(targets)
+    for node in reversed(order):
+        if node not in needed and not needed.isdisjoint(node.parents):
+            needed.add(node)
+    return needed
+
+
+def check_tensor(out: Any) -> None:
+    """Raise ValueError if what a function returned has left the tape."""
+    if not isinstance(out, Tensor):
+        msg = (
+            f"the function must return a Tensor, got {type(out).__name__}: "
+            "its gradient would be lost; compute with the functions of `x.__array_namespace__()`"
+        )
+        raise ValueError(msg)  # noqa: TRY004 - what a function returns is a value
