@@ -32,11 +32,15 @@ def add_options(parser: pytest.Parser) -> None:
 
 def deselect(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Take out of `items` what the options leave out."""
-    libraries = {name for names in config.getoption("library") for name in names.split(",")}
-    family = config.getoption("family")
-    for given, known in ((libraries, PACKAGES), ({family} - {None}, FAMILIES)):
-        if unknown := given - set(known):
-            msg = f"must be one of {', '.join(known)}, got {', '.join(map(str, unknown))}"
+    given: list[str] = config.getoption("library")
+    libraries = {name for names in given for name in names.split(",")}
+    family: str | None = config.getoption("family")
+    for option, names, known in (
+        ("--library", libraries, PACKAGES),
+        ("--family", set() if family is None else {family}, FAMILIES),
+    ):
+        if unknown := names - set(known):
+            msg = f"`{option}` must be one of {', '.join(known)}, got {', '.join(sorted(unknown))}"
             raise pytest.UsageError(msg)
     kept: list[pytest.Item] = []
     left_out: list[pytest.Item] = []

@@ -18,7 +18,7 @@ def item(name: str, path: Path = HERE, **params: Any) -> Any:
     return SimpleNamespace(name=name, path=path, callspec=SimpleNamespace(params=params))
 
 
-ITEMS = [
+ITEMS: list[Any] = [
     item("numpy", library=named("numpy"), sample=robust.ROWS[0]),
     item("numpy, read-only", library=named("numpy, read-only"), loss=pl.huber_loss),
     item("jax", every_library=named("jax").on_tape(), curve=robust.POINTWISE[0]),
