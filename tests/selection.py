@@ -32,7 +32,7 @@ def add_options(parser: pytest.Parser) -> None:
 
 def deselect(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Take out of `items` what the options leave out."""
-    given: list[str] = config.getoption("library")
+    given: list[str] = config.getoption("library") or []
     libraries = {name for names in given for name in names.split(",")}
     family: str | None = config.getoption("family")
     for option, names, known in (
