@@ -26,6 +26,7 @@ def attach_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> 
 
     @attached.defjvp
     def push(primals: tuple[Array, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+        """Return the result and its tangent: the transposed backward applied to the tangents."""
         out = attached(*primals)
         moving = [i for i, t in enumerate(tangents) if t is not None and t.dtype != float0]
 

@@ -17,7 +17,7 @@ from .kernels.machine.by_device import by_device
 
 
 class _BoundPair:
-    """A pair and its options: one leaf to PyTorch, which would take a dict or tuple apart."""
+    """A pair and its options as one object: PyTorch would flatten a dict or tuple."""
 
     def __init__(self, pair: Pair, options: Options, *, wanted: tuple[int, ...] = ()) -> None:
         self.pair = pair
@@ -49,6 +49,7 @@ class _Attached(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        """Save inputs and outputs, for both modes."""
         ctx.bound, *arrays = inputs
         ctx.count = len(arrays)
         ctx.several = isinstance(output, tuple)
@@ -71,7 +72,7 @@ class _AttachedBothWays(_Attached):
     def jvp(ctx: Any, *tangents: Any) -> Any:
         """Transpose the backward, which is linear in its gradient."""
         # PyTorch switches forward mode off in here, so that nested levels would see constants;
-        # with it on, this level's own tangents must go, or the call meets itself.
+        # with it on, this level's own tangents must go, or the call would recurse into this jvp.
         with forward_ad._set_fwd_grad_enabled(True), torch.enable_grad():
             saved: list[Any] = [
                 None if s is None else forward_ad.unpack_dual(s).primal for s in ctx.saved_tensors
@@ -117,12 +118,12 @@ def readable(x: Array) -> bool:
 
 
 def _is_plain(x: Array) -> bool:
-    """Say whether no transform of PyTorch's looks at `x`."""
+    """Say whether `x` is wrapped by no transform of PyTorch's."""
     return not (is_functorch_wrapped_tensor(x) or is_legacy_batchedtensor(x))
 
 
 def device(x: Array) -> Any:
-    """Return where `x` lies; array_api_compat's question to many libraries cannot be traced."""
+    """Return where `x` lies; ``array_api_compat.device`` cannot be traced by torch.compile."""
     return x.device
 
 

@@ -37,6 +37,7 @@ def with_gradient(
     """
 
     def decorate(forward: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `forward` as a function that every library differentiates by this pair."""
         halves = forward, backward, *rest
         run, *rules = map(entrywise, halves) if elementwise else halves
         portable = Pair(run, _together(rules), tuple(rules)) if rest else Pair(run, rules[0])

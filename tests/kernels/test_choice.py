@@ -1,8 +1,5 @@
 """Which kernel takes which array, and the switch that leaves none."""
 
-import os
-import subprocess
-import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -58,25 +55,6 @@ def test_a_kernel_takes_what_its_language_serves_and_no_more() -> None:
     assert not taking(lambda _: False)["softmax"].accepts(z)
     with agreement._portable_alone():  # the reference of a trial is made of no kernel
         assert not kernels["softmax"].accepts(z)
-
-
-def test_all_kernels_can_be_switched_off() -> None:
-    program = (
-        "from importlib.util import find_spec\n"
-        "from portable_losses._backend import Speed, load_backend\n"
-        "for name in filter(find_spec, ('numpy', 'torch', 'cupy')):\n"
-        "    print(load_backend(name).speed == Speed())"
-    )
-    environment = {**os.environ, "PORTABLE_LOSSES_KERNELS": "off"}
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert set(done.stdout.splitlines()) == {"True"}
 
 
 def test_the_switch_is_on_or_off(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,9 +26,9 @@ COUNT = memory.LEAST // 8  # entries of float64 in the smallest large array
 @pytest.fixture(autouse=True)
 def nothing_kept() -> Iterator[None]:
     gc.collect()  # else what an earlier test left may be given up in this one
-    memory._given_up.clear()
+    memory._unused.clear()
     yield
-    memory._given_up.clear()
+    memory._unused.clear()
 
 
 def address(x: Any) -> int:
@@ -91,7 +91,7 @@ def test_gradients_of_two_calls_are_two_arrays() -> None:
 def test_no_more_pieces_are_kept_than_promised() -> None:
     several = [empty((COUNT + i,), np.float64) for i in range(3 * memory.PIECES)]
     several.clear()
-    assert len(memory._given_up) == memory.PIECES
+    assert len(memory._unused) == memory.PIECES
 
 
 @pytest.mark.parametrize("size", [0, 1, memory.LEAST - 1, memory.MOST + 1])
@@ -118,7 +118,7 @@ def test_memory_that_cannot_be_marked_is_not_kept(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(memory, "_FREE", -1)  # no advice of any system
     x = empty((COUNT,), np.float64)
     del x
-    assert not memory._given_up
+    assert not memory._unused
 
 
 def test_threads_get_memory_of_their_own() -> None:

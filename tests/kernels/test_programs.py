@@ -165,6 +165,10 @@ def test_programs_are_kept_but_not_all_of_them(monkeypatch: pytest.MonkeyPatch) 
         for _ in range(3):
             pl.softplus(x, beta=1.0 + i)
         assert 1 <= len(kernels._PROGRAMS) <= 10
+    monkeypatch.setattr(kernels, "_MET", set())
+    for i in range(20):  # each once
+        pl.softplus(x, beta=100.0 + i)
+        assert len(kernels._MET) <= 10
 
 
 @pytest.mark.parametrize("size", [5, *SIZES])

@@ -1,7 +1,7 @@
 """Cross entropy of a linear layer in one sweep: NumPy, and PyTorch on the CPU.
 
 A block of rows at a time, the logits are one matrix product into memory that all blocks share,
-where the sweep of `cross_entropy` turns them into the gradient: two more products, and the block
+where `sweep` turns them into the gradient: two more products, and the block
 is done. That gradient is made along with the losses, before the gradients of the losses are known.
 Mostly they are foreseen: after "mean" and "sum" the same number for every row, or that times the
 row's weight. Then the backward multiplies by the number, and the logits are computed once. Where
@@ -51,7 +51,7 @@ class Work(NamedTuple):
     rows: int
 
     def logits(self, z: Array, block: slice) -> RowArguments:
-        """Return the arguments of `cross_entropy` for a block's logits."""
+        """Return the arguments of `sweep` for a block's logits."""
         smoothing, cap = self.options["label_smoothing"], self.options["softcap"]
         index = self.index[block]
         return RowArguments(z, index, self.class_weight, None, smoothing, cap, self.options)

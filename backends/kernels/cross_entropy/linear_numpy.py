@@ -12,7 +12,7 @@ from .sweep_numpy import NUMPY
 
 __all__ = ["LINEAR_CROSS_ENTROPY"]
 
-PART_BYTES = 2**22  # of a product that is to be added, which NumPy cannot do in one go
+PART_BYTES = 2**22  # of a product at a time that is to be added: NumPy has no fused product and sum
 
 
 def _into(out: Array, a: Array, b: Array) -> None:
@@ -20,6 +20,7 @@ def _into(out: Array, a: Array, b: Array) -> None:
 
 
 def _added(out: Array, a: Array, b: Array) -> None:
+    """Add ``a @ b`` to `out`, a part of its rows at a time."""
     size = max(1, PART_BYTES // (out.itemsize * out.shape[1]))
     room = np.empty((min(size, len(out)), out.shape[1]), out.dtype)
     for start in range(0, len(out), size):

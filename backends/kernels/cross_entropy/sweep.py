@@ -30,12 +30,12 @@ NAN = float("nan")
 
 
 class Library(NamedTuple):
-    """What the two libraries do not call the same.
+    """What NumPy and PyTorch name differently.
 
-    ``module`` has their functions; ``in_blocks(work, count, rows)`` shares out the work; ``size``
-    is the number of entries in a block; ``largest(z)`` is the place of the largest entry in each
-    row, that of a NaN if there is one; ``empty(shape, dtype)`` is room for a large result;
-    ``quiet()`` keeps infinities from warning.
+    ``module`` has their common functions; ``in_blocks(work, count, rows)`` calls `work` on blocks
+    of rows; ``size`` is the number of entries in a block; ``largest(z)`` is the place of the
+    largest entry in each row, that of a NaN if there is one; ``empty(shape, dtype)`` is memory for
+    a large result; ``quiet()`` keeps infinities from warning.
     """
 
     module: Any

@@ -16,7 +16,7 @@ from .sweep import Library, fits, run
 
 __all__ = ["CROSS_ENTROPY"]
 
-# Among the pair's arrays, the logits and a target: the class weights belong to every row.
+# The place of the class weights among the pair's arrays: every row needs them whole.
 WEIGHT = 1 + Target._fields.index("weight")
 NUMPY = Library(
     np, in_blocks, 2**17, partial(np.argmax, axis=-1), empty, lambda: np.errstate(all="ignore")

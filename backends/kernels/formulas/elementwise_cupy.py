@@ -64,7 +64,7 @@ def _tried(
         got = kernel(*(x for x in arrays if x is not None))
         want = function(*arrays, **options)
         fault = difference(_listed(got), _listed(want), cupy.asnumpy)
-    except Exception as error:  # compilers and drivers raise what they like
+    except Exception as error:  # compilers and drivers raise errors of any type
         fault = f"{type(error).__name__}: {error}"
     if fault is None:
         return kernel

@@ -66,6 +66,7 @@ def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[in
     out, saved = program(given, size)
 
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
+        """Return the gradient from the saved slope, the first time; later by the pair."""
         nonlocal saved
         slope, saved = saved, None  # the gradient takes its memory
         if slope is None:  # a second time through the same graph
@@ -187,12 +188,12 @@ def _program(
         pass
     except TypeError:  # an array among the options
         return None
-    if not now and key not in _MET:
-        _MET.add(key)
-        return None
     if len(_MET) + len(_PROGRAMS) > KEPT:
         _MET.clear()
         _PROGRAMS.clear()
+    if not now and key not in _MET:
+        _MET.add(key)
+        return None
     _PROGRAMS[key] = made = _written(function, rule, dtypes, options)
     return made
 

@@ -88,6 +88,7 @@ class Blockwise:
         lines: list[str] = []
 
         def text(x: Any, one: Instruction) -> str:
+            """Return the name of an operand or result: of a register, its bits, or a number."""
             if x not in held:
                 name = self._names.of(x)
                 if one.function not in SLOW_WITH_SCALARS:

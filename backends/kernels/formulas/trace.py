@@ -210,6 +210,7 @@ class Symbol:
         return self.recording.apply(np.invert, self)
 
     def __pow__(self, exponent: Any) -> "Symbol":
+        """Record a power by a number, with the ufunc that NumPy would use."""
         if not isinstance(exponent, int | float) or exponent in {0, 1}:
             raise Untraceable
         if exponent in _POWERS:
@@ -234,6 +235,7 @@ class RecordingNamespace:
         )
 
     def __getattr__(self, name: str) -> Any:
+        """Return a function that records a ufunc, or a constant; Untraceable for anything else."""
         found = _WRAPPED.get(name) or getattr(xp_numpy, name, None)
         if isinstance(found, np.ufunc) and found.nout == 1:
             return lambda *operands: self._recording.apply(found, *operands)

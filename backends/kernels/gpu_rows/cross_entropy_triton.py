@@ -1,4 +1,4 @@
-"""Cross entropy of class indices in Triton, with every option: ``cross_entropy.py`` on a GPU.
+"""Cross entropy of class indices in Triton, with every option: ``cross_entropy/sweep.py`` on a GPU.
 
 Forward reads the logits once (twice where labels are smoothed, and the second time from the cache)
 and keeps three numbers a row; backward reads them once more and writes the gradient.
@@ -42,6 +42,7 @@ def _cross_entropy(
     weighted: tl.constexpr, masked: tl.constexpr, smooth: tl.constexpr, capped: tl.constexpr,
     with_lse: tl.constexpr, height: tl.constexpr, width: tl.constexpr,
 ):  # fmt: skip
+    """Write the losses of a tile, their logsumexp if asked for, and the statistics of its rows."""
     rows = rows_of_tile(height)
     largest, top, at, rest = survey(z, rows, count, classes, bound, capped, height, width)
     keep(shift, place, others, rows, count, top, at, rest)
@@ -81,6 +82,7 @@ def _cross_entropy_slope(
     even, bound, weighted: tl.constexpr, masked: tl.constexpr, smooth: tl.constexpr,
     capped: tl.constexpr, with_lse: tl.constexpr, height: tl.constexpr, width: tl.constexpr,
 ):  # fmt: skip
+    """Write the gradient of `_cross_entropy` for a tile."""
     rows = rows_of_tile(height)
     top, at, rest = (
         of_rows(shift, rows, count),
@@ -129,6 +131,7 @@ def _cross_entropy_slope(
 
 
 def _options(given: RowArguments) -> dict[str, Any]:
+    """Return the numbers and flags of a launch."""
     return {
         "share": 1.0 - given.smoothing,
         "even": given.smoothing / given.z.shape[1],

@@ -19,7 +19,7 @@ from ..trial.hard_rows import case_of_cross_entropy, case_of_rows
 
 __all__ = ["Language", "RowStatistics", "kernels", "tile"]
 
-MOST_CLASSES = 2**31 - 2**13  # places within a row are counted in 32 bits
+MOST_CLASSES = 2**31 - 2**13  # positions within a row are 32 bits
 
 # Rows and classes of a tile, and the warps that work on it, for rows of up to so many classes. The
 # last serves all longer rows, a piece after the other. Sixteen entries a thread, at most.
@@ -55,7 +55,7 @@ def tile(classes: int) -> tuple[int, int, int]:
 
 
 def widths(classes: int) -> tuple[int, ...]:
-    """Return the lengths of rows at which to try the tile of this one: both ends, and odd ones."""
+    """Return the lengths of rows at which to try the tile of `classes`: both ends, and odd ones."""
     before = 0
     for most in TILES:
         if classes <= most:
@@ -111,7 +111,7 @@ def _kernel(language: Language, name: str, *, keeps_axis: bool) -> Kernel:
 def _serves(language: Language, arrays: tuple[Any, ...]) -> bool:
     """Say whether a kernel takes these arrays, here and now."""
     shape = arrays[0].shape
-    # the library first: under a trace it says no, and nothing after it could be traced
+    # the library first: under a trace it says no, and what follows cannot be traced
     return (
         language.serves(arrays) and 0 not in shape and shape[-1] <= MOST_CLASSES and not comparing()
     )

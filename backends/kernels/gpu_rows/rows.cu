@@ -4,7 +4,7 @@
 // thread keeps the largest entry that it has met and the sum of the exponentials of all others, so
 // that a row of any length is surveyed in one pass; the sums of the threads are joined at the end.
 // Where a result needs the row once more, that comes from the cache. The formulas are those of
-// cross_entropy.py and softmax_numpy.py: the exponential of the largest entry, which is 1, is never
+// cross_entropy/sweep.py, rows/softmax_numpy.py: the exponential of the largest entry, which is 1, is never
 // added and taken away again.
 //
 // To be compiled without fast math: all of this is lost to a short division or exponential.

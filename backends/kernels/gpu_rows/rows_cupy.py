@@ -20,6 +20,7 @@ _DTYPES = (np.float32, np.int64, np.float32, np.bool_)  # of logits, index, weig
 
 
 def _module(threads: int) -> Any:
+    """Return the program compiled for so many threads a row."""
     if threads not in _MODULES:
         # no fast math: CuPy asks for none, and nothing here does
         options = ("-std=c++17", f"-DLANES={threads}")
@@ -28,6 +29,7 @@ def _module(threads: int) -> Any:
 
 
 def _start(kernel: str, count: int, classes: int, arguments: tuple[Any, ...]) -> None:
+    """Launch a kernel on the device of its arrays, enough blocks for all rows."""
     threads = lanes(classes)
     rows = rows_of_block(threads)
     given = tuple(np.intp(0) if x is None else x for x in arguments)

@@ -1,4 +1,4 @@
-"""Functions of rows on PyTorch's CUDA tensors: Triton, which is imported when one is met."""
+"""Functions of rows on PyTorch's CUDA tensors: Triton, imported for the first such tensor."""
 
 __library__ = "torch"
 

@@ -3,7 +3,7 @@
 A program has a tile of `height` rows and reads them in pieces of `width` classes. The survey keeps,
 for each row, its largest class k and the sum S of the exponentials of all others; pieces are joined
 as they come, so that a row of any length is read once. The formulas are those of
-``softmax_numpy.py``: k's own exponential, which is 1, is never added and taken away again.
+``rows/softmax_numpy.py``: k's own exponential, which is 1, is never added and taken away again.
 
 Places in memory are counted in 64 bits, those within a row in 32.
 """
@@ -113,6 +113,7 @@ def keep(shift, place, others, rows, count, shift_of, place_of, others_of):
 def _softmax(
     z, out, shift, place, others, count, classes, height: tl.constexpr, width: tl.constexpr
 ):
+    """Write the softmax of a tile, and the statistics of its rows."""
     rows = rows_of_tile(height)
     _, top, at, rest = survey(z, rows, count, classes, 1.0, False, height, width)
     keep(shift, place, others, rows, count, top, at, rest)
@@ -127,6 +128,7 @@ def _softmax(
 def _softmax_slope(
     grad, out, place, by_z, count, classes, height: tl.constexpr, width: tl.constexpr
 ):
+    """Write the gradient of `_softmax` for a tile."""
     rows = rows_of_tile(height)
     at = rows * classes + of_rows(place, rows, count)
     own = tl.load(grad + at, mask=rows < count, other=0.0).to(tl.float32)
@@ -148,6 +150,7 @@ def _softmax_slope(
 def _log_softmax(
     z, out, shift, place, others, count, classes, height: tl.constexpr, width: tl.constexpr
 ):
+    """Write the logarithm of the softmax of a tile, and the statistics of its rows."""
     rows = rows_of_tile(height)
     _, top, at, rest = survey(z, rows, count, classes, 1.0, False, height, width)
     keep(shift, place, others, rows, count, top, at, rest)
@@ -162,6 +165,7 @@ def _log_softmax(
 def _log_softmax_slope(
     grad, z, shift, place, others, by_z, count, classes, height: tl.constexpr, width: tl.constexpr
 ):
+    """Write the gradient of `_log_softmax` for a tile."""
     rows = rows_of_tile(height)
     at, rest = of_rows(place, rows, count), of_rows(others, rows, count)
     top = of_rows(shift, rows, count)
@@ -186,6 +190,7 @@ def _log_softmax_slope(
 def _logsumexp(
     z, out, shift, place, others, count, classes, height: tl.constexpr, width: tl.constexpr
 ):
+    """Write the logarithm of the sum of exponentials of a tile, and the statistics of its rows."""
     rows = rows_of_tile(height)
     largest, top, at, rest = survey(z, rows, count, classes, 1.0, False, height, width)
     keep(shift, place, others, rows, count, top, at, rest)
@@ -197,6 +202,7 @@ def _logsumexp(
 def _logsumexp_slope(
     grad, out, z, shift, others, by_z, count, classes, height: tl.constexpr, width: tl.constexpr
 ):
+    """Write the gradient of `_logsumexp` for a tile."""
     rows = rows_of_tile(height)
     top, rest = of_rows(shift, rows, count), of_rows(others, rows, count)
     g = of_rows(grad, rows, count).to(tl.float32)

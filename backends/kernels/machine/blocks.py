@@ -31,9 +31,9 @@ _POOL: list[ThreadPoolExecutor] = []  # the one pool, once it is made
 def in_blocks(work: Work, count: int, size: int) -> None:
     """Call `work` on slices of `size` each, the last one shorter, that make up ``range(count)``.
 
-    In no certain order, on several threads at once where there are several workers and blocks.
-    Each call sees the caller's context (so NumPy's ``errstate`` holds). The first exception ends
-    the work and is raised.
+    The order is not defined; several threads work at once where there are several workers and
+    blocks. Each call sees the caller's context (so NumPy's ``errstate`` holds). The first exception
+    ends the work and is raised.
     """
     todo = deque(slice(i, min(i + size, count)) for i in range(0, count, size))
     others = min(len(todo), workers()) - 1 if len(todo) > 1 else 0
@@ -74,6 +74,7 @@ def limit_workers(count: int) -> Generator[None, None, None]:
 
 
 def _allowed() -> int:
+    """Return the number of threads that the environment asks for, or that of usable CPUs."""
     own = os.environ.get(VARIABLE)
     if own is not None:
         if not own.strip().isdigit() or int(own) < 1:
@@ -89,7 +90,7 @@ def _allowed() -> int:
 
 
 def _submit(work: Work, todo: deque[slice], count: int) -> list[Future[None]]:
-    """Ask `count` threads of the pool for help; fewer where no thread can be started."""
+    """Let up to `count` threads of the pool take blocks; return a future for each."""
     pool = next(iter(_POOL), None) or ThreadPoolExecutor(os.cpu_count(), "portable_losses")
     _POOL[:] = [pool]
     helping: list[Future[None]] = []

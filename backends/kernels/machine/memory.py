@@ -1,8 +1,8 @@
-"""Memory for large results, taken again when an earlier result is given up.
+"""Memory for large results, reused when an earlier result is garbage.
 
 The system clears every page that it hands out, which for half a gigabyte takes twice as long as
 writing it. A loop asks for the same sizes over and over; so the last few pieces whose arrays (and
-views of them) are gone are kept for the next array of exactly that size. Until then they are
+views of them) are garbage are kept for the next array of exactly that size. Until then they are
 marked free (``MADV_FREE``): the system takes their pages back as soon as it needs memory for
 anything else, although it may count them as this process's until then.
 
@@ -26,22 +26,22 @@ PIECES = 4  # that are kept: value and slope of the last two sizes
 _FLAGS = getattr(mmap, "MAP_PRIVATE", 0) | getattr(mmap, "MAP_ANONYMOUS", 0)
 _FREE: int | None = getattr(mmap, "MADV_FREE", None)
 _HUGE: int | None = getattr(mmap, "MADV_HUGEPAGE", None)
-_given_up: deque[mmap.mmap] = deque(maxlen=PIECES)  # each of its operations is one step
+_unused: deque[mmap.mmap] = deque(maxlen=PIECES)  # each of its operations is atomic
 
 
 def large(size: int) -> Any:
-    """Return a buffer of so many bytes, whatever they hold, which are given up when it is gone.
+    """Return an uninitialised buffer of `size` bytes, which are reused when it is garbage.
 
-    None where the library's own memory does as well.
+    None where the library's own memory is as quick.
     """
     if _FREE is None or not LEAST <= size <= MOST:
         return None
     try:
         memory = _kept(size) or _new(size)
-    except OSError:  # there is none left: the library has the right error
+    except OSError:  # out of memory: the library raises the right error
         return None
     buffer = _type(size).from_buffer(memory)  # all arrays on it refer to it, not to `memory`
-    finalize(buffer, _give_up, memory).atexit = False
+    finalize(buffer, _keep, memory).atexit = False
     return buffer
 
 
@@ -55,12 +55,12 @@ def _kept(size: int) -> mmap.mmap | None:
     """Return a kept piece of this size, no longer kept."""
     for _ in range(PIECES):
         try:
-            piece = _given_up.popleft()
+            piece = _unused.popleft()
         except IndexError:
             break
         if len(piece) == size:
             return piece
-        _given_up.append(piece)
+        _unused.append(piece)
     return None
 
 
@@ -71,9 +71,9 @@ def _new(size: int) -> mmap.mmap:
     return memory
 
 
-def _give_up(memory: mmap.mmap) -> None:
+def _keep(memory: mmap.mmap) -> None:
     if _FREE is not None and _advise(memory, _FREE):
-        _given_up.append(memory)  # beyond PIECES the oldest goes back to the system
+        _unused.append(memory)  # beyond PIECES the oldest goes back to the system
 
 
 def _advise(memory: mmap.mmap, advice: int) -> bool:

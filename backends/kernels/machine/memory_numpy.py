@@ -1,4 +1,4 @@
-"""Large arrays of NumPy in memory that is taken again."""
+"""Large arrays of NumPy in memory that is reused."""
 
 import math
 from typing import Any

@@ -19,9 +19,9 @@ from ..machine.memory_numpy import empty
 
 __all__ = ["ROWS", "accepts", "rows_of"]
 
-SIZE = 2**18  # entries in a block: more stay not in cache, with fewer the threads wait for the lock
+SIZE = 2**18  # entries in a block: more leave the cache, with fewer the threads wait for the lock
 FEWEST = SIZE  # entries in all, from which on this pays
-NONE = -9  # the place of no array
+NONE = -9  # no array's place
 
 
 def accepts(x: Array, *_: Any, **__: Any) -> bool:
@@ -30,7 +30,7 @@ def accepts(x: Array, *_: Any, **__: Any) -> bool:
 
 
 def rows_of(pair: Pair, arrays: tuple[Any, ...], options: Options, *, whole: int = NONE) -> Any:
-    """Run `pair` a block of rows at a time; the array at place `whole` belongs to every row."""
+    """Run `pair` a block of rows at a time; every block gets the array at place `whole` whole."""
     lead = arrays[0].shape[:-1]
 
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> tuple[Any, ...]:
@@ -48,7 +48,7 @@ ROWS = Kernel(accepts, _run)
 
 
 def _without(backward: Callable[..., Any], whole: int) -> Callable[..., tuple[Any, ...]]:
-    """Return `backward` with None for the array that belongs to every row."""
+    """Return `backward` with None for the array at place `whole`."""
 
     def partial(*arrays: Any, **options: Any) -> tuple[Any, ...]:
         found = backward(*arrays, **options)
@@ -95,6 +95,7 @@ def _each(function: Callable[[Array], Array], x: Any) -> Any:
 
 
 def _put(outs: Any, block: slice, results: Any) -> None:
+    """Write the results of a block to their places in `outs`."""
     if isinstance(outs, tuple):
         for out, result in zip(outs, results, strict=True):
             _put(out, block, result)

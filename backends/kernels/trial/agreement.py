@@ -1,9 +1,9 @@
-"""A kernel serves nobody before it has agreed with the portable pair, here, on this card.
+"""A kernel is compared with the portable pair, on the card at hand, before its first use.
 
 No test of ours can hold on every card, driver and compiler. So the first call of each kind (of a
 function, its options, the tile that it uses, a dtype and a device) tries the kernel and the pair
 on rows that are hard: ties, -inf, NaN, one class, a certain row, logits 1e4 apart. Where it fails
-to compile, or value or gradient differ, there is one warning, and the pair serves all such calls.
+to compile, or value or gradient differ, there is one warning, and all such calls run the pair.
 """
 
 import warnings
@@ -46,12 +46,12 @@ class Trials(NamedTuple):
 
     asarray: Callable[[Any, Array], Array]  # an array of NumPy, on the device of another array
     numpy: Callable[[Array], Any]
-    place: Callable[[Array], Any]  # what stands for the device of an array
-    possible: Callable[[], bool] = lambda: True  # may results be waited for, just now?
+    place: Callable[[Array], Any]  # the device of an array, as a key
+    possible: Callable[[], bool] = lambda: True  # may results be waited for now?
 
 
 def comparing() -> bool:
-    """Say whether the portable pair is running to be compared with: then nothing else may serve."""
+    """Say whether the portable pair runs for a comparison: then no kernel may take its calls."""
     return _COMPARING.get()
 
 
@@ -61,12 +61,13 @@ def checked(
     kind: Callable[[tuple[Any, ...], Options], tuple[Any, ...]],
     cases: Callable[[tuple[Any, ...], Options], Iterator[Case]],
 ) -> Run:
-    """Return `run`, but the pair where the two disagree; `kind` says what is tried only once."""
+    """Return `run`, or the pair where the two disagree; each `kind` of call is tried once."""
     verdicts: dict[tuple[Any, ...], bool] = {}
 
     def serve(
         pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
     ) -> Any:
+        """Run the kernel where it has passed its trial, the pair otherwise."""
         x = arrays[0]
         key = (*kind(arrays, options), x.dtype, trials.place(x))
         if key not in verdicts and trials.possible():
@@ -82,6 +83,7 @@ def checked(
 
 
 def _message(key: tuple[Any, ...], fault: str) -> str:
+    """Return the warning's text."""
     name, *_, place = key
     return (
         f"the kernel of {name} on {place} is not used, as it disagrees with the portable formula: "
@@ -90,10 +92,11 @@ def _message(key: tuple[Any, ...], fault: str) -> str:
 
 
 def _fault(run: Run, trials: Trials, pair: Pair, like: Array, cases: Iterator[Case]) -> str | None:
+    """Return the first difference or error of all cases; None where there is none."""
     try:
         found = (first_difference(run, trials, pair, like, case) for case in cases)
         return next((one for one in found if one is not None), None)
-    except Exception as error:  # compilers and drivers raise what they like
+    except Exception as error:  # compilers and drivers raise errors of any type
         return f"{type(error).__name__}: {error}"
 
 
@@ -116,6 +119,7 @@ def first_difference(run: Run, trials: Trials, pair: Pair, like: Array, case: Ca
 
 
 def _difference(trials: Trials, got: Array, want: Array, ulps: int, case: Case) -> str | None:
+    """Return how one result differs by more than rounding; None where it does not."""
     got, want = trials.numpy(got), trials.numpy(want)
     if got.shape != want.shape or got.dtype != want.dtype:
         return f"are {got.dtype}{got.shape}, not {want.dtype}{want.shape}"
@@ -134,6 +138,7 @@ def _difference(trials: Trials, got: Array, want: Array, ulps: int, case: Case) 
 
 @contextmanager
 def _portable_alone() -> Generator[None, None, None]:
+    """Let no kernel take a call within the block."""
     token = _COMPARING.set(True)
     try:
         yield

@@ -1,4 +1,4 @@
-"""The rows on which a kernel is tried before it serves: few, and each a way to be wrong."""
+"""The rows on which a kernel is tried before its first use: few, each a common way to fail."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ FINITE_ROWS = 11
 
 
 def logits(classes: int, *, finite: bool) -> Any:
-    """Rows of float32: common ones, and one for each trap."""
+    """Rows of float32: ordinary ones, and one for each way to fail."""
     rng = np.random.default_rng(classes)
     z = 3 * rng.standard_normal((FINITE_ROWS + (0 if finite else 5), classes))
     last = classes - 1
