@@ -98,7 +98,8 @@ def test_both_modes_and_a_map_give_one_answer(sample: Sample) -> None:
     assert_close(forward, backward)
 
 
-QUICK = [row for row in FEW[::2] if "everything" not in row.note]  # that one takes half a minute
+#: Each takes seconds, and both modes of every kind of function are compared above.
+QUICK = [row for row in FEW if str(row) in ("gelu", "xlogy")]
 
 
 @pytest.mark.parametrize("sample", ONCE if EVERY_ROW else QUICK, ids=str)
@@ -161,24 +162,20 @@ def twice(f: Function) -> Function:
 
 
 def test_values_and_slopes_are_finite_and_take_their_limits_under_jit() -> None:
-    x, ends, zeros = jnp.asarray(ENDS), jnp.asarray([-INF, INF]), jnp.asarray([0.0, -0.0])
-
-    def everything(x: Array, ends: Array, zeros: Array) -> dict[str, Any]:
+    def everything(x: Array) -> dict[str, Any]:
         return {
-            **{str(f): (f(x), each(f)(x), f(ends), each(f)(ends)) for f in UNBOUNDED_DOMAIN},
-            **{f"{f} at 0": (each(f)(zeros), twice(f)(zeros)) for f in SMOOTH},
+            **{str(f): (f(x), each(f)(x)) for f in UNBOUNDED_DOMAIN},
+            **{f"twice {f}": twice(f)(x[-2:]) for f in SMOOTH},
         }
 
-    got = JAX.quickly(everything)(x, ends, zeros)
+    got = JAX.quickly(everything)(jnp.asarray([*ENDS, -INF, INF, 0.0, -0.0]))
     for curve in UNBOUNDED_DOMAIN:
-        value, slope, at_ends, slope_at_ends = got[str(curve)]
-        assert curve.unbounded or np.isfinite(value).all(), curve
-        assert curve.unbounded or np.isfinite(slope).all(), curve
-        wanted, wanted_slopes = zip(*curve.ends, strict=True)
-        np.testing.assert_array_equal(at_ends, [float(v) for v in wanted], str(curve))
-        np.testing.assert_array_equal(slope_at_ends, [float(v) for v in wanted_slopes], str(curve))
+        for found, wanted in zip(got[str(curve)], zip(*curve.ends, strict=True), strict=True):
+            assert curve.unbounded or np.isfinite(found[:4]).all(), curve
+            np.testing.assert_array_equal(found[4:6], [float(v) for v in wanted], str(curve))
     for curve in SMOOTH:
-        for derivative, want in zip(got[f"{curve} at 0"], at_zero(curve), strict=True):
+        derivatives = got[str(curve)][1][-2:], got[f"twice {curve}"]
+        for derivative, want in zip(derivatives, at_zero(curve), strict=True):
             np.testing.assert_allclose(derivative, [want] * 2, atol=1e-14, err_msg=str(curve))
 
 
@@ -214,10 +211,13 @@ def test_a_bad_value_raises_where_it_can_be_read_and_is_nan_elsewhere(name: str)
     with pytest.raises(error):
         f(*arrays)
     mapped = jax.vmap(lambda x, *rest: f(x[None], *(r[None] for r in rest))[0])
-    for unread in (jax.jit(f), mapped):
-        assert jnp.isnan(unread(*arrays)).tolist() == [False, True, False]
-        grad = jax.jit(jax.grad(lambda *xs, g=unread: jnp.sum(g(*xs))))(*arrays)
-        of_rows = jnp.isnan(grad).reshape(3, -1)
+
+    def values_and_gradients(*arrays: Array) -> list[tuple[Array, Array]]:
+        return [(g(*arrays), jax.grad(lambda *xs, g=g: g(*xs).sum())(*arrays)) for g in (f, mapped)]
+
+    for value, grad in JAX.quickly(values_and_gradients)(*arrays):
+        assert np.isnan(value).tolist() == [False, True, False]
+        of_rows = np.isnan(grad).reshape(3, -1)
         assert of_rows.all(axis=1).tolist() == of_rows.any(axis=1).tolist() == [False, True, False]
 
 
@@ -290,8 +290,7 @@ def test_the_tape_runs_inside_jit() -> None:
 def test_jax_differentiates_the_tape() -> None:
     x = jnp.asarray(LOGITS)
     wanted = JAX.quickly(jax.grad(squares(jax.grad(loss))))(x)
-    assert_close(jax.grad(squares(autograd.grad(loss)))(x), wanted)
-    assert_close(jax.jit(jax.grad(squares(autograd.grad(loss))))(x), wanted)
+    assert_close(JAX.quickly(jax.grad(squares(autograd.grad(loss))))(x), wanted)
 
 
 def test_the_deliberately_wrong_rule_comes_back_through_the_tape_in_jax() -> None:
@@ -326,7 +325,7 @@ for row in ONCE:
     outs = jax.eval_shape(run, *arrays)
     if places:
         outs += jax.eval_shape(jax.grad(total, argnums=places), *arrays)
-    if row in FEW[:4]:
+    if row is FEW[0]:
         outs += run(*arrays)
     assert all(out.dtype == jnp.float32 for out in outs), str(row)
 """
@@ -352,12 +351,8 @@ def places(x: Array) -> Any:
 @pytest.mark.parametrize("sample", FEW, ids=str)
 def test_half_precision_is_the_exact_result_rounded(sample: Sample, dtype: str) -> None:
     half = sample.on(JAX, dtype)
-    double = {k: a.astype("float64") if k in sample.variables else a for k, a in half.items()}
-
-    def call(*arrays: Array) -> tuple[Array, ...]:
-        return sample.call(dict(zip(half, arrays, strict=True)))
-
-    exact = JAX.quickly(call)(*double.values())
-    for out, want in zip(JAX.quickly(call)(*half.values()), exact, strict=True):
+    double = {k: np.asarray(a, float if k in sample.variables else None) for k, a in half.items()}
+    call = JAX.quickly(lambda *arrays: sample.call(dict(zip(half, arrays, strict=True))))
+    for out, want in zip(call(*half.values()), sample.call(double), strict=True):
         assert out.dtype == dtype
-        assert np.max(np.abs(places(out) - places(want.astype(dtype)))) <= 1
+        assert np.max(np.abs(places(out) - places(jnp.asarray(want, dtype)))) <= 1

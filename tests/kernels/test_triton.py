@@ -30,8 +30,6 @@ from tests.kernels.gpu_cases import (
     unchecked,
 )
 
-pytestmark = pytest.mark.xdist_group("kernels of GPUs")  # one worker interprets Triton
-
 ROOT = Path(pl.__file__).parents[1]
 
 

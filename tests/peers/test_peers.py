@@ -174,18 +174,24 @@ def test_the_same_arguments_give_scipys_numbers(case: str) -> None:
 
 
 def test_the_same_arguments_give_jaxs_numbers() -> None:
-    jax = pytest.importorskip("jax")
-    z, mask = jax.numpy.asarray(Z), jax.numpy.asarray(Z > -1)
-    for name in ("relu", "leaky_relu", "sigmoid", "log_sigmoid", "softplus", "silu", "tanh"):
-        np.testing.assert_allclose(getattr(pl, name)(z), getattr(jax.nn, name)(z), rtol=1e-13)
-    np.testing.assert_allclose(pl.gelu(z), jax.nn.gelu(z, approximate=False), rtol=1e-12)
-    np.testing.assert_allclose(pl.softmax(z, where=mask), jax.nn.softmax(z, where=mask), rtol=1e-13)
-    for axis in (0, -1):
-        ours = pl.logsumexp(z, axis=axis, where=mask)
-        theirs = jax.nn.logsumexp(z, axis=axis, where=mask)
-        np.testing.assert_allclose(ours, theirs, rtol=1e-13)
-    one_hot = jax.nn.one_hot(INDEX, 4, axis=0)
-    np.testing.assert_array_equal(pl.one_hot(jax.numpy.asarray(INDEX), 4, axis=0), one_hot)
+    nn = pytest.importorskip("jax").nn
+    names = ("relu", "leaky_relu", "sigmoid", "log_sigmoid", "softplus", "silu", "tanh")
+
+    def ours(z: Array, mask: Array, index: Array) -> list[Array]:
+        sums = [pl.logsumexp(z, axis=axis, where=mask) for axis in (0, -1)]
+        others = [pl.gelu(z), pl.softmax(z, where=mask), pl.one_hot(index, 4, axis=0)]
+        return [*sums, *others, *(getattr(pl, name)(z) for name in names)]
+
+    def jaxs(z: Array, mask: Array, index: Array) -> list[Array]:
+        sums = [nn.logsumexp(z, axis=axis, where=mask) for axis in (0, -1)]
+        gelu = nn.gelu(z, approximate=False)
+        others = [gelu, nn.softmax(z, where=mask), nn.one_hot(index, 4, axis=0)]
+        return [*sums, *others, *(getattr(nn, name)(z) for name in names)]
+
+    library = named("jax")
+    both = library.quickly(lambda *arrays: (ours(*arrays), jaxs(*arrays)))
+    for got, want in zip(*both(*map(library.array, (Z, Z > -1, INDEX))), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12)
 
 
 def test_a_certain_miss_of_probabilities_has_torchs_floor_in_value_and_slope() -> None:
