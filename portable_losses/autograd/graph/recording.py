@@ -40,6 +40,7 @@ class Detector(Protocol):
         parents: tuple[Node | None, ...],
     ) -> Node:
         """Return the node of a call; raise if its result is unsound."""
+        ...
 
     def check_gradient(self, node: Node, position: int, grad: Any, part: Any) -> None:
         """Raise if `part`, the gradient of an argument, is unsound."""
