@@ -268,3 +268,127 @@ def test_the_law_of_headings_sees_a_missing_one() -> None:
         return x
 
     assert missing_headings(half) == {"Returns", "Raises", "Examples", "Notes or Source"}
+
+
+# ---- import circles ----------------------------------------------------------------------------
+# Imports of the package inside a function, as "module: statement", each with its reason.
+LATE_IMPORTS: dict[str, str] = {}
+
+
+def modules_under(*folders: str) -> dict[str, str]:
+    """Return the sources of all modules by their dotted names."""
+    found: dict[str, str] = {}
+    for path in files_under(*folders):
+        parts = list(path.relative_to(ROOT).with_suffix("").parts)
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path.read_text("utf-8")
+    return found
+
+
+def imports_of(name: str, modules: dict[str, str]) -> set[str]:
+    """Return the `modules` that one of them imports at run time, at its top or in a function.
+
+    A package may import what lies inside it; to import something from inside is no import of it.
+    """
+    nodes = tree_of(modules[name])
+    for_types = {
+        id(inside)
+        for node in nodes
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for inside in ast.walk(node)
+    }
+    found: set[str] = set()
+    for wanted in imported([node for node in nodes if id(node) not in for_types]):
+        whole = wanted.replace("portable_losses.backends", "backends")
+        found.add(whole if whole in modules else whole.rpartition(".")[0])
+    return {
+        module
+        for module in found - {name, "portable_losses"}
+        if module in modules and not name.startswith(f"{module}.")
+    }
+
+
+def circles_in(modules: dict[str, str]) -> list[str]:
+    """Return the modules that import themselves by way of others."""
+    edges = {name: imports_of(name, modules) for name in modules}
+
+    def reached_from(name: str) -> set[str]:
+        found: set[str] = set()
+        left = list(edges[name])
+        while left:
+            module = left.pop()
+            if module not in found:
+                found.add(module)
+                left += edges[module]
+        return found
+
+    return sorted(name for name in modules if name in reached_from(name))
+
+
+def late_imports_of(name: str, source: str) -> list[str]:
+    """Return the imports of the package that stand inside a function."""
+    return [
+        f"{name}: {ast.unparse(statement)}"
+        for function in tree_of(source)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for statement in ast.walk(function)
+        if isinstance(statement, ast.Import | ast.ImportFrom)
+        and any(module.startswith("portable_losses") for module in imported([statement]))
+    ]
+
+
+def test_no_file_imports_itself_by_way_of_others() -> None:
+    assert circles_in(modules_under("portable_losses", "backends")) == []
+
+
+def test_nothing_is_imported_inside_a_function_but_with_a_reason() -> None:
+    modules = modules_under("portable_losses")
+    late = [line for name, source in modules.items() for line in late_imports_of(name, source)]
+    assert sorted(set(late)) == sorted(LATE_IMPORTS)
+    assert len(LATE_IMPORTS) <= 2
+    assert all(LATE_IMPORTS.values())
+
+
+@pytest.mark.parametrize("folder", ["autograd", "nn", "optim"])
+def test_no_file_has_the_name_of_a_public_function(folder: str) -> None:
+    package = importlib.import_module(f"portable_losses.{folder}")
+    inside = {path.stem for path in (ROOT / "portable_losses" / folder).iterdir()}
+    modules = {name for name in package.__all__ if inspect.ismodule(getattr(package, name))}
+    assert inside & set(package.__all__) == modules & inside
+
+
+def test_the_rooms_of_the_tape_import_downwards() -> None:
+    """The document draws them: what stands higher may import what stands lower."""
+    document = (ROOT / "docs" / "autograd.md").read_text("utf-8")
+    drawing = re.search(r"```text\n(debug.*?)```", document, re.DOTALL)
+    assert drawing is not None
+    rooms = [line.split()[0] for line in drawing[1].splitlines() if line and line[0] != " "]
+    base = "portable_losses.autograd"
+    modules = modules_under("portable_losses/autograd")
+    assert {f"{base}.{room}" for room in rooms} == {
+        ".".join(name.split(".")[:3]) for name in modules if name != base
+    }
+    height = {room: -rooms.index(room) for room in rooms}
+    assert [
+        f"{name} imports {other}"
+        for name in modules
+        for other in imports_of(name, modules)
+        if base not in (name, other) and height[name.split(".")[2]] < height[other.split(".")[2]]
+    ] == []
+
+
+def test_the_law_of_circles_sees_one_inside_a_function() -> None:
+    modules = {
+        "portable_losses.a": "def f():\n    from portable_losses.b import x\n",
+        "portable_losses.b": "from portable_losses import c\n",
+        "portable_losses.c": "import portable_losses.a\n",
+        "portable_losses.d": "if TYPE_CHECKING:\n    from portable_losses.e import y\n",
+        "portable_losses.e": "from portable_losses.d import y\nfrom portable_losses.a import x\n",
+    }
+    assert circles_in(modules) == ["portable_losses.a", "portable_losses.b", "portable_losses.c"]
+
+
+def test_the_law_of_late_imports_sees_one() -> None:
+    source = (
+        "import portable_losses.a\ndef f():\n    import os\n    from portable_losses import b\n"
+    )
+    assert late_imports_of("m", source) == ["m: from portable_losses import b"]

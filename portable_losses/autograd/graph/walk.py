@@ -57,9 +57,9 @@ def walk(
         If an earlier walk has freed a node.
     """
     gradients = Gradients(grads, targets)
-    shared, looking = gradients.shared, detector()
-    if looking is not None:
-        looking.check_given(grads.values())
+    shared, checker = gradients.shared, detector()
+    if checker is not None:
+        checker.check_given(grads.values())
     # A parent is older than its children: when it is the newest of all, its gradient is complete.
     queue: list[tuple[int, Node]] = []
     for node in grads:  # no comprehension: every variable that it reads would be slower below
@@ -126,8 +126,8 @@ def walk(
                 dtype = part.dtype  # mostly the very object, which takes no comparison
                 if part.shape != like.shape or (dtype is not like.dtype and dtype != like.dtype):
                     part = fitted(part, like, name=operation.name, xp=xp)
-                if looking is not None:
-                    looking.check_gradient(node, i, grad, part)
+                if checker is not None:
+                    checker.check_gradient(node, i, grad, part)
                 if part is grad or operation.shares is not OWN:
                     lent = operation.overlaps or len(node.parents) > 1 or node in shared
                 else:

@@ -65,6 +65,7 @@ def recorded_function(space: TapeNamespace, name: str, operation: Operation) -> 
 
 
 def _recorded_one(space: TapeNamespace, name: str, operation: Operation) -> Callable[..., Any]:
+    """Return ``xp.<name>`` of one array; the short form of a call comes first."""
     inner, library = space.inner, space.library
     quick = None if space.prefix else backend_of(inner).speed.reductions.get(name)
 
@@ -99,6 +100,7 @@ def _recorded_one(space: TapeNamespace, name: str, operation: Operation) -> Call
 
 
 def _recorded_two(space: TapeNamespace, name: str, operation: Operation) -> Callable[..., Any]:
+    """Return ``xp.<name>`` of two arrays."""
     inner, library = space.inner, space.library
 
     def function(x1: Any, x2: Any, /, *args: Any, **options: Any) -> Tensor:
@@ -127,6 +129,7 @@ def _recorded_two(space: TapeNamespace, name: str, operation: Operation) -> Call
 
 
 def _recorded_many(space: TapeNamespace, name: str, operation: Operation) -> Callable[..., Any]:
+    """Return ``xp.<name>`` of three arrays or more."""
     inner, count = space.inner, len(operation.rules)
 
     def function(*args: Any, **options: Any) -> Tensor:
@@ -144,6 +147,7 @@ def _recorded_many(space: TapeNamespace, name: str, operation: Operation) -> Cal
 
 
 def _recorded_list(space: TapeNamespace, name: str, operation: Operation) -> Callable[..., Any]:
+    """Return ``xp.<name>`` of a list of arrays."""
     inner = space.inner
 
     def function(arrays: Sequence[Any], /, **options: Any) -> Tensor:
@@ -163,6 +167,7 @@ def _recorded_list(space: TapeNamespace, name: str, operation: Operation) -> Cal
 def _recorded_several(
     space: TapeNamespace, name: str, operation: Operation, results: Callable[..., Any]
 ) -> Callable[..., Any]:
+    """Return ``xp.<name>`` of one array with several results, named by `results`."""
     inner = space.inner
 
     def function(x: Any, /, *args: Any, **options: Any) -> Any:
@@ -184,11 +189,13 @@ def _recorded_several(
 def _split(
     space: TapeNamespace, name: str, arrays: Sequence[Any]
 ) -> tuple[list[Any], tuple[Node | None, ...]]:
+    """Return raw arrays, and the node of each, None for a constant."""
     raws = [raw_argument(space.library, x, name) for x in arrays]
     return raws, tuple([x._node if isinstance(x, Tensor) else None for x in arrays])
 
 
 def _check_libraries(space: TapeNamespace, name: str, *raws: Any) -> None:
+    """Raise TypeError unless all arrays belong to the library of the namespace."""
     for raw in raws:
         raw_argument(space.library, raw, name)
 
@@ -269,6 +276,7 @@ def constants_only_function(space: TapeNamespace, name: str) -> Callable[..., An
 
 
 def _refuse(space: TapeNamespace, name: str) -> NoReturn:
+    """Raise TypeError: a function without a rule met a tracked Tensor."""
     msg = (
         f"`{space.prefix}{name}` has no gradient rule and met a tracked Tensor; use `.detach()` "
         "(or `stop_gradient`) if its result is to be a constant"

@@ -80,6 +80,7 @@ def _stacked(space: TapeNamespace, nested: Any, *, dtype: Any, device: Any) -> T
 
 
 def _tensors(nested: Any) -> Iterator[Tensor]:
+    """Yield the Tensors in nested lists and tuples."""
     if isinstance(nested, Tensor):
         yield nested
     elif isinstance(nested, list | tuple):

@@ -80,7 +80,7 @@ def attach(space: TapeNamespace, pair: Pair, arrays: tuple[Array, ...], options:
         elif record and not backend.autodiff.differentiates and _gives_all(kernel, parents):
             wanted = tuple([i for i, parent in enumerate(parents) if parent is not None])
             out, backward = kernel.run(pair, raws, own, wanted)
-            rules = (_once_or_twice(backward, pair),)
+            rules = (_differentiable(backward, pair),)
         else:  # a library that differentiates may be recording underneath
             out = attach_to(pair._replace(kernel=kernel), raws, own)
     except Exception as error:
@@ -100,14 +100,14 @@ def _gives_all(kernel: Kernel, parents: tuple[Node | None, ...]) -> bool:
     return not any(parents[kernel.gradients :])
 
 
-def _once_or_twice(backward: Callable[..., Any], pair: Pair) -> Callable[..., Any]:
+def _differentiable(backward: Callable[..., Any], pair: Pair) -> Callable[..., Any]:
     """Return the `backward` of a kernel; where that is recorded itself, the pair's."""
 
-    def either(grad: Any, out: Any, *arrays: Any, xp: Any, **options: Any) -> Any:
+    def gradient(grad: Any, out: Any, *arrays: Any, xp: Any, **options: Any) -> Any:
         chosen = pair.backward if isinstance(xp, TapeNamespace) else backward
         return chosen(grad, out, *arrays, xp=xp, **options)
 
-    return either
+    return gradient
 
 
 def _operation(pair: Pair) -> Operation:

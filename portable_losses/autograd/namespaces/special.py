@@ -58,6 +58,8 @@ class SpecialFunctions:
 
 
 def _made(space: TapeNamespace, name: str, function: Function, *, elementwise: bool) -> Function:
+    """Return ``namespace(xp).special.<name>``."""
+
     def elementwise_call(*args: Any) -> Any:
         if is_tracked(args[: PARAMETERS.get(name, 0)]):
             msg = (

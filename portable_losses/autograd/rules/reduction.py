@@ -41,6 +41,7 @@ def _sum(
     keepdims: bool = False,
     xp: Namespace,
 ) -> Array:
+    """Broadcast `grad` along the axes that were summed over."""
     shape = x.shape
     if grad.ndim:  # a single number fits as it is
         grad = kept(grad, x, axis, keepdims, xp=xp)
@@ -96,6 +97,7 @@ def _var(
     keepdims: bool = False,
     xp: Namespace,
 ) -> Array:
+    """``2 (x - mean) / (n - correction)``."""
     free = count(x, axis) - correction
     centred = x - xp.mean(x, axis=axis, keepdims=True)
     return kept(grad, x, axis, keepdims, xp=xp) * (2 / free if free > 0 else math.nan) * centred

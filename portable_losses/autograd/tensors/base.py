@@ -217,6 +217,7 @@ class BaseTensor(TapeArray):
             RECORDER.reset(before)
 
     def _first_gradient(self, gradient: Any, *, recorded: bool) -> Any:
+        """Return the gradient that a walk begins with: 1 of a single number, else the given one."""
         array = self.array
         if gradient is None:
             if array.shape and any(n != 1 for n in array.shape):
@@ -258,6 +259,7 @@ class BaseTensor(TapeArray):
         return self
 
     def _check_like(self, new: "BaseTensor") -> None:
+        """Raise TypeError unless `new` has the shape and dtype of this Tensor."""
         old, made = self.array, new.array
         if made.shape != old.shape or made.dtype != old.dtype:
             msg = (
