@@ -63,12 +63,12 @@ register("mean", _mean, shares=OVERLAPPING)
 
 
 def _extreme(
-    grad: Array, beaten: Array, x: Array, axis: Axis, keepdims: bool, *, xp: Namespace
+    grad: Array, not_extreme: Array, x: Array, axis: Axis, keepdims: bool, *, xp: Namespace
 ) -> Array:
-    """Share `grad` evenly among the entries that are not `beaten`; all of them if one is NaN."""
-    best = xp.astype(~beaten, x.dtype)
+    """Share `grad` evenly among the extreme entries; all of them if one is NaN."""
+    best = xp.astype(~not_extreme, x.dtype)
     shares = xp.sum(best, axis=axis, keepdims=True)
-    return where(beaten, 0, kept(grad, x, axis, keepdims, xp=xp) / shares, xp=xp)
+    return where(not_extreme, 0, kept(grad, x, axis, keepdims, xp=xp) / shares, xp=xp)
 
 
 def _max(
