@@ -1,4 +1,4 @@
-"""What an error of a library or of a rule is told on its way: the operation and its shapes."""
+"""Notes on the errors of libraries and rules: which operation, of which shapes."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def shown(x: Any) -> str:
 
 
 def explain(error: BaseException, name: str, *args: Any) -> None:
-    """Add to `error` which operation met it, and on what; its type and message stay."""
+    """Add to `error` in which operation it was raised, and of what; its type and message stay."""
     error.add_note(f"in `{name}` of {', '.join(map(shown, args)) or 'nothing'}")
 
 

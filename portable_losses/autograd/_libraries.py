@@ -130,7 +130,7 @@ def _compatible(name: str, xp: Namespace) -> Namespace:
 
 def check_differentiable(x: Any) -> None:
     """Raise TypeError unless `x` is an array of a real or complex floating dtype."""
-    library = library_of_argument(x)
+    library = _BY_TYPE.get(x.__class__) or library_of_argument(x)
     dtype = x.dtype
     kind = (dtype.__class__, dtype)
     if kind in _FLOATING:

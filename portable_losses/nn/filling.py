@@ -196,6 +196,7 @@ def ones_(parameter: Leaf, /) -> Leaf:
 
 
 def _fill(parameter: Leaf, draw: Callable[[int], list[float]]) -> Leaf:
+    """Put the numbers that `draw` returns under `parameter`, and return it."""
     array = checked_leaf(parameter).array
     shape = tuple(array.shape)
     xp = library_of(array).xp

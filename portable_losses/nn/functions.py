@@ -136,6 +136,7 @@ def class_name(function: str) -> str:
 
 
 def _class_of(function: Callable[..., Any]) -> type[FunctionModule]:
+    """Return the class of a function."""
     parameters = inspect.signature(function).parameters.values()
     arrays = [f"`{p.name}`" for p in parameters if p.kind is not p.KEYWORD_ONLY]
     name = function.__name__

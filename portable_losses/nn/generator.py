@@ -37,7 +37,7 @@ def manual_seed(seed: int, /) -> None:
     Notes
     -----
     The generator is one for the whole process; threads that draw from it at once share it. A
-    ``random.Random`` given as `rng` is nobody else's.
+    ``random.Random`` given as `rng` is used by that call alone.
 
     Examples
     --------
@@ -88,6 +88,7 @@ def as_array(
 
 
 def _source(rng: Generator) -> Any:
+    """Return what draws the numbers for `rng`; TypeError if it is no generator."""
     if rng is None:
         return _DEFAULT
     if isinstance(rng, int) and not isinstance(rng, bool):
@@ -103,6 +104,7 @@ def _source(rng: Generator) -> Any:
 
 
 def _checked(seed: int, name: str) -> int:
+    """Return `seed`; raise unless it is an int of at least 0."""
     if not isinstance(seed, int) or isinstance(seed, bool):
         msg = f"`{name}` must be an int, got {seed!r}"
         raise TypeError(msg)

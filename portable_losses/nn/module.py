@@ -15,7 +15,7 @@ __all__ = ["Module"]
 
 
 class Unmatched(NamedTuple):
-    """The names that `Module.load_state_dict` did not find a partner for."""
+    """The names that only the module has, and those that only the loaded state has."""
 
     missing: list[str]
     unexpected: list[str]

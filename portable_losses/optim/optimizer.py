@@ -161,6 +161,7 @@ class Optimizer(ABC):
                     self._change(parameter, group)
 
     def _change(self, parameter: Tensor, group: Group) -> None:
+        """Put the updated array under a parameter."""
         xp = library_of(parameter.array).xp
         state = self.state.setdefault(parameter, {})
         held, slope = (stop_gradient(x, xp=xp) for x in (parameter.array, parameter.grad.array))
@@ -254,6 +255,7 @@ class Optimizer(ABC):
 
 
 def _check_parameter(p: Any) -> None:
+    """Raise unless `p` is a leaf with a real floating dtype."""
     if not isinstance(p, Tensor):
         msg = f"`params` must hold Parameters, got {type(p).__name__}; wrap it with nn.Parameter"
         raise TypeError(msg)
@@ -264,6 +266,7 @@ def _check_parameter(p: Any) -> None:
 
 
 def _check_fits(name: str, value: Array, parameter: Tensor) -> None:
+    """Raise unless an array of a state has the library and shape of its parameter."""
     library, needed = library_of(value), library_of(parameter.array)
     if library is not needed:
         msg = f"`{name}` must be an array of {needed.name}, got one of {library.name}"

@@ -22,7 +22,7 @@ from portable_losses.autograd import (
     value_and_grad,
     vjp,
 )
-from portable_losses.autograd.transforms.nested import flatten
+from portable_losses.autograd.transforms.nested import flatten_nested as flatten
 
 NP = namespace(np)
 X = np.asarray([1.0, 2.0, 3.0])

@@ -1,7 +1,7 @@
-"""`detect_anomaly`: which operation, on which line of the user's, first made a NaN or an infinity.
+"""`detect_anomaly`: which operation, on which line of the user, first made a NaN or an infinity.
 
-While it is on, what records nodes is another function, which looks at every result as well; while
-it is off, nothing asks whether it is on but the walk back, once.
+While it is on, another recorder makes the nodes, which looks at every result as well; while it is
+off, only the walk back asks for it, once.
 """
 
 import linecache
@@ -71,13 +71,13 @@ def detect_anomaly(*, infinities: bool = True) -> Generator[None, None, None]:
     ...     print(str(error).splitlines()[0])
     `divide` made an infinity at (1,) of (2,) float64
     """
-    looking = _Looking(infinities=infinities)
-    with use_recorder(looking.record if recorder() else None, looking):
+    detector = _AnomalyDetector(infinities=infinities)
+    with use_recorder(detector.record if recorder() else None, detector):
         yield
 
 
-class _Looking:
-    """Looks at results while `detect_anomaly` is on; one per ``with``."""
+class _AnomalyDetector:
+    """The detector of one ``with detect_anomaly()``: looks at results and gradients."""
 
     def __init__(self, *, infinities: bool) -> None:
         self.infinities = infinities
@@ -143,7 +143,7 @@ class _Looking:
         return is_array(x) and self._first(unwrap(x)[0], kind) is not None
 
     def _first(self, x: Array, kind: str) -> tuple[int, ...] | None:
-        """Return the first place where `kind` is true, None if there is none or nobody can say."""
+        """Return the first place where `kind` is true, None if there is none or it is not known."""
         if not is_array(x):
             return None
         array: Any = x
@@ -168,6 +168,7 @@ class _Looking:
         return tuple(places)
 
     def _unreadable(self, x: Array) -> None:
+        """Warn once that values cannot be read."""
         if not self.warned:
             self.warned = True
             name = library_of(x).name

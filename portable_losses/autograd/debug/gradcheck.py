@@ -9,11 +9,11 @@ from array_api_compat import device
 from portable_losses.autograd._libraries import library_of
 from portable_losses.autograd.tensors.unwrapping import unwrap
 from portable_losses.autograd.transforms.functional import grad, vjp
-from portable_losses.autograd.transforms.nested import flatten
+from portable_losses.autograd.transforms.nested import flatten_nested
 
 __all__ = ["gradcheck"]
 
-_FINE = 1e-12
+_LARGEST_EPS = 1e-12
 
 
 def gradcheck(
@@ -64,23 +64,23 @@ def gradcheck(
     >>> from portable_losses.autograd import gradcheck
     >>> gradcheck(lambda x: x**3, [np.asarray([0.5, 2.0])], order=2)
     """
-    dice = random.Random(20)
+    rng = random.Random(20)
     weights: list[Any] = []
 
     def projected(*xs: Any) -> Any:
-        outs, _ = flatten(f(*xs))
+        outs, _ = flatten_nested(f(*xs))
         if not weights:
-            weights.extend(_direction(out.array, dice) for out in outs)
+            weights.extend(_direction(out.array, rng) for out in outs)
         return _product(outs, weights)
 
     for i, x in enumerate(args):
-        if library_of(x).xp.finfo(x.dtype).eps > _FINE:
+        if library_of(x).xp.finfo(x.dtype).eps > _LARGEST_EPS:
             msg = f"`args` must be float64 or complex128, got {x.dtype} for argument {i}"
             raise TypeError(msg)
-    directions = [_direction(x, dice) for x in args]
+    directions = [_direction(x, rng) for x in args]
     for _ in range(order):
         projected = _check_and_differentiate(projected, args, directions, eps, atol, rtol)
-        directions = [_direction(x, dice) for x in args]
+        directions = [_direction(x, rng) for x in args]
 
 
 def _check_and_differentiate(
@@ -121,14 +121,14 @@ def _product(xs: Sequence[Any], ys: Sequence[Any]) -> Any:
     return total
 
 
-def _direction(x: Any, dice: random.Random) -> Any:
+def _direction(x: Any, rng: random.Random) -> Any:
     """Return random numbers of the shape, dtype and device of `x`."""
     x = unwrap(x)[0]
     count = 1
     for n in x.shape:
         count *= n
     xp = library_of(x).xp
-    numbers: list[Any] = [dice.gauss(0.0, 1.0) for _ in range(count)]
+    numbers: list[Any] = [rng.gauss(0.0, 1.0) for _ in range(count)]
     if xp.isdtype(x.dtype, "complex floating"):
-        numbers = [complex(number, dice.gauss(0.0, 1.0)) for number in numbers]
+        numbers = [complex(number, rng.gauss(0.0, 1.0)) for number in numbers]
     return xp.reshape(xp.asarray(numbers, dtype=x.dtype, device=device(x)), tuple(x.shape))

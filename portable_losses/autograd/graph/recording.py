@@ -29,7 +29,7 @@ Recorder: TypeAlias = Callable[..., Node]
 
 
 class Detector(Protocol):
-    """What looks at results and gradients: see `debug/anomaly.py`."""
+    """What checks results and gradients while `detect_anomaly` is on (`debug/anomaly.py`)."""
 
     def record(
         self,
@@ -40,6 +40,7 @@ class Detector(Protocol):
         parents: tuple[Node | None, ...],
     ) -> Node:
         """Return the node of a call; raise if its result is unsound."""
+        ...
 
     def check_gradient(self, node: Node, position: int, grad: Any, part: Any) -> None:
         """Raise if `part`, the gradient of an argument, is unsound."""
@@ -56,8 +57,8 @@ detector = _DETECTOR.get  # None while `detect_anomaly` is off
 
 def recorder_if_enabled() -> Recorder:
     """Return the recorder that this thread or task uses wherever recording is enabled."""
-    looking = detector()
-    return new_node if looking is None else looking.record
+    checker = detector()
+    return new_node if checker is None else checker.record
 
 
 class use_recorder(ContextDecorator):  # noqa: N801 - used as a function

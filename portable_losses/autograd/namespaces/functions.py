@@ -54,19 +54,20 @@ def recorded(
 # ---- with a rule ------------------------------------------------------------------------------
 
 
-def recorded_function(space: TapeNamespace, name: str, operation: Operation) -> Callable[..., Any]:
+def recorded_function(tape: TapeNamespace, name: str, operation: Operation) -> Callable[..., Any]:
     """Return ``xp.<name>``, which makes a node wherever an argument is tracked."""
     if operation.results is not None:
-        return _recorded_several(space, name, operation, operation.results)
+        return _recorded_several(tape, name, operation, operation.results)
     if operation.form is LIST:
-        return _recorded_list(space, name, operation)
+        return _recorded_list(tape, name, operation)
     makers = {1: _recorded_one, 2: _recorded_two}
-    return makers.get(len(operation.rules), _recorded_many)(space, name, operation)
+    return makers.get(len(operation.rules), _recorded_many)(tape, name, operation)
 
 
-def _recorded_one(space: TapeNamespace, name: str, operation: Operation) -> Callable[..., Any]:
-    inner, library = space.inner, space.library
-    quick = None if space.prefix else backend_of(inner).speed.reductions.get(name)
+def _recorded_one(tape: TapeNamespace, name: str, operation: Operation) -> Callable[..., Any]:
+    """Return ``xp.<name>`` of one array; the short form of a call comes first."""
+    inner, library = tape.inner, tape.library
+    quick = None if tape.prefix else backend_of(inner).speed.reductions.get(name)
 
     def function(x: Any, /, *args: Any, **options: Any) -> Tensor:
         if isinstance(x, Tensor):
@@ -82,7 +83,7 @@ def _recorded_one(space: TapeNamespace, name: str, operation: Operation) -> Call
             if node is None or not (record := recorder()):
                 return tensor_of(out)
             return tensor_of(out, record(operation, out, (a,), NOTHING, (node,)))
-        options = _raw_options(space, name, options)
+        options = _raw_options(tape, name, options)
         try:
             out = getattr(inner, name)(a, *args, **options)
         except Exception as error:
@@ -98,8 +99,9 @@ def _recorded_one(space: TapeNamespace, name: str, operation: Operation) -> Call
     return function
 
 
-def _recorded_two(space: TapeNamespace, name: str, operation: Operation) -> Callable[..., Any]:
-    inner, library = space.inner, space.library
+def _recorded_two(tape: TapeNamespace, name: str, operation: Operation) -> Callable[..., Any]:
+    """Return ``xp.<name>`` of two arrays."""
+    inner, library = tape.inner, tape.library
 
     def function(x1: Any, x2: Any, /, *args: Any, **options: Any) -> Tensor:
         if isinstance(x1, Tensor):
@@ -111,7 +113,7 @@ def _recorded_two(space: TapeNamespace, name: str, operation: Operation) -> Call
         else:
             b, right = raw_argument(library, x2, name), None
         if a.__class__ is not b.__class__:
-            _check_libraries(space, name, a, b)
+            _check_libraries(tape, name, a, b)
         try:
             out = getattr(inner, name)(a, b, *args, **options)
         except Exception as error:
@@ -126,11 +128,12 @@ def _recorded_two(space: TapeNamespace, name: str, operation: Operation) -> Call
     return function
 
 
-def _recorded_many(space: TapeNamespace, name: str, operation: Operation) -> Callable[..., Any]:
-    inner, count = space.inner, len(operation.rules)
+def _recorded_many(tape: TapeNamespace, name: str, operation: Operation) -> Callable[..., Any]:
+    """Return ``xp.<name>`` of three arrays or more."""
+    inner, count = tape.inner, len(operation.rules)
 
     def function(*args: Any, **options: Any) -> Tensor:
-        raws, parents = _split(space, name, args[:count])
+        raws, parents = _split(tape, name, args[:count])
         try:
             out = getattr(inner, name)(*raws, *args[count:], **options)
         except Exception as error:
@@ -143,11 +146,12 @@ def _recorded_many(space: TapeNamespace, name: str, operation: Operation) -> Cal
     return function
 
 
-def _recorded_list(space: TapeNamespace, name: str, operation: Operation) -> Callable[..., Any]:
-    inner = space.inner
+def _recorded_list(tape: TapeNamespace, name: str, operation: Operation) -> Callable[..., Any]:
+    """Return ``xp.<name>`` of a list of arrays."""
+    inner = tape.inner
 
     def function(arrays: Sequence[Any], /, **options: Any) -> Tensor:
-        raws, parents = _split(space, name, arrays)
+        raws, parents = _split(tape, name, arrays)
         try:
             out = getattr(inner, name)(raws, **options)
         except Exception as error:
@@ -161,12 +165,13 @@ def _recorded_list(space: TapeNamespace, name: str, operation: Operation) -> Cal
 
 
 def _recorded_several(
-    space: TapeNamespace, name: str, operation: Operation, results: Callable[..., Any]
+    tape: TapeNamespace, name: str, operation: Operation, results: Callable[..., Any]
 ) -> Callable[..., Any]:
-    inner = space.inner
+    """Return ``xp.<name>`` of one array with several results, named by `results`."""
+    inner = tape.inner
 
     def function(x: Any, /, *args: Any, **options: Any) -> Any:
-        (a,), (node,) = _split(space, name, [x])
+        (a,), (node,) = _split(tape, name, [x])
         try:
             outs = tuple(getattr(inner, name)(a, *args, **options))
         except Exception as error:
@@ -182,18 +187,20 @@ def _recorded_several(
 
 
 def _split(
-    space: TapeNamespace, name: str, arrays: Sequence[Any]
+    tape: TapeNamespace, name: str, arrays: Sequence[Any]
 ) -> tuple[list[Any], tuple[Node | None, ...]]:
-    raws = [raw_argument(space.library, x, name) for x in arrays]
+    """Return raw arrays, and the node of each, None for a constant."""
+    raws = [raw_argument(tape.library, x, name) for x in arrays]
     return raws, tuple([x._node if isinstance(x, Tensor) else None for x in arrays])
 
 
-def _check_libraries(space: TapeNamespace, name: str, *raws: Any) -> None:
+def _check_libraries(tape: TapeNamespace, name: str, *raws: Any) -> None:
+    """Raise TypeError unless all arrays belong to the library of the namespace."""
     for raw in raws:
-        raw_argument(space.library, raw, name)
+        raw_argument(tape.library, raw, name)
 
 
-def _raw_options(space: TapeNamespace, name: str, options: dict[str, Any]) -> dict[str, Any]:
+def _raw_options(tape: TapeNamespace, name: str, options: dict[str, Any]) -> dict[str, Any]:
     """Return `options` with raw arrays; only a tolerance, which has no slope, may be tracked."""
     for key, value in options.items():
         if isinstance(value, Tensor):
@@ -212,38 +219,38 @@ def is_floating(out: Array, library: Library) -> bool:
 # ---- without a rule ---------------------------------------------------------------------------
 
 
-def own_function(space: TapeNamespace, function: Callable[..., Any]) -> Callable[..., Any]:
+def own_function(tape: TapeNamespace, function: Callable[..., Any]) -> Callable[..., Any]:
     """Return one of our functions, whose first argument is the namespace, for this namespace."""
 
     def call(*args: Any, **options: Any) -> Any:
-        return function(space, *args, **options)
+        return function(tape, *args, **options)
 
     call.__doc__ = function.__doc__
     return call
 
 
 def composed_function(
-    space: TapeNamespace, name: str, composition: Callable[..., Any], *, missing: bool
+    tape: TapeNamespace, name: str, composition: Callable[..., Any], *, missing: bool
 ) -> Callable[..., Any]:
     """Return ``xp.<name>``, composed of functions with rules where an argument is tracked."""
-    plain = constant_function(space, name)
+    plain = constant_function(tape, name)
 
     def function(*args: Any, **options: Any) -> Any:
         if missing or (recorder() and is_tracked((args, options))):
-            return composition(*args, xp=space.library.tape, **options)
+            return composition(*args, xp=tape.library.tape, **options)
         try:
             out = plain(*args, **options)
         except NotImplementedError:  # array_api_compat's way to say that a library has none
-            return composition(*args, xp=space.library.tape, **options)
+            return composition(*args, xp=tape.library.tape, **options)
         return tuple(out) if isinstance(out, list) else out
 
     function.__doc__ = composition.__doc__
     return function
 
 
-def constant_function(space: TapeNamespace, name: str) -> Callable[..., Any]:
+def constant_function(tape: TapeNamespace, name: str) -> Callable[..., Any]:
     """Return ``xp.<name>``, whose results are constants."""
-    inner, library = space.inner, space.library
+    inner, library = tape.inner, tape.library
 
     def function(*args: Any, **options: Any) -> Any:
         return _wrapped_tree(
@@ -256,21 +263,22 @@ def constant_function(space: TapeNamespace, name: str) -> Callable[..., Any]:
     return function
 
 
-def constants_only_function(space: TapeNamespace, name: str) -> Callable[..., Any]:
+def constants_only_function(tape: TapeNamespace, name: str) -> Callable[..., Any]:
     """Return ``xp.<name>``, which has no rule and refuses a tracked Tensor."""
-    plain = constant_function(space, name)
+    plain = constant_function(tape, name)
 
     def function(*args: Any, **options: Any) -> Any:
         if is_tracked((args, options)):
-            _refuse(space, name)
+            _refuse(tape, name)
         return plain(*args, **options)
 
     return function
 
 
-def _refuse(space: TapeNamespace, name: str) -> NoReturn:
+def _refuse(tape: TapeNamespace, name: str) -> NoReturn:
+    """Raise TypeError: a function without a rule met a tracked Tensor."""
     msg = (
-        f"`{space.prefix}{name}` has no gradient rule and met a tracked Tensor; use `.detach()` "
+        f"`{tape.prefix}{name}` has no gradient rule and met a tracked Tensor; use `.detach()` "
         "(or `stop_gradient`) if its result is to be a constant"
     )
     raise TypeError(msg)

@@ -132,41 +132,41 @@ def namespace(xp: Namespace, /) -> Any:
     return library_named(xp).tape
 
 
-def _function(space: RecordingNamespace, name: str) -> Any:
+def _function(tape: RecordingNamespace, name: str) -> Any:
     """Return ``namespace(xp).<name>``, None where that is no function (a dtype, a constant).
 
     The order counts: ours first, as the library's own would not do; then what is composed or
     recorded for tracked arguments; then what has no gradient on purpose.
     """
-    full = space.prefix + name
-    missing = not hasattr(space.inner, name)
-    target = getattr(space.inner, name, None)
+    full = tape.prefix + name
+    missing = not hasattr(tape.inner, name)
+    target = getattr(tape.inner, name, None)
     made: Any
     if full in OWN_FUNCTIONS:
-        made = own_function(space, OWN_FUNCTIONS[full])
-    elif full in COMPOSED and not (space.prefix and missing):
-        made = composed_function(space, name, COMPOSED[full], missing=missing)
+        made = own_function(tape, OWN_FUNCTIONS[full])
+    elif full in COMPOSED and not (tape.prefix and missing):
+        made = composed_function(tape, name, COMPOSED[full], missing=missing)
     elif missing:
-        msg = f"{space!r} has no `{name}`"
+        msg = f"{tape!r} has no `{name}`"
         raise AttributeError(msg)
     elif full in OPERATIONS:
-        made = recorded_function(space, name, OPERATIONS[full])
+        made = recorded_function(tape, name, OPERATIONS[full])
     elif full in NO_GRADIENT:
-        made = constant_function(space, name)
+        made = constant_function(tape, name)
     elif callable(target) and not isinstance(target, type):  # not a dtype
-        made = constants_only_function(space, name)
+        made = constants_only_function(tape, name)
     else:
         return None
     return viewing(full, made) if full in RETURN_VIEWS else made
 
 
-def _described(function: Any, space: RecordingNamespace, name: str) -> Any:
+def _described(function: Any, tape: RecordingNamespace, name: str) -> Any:
     """Return `function` under its name, with the library's documentation and our signature."""
     function.__name__ = function.__qualname__ = name
-    function.__module__ = space.__name__
-    if hasattr(space.inner, name):
-        function.__doc__ = getattr(space.inner, name).__doc__
-    found = signature_of(space.prefix + name)
+    function.__module__ = tape.__name__
+    if hasattr(tape.inner, name):
+        function.__doc__ = getattr(tape.inner, name).__doc__
+    found = signature_of(tape.prefix + name)
     if found is not None:
         function.__signature__ = found
     return function

@@ -30,7 +30,7 @@ OWN_FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
 
 def own(name: str) -> Callable[[Function], Function]:
-    """Decorate ``f(space, *args, **options)``, which is ``namespace(xp).<name>``."""
+    """Decorate ``f(tape, *args, **options)``, which is ``namespace(xp).<name>``."""
 
     def decorate(function: Function) -> Function:
         OWN_FUNCTIONS[name] = function
@@ -44,42 +44,43 @@ def own(name: str) -> Callable[[Function], Function]:
 
 @own("asarray")
 def asarray(
-    space: TapeNamespace, obj: Any, /, *, dtype: Any = None, device: Any = None, copy: Any = None
+    tape: TapeNamespace, obj: Any, /, *, dtype: Any = None, device: Any = None, copy: Any = None
 ) -> Tensor:
     """Return `obj` as a Tensor; a Tensor as it is, unless something about it is to change."""
-    inner = space.inner
+    inner = tape.inner
     if not isinstance(obj, Tensor):
         if is_tracked(obj):
-            return _stacked(space, obj, dtype=dtype, device=device)
-        raw = raw_tree(obj, space.library, "asarray")
+            return _stacked(tape, obj, dtype=dtype, device=device)
+        raw = raw_tree(obj, tape.library, "asarray")
         return tensor_of(inner.asarray(raw, dtype=dtype, device=device, copy=copy))
     raw = obj.array
-    space.library.check(raw, "asarray")
+    tape.library.check(raw, "asarray")
     same = dtype in (None, raw.dtype) and (device is None or device == device_of(raw))
     if same and not copy:
         return obj
     out = inner.asarray(raw, dtype=dtype, device=device, copy=copy)
-    if obj._node is None or not is_floating(out, space.library):
+    if obj._node is None or not is_floating(out, tape.library):
         return tensor_of(out)
     return recorded(OPERATIONS["astype"], out, (raw, out.dtype), {"device": device}, (obj._node,))
 
 
-def _stacked(space: TapeNamespace, nested: Any, *, dtype: Any, device: Any) -> Tensor:
+def _stacked(tape: TapeNamespace, nested: Any, *, dtype: Any, device: Any) -> Tensor:
     """Return nested lists of numbers and Tensors, some of them tracked, as one array."""
     found = list(_tensors(nested))
-    kind = space.result_type(*found) if dtype is None else dtype
+    kind = tape.result_type(*found) if dtype is None else dtype
     home = found[0].device if device is None else device
 
     def made(x: Any) -> Any:
         if isinstance(x, list | tuple):
-            return space.stack([made(v) for v in x])
-        return asarray(space, x, dtype=kind, device=home)
+            return tape.stack([made(v) for v in x])
+        return asarray(tape, x, dtype=kind, device=home)
 
     stacked: Tensor = made(nested)
     return stacked
 
 
 def _tensors(nested: Any) -> Iterator[Tensor]:
+    """Yield the Tensors in nested lists and tuples."""
     if isinstance(nested, Tensor):
         yield nested
     elif isinstance(nested, list | tuple):
@@ -89,31 +90,31 @@ def _tensors(nested: Any) -> Iterator[Tensor]:
 
 @own("from_dlpack")
 def from_dlpack(
-    space: TapeNamespace, x: Any, /, *, device: Any = None, copy: bool | None = None
+    tape: TapeNamespace, x: Any, /, *, device: Any = None, copy: bool | None = None
 ) -> Tensor:
     """Return the array of another library as a Tensor; one of this library stays tracked."""
-    if isinstance(x, Tensor) and space.library.owns(x.array):
-        return asarray(space, x, device=device, copy=copy)
+    if isinstance(x, Tensor) and tape.library.owns(x.array):
+        return asarray(tape, x, device=device, copy=copy)
     given = {"device": device, "copy": copy}
     options = {key: value for key, value in given.items() if value is not None}
-    return tensor_of(space.inner.from_dlpack(x, **options))
+    return tensor_of(tape.inner.from_dlpack(x, **options))
 
 
 @own("full")
 def full(
-    space: TapeNamespace, shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None
+    tape: TapeNamespace, shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None
 ) -> Tensor:
     """Fill an array with a number, or with a Tensor that has no axes."""
     if isinstance(fill_value, Tensor):
-        made: Tensor = filled(shape, fill_value, dtype=dtype, device=device, xp=space)
+        made: Tensor = filled(shape, fill_value, dtype=dtype, device=device, xp=tape)
         return made
-    value = raw_argument(space.library, fill_value, "fill_value")
-    return tensor_of(space.inner.full(shape, value, dtype=dtype, device=device))
+    value = raw_argument(tape.library, fill_value, "fill_value")
+    return tensor_of(tape.inner.full(shape, value, dtype=dtype, device=device))
 
 
 @own("full_like")
 def full_like(
-    space: TapeNamespace,
+    tape: TapeNamespace,
     x: Any,
     /,
     fill_value: Any,
@@ -122,13 +123,13 @@ def full_like(
     device: Any = None,
 ) -> Tensor:
     """`full` with the shape, dtype and device of `x`."""
-    like = raw_argument(space.library, x, "full_like")
+    like = raw_argument(tape.library, x, "full_like")
     if isinstance(fill_value, Tensor):
         home = device_of(like) if device is None else device
         kind = like.dtype if dtype is None else dtype
-        return full(space, tuple(like.shape), fill_value, dtype=kind, device=home)
-    value = raw_argument(space.library, fill_value, "fill_value")
-    return tensor_of(space.inner.full_like(like, value, dtype=dtype, device=device))
+        return full(tape, tuple(like.shape), fill_value, dtype=kind, device=home)
+    value = raw_argument(tape.library, fill_value, "fill_value")
+    return tensor_of(tape.inner.full_like(like, value, dtype=dtype, device=device))
 
 
 # ---- dtypes and shapes ------------------------------------------------------------------------
@@ -136,13 +137,13 @@ def full_like(
 
 @own("astype")
 def astype(
-    space: TapeNamespace, x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None
+    tape: TapeNamespace, x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None
 ) -> Tensor:
     """Return `x` in another dtype; a constant, if that is of integers or truth values."""
     options = {} if device is None else {"device": device}
-    a = raw_argument(space.library, x, "astype")
-    out = space.inner.astype(a, dtype, copy=copy, **options)
-    if not isinstance(x, Tensor) or x._node is None or not is_floating(out, space.library):
+    a = raw_argument(tape.library, x, "astype")
+    out = tape.inner.astype(a, dtype, copy=copy, **options)
+    if not isinstance(x, Tensor) or x._node is None or not is_floating(out, tape.library):
         return tensor_of(out)
     if out is a:
         return x
@@ -150,10 +151,10 @@ def astype(
 
 
 @own("broadcast_shapes")
-def broadcast_shapes(space: TapeNamespace, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+def broadcast_shapes(tape: TapeNamespace, *shapes: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape that arrays of `shapes` broadcast to."""
-    if hasattr(space.inner, "broadcast_shapes"):
-        return tuple(space.inner.broadcast_shapes(*shapes))
+    if hasattr(tape.inner, "broadcast_shapes"):
+        return tuple(tape.inner.broadcast_shapes(*shapes))
     found = broadcast_shape(*shapes)
     if any(n not in (1, m) for shape in shapes for n, m in zip(shape[::-1], found[::-1])):  # noqa: B905
         msg = f"shapes {', '.join(map(str, shapes))} cannot be broadcast together"
@@ -162,18 +163,18 @@ def broadcast_shapes(space: TapeNamespace, *shapes: tuple[int, ...]) -> tuple[in
 
 
 @own("can_cast")
-def can_cast(space: TapeNamespace, from_: Any, to: Any, /) -> bool:
+def can_cast(tape: TapeNamespace, from_: Any, to: Any, /) -> bool:
     """Say whether a dtype, or that of an array, is converted without loss of its kind."""
-    return bool(space.inner.can_cast(from_.dtype if isinstance(from_, Tensor) else from_, to))
+    return bool(tape.inner.can_cast(from_.dtype if isinstance(from_, Tensor) else from_, to))
 
 
 @own("clip")
-def clip(space: TapeNamespace, x: Any, /, min: Any = None, max: Any = None) -> Tensor:
+def clip(tape: TapeNamespace, x: Any, /, min: Any = None, max: Any = None) -> Tensor:
     """Bound `x` from below, from above, or both; `max` wins."""
     bounds = (x, min, max)
-    raws = [None if v is None else raw_argument(space.library, v, "clip") for v in bounds]
+    raws = [None if v is None else raw_argument(tape.library, v, "clip") for v in bounds]
     parents = tuple(v._node if isinstance(v, Tensor) else None for v in bounds)
-    out = space.inner.clip(*raws)
+    out = tape.inner.clip(*raws)
     return recorded(OPERATIONS["clip"], out, tuple(raws), NOTHING, parents)
 
 
@@ -181,25 +182,25 @@ def clip(space: TapeNamespace, x: Any, /, min: Any = None, max: Any = None) -> T
 
 
 @own("take_along_axis")
-def take_along_axis(space: TapeNamespace, x: Any, indices: Any, /, *, axis: int = -1) -> Tensor:
+def take_along_axis(tape: TapeNamespace, x: Any, indices: Any, /, *, axis: int = -1) -> Tensor:
     """Take an entry at each position that `indices` names along `axis`."""
-    raw, places = (raw_argument(space.library, v, "take_along_axis") for v in (x, indices))
-    out = _polyfill.take_along_axis(raw, places, axis=axis, xp=space.inner)
+    raw, places = (raw_argument(tape.library, v, "take_along_axis") for v in (x, indices))
+    out = _polyfill.take_along_axis(raw, places, axis=axis, xp=tape.inner)
     node = x._node if isinstance(x, Tensor) else None
     return recorded(OPERATIONS["take_along_axis"], out, (raw, places), {"axis": axis}, (node, None))
 
 
 @own("setitem")
-def setitem(space: TapeNamespace, x: Tensor, key: Any, value: Any, /) -> Tensor:
+def setitem(tape: TapeNamespace, x: Tensor, key: Any, value: Any, /) -> Tensor:
     """Return `x` with `value` at `key`."""
-    raw, raw_value = x.array, raw_argument(space.library, value, "value")
+    raw, raw_value = x.array, raw_argument(tape.library, value, "value")
     node, value_node = x._node, value._node if isinstance(value, Tensor) else None
     key, options, new = raw_key(key), NOTHING, raw_value
     try:
-        if value_node is not None and may_repeat(key, xp=space.inner):
-            new, counts = settled(raw, raw_value, key, xp=space.inner)
+        if value_node is not None and may_repeat(key, xp=tape.inner):
+            new, counts = settled(raw, raw_value, key, xp=tape.inner)
             options = {"counts": counts}
-        out = assigned(raw, new, key, xp=space.inner)
+        out = assigned(raw, new, key, xp=tape.inner)
     except Exception as error:
         explain(error, "setitem", raw, key)
         raise
@@ -207,9 +208,9 @@ def setitem(space: TapeNamespace, x: Tensor, key: Any, value: Any, /) -> Tensor:
 
 
 @own("scatter_add")
-def scatter_add(space: TapeNamespace, shape: tuple[int, ...], key: Any, values: Any, /) -> Tensor:
+def scatter_add(tape: TapeNamespace, shape: tuple[int, ...], key: Any, values: Any, /) -> Tensor:
     """Return zeros of `shape` with `values` added at `key`; what meets at one place adds up."""
-    key, raw = raw_key(key), raw_argument(space.library, values, "values")
-    out = _indexing.scatter_add(shape, key, raw, xp=space.inner)
+    key, raw = raw_key(key), raw_argument(tape.library, values, "values")
+    out = _indexing.scatter_add(shape, key, raw, xp=tape.inner)
     node = values._node if isinstance(values, Tensor) else None
     return recorded(OPERATIONS["scatter_add"], out, (raw, key), NOTHING, (node,))

@@ -30,26 +30,26 @@ from portable_losses.autograd.tensors.unwrapping import raw_argument, raw_tree
 __all__ = ["tape_backend"]
 
 
-def tape_backend(space: TapeNamespace) -> Backend:
+def tape_backend(tape: TapeNamespace) -> Backend:
     """Return the backend of the tape over one library: what it answers, or asks the library."""
-    inner = backend_of(space.inner)
+    inner = backend_of(tape.inner)
 
     def attach_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
-        return attach(space, pair, arrays, options)
+        return attach(tape, pair, arrays, options)
 
     def stop_gradient(x: Any) -> Tensor:
         return tensor_of(
-            stop_gradient_of(raw_tree(x, space.library, "stop_gradient"), xp=space.inner)
+            stop_gradient_of(raw_tree(x, tape.library, "stop_gradient"), xp=tape.inner)
         )
 
     def readable(x: Any) -> bool:
-        return readable_by(x.array if isinstance(x, Tensor) else x, xp=space.inner)
+        return readable_by(x.array if isinstance(x, Tensor) else x, xp=tape.inner)
 
     def scatter_add(shape: tuple[int, ...], key: Any, values: Any, *, xp: Any) -> Any:
-        return space.scatter_add(shape, key, values)
+        return tape.scatter_add(shape, key, values)
 
     def gather(x: Tensor, key: Any) -> Tensor:
-        out = gather_by(x.array, key, xp=space.inner)
+        out = gather_by(x.array, key, xp=tape.inner)
         return recorded(OPERATIONS["getitem"], out, (x.array, key), NOTHING, (x._node,))
 
     return Backend(
@@ -60,13 +60,13 @@ def tape_backend(space: TapeNamespace) -> Backend:
     )
 
 
-def attach(space: TapeNamespace, pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
+def attach(tape: TapeNamespace, pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
     """Run a pair as one node.
 
     The forward half runs on raw arrays, with the pair attached the wrapped library's own way as
     well: the library may be recording (or tracing) underneath the tape.
     """
-    inner, library = space.inner, space.library
+    inner, library = tape.inner, tape.library
     raws = tuple([None if x is None else raw_argument(library, x, "an argument") for x in arrays])
     parents = tuple([x._node if isinstance(x, Tensor) else None for x in arrays])
     given = {key: raw_tree(x, library, key) for key, x in options.items() if key != "xp"}
@@ -80,7 +80,7 @@ def attach(space: TapeNamespace, pair: Pair, arrays: tuple[Array, ...], options:
         elif record and not backend.autodiff.differentiates and _gives_all(kernel, parents):
             wanted = tuple([i for i, parent in enumerate(parents) if parent is not None])
             out, backward = kernel.run(pair, raws, own, wanted)
-            rules = (_once_or_twice(backward, pair),)
+            rules = (_differentiable(backward, pair),)
         else:  # a library that differentiates may be recording underneath
             out = attach_to(pair._replace(kernel=kernel), raws, own)
     except Exception as error:
@@ -100,14 +100,14 @@ def _gives_all(kernel: Kernel, parents: tuple[Node | None, ...]) -> bool:
     return not any(parents[kernel.gradients :])
 
 
-def _once_or_twice(backward: Callable[..., Any], pair: Pair) -> Callable[..., Any]:
+def _differentiable(backward: Callable[..., Any], pair: Pair) -> Callable[..., Any]:
     """Return the `backward` of a kernel; where that is recorded itself, the pair's."""
 
-    def either(grad: Any, out: Any, *arrays: Any, xp: Any, **options: Any) -> Any:
+    def gradient(grad: Any, out: Any, *arrays: Any, xp: Any, **options: Any) -> Any:
         chosen = pair.backward if isinstance(xp, TapeNamespace) else backward
         return chosen(grad, out, *arrays, xp=xp, **options)
 
-    return either
+    return gradient
 
 
 def _operation(pair: Pair) -> Operation:

@@ -36,8 +36,8 @@ class SpecialFunctions:
     count as numbers of the floating dtype beside them, or of the library's default one.
     """
 
-    def __init__(self, space: TapeNamespace) -> None:
-        self._space = space
+    def __init__(self, tape: TapeNamespace) -> None:
+        self._tape = tape
 
     def __getattr__(self, name: str) -> Function:
         if name.startswith("_"):
@@ -46,7 +46,7 @@ class SpecialFunctions:
         if function is None:
             msg = f"{self!r} has no `{name}`; it has {', '.join(dir(self))}"
             raise AttributeError(msg)
-        made = _made(self._space, name, function, elementwise=name in ELEMENTWISE)
+        made = _made(self._tape, name, function, elementwise=name in ELEMENTWISE)
         self.__dict__[name] = made
         return made
 
@@ -54,10 +54,12 @@ class SpecialFunctions:
         return sorted({*ELEMENTWISE, *OTHERS})
 
     def __repr__(self) -> str:
-        return f"<special functions of {self._space!r}>"
+        return f"<special functions of {self._tape!r}>"
 
 
-def _made(space: TapeNamespace, name: str, function: Function, *, elementwise: bool) -> Function:
+def _made(tape: TapeNamespace, name: str, function: Function, *, elementwise: bool) -> Function:
+    """Return ``namespace(xp).special.<name>``."""
+
     def elementwise_call(*args: Any) -> Any:
         if is_tracked(args[: PARAMETERS.get(name, 0)]):
             msg = (
@@ -65,10 +67,10 @@ def _made(space: TapeNamespace, name: str, function: Function, *, elementwise: b
                 "use `.detach()` (or `stop_gradient`) if they are to be constants"
             )
             raise TypeError(msg)
-        return function(*_operands(space, args))
+        return function(*_operands(tape, args))
 
     def call(*args: Any, **options: Any) -> Any:
-        return function(*args, **options, space=space)
+        return function(*args, **options, tape=tape)
 
     made = elementwise_call if elementwise else call
     made.__name__ = made.__qualname__ = name
@@ -76,19 +78,19 @@ def _made(space: TapeNamespace, name: str, function: Function, *, elementwise: b
     return made
 
 
-def _operands(space: TapeNamespace, args: tuple[Any, ...]) -> list[Array]:
+def _operands(tape: TapeNamespace, args: tuple[Any, ...]) -> list[Array]:
     """Return Tensors of one floating dtype for arrays and numbers, of shapes as they were."""
-    arrays = {i: space.asarray(x) for i, x in enumerate(args) if not isinstance(x, Real)}
+    arrays = {i: tape.asarray(x) for i, x in enumerate(args) if not isinstance(x, Real)}
     if not arrays:
         msg = "a special function of the tape needs an array, got only Python numbers"
         raise TypeError(msg)
-    floating = [x.dtype for x in arrays.values() if not space.isdtype(x.dtype, _WHOLE)]
-    defaults = space.__array_namespace_info__().default_dtypes()
-    dtype = space.result_type(*floating) if floating else defaults["real floating"]
-    arrays = {i: space.astype(x, dtype, copy=False) for i, x in arrays.items()}
-    like = stop_gradient(next(iter(arrays.values())), xp=space)
+    floating = [x.dtype for x in arrays.values() if not tape.isdtype(x.dtype, _WHOLE)]
+    defaults = tape.__array_namespace_info__().default_dtypes()
+    dtype = tape.result_type(*floating) if floating else defaults["real floating"]
+    arrays = {i: tape.astype(x, dtype, copy=False) for i, x in arrays.items()}
+    like = stop_gradient(next(iter(arrays.values())), xp=tape)
     return [
-        arrays[i] if i in arrays else constant(float(x), like, xp=space) for i, x in enumerate(args)
+        arrays[i] if i in arrays else constant(float(x), like, xp=tape) for i, x in enumerate(args)
     ]
 
 
@@ -173,17 +175,17 @@ PARAMETERS = {
 # ---- with arguments that are no arrays, or along an axis ---------------------------------------
 
 
-def _of_order(n: int, x: Array, *, space: TapeNamespace) -> Array:
+def _of_order(n: int, x: Array, *, tape: TapeNamespace) -> Array:
     """Derivative of order n of digamma."""
     if not isinstance(n, int) or n < 0:
         msg = f"`n` must be an int of at least 0, got {n!r}"
         raise TypeError(msg)
-    return _wide(_polygamma, order=n)(*_operands(space, (x,)))
+    return _wide(_polygamma, order=n)(*_operands(tape, (x,)))
 
 
-def _multigammaln(a: Array, d: int, *, space: TapeNamespace) -> Array:
+def _multigammaln(a: Array, d: int, *, tape: TapeNamespace) -> Array:
     """Logarithm of the multivariate gamma function of dimension d."""
-    (a,) = _operands(space, (a,))
+    (a,) = _operands(tape, (a,))
     parts = [LOG_GAMMA(a - 0.5 * k) for k in range(d)]
     return sum(parts[1:], parts[0]) + d * (d - 1) / 4 * math.log(math.pi)
 
@@ -195,21 +197,21 @@ def _logsumexp(
     keepdims: bool = False,
     return_sign: bool = False,
     *,
-    space: TapeNamespace,
+    tape: TapeNamespace,
 ) -> Any:
     """``log(sum(b * exp(a)))`` along `axis`."""
     if b is None:
-        (a,) = _operands(space, (a,))
+        (a,) = _operands(tape, (a,))
     else:
-        a, b = _operands(space, (a, b))
+        a, b = _operands(tape, (a, b))
     return pl.logsumexp(a, axis=axis, b=b, keepdims=keepdims, return_sign=return_sign)
 
 
 def _along(function: Function) -> Function:
     """Return one of our row functions with SciPy's axis: by default all of them."""
 
-    def call(x: Array, axis: int | tuple[int, ...] | None = None, *, space: TapeNamespace) -> Array:
-        (x,) = _operands(space, (x,))
+    def call(x: Array, axis: int | tuple[int, ...] | None = None, *, tape: TapeNamespace) -> Array:
+        (x,) = _operands(tape, (x,))
         along = tuple(range(x.ndim)) if axis is None else axis
         return function(x, axis=along)
 

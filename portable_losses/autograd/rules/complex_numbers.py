@@ -23,9 +23,10 @@ _REAL: list[Any] = [None]  # the real dtype that was met last, mostly that of th
 
 def is_complex(x: Any, *, xp: Namespace) -> bool:
     """Say whether an array, or a Python number, is complex."""
-    dtype = getattr(x, "dtype", None)
-    if dtype is None:
-        return isinstance(x, complex)
+    try:
+        dtype = x.dtype
+    except AttributeError:
+        return isinstance(x, complex)  # a Python number
     if dtype is _REAL[0]:
         return False
     key = (dtype.__class__, dtype)

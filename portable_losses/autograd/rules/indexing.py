@@ -74,6 +74,7 @@ def _value(
     counts: Array | None = None,
     xp: Namespace,
 ) -> Array:
+    """Take the entries of `grad` at `key`, those that count, in the shape of the value."""
     if _chooses_entries(key, x, value):
         return xp.sum(where(key, grad, 0, xp=xp))
     part = grad[key]
@@ -97,6 +98,7 @@ register(
 def _take(
     grad: Array, out: Array, x: Array, indices: Array, *, axis: int | None = None, xp: Namespace
 ) -> Array:
+    """Put every entry of `grad` where it was taken from."""
     indices = raw_array(indices)
     before = (slice(None),) * ((axis or 0) % x.ndim)
     return _scatter(xp, x.shape, (*before, indices), grad)

@@ -10,6 +10,7 @@ from portable_losses.autograd.rules.table import VIEW, register
 
 
 def _matmul_left(grad: Array, out: Array, x1: Array, x2: Array, *, xp: Namespace) -> Array:
+    """``grad x2^H``, for vectors as for matrices of one row or column."""
     if x2.ndim == 1:
         return (grad if x1.ndim == 1 else grad[..., None]) * conj(x2, xp=xp)
     if x1.ndim == 1:
@@ -18,6 +19,7 @@ def _matmul_left(grad: Array, out: Array, x1: Array, x2: Array, *, xp: Namespace
 
 
 def _matmul_right(grad: Array, out: Array, x1: Array, x2: Array, *, xp: Namespace) -> Array:
+    """``x1^H grad``, for vectors as for matrices of one row or column."""
     if x1.ndim == 1:
         x1 = conj(x1, xp=xp)
         return x1 * grad if x2.ndim == 1 else x1[:, None] * grad[..., None, :]
@@ -62,6 +64,7 @@ def _put_back(
 def _tensordot_left(
     grad: Array, out: Array, x1: Array, x2: Array, *, axes: Any = 2, xp: Namespace
 ) -> Array:
+    """``grad x2^H`` with both as matrices, in the axes of x1."""
     first, second = _contracted(x1, x2, axes)
     other, free = _rows(x2, second, xp=xp)
     outer = [i for i in range(x1.ndim) if i not in first]
@@ -73,6 +76,7 @@ def _tensordot_left(
 def _tensordot_right(
     grad: Array, out: Array, x1: Array, x2: Array, *, axes: Any = 2, xp: Namespace
 ) -> Array:
+    """``x1^H grad`` with both as matrices, in the axes of x2."""
     first, second = _contracted(x1, x2, axes)
     other, free = _rows(x1, first, xp=xp)
     outer = [i for i in range(x2.ndim) if i not in second]

@@ -139,6 +139,7 @@ def _on_diagonal(values: Array, x: Array, offset: int, *, xp: Namespace) -> Arra
 
 
 def _diagonal(grad: Array, out: Array, x: Array, *, offset: int = 0, xp: Namespace) -> Array:
+    """Put `grad` on the diagonal that it was taken from."""
     before = max(0, -offset)
     after = x.shape[-2] - before - grad.shape[-1]
     home = device(raw_array(x))

@@ -42,6 +42,7 @@ def _sum(
     keepdims: bool = False,
     xp: Namespace,
 ) -> Array:
+    """Broadcast `grad` along the axes that were summed over."""
     shape = x.shape
     if grad.ndim:  # a single number fits as it is
         grad = kept(grad, x, axis, keepdims, xp=xp)
@@ -65,12 +66,12 @@ register("mean", _mean, shares=OVERLAPPING)
 
 
 def _extreme(
-    grad: Array, beaten: Array, x: Array, axis: Axis, keepdims: bool, *, xp: Namespace
+    grad: Array, not_extreme: Array, x: Array, axis: Axis, keepdims: bool, *, xp: Namespace
 ) -> Array:
-    """Share `grad` evenly among the entries that are not `beaten`; all of them if one is NaN."""
+    """Share `grad` evenly among the extreme entries; all of them if one is NaN."""
     wide = widen(kept(grad, x, axis, keepdims, xp=xp), xp=xp)  # float16 counts to 2,048
-    ties = xp.sum(xp.astype(~beaten, wide.dtype), axis=axis, keepdims=True)
-    return where(beaten, 0, narrow(wide / ties, x.dtype, xp=xp), xp=xp)
+    ties = xp.sum(xp.astype(~not_extreme, wide.dtype), axis=axis, keepdims=True)
+    return where(not_extreme, 0, narrow(wide / ties, x.dtype, xp=xp), xp=xp)
 
 
 def _max(

@@ -193,6 +193,7 @@ def filled(
 
 
 def _number(x: Any, name: str, *, dtype: Any = None, xp: Namespace) -> Any:
+    """Return `x`, a number or an array without axes, in the given dtype."""
     if getattr(x, "ndim", 0):
         msg = f"`{name}` must have no axes, got shape {x.shape}"
         raise ValueError(msg)

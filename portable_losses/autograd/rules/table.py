@@ -5,8 +5,9 @@ A rule is a function of the gradient of the result, the result, and the call's o
     register("multiply", lambda grad, out, x1, x2, *, xp: grad * x2, ...one per array argument)
 
 It is written on `xp`, so that it runs on raw arrays, and on Tensors when the derivative is itself
-recorded. A gradient nobody needs is not computed, since every argument has a rule of its own.
-Broadcasting and promotion are undone by the caller (`portable_losses.autograd.walk.fitted`).
+recorded. A rule of one line is a lambda, a longer one a function. A gradient that is not needed is
+not computed, since every argument has a rule of its own.
+Broadcasting and promotion are undone by the caller (`graph/fitting.py`).
 """
 
 from collections.abc import Callable
@@ -81,7 +82,7 @@ def register(
     """Give ``xp.<name>`` its gradient: one rule per array argument, in their order.
 
     A function of one array with several results names the tuple of them, `results`. Its rule gets
-    a tuple of gradients, None for a result that nobody used, and returns a tuple of one.
+    a tuple of gradients, None for a result that was not used, and returns a tuple of one.
     """
     _refuse_twice(name)
     form = form if results is None else JOINT

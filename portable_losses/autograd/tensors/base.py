@@ -26,10 +26,11 @@ class Collected:
         before = self.grad
         if before is None:
             self.grad = grad
-        elif isinstance(grad, TapeArray) and not isinstance(before, TapeArray):
-            self.grad = grad + before  # the Tensor first: array-api-strict adds no other array
-        else:
-            self.grad = before + grad
+            return
+        # The Tensor stands first: array-api-strict's arrays refuse any other array beside them.
+        turned = isinstance(grad, TapeArray) and not isinstance(before, TapeArray)
+        terms: tuple[Any, Any] = (grad, before) if turned else (before, grad)
+        self.grad = terms[0] + terms[1]
 
 
 class Hook:
@@ -64,6 +65,7 @@ class BaseTensor(TapeArray):
         @staticmethod
         def _lift(node: Node) -> tuple[Any, tuple[Any, ...], Namespace]:
             """Return result, arguments and namespace of a node as Tensors."""
+            ...
 
     def _collect_here(self, node: Node | None = None) -> Self:
         """Collect gradients here, as a new leaf or for `node`."""
@@ -118,7 +120,9 @@ class BaseTensor(TapeArray):
         except AttributeError:
             return None
         grad = collected.grad
-        return None if grad is None else self._tensor_of(*unwrap(grad))
+        if isinstance(grad, TapeArray):
+            return self._tensor_of(grad.array, grad._node)
+        return None if grad is None else self._tensor_of(grad)
 
     @grad.setter
     def grad(self, value: Any) -> None:
@@ -213,6 +217,7 @@ class BaseTensor(TapeArray):
             RECORDER.reset(before)
 
     def _first_gradient(self, gradient: Any, *, recorded: bool) -> Any:
+        """Return the gradient that a walk begins with: 1 of a single number, else the given one."""
         array = self.array
         if gradient is None:
             if array.shape and any(n != 1 for n in array.shape):
@@ -254,6 +259,7 @@ class BaseTensor(TapeArray):
         return self
 
     def _check_like(self, new: "BaseTensor") -> None:
+        """Raise TypeError unless `new` has the shape and dtype of this Tensor."""
         old, made = self.array, new.array
         if made.shape != old.shape or made.dtype != old.dtype:
             msg = (
@@ -283,7 +289,7 @@ def _on_gradients(
 
     def on_gradient(grad: Any) -> Any:
         recorded = isinstance(grad, TapeArray)
-        seen = grad if recorded else tensor_of(grad, None)
+        seen: Any = grad if recorded else tensor_of(grad, None)
         changed = hook(seen)
         if changed is None:
             return grad

@@ -28,13 +28,16 @@ def binary(tensor_of: TensorOf, name: str, function: Callable[[Any, Any], Any]) 
     def forward(self: Any, other: Any, /) -> Any:
         a = self.array
         left = self._node
-        if isinstance(other, TapeArray):
+        right = None
+        if other.__class__ in _PYTHON_REAL:  # first, since `isinstance` takes long to say no
+            b = other
+        elif isinstance(other, TapeArray):
             b, right = other.array, other._node
             if b.__class__ is not a.__class__:
                 library_of(a).check(b, "operand")
         else:
-            b, right = other, None
-            if b.__class__ is not a.__class__ and b.__class__ not in _PYTHON_REAL:
+            b = other
+            if b.__class__ is not a.__class__:
                 b = raw_operand(other, a)
                 if b is NotImplemented:
                     return b

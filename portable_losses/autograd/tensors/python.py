@@ -65,6 +65,7 @@ class PythonTensor(BaseTensor):
         return self.array.__array__(dtype) if copy is None else self.array.__array__(dtype, copy)
 
     def _refuse_to_leave(self, error: type[Exception]) -> None:
+        """Raise `error` if this Tensor is tracked."""
         if self._node is not None:
             msg = (
                 "a tracked Tensor is not converted silently, its gradient would be lost; "
@@ -106,6 +107,7 @@ class PythonTensor(BaseTensor):
 
 
 def _number(x: Any) -> Any:
+    """Return the only entry of a Tensor as a Python number of its kind."""
     if x.size != 1:
         msg = f"only a Tensor of one entry is a number, got shape {x.shape}"
         raise ValueError(msg)

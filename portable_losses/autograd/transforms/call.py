@@ -10,7 +10,7 @@ from portable_losses.autograd.graph.walk import walk
 from portable_losses.autograd.rules.shape import ALIAS
 from portable_losses.autograd.tensors.tensor import Tensor, lift, tensor_of
 from portable_losses.autograd.tensors.unwrapping import unwrap
-from portable_losses.autograd.transforms.nested import flatten
+from portable_losses.autograd.transforms.nested import flatten_nested
 
 __all__ = ["Call", "check_tensor", "positions"]
 
@@ -22,8 +22,8 @@ class Call:
         numbers = positions(argnums, len(args))
         self.single = isinstance(argnums, int)
         self.outer_recorder = recorder()
-        self.floor = new_node().number  # our leaves are younger
-        trees = [flatten(args[i]) for i in numbers]
+        self.floor = new_node().number  # the leaves are younger
+        trees = [flatten_nested(args[i]) for i in numbers]
         self.rebuilds = [rebuild for _, rebuild in trees]
         self.given = [leaves for leaves, _ in trees]
         self.leaves = [[_leaf(x) for x in leaves] for leaves in self.given]
@@ -41,14 +41,14 @@ class Call:
         roots = [out._node for out in outs if out._node is not None]
         return reachable(roots, floor=self.floor)
 
-    def is_below(self, reached: Reached) -> bool:
-        """Say whether what was recorded depends on more than our leaves.
+    def is_enclosed(self, reached: Reached) -> bool:
+        """Say whether what was recorded depends on more than the leaves of this call.
 
-        Somebody outside differentiates by it then, and the gradients must be recorded too.
+        An enclosing differentiation may record it then, and the gradients must be recorded too.
         """
         if not self.outer_recorder:
             return False
-        # What is younger than our leaves was made in this call.
+        # What is younger than the leaves was made in this call.
         return bool(reached.outside) or any(node.parents for node in self.nodes)
 
     def pull_back(
@@ -69,7 +69,7 @@ class Call:
                 first[out._node] = first[out._node] + grad if out._node in first else grad
         needed = None
         if record or reached.outside or not self.nodes.issuperset(reached.leaves):
-            needed = _leading_to(self.nodes, reached.order)  # some nodes do not lead to our leaves
+            needed = _leading_to(self.nodes, reached.order)  # some nodes do not lead to the leaves
         found = dict(
             call_recorded(
                 walk,
@@ -114,6 +114,7 @@ class Call:
         return tuple(found.get(node) for node in targets)
 
     def _result(self, given: Any, leaf: Tensor, found: dict[Node, Any]) -> Any:
+        """Return the gradient of one argument as the caller gets it, zeros if there is none."""
         gradient = found.get(leaf._node) if leaf._node is not None else None
         if gradient is None:
             gradient = library_of(leaf.array).xp.zeros_like(leaf.array)
@@ -125,19 +126,20 @@ class Call:
             )
         return tensor_of(gradient) if isinstance(given, Tensor) else gradient
 
-    def outside(self, tree: Any) -> Any:
-        """Return results as the caller is to see them: plain, unless he differentiates too."""
-        leaves, rebuild = flatten(tree)
-        return rebuild(
-            [
-                self.seen(x, self.is_below(self.reached([x]))) if isinstance(x, Tensor) else x
-                for x in leaves
-            ]
-        )
+    def tree_for_caller(self, tree: Any) -> Any:
+        """Return results for the caller: Tensors only if an enclosing differentiation records."""
+        leaves, rebuild = flatten_nested(tree)
 
-    def seen(self, x: Tensor, below: bool) -> Any:
-        """Return one result: a Tensor where the caller gave one, or differentiates too."""
-        if below and x._node is not None:
+        def shown(x: Any) -> Any:
+            if not isinstance(x, Tensor):
+                return x
+            return self.for_caller(x, self.is_enclosed(self.reached([x])))
+
+        return rebuild(map(shown, leaves))
+
+    def for_caller(self, x: Tensor, enclosed: bool) -> Any:
+        """Return one result: a Tensor if the caller gave one, or if the call is `enclosed`."""
+        if enclosed and x._node is not None:
             return x
         given = any(isinstance(v, Tensor) for leaves in self.given for v in leaves)
         return x.detach() if given else x.array

@@ -1,4 +1,4 @@
-"""`checkpoint`: forget what a function computed on its way, and compute it again when needed."""
+"""`checkpoint`: keep the inputs of a function only, and compute it again in the walk back."""
 
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -8,8 +8,9 @@ from portable_losses.autograd.graph.node import NOTHING, Node, item_nodes
 from portable_losses.autograd.graph.recording import recorder
 from portable_losses.autograd.rules import JOINT, LIST, Operation
 from portable_losses.autograd.tensors.tensor import Tensor, tensor_of
+from portable_losses.autograd.tensors.unwrapping import is_tracked
 from portable_losses.autograd.transforms.call import Call
-from portable_losses.autograd.transforms.nested import flatten
+from portable_losses.autograd.transforms.nested import flatten_nested
 
 __all__ = ["checkpoint"]
 
@@ -51,8 +52,8 @@ def checkpoint(f: Callable[..., Any], /) -> Callable[..., Any]:
 
     @wraps(f)
     def checkpointed(*args: Any, **options: Any) -> Any:
-        leaves, rebuild = flatten((list(args), options))
-        places = [i for i, x in enumerate(leaves) if isinstance(x, Tensor) and x._node is not None]
+        leaves, rebuild = flatten_nested((list(args), options))
+        places = [i for i, x in enumerate(leaves) if is_tracked(x)]
         record = recorder()
         if not record:
             return f(*args, **options)
@@ -65,46 +66,46 @@ def checkpoint(f: Callable[..., Any], /) -> Callable[..., Any]:
             given, named = rebuild(full)
             return f(*given, **named)
 
-        # Recorded to see what `f` uses beside its arguments; the record dies with this call.
+        # Recorded to see what `f` uses beside its arguments; the graph dies with this call.
         call = Call([tensor_of(x.array) for x in inputs], tuple(range(len(inputs))))
-        results, shape = flatten(call.run(run, {}))
-        moving = [i for i, x in enumerate(results) if isinstance(x, Tensor) and x._node is not None]
-        outside = _outside(call, [results[i] for i in moving])
-        if not moving or not (inputs or outside):
+        results, shape = flatten_nested(call.run(run, {}))
+        tracked = [i for i, x in enumerate(results) if is_tracked(x)]
+        outside = _outside(call, [results[i] for i in tracked])
+        if not tracked or not (inputs or outside):
             return shape(results)
-        again = _Again(run, moving, list(outside))
-        outs = tuple(results[i].array for i in moving)
+        rule = _Recomputed(run, tracked, list(outside))
+        outs = tuple(results[i].array for i in tracked)
         arrays = (*(x.array for x in inputs), *outside.values())
         node = record(
-            Operation(getattr(f, "__name__", "checkpoint"), (again,), form=JOINT),
+            Operation(getattr(f, "__name__", "checkpoint"), (rule,), form=JOINT),
             outs,
             arrays,
             NOTHING,
             (*(x._node for x in inputs), *outside),
         )
-        for i, out, item in zip(moving, outs, item_nodes(node, outs), strict=True):
+        for i, out, item in zip(tracked, outs, item_nodes(node, outs), strict=True):
             results[i] = tensor_of(out, item)
         return shape(results)
 
     return checkpointed
 
 
-class _Again:
+class _Recomputed:
     """The gradient of a checkpointed call: run it again, recorded, and walk back."""
 
     def __init__(
-        self, run: Callable[..., Any], moving: Sequence[int], outside: Sequence[Node]
+        self, run: Callable[..., Any], tracked: Sequence[int], outside: Sequence[Node]
     ) -> None:
         self.run = run
-        self.moving = moving
+        self.tracked = tracked
         self.outside = outside
 
     def __call__(self, grad: Any, _: Any, *arrays: Any, **__: Any) -> tuple[Any, ...]:
         count = len(arrays) - len(self.outside)
         inputs = arrays[:count]
         call = Call(inputs, tuple(range(count)))
-        results, _ = flatten(call.run(self.run, {}))
-        outs = [results[i] for i in self.moving]
+        results, _ = flatten_nested(call.run(self.run, {}))
+        outs = [results[i] for i in self.tracked]
         if not set(_outside(call, outs)) <= set(self.outside):
             msg = "a checkpointed function must use the same Tensors every time it runs"
             raise RuntimeError(msg)

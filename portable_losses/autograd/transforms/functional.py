@@ -12,7 +12,7 @@ from portable_losses.autograd.graph.recording import recorder
 from portable_losses.autograd.tensors.tensor import Tensor
 from portable_losses.autograd.tensors.unwrapping import is_tracked
 from portable_losses.autograd.transforms.call import Call, check_tensor
-from portable_losses.autograd.transforms.nested import flatten
+from portable_losses.autograd.transforms.nested import flatten_nested
 
 __all__ = ["grad", "stop_gradient", "value_and_grad", "vjp"]
 
@@ -127,10 +127,12 @@ def value_and_grad(
         out, aux = _with_aux(result) if has_aux else (result, None)
         _check_number(out)
         reached = call.reached([out])
-        below = call.is_below(reached)
-        value = call.seen(out, below)
-        aux = call.outside(aux) if has_aux else None  # before the graph is freed
-        gradients = call.pull_back([out], [None], reached, record=below, allow_unused=allow_unused)
+        enclosed = call.is_enclosed(reached)
+        value = call.for_caller(out, enclosed)
+        aux = call.tree_for_caller(aux) if has_aux else None  # before the graph is freed
+        gradients = call.pull_back(
+            [out], [None], reached, record=enclosed, allow_unused=allow_unused
+        )
         return (value, aux) if has_aux else value, gradients
 
     return value_and_gradient
@@ -177,22 +179,22 @@ def vjp(f: Callable[..., Any], /, *args: Any, has_aux: bool = False) -> Any:
     call = Call(args, tuple(range(len(args))))
     result = call.run(f, {})
     result, aux = _with_aux(result) if has_aux else (result, None)
-    outs, _ = flatten(result)
+    outs, _ = flatten_nested(result)
     for out in outs:
         check_tensor(out)
 
     def pullback(cotangent: Any, /) -> tuple[Any, ...]:
-        seeds, _ = flatten(cotangent)
+        seeds, _ = flatten_nested(cotangent)
         if len(seeds) != len(outs):
             msg = f"the cotangent must have {len(outs)} arrays, got {len(seeds)}"
             raise ValueError(msg)
         reached = call.reached(outs)
-        record = call.is_below(reached) or bool(recorder() and any(map(is_tracked, seeds)))
+        record = call.is_enclosed(reached) or bool(recorder() and any(map(is_tracked, seeds)))
         gradients: tuple[Any, ...] = call.pull_back(outs, seeds, reached, record=record, free=False)
         return gradients
 
-    shown = call.outside(result)
-    return (shown, pullback, call.outside(aux)) if has_aux else (shown, pullback)
+    shown = call.tree_for_caller(result)
+    return (shown, pullback, call.tree_for_caller(aux)) if has_aux else (shown, pullback)
 
 
 def stop_gradient(x: Any, /) -> Any:

@@ -13,7 +13,7 @@ from portable_losses.autograd.tensors.tensor import Tensor
 from portable_losses.autograd.tensors.unwrapping import unwrap
 from portable_losses.autograd.transforms.call import positions
 from portable_losses.autograd.transforms.functional import grad, vjp
-from portable_losses.autograd.transforms.nested import flatten as leaves_of
+from portable_losses.autograd.transforms.nested import flatten_nested
 
 __all__ = ["flatten", "hessian", "jacobian"]
 
@@ -81,8 +81,8 @@ def jacobian(
 
         chosen = [args[i] for i in places]
         out, pullback = vjp(of_chosen, *chosen)
-        outs, rebuild = leaves_of(out)
-        by_complex, by_real = _kinds(leaves_of(chosen)[0])
+        outs, rebuild = flatten_nested(out)
+        by_complex, by_real = _kinds(flatten_nested(chosen)[0])
         blocks: list[Any] = []
         for i, x in enumerate(outs):
             complex_result, _ = _kinds([x])
@@ -169,7 +169,7 @@ def flatten(tree: Any, /) -> tuple[Any, Callable[[Any], Any]]:
     >>> unflatten(vector * 2)["w"].tolist()
     [[2.0, 4.0]]
     """
-    arrays, rebuild = leaves_of(tree)
+    arrays, rebuild = flatten_nested(tree)
     if not arrays:
         msg = "`tree` must hold at least one array"
         raise ValueError(msg)
@@ -238,10 +238,10 @@ def _stacked(rows: Sequence[Sequence[Any]], out: Any, chosen: Sequence[Any]) -> 
     """
     blocks: list[Any] = []
     for j, argument in enumerate(chosen):
-        arrays, rebuild = leaves_of(argument)
+        arrays, rebuild = flatten_nested(argument)
         parts: list[Any] = []
         for k, x in enumerate(arrays):
-            by_one, *by_i = [[leaves_of(row[j])[0][k] for row in walk] for walk in rows]
+            by_one, *by_i = [[flatten_nested(row[j])[0][k] for row in walk] for walk in rows]
             block = _stack(by_one, out, x)
             xp = _space(block)
             if is_complex(unwrap(out)[0], xp=_library(out)):

@@ -1,24 +1,24 @@
-"""Nested lists, tuples, named tuples and dicts of arrays, as arguments and results."""
+"""Nested arguments and results: lists, tuples, named tuples and dicts of arrays."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-__all__ = ["flatten"]
+__all__ = ["flatten_nested"]
 
 
-def flatten(tree: Any) -> tuple[list[Any], Callable[[Iterable[Any]], Any]]:
+def flatten_nested(tree: Any) -> tuple[list[Any], Callable[[Iterable[Any]], Any]]:
     """Return the leaves of a nested structure, and a function that puts others in their place.
 
     Examples
     --------
-    >>> leaves, rebuild = flatten({"a": 1, "b": (2, [3])})
+    >>> leaves, rebuild = flatten_nested({"a": 1, "b": (2, [3])})
     >>> leaves, rebuild([10, 20, 30])
     ([1, 2, 3], {'a': 10, 'b': (20, [30])})
     """
     if tree is not None and not isinstance(tree, dict | list | tuple):
         return [tree], _only
     leaves: list[Any] = []
-    _collect(tree, leaves)
+    _collect_leaves(tree, leaves)
 
     def rebuild(values: Iterable[Any]) -> Any:
         return _filled(tree, iter(values))
@@ -31,18 +31,20 @@ def _only(values: Iterable[Any]) -> Any:
     return value
 
 
-def _collect(tree: Any, leaves: list[Any]) -> None:
+def _collect_leaves(tree: Any, leaves: list[Any]) -> None:
+    """Add the leaves of `tree` to `leaves`, in order."""
     if isinstance(tree, dict):
         for value in tree.values():
-            _collect(value, leaves)
+            _collect_leaves(value, leaves)
     elif isinstance(tree, list | tuple):
         for value in tree:
-            _collect(value, leaves)
+            _collect_leaves(value, leaves)
     elif tree is not None:
         leaves.append(tree)
 
 
 def _filled(tree: Any, values: Iterator[Any]) -> Any:
+    """Return `tree` with `values` for its leaves."""
     if isinstance(tree, dict):
         return type(tree)((key, _filled(value, values)) for key, value in tree.items())
     if isinstance(tree, list | tuple):

@@ -15,7 +15,7 @@ from portable_losses.autograd.tensors.tensor import Tensor, tensor_of
 from portable_losses.autograd.tensors.unwrapping import unwrap
 from portable_losses.autograd.transforms.call import Call, check_tensor
 from portable_losses.autograd.transforms.functional import grad, vjp
-from portable_losses.autograd.transforms.nested import flatten as leaves_of
+from portable_losses.autograd.transforms.nested import flatten_nested
 
 __all__ = ["elementwise_grad", "ggnvp", "hvp", "jvp"]
 
@@ -104,15 +104,15 @@ def jvp(f: Callable[..., Any], args: Sequence[Any], tangents: Sequence[Any], /) 
     _check_fit(args, tangents, "tangents")
     call = Call(args, tuple(range(len(args))))
     result = call.run(f, {})
-    outs, rebuild = leaves_of(result)
+    outs, rebuild = flatten_nested(result)
     for out in outs:
         check_tensor(out)
-    reached, given = call.reached(outs), leaves_of(list(tangents))[0]
-    record = call.is_below(reached) or bool(recorder() and any(unwrap(v)[1] for v in given))
+    reached, given = call.reached(outs), flatten_nested(list(tangents))[0]
+    record = call.is_enclosed(reached) or bool(recorder() and any(unwrap(v)[1] for v in given))
     # Linear in the cotangent, so that any one will do; with 1, unlike 0, no 0 * inf is met.
     ones = [_library(out).ones_like(out.array) for out in outs]
     back = Call(ones, tuple(range(len(outs))))
-    pulled = leaves_of(call.pull_back(outs, back.args, reached, record=True, free=False))[0]
+    pulled = flatten_nested(call.pull_back(outs, back.args, reached, record=True, free=False))[0]
     moving = [(x, v) for x, v in zip(pulled, given, strict=True) if unwrap(x)[1] is not None]
     seeds = [v if record else unwrap(v)[0] for _, v in moving]
     found = back.pull_back_through([x for x, _ in moving], seeds, (), record=record)
@@ -120,8 +120,8 @@ def jvp(f: Callable[..., Any], args: Sequence[Any], tangents: Sequence[Any], /) 
         _library(out).zeros_like(out.array) if v is None else v
         for out, v in zip(outs, found, strict=True)
     ]
-    shown = [call.seen(v if isinstance(v, Tensor) else tensor_of(v), record) for v in pushed]
-    return call.outside(result), rebuild(shown)
+    shown = [call.for_caller(v if isinstance(v, Tensor) else tensor_of(v), record) for v in pushed]
+    return call.tree_for_caller(result), rebuild(shown)
 
 
 def hvp(f: Callable[..., Any], args: Sequence[Any], v: Sequence[Any], /) -> tuple[Any, ...]:
@@ -221,7 +221,7 @@ def _library(x: Any) -> Any:
 
 def _check_fit(args: Sequence[Any], others: Sequence[Any], name: str) -> None:
     """Raise ValueError unless there is one array for every array, of the same shape and dtype."""
-    arrays, given = leaves_of(list(args))[0], leaves_of(list(others))[0]
+    arrays, given = flatten_nested(list(args))[0], flatten_nested(list(others))[0]
     if len(args) != len(others) or len(arrays) != len(given):
         msg = f"`{name}` must have {len(arrays)} arrays, as the arguments have, got {len(given)}"
         raise ValueError(msg)

@@ -183,6 +183,7 @@ class OneCycleLR(LRScheduler):
         ]
 
     def _set(self) -> None:
+        """Set rates and momenta; return nothing."""
         if self.last_epoch > self.total_steps:
             msg = f"`step` must be called at most total_steps={self.total_steps} times"
             raise ValueError(msg)
