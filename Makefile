@@ -6,9 +6,11 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 WORKERS ?= 2
+SHARED = -n $(WORKERS) --dist worksteal
+PYTEST = $(RUN) -m pytest $(SHARED)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check bench accuracy docs gpu wheel clean
+.PHONY: help demo quick test test-all test-older cover check bench accuracy docs gpu wheel clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -16,11 +18,21 @@ help:
 demo: $(VENV)/demo.stamp  ## train on every array library installed, print the table, draw the curves
 	$(RUN) -m examples.demo
 
+quick: $(VENV)/test.stamp  ## every law on NumPy and array-api-strict, in a minute; FAMILY=robust: of these rows
+	$(PYTEST) tests/laws tests/accuracy --library numpy,array_api_strict $(if $(FAMILY),--family $(FAMILY))
+
 test: $(VENV)/test.stamp  ## the whole test matrix
-	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup
+	$(PYTEST)
 
 test-all: export PORTABLE_LOSSES_ROWS = all
-test-all: test  ## the same with every row on the slow libraries, too
+test-all: test test-older  ## every row on the slow libraries, too, and test-older
+
+test-older: $(VENV)/test.stamp  ## what compares numbers, as on a processor without AVX-512
+	$(RUN) -m tests.older_processor $(SHARED) tests/accuracy tests/autograd tests/kernels tests/laws tests/peers
+
+cover: $(VENV)/cover.stamp  ## the lines of portable_losses and backends that no test runs
+	$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=html
+	@echo "open htmlcov/index.html"
 
 check: export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 check: $(VENV)/lint.stamp  ## ruff, ruff format, mypy, pyright
@@ -50,7 +62,7 @@ wheel: $(VENV)/wheel.stamp  ## an sdist, and the wheel built from it, in dist/
 	$(RUN) -m build --no-isolation
 
 clean:  ## remove .venv and everything that was built
-	rm -rf $(VENV) dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist docs/_build htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # ---- one stamp for each set of packages (the groups of pyproject.toml) --------------------------
 $(VENV)/%.stamp: $(VENV)/pip.stamp pyproject.toml constraints.txt

@@ -9,19 +9,17 @@ from cupyx.scipy import special
 from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Speed
 from portable_losses._typing import Array, Namespace
 
-from .kernels.elementwise_cupy import elementwise
-from .kernels.rows_cupy import ROWS
+from .kernels.formulas.elementwise_cupy import elementwise
+from .kernels.gpu_rows.rows_cupy import ROWS
 
 
 def readable(x: Array) -> bool:
     """Say no: reading copies from the device and waits for all work before it."""
-    del x
     return False
 
 
 def scatter_add(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespace) -> Array:
     """Zeros of `shape` with `values` added at `key`."""
-    del xp
     out = cupy.zeros(shape, dtype=values.dtype)
     cupyx.scatter_add(out, key, values)
     return out

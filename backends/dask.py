@@ -12,13 +12,11 @@ from portable_losses._typing import Array, Namespace
 
 def readable(x: Array) -> bool:
     """Say no: reading computes the graph."""
-    del x
     return False
 
 
 def scatter_add(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespace) -> Array:
     """Zeros of `shape` with `values` added at `key`: by block behind a mask, else in one task."""
-    del xp
     mask: Any = key[0] if isinstance(key, tuple) and len(key) == 1 else key
     if isinstance(mask, da.Array) and mask.dtype == bool and mask.shape == tuple(shape):
         return _fill_blocks(mask, values)
@@ -60,9 +58,9 @@ def _tasks(x: Any) -> Any:
 
 
 def _fill_blocks(mask: Array, values: Array) -> Array:
-    """Undo ``x[mask]``, which has a block, of a length nobody knows, for each of the mask's.
+    """Undo ``x[mask]``, which has a block, of unknown length, for each of the mask's.
 
-    Both are flat there, so that the values stand in NumPy's order.
+    Both are flat here, so that the values stand in NumPy's order.
     """
     flat = mask.ravel()
     chosen, masks = (_tasks(x).ravel() for x in (values, flat))
@@ -82,6 +80,7 @@ def _add_at(shape: tuple[int, ...], key: Any, values: Any) -> Any:
 
 
 def _fill(mask: Any, values: Any, chunks: Any) -> Any:
+    """Return zeros of one block with its `values` where `mask` is True."""
     if np.count_nonzero(mask) != values.size:  # NumPy would spread one value over many places
         raise ValueError(_OTHER_CHUNKS.format(chunks))
     out = np.zeros(mask.shape, dtype=values.dtype)

@@ -26,6 +26,7 @@ def attach_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> 
 
     @attached.defjvp
     def push(primals: tuple[Array, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+        """Return the result and its tangent: the transposed backward applied to the tangents."""
         out = attached(*primals)
         moving = [i for i, t in enumerate(tangents) if t is not None and t.dtype != float0]
 
@@ -51,13 +52,11 @@ def readable(x: Array) -> bool:
 
 def scatter_add(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespace) -> Array:
     """Zeros of `shape` with `values` added at `key`."""
-    del xp
     return jnp.zeros(shape, dtype=values.dtype).at[key].add(values)
 
 
 def assign(x: Array, key: Any, value: Any, *, xp: Namespace) -> Array:
     """`x` with `value` at `key`."""
-    del xp
     return x.at[key].set(jnp.asarray(value, dtype=x.dtype))
 
 
@@ -65,7 +64,6 @@ def scan(
     step: Callable[..., Array], start: Array, arrays: tuple[Array, ...], *, xp: Namespace
 ) -> Array:
     """`start`, and the state after each of the steps: one step is compiled, not all."""
-    del xp
 
     def once(state: Array, entries: tuple[Array, ...]) -> tuple[Array, Array]:
         state = step(state, *entries)

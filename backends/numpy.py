@@ -9,10 +9,10 @@ import numpy as np
 from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Speed
 from portable_losses._typing import Array, Namespace
 
-from .kernels.cross_entropy_numpy import CROSS_ENTROPY
-from .kernels.elementwise_numpy import BOTH_HALVES, elementwise
-from .kernels.linear_cross_entropy_numpy import LINEAR_CROSS_ENTROPY
-from .kernels.softmax_numpy import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
+from .kernels.cross_entropy.linear_numpy import LINEAR_CROSS_ENTROPY
+from .kernels.cross_entropy.sweep_numpy import CROSS_ENTROPY
+from .kernels.formulas.elementwise_numpy import VALUE_AND_SLOPE, elementwise
+from .kernels.rows.softmax_numpy import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
 
 FEW = 2**11  # entries that are filled in less time than a view of one is made
 PLAIN = "fd"  # the dtypes that NumPy sums in their own: float32, float64
@@ -20,19 +20,16 @@ PLAIN = "fd"  # the dtypes that NumPy sums in their own: float32, float64
 
 def readable(x: Array) -> bool:
     """Say yes: a NumPy array is eager and in host memory."""
-    del x
     return True
 
 
 def device(x: Array) -> str:
     """Return the only place there is."""
-    del x
     return "cpu"
 
 
 def scatter_add(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespace) -> Array:
     """Zeros of `shape` with `values` added at `key`."""
-    del xp
     out = np.zeros(shape, dtype=values.dtype)
     if all(k is None or k is ... or isinstance(k, int | slice) for k in _entries(key)):
         out[key] = values  # no place twice, and six times as fast
@@ -87,13 +84,13 @@ BACKEND = Backend(
         },
         spread=spread,
         elementwise=elementwise,
-        elementwise_kernel=BOTH_HALVES,
+        elementwise_kernel=VALUE_AND_SLOPE,
         kernels={
-            "_cross_entropy": CROSS_ENTROPY,
-            "_linear_cross_entropy": LINEAR_CROSS_ENTROPY,
-            "_log_softmax": LOG_SOFTMAX,
-            "_logsumexp": LOGSUMEXP,
-            "_softmax": SOFTMAX,
+            "cross_entropy": CROSS_ENTROPY,
+            "linear_cross_entropy": LINEAR_CROSS_ENTROPY,
+            "log_softmax": LOG_SOFTMAX,
+            "logsumexp": LOGSUMEXP,
+            "softmax": SOFTMAX,
         },
     ),
 )

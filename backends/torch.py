@@ -10,14 +10,14 @@ from torch.autograd import forward_ad
 from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Pair, Speed
 from portable_losses._typing import Array, Namespace, Options
 
-from .kernels.choice import by_device
-from .kernels.cross_entropy_torch import CROSS_ENTROPY
-from .kernels.linear_cross_entropy_torch import LINEAR_CROSS_ENTROPY
-from .kernels.rows_torch import CUDA
+from .kernels.cross_entropy.linear_torch import LINEAR_CROSS_ENTROPY
+from .kernels.cross_entropy.sweep_torch import CROSS_ENTROPY
+from .kernels.gpu_rows.rows_torch import CUDA
+from .kernels.machine.by_device import by_device
 
 
-class _Call:
-    """A pair and its options: one leaf to PyTorch, which would take a dict or tuple apart."""
+class _BoundPair:
+    """A pair and its options as one object: PyTorch would flatten a dict or tuple."""
 
     def __init__(self, pair: Pair, options: Options, *, wanted: tuple[int, ...] = ()) -> None:
         self.pair = pair
@@ -44,12 +44,13 @@ class _Attached(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(call: _Call, *arrays: Array) -> Any:
-        return call.run(arrays)
+    def forward(bound: _BoundPair, *arrays: Array) -> Any:
+        return bound.run(arrays)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        ctx.call, *arrays = inputs
+        """Save inputs and outputs, for both modes."""
+        ctx.bound, *arrays = inputs
         ctx.count = len(arrays)
         ctx.several = isinstance(output, tuple)
         outs = output if ctx.several else (output,)
@@ -71,7 +72,7 @@ class _AttachedBothWays(_Attached):
     def jvp(ctx: Any, *tangents: Any) -> Any:
         """Transpose the backward, which is linear in its gradient."""
         # PyTorch switches forward mode off in here, so that nested levels would see constants;
-        # with it on, this level's own tangents must go, or the call meets itself.
+        # with it on, this level's own tangents must go, or the call would recurse into this jvp.
         with forward_ad._set_fwd_grad_enabled(True), torch.enable_grad():
             saved: list[Any] = [
                 None if s is None else forward_ad.unpack_dual(s).primal for s in ctx.saved_tensors
@@ -92,7 +93,7 @@ class _AttachedBothWays(_Attached):
 
 def _pull_back(ctx: Any, grads: Any, outs: Any, arrays: Any) -> tuple[Array | None, ...]:
     grad, out = (tuple(grads), tuple(outs)) if ctx.several else (grads[0], outs[0])
-    return ctx.call.rule(grads)(grad, out, *arrays, **ctx.call.options)
+    return ctx.bound.rule(grads)(grad, out, *arrays, **ctx.bound.options)
 
 
 def attach_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
@@ -100,10 +101,10 @@ def attach_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> 
     moving = [i for i, a in enumerate(arrays) if a is not None and a.requires_grad]
     wanted = tuple(moving) if torch.is_grad_enabled() else ()
     if not torch.compiler.is_compiling():
-        call = _Call(pair, options, wanted=wanted)
-        return _AttachedBothWays.apply(call, *arrays)
+        bound = _BoundPair(pair, options, wanted=wanted)
+        return _AttachedBothWays.apply(bound, *arrays)
     if wanted:
-        return _Attached.apply(_Call(pair, options), *arrays)
+        return _Attached.apply(_BoundPair(pair, options), *arrays)
     # torch.compile of torch.func's transforms looks into an autograd.Function and differentiates
     # what it finds there (PyTorch 2.13), so every forward of ours is right under that as well.
     return pair.forward(*arrays, **options)
@@ -117,18 +118,17 @@ def readable(x: Array) -> bool:
 
 
 def _is_plain(x: Array) -> bool:
-    """Say whether no transform of PyTorch's looks at `x`."""
+    """Say whether `x` is wrapped by no transform of PyTorch's."""
     return not (is_functorch_wrapped_tensor(x) or is_legacy_batchedtensor(x))
 
 
 def device(x: Array) -> Any:
-    """Return where `x` lies; array_api_compat's question to many libraries cannot be traced."""
+    """Return where `x` lies; ``array_api_compat.device`` cannot be traced by torch.compile."""
     return x.device
 
 
 def scatter_add(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespace) -> Array:
     """Zeros of `shape` with `values` added at `key`."""
-    del xp
     zeros = torch.zeros(shape, dtype=values.dtype, device=values.device)
     keys = key if isinstance(key, tuple) else (key,)
     if keys and all(isinstance(k, torch.Tensor) and k.ndim for k in keys):
@@ -144,14 +144,8 @@ _PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 def is_view(made: Array, x: Array) -> bool:
     """Say whether `made`, a reshaped `x`, shares its memory."""
-    del x
     return bool(made._is_view())
 
-
-ON_DEVICES = {name: {"cuda": kernel} for name, kernel in CUDA.items()}
-ON_DEVICES["_cross_entropy"]["cpu"] = CROSS_ENTROPY
-KERNELS = {name: by_device(kernels) for name, kernels in ON_DEVICES.items()}
-KERNELS["_linear_cross_entropy"] = LINEAR_CROSS_ENTROPY  # it looks at the device itself
 
 BACKEND = Backend(
     "torch",
@@ -166,6 +160,12 @@ BACKEND = Backend(
     Indexing(scatter_add=scatter_add),
     Speed(
         special={"erf": torch.special.erf, "erfc": torch.special.erfc},
-        kernels=KERNELS,
+        kernels={
+            "cross_entropy": by_device(cpu=CROSS_ENTROPY, cuda=CUDA["cross_entropy"]),
+            "linear_cross_entropy": LINEAR_CROSS_ENTROPY,
+            "log_softmax": by_device(cuda=CUDA["log_softmax"]),
+            "logsumexp": by_device(cuda=CUDA["logsumexp"]),
+            "softmax": by_device(cuda=CUDA["softmax"]),
+        },
     ),
 )

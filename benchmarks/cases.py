@@ -152,7 +152,7 @@ def linear_cross_entropy(rows: int, width: int, classes: int) -> list[Race]:
 
 def on_one_thread(program: Program) -> Program:
     """Return `program` without the help of other threads."""
-    limit_workers = import_module("portable_losses.backends.kernels.blocks").limit_workers
+    limit_workers = import_module("portable_losses.backends.kernels.machine.blocks").limit_workers
 
     def alone() -> Any:
         with limit_workers(1):

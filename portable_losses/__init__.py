@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import Any
 
 from portable_losses import activations, losses, special
-from portable_losses._validation import validation
+from portable_losses._values import validation
 from portable_losses.activations import *  # noqa: F403
 from portable_losses.losses import *  # noqa: F403
 from portable_losses.special import *  # noqa: F403

@@ -6,8 +6,8 @@
 
 A backend is a value: an instance of `Backend`, whose fields come in four groups. A field that is
 None has a portable way, written where the field is asked for: `_gradient.py` for `Autodiff`,
-`_polyfill.py` for `Arrays`, `_indexing.py` for `Indexing`; what `Speed` lacks is computed as it
-stands. So a library without a file works as well.
+`_polyfill.py` for `Arrays`, `_indexing.py` for `Indexing`; what `Speed` lacks is computed by the
+portable formula. So a library without a file works as well. ``backends/README.md`` is the contract.
 
 This file is data and look-up; it imports nothing of the package but names for annotations.
 """
@@ -41,6 +41,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _ROOT = path.dirname(path.dirname(path.realpath(__file__)))
 if path.isfile(path.join(_ROOT, "pyproject.toml")):  # a checkout: backends/ lies beside this folder
     portable_losses.__path__.append(_ROOT)
+    import_module("portable_losses.backends")  # its docstring; an error if it is missing
+    portable_losses.__path__.remove(_ROOT)  # nothing else of the root becomes ours
 
 
 class Pair(NamedTuple):
@@ -56,7 +58,8 @@ class Pair(NamedTuple):
     ``kernel`` serves the call at hand: its result is that of forward, its gradient that of
     backward, which is still the one to differentiate again.
 
-    ``elementwise``: each entry of a result depends on the entries at its place alone.
+    ``elementwise``: each entry of a result depends on the entries at its place alone. ``name`` is
+    the one under which `Speed.kernels` may have a kernel; "" has none.
     """
 
     forward: Callable[..., Any]
@@ -64,6 +67,7 @@ class Pair(NamedTuple):
     rules: tuple[Callable[..., Array], ...] = ()
     kernel: "Kernel | None" = None
     elementwise: bool = False
+    name: str = ""
 
 
 class Kernel(NamedTuple):
@@ -71,8 +75,8 @@ class Kernel(NamedTuple):
 
     ``accepts(*arrays, xp, **options) -> bool`` is asked at every call.
     ``run(pair, arrays, options, wanted) -> (out, backward)`` gets the portable pair. `wanted` has
-    the places of the arrays whose gradients somebody will ask for. If there are any, `backward`
-    has the signature of the pair's, returns at least those, and may keep what the forward computed.
+    the places of the arrays that need a gradient. If there are any, `backward` has the signature
+    of the pair's, returns at least those gradients, and may keep what the forward computed.
     ``gradients``: of how many arrays, from the first, `backward` returns the gradient.
     """
 
@@ -183,7 +187,7 @@ class Speed:
     rarely : callable, (condition) -> condition, or None
         The same, told that it hardly ever holds: a kernel may look for entries where it does.
     kernels : mapping of str to Kernel
-        Faster ways through a pair, by the name of its private function.
+        Faster ways through a pair, by the name that `with_gradient` gave the pair.
     """
 
     reductions: Mapping[str, Callable[[Array], Array]] = field(default_factory=dict[str, Any])
@@ -219,7 +223,7 @@ def kernel_for(
     pair: Pair, backend: "Backend", arrays: tuple[Array, ...], options: Options
 ) -> Kernel | None:
     """Return the kernel that `backend` has for this call, if any."""
-    found = backend.speed.kernels.get(pair.forward.__name__)
+    found = backend.speed.kernels.get(pair.name)
     if found is None and pair.elementwise:
         found = backend.speed.elementwise_kernel
     if found is None or not found.accepts(*arrays, **options):
@@ -251,16 +255,17 @@ def namespace_of_type(x: Array) -> Namespace:
     kind = type(x)
     if _is_known(kind):
         return _NAMESPACES[kind]
-    if kind in _ANSWERING:
+    if kind in _HAS_NAMESPACE_METHOD:
         return x.__array_namespace__()
     found = array_namespace(x)
     if getattr(x, "__array_namespace__", None) and x.__array_namespace__() is found:
-        _ANSWERING.add(kind)
+        _HAS_NAMESPACE_METHOD.add(kind)
     return found
 
 
 @traced_as_constant
 def _is_known(kind: type) -> bool:
+    """Say whether a backend lists this type of array; the type's library is loaded then."""
     if kind not in _NAMESPACES:
         ensure_loaded(kind.__module__.partition(".")[0])
     return kind in _NAMESPACES
@@ -270,7 +275,7 @@ def _is_known(kind: type) -> bool:
 _LIBRARIES: dict[str, str] = {}  # of namespaces: asking one for what it has not takes 2 us
 _LOADED: dict[str, Backend] = {}
 _NAMESPACES: dict[type, Namespace] = {}
-_ANSWERING: set[type] = set()  # other types, whose arrays are quicker to ask than array_api_compat
+_HAS_NAMESPACE_METHOD: set[type] = set()  # other types: the method is quicker than array_namespace
 
 
 def load_backend(name: str) -> Backend:
@@ -305,6 +310,7 @@ _SWITCH = "PORTABLE_LOSSES_KERNELS"
 
 
 def _find_backend(name: str) -> Backend:
+    """Return the backend of our own file, that of an entry point, or the portable default."""
     module = f"portable_losses.backends.{name}"
     try:
         found: Backend = import_module(module).BACKEND

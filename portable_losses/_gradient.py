@@ -4,41 +4,73 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from portable_losses._backend import Pair, backend_of, kernel_for
+from portable_losses._backend import Backend, Pair, backend_of, kernel_for
+from portable_losses._dtypes import narrow, widen
 from portable_losses._typing import Array, Namespace, Options
+from portable_losses._validation import check_real_floating, namespace_of, namespace_of_floating
 
-__all__ = ["attach_gradient", "entrywise", "rarely", "stop_gradient", "with_gradient"]
+__all__ = [
+    "NAMED_PAIRS",
+    "attach_gradient",
+    "elementwise_call",
+    "entrywise",
+    "rarely",
+    "stop_gradient",
+    "with_gradient",
+]
+
+NAMED_PAIRS: dict[str, Pair] = {}  # those for which a backend may have a kernel
 
 
 def with_gradient(
-    backward: Callable[..., Any], *rest: Callable[..., Array], elementwise: bool = False
+    backward: Callable[..., Any],
+    *rest: Callable[..., Array],
+    elementwise: bool = False,
+    kernel: str = "",
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorate a forward function with its gradient; see `portable_losses._backend.Pair`.
 
     Either one `backward` for all arrays, or one rule per array, which returns the gradient of
-    that array alone: then a library computes only what somebody asks for. Where all of them are
-    `elementwise`, a library may run each as it runs an `entrywise` function.
+    that array alone: then a library computes only the gradients that are needed. Where all of them
+    are `elementwise`, a library may run each as it runs an `entrywise` function. `kernel` is the
+    name under which backends have kernels for this pair.
     """
 
     def decorate(forward: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `forward` as a function that every library differentiates by this pair."""
         halves = forward, backward, *rest
         run, *rules = map(entrywise, halves) if elementwise else halves
         portable = Pair(run, _together(rules), tuple(rules)) if rest else Pair(run, rules[0])
-        portable = portable._replace(elementwise=elementwise)
+        portable = portable._replace(elementwise=elementwise, name=kernel)
+        if kernel:
+            _register(portable)
 
         @wraps(forward)
         def call(*arrays: Array, xp: Namespace, **options: Any) -> Any:
             options = {"xp": xp, **options}
-            kernel = kernel_for(portable, backend_of(xp), arrays, options)
-            pair = portable if kernel is None else portable._replace(kernel=kernel)
-            return attach_gradient(pair, arrays, options)
+            backend = backend_of(xp)
+            found = kernel_for(portable, backend, arrays, options)
+            pair = portable if found is None else portable._replace(kernel=found)
+            return attach_gradient(pair, arrays, options, backend)
 
         return call
 
     return decorate
 
 
+def _register(pair: Pair) -> None:
+    """Keep a pair by its name; ValueError where another function's has it."""
+    known = NAMED_PAIRS.get(pair.name, pair).forward
+    own = pair.forward
+    if (known.__module__, known.__qualname__) != (own.__module__, own.__qualname__):
+        msg = f"the pairs of {known.__qualname__} and {own.__qualname__} are both {pair.name!r}"
+        raise ValueError(msg)
+    NAMED_PAIRS[pair.name] = pair
+
+
 def _together(rules: list[Callable[..., Array]]) -> Callable[..., tuple[Array | None, ...]]:
+    """Return one backward that calls the rule of each array that is given."""
+
     def backward(grad: Array, out: Array, *arrays: Array, **options: Any) -> tuple[Any, ...]:
         given = zip(rules, arrays, strict=True)
         return tuple(
@@ -65,15 +97,55 @@ def entrywise(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def elementwise_call(
+    function: Callable[..., Array],
+    x: Array,
+    *others: Array,
+    names: tuple[str, ...] = ("x", "y"),
+    widened: bool = True,
+    **options: Any,
+) -> Array:
+    """Return ``function(x, *others, xp=xp, **options)`` of real floating arrays, called `names`.
+
+    Several are broadcast and promoted to one dtype. Half dtypes are computed in float32, and the
+    result is rounded once; not so where `widened` is False, for results that need no rounding.
+    """
+    if others:
+        return _broadcast_call(function, (x, *others), names, options)
+    xp = namespace_of_floating(x, names[0])
+    if not widened:
+        return function(x, xp=xp, **options)
+    return narrow(function(widen(x, xp=xp), xp=xp, **options), x.dtype, xp=xp)
+
+
+def _broadcast_call(
+    function: Callable[..., Array],
+    arrays: tuple[Array, ...],
+    names: tuple[str, ...],
+    options: Options,
+) -> Array:
+    """`elementwise_call` of several arrays."""
+    named = dict(zip(names, arrays, strict=True))
+    xp = namespace_of(**named)
+    check_real_floating(xp, **named)
+    dtype = xp.result_type(*arrays)
+    first, *others = xp.broadcast_arrays(*arrays)
+    first = widen(narrow(first, dtype, xp=xp), xp=xp)
+    others = [narrow(x, first.dtype, xp=xp) for x in others]
+    return narrow(function(first, *others, xp=xp, **options), dtype, xp=xp)
+
+
 def rarely(condition: Array, *, xp: Namespace) -> Array:
     """Return `condition`, told to the library's kernels as one that hardly ever holds."""
     own = backend_of(xp).speed.rarely
     return condition if own is None else own(condition)
 
 
-def attach_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
+def attach_gradient(
+    pair: Pair, arrays: tuple[Array, ...], options: Options, backend: Backend | None = None
+) -> Any:
     """Run a pair the library's way; forward alone where the library does not differentiate."""
-    own = backend_of(options["xp"]).autodiff.attach_gradient
+    own = (backend or backend_of(options["xp"])).autodiff.attach_gradient
     if own is not None:
         return own(pair, arrays, options)
     if pair.kernel is not None:

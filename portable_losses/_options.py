@@ -73,10 +73,12 @@ def check_choice(choices: tuple[object, ...], **options: object) -> None:
 
 def check_reduction(reduction: str, *more: str) -> None:
     """Raise ValueError unless `reduction` is one of the three or of `more`."""
-    check_choice((*REDUCTIONS, *more), reduction=reduction)
+    if reduction not in REDUCTIONS:
+        check_choice((*REDUCTIONS, *more), reduction=reduction)
 
 
 def _number(name: str, value: float) -> float:
+    """Return `value`; TypeError unless it is a Python number."""
     if value.__class__ is not float and (not isinstance(value, Real) or isinstance(value, bool)):
         msg = f"`{name}` must be a Python number, got {type(value).__name__}"
         raise TypeError(msg)
@@ -84,7 +86,7 @@ def _number(name: str, value: float) -> float:
 
 
 def require(holds: bool, name: str, requirement: str, value: object) -> None:
-    """Raise ValueError, which says what `name` must and what it is, unless that `holds`."""
+    """Raise ValueError unless the `requirement` of `name` `holds`."""
     if not holds:
         msg = f"`{name}` must {requirement}, got {value!r}"
         raise ValueError(msg)

@@ -1,5 +1,6 @@
 """The one place where a loss of many elements becomes one number."""
 
+import math
 from typing import Any
 
 from portable_losses._dtypes import narrow
@@ -8,9 +9,9 @@ from portable_losses._options import check_reduction
 from portable_losses._polyfill import total, where
 from portable_losses._stable import INF
 from portable_losses._typing import Array, BatchReduction, Namespace
-from portable_losses._validation import as_weight
+from portable_losses._values import as_weight
 
-__all__ = ["counted", "reduce", "weigh"]
+__all__ = ["contribution", "reduce", "weigh"]
 
 
 def weigh(weight: Array, loss: Array, *, xp: Namespace) -> Array:
@@ -19,28 +20,30 @@ def weigh(weight: Array, loss: Array, *, xp: Namespace) -> Array:
     return _weigh(weight, loss, xp=xp)
 
 
-def _weigh_backward(
+def _weigh_grad(
     grad: Array, out: Array, weight: Array, loss: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
-    felt = _felt(weight, loss, xp=xp)
-    return grad * where(felt, loss, 0.0, xp=xp), weight * where(felt, grad, 0.0, xp=xp)
+    """`loss` in the weight, `weight` in the loss; 0 in both where the loss does not contribute."""
+    contributes = _contributes(weight, loss, xp=xp)
+    in_weight = grad * where(contributes, loss, 0.0, xp=xp)
+    return in_weight, weight * where(contributes, grad, 0.0, xp=xp)
 
 
-@with_gradient(_weigh_backward, elementwise=True)
+@with_gradient(_weigh_grad, elementwise=True)
 def _weigh(weight: Array, loss: Array, *, xp: Namespace) -> Array:
-    return weight * counted(weight, loss, xp=xp)
+    """``weight * loss``, 0 where the loss does not contribute."""
+    return weight * contribution(weight, loss, xp=xp)
 
 
-def counted(weight: Array, loss: Array, *, xp: Namespace) -> Array:
-    """Return `loss`, and 0 where it is infinite or NaN and its weight is 0."""
-    return where(_felt(weight, loss, xp=xp), loss, 0.0, xp=xp)
+def contribution(weight: Array, loss: Array, *, xp: Namespace) -> Array:
+    """Return `loss`, and 0 where it is not finite and `weight` is 0."""
+    return where(_contributes(weight, loss, xp=xp), loss, 0.0, xp=xp)
 
 
-def _felt(weight: Array, loss: Array, *, xp: Namespace) -> Array:
-    """Say where the loss counts: not where it is infinite or NaN and its weight is 0.
+def _contributes(weight: Array, loss: Array, *, xp: Namespace) -> Array:
+    """Return a mask, False only where `weight` is 0 and `loss` is not finite.
 
-    Where it is finite it always does: the slope in a weight of 0 is the loss.
+    A finite loss contributes with weight 0 too: it is the slope in the weight.
     """
     return (weight != 0) | (xp.abs(loss) < INF)
 
@@ -52,23 +55,22 @@ def reduce(
     xp: Namespace,
     dtype: Any,
     sample_weight: Array | None = None,
-    counts: Array | None = None,
+    denominator: Array | None = None,
     batch: int | None = None,
 ) -> Array:
     """Return the mean of `loss`, its sum, or `loss` itself, rounded once to `dtype`.
 
-    With weights s and counts c (1 where None) the mean is ``sum(s * loss) / sum(s * c)``, and 0
-    with zero gradient where there is nothing to divide by. Where `batch` is given, "batchmean"
-    is the sum over that number.
+    With weights s and the denominator d, an array (None: 1), the mean is
+    ``sum(s * loss) / sum(s * d)``, and 0 with gradient 0 where there is nothing to divide by. Where
+    `batch` is given, "batchmean" is the sum divided by that number.
     """
     check_reduction(reduction, *(() if batch is None else ("batchmean",)))
     weight = as_weight(sample_weight, tuple(loss.shape), name="sample_weight", like=loss, xp=xp)
-    size = _size(loss)
     if weight is not None:
         loss = weigh(weight, loss, xp=xp)
     if reduction == "none":
         return narrow(loss, dtype, xp=xp)
-    if reduction == "mean" and weight is None and counts is None and size:
+    if reduction == "mean" and weight is None and denominator is None and math.prod(loss.shape):
         return narrow(xp.mean(loss), dtype, xp=xp)
     result = total(loss, xp=xp)
     if reduction == "batchmean" and batch is not None:
@@ -76,15 +78,8 @@ def reduce(
     elif reduction == "mean":
         if weight is not None:
             weight = xp.broadcast_to(weight, loss.shape)
-            counts = weight if counts is None else xp.multiply(weight, counts)
-        if counts is not None:  # else there is nothing to divide, nor to divide by
-            amount = total(counts, xp=xp)
-            result = result / where(amount == 0, 1.0, amount, xp=xp)
+            denominator = weight if denominator is None else xp.multiply(weight, denominator)
+        if denominator is not None:  # else `loss` is empty, and its mean 0
+            divisor = total(denominator, xp=xp)
+            result = result / where(divisor == 0, 1.0, divisor, xp=xp)
     return narrow(result, dtype, xp=xp)
-
-
-def _size(x: Array) -> int:
-    size = 1
-    for n in x.shape:
-        size *= n
-    return size

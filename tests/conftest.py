@@ -7,6 +7,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers share the cores
 os.environ.setdefault("JAX_ENABLE_X64", "1")  # read when jax is imported
 os.environ.setdefault("SCIPY_ARRAY_API", "1")  # read when scipy is imported
 
+# What is compiled is kept for the other workers and the next run; `make clean` removes it.
+os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", os.path.abspath(".pytest_cache/inductor"))
+os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")  # else a process for each is started
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", os.path.abspath(".pytest_cache/jax"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -16,11 +23,12 @@ import pytest
 from portable_losses import _backend
 from portable_losses._backend import Speed, load_backend
 from portable_losses._typing import Namespace
+from tests import selection
 from tests.libraries import EVERY_ROW, EVERYWHERE, INSTALLED, LIBRARIES, SLOW, Library
 
 # What is about one library is collected where that library is.
 collect_ignore = [
-    f"test_interop_{module.partition('.')[0].removeprefix('array_api_')}.py"
+    f"interop/test_{module.partition('.')[0]}.py"
     for module, is_there in INSTALLED.items()
     if not is_there
 ]
@@ -36,6 +44,14 @@ FOREIGN_WARNINGS = (
 def pytest_configure(config: pytest.Config) -> None:
     for line in FOREIGN_WARNINGS:
         config.addinivalue_line("filterwarnings", line)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    selection.add_options(parser)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    selection.deselect(config, items)
 
 
 def pytest_collection_finish() -> None:

@@ -1,7 +1,9 @@
 """Functions of numbers beside their definitions: rows for the laws and the measure of accuracy.
 
 A `Curve` is a function of one number, `OfTwo` of two, a `Pointwise` a loss of one element. What a
-definition says of finite numbers is completed here by NaN and by the limits at infinities.
+definition says of finite numbers is completed here: by NaN for NaN and outside the domain, and by
+the limits at infinities. So a definition may take roots and logarithms of what is positive in the
+domain, although the measure of accuracy asks for the numbers next to its ends.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,8 +35,8 @@ class Curve:
     function : callable
         Of the library.
     exact, exact_slope : callable
-        Value and derivative at finite numbers, NaN outside the domain; at a kink the slope is the
-        documented one.
+        Value and derivative at finite numbers of the domain; at a kink the slope is the documented
+        one.
     ends : tuple
         (value, slope) at -inf, and at inf.
     options : dict
@@ -72,6 +74,11 @@ class Curve:
     def __call__(self, x: Array) -> Any:
         return self.function(x, **self.options)
 
+    @property
+    def truths(self) -> tuple[Exact, ...]:
+        """The exact value and its exact derivative."""
+        return self.value, self.slope
+
     def value(self, x: Number) -> Number:
         """The exact value at any number."""
         return self._at(x, 0, self.exact)
@@ -81,7 +88,7 @@ class Curve:
         return self._at(x, 1, self.exact_slope)
 
     def _at(self, x: Number, which: int, function: Exact) -> Number:
-        if mpmath.isnan(x):
+        if not self.low <= x <= self.high:
             return nan
         return mpf(self.ends[x > 0][which]) if mpmath.isinf(x) else function(x)
 
@@ -119,6 +126,11 @@ class OfTwo:
     def __str__(self) -> str:
         return self.function.__name__
 
+    @property
+    def truths(self) -> tuple[Exact, ...]:
+        """The exact value and its exact derivatives."""
+        return self.value, self.by_first, self.by_second
+
     @cached_property
     def row(self) -> Sample:
         """The row for the laws."""
@@ -131,6 +143,16 @@ class OfTwo:
         )
 
 
+#: What an argument of a `Pointwise` may be.
+DOMAINS: dict[str, Callable[[Number], bool]] = {
+    "real": lambda x: True,
+    "nonnegative": lambda x: x >= 0,
+    "positive": lambda x: x > 0,
+    "count": lambda x: x >= 0,
+    "share": lambda x: 0 <= x <= 1,
+    "bit": lambda x: 0 <= x <= 1,
+    "sign": lambda x: -1 <= x <= 1,
+}
 INPUT = ((0.5, -3.0, 1e4), (2.0, 0.125, -1.5))
 OBSERVED = ((0.25, 1.0, -1e4), (1.75, 0.0, -1.0))
 OF_ELEMENT = np.asarray([[1.0, 0.0, 2.0], [0.5, 1.0, 0.25]])
@@ -145,7 +167,7 @@ class Pointwise:
     function : callable
         ``function(input, target, *, sample_weight, reduction, **options)``.
     exact, exact_slope : callable
-        Of two finite numbers; a tuple is a sum that cancels by nature: its terms.
+        Of two finite numbers of the domains; a tuple is a sum that cancels by nature: its terms.
     options : dict
         Keyword arguments of the function.
     note : str
@@ -181,6 +203,23 @@ class Pointwise:
 
     def __call__(self, x: Array, y: Array) -> Any:
         return self.function(x, y, reduction="none", **self.options)
+
+    @property
+    def truths(self) -> tuple[Exact, ...]:
+        """The exact value and its exact derivative."""
+        return self.value, self.slope
+
+    def value(self, x: Number, y: Number) -> Any:
+        """The exact value at finite numbers, NaN outside the domains."""
+        return self._at(x, y, self.exact)
+
+    def slope(self, x: Number, y: Number) -> Any:
+        """The exact derivative by the first at finite numbers, NaN outside the domains."""
+        return self._at(x, y, self.exact_slope)
+
+    def _at(self, x: Number, y: Number, function: Exact) -> Any:
+        inside = DOMAINS[self.inputs](x) and DOMAINS[self.targets](y)
+        return function(x, y) if inside else nan
 
     @cached_property
     def rows(self) -> list[Sample]:

@@ -112,6 +112,11 @@ class Library:
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def package(self) -> str:
+        """What is installed."""
+        return self.module.rpartition("tests.")[2].partition(".")[0]
+
     @cached_property
     def xp(self) -> Namespace:
         """The namespace of the library's arrays, as array_api_compat sees it."""

@@ -3,7 +3,7 @@
 Run ``python -m tools.report_accuracy`` (``make accuracy``). Functions of one number, of two, and
 losses of one element are measured over the whole range of float32 and float64, and those of one
 number at every float16 and bfloat16 there is. The rows are those of the tests (`tests/rows/`), the
-measure is `tests/ulp.py`; a peer is PyTorch's, JAX's or SciPy's function of the same meaning.
+measure is `tests/accuracy/ulp.py`; a peer is PyTorch's, JAX's or SciPy's function of that meaning.
 """
 
 import argparse
@@ -27,9 +27,9 @@ import numpy as np
 
 from portable_losses._typing import Array
 from portable_losses.autograd import vjp
+from tests.accuracy.ulp import Report, Truth, measure, pairs, samples, truth
 from tests.curves import Curve, OfTwo, Pointwise
 from tests.rows import CURVES, OF_TWO, POINTWISE
-from tests.ulp import Report, Truth, measure, pairs, samples, truth
 
 TARGET = Path(__file__).parents[1] / "docs" / "accuracy.md"
 DTYPES = (np.float32, np.float64)
@@ -136,15 +136,6 @@ def inputs_of(row: Row, dtype: Any) -> tuple[Array, ...]:
     return row.columns(dtype)
 
 
-def truths_of(row: Row) -> list[Function]:
-    """Return the exact value and the exact derivatives."""
-    if isinstance(row, Curve):
-        return [row.value, row.slope]
-    if isinstance(row, Pointwise):
-        return [row.exact, row.exact_slope]
-    return [row.value, row.by_first, row.by_second]
-
-
 def our_results(row: Row, arrays: Sequence[Array]) -> tuple[Array, ...]:
     """Value and gradients of our function, on NumPy arrays and the tape."""
     call: Function = row.function if isinstance(row, OfTwo) else row
@@ -159,7 +150,7 @@ def our_results(row: Row, arrays: Sequence[Array]) -> tuple[Array, ...]:
 
 def measured(row: Row, dtype: Any, libraries: Sequence[str]) -> Line:
     """Measure one row in one dtype."""
-    arrays, exact = inputs_of(row, dtype), truths_of(row)
+    arrays, exact = inputs_of(row, dtype), row.truths
     known: list[Truth] = [truth(f, arrays) for f in exact]
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # those of the peers; ours are errors in the tests

@@ -1,12 +1,11 @@
 """Exponential linear units: they fall to a constant on the negative half line."""
 
 from portable_losses._backend import backend_of
-from portable_losses._dtypes import largest, narrow, widen
-from portable_losses._gradient import with_gradient
+from portable_losses._dtypes import largest
+from portable_losses._gradient import elementwise_call, with_gradient
 from portable_losses._options import check_number, check_positive
 from portable_losses._polyfill import maximum, minimum, where
 from portable_losses._typing import Array, Namespace
-from portable_losses._validation import check_real_floating, namespace_of
 
 __all__ = ["celu", "elu", "selu"]
 
@@ -49,12 +48,9 @@ def elu(x: Array, /, *, alpha: float = 1.0) -> Array:
     >>> elu(np.asarray([-np.inf, -1.0, 3.0])).round(4)
     array([-1.    , -0.6321,  3.    ])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
     check_number(alpha=alpha)
 
-    result = _elu(widen(x, xp=xp), above=1.0, below=alpha, width=1.0, xp=xp)
-    return narrow(result, x.dtype, xp=xp)
+    return elementwise_call(_elu, x, above=1.0, below=alpha, width=1.0)
 
 
 def selu(x: Array, /) -> Array:
@@ -89,12 +85,8 @@ def selu(x: Array, /) -> Array:
     >>> selu(np.asarray([-np.inf, -1.0, 3.0])).round(4)
     array([-1.7581, -1.1113,  3.1521])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
-
     below = SELU_SCALE * SELU_ALPHA
-    result = _elu(widen(x, xp=xp), above=SELU_SCALE, below=below, width=1.0, xp=xp)
-    return narrow(result, x.dtype, xp=xp)
+    return elementwise_call(_elu, x, above=SELU_SCALE, below=below, width=1.0)
 
 
 def celu(x: Array, /, *, alpha: float = 1.0) -> Array:
@@ -132,39 +124,38 @@ def celu(x: Array, /, *, alpha: float = 1.0) -> Array:
     >>> celu(np.asarray([-np.inf, -1.0, 3.0]), alpha=0.5).round(4)
     array([-0.5   , -0.4323,  3.    ])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
     check_positive(alpha=alpha)
 
-    result = _elu(widen(x, xp=xp), above=1.0, below=alpha, width=alpha, xp=xp)
-    return narrow(result, x.dtype, xp=xp)
+    return elementwise_call(_elu, x, above=1.0, below=alpha, width=alpha)
 
 
-def _below(x: Array, positive: Array, width: float, *, xp: Namespace) -> Array:
-    """Return 0 where x is `positive`, else x as far as ``exp(x / width)`` can tell."""
+def _negative_part(x: Array, positive: Array, width: float, *, xp: Namespace) -> Array:
+    """``min(x, 0)``, 0 where `positive`, and bounded below where ``exp(x / width)`` is 0."""
     if not backend_of(xp).autodiff.differentiates and width >= 1:
         return minimum(x, 0.0, xp=xp)
     z = where(positive, 0.0, x, xp=xp)
     return maximum(z, -min(1000 * width, largest(z, xp=xp)), xp=xp)
 
 
-def _elu_backward(
+def _elu_grad(
     grad: Array, out: Array, x: Array, *, above: float, below: float, width: float, xp: Namespace
 ) -> tuple[Array]:
-    del out
-    z = _below(x, x >= 0, width, xp=xp)  # flat at 0: no second slope
+    """``above`` where x > 0, else ``below / width * exp(x / width)``."""
+    z = _negative_part(x, x >= 0, width, xp=xp)  # constant at 0: second derivative 0
     slope = (below / width) * xp.exp(z / width)
-    if (
-        below / width != above or backend_of(xp).autodiff.differentiates
-    ):  # else it is `above` already
+    # At z = 0 the slope is below / width: where that is `above`, x > 0 needs no selection.
+    if below / width != above or backend_of(xp).autodiff.differentiates:
         slope = where(x > 0, above, slope, xp=xp)
     return (grad * slope,)
 
 
-@with_gradient(_elu_backward, elementwise=True)
+@with_gradient(_elu_grad, elementwise=True)
 def _elu(x: Array, *, above: float, below: float, width: float, xp: Namespace) -> Array:
     """``above * x`` where x > 0, else ``below * expm1(x / width)``."""
-    # Who looks into the formula finds the slope below 0 at 0; to others -0.0 stays what it is.
+    # A library that differentiates this formula gets the slope of x < 0 at 0; on others -0.0 is
+    # kept.
     rises = x > 0 if backend_of(xp).autodiff.differentiates else x >= 0
     rising = x if above == 1 else above * where(rises, x, 0.0, xp=xp)
-    return where(rises, rising, below * xp.expm1(_below(x, rises, width, xp=xp) / width), xp=xp)
+    return where(
+        rises, rising, below * xp.expm1(_negative_part(x, rises, width, xp=xp) / width), xp=xp
+    )

@@ -203,12 +203,13 @@ def reglu(x: Array, gate: Array | None = None, /, *, axis: int = -1) -> Array:
 
 
 def _positive_part(x: Array, *, xp: Namespace) -> Array:
+    """``max(x, 0)``, with gradient 0 at 0."""
     return where(x <= 0, 0.0, x, xp=xp)
 
 
 def _gated(x: Array, gate: Array | None, axis: int, activation: Callable[..., Array]) -> Array:
     """Return ``x * activation(gate)``, the two being halves of `x` where there is no gate."""
-    xp = namespace_of(x=x, gate=gate)
+    xp = namespace_of(x=x, optional={"gate": gate})
     check_real_floating(xp, x=x)
     passing = x
     if gate is None:
@@ -217,5 +218,6 @@ def _gated(x: Array, gate: Array | None, axis: int, activation: Callable[..., Ar
         passing, gate = x[(*before, slice(half), ...)], x[(*before, slice(half, None), ...)]
     check_real_floating(xp, gate=gate)
     check_same_shape(x=passing, gate=gate)
+
     opened = activation(widen(gate, xp=xp), xp=xp)
     return narrow(xp.multiply(widen(passing, xp=xp), opened), x.dtype, xp=xp)

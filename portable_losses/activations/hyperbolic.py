@@ -1,13 +1,11 @@
 """What is left of x by a hyperbolic tangent, and logits capped by one."""
 
-from portable_losses._dtypes import narrow, widen
-from portable_losses._gradient import with_gradient
+from portable_losses._gradient import elementwise_call, with_gradient
 from portable_losses._options import check_positive
 from portable_losses._polyfill import clip, constant, where
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
-from portable_losses._validation import check_real_floating, namespace_of
-from portable_losses.activations.sigmoid import _tanh, _tanh_slope, _within
+from portable_losses.activations.sigmoid import _clip_size, _tanh, _tanh_slope
 
 __all__ = ["softcap", "tanh_shrink"]
 
@@ -45,10 +43,7 @@ def tanh_shrink(x: Array, /) -> Array:
     >>> tanh_shrink(np.asarray([-3e-5, 0.0, 3.0]))
     array([-9.00000000e-15,  0.00000000e+00,  2.00494525e+00])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
-
-    return narrow(_tanh_shrink(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
+    return elementwise_call(_tanh_shrink, x)
 
 
 def softcap(x: Array, /, *, cap: float) -> Array:
@@ -85,21 +80,20 @@ def softcap(x: Array, /, *, cap: float) -> Array:
     >>> softcap(np.asarray([-np.inf, 1.0, 1000.0]), cap=30.0).round(4)
     array([   -inf,  0.9996, 30.    ])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
     check_positive(cap=cap)
 
-    return narrow(_softcap(widen(x, xp=xp), cap=cap, xp=xp), x.dtype, xp=xp)
+    return elementwise_call(_softcap, x, cap=cap)
 
 
-def _tanh_shrink_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
-    del out
+def _tanh_shrink_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    """``tanh(x)**2``."""
     t = _tanh(x, xp=xp)
     return (grad * (t * t),)
 
 
-@with_gradient(_tanh_shrink_backward, elementwise=True)
+@with_gradient(_tanh_shrink_grad, elementwise=True)
 def _tanh_shrink(x: Array, *, xp: Namespace) -> Array:
+    """``x - tanh(x)``; for ``|x| < NEAR``, where that cancels, from tanh's continued fraction."""
     near = clip(x, -NEAR, NEAR, xp=xp)
     square = near * near
     fraction = 0.0 * square + 21.0
@@ -109,15 +103,14 @@ def _tanh_shrink(x: Array, *, xp: Namespace) -> Array:
     return where(xp.abs(x) < NEAR, small, x - _tanh(x, xp=xp), xp=xp)
 
 
-def _softcap_backward(
-    grad: Array, out: Array, x: Array, *, cap: float, xp: Namespace
-) -> tuple[Array]:
-    del out
-    return (grad * _tanh_slope(_within(x, 1000 * cap, xp=xp) / cap, xp=xp),)
+def _softcap_grad(grad: Array, out: Array, x: Array, *, cap: float, xp: Namespace) -> tuple[Array]:
+    """``1 - tanh(x / cap)**2``."""
+    return (grad * _tanh_slope(_clip_size(x, 1000 * cap, xp=xp) / cap, xp=xp),)
 
 
-@with_gradient(_softcap_backward, elementwise=True)
+@with_gradient(_softcap_grad, elementwise=True)
 def _softcap(x: Array, *, cap: float, xp: Namespace) -> Array:
-    bounded = cap * _tanh(_within(x, 1000 * cap, xp=xp) / cap, xp=xp)
+    """``cap * tanh(x / cap)``, infinities kept."""
+    bounded = cap * _tanh(_clip_size(x, 1000 * cap, xp=xp) / cap, xp=xp)
     high = where(x == INF, constant(INF, x, xp=xp), bounded, xp=xp)
     return where(x == -INF, -INF, high, xp=xp)

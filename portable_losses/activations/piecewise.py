@@ -1,12 +1,10 @@
 """Activations of straight and parabolic pieces: hard forms of smooth ones, and shrinkage."""
 
-from portable_losses._dtypes import narrow, widen
-from portable_losses._gradient import with_gradient
+from portable_losses._gradient import elementwise_call, with_gradient
 from portable_losses._options import check_nonnegative, check_order
 from portable_losses._polyfill import where
 from portable_losses._typing import Array, Namespace
-from portable_losses._validation import check_real_floating, namespace_of
-from portable_losses.activations.rectified import _clamped
+from portable_losses.activations.rectified import _clip
 
 __all__ = [
     "hard_shrink",
@@ -50,10 +48,7 @@ def hard_sigmoid(x: Array, /) -> Array:
     >>> hard_sigmoid(np.asarray([-4.0, 0.0, 1.5]))
     array([0.  , 0.5 , 0.75])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
-
-    return narrow(_ramp(widen(x, xp=xp), edge=3, xp=xp), x.dtype, xp=xp)
+    return elementwise_call(_ramp, x, edge=3)
 
 
 def hard_silu(x: Array, /) -> Array:
@@ -86,10 +81,7 @@ def hard_silu(x: Array, /) -> Array:
     >>> hard_silu(np.asarray([-np.inf, 1.5, 4.0]))
     array([0.   , 1.125, 4.   ])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
-
-    return narrow(_hard_silu(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
+    return elementwise_call(_hard_silu, x)
 
 
 def hard_tanh(x: Array, /, *, min_val: float = -1.0, max_val: float = 1.0) -> Array:
@@ -124,11 +116,9 @@ def hard_tanh(x: Array, /, *, min_val: float = -1.0, max_val: float = 1.0) -> Ar
     >>> hard_tanh(np.asarray([-4.0, 0.5, 1.5]), max_val=2.0)
     array([-1. ,  0.5,  1.5])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
     check_order(min_val=min_val, max_val=max_val)
 
-    return _clamped(x, low=min_val, high=max_val, xp=xp)
+    return elementwise_call(_clip, x, widened=False, low=min_val, high=max_val)
 
 
 def hard_shrink(x: Array, /, *, lambd: float = 0.5) -> Array:
@@ -165,11 +155,9 @@ def hard_shrink(x: Array, /, *, lambd: float = 0.5) -> Array:
     >>> hard_shrink(np.asarray([-2.0, 0.25, 0.75]))
     array([-2.  ,  0.  ,  0.75])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
     check_nonnegative(lambd=lambd)
 
-    return _hard_shrink(x, lambd=lambd, xp=xp)
+    return elementwise_call(_hard_shrink, x, widened=False, lambd=lambd)
 
 
 def soft_shrink(x: Array, /, *, lambd: float = 0.5) -> Array:
@@ -206,11 +194,9 @@ def soft_shrink(x: Array, /, *, lambd: float = 0.5) -> Array:
     >>> soft_shrink(np.asarray([-2.0, 0.25, 0.75]))
     array([-1.5 ,  0.  ,  0.25])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
     check_nonnegative(lambd=lambd)
 
-    return narrow(_soft_shrink(widen(x, xp=xp), lambd=lambd, xp=xp), x.dtype, xp=xp)
+    return elementwise_call(_soft_shrink, x, lambd=lambd)
 
 
 def sparse_plus(x: Array, /) -> Array:
@@ -243,10 +229,7 @@ def sparse_plus(x: Array, /) -> Array:
     >>> sparse_plus(np.asarray([-2.0, 0.0, 3.0]))
     array([0.  , 0.25, 3.  ])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
-
-    return narrow(_sparse_plus(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
+    return elementwise_call(_sparse_plus, x)
 
 
 def sparse_sigmoid(x: Array, /) -> Array:
@@ -280,69 +263,67 @@ def sparse_sigmoid(x: Array, /) -> Array:
     >>> sparse_sigmoid(np.asarray([-2.0, 0.0, 0.5]))
     array([0.  , 0.5 , 0.75])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
-
-    return narrow(_ramp(widen(x, xp=xp), edge=1, xp=xp), x.dtype, xp=xp)
+    return elementwise_call(_ramp, x, edge=1)
 
 
 hard_swish = hard_silu
 
 
 def _sparse_plus(x: Array, *, xp: Namespace) -> Array:
-    half = (_inside(x, edge=1, xp=xp) + 1) / 2
-    return _joined(x, 0.0, half * half, x, edge=1, xp=xp)
+    """0 up to -1, ``(x + 1)**2 / 4`` up to 1, then x."""
+    half = (_zero_beyond(x, edge=1, xp=xp) + 1) / 2
+    return _pieces(x, 0.0, half * half, x, edge=1, xp=xp)
 
 
-def _joined(
+def _pieces(
     x: Array, left: float, middle: Array, right: Array | float, *, edge: float, xp: Namespace
 ) -> Array:
-    """Return `left` up to ``-edge``, `right` from `edge` on, else `middle`."""
+    """`left` where x <= -edge, `right` where x >= edge, else `middle`."""
     return where(x <= -edge, left, where(x >= edge, right, middle, xp=xp), xp=xp)
 
 
-def _inside(x: Array, *, edge: float, xp: Namespace) -> Array:
-    """Return `x` with 0 put where `middle` is not wanted: its square could overflow."""
+def _zero_beyond(x: Array, *, edge: float, xp: Namespace) -> Array:
+    """``x`` where ``|x| < edge``, else 0: there its square, which is not selected, may overflow."""
     return where((x <= -edge) | (x >= edge), 0.0, x, xp=xp)
 
 
-def _ramp_backward(
-    grad: Array, out: Array, x: Array, *, edge: float, xp: Namespace
-) -> tuple[Array]:
-    del out
-    return (_joined(x, 0.0, grad / (2 * edge), 0.0, edge=edge, xp=xp),)
+def _ramp_grad(grad: Array, out: Array, x: Array, *, edge: float, xp: Namespace) -> tuple[Array]:
+    """``1 / (2 * edge)`` where ``|x| < edge``, else 0."""
+    return (_pieces(x, 0.0, grad / (2 * edge), 0.0, edge=edge, xp=xp),)
 
 
-@with_gradient(_ramp_backward, elementwise=True)
+@with_gradient(_ramp_grad, elementwise=True)
 def _ramp(x: Array, *, edge: float, xp: Namespace) -> Array:
-    return _joined(x, 0.0, (x + edge) / (2 * edge), 1.0, edge=edge, xp=xp)
+    """``clip((x + edge) / (2 * edge), 0, 1)``."""
+    return _pieces(x, 0.0, (x + edge) / (2 * edge), 1.0, edge=edge, xp=xp)
 
 
-def _shrink_backward(
-    grad: Array, out: Array, x: Array, *, lambd: float, xp: Namespace
-) -> tuple[Array]:
-    del out
+def _shrink_grad(grad: Array, out: Array, x: Array, *, lambd: float, xp: Namespace) -> tuple[Array]:
+    """1 where ``|x| > lambd``, else 0."""
     return (where(xp.abs(x) <= lambd, 0.0, grad, xp=xp),)
 
 
-@with_gradient(_shrink_backward, elementwise=True)
+@with_gradient(_shrink_grad, elementwise=True)
 def _hard_shrink(x: Array, *, lambd: float, xp: Namespace) -> Array:
+    """``x`` where ``|x| > lambd``, else 0."""
     return where(xp.abs(x) <= lambd, 0.0, x, xp=xp)
 
 
-@with_gradient(_shrink_backward, elementwise=True)
+@with_gradient(_shrink_grad, elementwise=True)
 def _soft_shrink(x: Array, *, lambd: float, xp: Namespace) -> Array:
+    """``sign(x) * max(|x| - lambd, 0)``."""
     shrunk = where(x > 0, x - lambd, x + lambd, xp=xp)
     return where(xp.abs(x) <= lambd, 0.0, shrunk, xp=xp)
 
 
-def _hard_silu_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
-    del out
-    middle = (2 * _inside(x, edge=3, xp=xp) + 3) / 6  # one sum: it has a root
-    return (grad * _joined(x, 0.0, middle, 1.0, edge=3, xp=xp),)
+def _hard_silu_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    """0 up to -3, ``(2 * x + 3) / 6`` up to 3, then 1."""
+    middle = (2 * _zero_beyond(x, edge=3, xp=xp) + 3) / 6  # one sum: it is 0 at -1.5
+    return (grad * _pieces(x, 0.0, middle, 1.0, edge=3, xp=xp),)
 
 
-@with_gradient(_hard_silu_backward, elementwise=True)
+@with_gradient(_hard_silu_grad, elementwise=True)
 def _hard_silu(x: Array, *, xp: Namespace) -> Array:
-    near = _inside(x, edge=3, xp=xp)
-    return _joined(x, 0.0, near * (near + 3) / 6, x, edge=3, xp=xp)
+    """``x * clip(x + 3, 0, 6) / 6``."""
+    near = _zero_beyond(x, edge=3, xp=xp)
+    return _pieces(x, 0.0, near * (near + 3) / 6, x, edge=3, xp=xp)

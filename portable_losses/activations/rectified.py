@@ -1,16 +1,16 @@
 """Rectified linear units: zero, or a smaller slope, on the negative half line."""
 
 from portable_losses._dtypes import narrow, widen
-from portable_losses._gradient import with_gradient
+from portable_losses._gradient import elementwise_call, with_gradient
 from portable_losses._options import check_number, check_order
 from portable_losses._polyfill import where
 from portable_losses._reduction import weigh
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
+    as_floating,
     check_axis,
     check_broadcasts_to,
     check_real_floating,
-    check_same_shape,
     namespace_of,
 )
 
@@ -47,10 +47,7 @@ def relu(x: Array, /) -> Array:
     >>> relu(np.asarray([-2.0, 0.0, 3.0]))
     array([0., 0., 3.])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
-
-    return _clamped(x, low=0.0, high=None, xp=xp)
+    return elementwise_call(_clip, x, widened=False, low=0.0, high=None)
 
 
 def relu6(x: Array, /) -> Array:
@@ -82,10 +79,7 @@ def relu6(x: Array, /) -> Array:
     >>> relu6(np.asarray([-2.0, 3.0, 7.0]))
     array([0., 3., 6.])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
-
-    return _clamped(x, low=0.0, high=6.0, xp=xp)
+    return elementwise_call(_clip, x, widened=False, low=0.0, high=6.0)
 
 
 def relu_squared(x: Array, /) -> Array:
@@ -118,11 +112,7 @@ def relu_squared(x: Array, /) -> Array:
     >>> relu_squared(np.asarray([-2.0, 0.0, 3.0]))
     array([0., 0., 9.])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
-
-    z = relu(widen(x, xp=xp))
-    return narrow(z * z, x.dtype, xp=xp)
+    return elementwise_call(_relu_squared, x)
 
 
 def leaky_relu(x: Array, /, *, negative_slope: float = 0.01) -> Array:
@@ -159,11 +149,9 @@ def leaky_relu(x: Array, /, *, negative_slope: float = 0.01) -> Array:
     >>> leaky_relu(np.asarray([-2.0, 0.0, 3.0]), negative_slope=0.1)
     array([-0.2,  0. ,  3. ])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
     check_number(negative_slope=negative_slope)
 
-    return narrow(_leaky_relu(widen(x, xp=xp), slope=negative_slope, xp=xp), x.dtype, xp=xp)
+    return elementwise_call(_leaky_relu, x, slope=negative_slope)
 
 
 def prelu(x: Array, weight: Array, /, *, axis: int = -1) -> Array:
@@ -218,7 +206,7 @@ def prelu(x: Array, weight: Array, /, *, axis: int = -1) -> Array:
         slope = xp.reshape(slope, (-1, *(1,) * (x.ndim - 1 - place)))
     elif weight.ndim == 1:
         slope = slope[0]
-    return narrow(_leaking(z, slope, xp=xp), x.dtype, xp=xp)
+    return narrow(_leaky_relu_of_slopes(z, slope, xp=xp), x.dtype, xp=xp)
 
 
 def rrelu(
@@ -264,16 +252,14 @@ def rrelu(
     >>> rrelu(x, lower=0.25, upper=0.75)
     array([-1.,  3.])
     """
-    xp = namespace_of(x=x, slope=slope)
-    check_real_floating(xp, x=x)
     check_order(lower=lower, upper=upper)
     if slope is None:
         return leaky_relu(x, negative_slope=(lower + upper) / 2)
-    check_real_floating(xp, slope=slope)
-    check_same_shape(x=x, slope=slope)
+    xp = namespace_of(x=x, slope=slope)
+    check_real_floating(xp, x=x, slope=slope)
 
-    z = widen(x, xp=xp)
-    return narrow(_leaking(z, narrow(slope, z.dtype, xp=xp), xp=xp), x.dtype, xp=xp)
+    z, s = as_floating(xp, x=x, slope=slope)
+    return narrow(_leaky_relu_of_slopes(z, s, xp=xp), x.dtype, xp=xp)
 
 
 def threshold(x: Array, /, *, threshold: float, value: float) -> Array:
@@ -308,41 +294,52 @@ def threshold(x: Array, /, *, threshold: float, value: float) -> Array:
     >>> threshold(np.asarray([-2.0, 1.0, 3.0]), threshold=1.0, value=20.0)
     array([20., 20.,  3.])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
     check_number(threshold=threshold, value=value)
 
-    return where(x <= threshold, value, x, xp=xp)
+    return elementwise_call(_replace_below, x, widened=False, level=threshold, value=value)
 
 
-def _clamped_backward(
+def _relu_squared(x: Array, *, xp: Namespace) -> Array:
+    """``max(x, 0)**2``."""
+    z = _clip(x, low=0.0, high=None, xp=xp)
+    return z * z
+
+
+def _replace_below(x: Array, *, level: float, value: float, xp: Namespace) -> Array:
+    """``x`` where x > level, else `value`."""
+    return where(x <= level, value, x, xp=xp)
+
+
+def _clip_grad(
     grad: Array, out: Array, x: Array, *, low: float, high: float | None, xp: Namespace
 ) -> tuple[Array]:
-    del out
+    """1 strictly between the bounds, 0 at both."""
     flat = x <= low if high is None else (x <= low) | (x >= high)
     return (where(flat, 0.0, grad, xp=xp),)
 
 
-@with_gradient(_clamped_backward, elementwise=True)
-def _clamped(x: Array, *, low: float, high: float | None, xp: Namespace) -> Array:
-    """`low` up to there, `high` from there on, and x in between, alone with a slope."""
+@with_gradient(_clip_grad, elementwise=True)
+def _clip(x: Array, *, low: float, high: float | None, xp: Namespace) -> Array:
+    """``clip(x, low, high)``; gradient 1 strictly between the bounds, 0 at both."""
     below = x if high is None else where(x >= high, high, x, xp=xp)
     return where(x <= low, low, below, xp=xp)
 
 
-def _leaky_relu_backward(
+def _leaky_relu_grad(
     grad: Array, out: Array, x: Array, *, slope: float, xp: Namespace
 ) -> tuple[Array]:
-    del out
+    """1 where x > 0, else `slope`."""
     return (where(x > 0, grad, slope * grad, xp=xp),)
 
 
-@with_gradient(_leaky_relu_backward, elementwise=True)
+@with_gradient(_leaky_relu_grad, elementwise=True)
 def _leaky_relu(x: Array, *, slope: float, xp: Namespace) -> Array:
+    """``x`` where x > 0, else ``slope * x``."""
     below = where(x > 0, 0.0, x, xp=xp)  # the slope never meets +inf: 0 * inf would be NaN
     return where(x > 0, x, slope * below, xp=xp)
 
 
-def _leaking(x: Array, slope: Array, *, xp: Namespace) -> Array:
+def _leaky_relu_of_slopes(x: Array, slope: Array, *, xp: Namespace) -> Array:
+    """``x`` where x > 0, else ``slope * x``, of an array of slopes."""
     below = where(x > 0, 0.0, x, xp=xp)
     return where(x > 0, x, weigh(slope, below, xp=xp), xp=xp)

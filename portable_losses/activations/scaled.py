@@ -11,7 +11,6 @@ from portable_losses._rows import finite_or_nan
 from portable_losses._stable import INF, sign
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
-    as_weight,
     check_axes,
     check_bool,
     check_broadcasts_to,
@@ -19,6 +18,7 @@ from portable_losses._validation import (
     check_real_floating,
     namespace_of,
 )
+from portable_losses._values import as_weight
 
 __all__ = ["normalize", "standardize"]
 
@@ -82,7 +82,7 @@ def normalize(
     if 0 in tuple(x.shape):
         return x
     z = widen(x, xp=xp)
-    top = _largest_size(z, axes, xp=xp)  # a constant: a factor of x changes nothing
+    top = _max_abs(z, axes, xp=xp)  # a constant: the quotient does not depend on it
     scale = _where(top == 0, 1.0, finite_or_nan(top, xp=xp), xp=xp)
     z = _where(top == 0, 1.0, z, xp=xp) / scale
     divisor = maximum(_norm(z, p=p, axes=axes, xp=xp), eps / scale, xp=xp)
@@ -145,7 +145,7 @@ def standardize(
     >>> standardize(np.asarray([1e200, 3e200]))
     array([-1.,  1.])
     """
-    xp = namespace_of(x=x, mean=mean, variance=variance, where=where)
+    xp = namespace_of(x=x, optional={"mean": mean, "variance": variance, "where": where})
     check_real_floating(xp, x=x)
     check_real(xp, mean=mean)
     check_bool(xp, where=where)
@@ -165,7 +165,7 @@ def standardize(
         d = _where(where, d, 0.0, xp=xp)
     if variance is None:
         root = math.sqrt(eps)
-        scale = maximum(_largest_size(d, axes, xp=xp), root, xp=xp)
+        scale = maximum(_max_abs(d, axes, xp=xp), root, xp=xp)
         scale = _where(scale == 0, 1.0, scale, xp=xp)
         d, least = d / scale, root / scale
         square = _mean(d * d, where, axes, xp=xp) + least * least
@@ -175,13 +175,13 @@ def standardize(
     return narrow(xp.divide(d, divisor), x.dtype, xp=xp)
 
 
-def _largest_size(x: Array, axes: Axes, *, xp: Namespace) -> Array:
-    """Return the largest absolute value along `axes`, which are kept, as a constant."""
+def _max_abs(x: Array, axes: Axes, *, xp: Namespace) -> Array:
+    """``max(|x|)`` along `axes`, which are kept; a constant to every derivative."""
     return xp.max(xp.abs(stop_gradient(x, xp=xp)), axis=axes, keepdims=True)
 
 
 def _mean(x: Array, mask: Array | None, axes: Axes, *, xp: Namespace) -> Array:
-    """Return the mean of the entries in `mask` along `axes`, which are kept; 0 of none."""
+    """Return the mean of the entries in `mask` along `axes`, which are kept; of none 0."""
     if mask is None:
         count = math.prod([x.shape[i] for i in axes])
         return total(x, axis=axes, keepdims=True, xp=xp) / count
@@ -191,14 +191,15 @@ def _mean(x: Array, mask: Array | None, axes: Axes, *, xp: Namespace) -> Array:
     return total(kept, axis=axes, keepdims=True, xp=xp) / maximum(count, 1.0, xp=xp)
 
 
-def _norm_backward(
+def _norm_grad(
     grad: Array, out: Array, x: Array, *, p: float, axes: Axes, xp: Namespace
 ) -> tuple[Array | None, ...]:
+    """``sign(x) * (|x| / norm)**(p - 1)``."""
     y = x / out
     if p == 2:
         return (grad * y,)
     size = xp.abs(y)
-    if p == INF:  # equal largest entries share evenly
+    if p == INF:  # entries that tie for the largest share evenly
         share = narrow(size == 1, x.dtype, xp=xp)
         share = share / total(share, axis=axes, keepdims=True, xp=xp)
     else:
@@ -206,7 +207,7 @@ def _norm_backward(
     return (grad * (sign(y, xp=xp) * share),)
 
 
-@with_gradient(_norm_backward)
+@with_gradient(_norm_grad)
 def _norm(x: Array, *, p: float, axes: Axes, xp: Namespace) -> Array:
     """``sum(|x|**p)**(1 / p)``, not 0, along `axes`, which are kept."""
     size = xp.abs(x)

@@ -1,17 +1,16 @@
 """The logistic function and its relatives.
 
-Everything here is built on ``e = exp(-|x|)``, which never overflows, taken by one selection
-``x >= 0`` that all later selections repeat: so the derivatives at exactly 0 are right however a
-library splits the tie of ``abs``, also when it looks into the formula.
+Everything here is built on ``e = exp(-|x|)``, which never overflows. ``|x|`` is taken by the
+selection ``x >= 0``, and every later selection has the same condition: so the derivatives at
+exactly 0 are right on a library that differentiates the formula, whatever its slope of ``abs``.
 """
 
 from portable_losses._backend import backend_of
-from portable_losses._dtypes import largest, narrow, widen
-from portable_losses._gradient import with_gradient
+from portable_losses._dtypes import largest
+from portable_losses._gradient import elementwise_call, with_gradient
 from portable_losses._polyfill import clip, maximum, where
 from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace
-from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses.special.logistic import negative_size
 
 __all__ = ["expit", "log_expit", "log_sigmoid", "sigmoid", "softsign", "tanh"]
@@ -50,10 +49,7 @@ def sigmoid(x: Array, /) -> Array:
     >>> sigmoid(np.asarray([-2000.0, 0.0, 2000.0]))
     array([0. , 0.5, 1. ])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
-
-    return narrow(_sigmoid(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
+    return elementwise_call(_sigmoid, x)
 
 
 def log_sigmoid(x: Array, /) -> Array:
@@ -87,10 +83,7 @@ def log_sigmoid(x: Array, /) -> Array:
     >>> log_sigmoid(np.asarray([-2000.0, 0.0, 50.0]))
     array([-2.00000000e+03, -6.93147181e-01, -1.92874985e-22])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
-
-    return narrow(_log_sigmoid(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
+    return elementwise_call(_log_sigmoid, x)
 
 
 def tanh(x: Array, /) -> Array:
@@ -123,10 +116,7 @@ def tanh(x: Array, /) -> Array:
     >>> tanh(np.asarray([-1000.0, 0.0, 0.5])).round(4)
     array([-1.    ,  0.    ,  0.4621])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
-
-    return narrow(_tanh(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
+    return elementwise_call(_tanh, x)
 
 
 def softsign(x: Array, /) -> Array:
@@ -159,93 +149,93 @@ def softsign(x: Array, /) -> Array:
     >>> softsign(np.asarray([-np.inf, 0.0, 3.0]))
     array([-1.  ,  0.  ,  0.75])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
-
-    return narrow(_softsign(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
+    return elementwise_call(_softsign, x)
 
 
 expit = sigmoid
 log_expit = log_sigmoid
 
 
-def _sigmoid_backward(
-    grad: Array, out: Array, x: Array, *, xp: Namespace
-) -> tuple[Array | None, ...]:
-    del out
+def _sigmoid_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
+    """``e / (1 + e)**2`` with ``e = exp(-|x|)``."""
     e = xp.exp(negative_size(x, xp=xp))
     return (grad * (e / (1 + e * (2 + e))),)
 
 
-@with_gradient(_sigmoid_backward, elementwise=True)
+@with_gradient(_sigmoid_grad, elementwise=True)
 def _sigmoid(x: Array, *, xp: Namespace) -> Array:
+    """``1 / (1 + e)`` where x >= 0, else ``e / (1 + e)``, with ``e = exp(-|x|)``."""
     e = xp.exp(negative_size(x, xp=xp))
     if backend_of(xp).autodiff.differentiates:
         return where(x >= 0, 1.0, e, xp=xp) / (1 + e)
-    return maximum(e, xp.astype(x >= 0, e.dtype), xp=xp) / (1 + e)  # e <= 1: the same selection
+    # The same selection, as e <= 1, in 0.7 to 0.9 of the time (NumPy, 100,000 entries).
+    return maximum(e, xp.astype(x >= 0, e.dtype), xp=xp) / (1 + e)
 
 
-def _softplus_backward(
+def _softplus_grad(
     grad: Array, out: Array, x: Array, *, beta: float, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
+    """``sigmoid(beta * x)``."""
     return (grad * _sigmoid(_scaled(x, beta, xp=xp), xp=xp),)
 
 
-@with_gradient(_softplus_backward, elementwise=True)
+@with_gradient(_softplus_grad, elementwise=True)
 def _softplus(x: Array, *, beta: float, xp: Namespace) -> Array:
     """``max(x, 0) + log1p(exp(-beta * |x|)) / beta``: beta never multiplies the first term."""
     tail = xp.log1p(xp.exp(_scaled(negative_size(x, xp=xp), beta, xp=xp)))
     return where(x >= 0, x, 0.0, xp=xp) + (tail if beta == 1 else tail / beta)
 
 
-def _log_sigmoid_backward(
+def _log_sigmoid_grad(
     grad: Array, out: Array, x: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
+    """``e / (1 + e)`` where x >= 0, else ``1 / (1 + e)``, with ``e = exp(-|x|)``."""
     e = xp.exp(negative_size(x, xp=xp))
     return (grad * (where(x >= 0, e, 1.0, xp=xp) / (1 + e)),)
 
 
-@with_gradient(_log_sigmoid_backward, elementwise=True)
+@with_gradient(_log_sigmoid_grad, elementwise=True)
 def _log_sigmoid(x: Array, *, xp: Namespace) -> Array:
+    """``min(x, 0) - log1p(exp(-|x|))``."""
     return where(x >= 0, 0.0, x, xp=xp) - xp.log1p(xp.exp(negative_size(x, xp=xp)))
 
 
 def _scaled(x: Array, beta: float, *, xp: Namespace) -> Array:
-    """Return ``beta * x`` as far as an exponential can tell: it saturates before it overflows."""
-    return x if beta == 1 else beta * _within(x, 1000 / beta, xp=xp)
+    """``beta * x``, x bounded where ``exp(beta * x)`` has saturated: it cannot overflow."""
+    return x if beta == 1 else beta * _clip_size(x, 1000 / beta, xp=xp)
 
 
-def _within(x: Array, bound: float, *, xp: Namespace) -> Array:
-    """Return `x` with its size cut at `bound`, and at the largest number of its dtype."""
+def _clip_size(x: Array, bound: float, *, xp: Namespace) -> Array:
+    """``clip(x, -bound, bound)``, the bound being a finite number of x's dtype."""
     bound = min(bound, largest(x, xp=xp))
     return clip(x, -bound, bound, xp=xp)
 
 
-def _tanh_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
-    del out
+def _tanh_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
+    """``1 - tanh(x)**2``."""
     return (grad * _tanh_slope(x, xp=xp),)
 
 
-@with_gradient(_tanh_backward, elementwise=True)
+@with_gradient(_tanh_grad, elementwise=True)
 def _tanh(x: Array, *, xp: Namespace) -> Array:
+    """``xp.tanh``; a pair, because ``1 - out**2`` has no digits in the tails."""
     return xp.tanh(x)
 
 
 def _tanh_slope(x: Array, *, xp: Namespace) -> Array:
-    """``1 - tanh(x)**2``, all digits kept in both tails."""
+    """``1 - tanh(x)**2``, with all digits in both tails."""
     e = xp.exp(2 * maximum(negative_size(x, xp=xp), -1000.0, xp=xp))
     return 4 * e / (1 + e * (2 + e))
 
 
-def _softsign_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
-    del out
+def _softsign_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    """``1 / (1 + |x|)**2``."""
     q = 1 / (1 + x * sign(x, xp=xp))
     return (grad * (q * q),)
 
 
-@with_gradient(_softsign_backward, elementwise=True)
+@with_gradient(_softsign_grad, elementwise=True)
 def _softsign(x: Array, *, xp: Namespace) -> Array:
-    near = _within(x, largest(x, xp=xp), xp=xp)
+    """``x / (1 + |x|)``."""
+    near = _clip_size(x, largest(x, xp=xp), xp=xp)
     return near / (1 + near * sign(near, xp=xp))

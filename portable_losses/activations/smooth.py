@@ -3,13 +3,11 @@
 import math
 from typing import Literal
 
-from portable_losses._dtypes import narrow, widen
-from portable_losses._gradient import with_gradient
+from portable_losses._gradient import elementwise_call, with_gradient
 from portable_losses._options import check_choice, check_nonnegative, check_positive
 from portable_losses._polyfill import clip, where
 from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace
-from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses.activations.rectified import relu
 from portable_losses.activations.sigmoid import _softplus
 from portable_losses.special.logistic import _gelu_tanh, _mish, _quick_gelu, _silu
@@ -53,11 +51,9 @@ def softplus(x: Array, /, *, beta: float = 1.0) -> Array:
     >>> softplus(np.asarray([-1000.0, 0.0, 1000.0]))
     array([0.00000000e+00, 6.93147181e-01, 1.00000000e+03])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
     check_positive(beta=beta)
 
-    return narrow(_softplus(widen(x, xp=xp), beta=beta, xp=xp), x.dtype, xp=xp)
+    return elementwise_call(_softplus, x, beta=beta)
 
 
 def silu(x: Array, /) -> Array:
@@ -90,10 +86,7 @@ def silu(x: Array, /) -> Array:
     >>> silu(np.asarray([-np.inf, 0.0, 1.0])).round(4)
     array([-0.    ,  0.    ,  0.7311])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
-
-    return narrow(_silu(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
+    return elementwise_call(_silu, x)
 
 
 def gelu(x: Array, /, *, approximate: Literal["none", "tanh"] = "none") -> Array:
@@ -135,13 +128,9 @@ def gelu(x: Array, /, *, approximate: Literal["none", "tanh"] = "none") -> Array
     >>> gelu(np.asarray([-np.inf, 0.0, 1.0])).round(4)
     array([-0.    ,  0.    ,  0.8413])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
     check_choice(("none", "tanh"), approximate=approximate)
 
-    z = widen(x, xp=xp)
-    result = _gelu(z, xp=xp) if approximate == "none" else _gelu_tanh(z, xp=xp)
-    return narrow(result, x.dtype, xp=xp)
+    return elementwise_call(_gelu if approximate == "none" else _gelu_tanh, x)
 
 
 def quick_gelu(x: Array, /) -> Array:
@@ -174,10 +163,7 @@ def quick_gelu(x: Array, /) -> Array:
     >>> quick_gelu(np.asarray([-np.inf, 0.0, 1.0])).round(4)
     array([-0.    ,  0.    ,  0.8458])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
-
-    return narrow(_quick_gelu(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
+    return elementwise_call(_quick_gelu, x)
 
 
 def mish(x: Array, /) -> Array:
@@ -212,10 +198,7 @@ def mish(x: Array, /) -> Array:
     >>> mish(np.asarray([-np.inf, 0.0, 1.0])).round(4)
     array([-0.    ,  0.    ,  0.8651])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
-
-    return narrow(_mish(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
+    return elementwise_call(_mish, x)
 
 
 def squareplus(x: Array, /, *, b: float = 4.0) -> Array:
@@ -253,13 +236,11 @@ def squareplus(x: Array, /, *, b: float = 4.0) -> Array:
     >>> squareplus(np.asarray([-1e6, 0.0, 1.5]))
     array([1.e-06, 1.e+00, 2.e+00])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
     check_nonnegative(b=b)
     if b == 0:
         return relu(x)
 
-    return narrow(_squareplus(widen(x, xp=xp), b=b, xp=xp), x.dtype, xp=xp)
+    return elementwise_call(_squareplus, x, b=b)
 
 
 swish = silu
@@ -268,43 +249,43 @@ swish = silu
 # ---- squareplus -------------------------------------------------------------------------------
 
 
-def _root(x: Array, b: float, *, xp: Namespace) -> Array:
-    """``sqrt(x**2 + b)``."""
+def _hypotenuse(x: Array, b: float, *, xp: Namespace) -> Array:
+    """``sqrt(x**2 + b)``, whose square does not overflow."""
     bound = 2**30 * math.sqrt(b)  # beyond, b is below half an ulp of x**2
     near = clip(x, -bound, bound, xp=xp)
     size = x * sign(x, xp=xp)
     return where(size < bound, xp.sqrt(near * near + b), size, xp=xp)
 
 
-def _left(x: Array, h: Array, b: float, *, xp: Namespace) -> Array:
-    """The value at ``-|x|``, given h."""
+def _squareplus_left(x: Array, h: Array, b: float, *, xp: Namespace) -> Array:
+    """``squareplus(-|x|) = b / (2 * h + 2 * |x|)``, given ``h = sqrt(x**2 + b)``."""
     return (b / 4) / (0.5 * h + 0.5 * x * sign(x, xp=xp))
 
 
-def _squareplus_slope_backward(
+def _squareplus_slope_grad(
     grad: Array, out: Array, x: Array, *, b: float, xp: Namespace
 ) -> tuple[Array]:
-    del out
-    h = _root(x, b, xp=xp)
+    """``b / 2 / h**3`` with ``h = sqrt(x**2 + b)``."""
+    h = _hypotenuse(x, b, xp=xp)
     return (grad * ((b / 2) / h / h / h),)
 
 
-@with_gradient(_squareplus_slope_backward, elementwise=True)
+@with_gradient(_squareplus_slope_grad, elementwise=True)
 def _squareplus_slope(x: Array, *, b: float, xp: Namespace) -> Array:
-    h = _root(x, b, xp=xp)
-    left = _left(x, h, b, xp=xp) / h
+    """``(1 + x / h) / 2`` with ``h = sqrt(x**2 + b)``, without cancellation where x < 0."""
+    h = _hypotenuse(x, b, xp=xp)
+    left = _squareplus_left(x, h, b, xp=xp) / h
     return where(x >= 0, 1 - left, left, xp=xp)
 
 
-def _squareplus_backward(
-    grad: Array, out: Array, x: Array, *, b: float, xp: Namespace
-) -> tuple[Array]:
-    del out
+def _squareplus_grad(grad: Array, out: Array, x: Array, *, b: float, xp: Namespace) -> tuple[Array]:
+    """``(1 + x / h) / 2`` with ``h = sqrt(x**2 + b)``."""
     return (grad * _squareplus_slope(x, b=b, xp=xp),)
 
 
-@with_gradient(_squareplus_backward, elementwise=True)
+@with_gradient(_squareplus_grad, elementwise=True)
 def _squareplus(x: Array, *, b: float, xp: Namespace) -> Array:
-    h = _root(x, b, xp=xp)
+    """``(x + sqrt(x**2 + b)) / 2``, without cancellation where x < 0."""
+    h = _hypotenuse(x, b, xp=xp)
     right = 0.5 * where(x >= 0, x, 0.0, xp=xp) + 0.5 * h
-    return where(x >= 0, right, _left(x, h, b, xp=xp), xp=xp)
+    return where(x >= 0, right, _squareplus_left(x, h, b, xp=xp), xp=xp)

@@ -59,17 +59,17 @@ def softmax(x: Array, /, *, axis: int | tuple[int, ...] = -1, where: Array | Non
     >>> softmax(np.asarray([1000.0, 0.0, 1000.0]))
     array([0.5, 0. , 0.5])
     """
-    xp = namespace_of(x=x, where=where)
+    xp = namespace_of(x=x, optional={"where": where})
     check_real_floating(xp, x=x)
     check_bool(xp, where=where)
     check_broadcasts_to(tuple(x.shape), where=where)
     axes = check_axes(axis, x.ndim)
 
-    rows = as_rows(_masked(widen(x, xp=xp), where, xp=xp), axes, xp=xp)
+    rows = as_rows(_masked(widen(x, xp=xp), where, -INF, xp=xp), axes, xp=xp)
     if 0 in tuple(x.shape):
         return x
     result = from_rows(_softmax(rows, xp=xp), axes, tuple(x.shape), xp=xp)
-    return narrow(_filled(result, where, 0.0, xp=xp), x.dtype, xp=xp)
+    return narrow(_masked(result, where, 0.0, xp=xp), x.dtype, xp=xp)
 
 
 def log_softmax(
@@ -117,17 +117,17 @@ def log_softmax(
     >>> log_softmax(np.asarray([20.0, 0.0])).round(11)
     array([-2.06e-09, -2.00e+01])
     """
-    xp = namespace_of(x=x, where=where)
+    xp = namespace_of(x=x, optional={"where": where})
     check_real_floating(xp, x=x)
     check_bool(xp, where=where)
     check_broadcasts_to(tuple(x.shape), where=where)
     axes = check_axes(axis, x.ndim)
 
-    rows = as_rows(_masked(widen(x, xp=xp), where, xp=xp), axes, xp=xp)
+    rows = as_rows(_masked(widen(x, xp=xp), where, -INF, xp=xp), axes, xp=xp)
     if 0 in tuple(x.shape):
         return x
     result = from_rows(_log_softmax(rows, xp=xp), axes, tuple(x.shape), xp=xp)
-    return narrow(_filled(result, where, -INF, xp=xp), x.dtype, xp=xp)
+    return narrow(_masked(result, where, -INF, xp=xp), x.dtype, xp=xp)
 
 
 def softmin(x: Array, /, *, axis: int | tuple[int, ...] = -1) -> Array:
@@ -175,39 +175,34 @@ def softmin(x: Array, /, *, axis: int | tuple[int, ...] = -1) -> Array:
 _where = where  # the public functions have an argument of that name
 
 
-def _masked(x: Array, mask: Array | None, *, xp: Namespace) -> Array:
-    return x if mask is None else _where(mask, x, -INF, xp=xp)
-
-
-def _filled(x: Array, mask: Array | None, value: float, *, xp: Namespace) -> Array:
+def _masked(x: Array, mask: Array | None, value: float, *, xp: Namespace) -> Array:
+    """``x`` where `mask` is True or absent, else `value`."""
     return x if mask is None else _where(mask, x, value, xp=xp)
 
 
 # ---- the pairs: along the last axis -----------------------------------------------------------
 
 
-def _softmax_backward(
-    grad: Array, out: Array, x: Array, *, xp: Namespace
-) -> tuple[Array | None, ...]:
+def _softmax_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
     """``p * (h - sum(h * p))`` with ``h = grad - grad_k``, k the largest entry.
 
     The shift changes nothing in exact arithmetic, and takes p_k, the one probability that may be
     nearly 1, out of the sum.
     """
-    del x
     k, _ = place_of_largest(out, xp=xp)
     h = grad - entry(grad, k, xp=xp)
     return (out * (h - total(h * out, axis=-1, keepdims=True, xp=xp)),)
 
 
-@with_gradient(_softmax_backward)
+@with_gradient(_softmax_grad, kernel="softmax")
 def _softmax(x: Array, *, xp: Namespace) -> Array:
+    """``exp(x - x_k) / sum(exp(x - x_k))``, k the largest entry."""
     k, _ = place_of_largest(x, xp=xp)
     e = xp.exp(x - finite_or_nan(entry(x, k, xp=xp), xp=xp))
     return e / total(e, axis=-1, keepdims=True, xp=xp)
 
 
-def _log_softmax_backward(
+def _log_softmax_grad(
     grad: Array, out: Array, x: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
     """``grad_j * (1 - p_j) - p_j * (sum of grad over the others)``.
@@ -218,13 +213,14 @@ def _log_softmax_backward(
     k, largest = place_of_largest(x, xp=xp)
     rest = total(where(largest, 0.0, grad, xp=xp), axis=-1, keepdims=True, xp=xp)
     others = where(largest, rest, (rest - grad) + entry(grad, k, xp=xp), xp=xp)
-    # not exp(out): out is rounded twice, and a rounding of it is as many ulp as it is large
+    # Not exp(out): out is rounded twice, and exp multiplies a relative error by |out|.
     p = xp.exp(x - finite_or_nan(entry(x, k, xp=xp), xp=xp)) * xp.exp(entry(out, k, xp=xp))
     return (-grad * xp.expm1(out) - p * others,)
 
 
-@with_gradient(_log_softmax_backward)
+@with_gradient(_log_softmax_grad, kernel="log_softmax")
 def _log_softmax(x: Array, *, xp: Namespace) -> Array:
+    """``x - x_k - log1p(sum over i != k of exp(x_i - x_k))``, k the largest entry."""
     k, largest = place_of_largest(x, xp=xp)
     d = x - finite_or_nan(entry(x, k, xp=xp), xp=xp)
     others = total(where(largest, 0.0, xp.exp(d), xp=xp), axis=-1, keepdims=True, xp=xp)

@@ -104,14 +104,14 @@ def entmax15(x: Array, /, *, axis: int = -1) -> Array:
     return _along(_entmax15, x, axis)
 
 
-def _along(pair: Callable[..., Array], x: Array, axis: int) -> Array:
-    """Apply `pair`, which works along the last axis, along `axis`."""
+def _along(function: Callable[..., Array], x: Array, axis: int) -> Array:
+    """Apply `function`, which works along the last axis, along `axis`."""
     xp = namespace_of(x=x)
     check_real_floating(xp, x=x)
     axes = (check_axis(axis, x.ndim),)
     if 0 in tuple(x.shape):
         return x
-    rows = pair(as_rows(widen(x, xp=xp), axes, xp=xp), xp=xp)
+    rows = function(as_rows(widen(x, xp=xp), axes, xp=xp), xp=xp)
     return narrow(from_rows(rows, axes, tuple(x.shape), xp=xp), x.dtype, xp=xp)
 
 
@@ -121,9 +121,10 @@ Threshold = Callable[..., Array]
 
 
 def _cut(x: Array, threshold: Threshold, refined: Threshold, *, xp: Namespace) -> Array:
-    """Return ``max(z - tau, 0)``, z being `x` less its largest entry.
+    """``max(z - tau, 0)`` with ``z = x - max(x)``.
 
-    `threshold` finds tau from a sorted row, nearly; `refined` from the entries above that.
+    `threshold` estimates tau from a sorted row; `refined` computes it from the entries above that
+    estimate.
     """
     k, _ = place_of_largest(x, xp=xp)
     z = x - finite_or_nan(entry(x, k, xp=xp), xp=xp)
@@ -132,22 +133,22 @@ def _cut(x: Array, threshold: Threshold, refined: Threshold, *, xp: Namespace) -
     ordered = xp.sort(stop_gradient(z, xp=xp), axis=-1, descending=True)
     tau = xp.max(threshold(ordered, ranks, xp=xp), axis=-1, keepdims=True)
     for _ in range(2):  # a score next to tau may have been on the wrong side of it
-        inside = ~(z <= tau)  # true of NaN
+        inside = ~(z <= tau)  # True where z is NaN
         count = total(narrow(inside, z.dtype, xp=xp), axis=-1, keepdims=True, xp=xp)
         tau = refined(z, inside, count, xp=xp)
     return where(z <= tau, 0.0, z - tau, xp=xp)
 
 
-def _inside(out: Array, *, xp: Namespace) -> Array:
-    """Return 1 where `out` is positive, 0 where it is 0, and NaN where it is NaN."""
+def _support(out: Array, *, xp: Namespace) -> Array:
+    """1 where `out` is positive, 0 where it is 0, NaN where it is NaN; a constant."""
     return where(out > 0, 1.0, stop_gradient(out, xp=xp), xp=xp)
 
 
 def _running_sum(x: Array, *, xp: Namespace) -> Array:
     """Return the sum of each entry and those before it.
 
-    Not ``xp.cumulative_sum``, which came with 2023.12 and which torch.compile cannot trace: by
-    doubling, which rounds less.
+    By doubling the step, which rounds less than one entry after the other. Not by
+    ``xp.cumulative_sum``, which came with 2023.12 and which torch.compile cannot trace.
     """
     step = 1
     while step < x.shape[-1]:
@@ -157,63 +158,75 @@ def _running_sum(x: Array, *, xp: Namespace) -> Array:
 
 
 def _rows_sum(x: Array, *, xp: Namespace) -> Array:
+    """Return the sum along the last axis, which is kept."""
     return total(x, axis=-1, keepdims=True, xp=xp)
 
 
 # ---- sparsemax: the sum is 1 -------------------------------------------------------------------
 
 
-def _of_sum(ordered: Array, ranks: Array, *, xp: Namespace) -> Array:
+def _sparsemax_threshold(ordered: Array, ranks: Array, *, xp: Namespace) -> Array:
+    """``(x_1 + ... + x_k - 1) / k`` for every rank k of a sorted row."""
     return (_running_sum(ordered, xp=xp) - 1) / ranks
 
 
-def _of_sum_inside(z: Array, inside: Array, count: Array, *, xp: Namespace) -> Array:
+def _sparsemax_refined(z: Array, inside: Array, count: Array, *, xp: Namespace) -> Array:
+    """``(sum of z inside - 1) / count``: the tau at which the probabilities sum to 1."""
     return (_rows_sum(where(inside, z, 0.0, xp=xp), xp=xp) - 1) / count
 
 
-def _sparsemax_backward(
+def _sparsemax_grad(
     grad: Array, out: Array, x: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del x
-    inside = _inside(out, xp=xp)
+    """``grad - mean(grad)``, both over the classes of positive probability, else 0."""
+    inside = _support(out, xp=xp)
     mean = _rows_sum(inside * grad, xp=xp) / _rows_sum(inside, xp=xp)
     return (inside * (grad - mean),)
 
 
-@with_gradient(_sparsemax_backward)
+@with_gradient(_sparsemax_grad)
 def _sparsemax(x: Array, *, xp: Namespace) -> Array:
-    return _cut(x, _of_sum, _of_sum_inside, xp=xp)
+    """``max(x - tau, 0)`` with sum 1."""
+    return _cut(x, _sparsemax_threshold, _sparsemax_refined, xp=xp)
 
 
 # ---- 1.5-entmax: the sum of squares is 1 -------------------------------------------------------
 
 
-def _of_squares(ordered: Array, ranks: Array, *, xp: Namespace) -> Array:
+def _entmax15_threshold(ordered: Array, ranks: Array, *, xp: Namespace) -> Array:
+    """``m - sqrt((1 - q) / k)`` for every rank k, m the mean and q the sum of squares about it.
+
+    -2, which is below every tau, where that is above the k-th entry.
+    """
     mean = _running_sum(ordered, xp=xp) / ranks
     spread = _running_sum(ordered * ordered, xp=xp) / ranks - mean * mean
     tau = mean - xp.sqrt(maximum(1 / ranks - spread, 0.0, xp=xp))
     return where(tau > ordered, -2.0, tau, xp=xp)
 
 
-def _of_squares_inside(z: Array, inside: Array, count: Array, *, xp: Namespace) -> Array:
+def _entmax15_refined(z: Array, inside: Array, count: Array, *, xp: Namespace) -> Array:
+    """``m - sqrt((1 - q) / count)`` of the entries inside: their ``(z - tau)**2`` sum to 1."""
     mean = _rows_sum(where(inside, z, 0.0, xp=xp), xp=xp) / count
     d = where(inside, z - mean, 0.0, xp=xp)
     return mean - xp.sqrt(maximum(1 - _rows_sum(d * d, xp=xp), 0.0, xp=xp) / count)
 
 
-def _root_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
-    del x
-    inside = _inside(out, xp=xp)
+def _entmax15_root_grad(
+    grad: Array, out: Array, x: Array, *, xp: Namespace
+) -> tuple[Array | None, ...]:
+    """``(grad - out * sum(grad over the support) / sum(out)) / 2`` on the support, else 0."""
+    inside = _support(out, xp=xp)
     share = _rows_sum(inside * grad, xp=xp) / _rows_sum(out, xp=xp)
     return (0.5 * inside * (grad - share * out),)
 
 
-@with_gradient(_root_backward)
-def _root(x: Array, *, xp: Namespace) -> Array:
-    """The square roots of the probabilities."""
-    return _cut(0.5 * x, _of_squares, _of_squares_inside, xp=xp)
+@with_gradient(_entmax15_root_grad)
+def _entmax15_root(x: Array, *, xp: Namespace) -> Array:
+    """``max(x / 2 - tau, 0)``: the square roots of the probabilities."""
+    return _cut(0.5 * x, _entmax15_threshold, _entmax15_refined, xp=xp)
 
 
 def _entmax15(x: Array, *, xp: Namespace) -> Array:
-    root = _root(x, xp=xp)
+    """Return the probabilities along the last axis."""
+    root = _entmax15_root(x, xp=xp)
     return root * root

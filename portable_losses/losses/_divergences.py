@@ -10,14 +10,15 @@ from portable_losses._gradient import with_gradient
 from portable_losses._polyfill import clip, constant, minimum, where
 from portable_losses._stable import INF, NAN, log, log1p
 from portable_losses._typing import Array, Namespace
-from portable_losses.losses.deviance import _bound, _curve, _product, _ratio
+from portable_losses.losses.deviance import _bound, _curve, _log_ratio_of, _times_power
 
 __all__: list[str] = []
 
 
-def _kl_backward(
+def _kl_grad(
     grad: Array, out: Array, lp: Array, t: Array, *, log_target: bool, xp: Namespace
 ) -> tuple[Array | None, ...]:
+    """``-p`` in log q, and ``1 + log(p / q)`` in p, 0 where p is 0."""
     if log_target:
         p = xp.exp(t)
         return -grad * p, grad * (out + p)
@@ -25,7 +26,7 @@ def _kl_backward(
     return -grad * t, grad * in_t
 
 
-@with_gradient(_kl_backward)
+@with_gradient(_kl_grad)
 def _kl(lp: Array, t: Array, *, log_target: bool, xp: Namespace) -> Array:
     """``p * log(p / q)``."""
     p, logarithm = (xp.exp(t), t) if log_target else (t, log(t, xp=xp))
@@ -33,13 +34,13 @@ def _kl(lp: Array, t: Array, *, log_target: bool, xp: Namespace) -> Array:
 
 
 def _difference_of_logs(first: Array, second: Array, *, xp: Namespace) -> Array:
-    """Return ``first - second``, 0 where both are -inf."""
+    """``first - second``, 0 where both are -inf."""
     none = (first == -INF) & (second == -INF)
     return where(none, 0.0, first, xp=xp) - where(none, 0.0, second, xp=xp)
 
 
-def _excess(p: Array, m: Array, w: Array, *, xp: Namespace) -> Array:
-    """Return ``m - p - p * w`` for ``w = log(m / p)``: at least 0, with all digits."""
+def _kl_excess(p: Array, m: Array, w: Array, *, xp: Namespace) -> Array:
+    """``m - p - p * w`` for ``w = log(m / p)``, by a series where ``|w| < 1``: at least 0."""
     near = xp.abs(w) < 1
     series = p * _curve(where(near, w, 0.0, xp=xp), 0.0, xp=xp)
     m, p = (where(near, 0.0, x, xp=xp) for x in (m, p))
@@ -47,24 +48,24 @@ def _excess(p: Array, m: Array, w: Array, *, xp: Namespace) -> Array:
     return where(near, series, far, xp=xp)
 
 
-def _generalized_kl_backward(
+def _generalized_kl_grad(
     grad: Array, out: Array, lq: Array, lp: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
+    """``q - p`` in log q, ``p * log(p / q)`` in log p."""
     p, u = xp.exp(lp), _difference_of_logs(lq, lp, xp=xp)
     near = xp.abs(u) < 1
     in_q = where(near, p * xp.expm1(where(near, u, 0.0, xp=xp)), xp.exp(lq) - p, xp=xp)
     return grad * in_q, grad * (p * where(p == 0, 0.0, -u, xp=xp))
 
 
-@with_gradient(_generalized_kl_backward)
+@with_gradient(_generalized_kl_grad)
 def _generalized_kl(lq: Array, lp: Array, *, xp: Namespace) -> Array:
     """``p * log(p / q) - p + q`` of two logarithms."""
-    return _excess(xp.exp(lp), xp.exp(lq), _difference_of_logs(lq, lp, xp=xp), xp=xp)
+    return _kl_excess(xp.exp(lp), xp.exp(lq), _difference_of_logs(lq, lp, xp=xp), xp=xp)
 
 
-def mixed(lp: Array, t: Array, beta: float, *, log_target: bool, xp: Namespace) -> Array:
-    """Return the terms of `js_div`."""
+def generalized_js(lp: Array, t: Array, beta: float, *, log_target: bool, xp: Namespace) -> Array:
+    """Return the terms of `js_div`: Kullback-Leibler divergences where `beta` is 0 or 1."""
     if beta == 0:
         return _kl(lp, t, log_target=log_target, xp=xp)
     if beta == 1:
@@ -75,24 +76,24 @@ def mixed(lp: Array, t: Array, beta: float, *, log_target: bool, xp: Namespace) 
 def _parts(
     lp: Array, t: Array, *, beta: float, log_target: bool, xp: Namespace
 ) -> tuple[Array, Array, Array]:
-    """Return p, and the logarithms of ``m / p`` and of ``m / q``."""
+    """Return p, ``log(m / p)`` and ``log(m / q)`` for ``m = beta * p + (1 - beta) * q``."""
     if log_target:
         p, u = xp.exp(t), _difference_of_logs(lp, t, xp=xp)
     else:
-        p, r = t, _ratio(lp, t, log_input=True, xp=xp)[1]
+        p, r = t, _log_ratio_of(lp, t, log_input=True, xp=xp)[1]
         u = where(t > 0, -r, where(t == 0, constant(INF, t, xp=xp), NAN, xp=xp), xp=xp)
     of_p, of_q = _log_mixture(u, 1 - beta, xp=xp), _log_mixture(-u, beta, xp=xp)
     return p, of_p, of_q
 
 
 def _log_mixture(u: Array, share: float, *, xp: Namespace) -> Array:
-    """Return ``log(1 - share + share * exp(u))``."""
+    """``log(1 - share + share * exp(u))``."""
     near = log1p(share * xp.expm1(minimum(u, 80.0, xp=xp)), xp=xp)
-    far = minimum(u, 1e4, xp=xp) + math.log(share)  # beyond, a probability is 0
+    far = minimum(u, 1e4, xp=xp) + math.log(share)  # from 1e4 on one probability is 0
     return where(u > 80, far, near, xp=xp)
 
 
-def _js_backward(
+def _js_grad(
     grad: Array,
     out: Array,
     lp: Array,
@@ -102,19 +103,22 @@ def _js_backward(
     log_target: bool,
     xp: Namespace,
 ) -> tuple[Array | None, ...]:
-    del out
+    """``-(1 - beta) * q * log(m / q)`` in log q, ``-beta * log(m / p)`` in p."""
     p, of_p, of_q = _parts(lp, t, beta=beta, log_target=log_target, xp=xp)
-    in_lp = (beta - 1) * _product(of_q, lp, 1.0, log_input=True, xp=xp)
+    in_lp = (beta - 1) * _times_power(of_q, lp, 1.0, log_input=True, xp=xp)
     in_t = -beta * where(p == 0, 0.0, of_p, xp=xp)
     return grad * in_lp, grad * (p * in_t if log_target else in_t)
 
 
-@with_gradient(_js_backward)
+@with_gradient(_js_grad)
 def _js(lp: Array, t: Array, *, beta: float, log_target: bool, xp: Namespace) -> Array:
+    """``beta * p * log(p / m) + (1 - beta) * q * log(q / m)``, m the mixture of the two."""
     p, of_p, of_q = _parts(lp, t, beta=beta, log_target=log_target, xp=xp)
     bound = _bound(lp, xp=xp)
-    above = clip(lp - bound, 0.0, bound, xp=xp)  # what q alone would overflow by
+    # Where exp(lp) may overflow, the part of lp beyond the bound is factored out of all terms.
+    above = clip(lp - bound, 0.0, bound, xp=xp)
     p, q = p * xp.exp(-above), xp.exp(lp - above)
     m = beta * p + (1 - beta) * q
-    loss = beta * _excess(p, m, of_p, xp=xp) + (1 - beta) * _excess(q, m, of_q, xp=xp)
+    to_p, to_q = _kl_excess(p, m, of_p, xp=xp), _kl_excess(q, m, of_q, xp=xp)
+    loss = beta * to_p + (1 - beta) * to_q
     return loss * xp.exp(above)

@@ -1,10 +1,10 @@
-"""What the target of a classification loss is, and which terms of a loss it picks.
+"""The target of a classification loss: which terms of each row count, and how much.
 
 A target names classes by index, or gives every class a probability. Everything here works on rows:
 the classes are the last axis.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from portable_losses._dtypes import narrow
 from portable_losses._gradient import stop_gradient
@@ -14,80 +14,103 @@ from portable_losses._reduction import weigh
 from portable_losses._rows import as_rows
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
-from portable_losses._validation import (
+from portable_losses._validation import check_classes, check_integer, check_real
+from portable_losses._values import (
     as_weight,
     check_all_in,
-    check_axis,
-    check_classes,
     check_indices,
-    check_integer,
-    check_real,
     check_values,
-    join,
-    spoil,
+    join_masks,
+    mark_invalid,
 )
 
 __all__ = ["Target", "read_index", "read_target"]
 
 
-@dataclass
-class Target:
-    """A target, ready to pick terms.
+class Target(NamedTuple):
+    """A target as the arrays that a pair takes, in their order: ``_pair(z, *target, xp=xp)``.
+
+    The pair makes it again, ``Target(*arrays)``, and a gradient of such a pair ends with
+    ``*Target(q=..., weight=...)``. Either `q` or `indices` is given.
 
     Parameters
     ----------
-    index : array of shape (..., 1) or None
-        The classes' indices, all of them in range.
     q : array of shape (..., C) or None
-        The classes' probabilities, where there are no indices.
-    row : array of bool, shape (...), or None
-        The rows that count; None: all.
-    classes : array of bool, shape (..., C), or None
-        The classes that exist; None: all.
+        The classes' probabilities.
+    indices : array of shape (..., 1) or None
+        The classes' indices, all of them in range.
     weight : array of shape (C,) or None
         Weights of the classes.
-    factor : array of shape (...) or None
-        NaN for a row whose target is bad and could not be read.
+    row_mask : array of bool, shape (...), or None
+        The rows that count; None: all.
+    class_mask : array of bool, shape (..., C), or None
+        The classes that exist; None: all.
     """
 
-    index: Array | None
-    q: Array | None
-    row: Array | None
-    classes: Array | None
-    weight: Array | None
-    factor: Array | None
+    q: Array | None = None
+    indices: Array | None = None
+    weight: Array | None = None
+    row_mask: Array | None = None
+    class_mask: Array | None = None
 
-    def pick(self, terms: Array, *, label_smoothing: float, xp: Namespace) -> Array:
+    def select(self, terms: Array, *, label_smoothing: float, xp: Namespace) -> Array:
         """Return ``sum over c of q_c * weight_c * terms_c`` for each row, q smoothed."""
         if self.q is not None:
             q = self.smoothed(terms, label_smoothing=label_smoothing, xp=xp)
-            picked = self._sum(q, terms, xp=xp)
+            selected = self._weighted_sum(q, terms, xp=xp)
         else:
-            picked = take_along_axis(terms, self.index, axis=-1, xp=xp)[..., 0]
+            selected = take_along_axis(terms, self.indices, axis=-1, xp=xp)[..., 0]
             if self.weight is not None:
-                picked = weigh(self._weight_of_target(picked, xp=xp), picked, xp=xp)
+                selected = weigh(self._weight_of_target(selected, xp=xp), selected, xp=xp)
             if label_smoothing:
-                spread = self._sum(self._uniform(terms, label_smoothing, xp=xp), terms, xp=xp)
-                picked = spread + ((1 - label_smoothing) * picked if label_smoothing < 1 else 0)
-        return spoil(self.rows(picked, xp=xp), self.factor)
+                uniform = self._uniform(terms, label_smoothing, xp=xp)
+                spread = self._weighted_sum(uniform, terms, xp=xp)
+                selected = spread + ((1 - label_smoothing) * selected if label_smoothing < 1 else 0)
+        return self.mask_rows(selected, xp=xp)
 
-    def shares(self, like: Array, *, xp: Namespace) -> Array:
+    def probabilities(self, like: Array, *, xp: Namespace) -> Array:
         """Return the probability of every class, in the dtype of `like`."""
         if self.q is not None:
             return self.q
-        index: Array = self.index
-        classes = xp.arange(like.shape[-1], dtype=index.dtype, device=device_of(like, xp=xp))
-        return narrow(index == classes, like.dtype, xp=xp)
+        indices: Array = self.indices
+        classes = xp.arange(like.shape[-1], dtype=indices.dtype, device=device_of(like, xp=xp))
+        return narrow(indices == classes, like.dtype, xp=xp)
 
     def smoothed(self, like: Array, *, label_smoothing: float, xp: Namespace) -> Array:
         """Return the probability of every class, mixed with the uniform distribution."""
-        share = self.shares(like, xp=xp)
+        q = self.probabilities(like, xp=xp)
         if not label_smoothing:
-            return share
-        return (1 - label_smoothing) * share + self._uniform(like, label_smoothing, xp=xp)
+            return q
+        return (1 - label_smoothing) * q + self._uniform(like, label_smoothing, xp=xp)
 
-    def _sum(self, q: Array, terms: Array, *, xp: Namespace) -> Array:
-        """Return the sum of the weighted terms: one coefficient, so that 0 stays 0 times any."""
+    def mask_rows(self, values: Array, *, xp: Namespace) -> Array:
+        """Return `values`, one for each row, and 0 for a row that does not count."""
+        return values if self.row_mask is None else where(self.row_mask, values, 0.0, xp=xp)
+
+    def mask_logits(self, logits: Array, *, absent: float, xp: Namespace) -> Array:
+        """Return `logits`, `absent` for masked classes and 0 in rows that do not count.
+
+        A row that does not count may hold NaN or infinities, whose product with a gradient of 0
+        would be NaN.
+        """
+        if self.class_mask is not None:
+            logits = where(self.class_mask, logits, absent, xp=xp)
+        if self.row_mask is None:
+            return logits
+        return where(self.row_mask[..., None], logits, 0.0, xp=xp)
+
+    def denominator(self, like: Array, *, xp: Namespace) -> Array | None:
+        """Return what each row adds to the denominator of the mean; None where that is 1."""
+        if self.indices is not None and self.weight is not None:
+            return self.mask_rows(self._weight_of_target(like, xp=xp), xp=xp)
+        return self.row_count(like, xp=xp)
+
+    def row_count(self, like: Array, *, xp: Namespace) -> Array | None:
+        """Return 1 for a row that counts and 0 for others; None where all count."""
+        return None if self.row_mask is None else narrow(self.row_mask, like.dtype, xp=xp)
+
+    def _weighted_sum(self, q: Array, terms: Array, *, xp: Namespace) -> Array:
+        """``sum over c of (q_c * weight_c) * terms_c``, 0 where the coefficient is 0."""
         coefficient = q if self.weight is None else xp.multiply(q, self.weight)
         return total(weigh(coefficient, terms, xp=xp), axis=-1, xp=xp)
 
@@ -95,35 +118,15 @@ class Target:
         """Return the weight of each row's class."""
         weight: Array = self.weight
         table = xp.broadcast_to(weight, (*like.shape, weight.shape[0]))
-        return take_along_axis(table, self.index, axis=-1, xp=xp)[..., 0]
+        return take_along_axis(table, self.indices, axis=-1, xp=xp)[..., 0]
 
     def _uniform(self, terms: Array, share: float, *, xp: Namespace) -> Array:
         """Return `share` divided evenly among the classes that exist."""
-        if self.classes is None:
+        if self.class_mask is None:
             return xp.full_like(stop_gradient(terms, xp=xp), share / terms.shape[-1])
-        exists = narrow(self.classes, terms.dtype, xp=xp)
+        exists = narrow(self.class_mask, terms.dtype, xp=xp)
         count = total(exists, axis=-1, keepdims=True, xp=xp)
         return exists * (share / where(count == 0, 1.0, count, xp=xp))
-
-    def rows(self, values: Array, *, xp: Namespace) -> Array:
-        """Return `values`, one for each row, and 0 for a row that does not count."""
-        return values if self.row is None else where(self.row, values, 0.0, xp=xp)
-
-    def mask(self, logits: Array, *, absent: float, xp: Namespace) -> Array:
-        """Return `logits` with `absent` for classes that do not exist, rows out of count hidden.
-
-        A row that does not count may hold NaN or infinities, which its gradient, a product with
-        0, would otherwise meet.
-        """
-        if self.classes is not None:
-            logits = where(self.classes, logits, absent, xp=xp)
-        return logits if self.row is None else where(self.row[..., None], logits, 0.0, xp=xp)
-
-    def counts(self, like: Array, *, xp: Namespace) -> Array | None:
-        """Return what each row adds to the denominator of the mean; None where that is 1."""
-        if self.index is None or self.weight is None:
-            return None if self.row is None else narrow(self.row, like.dtype, xp=xp)
-        return self.rows(self._weight_of_target(like, xp=xp), xp=xp)
 
 
 def read_target(
@@ -131,25 +134,26 @@ def read_target(
     target: Array,
     *,
     axis: int,
-    weight: Array | None,
     ignore_index: int,
-    mask: Array | None,
     name: str,
     xp: Namespace,
-    shape: tuple[int, ...] | None = None,
+    weight: Array | None = None,
     weight_name: str = "weight",
-) -> Target:
+    mask: Array | None = None,
+    shape: tuple[int, ...] | None = None,
+) -> tuple[Target, Array | None]:
     """Check a target, weights and mask against `rows`, whose classes are the last axis.
 
-    `axis` is where the classes are in the caller's arrays; `name` is what the caller calls
+    Return them, and a mask of the rows whose target is bad and could not be read. `axis` is where
+    the classes are in the caller's arrays, counted from the front; `name` is what the caller calls
     `rows`. With `shape`, that of rows which are not there yet, `rows` only tells dtype and device.
     """
     shape = tuple(rows.shape) if shape is None else shape
     classes = shape[-1]
-    place = check_axis(axis, len(shape))
-    given = (*shape[:-1][:place], classes, *shape[:-1][place:])
+    rest = shape[:-1]
+    given = (*rest[:axis], classes, *rest[axis:])
     check_classes(given, axis, name=name)
-    of_class, of_row = _read_mask(mask, shape, place, given, name=name, xp=xp)
+    class_mask, row_mask = _read_mask(mask, shape, axis, given, name=name, xp=xp)
     weight = as_weight(weight, (classes,), name=weight_name, like=rows, xp=xp)
     if weight is not None and weight.ndim != 1:
         msg = f"`{weight_name}` must have shape ({classes},), got {tuple(weight.shape)}"
@@ -159,42 +163,41 @@ def read_target(
 
     if tuple(target.shape) == given:
         check_real(xp, target=target)
-        q = as_rows(target, (place,), xp=xp)
-        factor = check_all_in(0, INF, like=rows, xp=xp, target=q)
-        if factor is not None:
-            factor = total(factor, axis=-1, xp=xp) / classes  # NaN where any is NaN, else 1
+        q = as_rows(target, (axis,), xp=xp)
+        invalid = check_all_in(0, INF, xp=xp, target=q)
+        if invalid is not None:
+            invalid = xp.any(invalid, axis=-1)
         q = narrow(q, rows.dtype, xp=xp)
-        if of_class is not None:
-            q = where(of_class, q, 0.0, xp=xp)
-        return Target(None, q, of_row, of_class, weight, factor)
+        if class_mask is not None:
+            q = where(class_mask, q, 0.0, xp=xp)
+        return Target(q, None, weight, row_mask, class_mask), invalid
 
-    if tuple(target.shape) != shape[:-1]:
-        raise ValueError(_shape_advice(name, given, tuple(target.shape), place))
+    if tuple(target.shape) != rest:
+        raise ValueError(_shape_advice(name, given, tuple(target.shape), axis))
     check_integer(xp, target=target)
     target = as_index(target, xp=xp)
-    index, in_range, index_factor = _in_range(
-        target, classes, like=rows, ignore_index=ignore_index, xp=xp
-    )
-    counted = in_range if index_factor is None else target != ignore_index
-    counted = counted & (target != ignore_index)
-    if not (readable(counted, xp=xp) and bool(xp.all(counted))):
-        of_row = counted if of_row is None else of_row & counted
-    if of_class is not None:
-        exists = take_along_axis(narrow(of_class, xp.int8, xp=xp), index, axis=-1, xp=xp)[..., 0]
-        good = (exists == 1) if of_row is None else (exists == 1) | ~of_row
+    invalid = check_indices(target, classes, name="target", ignore_index=ignore_index, xp=xp)
+    index = where((target >= 0) & (target < classes), target, 0, xp=xp)[..., None]
+    counts = target != ignore_index
+    if not (readable(counts, xp=xp) and bool(xp.all(counts))):
+        row_mask = counts if row_mask is None else row_mask & counts
+    if class_mask is not None:
+        exists = take_along_axis(narrow(class_mask, xp.int8, xp=xp), index, axis=-1, xp=xp)[..., 0]
+        bad = exists == 0 if row_mask is None else (exists == 0) & row_mask
         what = "name a class that `where` does not mask"
-        masked = check_values(target, good, what, name="target", like=rows, xp=xp)
-        index_factor = join(index_factor, masked)
-    return Target(index, None, of_row, of_class, weight, index_factor)
+        masked = check_values(target, bad, what, name="target", xp=xp)
+        invalid = join_masks(invalid, masked, xp=xp)
+    return Target(None, index, weight, row_mask, class_mask), invalid
 
 
 def read_index(
     rows: Array, target: Array, *, axis: int, name: str, xp: Namespace
-) -> tuple[Array, Array | None]:
-    """Check a target that names the class of each row.
+) -> tuple[Array, Array]:
+    """Check a target that names the class of each row of `rows`, by an index.
 
-    Return the indices, of shape (..., 1) and all in range, and a factor that is NaN where one was
-    not and could not be read.
+    Return the rows, NaN where the index is bad and could not be read, and the indices, of shape
+    (..., 1), 0 in place of a bad one. `axis` is where the classes are in the caller's array, which
+    is called `name`.
     """
     *others, classes = tuple(rows.shape)
     given = (*others[:axis], classes, *others[axis:])
@@ -202,21 +205,10 @@ def read_index(
     if tuple(target.shape) != tuple(others):
         raise ValueError(_shape_advice(name, given, tuple(target.shape), axis, only_indices=True))
     check_integer(xp, target=target)
-    index, _, factor = _in_range(
-        as_index(target, xp=xp), classes, like=rows, ignore_index=None, xp=xp
-    )
-    return index, factor
-
-
-def _in_range(
-    target: Array, classes: int, *, like: Array, ignore_index: int | None, xp: Namespace
-) -> tuple[Array, Array, Array | None]:
-    """Return the indices, 0 for those out of range; which are in range; and a factor."""
-    factor = check_indices(
-        target, classes, name="target", like=like, ignore_index=ignore_index, xp=xp
-    )
-    in_range = (target >= 0) & (target < classes)
-    return where(in_range, target, 0, xp=xp)[..., None], in_range, factor
+    target = as_index(target, xp=xp)
+    invalid = check_indices(target, classes, name="target", xp=xp)
+    index = where((target >= 0) & (target < classes), target, 0, xp=xp)[..., None]
+    return mark_invalid(rows, invalid, xp=xp, of_rows=True), index
 
 
 def _read_mask(
@@ -256,6 +248,7 @@ def _shape_advice(
     *,
     only_indices: bool = False,
 ) -> str:
+    """Return the message for a target whose shape fits neither indices nor probabilities."""
     without = given[:place] + given[place + 1 :]
     also = "" if only_indices else f" or {given} (probabilities)"
     msg = (

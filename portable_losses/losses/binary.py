@@ -1,22 +1,13 @@
 """Binary cross entropy, from logits and from probabilities."""
 
-from portable_losses._dtypes import astype_like, widen
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_fraction
 from portable_losses._polyfill import maximum, where
-from portable_losses._reduction import counted, reduce, weigh
+from portable_losses._reduction import contribution, reduce, weigh
 from portable_losses._stable import log, log1p
 from portable_losses._typing import Array, Namespace, Reduction
-from portable_losses._validation import (
-    as_weight,
-    check_all_in,
-    check_real,
-    check_real_floating,
-    check_same_shape,
-    join,
-    namespace_of,
-    spoil,
-)
+from portable_losses._validation import as_floating, namespace_of
+from portable_losses._values import as_weight, check_all_in, mark_invalid
 from portable_losses.activations.sigmoid import _softplus
 from portable_losses.special.logistic import negative_size
 
@@ -78,26 +69,19 @@ def binary_cross_entropy(
     >>> binary_cross_entropy(np.asarray([0.5, 0.0]), np.asarray([1, 1]), reduction="none").round(4)
     array([  0.6931, 100.    ])
     """
-    xp = namespace_of(probs=probs, target=target, weight=weight, sample_weight=sample_weight)
-    check_real_floating(xp, probs=probs)
-    check_real(xp, target=target)
-    check_same_shape(probs=probs, target=target)
-    p = widen(probs, xp=xp)
-    factor = check_all_in(
-        0,
-        1,
-        like=p,
-        xp=xp,
-        advice="; for logits use binary_cross_entropy_with_logits",
-        probs=probs,
+    xp = namespace_of(
+        probs=probs, target=target, optional={"weight": weight, "sample_weight": sample_weight}
     )
-    factor = join(factor, check_all_in(0, 1, like=p, xp=xp, target=target))
+    p, y = as_floating(xp, probs=probs, target=target)
+    advice = "; for logits use binary_cross_entropy_with_logits"
+    bad_probs = check_all_in(0, 1, advice=advice, xp=xp, probs=probs)
+    bad_target = check_all_in(0, 1, xp=xp, target=target)
     weight = as_weight(weight, tuple(p.shape), name="weight", like=p, xp=xp)
 
-    loss = _binary_cross_entropy(p, astype_like(target, p, xp=xp), xp=xp)
+    loss = _binary_cross_entropy(p, y, xp=xp)
     if weight is not None:
         loss = weigh(weight, loss, xp=xp)
-    loss = spoil(loss, factor)
+    loss = mark_invalid(loss, bad_probs, bad_target, xp=xp)
 
     return reduce(loss, reduction, sample_weight=sample_weight, dtype=probs.dtype, xp=xp)
 
@@ -168,95 +152,96 @@ def binary_cross_entropy_with_logits(
     xp = namespace_of(
         logits=logits,
         target=target,
-        weight=weight,
-        pos_weight=pos_weight,
-        sample_weight=sample_weight,
+        optional={"weight": weight, "pos_weight": pos_weight, "sample_weight": sample_weight},
     )
-    check_real_floating(xp, logits=logits)
-    check_real(xp, target=target)
-    check_same_shape(logits=logits, target=target)
+    z, positive = as_floating(xp, logits=logits, target=target)
     check_fraction(label_smoothing=label_smoothing)
-    z = widen(logits, xp=xp)
     shape = tuple(z.shape)
-    factor = check_all_in(0, 1, like=z, xp=xp, target=target)
+    invalid = check_all_in(0, 1, xp=xp, target=target)
     weight = as_weight(weight, shape, name="weight", like=z, xp=xp)
     pos_weight = as_weight(pos_weight, shape, name="pos_weight", like=z, xp=xp)
 
-    positive, negative = astype_like(target, z, xp=xp), None
+    negative = None
     if label_smoothing:
         negative = (1 - positive) * (1 - label_smoothing) + label_smoothing / 2
         positive = positive * (1 - label_smoothing) + label_smoothing / 2
     if pos_weight is not None:
-        negative = _rest(positive, negative)
+        negative = _negative(positive, negative)
         positive = pos_weight * positive
-    loss = _logistic_losses(z, positive, negative, xp=xp)
+    loss = _logistic_loss(z, positive, negative, xp=xp)
     if weight is not None:
         loss = weigh(weight, loss, xp=xp)
-    loss = spoil(loss, factor)
+    loss = mark_invalid(loss, invalid, xp=xp)
 
     return reduce(loss, reduction, sample_weight=sample_weight, dtype=logits.dtype, xp=xp)
 
 
-def _rest(positive: Array, negative: Array | None) -> Array:
-    """Return `negative`: as None it is ``1 - positive``, which then is no array of its own."""
+def _negative(positive: Array, negative: Array | None) -> Array:
+    """Return `negative`, or ``1 - positive`` where it is None: then no array is kept for it."""
     return 1 - positive if negative is None else negative
 
 
-def _in_logits(
+def _logistic_loss_grad_z(
     grad: Array, out: Array, z: Array, positive: Array, negative: Array | None, *, xp: Namespace
 ) -> Array:
     """``negative * sigmoid(z) - positive * sigmoid(-z)``, over one denominator."""
-    del out
-    e, negative = xp.exp(negative_size(z, xp=xp)), _rest(positive, negative)
+    e, negative = xp.exp(negative_size(z, xp=xp)), _negative(positive, negative)
     slope = xp.where(z >= 0, negative - positive * e, negative * e - positive)
     return grad * (slope / (1 + e))
 
 
-def _in_positive(
+def _logistic_loss_grad_positive(
     grad: Array, out: Array, z: Array, positive: Array, negative: Array | None, *, xp: Namespace
 ) -> Array:
-    slope = grad * counted(positive, _softplus(-z, beta=1.0, xp=xp), xp=xp)
+    """``softplus(-z)``, and where `negative` is ``1 - positive`` less ``softplus(z)``."""
+    slope = grad * contribution(positive, _softplus(-z, beta=1.0, xp=xp), xp=xp)
     if negative is None:
-        slope = slope - _in_negative(grad, out, z, positive, 1 - positive, xp=xp)
+        slope = slope - _logistic_loss_grad_negative(grad, out, z, positive, 1 - positive, xp=xp)
     return slope
 
 
-def _in_negative(
+def _logistic_loss_grad_negative(
     grad: Array, out: Array, z: Array, positive: Array, negative: Array, *, xp: Namespace
 ) -> Array:
-    del out, positive
-    return grad * counted(negative, _softplus(z, beta=1.0, xp=xp), xp=xp)
+    """``softplus(z)``."""
+    return grad * contribution(negative, _softplus(z, beta=1.0, xp=xp), xp=xp)
 
 
-@with_gradient(_in_logits, _in_positive, _in_negative, elementwise=True)
-def _logistic_losses(z: Array, positive: Array, negative: Array | None, *, xp: Namespace) -> Array:
+@with_gradient(
+    _logistic_loss_grad_z,
+    _logistic_loss_grad_positive,
+    _logistic_loss_grad_negative,
+    elementwise=True,
+)
+def _logistic_loss(z: Array, positive: Array, negative: Array | None, *, xp: Namespace) -> Array:
     """``positive * softplus(-z) + negative * softplus(z)``, no term of which is negative.
 
     Either softplus is ``log1p(exp(-|z|))``, and that on the side of z is ``|z|`` more.
     """
     below = negative_size(z, xp=xp)
-    wrong = xp.where(z >= 0, _rest(positive, negative), positive)
+    wrong = xp.where(z >= 0, _negative(positive, negative), positive)
     either = xp.log1p(xp.exp(below))
     if negative is not None:
         either = (positive + negative) * either
     return wrong * where(wrong != 0, -below, 0.0, xp=xp) + either
 
 
-_FLOOR = -100.0  # PyTorch's, of each logarithm
-_FLAT = 1e-12  # PyTorch's, of p * (1 - p)
+_FLOOR = -100.0  # of each logarithm, PyTorch's
+_FLAT = 1e-12  # least p * (1 - p), PyTorch's
 
 
-def _binary_cross_entropy_backward(
+def _binary_cross_entropy_grad(
     grad: Array, out: Array, p: Array, y: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
+    """``(p - y) / (p * (1 - p))`` in p, ``log(1 - p) - log(p)`` in y."""
     spread = where((p == 0) | (p == 1), _FLAT, p * (1 - p), xp=xp)
     in_y = maximum(log1p(-p, xp=xp), _FLOOR, xp=xp) - maximum(log(p, xp=xp), _FLOOR, xp=xp)
     return grad * ((p - y) / spread), grad * in_y
 
 
-@with_gradient(_binary_cross_entropy_backward, elementwise=True)
+@with_gradient(_binary_cross_entropy_grad, elementwise=True)
 def _binary_cross_entropy(p: Array, y: Array, *, xp: Namespace) -> Array:
+    """``-y * log(p) - (1 - y) * log(1 - p)``, each logarithm at least -100."""
     hit = maximum(log(p, xp=xp), _FLOOR, xp=xp)
     miss = maximum(log1p(-p, xp=xp), _FLOOR, xp=xp)
     return -(y * hit) - (1 - y) * miss

@@ -8,6 +8,7 @@ from portable_losses._reduction import reduce
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
+    as_floating,
     check_integer,
     check_ndim,
     check_real_floating,
@@ -84,10 +85,12 @@ def info_nce_loss(
     >>> print(info_nce_loss(x, x, temperature=0.5).round(4))
     0.1269
     """
-    xp = namespace_of(query=query, key=key, negatives=negatives, sample_weight=sample_weight)
+    xp = namespace_of(
+        query=query, key=key, optional={"negatives": negatives, "sample_weight": sample_weight}
+    )
     check_real_floating(xp, query=query, key=key)
     check_ndim(2, "(N, D)", query=query, key=key)
-    check_same_shape(query=query, key=key)
+    q, k = as_floating(xp, query=query, key=key)
     check_positive(temperature=temperature)
     if negatives is not None:
         check_real_floating(xp, negatives=negatives)
@@ -96,13 +99,12 @@ def info_nce_loss(
         shape = tuple(negatives.shape)
         fits = shape[-1:] == (d,) and (len(shape) == 2 or (len(shape) == 3 and shape[0] == n))
         require(fits, "negatives", f"have shape (M, {d}) or ({n}, M, {d})", shape)
-    q = widen(query, xp=xp)
-    u, v = normalize(q, eps=0.0), normalize(astype_like(key, q, xp=xp), eps=0.0)
 
+    u, v = normalize(q, eps=0.0), normalize(k, eps=0.0)
     own = total(u * v, axis=-1, xp=xp) / temperature
     if negatives is None:
         cosines = xp.matmul(u, xp.matrix_transpose(v)) / temperature
-        others = where(_own(cosines, xp=xp), -INF, cosines, xp=xp)
+        others = where(_diagonal(cosines, xp=xp), -INF, cosines, xp=xp)
         loss = _softplus(_log_sum(others, xp=xp) - own, beta=1.0, xp=xp)
         if symmetric:
             back = _log_sum(xp.matrix_transpose(others), xp=xp)
@@ -173,14 +175,16 @@ def ntxent_loss(
     >>> print(ntxent_loss(x, np.asarray([0, 0, 1]), temperature=0.5).round(4))
     0.1269
     """
-    xp = namespace_of(embeddings=embeddings, labels=labels, sample_weight=sample_weight)
+    xp = namespace_of(
+        embeddings=embeddings, labels=labels, optional={"sample_weight": sample_weight}
+    )
     _check_labels(embeddings, labels, xp=xp)
     check_positive(temperature=temperature)
 
     u = normalize(widen(embeddings, xp=xp), eps=0.0)
     s = xp.matmul(u, xp.matrix_transpose(u)) / temperature
     same = labels[:, None] == labels[None, :]
-    pairs = ~_own(s, xp=xp) & same  # a Tensor of the tape stands first
+    pairs = ~_diagonal(s, xp=xp) & same  # a Tensor of the tape stands first
     others = _log_sum(where(same, -INF, s, xp=xp), xp=xp)
     loss = where(pairs, _softplus(others[:, None] - s, beta=1.0, xp=xp), 0.0, xp=xp)
 
@@ -188,7 +192,7 @@ def ntxent_loss(
         loss,
         reduction,
         sample_weight=sample_weight,
-        counts=narrow(pairs, s.dtype, xp=xp),
+        denominator=narrow(pairs, s.dtype, xp=xp),
         dtype=embeddings.dtype,
         xp=xp,
     )
@@ -262,9 +266,11 @@ def circle_loss(
     xp = namespace_of(
         embeddings=embeddings,
         labels=labels,
-        ref_embeddings=ref_embeddings,
-        ref_labels=ref_labels,
-        sample_weight=sample_weight,
+        optional={
+            "ref_embeddings": ref_embeddings,
+            "ref_labels": ref_labels,
+            "sample_weight": sample_weight,
+        },
     )
     _check_labels(embeddings, labels, xp=xp)
     check_positive(gamma=gamma)
@@ -282,7 +288,7 @@ def circle_loss(
     v = normalize(astype_like(refs, u, xp=xp), eps=0.0)
     s = xp.matmul(u, xp.matrix_transpose(v))
     same = labels[:, None] == of_refs[None, :]
-    pairs = ~_own(s, xp=xp) & same if ref_embeddings is None else same
+    pairs = ~_diagonal(s, xp=xp) & same if ref_embeddings is None else same
     of_other = stop_gradient(maximum(s + margin, 0.0, xp=xp), xp=xp) * (s - margin)
     of_pair = stop_gradient(maximum(1 + margin - s, 0.0, xp=xp), xp=xp) * (1 - margin - s)
     pull = _log_sum(where(same, -INF, gamma * of_other, xp=xp), xp=xp)
@@ -293,6 +299,7 @@ def circle_loss(
 
 
 def _check_labels(x: Array, y: Array, *, prefix: str = "", xp: Namespace) -> None:
+    """Raise unless `x` is a real floating (N, D), and `y` holds N integers."""
     embeddings, labels = f"{prefix}embeddings", f"{prefix}labels"
     check_real_floating(xp, **{embeddings: x})
     check_ndim(2, "(N, D)", **{embeddings: x})
@@ -301,10 +308,11 @@ def _check_labels(x: Array, y: Array, *, prefix: str = "", xp: Namespace) -> Non
 
 
 def _log_sum(x: Array, *, xp: Namespace) -> Array:
+    """``log(sum(exp(x)))`` along the last axis."""
     return _logsumexp(x, xp=xp)[..., 0]
 
 
-def _own(s: Array, *, xp: Namespace) -> Array:
+def _diagonal(s: Array, *, xp: Namespace) -> Array:
     """Return the mask of the diagonal."""
     places = xp.arange(s.shape[0], device=device_of(s, xp=xp))
     return places[:, None] == places[None, :]

@@ -14,11 +14,12 @@ from portable_losses._reduction import reduce, weigh
 from portable_losses._rows import as_rows
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
-from portable_losses._validation import check_axis, check_real_floating, namespace_of, spoil
-from portable_losses.activations.hyperbolic import _softcap, _softcap_backward
-from portable_losses.activations.softmax import _log_softmax, _log_softmax_backward
+from portable_losses._validation import check_axis, check_real_floating, namespace_of
+from portable_losses._values import mark_invalid
+from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
+from portable_losses.activations.softmax import _log_softmax, _log_softmax_grad
 from portable_losses.losses._targets import Target, read_target
-from portable_losses.special.log_exp import _logsumexp, _logsumexp_backward
+from portable_losses.special.log_exp import _logsumexp, _logsumexp_grad
 
 __all__ = ["cross_entropy", "nll_loss"]
 
@@ -117,7 +118,9 @@ def cross_entropy(
     array([1.00000000e+03, 2.06115362e-09])
     """
     xp = namespace_of(
-        logits=logits, target=target, weight=weight, where=where, sample_weight=sample_weight
+        logits=logits,
+        target=target,
+        optional={"weight": weight, "where": where, "sample_weight": sample_weight},
     )
     check_real_floating(xp, logits=logits)
     place = check_axis(axis, logits.ndim)
@@ -127,7 +130,7 @@ def cross_entropy(
     if softcap is not None:
         check_positive(softcap=softcap)
     z = as_rows(widen(logits, xp=xp), (place,), xp=xp)
-    aim = read_target(
+    target, invalid = read_target(
         z,
         target,
         axis=place,
@@ -140,18 +143,17 @@ def cross_entropy(
 
     loss, *rest = _cross_entropy(
         z,
-        aim.q,
-        aim.index,
-        aim.weight,
-        aim.row,
-        aim.classes,
+        *target,
         label_smoothing=label_smoothing,
         softcap=softcap,
         with_lse=bool(z_loss) or return_lse,
         xp=xp,
     )
-    loss, lse = spoil(loss, aim.factor), rest[0] if rest else None
-    result = _reduced(loss, lse, aim, reduction, z_loss=z_loss, sample_weight=sample_weight, xp=xp)
+    loss, lse = mark_invalid(loss, invalid, xp=xp), rest[0] if rest else None
+
+    result = reduce_with_lse(
+        loss, lse, target, reduction, z_loss=z_loss, sample_weight=sample_weight, xp=xp
+    )
     result = narrow(result, logits.dtype, xp=xp)
     return (result, narrow(lse, logits.dtype, xp=xp)) if return_lse else result
 
@@ -221,65 +223,66 @@ def nll_loss(
     array([0.6931, 0.2877])
     """
     xp = namespace_of(
-        log_probs=log_probs, target=target, weight=weight, sample_weight=sample_weight
+        log_probs=log_probs,
+        target=target,
+        optional={"weight": weight, "sample_weight": sample_weight},
     )
     check_real_floating(xp, log_probs=log_probs)
     place = check_axis(axis, log_probs.ndim)
     check_reduction(reduction)
     rows = as_rows(widen(log_probs, xp=xp), (place,), xp=xp)
-    aim = read_target(
+    target, invalid = read_target(
         rows,
         target,
         axis=place,
         weight=weight,
         ignore_index=ignore_index,
-        mask=None,
         name="log_probs",
         xp=xp,
     )
 
-    terms = -aim.mask(rows, absent=-INF, xp=xp)
-    if aim.factor is not None:  # NaN for every class of a bad row, not for one that nobody named
-        terms = spoil(terms, aim.factor[..., None])
-    loss = aim.pick(terms, label_smoothing=0.0, xp=xp)
+    terms = -target.mask_logits(rows, absent=-INF, xp=xp)
+    # The gradient of a bad row is NaN in every class, not in the one that stands for a bad index.
+    terms = mark_invalid(terms, invalid, xp=xp, of_rows=True)
+    loss = target.select(terms, label_smoothing=0.0, xp=xp)
+    loss = mark_invalid(loss, invalid, xp=xp)
 
     return reduce(
         loss,
         reduction,
         sample_weight=sample_weight,
-        counts=aim.counts(loss, xp=xp),
+        denominator=target.denominator(loss, xp=xp),
         dtype=log_probs.dtype,
         xp=xp,
     )
 
 
-def _reduced(
+def reduce_with_lse(
     loss: Array,
     lse: Array | None,
-    aim: Target,
+    target: Target,
     reduction: Reduction,
     *,
     z_loss: float,
     sample_weight: Array | None,
     xp: Namespace,
 ) -> Array:
-    """Reduce the losses of rows, and the squares of `lse`, each with its own denominator."""
+    """Return the reduced losses of rows plus ``z_loss`` times the reduced squares of `lse`."""
     result = reduce(
         loss,
         reduction,
         sample_weight=sample_weight,
-        counts=aim.counts(loss, xp=xp),
+        denominator=target.denominator(loss, xp=xp),
         dtype=loss.dtype,
         xp=xp,
     )
     if lse is None or not z_loss:
         return result
-    rows = None if aim.row is None else narrow(aim.row, loss.dtype, xp=xp)
     penalty = reduce(
         z_loss * lse * lse,
         reduction,
         sample_weight=sample_weight,
-        counts=rows,
+        denominator=target.row_count(loss, xp=xp),  # class weights do not weigh the penalty
         dtype=loss.dtype,
         xp=xp,
     )
@@ -289,68 +292,58 @@ def _reduced(
 # ---- the pair: along the last axis ------------------------------------------------------------
 
 
-def _cross_entropy_backward(
+def _cross_entropy_grad(
     grad: tuple[Array, ...],
     out: tuple[Array, ...],
     z: Array,
-    q: Array | None,
-    index: Array | None,
-    weight: Array | None,
-    row: Array | None,
-    classes: Array | None,
-    *,
+    *arrays: Array | None,
     label_smoothing: float,
     softcap: float | None,
     with_lse: bool,
     xp: Namespace,
 ) -> tuple[Array | None, ...]:
-    aim = Target(index, q, row, classes, weight, None)
-    seen = aim.mask(z, absent=-INF, xp=xp)
+    """``softmax(z) * sum(coefficient) - coefficient`` in z, ``coefficient = q * weight``."""
+    target = Target(*arrays)
+    weight = target.weight
+    seen = target.mask_logits(z, absent=-INF, xp=xp)
     capped = seen if softcap is None else _softcap(seen, cap=softcap, xp=xp)
     log_p = _log_softmax(capped, xp=xp)
-    share = aim.smoothed(capped, label_smoothing=label_smoothing, xp=xp)
-    g = aim.rows(grad[0], xp=xp)[..., None]
-
-    coefficient = share if weight is None else weigh(share, weight, xp=xp)
-    by_z: Array = _log_softmax_backward(-g * coefficient, log_p, capped, xp=xp)[0]
+    q = target.smoothed(capped, label_smoothing=label_smoothing, xp=xp)
+    g = target.mask_rows(grad[0], xp=xp)[..., None]
+    coefficient = q if weight is None else weigh(q, weight, xp=xp)
+    in_z: Array = _log_softmax_grad(-g * coefficient, log_p, capped, xp=xp)[0]
     if with_lse:
-        g_lse = aim.rows(grad[1], xp=xp)[..., None]
-        by_z = by_z + _logsumexp_backward(g_lse, out[1][..., None], capped, xp=xp)[0]
+        g_lse = target.mask_rows(grad[1], xp=xp)[..., None]
+        in_z = in_z + _logsumexp_grad(g_lse, out[1][..., None], capped, xp=xp)[0]
     if softcap is not None:
-        by_z = _softcap_backward(by_z, capped, seen, cap=softcap, xp=xp)[0]
-    by_z = aim.mask(by_z, absent=0.0, xp=xp)
-    if q is None and weight is None:
-        return by_z, None, None, None, None, None
-
-    felt = (coefficient != 0) | (log_p > -INF)
-    by_coefficient = g * _where(felt, -log_p, 0.0, xp=xp)
-    by_q = by_weight = None
+        in_z = _softcap_grad(in_z, capped, seen, cap=softcap, xp=xp)[0]
+    in_z = target.mask_logits(in_z, absent=0.0, xp=xp)
+    if target.q is None and weight is None:
+        return in_z, *Target()
+    contributes = (coefficient != 0) | (log_p > -INF)
+    in_coefficient = g * _where(contributes, -log_p, 0.0, xp=xp)
+    in_q = in_weight = None
     if weight is not None:
-        by_weight = total(share * by_coefficient, axis=tuple(range(z.ndim - 1)), xp=xp)
-        by_coefficient = by_coefficient * weight
-    if q is not None:
-        by_q = aim.mask((1 - label_smoothing) * by_coefficient, absent=0.0, xp=xp)
-    return by_z, by_q, None, by_weight, None, None
+        in_weight = total(q * in_coefficient, axis=tuple(range(z.ndim - 1)), xp=xp)
+        in_coefficient = in_coefficient * weight
+    if target.q is not None:
+        in_q = target.mask_logits((1 - label_smoothing) * in_coefficient, absent=0.0, xp=xp)
+    return in_z, *Target(q=in_q, weight=in_weight)
 
 
-@with_gradient(_cross_entropy_backward)
+@with_gradient(_cross_entropy_grad, kernel="cross_entropy")
 def _cross_entropy(
     z: Array,
-    q: Array | None,
-    index: Array | None,
-    weight: Array | None,
-    row: Array | None,
-    classes: Array | None,
-    *,
+    *arrays: Array | None,
     label_smoothing: float,
     softcap: float | None,
     with_lse: bool,
     xp: Namespace,
 ) -> tuple[Array, ...]:
-    """Return the loss of each row, and its logsumexp; the arrays are those of a `Target`."""
-    aim = Target(index, q, row, classes, weight, None)
-    z = aim.mask(z, absent=-INF, xp=xp)  # before the cap, whose slope would meet what is masked
+    """Return the loss of each row, and its logsumexp; `arrays` are those of a `Target`."""
+    target = Target(*arrays)
+    z = target.mask_logits(z, absent=-INF, xp=xp)  # before the cap, whose slope is NaN at NaN
     if softcap is not None:
         z = _softcap(z, cap=softcap, xp=xp)
-    loss = aim.pick(0.0 - _log_softmax(z, xp=xp), label_smoothing=label_smoothing, xp=xp)
-    return (loss, aim.rows(_logsumexp(z, xp=xp)[..., 0], xp=xp)) if with_lse else (loss,)
+    loss = target.select(0.0 - _log_softmax(z, xp=xp), label_smoothing=label_smoothing, xp=xp)
+    return (loss, target.mask_rows(_logsumexp(z, xp=xp)[..., 0], xp=xp)) if with_lse else (loss,)

@@ -20,14 +20,8 @@ from portable_losses._polyfill import (
 from portable_losses._reduction import reduce
 from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace, Reduction
-from portable_losses._validation import (
-    check_integer,
-    check_real_floating,
-    check_values,
-    join,
-    namespace_of,
-    spoil,
-)
+from portable_losses._validation import check_integer, check_real_floating, namespace_of
+from portable_losses._values import check_values, join_masks, mark_invalid
 from portable_losses.activations.softmax import _softmax
 from portable_losses.special.log_exp import _logsumexp
 
@@ -119,7 +113,7 @@ def ctc_loss(
         target=target,
         input_lengths=input_lengths,
         target_lengths=target_lengths,
-        sample_weight=sample_weight,
+        optional={"sample_weight": sample_weight},
     )
     check_real_floating(xp, log_probs=log_probs)
     check_integer(xp, target=target)
@@ -131,18 +125,17 @@ def ctc_loss(
     labels = as_index(target, xp=xp)
     if alone:
         z, labels = z[:, None, :], labels[None, :]
-    read = partial(_read_lengths, sequences=sequences, alone=alone, like=z, xp=xp)
+    read = partial(_read_lengths, sequences=sequences, alone=alone, xp=xp)
     frames_of, bad_frames = read(input_lengths, shape[0], name="input_lengths")
     labels_of, bad_counts = read(target_lengths, labels.shape[-1], name="target_lengths")
     bad_sum: Array | None = None
     if labels.ndim == 1:
-        labels, bad_sum = _padded(labels, labels_of, like=z, xp=xp)
-    labels, bad_labels = _read_labels(labels, labels_of, shape[-1], blank, like=z, xp=xp)
+        labels, bad_sum = _padded(labels, labels_of, xp=xp)
+    labels, bad_labels = _read_labels(labels, labels_of, shape[-1], blank, xp=xp)
 
     lattice = _lattice(z, labels, frames_of, labels_of, blank, xp=xp)
     loss = 0.0 - _log_likelihood(*lattice, xp=xp)
-    for factor in (bad_frames, bad_counts, bad_sum, bad_labels):
-        loss = spoil(loss, factor)
+    loss = mark_invalid(loss, bad_frames, bad_counts, bad_sum, bad_labels, xp=xp)
     if zero_infinity:
         loss = where(loss == INF, 0.0, loss, xp=xp)
     if reduction == "mean":
@@ -176,9 +169,9 @@ def _check_shapes(shape: tuple[int, ...], target: Array, blank: int) -> None:
 
 
 def _read_lengths(
-    x: Array, most: int, *, name: str, sequences: int, alone: bool, like: Array, xp: Namespace
+    x: Array, most: int, *, name: str, sequences: int, alone: bool, xp: Namespace
 ) -> tuple[Array, Array | None]:
-    """Return the lengths of the sequences, all in range, and a factor that is NaN for a bad one."""
+    """Return the lengths of the sequences, all in range, and the mask of bad ones."""
     if kind_of(x, xp=xp) != "integral":
         msg = f"`{name}` must have an integer dtype, got {x.dtype}"
         raise TypeError(msg)
@@ -186,52 +179,46 @@ def _read_lengths(
         msg = f"`{name}` must have shape ({sequences},), got {tuple(x.shape)}"
         raise ValueError(msg)
     x = xp.reshape(as_index(x, xp=xp), (sequences,))
-    good = (x >= 0) & (x <= most)
-    factor = check_values(x, good, f"lie in [0, {most}]", name=name, like=like, xp=xp)
-    return where(good, x, most, xp=xp), factor
+    bad = (x < 0) | (x > most)
+    invalid = check_values(x, bad, f"lie in [0, {most}]", name=name, xp=xp)
+    return where(bad, most, x, xp=xp), invalid
 
 
-def _padded(
-    target: Array, lengths: Array, *, like: Array, xp: Namespace
-) -> tuple[Array, Array | None]:
-    """Return the labels that stand one after the other as rows, and a factor as above."""
+def _padded(target: Array, lengths: Array, *, xp: Namespace) -> tuple[Array, Array | None]:
+    """Return the rows of a flat `target`, padded, and the mask that its size is not their sum."""
     size, place = target.shape[0], _count(lengths.shape[0], lengths, xp=xp)
     ends = total(where(place <= place[:, None], lengths, 0, xp=xp), axis=-1, xp=xp)
-    factor = check_values(
-        ends[-1:],
-        ends[-1:] == size,
-        f"sum to {size}, the size of a flat `target`",
-        name="target_lengths",
-        like=like,
-        xp=xp,
-    )
+    what = f"sum to {size}, the size of a flat `target`"
+    whole = ends[-1:]
+    invalid = check_values(whole, whole != size, what, name="target_lengths", xp=xp)
     longest = size
     if lengths.shape[0] and readable(lengths, xp=xp):
         longest = int(xp.max(lengths))
     places = (ends - lengths)[:, None] + _count(longest, lengths, xp=xp)
     places = where((places >= 0) & (places < size), places, 0, xp=xp)
     flat = xp.take(target, xp.reshape(places, (-1,)), axis=0)
-    return xp.reshape(flat, places.shape), factor
+    return xp.reshape(flat, places.shape), invalid
 
 
 def _read_labels(
-    labels: Array, lengths: Array, classes: int, blank: int, *, like: Array, xp: Namespace
+    labels: Array, lengths: Array, classes: int, blank: int, *, xp: Namespace
 ) -> tuple[Array, Array | None]:
-    """Return the labels, the blank where there is none, and a factor as above."""
-    unused = _count(labels.shape[1], lengths, xp=xp) >= lengths[:, None]
-    known = unused | ((labels >= 0) & (labels < classes))
-    apart = unused | (labels != blank)
+    """Return the labels, the blank beyond their end, and the mask of rows with a bad label."""
+    used = _count(labels.shape[1], lengths, xp=xp) < lengths[:, None]
+    unknown = used & ((labels < 0) | (labels >= classes))
+    blanks = used & (labels == blank)
     what = f"hold class indices in [0, {classes})"
-    check = partial(check_values, labels, name="target", like=like, xp=xp)
-    checked = check(known, what, error=IndexError)
-    checked = join(checked, check(apart, f"not hold the blank, {blank}, as a label"))
-    if checked is not None:
-        checked = where(xp.all(known & apart, axis=-1), constant(1.0, like, xp=xp), NAN, xp=xp)
-    return where(known & ~unused, labels, blank, xp=xp), checked
+    first = check_values(labels, unknown, what, name="target", xp=xp, error=IndexError)
+    what = f"not hold the blank, {blank}, as a label"
+    second = check_values(labels, blanks, what, name="target", xp=xp)
+    invalid = join_masks(first, second, xp=xp)
+    if invalid is not None:
+        invalid = xp.any(invalid, axis=-1)
+    return where(used & ~unknown, labels, blank, xp=xp), invalid
 
 
 def _count(size: int, like: Array, *, xp: Namespace) -> Array:
-    """Return 0, 1, ... size - 1, on the device of `like`."""
+    """``arange(size)`` on the device of `like`."""
     return as_index(xp.arange(size, device=device_of(like, xp=xp)), xp=xp)
 
 
@@ -268,6 +255,7 @@ def _lattice(
     *,
     xp: Namespace,
 ) -> Lattice:
+    """Return the lattice of blanks and labels, ``blank l_1 blank l_2 ... blank``."""
     frames, sequences, _ = log_probs.shape
     size = 2 * labels.shape[1] + 1
     device = device_of(labels, xp=xp)
@@ -279,7 +267,9 @@ def _lattice(
 
     wanted = xp.broadcast_to(classes[None, ...], (frames, sequences, size))
     emissions = take_along_axis(log_probs, wanted, axis=-1, xp=xp)
-    emissions = where(emissions < INF, emissions, NAN, xp=xp)  # no probability
+    emissions = where(
+        emissions < INF, emissions, NAN, xp=xp
+    )  # +inf is the logarithm of no probability
     active = _count(frames, labels, xp=xp)[:, None, None] < frames_of[None, :, None]
     place, last = _count(size, labels, xp=xp), 2 * labels_of[:, None]
     return Lattice(
@@ -293,7 +283,7 @@ def _lattice(
 # ---- the pair --------------------------------------------------------------------------------
 
 
-def _log_likelihood_backward(
+def _log_likelihood_grad(
     grad: Array,
     out: Array,
     emissions: Array,
@@ -303,10 +293,10 @@ def _log_likelihood_backward(
     *,
     xp: Namespace,
 ) -> tuple[Array | None, ...]:
-    """Give every place the probability of being there: what comes before, times what follows.
+    """``grad`` times the probability of every place in every frame: forward times backward.
 
-    Only ratios within a frame count, so each frame is scaled: its logarithms stay small and keep
-    their digits however long the sequence is.
+    It is normalised in each frame, so each frame's logarithms may be shifted: they stay small and
+    keep their digits however long the sequence is.
     """
 
     def ahead(state: Array, emission: Array, active: Array) -> Array:
@@ -328,11 +318,11 @@ def _log_likelihood_backward(
     return where(active, slopes, 0.0, xp=xp), None, None, None
 
 
-@with_gradient(_log_likelihood_backward)
+@with_gradient(_log_likelihood_grad)
 def _log_likelihood(
     emissions: Array, active: Array, jumps: Array, final: Array, *, xp: Namespace
 ) -> Array:
-    """Return the log-probability of all ways through the lattice, for every sequence."""
+    """Return ``log sum exp`` over all paths through the lattice, for every sequence."""
 
     def ahead(state: Array, emission: Array, active: Array) -> Array:
         moved = _moved(state, jumps, back=False, xp=xp) + emission
@@ -344,14 +334,17 @@ def _log_likelihood(
 
 
 def _start(emissions: Array, jumps: Array, *, xp: Namespace) -> Array:
-    """Return the state before the first frame: at the first place, which a step may leave."""
+    """Return the log-probabilities before the first frame: 0 at the first place, else -inf."""
     first = _count(jumps.shape[-1], jumps, xp=xp) == 0
     state = where(first, constant(0.0, emissions, xp=xp), -INF, xp=xp)
     return xp.broadcast_to(state, jumps.shape)
 
 
 def _moved(state: Array, jumps: Array, *, back: bool, xp: Namespace) -> Array:
-    """Let every place be stayed at, or left for the next one, or jumped from; or all that back."""
+    """Return the log-probabilities after a step: stay, go on by one, or by two where `jumps`.
+
+    With `back` those before such a step.
+    """
     edge = xp.broadcast_to(constant(-INF, state, xp=xp), (*state.shape[:-1], 2))
     if back:
         jumping = where(jumps, state, -INF, xp=xp)
@@ -364,6 +357,6 @@ def _moved(state: Array, jumps: Array, *, back: bool, xp: Namespace) -> Array:
 
 
 def _scaled(state: Array, *, xp: Namespace) -> Array:
-    """Take the largest logarithm away from all."""
+    """``state - max(state)`` along the last axis; a row of -inf stays."""
     top = stop_gradient(xp.max(state, axis=-1, keepdims=True), xp=xp)
     return state - where(top > -INF, top, 0.0, xp=xp)

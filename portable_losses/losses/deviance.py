@@ -9,8 +9,8 @@ from portable_losses._polyfill import clip, constant, where
 from portable_losses._reduction import reduce
 from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace, Reduction
-from portable_losses._validation import check_all_in, check_values, join, namespace_of, spoil
-from portable_losses.losses.regression import _both
+from portable_losses._validation import as_floating, namespace_of
+from portable_losses._values import check_all_in, check_values, mark_invalid
 from portable_losses.special.entropy import _log_ratio
 
 __all__ = ["gamma_deviance_loss", "poisson_deviance_loss", "tweedie_deviance_loss"]
@@ -226,54 +226,53 @@ def _deviance_loss(
     sample_weight: Array | None,
     reduction: Reduction,
 ) -> Array:
-    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
-    x, t = _both(input, target, xp=xp)
+    """Return the reduced unit deviance of the family whose variance grows as ``mu**power``."""
+    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
+    x, t = as_floating(xp, input=input, target=target)
     check_outside(0, 1, power=power)
-    factor = None
+    bad_target = bad_input = None
     if 1 <= power < 2:
-        factor = check_all_in(0, INF, like=x, xp=xp, target=target)
+        bad_target = check_all_in(0, INF, xp=xp, target=target)
     elif power >= 2:
-        what = "be greater than 0"
-        factor = check_values(target, ~(target <= 0), what, name="target", like=x, xp=xp)
+        bad_target = check_values(target, target <= 0, "be greater than 0", name="target", xp=xp)
     if power != 0 and not log_input:
         what = "be greater than 0; for logarithms pass log_input=True"
-        one = check_values(input, ~(input <= 0), what, name="input", like=x, xp=xp)
-        factor = join(factor, one)
+        bad_input = check_values(input, input <= 0, what, name="input", xp=xp)
 
     if power == 0:
         d = (xp.exp(x) if log_input else x) - t
         loss = d * d
     else:
         loss = 2 * _half_deviance(x, t, power=power, log_input=log_input, xp=xp)
-    loss = spoil(loss, factor)
+    loss = mark_invalid(loss, bad_target, bad_input, xp=xp)
 
     return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
 
 
 # ---- half the deviance ------------------------------------------------------------------------
-# m is the expected value, r = log(t / m), and 1 stands for a t that is not positive.
+# m is the expected value, r = log(t / m); a t that is not positive is replaced by 1.
 
 
 def _mean(x: Array, *, xp: Namespace) -> Array:
-    """Return an expected value, 1 where it is off the domain."""
+    """``x``, and 1 where it is not positive."""
     return where(x <= 0, 1.0, x, xp=xp)
 
 
 def _bound(x: Array, *, xp: Namespace) -> float:
-    """Return a number up to whose size exponents neither overflow nor underflow."""
+    """Return the largest b for which ``exp(b)`` and ``exp(-b)`` are normal numbers, nearly."""
     return math.log(largest(x, xp=xp)) - 2
 
 
 def _power_of_mean(x: Array, c: float, *, log_input: bool, xp: Namespace) -> Array:
-    """Return ``m**c``."""
+    """``m**c``."""
     if c == 0:
         return where(x == x, constant(1.0, x, xp=xp), NAN, xp=xp)
     power: Array = xp.exp(c * x) if log_input else _mean(x, xp=xp) ** c
     return power
 
 
-def _product(y: Array, x: Array, c: float, *, log_input: bool, xp: Namespace) -> Array:
-    """Return ``y * m**c``, which overflows no sooner than its value."""
+def _times_power(y: Array, x: Array, c: float, *, log_input: bool, xp: Namespace) -> Array:
+    """``y * m**c``, computed so that it overflows only where the product does."""
     if not log_input:
         m = _mean(x, xp=xp)
         return y / m * m ** (c + 1) if c <= -1 else y * m**c
@@ -282,8 +281,8 @@ def _product(y: Array, x: Array, c: float, *, log_input: bool, xp: Namespace) ->
     return y * xp.exp(shift) * xp.exp(e - shift)
 
 
-def _ratio(x: Array, t: Array, *, log_input: bool, xp: Namespace) -> tuple[Array, Array]:
-    """Return t and r."""
+def _log_ratio_of(x: Array, t: Array, *, log_input: bool, xp: Namespace) -> tuple[Array, Array]:
+    """Return t, 1 where it is not positive, and ``r = log(t / m)``."""
     y = where(t > 0, t, 1.0, xp=xp)
     if not log_input:
         return y, _log_ratio(y, _mean(x, xp=xp), xp=xp)
@@ -294,7 +293,7 @@ def _ratio(x: Array, t: Array, *, log_input: bool, xp: Namespace) -> tuple[Array
 
 
 def _gap(high: Array, low: Array, r: Array, c: float, *, xp: Namespace) -> Array:
-    """Return ``(high - low) / c`` for ``high = low * exp(c * r)``; the limit at c = 0."""
+    """``(high - low) / c`` for ``high = low * exp(c * r)``, and ``low * r`` at c = 0."""
     if c == 0:
         return low * r
     small = xp.abs(c * r) < 1
@@ -303,7 +302,7 @@ def _gap(high: Array, low: Array, r: Array, c: float, *, xp: Namespace) -> Array
 
 
 def _curve(r: Array, b: float, *, xp: Namespace) -> Array:
-    """Return half the deviance over ``m**b`` for ``|r| * max(1, |b|) <= 1``: a power series."""
+    """Half the deviance over ``m**b``, as a power series, for ``|r| * max(1, |b|) <= 1``."""
     coefficients, factor = [], 0.0
     for k in range(1, 21):
         factor = 1 + b * factor
@@ -314,18 +313,18 @@ def _curve(r: Array, b: float, *, xp: Namespace) -> Array:
     return result * r * r
 
 
-def _half_deviance_backward(
+def _half_deviance_grad(
     grad: Array, out: Array, x: Array, t: Array, *, power: float, log_input: bool, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
+    """``(m - t) * m**(-power) * dm/dx`` in x, ``(t**a - m**a) / a`` in t, with a = 1 - power."""
     a = 1 - power
     c = a if log_input else -power
-    y, r = _ratio(x, t, log_input=log_input, xp=xp)
+    y, r = _log_ratio_of(x, t, log_input=log_input, xp=xp)
     xs = where(t == 0, 1.0, x, xp=xp) if a <= 0 else x  # m**a has no part where t = 0
     part = _power_of_mean(xs, a, log_input=log_input, xp=xp)
     upper = _power_of_mean(x, c + 1, log_input=log_input, xp=xp)
-    lower = _product(y, xs, c, log_input=log_input, xp=xp)
-    below = r < 0  # upper - lower, whose quotient is exp(r), from the larger one
+    lower = _times_power(y, xs, c, log_input=log_input, xp=xp)
+    below = r < 0  # upper - lower from the larger one, as lower / upper = exp(r)
     share = xp.expm1(where(below, r, -r, xp=xp))
     slope = where(below, upper, lower, xp=xp) * where(below, -share, share, xp=xp)
     rest = upper - t * _power_of_mean(x, c, log_input=log_input, xp=xp) if a > 0 else upper
@@ -335,16 +334,17 @@ def _half_deviance_backward(
     return grad * in_x, grad * in_t
 
 
-@with_gradient(_half_deviance_backward)
+@with_gradient(_half_deviance_grad)
 def _half_deviance(x: Array, t: Array, *, power: float, log_input: bool, xp: Namespace) -> Array:
+    """``t * (t**a - m**a) / a - (t**b - m**b) / b``, with a = 1 - power and b = 2 - power."""
     a, b = 1 - power, 2 - power
-    y, r = _ratio(x, t, log_input=log_input, xp=xp)
+    y, r = _log_ratio_of(x, t, log_input=log_input, xp=xp)
     xs = where(t == 0, 1.0, x, xp=xp) if a <= 0 else x
     whole = _power_of_mean(x, b, log_input=log_input, xp=xp)
-    lower = _product(y, xs, a, log_input=log_input, xp=xp)
+    lower = _times_power(y, xs, a, log_input=log_input, xp=xp)
     near = xp.abs(r) * max(1.0, abs(b)) < 1
     series = where(near, whole, 0.0, xp=xp) * _curve(where(near, r, 0.0, xp=xp), b, xp=xp)
-    drop = where(whole < INF, r, 0.0, xp=xp) if a == 0 else r  # inf - inf is taken nowhere
+    drop = where(whole < INF, r, 0.0, xp=xp) if a == 0 else r  # avoids inf - inf
     far = _gap(y**b, lower, drop, a, xp=xp) - _gap(y**b, whole, r, b, xp=xp)
     rest = whole / b if b else whole
     if a > 0:

@@ -1,6 +1,5 @@
 """What a student learns from a teacher's probabilities."""
 
-from portable_losses._dtypes import astype_like, widen
 from portable_losses._gradient import stop_gradient
 from portable_losses._options import check_choice, check_fraction, check_positive
 from portable_losses._polyfill import total
@@ -8,9 +7,9 @@ from portable_losses._reduction import reduce
 from portable_losses._rows import as_rows
 from portable_losses._typing import Array, Reduction
 from portable_losses._validation import (
+    as_floating,
     check_axis,
     check_real_floating,
-    check_same_shape,
     namespace_of,
 )
 from portable_losses.activations.softmax import _log_softmax
@@ -86,17 +85,18 @@ def distillation_loss(
     0.6931
     """
     xp = namespace_of(
-        student_logits=student_logits, teacher_logits=teacher_logits, sample_weight=sample_weight
+        student_logits=student_logits,
+        teacher_logits=teacher_logits,
+        optional={"sample_weight": sample_weight},
     )
     check_real_floating(xp, student_logits=student_logits, teacher_logits=teacher_logits)
-    check_same_shape(student_logits=student_logits, teacher_logits=teacher_logits)
+    student, teacher = as_floating(xp, student_logits=student_logits, teacher_logits=teacher_logits)
     place = check_axis(axis, student_logits.ndim)
     check_positive(temperature=temperature)
     check_choice(("kl", "reverse_kl", "js"), divergence=divergence)
     check_fraction(beta=beta)
-    student = widen(student_logits, xp=xp)
-    teacher = stop_gradient(astype_like(teacher_logits, student, xp=xp), xp=xp)
 
+    teacher = stop_gradient(teacher, xp=xp)
     lq, lp = (
         _log_softmax(as_rows(z / temperature, (place,), xp=xp), xp=xp) for z in (student, teacher)
     )

@@ -2,24 +2,16 @@
 
 from typing import Any
 
-from portable_losses._dtypes import astype_like, widen
 from portable_losses._options import check_fraction
 from portable_losses._polyfill import total
 from portable_losses._reduction import reduce
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Axis, BatchReduction, Namespace
-from portable_losses._validation import (
-    check_all_in,
-    check_axes,
-    check_real,
-    check_real_floating,
-    check_same_shape,
-    namespace_of,
-    spoil,
-)
-from portable_losses.losses._divergences import _generalized_kl, _kl, mixed
+from portable_losses._validation import as_floating, check_axes, namespace_of
+from portable_losses._values import check_all_in, mark_invalid
+from portable_losses.losses._divergences import _generalized_kl, _kl, generalized_js
 from portable_losses.losses.deviance import _half_deviance
-from portable_losses.losses.regression import _size
+from portable_losses.losses.regression import _absolute
 
 __all__ = ["generalized_kl_div", "js_div", "kl_div", "tvd_loss"]
 
@@ -84,14 +76,15 @@ def kl_div(
     >>> kl_div(log_q, np.asarray([[1.0, 0.0]]), axis=-1, reduction="none").round(4)
     array([0.6931])
     """
-    xp = namespace_of(log_probs=log_probs, target=target, sample_weight=sample_weight)
+    xp = namespace_of(log_probs=log_probs, target=target, optional={"sample_weight": sample_weight})
     axes = _axes(axis, log_probs)
-    lp, t, factor = _both(log_probs, target, log_target=log_target, xp=xp)
+    lp, t = as_floating(xp, log_probs=log_probs, target=target)
+    invalid = None if log_target else check_all_in(0, INF, xp=xp, target=target)
 
     terms = _kl(lp, t, log_target=log_target, xp=xp)
 
-    return _reduced(
-        spoil(terms, factor),
+    return _sum_and_reduce(
+        mark_invalid(terms, invalid, xp=xp),
         axes,
         reduction,
         sample_weight=sample_weight,
@@ -160,17 +153,18 @@ def generalized_kl_div(
     >>> generalized_kl_div(log_q, np.asarray([0.0, 1.0]), reduction="none")
     array([2., 0.])
     """
-    xp = namespace_of(log_probs=log_probs, target=target, sample_weight=sample_weight)
+    xp = namespace_of(log_probs=log_probs, target=target, optional={"sample_weight": sample_weight})
     axes = _axes(axis, log_probs)
-    lp, t, factor = _both(log_probs, target, log_target=log_target, xp=xp)
+    lp, t = as_floating(xp, log_probs=log_probs, target=target)
+    invalid = None if log_target else check_all_in(0, INF, xp=xp, target=target)
 
     if log_target:
         terms = _generalized_kl(lp, t, xp=xp)
     else:
         terms = _half_deviance(lp, t, power=1.0, log_input=True, xp=xp)
 
-    return _reduced(
-        spoil(terms, factor),
+    return _sum_and_reduce(
+        mark_invalid(terms, invalid, xp=xp),
         axes,
         reduction,
         sample_weight=sample_weight,
@@ -248,15 +242,16 @@ def js_div(
     >>> js_div(log_q, np.asarray([[0.0, 1.0]]), axis=-1, reduction="none").round(4)
     array([0.6931])
     """
-    xp = namespace_of(log_probs=log_probs, target=target, sample_weight=sample_weight)
+    xp = namespace_of(log_probs=log_probs, target=target, optional={"sample_weight": sample_weight})
     check_fraction(beta=beta)
     axes = _axes(axis, log_probs)
-    lp, t, factor = _both(log_probs, target, log_target=log_target, xp=xp)
+    lp, t = as_floating(xp, log_probs=log_probs, target=target)
+    invalid = None if log_target else check_all_in(0, INF, xp=xp, target=target)
 
-    terms = mixed(lp, t, beta, log_target=log_target, xp=xp)
+    terms = generalized_js(lp, t, beta, log_target=log_target, xp=xp)
 
-    return _reduced(
-        spoil(terms, factor),
+    return _sum_and_reduce(
+        mark_invalid(terms, invalid, xp=xp),
         axes,
         reduction,
         sample_weight=sample_weight,
@@ -318,35 +313,23 @@ def tvd_loss(
     >>> tvd_loss(p, q, axis=-1, reduction="none")
     array([0.5])
     """
-    xp = namespace_of(probs=probs, target=target, sample_weight=sample_weight)
-    check_real_floating(xp, probs=probs)
-    check_real(xp, target=target)
-    check_same_shape(probs=probs, target=target)
+    xp = namespace_of(probs=probs, target=target, optional={"sample_weight": sample_weight})
+    p, t = as_floating(xp, probs=probs, target=target)
     axes = _axes(axis, probs)
 
-    p = widen(probs, xp=xp)
-    terms = _size(p - astype_like(target, p, xp=xp), xp=xp) / 2
+    terms = _absolute(p - t, xp=xp) / 2
 
-    return _reduced(terms, axes, reduction, sample_weight=sample_weight, dtype=probs.dtype, xp=xp)
+    return _sum_and_reduce(
+        terms, axes, reduction, sample_weight=sample_weight, dtype=probs.dtype, xp=xp
+    )
 
 
 def _axes(axis: Axis, x: Array) -> tuple[int, ...]:
+    """Return the axes to sum over, counted from the front; none where `axis` is None."""
     return () if axis is None else check_axes(axis, x.ndim)
 
 
-def _both(
-    log_probs: Array, target: Array, *, log_target: bool, xp: Namespace
-) -> tuple[Array, Array, Array | None]:
-    """Return both in the dtype to compute in, checked, and the factor of the check of values."""
-    check_real_floating(xp, log_probs=log_probs)
-    check_real(xp, target=target)
-    check_same_shape(log_probs=log_probs, target=target)
-    lp = widen(log_probs, xp=xp)
-    factor = None if log_target else check_all_in(0, INF, like=lp, xp=xp, target=target)
-    return lp, astype_like(target, lp, xp=xp), factor
-
-
-def _reduced(
+def _sum_and_reduce(
     terms: Array,
     axes: tuple[int, ...],
     reduction: BatchReduction,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from portable_losses._dtypes import astype_like, narrow, widen
+from portable_losses._dtypes import narrow
 from portable_losses._options import check_nonnegative, check_number, check_positive
 from portable_losses._polyfill import total, where
 from portable_losses._reduction import reduce
@@ -11,13 +11,13 @@ from portable_losses._rows import as_rows
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
+    as_floating,
     check_axis,
     check_real_floating,
-    check_same_shape,
     namespace_of,
 )
 from portable_losses.activations.rectified import relu
-from portable_losses.activations.scaled import _largest_size, _norm, normalize
+from portable_losses.activations.scaled import _max_abs, _norm, normalize
 
 __all__ = [
     "cosine_distance",
@@ -259,13 +259,14 @@ def triplet_margin_loss(
     4.0
     """
     xp = namespace_of(
-        anchor=anchor, positive=positive, negative=negative, sample_weight=sample_weight
+        anchor=anchor,
+        positive=positive,
+        negative=negative,
+        optional={"sample_weight": sample_weight},
     )
     check_real_floating(xp, anchor=anchor, positive=positive, negative=negative)
-    check_same_shape(anchor=anchor, positive=positive, negative=negative)
+    a, near, far = as_floating(xp, anchor=anchor, positive=positive, negative=negative)
     check_number(margin=margin)
-    a = widen(anchor, xp=xp)
-    near, far = (astype_like(x, a, xp=xp) for x in (positive, negative))
     if distance is None:
         distance = partial(pairwise_distance, p=p, eps=eps, axis=axis)
 
@@ -281,16 +282,14 @@ def triplet_margin_loss(
 def _vectors(x1: Array, x2: Array, axis: int, *, xp: Namespace) -> tuple[Array, Array]:
     """Return both in the dtype to compute in, checked, with the vectors along the last axis."""
     check_real_floating(xp, x1=x1, x2=x2)
-    check_same_shape(x1=x1, x2=x2)
+    a, b = as_floating(xp, x1=x1, x2=x2)
     place = check_axis(axis, x1.ndim)
-    a = widen(x1, xp=xp)
-    b = astype_like(x2, a, xp=xp)
     return as_rows(a, (place,), xp=xp), as_rows(b, (place,), xp=xp)
 
 
 def _length(d: Array, p: float, *, xp: Namespace) -> Array:
-    """Return the norm along the last axis, with gradient 0 at 0."""
-    top = _largest_size(d, (-1,), xp=xp)
+    """Return the norm along the last axis; gradient 0 at 0."""
+    top = _max_abs(d, (-1,), xp=xp)
     usual = (top > 0) & (top < INF)
     scale = where(usual, top, 1.0, xp=xp)
     norm = scale * _norm(where(usual, d, 1.0, xp=xp) / scale, p=p, axes=(-1,), xp=xp)
@@ -301,10 +300,10 @@ def _distance_of_directions(a: Array, b: Array, eps: float, *, xp: Namespace) ->
     """Return one minus the cosine: ``(|u - v|**2 + (1 - |u|**2) + (1 - |v|**2)) / 2``."""
     u, v = normalize(a, eps=eps), normalize(b, eps=eps)
     square = total((u - v) * (u - v), axis=-1, xp=xp)
-    return (square + _shortage(a, u, eps, xp=xp) + _shortage(b, v, eps, xp=xp)) / 2
+    return (square + _one_minus_square(a, u, eps, xp=xp) + _one_minus_square(b, v, eps, xp=xp)) / 2
 
 
-def _shortage(x: Array, unit: Array, eps: float, *, xp: Namespace) -> Array:
+def _one_minus_square(x: Array, unit: Array, eps: float, *, xp: Namespace) -> Array:
     """Return ``1 - |unit|**2``: 0, unless `eps` divided x or x is 0."""
     length = _length(x, 2.0, xp=xp)
     short = (length < eps) | (length == 0)

@@ -1,22 +1,15 @@
 """Focal losses: cross entropies in which easy examples weigh less."""
 
-from dataclasses import replace
 from numbers import Real
 
-from portable_losses._dtypes import astype_like, largest, widen
+from portable_losses._dtypes import largest
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_fraction, check_nonnegative
 from portable_losses._polyfill import minimum, where
 from portable_losses._reduction import reduce, weigh
 from portable_losses._typing import Array, Namespace, Reduction
-from portable_losses._validation import (
-    check_all_in,
-    check_real,
-    check_real_floating,
-    check_same_shape,
-    namespace_of,
-    spoil,
-)
+from portable_losses._validation import as_floating, namespace_of
+from portable_losses._values import check_all_in, mark_invalid
 from portable_losses.activations.sigmoid import _sigmoid, _softplus
 from portable_losses.losses.reweighted import read_classes
 
@@ -86,24 +79,20 @@ def sigmoid_focal_loss(
     >>> print(sigmoid_focal_loss(z, y, reduction="none"))
     [8.75651072e-27 1.73286795e-01 3.00000000e+01]
     """
-    xp = namespace_of(logits=logits, target=target, sample_weight=sample_weight)
-    check_real_floating(xp, logits=logits)
-    check_real(xp, target=target)
-    check_same_shape(logits=logits, target=target)
+    xp = namespace_of(logits=logits, target=target, optional={"sample_weight": sample_weight})
+    z, y = as_floating(xp, logits=logits, target=target)
     check_nonnegative(gamma=gamma)
     check_fraction(label_smoothing=label_smoothing)
     if alpha is not None:
         check_fraction(alpha=alpha)
-    z = widen(logits, xp=xp)
-    factor = check_all_in(0, 1, like=z, xp=xp, target=target)
+    invalid = check_all_in(0, 1, xp=xp, target=target)
 
-    y = astype_like(target, z, xp=xp)
     kept, spread = 1 - label_smoothing, label_smoothing / 2
     positive, negative = y * kept + spread, (1 - y) * kept + spread
     loss = _binary_focal(z, positive, negative, gamma=gamma, xp=xp)
     if alpha is not None:
         loss = weigh(positive * alpha + negative * (1 - alpha), loss, xp=xp)
-    loss = spoil(loss, factor)
+    loss = mark_invalid(loss, invalid, xp=xp)
 
     return reduce(loss, reduction, sample_weight=sample_weight, dtype=logits.dtype, xp=xp)
 
@@ -181,12 +170,14 @@ def softmax_focal_loss(
     [8.75651072e-27 3.00000000e+01]
     """
     of_class = None if isinstance(alpha, Real) else alpha
-    xp = namespace_of(logits=logits, target=target, alpha=of_class, sample_weight=sample_weight)
+    xp = namespace_of(
+        logits=logits, target=target, optional={"alpha": of_class, "sample_weight": sample_weight}
+    )
     check_nonnegative(gamma=gamma)
     check_fraction(label_smoothing=label_smoothing)
     if isinstance(alpha, Real):
         check_nonnegative(alpha=alpha)  # type: ignore[arg-type]  # mypy: a Real is no float
-    aim, loss = read_classes(
+    target, loss, invalid = read_classes(
         logits,
         target,
         axis=axis,
@@ -197,7 +188,8 @@ def softmax_focal_loss(
     )
 
     terms = _focal(loss, gamma=gamma, xp=xp)
-    rows = aim.pick(terms, label_smoothing=label_smoothing, xp=xp)
+    rows = target.select(terms, label_smoothing=label_smoothing, xp=xp)
+    rows = mark_invalid(rows, invalid, xp=xp)
     if isinstance(alpha, Real):
         rows = alpha * rows
 
@@ -205,7 +197,7 @@ def softmax_focal_loss(
         rows,
         reduction,
         sample_weight=sample_weight,
-        counts=replace(aim, weight=None).counts(rows, xp=xp),
+        denominator=target.row_count(rows, xp=xp),  # `alpha` does not weigh the mean
         dtype=logits.dtype,
         xp=xp,
     )
@@ -214,46 +206,46 @@ def softmax_focal_loss(
 # ---- the pairs -------------------------------------------------------------------------------
 
 
-def _power(missing: Array, gamma: float, *, xp: Namespace) -> Array:
-    """Return ``missing**gamma``, constant where a certain hit leaves nothing missing."""
+def _modulation(missing: Array, gamma: float, *, xp: Namespace) -> Array:
+    """``missing**gamma``, with gradient 0 where `missing` is 0."""
     nothing = missing == 0
     power = where(nothing, 1.0, missing, xp=xp) ** gamma
     return where(nothing, float(gamma == 0), power, xp=xp)
 
 
 def _over(x: Array, missing: Array, *, xp: Namespace) -> Array:
-    """Return ``x / missing``, and its limit of 1 where both have underflowed to 0."""
+    """``x / missing``, and 1, the limit, where `missing` has underflowed to 0."""
     nothing = missing == 0
     return where(nothing, 1.0, x / where(nothing, 1.0, missing, xp=xp), xp=xp)
 
 
-def _focal_backward(
+def _focal_grad(
     grad: Array, out: Array, loss: Array, *, gamma: float, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
-    near = minimum(loss, 1000.0, xp=xp)  # where p has long been 0
+    """``(1 - p)**gamma * (1 + gamma * p * loss / (1 - p))`` with ``p = exp(-loss)``."""
+    near = minimum(loss, 1000.0, xp=xp)  # from there on p is 0
     missing = -xp.expm1(-near)
     rise = gamma * (xp.exp(-near) * _over(near, missing, xp=xp))
-    return (grad * (_power(missing, gamma, xp=xp) * (1 + rise)),)
+    return (grad * (_modulation(missing, gamma, xp=xp) * (1 + rise)),)
 
 
-@with_gradient(_focal_backward)
+@with_gradient(_focal_grad)
 def _focal(loss: Array, *, gamma: float, xp: Namespace) -> Array:
     """``(1 - exp(-loss))**gamma * loss``."""
-    return _power(-xp.expm1(-loss), gamma, xp=xp) * loss
+    return _modulation(-xp.expm1(-loss), gamma, xp=xp) * loss
 
 
 def _binary_parts(
     z: Array, positive: Array, negative: Array, *, xp: Namespace
 ) -> tuple[Array, Array, Array, Array]:
-    """Return sigmoid(z), sigmoid(-z), the probability that is missing, and the cross entropy."""
+    """Return ``p = sigmoid(z)``, ``1 - p``, ``1 - p_t`` and the cross entropy."""
     hit, miss = _sigmoid(z, xp=xp), _sigmoid(-z, xp=xp)
     loss = weigh(positive, _softplus(-z, beta=1.0, xp=xp), xp=xp)
     loss = loss + weigh(negative, _softplus(z, beta=1.0, xp=xp), xp=xp)
     return hit, miss, positive * miss + negative * hit, loss
 
 
-def _binary_focal_backward(
+def _binary_focal_grad(
     grad: Array,
     out: Array,
     z: Array,
@@ -263,11 +255,11 @@ def _binary_focal_backward(
     gamma: float,
     xp: Namespace,
 ) -> tuple[Array | None, ...]:
-    del out
+    """By z, positive and negative, with ``1 - p_t = positive * (1 - p) + negative * p``."""
     hit, miss, missing, loss = _binary_parts(z, positive, negative, xp=xp)
-    power = _power(missing, gamma, xp=xp)
+    power = _modulation(missing, gamma, xp=xp)
     loss = minimum(loss, largest(loss, xp=xp) / (1 + gamma), xp=xp)
-    # hit * miss is 0 where the loss is infinite: it comes before the loss
+    # The loss comes last: hit * miss is 0 where it is infinite.
     rise = gamma * (negative - positive) * (_over(hit * miss, missing, xp=xp) * loss)
     pull = gamma * _over(loss, missing, xp=xp)
     by_positive = weigh(miss, pull, xp=xp) + _softplus(-z, beta=1.0, xp=xp)
@@ -279,10 +271,10 @@ def _binary_focal_backward(
     )
 
 
-@with_gradient(_binary_focal_backward)
+@with_gradient(_binary_focal_grad)
 def _binary_focal(
     z: Array, positive: Array, negative: Array, *, gamma: float, xp: Namespace
 ) -> Array:
     """``(1 - p)**gamma`` times the binary cross entropy, p the probability given to the target."""
     _, _, missing, loss = _binary_parts(z, positive, negative, xp=xp)
-    return _power(missing, gamma, xp=xp) * loss
+    return _modulation(missing, gamma, xp=xp) * loss

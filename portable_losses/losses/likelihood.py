@@ -10,14 +10,13 @@ from portable_losses._reduction import reduce, weigh
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Reduction
 from portable_losses._validation import (
-    check_all_in,
+    as_floating,
     check_broadcasts_to,
     check_real,
-    join,
     namespace_of,
-    spoil,
 )
-from portable_losses.losses.regression import _both, _difference
+from portable_losses._values import check_all_in, mark_invalid
+from portable_losses.losses.regression import _error
 from portable_losses.special.entropy import _xlogy
 from portable_losses.special.gamma import _gammaln
 
@@ -86,20 +85,19 @@ def poisson_nll_loss(
     >>> poisson_nll_loss(x, counts, full=True, reduction="none").round(4)
     array([1.6931, 0.    ])
     """
-    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
-    x, t = _both(input, target, xp=xp)
+    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
+    x, t = as_floating(xp, input=input, target=target)
     check_nonnegative(eps=eps)
-    factor = check_all_in(0, INF, like=x, xp=xp, target=target)
-    if not log_input:
-        factor = join(factor, check_all_in(0, INF, like=x, xp=xp, input=input))
+    bad_target = check_all_in(0, INF, xp=xp, target=target)
+    bad_input = None if log_input else check_all_in(0, INF, xp=xp, input=input)
 
-    if log_input:  # beyond 1000 the exponential decides
+    if log_input:  # from x = 1000 on, exp(x) is infinite
         loss = xp.exp(x) - weigh(t, minimum(x, 1000.0, xp=xp), xp=xp)
     else:
         loss = x - _xlogy(t, minimum(x + eps, largest(x, xp=xp), xp=xp), xp=xp)
     if full:
         loss = loss + _gammaln(t + 1, xp=xp)
-    loss = spoil(loss, factor)
+    loss = mark_invalid(loss, bad_target, bad_input, xp=xp)
 
     return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
 
@@ -168,12 +166,14 @@ def gaussian_nll_loss(
     >>> gaussian_nll_loss(x, y, var, reduction="none").round(4)
     array([-0.1931,  0.    ])
     """
-    xp = namespace_of(input=input, target=target, var=var, sample_weight=sample_weight)
-    d = _difference(input, target, xp=xp)
+    xp = namespace_of(
+        input=input, target=target, var=var, optional={"sample_weight": sample_weight}
+    )
+    d = _error(input, target, xp=xp)
     check_real(xp, var=var)
     check_broadcasts_to(tuple(d.shape), var=var)
     check_positive(eps=eps)
-    factor = None if log_var else check_all_in(0, INF, like=d, xp=xp, var=var)
+    invalid = None if log_var else check_all_in(0, INF, xp=xp, var=var)
     v = xp.broadcast_to(astype_like(var, d, xp=xp), d.shape)
 
     if log_var:
@@ -184,6 +184,6 @@ def gaussian_nll_loss(
         loss = xp.log(v) / 2 + d * (d / v) / 2
     if full:
         loss = loss + math.log(2 * math.pi) / 2
-    loss = spoil(loss, factor)
+    loss = mark_invalid(loss, invalid, xp=xp)
 
     return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)

@@ -21,13 +21,13 @@ from portable_losses._validation import (
     check_real,
     check_real_floating,
     namespace_of,
-    spoil,
 )
-from portable_losses.activations.hyperbolic import _softcap, _softcap_backward
-from portable_losses.activations.softmax import _log_softmax, _log_softmax_backward
+from portable_losses._values import mark_invalid
+from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
+from portable_losses.activations.softmax import _log_softmax, _log_softmax_grad
 from portable_losses.losses._targets import Target, read_target
-from portable_losses.losses.cross_entropy import _reduced
-from portable_losses.special.log_exp import _logsumexp, _logsumexp_backward
+from portable_losses.losses.cross_entropy import reduce_with_lse
+from portable_losses.special.log_exp import _logsumexp, _logsumexp_grad
 
 __all__ = ["linear_cross_entropy"]
 
@@ -126,9 +126,7 @@ def linear_cross_entropy(
         hidden=hidden,
         weight=weight,
         target=target,
-        bias=bias,
-        class_weight=class_weight,
-        sample_weight=sample_weight,
+        optional={"bias": bias, "class_weight": class_weight, "sample_weight": sample_weight},
     )
     check_real_floating(xp, hidden=hidden, weight=weight)
     if bias is not None:
@@ -142,28 +140,27 @@ def linear_cross_entropy(
     if chunk_size is not None:
         check_count(chunk_size=chunk_size)
     classes, shape = weight.shape[0], tuple(hidden.shape[:-1])
-    like = widen(hidden[..., :0], xp=xp)
-    aim = read_target(
+    like, given = widen(hidden[..., :0], xp=xp), target
+    target, invalid = read_target(
         like,
         target,
-        axis=-1,
+        axis=len(shape),
         weight=class_weight,
         ignore_index=ignore_index,
-        mask=None,
         name="hidden @ weight.T",
         shape=(*shape, classes),
         weight_name="class_weight",
         xp=xp,
     )
-    foreseen = _foreseen(reduction, aim, sample_weight, shape, z_loss=z_loss, xp=xp)
+    foreseen = _foreseen(reduction, target, sample_weight, shape, z_loss=z_loss, xp=xp)
 
-    def losses(hidden: Array, target: Array, factor: Array | None) -> tuple[Array, ...]:
+    def losses(hidden: Array, labels: Array, factor: Array | None) -> tuple[Array, ...]:
         found: tuple[Array, ...] = _linear_cross_entropy(
             hidden,
             weight,
             bias,
-            target,
-            aim.weight,
+            labels,
+            target.weight,
             chunk_size=chunk_size,
             label_smoothing=label_smoothing,
             softcap=softcap,
@@ -175,21 +172,17 @@ def linear_cross_entropy(
 
     size = math.prod(shape)
     hidden = xp.reshape(hidden, (size, hidden.shape[-1]))
-    of_row = (classes,) if aim.index is None else ()
-    wanted = xp.reshape(target if aim.index is None else aim.index, (size, *of_row))
-    row = None if aim.row is None else xp.reshape(aim.row, (size,))
-    found = _of_rows(losses, hidden, wanted, foreseen and foreseen[0], row, xp=xp)
+    if target.indices is None:
+        labels = xp.reshape(given, (size, classes))  # in their own dtype: blocks are converted
+    else:
+        labels = xp.reshape(target.indices, (size,))
+    rows = None if target.row_mask is None else xp.reshape(target.row_mask, (size,))
+    found = _of_rows(losses, hidden, labels, foreseen and foreseen[0], rows, xp=xp)
     loss, *rest = (xp.reshape(one, shape) for one in found)
-    lse = rest[0] if rest else None
+    loss, lse = mark_invalid(loss, invalid, xp=xp), rest[0] if rest else None
 
-    result = _reduced(
-        spoil(loss, aim.factor),
-        lse,
-        aim,
-        reduction,
-        z_loss=z_loss,
-        sample_weight=sample_weight,
-        xp=xp,
+    result = reduce_with_lse(
+        loss, lse, target, reduction, z_loss=z_loss, sample_weight=sample_weight, xp=xp
     )
     result = narrow(result, hidden.dtype, xp=xp)
     return (result, narrow(lse, hidden.dtype, xp=xp)) if return_lse else result
@@ -210,19 +203,19 @@ def _check_shapes(hidden: Array, weight: Array, bias: Array | None) -> None:
 
 def _foreseen(
     reduction: Reduction,
-    aim: Target,
+    target: Target,
     sample_weight: Array | None,
     shape: tuple[int, ...],
     *,
     z_loss: float,
     xp: Namespace,
 ) -> tuple[Array | None] | None:
-    """Return what the losses' gradients will be but for a common factor; None: nobody knows.
+    """Return the losses' gradients up to a common factor, as ``(factors of rows,)``; None: unknown.
 
-    One number for each row, None where they are all the same. It is for kernels, which may then
-    make the gradients along with the losses, and for constants that can be read.
+    The factors are None where they are all the same. A kernel may then compute the gradients along
+    with the losses. Known are constants that can be read.
     """
-    if reduction == "none" or (z_loss and reduction == "mean" and aim.weight is not None):
+    if reduction == "none" or (z_loss and reduction == "mean" and target.weight is not None):
         return None  # the penalty's denominator is not that of the losses
     if sample_weight is None:
         return (None,)
@@ -243,10 +236,10 @@ def _of_rows(
     *,
     xp: Namespace,
 ) -> tuple[Array, ...]:
-    """Return ``losses(hidden, target, factor)``, and 0 where `row` says one does not count."""
+    """Return ``losses(hidden, target, factor)``, and 0 where the mask `row` is False."""
     if row is None:
         return losses(hidden, target, factor)
-    if not readable(row, xp=xp):  # it may hold NaN, which the weight's gradient would meet
+    if not readable(row, xp=xp):  # it may hold NaN, times 0 in the weight's gradient
         found = losses(where(row[:, None], hidden, 0.0, xp=xp), target, factor)
         return tuple(where(row, one, 0.0, xp=xp) for one in found)
     order = xp.argsort(xp.astype(~row, xp.int8), stable=True)
@@ -282,26 +275,27 @@ class Layer(NamedTuple):
         """Return the gradient by `raw` for `grad`, that by the logits `z`."""
         if self.softcap is None:
             return grad
-        return _softcap_backward(grad, z, raw, cap=self.softcap, xp=xp)[0]
+        return _softcap_grad(grad, z, raw, cap=self.softcap, xp=xp)[0]
 
 
 def _layer(
     hidden: Array, weight: Array, bias: Array | None, softcap: float | None, *, xp: Namespace
 ) -> Layer:
+    """Return the layer in the dtype to compute in: that of the widened `hidden`."""
     dtype = widen(hidden[:0, ...], xp=xp).dtype
     bias = None if bias is None else narrow(bias, dtype, xp=xp)
     return Layer(narrow(weight, dtype, xp=xp), bias, softcap)
 
 
 def _blocks(size: int, chunk_size: int | None, layer: Layer, *, xp: Namespace) -> list[slice]:
-    """Cut `size` rows; there is always a block, if an empty one."""
+    """Return slices that cut `size` rows into blocks, one even of no rows."""
     weight = layer.weight
     row_bytes = weight.shape[0] * xp.finfo(weight.dtype).bits // 8
     count = chunk_size or max(BLOCK_BYTES // row_bytes, 1)
     return [slice(i, min(i + count, size)) for i in range(0, max(size, 1), count)]
 
 
-def _linear_cross_entropy_backward(
+def _linear_cross_entropy_grad(
     grad: tuple[Array, ...],
     out: tuple[Array, ...],
     hidden: Array,
@@ -317,54 +311,53 @@ def _linear_cross_entropy_backward(
     foreseen: tuple[Array | None, float] | None,
     xp: Namespace,
 ) -> tuple[Array | None, ...]:
-    del foreseen
+    """`_cross_entropy_grad` of a block of rows at a time, and from there to the layer."""
     layer = _layer(hidden, weight, bias, softcap, xp=xp)
-    shares = target.ndim == 2 and xp.isdtype(target.dtype, "real floating")
-    of_hidden: list[Array] = []
-    of_target: list[Array] = []
-    of_weight: Any = 0
-    of_bias: Any = 0
-    of_class: Any = 0
+    of_probabilities = target.ndim == 2 and xp.isdtype(target.dtype, "real floating")
+    in_hidden: list[Array] = []
+    in_target: list[Array] = []
+    in_weight: Any = 0
+    in_bias: Any = 0
+    in_class: Any = 0
     for rows in _blocks(hidden.shape[0], chunk_size, layer, xp=xp):
         g, x = grad[0][rows, None], widen(hidden[rows, ...], xp=xp)
         raw = layer.raw(x)
         z = layer.capped(raw, xp=xp)
         log_p = _log_softmax(z, xp=xp)
-        share = _aim(target[rows, ...], class_weight, z, xp=xp).shares(z, xp=xp)
+        block = _target_of(target[rows, ...], class_weight, z, xp=xp)
+        q = block.probabilities(z, xp=xp)
         if label_smoothing:
-            share = (1 - label_smoothing) * share + label_smoothing / z.shape[-1]
-        coefficient = share if class_weight is None else share * class_weight
-
-        by_z: Array = _log_softmax_backward(-g * coefficient, log_p, z, xp=xp)[0]
+            q = (1 - label_smoothing) * q + label_smoothing / z.shape[-1]
+        coefficient = q if class_weight is None else q * class_weight
+        in_z: Array = _log_softmax_grad(-g * coefficient, log_p, z, xp=xp)[0]
         if with_lse:
-            by_lse = _logsumexp_backward(grad[1][rows, None], out[1][rows, None], z, xp=xp)[0]
-            by_z = xp.add(by_z, by_lse)
-        by_z = layer.uncapped(by_z, z, raw, xp=xp)
-        of_hidden.append(narrow(by_z @ layer.weight, hidden.dtype, xp=xp))
-        of_weight = by_z.T @ x + of_weight
+            in_lse = _logsumexp_grad(grad[1][rows, None], out[1][rows, None], z, xp=xp)[0]
+            in_z = xp.add(in_z, in_lse)
+        in_z = layer.uncapped(in_z, z, raw, xp=xp)
+        in_hidden.append(narrow(in_z @ layer.weight, hidden.dtype, xp=xp))
+        in_weight = in_z.T @ x + in_weight
         if bias is not None:
-            of_bias = total(by_z, axis=0, xp=xp) + of_bias
-        if class_weight is None and not shares:
+            in_bias = total(in_z, axis=0, xp=xp) + in_bias
+        if class_weight is None and not of_probabilities:
             continue
-
-        felt = (coefficient != 0) | (log_p > -INF)
-        by_coefficient = g * where(felt, -log_p, 0.0, xp=xp)
+        contributes = (coefficient != 0) | (log_p > -INF)
+        in_coefficient = g * where(contributes, -log_p, 0.0, xp=xp)
         if class_weight is not None:
-            of_class = total(share * by_coefficient, axis=0, xp=xp) + of_class
-            by_coefficient = by_coefficient * class_weight
-        if shares:
-            by_target = (1 - label_smoothing) * by_coefficient
-            of_target.append(narrow(by_target, target.dtype, xp=xp))
+            in_class = total(q * in_coefficient, axis=0, xp=xp) + in_class
+            in_coefficient = in_coefficient * class_weight
+        if of_probabilities:
+            in_q = (1 - label_smoothing) * in_coefficient
+            in_target.append(narrow(in_q, target.dtype, xp=xp))
     return (
-        concat(of_hidden, xp=xp),
-        narrow(of_weight, weight.dtype, xp=xp),
-        None if bias is None else narrow(of_bias, bias.dtype, xp=xp),
-        concat(of_target, xp=xp) if shares else None,
-        None if class_weight is None else of_class,
+        concat(in_hidden, xp=xp),
+        narrow(in_weight, weight.dtype, xp=xp),
+        None if bias is None else narrow(in_bias, bias.dtype, xp=xp),
+        concat(in_target, xp=xp) if of_probabilities else None,
+        None if class_weight is None else in_class,
     )
 
 
-@with_gradient(_linear_cross_entropy_backward)
+@with_gradient(_linear_cross_entropy_grad, kernel="linear_cross_entropy")
 def _linear_cross_entropy(
     hidden: Array,
     weight: Array,
@@ -379,26 +372,26 @@ def _linear_cross_entropy(
     foreseen: tuple[Array | None, float] | None,
     xp: Namespace,
 ) -> tuple[Array, ...]:
-    """Return the loss of each row, and its logsumexp; `target` holds indices or shares.
+    """Return the loss of each row, and its logsumexp; `target` holds indices or probabilities.
 
-    `foreseen` has what `_foreseen` returns, for these rows, and the factor of the penalty.
+    `foreseen`, read by kernels alone, has the factors of these rows (see `_foreseen`) and `z_loss`.
     """
-    del foreseen
     layer = _layer(hidden, weight, bias, softcap, xp=xp)
     losses: list[Array] = []
     lses: list[Array] = []
     for rows in _blocks(hidden.shape[0], chunk_size, layer, xp=xp):
         z = layer.capped(layer.raw(widen(hidden[rows, ...], xp=xp)), xp=xp)
-        aim = _aim(target[rows, ...], class_weight, z, xp=xp)
+        block = _target_of(target[rows, ...], class_weight, z, xp=xp)
         terms = 0.0 - _log_softmax(z, xp=xp)
-        losses.append(aim.pick(terms, label_smoothing=label_smoothing, xp=xp))
+        losses.append(block.select(terms, label_smoothing=label_smoothing, xp=xp))
         if with_lse:
             lses.append(_logsumexp(z, xp=xp)[..., 0])
     parts = (losses, lses) if with_lse else (losses,)
     return tuple(concat(part, xp=xp) for part in parts)
 
 
-def _aim(target: Array, class_weight: Array | None, like: Array, *, xp: Namespace) -> Target:
-    if target.ndim == 1:
-        return Target(target[:, None], None, None, None, class_weight, None)
-    return Target(None, narrow(target, like.dtype, xp=xp), None, None, class_weight, None)
+def _target_of(labels: Array, class_weight: Array | None, like: Array, *, xp: Namespace) -> Target:
+    """Return the target of a block: `labels` are indices (N,) or probabilities (N, C)."""
+    if labels.ndim == 1:
+        return Target(indices=labels[:, None], weight=class_weight)
+    return Target(q=narrow(labels, like.dtype, xp=xp), weight=class_weight)

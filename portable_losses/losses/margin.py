@@ -1,18 +1,11 @@
 """Losses of a margin: for a score and a target of -1 or 1."""
 
-from portable_losses._dtypes import astype_like, widen
 from portable_losses._gradient import with_gradient
 from portable_losses._polyfill import clip, minimum, where
 from portable_losses._reduction import reduce
 from portable_losses._typing import Array, Namespace, Reduction
-from portable_losses._validation import (
-    check_real,
-    check_real_floating,
-    check_same_shape,
-    check_signs,
-    namespace_of,
-    spoil,
-)
+from portable_losses._validation import as_floating, namespace_of
+from portable_losses._values import check_signs, mark_invalid
 from portable_losses.activations.sigmoid import _softplus
 
 __all__ = [
@@ -72,7 +65,7 @@ def hinge_loss(
     >>> hinge_loss(np.asarray([0.5, 3.0]), np.asarray([1, -1]), reduction="none")
     array([0.5, 4. ])
     """
-    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
+    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     m = _margin(input, target, xp=xp)
 
     loss = _hinge(m, xp=xp)
@@ -125,7 +118,7 @@ def squared_hinge_loss(
     >>> squared_hinge_loss(np.asarray([0.5, 3.0]), np.asarray([1, -1]), reduction="none")
     array([ 0.25, 16.  ])
     """
-    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
+    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     m = _margin(input, target, xp=xp)
 
     loss = _hinge(m, xp=xp) ** 2
@@ -185,7 +178,7 @@ def modified_huber_loss(
     >>> modified_huber_loss(np.asarray([0.5, 3.0]), np.asarray([1, -1]), reduction="none")
     array([ 0.25, 12.  ])
     """
-    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
+    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     m = _margin(input, target, xp=xp)
 
     loss = _modified_huber(m, xp=xp)
@@ -238,7 +231,7 @@ def perceptron_loss(
     >>> perceptron_loss(np.asarray([0.5, 3.0]), np.asarray([1, -1]), reduction="none")
     array([0., 3.])
     """
-    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
+    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     m = _margin(input, target, xp=xp)
 
     loss = where(m >= 0, 0.0, -m, xp=xp)
@@ -293,7 +286,7 @@ def soft_margin_loss(
     >>> soft_margin_loss(np.asarray([1000.0, 1000.0]), np.asarray([1, -1]), reduction="none")
     array([   0., 1000.])
     """
-    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
+    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     m = _margin(input, target, xp=xp)
 
     loss = _softplus(-m, beta=1.0, xp=xp)
@@ -348,7 +341,7 @@ def exponential_loss(
     >>> exponential_loss(np.asarray([0.5, 3.0]), np.asarray([1, -1]), reduction="none").round(4)
     array([ 0.6065, 20.0855])
     """
-    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
+    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     m = _margin(input, target, xp=xp)
 
     loss = xp.exp(-m)
@@ -357,28 +350,26 @@ def exponential_loss(
 
 
 def _margin(input: Array, target: Array, *, xp: Namespace) -> Array:
-    """Return ``target * input`` in the dtype to compute in, both checked."""
-    check_real_floating(xp, input=input)
-    check_real(xp, target=target)
-    check_same_shape(input=input, target=target)
-    x = widen(input, xp=xp)
-    sign = astype_like(target, x, xp=xp)
-    return spoil(xp.multiply(sign, x), check_signs(like=x, xp=xp, target=sign))
+    """``target * input`` in the dtype to compute in, both checked."""
+    x, sign = as_floating(xp, input=input, target=target)
+    return mark_invalid(xp.multiply(sign, x), check_signs(xp=xp, target=sign), xp=xp)
 
 
 def _hinge(m: Array, *, xp: Namespace) -> Array:
+    """``max(0, 1 - m)``; gradient 0 at 1."""
     return where(m >= 1, 0.0, 1 - m, xp=xp)
 
 
-def _modified_huber_backward(
+def _modified_huber_grad(
     grad: Array, out: Array, m: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
+    """``-2 * clip(1 - m, 0, 2)``."""
     return (-2 * grad * clip(1 - m, 0.0, 2.0, xp=xp),)
 
 
-@with_gradient(_modified_huber_backward)
+@with_gradient(_modified_huber_grad)
 def _modified_huber(m: Array, *, xp: Namespace) -> Array:
+    """``max(0, 1 - m)**2`` for m >= -1, else ``-4 * m``."""
     h = _hinge(m, xp=xp)
     near = minimum(h, 2.0, xp=xp)
     return near * (2 * h - near)

@@ -9,13 +9,8 @@ from portable_losses._reduction import reduce, weigh
 from portable_losses._rows import as_rows, entry, finite_or_nan, place_of_largest
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
-from portable_losses._validation import (
-    as_weight,
-    check_axis,
-    check_real_floating,
-    namespace_of,
-    spoil,
-)
+from portable_losses._validation import check_axis, check_real_floating, namespace_of
+from portable_losses._values import as_weight
 from portable_losses.losses._targets import read_index
 
 __all__ = [
@@ -90,7 +85,9 @@ def multi_margin_loss(
     >>> multi_margin_loss(np.asarray([[1.0, 0.5, 2.0]]), np.asarray([0]), reduction="none").round(4)
     array([0.8333])
     """
-    xp = namespace_of(input=input, target=target, weight=weight, sample_weight=sample_weight)
+    xp = namespace_of(
+        input=input, target=target, optional={"weight": weight, "sample_weight": sample_weight}
+    )
     check_choice((1, 2), p=p)
     check_number(margin=margin)
     x, index = _read(input, target, axis=axis, xp=xp)
@@ -165,7 +162,7 @@ def multiclass_hinge_loss(
     >>> multiclass_hinge_loss(np.asarray([[1.0, 0.5, 2.0]]), np.asarray([0]), reduction="none")
     array([2.])
     """
-    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
+    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     check_number(margin=margin)
     x, index = _read(input, target, axis=axis, xp=xp)
 
@@ -235,24 +232,24 @@ def multiclass_perceptron_loss(
 
 
 def _read(input: Array, target: Array, *, axis: int, xp: Namespace) -> tuple[Array, Array]:
-    """Return the scores along the last axis, and the targets' places there, both checked."""
+    """Return the scores, classes on the last axis, and the indices of the targets, both checked."""
     check_real_floating(xp, input=input)
     place = check_axis(axis, input.ndim)
     x = as_rows(widen(input, xp=xp), (place,), xp=xp)
-    index, factor = read_index(x, target, axis=place, name="input", xp=xp)
-    return x if factor is None else spoil(x, factor[..., None]), index
+    return read_index(x, target, axis=place, name="input", xp=xp)
 
 
 def _is_class(x: Array, index: Array, *, xp: Namespace) -> Array:
-    """Say which entry of each row is that at `index`."""
+    """Return the mask of each row's entry at `index`."""
     places = xp.arange(x.shape[-1], dtype=index.dtype, device=device_of(x, xp=xp))
     return index == places
 
 
 def _score(x: Array, index: Array, *, xp: Namespace) -> Array:
-    """Return the score at `index`, to be subtracted: NaN where it is infinite."""
+    """Return the score at `index`, NaN where it is infinite: a difference would warn."""
     return finite_or_nan(entry(x, index, xp=xp), xp=xp)
 
 
 def _positive(x: Array, *, xp: Namespace) -> Array:
+    """``max(x, 0)``; gradient 0 at 0."""
     return where(x <= 0, 0.0, x, xp=xp)

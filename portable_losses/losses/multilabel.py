@@ -1,24 +1,26 @@
 """Losses for rows that belong to several classes at once."""
 
-from portable_losses._dtypes import astype_like, widen
+from portable_losses._dtypes import widen
 from portable_losses._indexing import as_index
 from portable_losses._polyfill import device_of, total, where
 from portable_losses._reduction import reduce, weigh
 from portable_losses._rows import as_rows, finite_or_nan
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
-    as_weight,
-    check_all_in,
+    as_floating,
     check_axis,
     check_classes,
     check_integer,
-    check_real,
     check_real_floating,
     check_same_shape,
-    check_values,
-    join,
     namespace_of,
-    spoil,
+)
+from portable_losses._values import (
+    as_weight,
+    check_all_in,
+    check_values,
+    join_masks,
+    mark_invalid,
 )
 from portable_losses.activations.sigmoid import _softplus
 
@@ -83,16 +85,16 @@ def multilabel_margin_loss(
     >>> multilabel_margin_loss(x, y, reduction="none").round(4)
     array([0.85])
     """
-    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
+    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     check_real_floating(xp, input=input)
     check_integer(xp, target=target)
     check_same_shape(input=input, target=target)
     place = check_axis(axis, input.ndim)
     check_classes(tuple(input.shape), place, name="input")
     x = as_rows(widen(input, xp=xp), (place,), xp=xp)
-    label, factor = _read_labels(as_rows(target, (place,), xp=xp), x, xp=xp)
+    label, invalid = _read_labels(as_rows(target, (place,), xp=xp), x, xp=xp)
 
-    x = x if factor is None else spoil(x, factor[..., None])
+    x = mark_invalid(x, invalid, xp=xp, of_rows=True)
     h = 1 + (x[..., None, :] - finite_or_nan(x, xp=xp)[..., :, None])
     h = where(h <= 0, 0.0, h, xp=xp)
     apart = label[..., :, None] & ~label[..., None, :]
@@ -161,42 +163,42 @@ def multilabel_soft_margin_loss(
     >>> multilabel_soft_margin_loss(x, y, reduction="none").round(4)
     array([0.231])
     """
-    xp = namespace_of(input=input, target=target, weight=weight, sample_weight=sample_weight)
-    check_real_floating(xp, input=input)
-    check_real(xp, target=target)
-    check_same_shape(input=input, target=target)
+    xp = namespace_of(
+        input=input, target=target, optional={"weight": weight, "sample_weight": sample_weight}
+    )
+    x, y = as_floating(xp, input=input, target=target)
     place = check_axis(axis, input.ndim)
     check_classes(tuple(input.shape), place, name="input")
-    x = as_rows(widen(input, xp=xp), (place,), xp=xp)
-    y = as_rows(astype_like(target, x, xp=xp), (place,), xp=xp)
-    factor = check_all_in(0, 1, like=x, xp=xp, target=y)
+    x, y = as_rows(x, (place,), xp=xp), as_rows(y, (place,), xp=xp)
+    invalid = check_all_in(0, 1, xp=xp, target=y)
     of_class = as_weight(weight, (x.shape[-1],), name="weight", like=x, xp=xp)
 
     loss = weigh(y, _softplus(-x, beta=1.0, xp=xp), xp=xp)
     loss = loss + weigh(1 - y, _softplus(x, beta=1.0, xp=xp), xp=xp)
     if of_class is not None:
         loss = weigh(of_class, loss, xp=xp)
-    loss = total(spoil(loss, factor), axis=-1, xp=xp) / x.shape[-1]
+    loss = total(mark_invalid(loss, invalid, xp=xp), axis=-1, xp=xp) / x.shape[-1]
 
     return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
 
 
 def _read_labels(target: Array, x: Array, *, xp: Namespace) -> tuple[Array, Array | None]:
-    """Return which classes are labels, and a factor of each row; see `check_values`."""
+    """Return the mask of each row's labels, and the mask of the rows with a bad one."""
     classes = x.shape[-1]
     target = as_index(target, xp=xp)
     places = xp.arange(classes, dtype=target.dtype, device=device_of(x, xp=xp))
     ends = where(target == -1, places, classes, xp=xp)
     named = places < xp.min(ends, axis=-1, keepdims=True)
-    # what `xp` makes stands first: on the tape it is a Tensor, and `target` is not
+    # What `xp` makes stands first: on the tape it is a Tensor, and `target` is not.
     twin = (places[:, None] > places) & (target[..., :, None] == target[..., None, :])
+    outside = named & ((target < 0) | (target >= classes))
     what = f"hold class indices in [0, {classes}) up to the first -1"
-    inside = ~named | (target >= 0) & (target < classes)
-    factor = check_values(target, inside, what, name="target", like=x, xp=xp, error=IndexError)
-    once = ~named | ~xp.any(twin, axis=-1)
+    first = check_values(target, outside, what, name="target", xp=xp, error=IndexError)
+    twice = named & xp.any(twin, axis=-1)
     what = "name a class once in a row"
-    factor = join(factor, check_values(target, once, what, name="target", like=x, xp=xp))
-    if factor is not None:
-        factor = total(factor, axis=-1, xp=xp) / classes  # NaN where any is NaN, else 1
+    second = check_values(target, twice, what, name="target", xp=xp)
+    invalid = join_masks(first, second, xp=xp)
+    if invalid is not None:
+        invalid = xp.any(invalid, axis=-1)
     label = xp.any(named[..., :, None] & (places == target[..., :, None]), axis=-2)
-    return label, factor
+    return label, invalid

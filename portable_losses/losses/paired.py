@@ -1,18 +1,18 @@
 """Losses of pairs that a target of -1 or 1 tells apart."""
 
-from portable_losses._dtypes import astype_like, widen
+from portable_losses._dtypes import astype_like
 from portable_losses._options import check_number
 from portable_losses._polyfill import total, where
 from portable_losses._reduction import reduce
-from portable_losses._typing import Array, Namespace, Reduction
+from portable_losses._typing import Array, Reduction
 from portable_losses._validation import (
+    as_floating,
     check_real,
     check_real_floating,
     check_same_shape,
-    check_signs,
     namespace_of,
-    spoil,
 )
+from portable_losses._values import check_signs, mark_invalid
 from portable_losses.activations.rectified import relu
 from portable_losses.activations.scaled import normalize
 from portable_losses.losses.embedding import _distance_of_directions, _vectors
@@ -82,12 +82,14 @@ def cosine_embedding_loss(
     >>> cosine_embedding_loss(x, x, np.asarray([1, -1]), margin=0.25, reduction="none")
     array([0.  , 0.75])
     """
-    xp = namespace_of(x1=x1, x2=x2, target=target, sample_weight=sample_weight)
+    xp = namespace_of(x1=x1, x2=x2, target=target, optional={"sample_weight": sample_weight})
     a, b = _vectors(x1, x2, axis, xp=xp)
     check_number(margin=margin)
     check_same_shape(**{"x1 without `axis`": a[..., 0], "target": target})
-    sign, factor = _signs(target, a, xp=xp)
-    a = a if factor is None else spoil(a, factor[..., None])
+    check_real(xp, target=target)
+    sign = astype_like(target, a, xp=xp)
+    invalid = check_signs(xp=xp, target=sign)
+    a = mark_invalid(a, invalid, xp=xp, of_rows=True)
 
     cosine = total(normalize(a, eps=0.0) * normalize(b, eps=0.0), axis=-1, xp=xp)
     apart = relu(cosine - margin)
@@ -148,14 +150,13 @@ def margin_ranking_loss(
     >>> margin_ranking_loss(x1, x2, target, margin=0.5, reduction="none")
     array([0. , 2.5])
     """
-    xp = namespace_of(x1=x1, x2=x2, target=target, sample_weight=sample_weight)
+    xp = namespace_of(x1=x1, x2=x2, target=target, optional={"sample_weight": sample_weight})
     check_real_floating(xp, x1=x1, x2=x2)
-    check_same_shape(x1=x1, x2=x2, target=target)
+    a, b, sign = as_floating(xp, x1=x1, x2=x2, target=target)
     check_number(margin=margin)
-    a = widen(x1, xp=xp)
-    sign, factor = _signs(target, a, xp=xp)
+    invalid = check_signs(xp=xp, target=sign)
 
-    ahead = spoil(xp.multiply(sign, a - astype_like(x2, a, xp=xp)), factor)
+    ahead = mark_invalid(xp.multiply(sign, a - b), invalid, xp=xp)
     loss = relu(margin - ahead)
 
     return reduce(loss, reduction, sample_weight=sample_weight, dtype=x1.dtype, xp=xp)
@@ -210,21 +211,11 @@ def hinge_embedding_loss(
     >>> hinge_embedding_loss(x, target, reduction="none")
     array([0.25, 0.75, 0.  ])
     """
-    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
-    check_real_floating(xp, input=input)
-    check_same_shape(input=input, target=target)
+    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
+    x, sign = as_floating(xp, input=input, target=target)
     check_number(margin=margin)
-    x = widen(input, xp=xp)
-    sign, factor = _signs(target, x, xp=xp)
-    x = spoil(x, factor)
+    x = mark_invalid(x, check_signs(xp=xp, target=sign), xp=xp)
 
     loss = where(sign > 0, x, relu(margin - x), xp=xp)
 
     return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
-
-
-def _signs(target: Array, like: Array, *, xp: Namespace) -> tuple[Array, Array | None]:
-    """Return `target` in `like`'s dtype, and the factor of its check."""
-    check_real(xp, target=target)
-    sign = astype_like(target, like, xp=xp)
-    return sign, check_signs(like=like, xp=xp, target=sign)

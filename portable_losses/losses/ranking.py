@@ -1,23 +1,19 @@
 """Losses of lists: scores of items against their relevance."""
 
-from portable_losses._dtypes import narrow, widen
-from portable_losses._polyfill import total
 from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce
 from portable_losses._rows import as_rows
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Reduction
 from portable_losses._validation import (
-    check_all_in,
+    as_floating,
     check_axis,
     check_bool,
     check_broadcasts_to,
     check_classes,
-    check_real,
-    check_real_floating,
-    check_same_shape,
     namespace_of,
 )
+from portable_losses._values import check_all_in, mark_invalid
 from portable_losses.activations.softmax import _log_softmax
 from portable_losses.losses._targets import Target
 
@@ -82,35 +78,35 @@ def ranking_softmax_loss(
     >>> ranking_softmax_loss(scores, labels, reduction="none").round(4)
     array([3.2228])
     """
-    xp = namespace_of(scores=scores, labels=labels, where=where, sample_weight=sample_weight)
-    check_real_floating(xp, scores=scores)
-    check_real(xp, labels=labels)
+    xp = namespace_of(
+        scores=scores, labels=labels, optional={"where": where, "sample_weight": sample_weight}
+    )
+    z, q = as_floating(xp, scores=scores, labels=labels)
     check_bool(xp, where=where)
-    check_same_shape(scores=scores, labels=labels)
     shape = tuple(scores.shape)
     check_broadcasts_to(shape, where=where)
     place = check_axis(axis, scores.ndim)
     check_classes(shape, place, name="scores")
-    z = as_rows(widen(scores, xp=xp), (place,), xp=xp)
-    q = as_rows(narrow(labels, z.dtype, xp=xp), (place,), xp=xp)
+    z, q = as_rows(z, (place,), xp=xp), as_rows(q, (place,), xp=xp)
     items, lists = None, None
     if where is not None:
         items = as_rows(xp.broadcast_to(where, shape), (place,), xp=xp)
         lists = xp.any(items, axis=-1)
         q = _where(items, q, 0.0, xp=xp)
-    factor = check_all_in(0, INF, like=z, xp=xp, labels=q)
-    if factor is not None:
-        factor = total(factor, axis=-1, xp=xp) / z.shape[-1]  # NaN where any is NaN, else 1
+    invalid = check_all_in(0, INF, xp=xp, labels=q)
+    if invalid is not None:
+        invalid = xp.any(invalid, axis=-1)
+    target = Target(q=q, row_mask=lists, class_mask=items)
 
-    aim = Target(None, q, lists, items, None, factor)
-    terms = 0.0 - _log_softmax(aim.mask(z, absent=-INF, xp=xp), xp=xp)
-    loss = aim.pick(terms, label_smoothing=0.0, xp=xp)
+    terms = 0.0 - _log_softmax(target.mask_logits(z, absent=-INF, xp=xp), xp=xp)
+    loss = target.select(terms, label_smoothing=0.0, xp=xp)
+    loss = mark_invalid(loss, invalid, xp=xp)
 
     return reduce(
         loss,
         reduction,
         sample_weight=sample_weight,
-        counts=aim.counts(loss, xp=xp),
+        denominator=target.denominator(loss, xp=xp),
         dtype=scores.dtype,
         xp=xp,
     )

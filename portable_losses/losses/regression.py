@@ -1,18 +1,12 @@
 """Losses for real-valued targets."""
 
-from portable_losses._dtypes import astype_like, widen
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_nonnegative, check_positive
 from portable_losses._polyfill import clip, minimum
 from portable_losses._reduction import reduce
 from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace, Reduction
-from portable_losses._validation import (
-    check_real,
-    check_real_floating,
-    check_same_shape,
-    namespace_of,
-)
+from portable_losses._validation import as_floating, namespace_of
 
 __all__ = ["huber_loss", "l1_loss", "mse_loss", "smooth_l1_loss"]
 
@@ -64,8 +58,8 @@ def mse_loss(
     >>> mse_loss(np.asarray([0.5, 3.0]), np.asarray([0.0, 0.0]), reduction="none")
     array([0.25, 9.  ])
     """
-    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
-    d = _difference(input, target, xp=xp)
+    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
+    d = _error(input, target, xp=xp)
 
     loss = d * d
 
@@ -116,10 +110,10 @@ def l1_loss(
     >>> l1_loss(np.asarray([0.5, -3.0]), np.asarray([0.0, 0.0]), reduction="none")
     array([0.5, 3. ])
     """
-    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
-    d = _difference(input, target, xp=xp)
+    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
+    d = _error(input, target, xp=xp)
 
-    loss = _size(d, xp=xp)
+    loss = _absolute(d, xp=xp)
 
     return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
 
@@ -176,11 +170,11 @@ def smooth_l1_loss(
     >>> smooth_l1_loss(np.asarray([0.5, 3.0]), np.asarray([0.0, 0.0]), reduction="none")
     array([0.125, 2.5  ])
     """
-    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
-    d = _difference(input, target, xp=xp)
+    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
+    d = _error(input, target, xp=xp)
     check_nonnegative(beta=beta)
 
-    loss = _huber(d, delta=beta, unit=beta, xp=xp) if beta else _size(d, xp=xp)
+    loss = _huber(d, delta=beta, unit=beta, xp=xp) if beta else _absolute(d, xp=xp)
 
     return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
 
@@ -241,8 +235,8 @@ def huber_loss(
     >>> huber_loss(np.asarray([0.5, 3.0]), np.asarray([0.0, 0.0]), reduction="none")
     array([0.125, 2.5  ])
     """
-    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
-    d = _difference(input, target, xp=xp)
+    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
+    d = _error(input, target, xp=xp)
     check_positive(delta=delta)
 
     loss = _huber(d, delta=delta, unit=1.0, xp=xp)
@@ -250,42 +244,37 @@ def huber_loss(
     return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
 
 
-def _both(input: Array, target: Array, *, xp: Namespace) -> tuple[Array, Array]:
-    """Return `input` and `target` in the dtype to compute in, both checked."""
-    check_real_floating(xp, input=input)
-    check_real(xp, target=target)
-    check_same_shape(input=input, target=target)
-    x = widen(input, xp=xp)
-    return x, astype_like(target, x, xp=xp)
-
-
-def _difference(input: Array, target: Array, *, xp: Namespace) -> Array:
-    """Return ``input - target`` in the dtype to compute in, both checked."""
-    x, y = _both(input, target, xp=xp)
+def _error(input: Array, target: Array, *, xp: Namespace) -> Array:
+    """``input - target`` in the dtype to compute in, both checked."""
+    x, y = as_floating(xp, input=input, target=target)
     return x - y
 
 
-def _size_backward(grad: Array, out: Array, d: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
-    del out
+def _absolute_grad(grad: Array, out: Array, d: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
+    """``sign(d)``."""
     return (grad * sign(d, xp=xp),)
 
 
-@with_gradient(_size_backward, elementwise=True)
-def _size(d: Array, *, xp: Namespace) -> Array:
+@with_gradient(_absolute_grad, elementwise=True)
+def _absolute(d: Array, *, xp: Namespace) -> Array:
+    """``|d|``; gradient 0 at 0."""
     return xp.abs(d)
 
 
-def _huber_backward(
+def _huber_grad(
     grad: Array, out: Array, d: Array, *, delta: float, unit: float, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
+    """``clip(d, -delta, delta) / unit``."""
     slope = clip(d, -delta, delta, xp=xp)
     return (grad * (slope if unit == 1 else slope / unit),)
 
 
-@with_gradient(_huber_backward, elementwise=True)
+@with_gradient(_huber_grad, elementwise=True)
 def _huber(d: Array, *, delta: float, unit: float, xp: Namespace) -> Array:
-    """Return the loss over `unit`, divided before it is multiplied: it overflows no sooner."""
+    """``n * (|d| - n / 2) / unit`` with ``n = min(|d|, delta)``.
+
+    The division comes before the multiplication, so that only a loss overflows that is too large.
+    """
     size = xp.abs(d)
     near = minimum(size, delta, xp=xp)
     return (near if unit == 1 else near / unit) * (size - near / 2)

@@ -5,8 +5,9 @@ from portable_losses._options import check_nonnegative
 from portable_losses._polyfill import where
 from portable_losses._reduction import reduce
 from portable_losses._typing import Array, Namespace, Reduction
-from portable_losses._validation import check_values, join, namespace_of, spoil
-from portable_losses.losses.regression import _both, _size
+from portable_losses._validation import as_floating, namespace_of
+from portable_losses._values import check_values, mark_invalid
+from portable_losses.losses.regression import _absolute
 
 __all__ = ["mape_loss", "msle_loss"]
 
@@ -63,20 +64,20 @@ def mape_loss(
     >>> mape_loss(np.asarray([0.5, 3.0]), np.asarray([1.0, -2.0]), reduction="none")
     array([0.5, 2.5])
     """
-    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
-    x, y = _both(input, target, xp=xp)
+    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
+    x, y = as_floating(xp, input=input, target=target)
     if eps is None:
         eps = float(xp.finfo(input.dtype).eps)
     check_nonnegative(eps=eps)
-    factor = None
+    invalid = None
     if eps == 0:
         what = "not be 0 where `eps` is 0"
-        factor = check_values(target, target != 0, what, name="target", like=x, xp=xp)
+        invalid = check_values(target, target == 0, what, name="target", xp=xp)
 
-    size = _size(y, xp=xp)
-    floor = eps or 1.0  # a target of 0 may stand here where it cannot be read
-    loss = _size(x - y, xp=xp) / where(size > eps, size, floor, xp=xp)
-    loss = spoil(loss, factor)
+    size = _absolute(y, xp=xp)
+    floor = eps or 1.0  # a target of 0 that could not be read must not warn
+    loss = _absolute(x - y, xp=xp) / where(size > eps, size, floor, xp=xp)
+    loss = mark_invalid(loss, invalid, xp=xp)
 
     return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
 
@@ -127,37 +128,37 @@ def msle_loss(
     >>> msle_loss(np.asarray([1e-9, 3.0]), np.asarray([0.0, 0.0]), reduction="none").round(20)
     array([1.00000000e-18, 1.92181206e+00])
     """
-    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
-    x, y = _both(input, target, xp=xp)
-    what, factor = "be greater than -1", None
-    for name, z in (("input", x), ("target", y)):
-        factor = join(factor, check_values(z, ~(z <= -1), what, name=name, like=x, xp=xp))
+    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
+    x, y = as_floating(xp, input=input, target=target)
+    what = "be greater than -1"
+    bad_input = check_values(x, x <= -1, what, name="input", xp=xp)
+    bad_target = check_values(y, y <= -1, what, name="target", xp=xp)
 
-    root = _log_of_ratio(x, y, xp=xp)
-    loss = spoil(root * root, factor)
+    root = _log1p_ratio(x, y, xp=xp)
+    loss = mark_invalid(root * root, bad_input, bad_target, xp=xp)
 
     return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
 
 
-def _log_of_ratio_backward(
+def _log1p_ratio_grad(
     grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
-    return grad / _one_more(x, xp=xp), -grad / _one_more(y, xp=xp)
+    """``1 / (1 + x)`` in x, ``-1 / (1 + y)`` in y."""
+    return grad / _one_plus(x, xp=xp), -grad / _one_plus(y, xp=xp)
 
 
-def _one_more(x: Array, *, xp: Namespace) -> Array:
-    """Return ``1 + x``, and 1 where x is off the domain."""
+def _one_plus(x: Array, *, xp: Namespace) -> Array:
+    """``1 + x``, and 1 where x <= -1."""
     return 1 + where(x > -1, x, 0.0, xp=xp)
 
 
-@with_gradient(_log_of_ratio_backward)
-def _log_of_ratio(x: Array, y: Array, *, xp: Namespace) -> Array:
+@with_gradient(_log1p_ratio_grad)
+def _log1p_ratio(x: Array, y: Array, *, xp: Namespace) -> Array:
     """``log((1 + x) / (1 + y))``, with all digits where the two are close."""
     rises = x >= y
     gap = where(rises, x - y, y - x, xp=xp)
-    base = _one_more(where(rises, y, x, xp=xp), xp=xp)
-    far = gap * 1e-17 > base  # where 1 + ratio is the ratio, which might overflow
+    base = _one_plus(where(rises, y, x, xp=xp), xp=xp)
+    far = gap * 1e-17 > base  # there 1 + gap / base is rounded to gap / base, which may overflow
     near = xp.log1p(where(far, 0.0, gap, xp=xp) / base)
     apart = xp.log(where(far, gap, 1.0, xp=xp)) - xp.log(base)
     size = where(far, apart, near, xp=xp)

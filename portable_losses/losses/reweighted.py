@@ -8,6 +8,7 @@ from portable_losses._rows import as_rows
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_axis, check_real_floating, namespace_of
+from portable_losses._values import mark_invalid
 from portable_losses.activations.softmax import _log_softmax
 from portable_losses.losses._targets import Target, read_target
 
@@ -87,21 +88,24 @@ def poly_loss(
     >>> print(poly_loss(logits, np.asarray([0, 0]), reduction="none"))
     [6.18346086e-09 3.20000000e+01]
     """
-    xp = namespace_of(logits=logits, target=target, weight=weight, sample_weight=sample_weight)
+    xp = namespace_of(
+        logits=logits, target=target, optional={"weight": weight, "sample_weight": sample_weight}
+    )
     check_number(epsilon=epsilon)
     check_fraction(label_smoothing=label_smoothing)
-    aim, loss = read_classes(
+    target, loss, invalid = read_classes(
         logits, target, axis=axis, ignore_index=ignore_index, weight=weight, xp=xp
     )
 
     terms = loss - epsilon * xp.expm1(-loss)
-    rows = aim.pick(terms, label_smoothing=label_smoothing, xp=xp)
+    rows = target.select(terms, label_smoothing=label_smoothing, xp=xp)
+    rows = mark_invalid(rows, invalid, xp=xp)
 
     return reduce(
         rows,
         reduction,
         sample_weight=sample_weight,
-        counts=aim.counts(rows, xp=xp),
+        denominator=target.denominator(rows, xp=xp),
         dtype=logits.dtype,
         xp=xp,
     )
@@ -171,20 +175,21 @@ def generalized_cross_entropy(
     >>> generalized_cross_entropy(logits, np.asarray([0, 0]), q=0.5, reduction="none").round(4)
     array([0., 2.])
     """
-    xp = namespace_of(logits=logits, target=target, sample_weight=sample_weight)
+    xp = namespace_of(logits=logits, target=target, optional={"sample_weight": sample_weight})
     check_fraction(q=q)
-    aim, loss = read_classes(
+    target, loss, invalid = read_classes(
         logits, target, axis=axis, ignore_index=ignore_index, weight=None, xp=xp
     )
 
     terms = _tempered(loss, q=q, xp=xp) if q else loss
-    rows = aim.pick(terms, label_smoothing=0.0, xp=xp)
+    rows = target.select(terms, label_smoothing=0.0, xp=xp)
+    rows = mark_invalid(rows, invalid, xp=xp)
 
     return reduce(
         rows,
         reduction,
         sample_weight=sample_weight,
-        counts=aim.counts(rows, xp=xp),
+        denominator=target.denominator(rows, xp=xp),
         dtype=logits.dtype,
         xp=xp,
     )
@@ -199,33 +204,36 @@ def read_classes(
     weight: Array | None,
     xp: Namespace,
     weight_name: str = "weight",
-) -> tuple[Target, Array]:
-    """Return the target, checked, and ``-log(p)`` of every class along the last axis."""
+) -> tuple[Target, Array, Array | None]:
+    """Return the target, checked, ``-log(p)`` of every class, and the mask of invalid rows.
+
+    The classes are the last axis.
+    """
     check_real_floating(xp, logits=logits)
     place = check_axis(axis, logits.ndim)
     z = as_rows(widen(logits, xp=xp), (place,), xp=xp)
-    aim = read_target(
+    target, invalid = read_target(
         z,
         target,
         axis=place,
         weight=weight,
         ignore_index=ignore_index,
-        mask=None,
         name="logits",
         xp=xp,
         weight_name=weight_name,
     )
-    return aim, 0.0 - _log_softmax(aim.mask(z, absent=-INF, xp=xp), xp=xp)
+    loss = 0.0 - _log_softmax(target.mask_logits(z, absent=-INF, xp=xp), xp=xp)
+    return target, loss, invalid
 
 
-def _tempered_backward(
+def _tempered_grad(
     grad: Array, out: Array, loss: Array, *, q: float, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
+    """``exp(-q * loss)``."""
     return (grad * xp.exp(-q * loss),)
 
 
-@with_gradient(_tempered_backward)
+@with_gradient(_tempered_grad)
 def _tempered(loss: Array, *, q: float, xp: Namespace) -> Array:
     """``(1 - exp(-q * loss)) / q``."""
     return -xp.expm1(-q * loss) / q

@@ -11,12 +11,11 @@ from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
     check_broadcasts_to,
     check_real_floating,
-    check_values,
     namespace_of,
-    spoil,
 )
+from portable_losses._values import check_values, mark_invalid
 from portable_losses.activations.sigmoid import _tanh
-from portable_losses.losses.regression import _difference, _size
+from portable_losses.losses.regression import _absolute, _error
 from portable_losses.special.logistic import negative_size
 
 __all__ = [
@@ -83,8 +82,8 @@ def pseudo_huber_loss(
     >>> pseudo_huber_loss(d, 0 * d, reduction="none")
     array([0.0e+000, 2.5e-001, 1.0e+200])
     """
-    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
-    d = _difference(input, target, xp=xp)
+    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
+    d = _error(input, target, xp=xp)
     check_positive(delta=delta)
 
     loss = _pseudo_huber(d, delta=delta, xp=xp)
@@ -137,8 +136,8 @@ def log_cosh_loss(
     >>> log_cosh_loss(np.asarray([1e-4, 800.0]), np.asarray([0.0, 0.0]), reduction="none")
     array([4.99999999e-09, 7.99306853e+02])
     """
-    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
-    d = _difference(input, target, xp=xp)
+    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
+    d = _error(input, target, xp=xp)
 
     loss = _log_cosh(d, xp=xp)
 
@@ -196,12 +195,12 @@ def quantile_loss(
     >>> quantile_loss(x, y, q=0.75, reduction="none")
     array([0.25, 1.5 ])
     """
-    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
-    u = -_difference(input, target, xp=xp)
-    above, below, factor = _quantile(q, u, xp=xp)
+    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
+    u = -_error(input, target, xp=xp)
+    above, below, invalid = _quantile(q, u, xp=xp)
 
     slope = where(u > 0, above, where(u < 0, below, 0.0, xp=xp), xp=xp)
-    loss = spoil(slope * u, factor)
+    loss = mark_invalid(slope * u, invalid, xp=xp)
 
     return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
 
@@ -255,11 +254,11 @@ def epsilon_insensitive_loss(
     >>> epsilon_insensitive_loss(d, 0 * d, epsilon=0.5, reduction="none")
     array([0. , 2.5])
     """
-    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
-    d = _difference(input, target, xp=xp)
+    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
+    d = _error(input, target, xp=xp)
     check_nonnegative(epsilon=epsilon)
 
-    loss = _size(_excess(d, epsilon, xp=xp), xp=xp)
+    loss = _absolute(_beyond(d, epsilon, xp=xp), xp=xp)
 
     return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
 
@@ -312,37 +311,36 @@ def squared_epsilon_insensitive_loss(
     >>> squared_epsilon_insensitive_loss(d, 0 * d, epsilon=0.5, reduction="none")
     array([0.  , 6.25])
     """
-    xp = namespace_of(input=input, target=target, sample_weight=sample_weight)
-    d = _difference(input, target, xp=xp)
+    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
+    d = _error(input, target, xp=xp)
     check_nonnegative(epsilon=epsilon)
 
-    excess = _excess(d, epsilon, xp=xp)
+    excess = _beyond(d, epsilon, xp=xp)
     loss = excess * excess
 
     return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
 
 
-def _excess(d: Array, epsilon: float, *, xp: Namespace) -> Array:
-    """Return how far d lies outside [-epsilon, epsilon], with its sign."""
+def _beyond(d: Array, epsilon: float, *, xp: Namespace) -> Array:
+    """``d - clip(d, -epsilon, epsilon)``."""
     return d - clip(d, -epsilon, epsilon, xp=xp) if epsilon else d
 
 
 def _quantile(q: float | Array, like: Array, *, xp: Namespace) -> tuple[Array, Array, Array | None]:
-    """Return ``q`` and ``q - 1`` as arrays of `like`'s dtype, and the factor of their check."""
+    """Return ``q`` and ``q - 1`` as arrays of `like`'s dtype, and the mask of bad entries."""
     if isinstance(q, int | float):
         check_inside(0, 1, q=q)
         return constant(q, like, xp=xp), constant(q - 1, like, xp=xp), None
     namespace_of(input=like, q=q)
     check_real_floating(xp, q=q)
     check_broadcasts_to(tuple(like.shape), q=q)
-    good = (q > 0) & (q < 1)
-    factor = check_values(q, good, "lie in (0, 1)", name="q", like=like, xp=xp)
+    invalid = check_values(q, ~((q > 0) & (q < 1)), "lie in (0, 1)", name="q", xp=xp)
     q = narrow(q, like.dtype, xp=xp)
-    return q, q - 1, factor
+    return q, q - 1, invalid
 
 
 def _hypotenuse(d: Array, delta: float, *, xp: Namespace) -> Array:
-    """Return ``sqrt(d**2 + delta**2)`` of finite d: no power overflows or underflows to 0."""
+    """``sqrt(d**2 + delta**2)`` of finite d; no square overflows, and none underflows to 0."""
     size = -negative_size(d, xp=xp)
     small = size <= delta
     low = where(small, size, 0.0, xp=xp) / delta
@@ -350,29 +348,29 @@ def _hypotenuse(d: Array, delta: float, *, xp: Namespace) -> Array:
     return where(small, delta * xp.sqrt(1 + low * low), size * xp.sqrt(1 + high * high), xp=xp)
 
 
-def _pseudo_huber_backward(
+def _pseudo_huber_grad(
     grad: Array, out: Array, d: Array, *, delta: float, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
+    """``delta * d / sqrt(d**2 + delta**2)``."""
     near = clip(d, -largest(d, xp=xp) / 4, largest(d, xp=xp) / 4, xp=xp)
     return (grad * (delta * (near / _hypotenuse(near, delta, xp=xp))),)
 
 
-@with_gradient(_pseudo_huber_backward)
+@with_gradient(_pseudo_huber_grad)
 def _pseudo_huber(d: Array, *, delta: float, xp: Namespace) -> Array:
-    near = clip(d, -largest(d, xp=xp) / 4, largest(d, xp=xp) / 4, xp=xp)  # not inf / inf
+    """``delta * d**2 / (delta + sqrt(d**2 + delta**2))``."""
+    near = clip(d, -largest(d, xp=xp) / 4, largest(d, xp=xp) / 4, xp=xp)  # avoids inf / inf
     return delta * (near / (delta + _hypotenuse(near, delta, xp=xp))) * d
 
 
-def _log_cosh_backward(
-    grad: Array, out: Array, d: Array, *, xp: Namespace
-) -> tuple[Array | None, ...]:
-    del out
+def _log_cosh_grad(grad: Array, out: Array, d: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
+    """``tanh(d)``."""
     return (grad * _tanh(d, xp=xp),)
 
 
-@with_gradient(_log_cosh_backward)
+@with_gradient(_log_cosh_grad)
 def _log_cosh(d: Array, *, xp: Namespace) -> Array:
+    """``log1p(2 * sinh(d / 2)**2)``; from ``|d| = 1`` ``|d| + log1p(exp(-2 * |d|)) - log(2)``."""
     size = -negative_size(d, xp=xp)
     small = size < 1
     half = xp.sinh(where(small, size, 0.0, xp=xp) / 2)

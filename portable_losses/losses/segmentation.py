@@ -2,24 +2,18 @@
 
 from typing import Any
 
-from portable_losses._dtypes import astype_like, widen
 from portable_losses._options import check_choice, check_nonnegative, require
 from portable_losses._polyfill import total, where
 from portable_losses._reduction import reduce, weigh
 from portable_losses._rows import as_rows
 from portable_losses._typing import Array, Axis, Namespace, Reduction
 from portable_losses._validation import (
-    as_weight,
-    check_all_in,
+    as_floating,
     check_axes,
     check_axis,
-    check_real,
-    check_real_floating,
-    check_same_shape,
-    join,
     namespace_of,
-    spoil,
 )
+from portable_losses._values import as_weight, check_all_in, mark_invalid
 
 __all__ = ["dice_loss", "jaccard_loss", "tversky_loss"]
 
@@ -313,23 +307,25 @@ def _overlap_loss(
     sample_weight: Array | None,
     reduction: Reduction,
 ) -> Array:
+    """Return the reduced Tversky loss: ``wrong / (both + wrong + smooth)`` of every region."""
     weights = None if isinstance(class_weight, str) else class_weight
-    xp = namespace_of(input=input, target=target, class_weight=weights, sample_weight=sample_weight)
-    check_real_floating(xp, input=input)
-    check_real(xp, target=target)
-    check_same_shape(input=input, target=target)
+    xp = namespace_of(
+        input=input,
+        target=target,
+        optional={"class_weight": weights, "sample_weight": sample_weight},
+    )
+    p, t = as_floating(xp, input=input, target=target)
     check_nonnegative(alpha=alpha, beta=beta, smooth=smooth)
     summed, place = _layout(input.ndim, axis, class_axis)
     if place is None:
         what = "come with `class_axis`"
         require(class_weight is None, "class_weight", what, class_weight)
         require(not ignore_background, "ignore_background", what, ignore_background)
-    p = widen(input, xp=xp)
-    t = astype_like(target, p, xp=xp)
-    factor = check_all_in(0, 1, like=p, xp=xp, input=p)
-    factor = join(factor, check_all_in(0, 1, like=p, xp=xp, target=t))
+    bad_input = check_all_in(0, 1, xp=xp, input=p)
+    bad_target = check_all_in(0, 1, xp=xp, target=t)
 
-    wrong = spoil(alpha * (p * (1 - t)) + beta * ((1 - p) * t), factor)
+    wrong = alpha * (p * (1 - t)) + beta * ((1 - p) * t)
+    wrong = mark_invalid(wrong, bad_input, bad_target, xp=xp)
     numerator, both, volume = (
         _regions(x, summed, place, ignore_background, xp=xp) for x in (wrong, p * t, t)
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from portable_losses._dtypes import astype_like, widen
+from portable_losses._dtypes import widen
 from portable_losses._gradient import with_gradient
 from portable_losses._polyfill import total, where
 from portable_losses._reduction import reduce, weigh
@@ -10,15 +10,14 @@ from portable_losses._rows import as_rows, entry, place_of_largest
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
+    as_floating,
     check_axis,
-    check_bits,
     check_classes,
-    check_real,
     check_real_floating,
     check_same_shape,
     namespace_of,
-    spoil,
 )
+from portable_losses._values import check_bits, mark_invalid
 from portable_losses.activations.piecewise import _sparse_plus
 from portable_losses.activations.sparse import _sparsemax
 from portable_losses.losses._targets import read_target
@@ -89,30 +88,23 @@ def sparsemax_loss(
     >>> sparsemax_loss(logits, np.asarray([1, 0]), reduction="none")
     array([0.5625, 0.    ])
     """
-    xp = namespace_of(logits=logits, target=target, sample_weight=sample_weight)
+    xp = namespace_of(logits=logits, target=target, optional={"sample_weight": sample_weight})
     check_real_floating(xp, logits=logits)
     place = check_axis(axis, logits.ndim)
     z = as_rows(widen(logits, xp=xp), (place,), xp=xp)
-    aim = read_target(
-        z,
-        target,
-        axis=place,
-        weight=None,
-        ignore_index=ignore_index,
-        mask=None,
-        name="logits",
-        xp=xp,
+    target, invalid = read_target(
+        z, target, axis=place, ignore_index=ignore_index, name="logits", xp=xp
     )
 
-    z = aim.mask(z, absent=-INF, xp=xp)
-    loss = _sparsemax_loss(z, aim.shares(z, xp=xp), xp=xp)
-    loss = spoil(aim.rows(loss, xp=xp), aim.factor)
+    z = target.mask_logits(z, absent=-INF, xp=xp)
+    loss = _sparsemax_loss(z, target.probabilities(z, xp=xp), xp=xp)
+    loss = mark_invalid(target.mask_rows(loss, xp=xp), invalid, xp=xp)
 
     return reduce(
         loss,
         reduction,
         sample_weight=sample_weight,
-        counts=aim.counts(loss, xp=xp),
+        denominator=target.denominator(loss, xp=xp),
         dtype=logits.dtype,
         xp=xp,
     )
@@ -170,13 +162,9 @@ def binary_sparsemax_loss(
     >>> binary_sparsemax_loss(np.asarray([0.0, 3.0]), np.asarray([1, 0]), reduction="none")
     array([0.25, 3.  ])
     """
-    xp = namespace_of(logits=logits, target=target, sample_weight=sample_weight)
-    check_real_floating(xp, logits=logits)
-    check_real(xp, target=target)
-    check_same_shape(logits=logits, target=target)
-    z = widen(logits, xp=xp)
-    y = astype_like(target, z, xp=xp)
-    z = spoil(z, check_bits(like=z, xp=xp, target=y))
+    xp = namespace_of(logits=logits, target=target, optional={"sample_weight": sample_weight})
+    z, y = as_floating(xp, logits=logits, target=target)
+    z = mark_invalid(z, check_bits(xp=xp, target=y), xp=xp)
 
     loss = _sparse_plus(xp.multiply(1 - 2 * y, z), xp=xp)
 
@@ -200,7 +188,7 @@ def fenchel_young_loss(
     scores : array of a real floating dtype, shape (..., C)
     target : array of any real dtype, shape of `scores`
         What the gradient of `max_fun` ought to be; converted to the dtype of `scores`.
-    max_fun : callable, (array, *, axis) -> array
+    max_fun : callable, ``(array, *, axis) -> array``
         A convex function of the scores along an axis, which its result has not. For a
         differentiable loss it is differentiable by the library of `scores`, as `logsumexp` is.
     axis : int, default -1
@@ -243,15 +231,12 @@ def fenchel_young_loss(
     >>> fenchel_young_loss(scores, target, max_fun=pl.logsumexp, reduction="none").round(4)
     array([0.4076])
     """
-    xp = namespace_of(scores=scores, target=target, sample_weight=sample_weight)
-    check_real_floating(xp, scores=scores)
-    check_real(xp, target=target)
-    check_same_shape(scores=scores, target=target)
+    xp = namespace_of(scores=scores, target=target, optional={"sample_weight": sample_weight})
+    z, q = as_floating(xp, scores=scores, target=target)
     place = check_axis(axis, scores.ndim)
     check_classes(tuple(scores.shape), place, name="scores")
 
-    z = widen(scores, xp=xp)
-    reached = total(weigh(astype_like(target, z, xp=xp), z, xp=xp), axis=place, xp=xp)
+    reached = total(weigh(q, z, xp=xp), axis=place, xp=xp)
     best = max_fun(z, axis=place)
     check_same_shape(**{"rows of `scores`": reached, "result of `max_fun`": best})
     loss = xp.subtract(best, reached)
@@ -259,17 +244,18 @@ def fenchel_young_loss(
     return reduce(loss, reduction, sample_weight=sample_weight, dtype=scores.dtype, xp=xp)
 
 
-def _sparsemax_loss_backward(
+def _sparsemax_loss_grad(
     grad: Array, out: Array, z: Array, q: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
+    """``sparsemax(z) - q`` in z, ``q - z`` in q, where that is finite."""
     slope = grad[..., None]
-    near = where(xp.abs(z) < INF, q - z, 0.0, xp=xp)  # an impossible class has probability 0
+    near = where(xp.abs(z) < INF, q - z, 0.0, xp=xp)  # an infinite logit: a class of probability 0
     return slope * (_sparsemax(z, xp=xp) - q), slope * near
 
 
-@with_gradient(_sparsemax_loss_backward)
+@with_gradient(_sparsemax_loss_grad)
 def _sparsemax_loss(z: Array, q: Array, *, xp: Namespace) -> Array:
+    """``sum((p - q)**2 / 2 + q * max(tau - z, 0)) + (1 - sum(q)) * tau``, p the sparsemax."""
     p = _sparsemax(z, xp=xp)
     k, _ = place_of_largest(z, xp=xp)
     tau = entry(z, k, xp=xp) - entry(p, k, xp=xp)

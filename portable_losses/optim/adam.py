@@ -36,6 +36,8 @@ class Adam(Optimizer):
         Factor of the squared norm's gradient, at least 0.
     amsgrad : bool, default False
         Divide by the largest v so far.
+    master_weights : bool, default False
+        Keep parameters of half precision in float32 as well; see `Optimizer`.
 
     Raises
     ------
@@ -75,6 +77,7 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
         amsgrad: bool = False,
+        master_weights: bool = False,
     ) -> None:
         options: dict[str, Any] = {
             "lr": lr,
@@ -82,6 +85,7 @@ class Adam(Optimizer):
             "eps": eps,
             "weight_decay": weight_decay,
             "amsgrad": amsgrad,
+            "master_weights": master_weights,
         }
         super().__init__(params, options)
 
@@ -136,6 +140,8 @@ class AdamW(Adam):
         Share of the parameter that a step of size 1 takes away, at least 0.
     amsgrad : bool, default False
         Divide by the largest v so far.
+    master_weights : bool, default False
+        Keep parameters of half precision in float32 as well; see `Optimizer`.
 
     Raises
     ------
@@ -174,7 +180,14 @@ class AdamW(Adam):
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
         amsgrad: bool = False,
+        master_weights: bool = False,
     ) -> None:
         super().__init__(
-            params, lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad
+            params,
+            lr,
+            betas=betas,
+            eps=eps,
+            weight_decay=weight_decay,
+            amsgrad=amsgrad,
+            master_weights=master_weights,
         )

@@ -4,7 +4,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
+from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient
+from portable_losses._polyfill import where
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_real_floating
 from portable_losses.autograd import Tensor
@@ -13,11 +15,15 @@ from portable_losses.autograd._libraries import is_array, library_of
 __all__ = ["Optimizer", "Update"]
 
 Group: TypeAlias = dict[str, Any]
+_FLAGS = {"amsgrad", "master_weights", "nesterov"}
 Params: TypeAlias = Iterable[Tensor] | Iterable[Mapping[str, Any]]
 
 
 class Update(NamedTuple):
-    """One parameter's part in a step: raw arrays, all constants to the library's autodiff."""
+    """One parameter's part in a step: raw arrays, all constants to the library's autodiff.
+
+    Of a parameter in half precision, `array` and `grad` are float32, and so is what `state` keeps.
+    """
 
     array: Array
     grad: Array
@@ -48,6 +54,12 @@ class Optimizer(ABC):
     A step puts a new array under each parameter. No array is written to, neither the caller's nor
     an earlier step's, and under PyTorch no graph of its own grows.
 
+    Parameters in float16 or bfloat16 are changed in float32 and rounded once: `updated` gets and
+    returns float32, and the state is kept in float32, as squares and ``eps=1e-8`` vanish in halves.
+    With an option ``master_weights=True`` the parameter itself is kept in float32 beside the
+    rounded one, so that steps smaller than half a unit in the last place add up. A value that the
+    caller puts into the parameter between two steps takes the place of the one kept.
+
     Examples
     --------
     >>> import numpy as np
@@ -70,6 +82,7 @@ class Optimizer(ABC):
         self.defaults = defaults
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
+        self._first_rates: list[float] = []
         self.check(defaults)
         if isinstance(params, Tensor) or is_array(params):
             msg = f"`params` must be an iterable of parameters, got one {type(params).__name__}"
@@ -127,6 +140,10 @@ class Optimizer(ABC):
                 raise ValueError(msg)
             taken.add(id(p))
         full = {**self.defaults, **group, "params": params}
+        for name in _FLAGS & set(full):
+            if not isinstance(full[name], bool):
+                msg = f"`{name}` must be True or False, got {full[name]!r}"
+                raise TypeError(msg)
         self.check(full)
         self.param_groups.append(full)
 
@@ -147,9 +164,28 @@ class Optimizer(ABC):
         """Put the updated array under a parameter."""
         xp = library_of(parameter.array).xp
         state = self.state.setdefault(parameter, {})
-        before, slope = (stop_gradient(x, xp=xp) for x in (parameter.array, parameter.grad.array))
-        update = Update(before, slope, state, xp)
-        parameter.array = self.updated(update, group)
+        held, slope = (stop_gradient(x, xp=xp) for x in (parameter.array, parameter.grad.array))
+        before = widen(held, xp=xp)
+        keeps_master = before is not held and group.get("master_weights", False)
+        if keeps_master and "master" in state:
+            master = state["master"]
+            before = where(narrow(master, held.dtype, xp=xp) == held, master, before, xp=xp)
+        after = self.updated(Update(before, widen(slope, xp=xp), state, xp), group)
+        if keeps_master:
+            state["master"] = after
+        parameter.array = narrow(after, held.dtype, xp=xp)
+
+    # ---- what a schedule starts from ----------------------------------------------------------
+
+    def first_rates(self) -> list[float]:
+        """Return each group's learning rate from before a schedule first set it."""
+        groups = self.param_groups
+        self._first_rates += [group["lr"] for group in groups[len(self._first_rates) :]]
+        return list(self._first_rates)
+
+    def set_first_rates(self, rates: Iterable[float]) -> None:
+        """Take over first rates that a schedule has saved."""
+        self._first_rates = list(rates)
 
     # ---- saving and loading -------------------------------------------------------------------
 

@@ -34,6 +34,8 @@ class SGD(Optimizer):
         Factor of the squared norm's gradient, at least 0.
     nesterov : bool, default False
         Look ahead; needs momentum, and no dampening.
+    master_weights : bool, default False
+        Keep parameters of half precision in float32 as well; see `Optimizer`.
 
     Raises
     ------
@@ -71,6 +73,7 @@ class SGD(Optimizer):
         dampening: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
+        master_weights: bool = False,
     ) -> None:
         options: dict[str, Any] = {
             "lr": lr,
@@ -78,6 +81,7 @@ class SGD(Optimizer):
             "dampening": dampening,
             "weight_decay": weight_decay,
             "nesterov": nesterov,
+            "master_weights": master_weights,
         }
         super().__init__(params, options)
 

@@ -1,12 +1,12 @@
 """The Box-Cox transform, a power that becomes a logarithm."""
 
-from portable_losses._dtypes import narrow, widen
-from portable_losses._gradient import with_gradient
+from portable_losses._gradient import elementwise_call, with_gradient
 from portable_losses._options import check_number
 from portable_losses._polyfill import constant, where
 from portable_losses._stable import INF, NAN, log
 from portable_losses._typing import Array, Namespace
-from portable_losses._validation import check_all_in, check_real_floating, namespace_of, spoil
+from portable_losses._validation import namespace_of_floating
+from portable_losses._values import check_all_in, mark_invalid
 
 __all__ = ["boxcox"]
 
@@ -50,25 +50,22 @@ def boxcox(x: Array, /, lmbda: float) -> Array:
     >>> boxcox(np.asarray([0.0, 1.0, 4.0]), 0.5)
     array([-2.,  0.,  2.])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
+    xp = namespace_of_floating(x, "x")
     check_number(lmbda=lmbda)
-    z = widen(x, xp=xp)
-    factor = check_all_in(0, INF, like=z, xp=xp, x=x)
+    invalid = check_all_in(0, INF, xp=xp, x=x)
 
     power = 0.0 if abs(lmbda) < SMALLEST else float(lmbda)
-    return narrow(spoil(_boxcox(z, power=power, xp=xp), factor), x.dtype, xp=xp)
+    return mark_invalid(elementwise_call(_boxcox, x, power=power), invalid, xp=xp)
 
 
-def _boxcox_backward(
-    grad: Array, out: Array, x: Array, *, power: float, xp: Namespace
-) -> tuple[Array]:
-    del out
+def _boxcox_grad(grad: Array, out: Array, x: Array, *, power: float, xp: Namespace) -> tuple[Array]:
+    """``x**(power - 1)``."""
     return (grad * _power(x, power - 1, xp=xp),)
 
 
-@with_gradient(_boxcox_backward, elementwise=True)
+@with_gradient(_boxcox_grad, elementwise=True)
 def _boxcox(x: Array, *, power: float, xp: Namespace) -> Array:
+    """``(x**power - 1) / power``, of power 0 ``log(x)``; by expm1 where x**power is near 1."""
     if power == 0:
         return log(x, xp=xp)
     inside = (x > 0) & (x < INF)

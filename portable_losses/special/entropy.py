@@ -1,7 +1,7 @@
 """Products with a logarithm, where zero times infinity is zero; entropies."""
 
 from portable_losses._dtypes import narrow, tiny, widen
-from portable_losses._gradient import with_gradient
+from portable_losses._gradient import elementwise_call, with_gradient
 from portable_losses._polyfill import constant, maximum, total, where
 from portable_losses._stable import INF, NAN, log, log1p
 from portable_losses._typing import Array, Namespace
@@ -43,12 +43,7 @@ def xlogy(x: Array, y: Array, /) -> Array:
     >>> xlogy(np.asarray([0.0, 2.0]), np.asarray([0.0, 1.0]))
     array([0., 0.])
     """
-    xp = namespace_of(x=x, y=y)
-    check_real_floating(xp, x=x, y=y)
-
-    dtype = xp.result_type(x, y)
-    x, y = (widen(narrow(a, dtype, xp=xp), xp=xp) for a in xp.broadcast_arrays(x, y))
-    return narrow(_xlogy(x, y, xp=xp), dtype, xp=xp)
+    return elementwise_call(_xlogy, x, y)
 
 
 def xlog1py(x: Array, y: Array, /) -> Array:
@@ -83,12 +78,7 @@ def xlog1py(x: Array, y: Array, /) -> Array:
     >>> xlog1py(np.asarray([0.0, 1e20]), np.asarray([-1.0, 1e-20]))
     array([0., 1.])
     """
-    xp = namespace_of(x=x, y=y)
-    check_real_floating(xp, x=x, y=y)
-
-    dtype = xp.result_type(x, y)
-    x, y = (widen(narrow(a, dtype, xp=xp), xp=xp) for a in xp.broadcast_arrays(x, y))
-    return narrow(_xlog1py(x, y, xp=xp), dtype, xp=xp)
+    return elementwise_call(_xlog1py, x, y)
 
 
 def entr(x: Array, /) -> Array:
@@ -122,10 +112,7 @@ def entr(x: Array, /) -> Array:
     >>> entr(np.asarray([0.0, 0.5, 1.0])).round(4)
     array([0.    , 0.3466, 0.    ])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
-
-    return narrow(_entr(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
+    return elementwise_call(_entr, x)
 
 
 def rel_entr(x: Array, y: Array, /) -> Array:
@@ -161,12 +148,7 @@ def rel_entr(x: Array, y: Array, /) -> Array:
     >>> rel_entr(np.asarray([0.0, 0.5, 1.0]), np.asarray([0.0, 0.25, 0.0])).round(4)
     array([0.    , 0.3466,    inf])
     """
-    xp = namespace_of(x=x, y=y)
-    check_real_floating(xp, x=x, y=y)
-
-    dtype = xp.result_type(x, y)
-    x, y = (widen(narrow(a, dtype, xp=xp), xp=xp) for a in xp.broadcast_arrays(x, y))
-    return narrow(_rel_entr(x, y, xp=xp), dtype, xp=xp)
+    return elementwise_call(_rel_entr, x, y)
 
 
 def entropy(p: Array, /, *, axis: int | tuple[int, ...] = -1, log_input: bool = False) -> Array:
@@ -218,60 +200,63 @@ def entropy(p: Array, /, *, axis: int | tuple[int, ...] = -1, log_input: bool = 
     return narrow(total(shares, axis=axes, xp=xp), p.dtype, xp=xp)
 
 
-def _product(x: Array, logarithm: Array, *, xp: Namespace) -> Array:
-    """Return ``x * logarithm``, 0 where x is 0 and the logarithm -inf, +inf or off its domain."""
+def _times_log(x: Array, logarithm: Array, *, xp: Namespace) -> Array:
+    """``x * logarithm``, 0 where x is 0, whatever the logarithm is."""
     inside = where(x == 0, 0.0, logarithm, xp=xp)
     return x * inside
 
 
 def _quotient(x: Array, y: Array, *, xp: Namespace) -> Array:
-    """Return ``x / y`` without a warning, and 0 where x is 0, also at y = 0."""
+    """``x / y`` without a warning at y = 0: infinite there, and 0 where x is 0."""
     pole = y == 0
     ratio = x / where(pole, 1.0, y, xp=xp)
     ratio = where(pole & (x > 0), INF, ratio, xp=xp)
     return where(pole & (x < 0), -INF, ratio, xp=xp)
 
 
-def _xlogy_backward(
+def _xlogy_grad(
     grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
+    """``log(y)`` in x, ``x / y`` in y; where x is 0, 0 instead of an infinity."""
     off = (x == 0) & (y <= 0)
     in_x = where(off, 0.0, log(where(off, 1.0, y, xp=xp), xp=xp), xp=xp)
     return grad * in_x, grad * _quotient(x, y, xp=xp)
 
 
-@with_gradient(_xlogy_backward, elementwise=True)
+@with_gradient(_xlogy_grad, elementwise=True)
 def _xlogy(x: Array, y: Array, *, xp: Namespace) -> Array:
+    """``x * log(y)``, 0 where x is 0 and y no NaN."""
     nan = y != y
-    return where(nan, y, _product(x, log(y, xp=xp), xp=xp), xp=xp)
+    return where(nan, y, _times_log(x, log(y, xp=xp), xp=xp), xp=xp)
 
 
-def _xlog1py_backward(
+def _xlog1py_grad(
     grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del out
+    """``log1p(y)`` in x, ``x / (1 + y)`` in y; where x is 0, 0 instead of an infinity."""
     off = (x == 0) & (y <= -1)
     in_x = where(off, 0.0, log1p(where(off, 0.0, y, xp=xp), xp=xp), xp=xp)
     return grad * in_x, grad * _quotient(x, 1 + y, xp=xp)
 
 
-@with_gradient(_xlog1py_backward, elementwise=True)
+@with_gradient(_xlog1py_grad, elementwise=True)
 def _xlog1py(x: Array, y: Array, *, xp: Namespace) -> Array:
+    """``x * log1p(y)``, 0 where x is 0 and y no NaN."""
     nan = y != y
-    return where(nan, y, _product(x, log1p(y, xp=xp), xp=xp), xp=xp)
+    return where(nan, y, _times_log(x, log1p(y, xp=xp), xp=xp), xp=xp)
 
 
 # ---- entropies --------------------------------------------------------------------------------
 
 
-def _entr_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+def _entr_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    """``-1 - log(x)``: +inf at 0, NaN below."""
     inside = where(x > 0, x, 1.0, xp=xp)
     slope = -1.0 - xp.log(inside)
     return (grad * where(x > 0, slope, _at_zero(INF, x, xp=xp), xp=xp),)
 
 
-@with_gradient(_entr_backward, elementwise=True)
+@with_gradient(_entr_grad, elementwise=True)
 def _entr(x: Array, *, xp: Namespace) -> Array:
     """``-x log(x)``: 0 at 0, -inf below."""
     inside = where(x > 0, x, 1.0, xp=xp)
@@ -279,13 +264,13 @@ def _entr(x: Array, *, xp: Namespace) -> Array:
     return where(x < 0, -INF, value, xp=xp)
 
 
-def _entr_of_log_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
-    del out
+def _entr_of_log_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    """``-(1 + x) * exp(x)``."""
     z, scaled, scale = _powers(x, xp=xp)
     return (grad * (-(1 + z) * scaled * scale),)
 
 
-@with_gradient(_entr_of_log_backward, elementwise=True)
+@with_gradient(_entr_of_log_grad, elementwise=True)
 def _entr_of_log(x: Array, *, xp: Namespace) -> Array:
     """``-x exp(x)``: 0 at -inf."""
     z, scaled, scale = _powers(x, xp=xp)
@@ -293,33 +278,33 @@ def _entr_of_log(x: Array, *, xp: Namespace) -> Array:
 
 
 def _powers(x: Array, *, xp: Namespace) -> tuple[Array, Array, Array]:
-    """Return x, with a number for -inf, and two factors of its exponential."""
+    """Return ``max(x, -1000)``, and its exponential as a product of two."""
     z = maximum(x, -1000.0, xp=xp)
     return z, *exponential(z, None, z < FAR, xp=xp)[1:]
 
 
 def _at_zero(value: float, x: Array, *, xp: Namespace) -> Array:
-    """Return `value` where x is 0, else NaN: a slope off the domain."""
+    """Return `value` where x is 0, else NaN: the slope of entr where x is not positive."""
     return where(x == 0, constant(value, x, xp=xp), NAN, xp=xp)
 
 
-def _inside(x: Array, y: Array, *, xp: Namespace) -> tuple[Array, Array, Array]:
-    """Say where both are positive and finite, and return both with 1 put elsewhere."""
+def _positive_finite(x: Array, y: Array, *, xp: Namespace) -> tuple[Array, Array, Array]:
+    """Return the mask of ``0 < x, y < inf``, and x and y with 1 elsewhere."""
     inside = (x > 0) & (y > 0) & (x < INF) & (y < INF)
     return inside, where(inside, x, 1.0, xp=xp), where(inside, y, 1.0, xp=xp)
 
 
 def _is_close(x: Array, y: Array) -> Array:
-    """Say where the difference of two positive numbers is exact."""
+    """Return the mask of ``1/2 <= x / y <= 2``: there ``x - y`` is exact (Sterbenz)."""
     return (0.5 * x <= y) & (0.5 * y <= x)
 
 
 def _log_ratio(x: Array, y: Array, *, xp: Namespace) -> Array:
-    """``log(x / y)`` of positive, finite numbers, of any sizes and right next to 1."""
+    """``log(x / y)`` of positive, finite numbers: no overflow, and all digits where x is near y."""
     close = _is_close(x, y)
     near = xp.log1p((where(close, x, 1.0, xp=xp) - where(close, y, 1.0, xp=xp)) / y)
-    # The quotient is no normal number only on two sides of 1, where the logarithms add up, or
-    # with a subnormal number.
+    # The quotient may overflow or be subnormal only if 1 lies between x and y, where the logarithms
+    # have opposite signs and do not cancel, or if one of the two is subnormal.
     small = tiny(x, xp=xp)
     apart = (x > 1) & (y < 1) | (x < 1) & (y > 1) | (x < small) | (y < small)
     ratio = where(apart, 1.0, x, xp=xp) / where(apart, 1.0, y, xp=xp)
@@ -328,7 +313,7 @@ def _log_ratio(x: Array, y: Array, *, xp: Namespace) -> Array:
 
 
 def _off_domain(x: Array, y: Array, at_zero: Array | float, *, xp: Namespace) -> Array:
-    """Return what an entropy of x relative to y is where the two are not positive and finite."""
+    """Return the relative entropy where not both are positive and finite; `at_zero` at x = 0."""
     value = where((x == 0) & (y >= 0), at_zero, constant(INF, x, xp=xp), xp=xp)
     value = where((x > 0) & (x < INF) & (y == INF), constant(-INF, x, xp=xp), value, xp=xp)
     unknown = (x != x) | (y != y) | (x == INF) & (y == INF)
@@ -343,10 +328,11 @@ def _slope_in_x(x: Array, y: Array, *, xp: Namespace) -> Array:
     return where((x >= 0) & (y >= 0), where((x == 0) & (y == 0), 0.0, value, xp=xp), NAN, xp=xp)
 
 
-def _rel_entr_backward(
+def _rel_entr_grad(
     grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace
 ) -> tuple[Array, Array]:
-    inside, p, q = _inside(x, y, xp=xp)
+    """``1 + log(x / y)`` in x, ``-x / y`` in y."""
+    inside, p, q = _positive_finite(x, y, xp=xp)
     in_x = where(inside, 1 + _log_ratio(p, q, xp=xp), _slope_in_x(x, y, xp=xp), xp=xp)
     return grad * in_x, grad * where(inside, -p / q, _slope_in_y(x, y, 0.0, xp=xp), xp=xp)
 
@@ -358,25 +344,26 @@ def _slope_in_y(x: Array, y: Array, rest: float, *, xp: Namespace) -> Array:
     return where((x >= 0) & (y >= 0), value, NAN, xp=xp)
 
 
-@with_gradient(_rel_entr_backward, elementwise=True)
+@with_gradient(_rel_entr_grad, elementwise=True)
 def _rel_entr(x: Array, y: Array, *, xp: Namespace) -> Array:
     """``x log(x / y)``: 0 where x = 0 <= y, +inf elsewhere off the positive numbers."""
-    inside, p, q = _inside(x, y, xp=xp)
+    inside, p, q = _positive_finite(x, y, xp=xp)
     return where(inside, p * _log_ratio(p, q, xp=xp), _off_domain(x, y, 0.0, xp=xp), xp=xp)
 
 
-def _kl_div_backward(
+def _kl_div_grad(
     grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace
 ) -> tuple[Array, Array]:
-    inside, p, q = _inside(x, y, xp=xp)
+    """``log(x / y)`` in x, ``1 - x / y`` in y."""
+    inside, p, q = _positive_finite(x, y, xp=xp)
     in_x = where(inside, _log_ratio(p, q, xp=xp), _slope_in_x(x, y, xp=xp), xp=xp)
     return grad * in_x, grad * where(inside, (q - p) / q, _slope_in_y(x, y, 1.0, xp=xp), xp=xp)
 
 
-@with_gradient(_kl_div_backward, elementwise=True)
+@with_gradient(_kl_div_grad, elementwise=True)
 def _kl_div(x: Array, y: Array, *, xp: Namespace) -> Array:
     """``x log(x / y) - x + y``, at least 0, with all digits where x and y are close."""
-    inside, p, q = _inside(x, y, xp=xp)
+    inside, p, q = _positive_finite(x, y, xp=xp)
     close = _is_close(p, q)
     a, b = where(close, p, 1.0, xp=xp), where(close, q, 1.0, xp=xp)
     difference = a - b

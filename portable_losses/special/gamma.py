@@ -7,12 +7,12 @@ The gradients form a closed family of pairs, so that any order of derivative wor
 
 import math
 
-from portable_losses._dtypes import narrow, widen
-from portable_losses._gradient import with_gradient
+from portable_losses._gradient import elementwise_call, with_gradient
 from portable_losses._polyfill import constant, minimum, where
 from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace
-from portable_losses._validation import check_all_in, check_real_floating, namespace_of, spoil
+from portable_losses._validation import namespace_of_floating
+from portable_losses._values import check_all_in, mark_invalid
 from portable_losses.special._gamma_coefficients import (
     BERNOULLI,
     DIGAMMA,
@@ -65,12 +65,10 @@ def gammaln(x: Array, /) -> Array:
     >>> gammaln(np.asarray([0.0, 0.5, 5.0])).round(4)
     array([   inf, 0.5724, 3.1781])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
-    z = widen(x, xp=xp)
-    factor = check_all_in(0, INF, like=z, xp=xp, x=x)
+    xp = namespace_of_floating(x, "x")
+    invalid = check_all_in(0, INF, xp=xp, x=x)
 
-    return narrow(spoil(_gammaln(z, xp=xp), factor), x.dtype, xp=xp)
+    return mark_invalid(elementwise_call(_gammaln, x), invalid, xp=xp)
 
 
 def digamma(x: Array, /) -> Array:
@@ -108,19 +106,17 @@ def digamma(x: Array, /) -> Array:
     >>> digamma(np.asarray([0.0, 1.0, 5.0])).round(4)
     array([   -inf, -0.5772,  1.5061])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
-    z = widen(x, xp=xp)
-    factor = check_all_in(0, INF, like=z, xp=xp, x=x)
+    xp = namespace_of_floating(x, "x")
+    invalid = check_all_in(0, INF, xp=xp, x=x)
 
-    return narrow(spoil(_polygamma(z, xp=xp, order=0), factor), x.dtype, xp=xp)
+    return mark_invalid(elementwise_call(_polygamma, x, order=0), invalid, xp=xp)
 
 
-def _gammaln_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+def _gammaln_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     return (grad * _polygamma(x, xp=xp, order=0),)
 
 
-@with_gradient(_gammaln_backward, elementwise=True)
+@with_gradient(_gammaln_grad, elementwise=True)
 def _gammaln(x: Array, *, xp: Namespace) -> Array:
     """``log(gamma(x))``; +inf at 0 and NaN below.
 
@@ -137,18 +133,19 @@ def _gammaln(x: Array, *, xp: Namespace) -> Array:
     lower = where(small, lower - xp.log(z), lower, xp=xp)
 
     far = where(z < HIGH, HIGH, z, xp=xp)
-    upper = _series(far, STIRLING, xp=xp) / far + (0.5 * math.log(2 * math.pi) - 0.5)
+    upper = _stirling(far, STIRLING, xp=xp) / far + (0.5 * math.log(2 * math.pi) - 0.5)
     upper = (far - 0.5) * (xp.log(far) - 1) + upper
     return _ends(x, where(z < HIGH, lower, upper, xp=xp), INF, xp=xp)
 
 
-def _polygamma_backward(
+def _polygamma_grad(
     grad: Array, out: Array, x: Array, *, xp: Namespace, order: int
 ) -> tuple[Array]:
+    """The next polygamma."""
     return (grad * _polygamma(x, xp=xp, order=order + 1),)
 
 
-@with_gradient(_polygamma_backward, elementwise=True)
+@with_gradient(_polygamma_grad, elementwise=True)
 def _polygamma(x: Array, *, xp: Namespace, order: int) -> Array:
     """Derivative of `order` of digamma; infinite at 0 and NaN below."""
     inside = (x > 0) & (x < INF)
@@ -173,7 +170,7 @@ def _polygamma(x: Array, *, xp: Namespace, order: int) -> Array:
 
 
 def _digamma(z: Array, *, xp: Namespace) -> Array:
-    """Of a positive, finite number."""
+    """``digamma(z)`` of positive, finite numbers."""
     small = z < LOW
     near = minimum(where(small, z + 1, z, xp=xp), HIGH, xp=xp)
     root, rest = ROOT[dtype_name(z, xp=xp)]
@@ -183,12 +180,12 @@ def _digamma(z: Array, *, xp: Namespace) -> Array:
 
     far = where(z < HIGH, HIGH, z, xp=xp)
     series = [b / (2 * k) for k, b in enumerate(BERNOULLI, 1)]
-    upper = xp.log(far) - (0.5 + _series(far, series, xp=xp) / far) / far
+    upper = xp.log(far) - (0.5 + _stirling(far, series, xp=xp) / far) / far
     return where(z < HIGH, lower, upper, xp=xp)
 
 
-def _series(x: Array, coefficients: "tuple[float, ...] | list[float]", *, xp: Namespace) -> Array:
-    """Sum of ``coefficients[k] / x**(2 k)``, for x from 12 on."""
+def _stirling(x: Array, coefficients: "tuple[float, ...] | list[float]", *, xp: Namespace) -> Array:
+    """``sum over k of coefficients[k] / x**(2 * k)``, for x from 12 on."""
     inverse = 1 / x
     step = inverse * inverse
     result = 0.0 * x + coefficients[-1]

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from portable_losses._dtypes import narrow, widen
-from portable_losses._gradient import stop_gradient, with_gradient
+from portable_losses._gradient import elementwise_call, stop_gradient, with_gradient
 from portable_losses._options import check_fraction
 from portable_losses._polyfill import clip, constant, total, where
 from portable_losses._rows import as_rows, entry, finite_or_nan, place_of_largest
@@ -83,7 +83,7 @@ def logsumexp(
     >>> print(logsumexp(np.asarray([1000.0, 1000.0])).round(4))
     1000.6931
     """
-    xp = namespace_of(x=x, b=b, where=where)
+    xp = namespace_of(x=x, optional={"b": b, "where": where})
     check_real_floating(xp, x=x)
     check_real(xp, b=b)
     check_bool(xp, where=where)
@@ -148,7 +148,7 @@ def log1mexp(x: Array, /) -> Array:
     With ``a = |x|``: ``log(-expm1(-a))`` below log 2 and ``log1p(-exp(-a))`` above. The gradient is
     ``sign(x) / expm1(a)``, +inf at 0.
 
-    Source: M. Mächler, "Accurately computing log(1 - exp(-|a|))" (2012), vignette of the R
+    Source: M. Mächler, "Accurately computing ``log(1 - exp(-|a|))``" (2012), vignette of the R
     package Rmpfr.
 
     Examples
@@ -157,10 +157,7 @@ def log1mexp(x: Array, /) -> Array:
     >>> log1mexp(np.asarray([0.0, 1e-20, 1.0])).round(4)
     array([    -inf, -46.0517,  -0.4587])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
-
-    return narrow(_log1mexp(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
+    return elementwise_call(_log1mexp, x)
 
 
 def logit(p: Array, /, *, eps: float | None = None) -> Array:
@@ -200,43 +197,48 @@ def logit(p: Array, /, *, eps: float | None = None) -> Array:
     >>> logit(np.asarray([0.0, 0.25, 0.5, 1.0])).round(4)
     array([   -inf, -1.0986,  0.    ,     inf])
     """
-    xp = namespace_of(p=p)
-    check_real_floating(xp, p=p)
     if eps is not None:
         check_fraction(eps=eps)
         check_fraction(**{"2 * eps": 2 * eps})
 
-    z = widen(p, xp=xp)
-    if eps is not None:
-        z = clip(z, eps, 1 - eps, xp=xp)
-    return narrow(_logit(z, xp=xp), p.dtype, xp=xp)
+    return elementwise_call(_clipped_logit, p, names=("p",), eps=eps)
+
+
+def _clipped_logit(p: Array, *, eps: float | None, xp: Namespace) -> Array:
+    """``logit(clip(p, eps, 1 - eps))``, or ``logit(p)`` without eps."""
+    return _logit(p if eps is None else clip(p, eps, 1 - eps, xp=xp), xp=xp)
 
 
 # ---- the pairs --------------------------------------------------------------------------------
 
 
-def _logsumexp_backward(
+def _logsumexp_grad(
     grad: Array, out: Array, x: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
+    """``softmax(x)``, 0 for a row of -inf."""
     empty = out == -INF
-    x = _where(empty, 0.0, x, xp=xp)  # no second derivative meets the softmax of nothing
+    x = _where(empty, 0.0, x, xp=xp)  # the softmax of such a row is NaN, and so is its derivative
     return (grad * _where(empty, 0.0, _softmax(x, xp=xp), xp=xp),)
 
 
-@with_gradient(_logsumexp_backward)
+@with_gradient(_logsumexp_grad, kernel="logsumexp")
 def _logsumexp(x: Array, *, xp: Namespace) -> Array:
-    """Along the last axis, which is kept."""
+    """``x_k + log1p(sum over i != k of exp(x_i - x_k))`` along the last axis, which is kept."""
     k, largest = place_of_largest(x, xp=xp)
     top = entry(x, k, xp=xp)
     finite = xp.abs(top) < INF
     d = x - _where(finite, top, 0.0, xp=xp)
     others = total(_where(largest, 0.0, xp.exp(d), xp=xp), axis=-1, keepdims=True, xp=xp)
     sum_ = _where(finite, top + xp.log1p(others), top, xp=xp)
-    return _where(top == -INF, -INF, sum_, xp=xp)  # where JAX's scan differentiates this, slope 0
+    # The selection is for JAX, which differentiates this formula in a scan: slope 0 at -inf.
+    return _where(top == -INF, -INF, sum_, xp=xp)
 
 
 def _terms(x: Array, b: Array, *, xp: Namespace) -> tuple[Array, Array, Array, Array, Array]:
-    """Return where the largest term is, as index and mask, its x and b, and all terms over it."""
+    """Return the index and mask of each row's largest ``|b * exp(x)|``, its x and b, and ``terms``.
+
+    Those are ``b * exp(x)`` divided by the largest.
+    """
     k, largest = place_of_largest(x + log(xp.abs(b), xp=xp), xp=xp)
     top, unit = entry(x, k, xp=xp), entry(b, k, xp=xp)
     unit = _where(unit == 0, 1.0, unit, xp=xp)
@@ -244,9 +246,10 @@ def _terms(x: Array, b: Array, *, xp: Namespace) -> tuple[Array, Array, Array, A
     return k, largest, top, unit, (b / unit) * e
 
 
-def _log_size_of_sum_backward(
+def _log_size_of_sum_grad(
     grad: Array, out: Array, x: Array, b: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
+    """``b * exp(x) / sum`` in x, ``exp(x) / sum`` in b; 0 where the sum has no terms."""
     _, _, top, unit, terms = _terms(x, b, xp=xp)
     empty = out == -INF
     whole = _where(empty, 1.0, total(terms, axis=-1, keepdims=True, xp=xp), xp=xp)
@@ -255,7 +258,7 @@ def _log_size_of_sum_backward(
     return _where(empty, 0.0, share * terms, xp=xp), _where(empty, 0.0, in_b, xp=xp)
 
 
-@with_gradient(_log_size_of_sum_backward)
+@with_gradient(_log_size_of_sum_grad)
 def _log_size_of_sum(x: Array, b: Array, *, xp: Namespace) -> Array:
     """``log|sum(b * exp(x))|`` along the last axis, which is kept; x is -inf where b is 0."""
     _, largest, top, unit, terms = _terms(x, b, xp=xp)
@@ -266,6 +269,7 @@ def _log_size_of_sum(x: Array, b: Array, *, xp: Namespace) -> Array:
 
 
 def _sign_of_sum(x: Array, b: Array, *, xp: Namespace) -> Array:
+    """``sign(sum(b * exp(x)))`` along the last axis, which is kept; a constant."""
     x, b = stop_gradient(x, xp=xp), stop_gradient(b, xp=xp)
     _, largest, top, unit, terms = _terms(x, b, xp=xp)
     others = total(_where(largest, 0.0, terms, xp=xp), axis=-1, keepdims=True, xp=xp)
@@ -273,10 +277,8 @@ def _sign_of_sum(x: Array, b: Array, *, xp: Namespace) -> Array:
     return _where(top == -INF, 0.0, _sign(1 + others, xp=xp) * _sign(unit, xp=xp), xp=xp)
 
 
-def _log1mexp_backward(
-    grad: Array, out: Array, x: Array, *, xp: Namespace
-) -> tuple[Array | None, ...]:
-    del out
+def _log1mexp_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
+    """``sign(x) / expm1(|x|)``."""
     a = _where(x >= 0, x, -x, xp=xp)
     near = xp.expm1(clip(a, None, 40.0, xp=xp))
     inside = 1 / _where(near == 0, 1.0, near, xp=xp)
@@ -285,26 +287,26 @@ def _log1mexp_backward(
     return (grad * _where(x >= 0, slope, -slope, xp=xp),)
 
 
-@with_gradient(_log1mexp_backward, elementwise=True)
+@with_gradient(_log1mexp_grad, elementwise=True)
 def _log1mexp(x: Array, *, xp: Namespace) -> Array:
+    """``log(-expm1(-|x|))`` for ``|x| < log(2)``, else ``log1p(-exp(-|x|))``."""
     a = _where(x >= 0, x, -x, xp=xp)
     near = log(-xp.expm1(-clip(a, None, 1.0, xp=xp)), xp=xp)
     far = xp.log1p(-xp.exp(-clip(a, 0.5, None, xp=xp)))
     return _where(a < math.log(2), near, far, xp=xp)
 
 
-def _logit_backward(
-    grad: Array, out: Array, p: Array, *, xp: Namespace
-) -> tuple[Array | None, ...]:
-    del out
+def _logit_grad(grad: Array, out: Array, p: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
+    """``1 / (p * (1 - p))``: +inf at 0 and 1, NaN outside."""
     inside = (p > 0) & (p < 1)
     q = _where(inside, p, 0.5, xp=xp)
     pole = _where((p == 0) | (p == 1), constant(INF, p, xp=xp), NAN, xp=xp)
     return (grad * _where(inside, 1 / (q * (1 - q)), pole, xp=xp),)
 
 
-@with_gradient(_logit_backward, elementwise=True)
+@with_gradient(_logit_grad, elementwise=True)
 def _logit(p: Array, *, xp: Namespace) -> Array:
+    """``2 * atanh(2 * p - 1)`` for p in [1/4, 3/4], else ``log(p) - log1p(-p)``."""
     middle = (p >= 0.25) & (p <= 0.75)
     near = 2 * xp.atanh(2 * _where(middle, p, 0.5, xp=xp) - 1)
     return _where(middle, near, log(p, xp=xp) - log1p(-p, xp=xp), xp=xp)

@@ -12,10 +12,9 @@ from portable_losses._validation import (
     check_bool,
     check_broadcasts_to,
     check_real_floating,
-    check_values,
     namespace_of,
-    spoil,
 )
+from portable_losses._values import check_values, mark_invalid
 from portable_losses.activations.softmax import _softmax
 from portable_losses.special.log_exp import _log1mexp
 
@@ -74,7 +73,7 @@ def logmeanexp(
     >>> print(logmeanexp(np.asarray([1000.0, 1000.0])))
     1000.0
     """
-    xp = namespace_of(x=x, where=where)
+    xp = namespace_of(x=x, optional={"where": where})
     check_real_floating(xp, x=x)
     check_bool(xp, where=where)
     shape = tuple(x.shape)
@@ -188,27 +187,31 @@ def logsubexp(a: Array, b: Array, /) -> Array:
 
     dtype = xp.result_type(a, b)
     a, b = (widen(narrow(z, dtype, xp=xp), xp=xp) for z in xp.broadcast_arrays(a, b))
-    factor = check_values(b, ~(b > a), "be at most `a`", name="b", like=a, xp=xp)
+    invalid = check_values(b, b > a, "be at most `a`", name="b", xp=xp)
     endless = (a == b) & (xp.abs(a) == INF)
     gap = _where(endless, 1.0, a, xp=xp) - _where(endless, 0.0, b, xp=xp)
     difference = a + _log1mexp(gap, xp=xp)
     limit = _where(a < 0, constant(-INF, a, xp=xp), NAN, xp=xp)
-    return narrow(spoil(_where(endless, limit, difference, xp=xp), factor), dtype, xp=xp)
+    result = mark_invalid(_where(endless, limit, difference, xp=xp), invalid, xp=xp)
+    return narrow(result, dtype, xp=xp)
 
 
 # ---- means ------------------------------------------------------------------------------------
 
 
-def _logmeanexp_backward(
+def _logmeanexp_grad(
     grad: Array, out: Array, x: Array, count: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    del count
+    """``softmax(x)``, 0 for a row of -inf; none in `count`."""
     return grad * _where(out == -INF, 0.0, _softmax(x, xp=xp), xp=xp), None
 
 
-@with_gradient(_logmeanexp_backward)
+@with_gradient(_logmeanexp_grad)
 def _logmeanexp(x: Array, count: Array, *, xp: Namespace) -> Array:
-    """Along the last axis, which is kept; of the entries at -inf only `count` takes the valid."""
+    """``log(sum(exp(x)) / count)`` along the last axis, which is kept.
+
+    Masked entries are -inf and not among the `count`.
+    """
     k, largest = place_of_largest(x, xp=xp)
     top = entry(x, k, xp=xp)
     d = x - finite_or_nan(top, xp=xp)
@@ -227,13 +230,11 @@ def _logmeanexp(x: Array, count: Array, *, xp: Namespace) -> Array:
 # ---- running sums -----------------------------------------------------------------------------
 
 
-def _cumulative_logsumexp_backward(
-    grad: Array, out: Array, x: Array, *, xp: Namespace
-) -> tuple[Array]:
-    """With s the sum over j >= i of grad_j exp(out_i - out_j): ``exp(x_i - out_i) * s_i``.
+def _cumulative_logsumexp_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    """``exp(x_i - out_i) * s_i`` with ``s_i = sum over j >= i of grad_j * exp(out_i - out_j)``.
 
-    The sums s are linear in each other, with factors ``exp(out_i - out_{i + 1})`` that are at most
-    1. They are formed from the sums themselves: the rounding of `out` is not exponentiated.
+    ``s_i = grad_i + exp(out_i - out_{i + 1}) * s_{i + 1}``, whose factor is at most 1. It is the
+    quotient of two running sums, not the exponential of `out`, which would multiply its rounding.
     """
     empty = out == -INF
     top, others = _running_sums(x, xp=xp)
@@ -251,18 +252,18 @@ def _cumulative_logsumexp_backward(
     return (own * result,)
 
 
-@with_gradient(_cumulative_logsumexp_backward)
+@with_gradient(_cumulative_logsumexp_grad)
 def _cumulative_logsumexp(x: Array, *, xp: Namespace) -> Array:
-    """Along the last axis."""
+    """``log(cumsum(exp(x)))`` along the last axis."""
     top, others = _running_sums(x, xp=xp)
     return _where(xp.abs(top) < INF, top + xp.log1p(others), top, xp=xp)
 
 
 def _running_sums(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
-    """Return the largest entry so far, and the sum of the other exponentials so far over its own.
+    """Return the running maximum m, and ``sum of exp(x_j - m)`` over the entries other than m.
 
-    After each step an entry stands for twice as many entries, itself the last of them. Rolled, not
-    joined from slices, so that each step is one shape; what rolls in at the front is not taken.
+    By doubling: after each step an entry has the sum of twice as many entries up to its own. By
+    `roll`, not by slices, so that each step has one shape; what rolls in at the front is masked.
     """
     top, others, places = x, xp.zeros_like(x, device=device_of(x, xp=xp)), _places(x, xp=xp)
     step = 1
@@ -282,4 +283,5 @@ def _running_sums(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
 
 
 def _places(x: Array, *, xp: Namespace) -> Array:
+    """Return 0, 1, ... along the last axis."""
     return xp.arange(x.shape[-1], device=device_of(x, xp=xp))

@@ -11,12 +11,11 @@ The gradients form a closed family of pairs, so that any order of derivative wor
 import math
 from collections.abc import Mapping
 
-from portable_losses._dtypes import largest, narrow, widen
-from portable_losses._gradient import rarely, with_gradient
+from portable_losses._dtypes import largest
+from portable_losses._gradient import elementwise_call, rarely, with_gradient
 from portable_losses._polyfill import clip, constant, maximum, minimum, where
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
-from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses.special._coefficients import GELU_ROOT, MIDDLE, SLOPE, TAIL
 from portable_losses.special.two_floats import square
 
@@ -58,10 +57,7 @@ def ndtr(x: Array, /) -> Array:
     >>> ndtr(np.asarray([-np.inf, 0.0, 1.96])).round(4)
     array([0.   , 0.5  , 0.975])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
-
-    return narrow(_ndtr(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
+    return elementwise_call(_ndtr, x)
 
 
 def log_ndtr(x: Array, /) -> Array:
@@ -96,14 +92,11 @@ def log_ndtr(x: Array, /) -> Array:
     >>> log_ndtr(np.asarray([-1e4, 0.0, 10.0]))
     array([-5.00000101e+07, -6.93147181e-01, -7.61985302e-24])
     """
-    xp = namespace_of(x=x)
-    check_real_floating(xp, x=x)
-
-    return narrow(_log_ndtr(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
+    return elementwise_call(_log_ndtr, x)
 
 
 def dtype_name(x: Array, *, xp: Namespace) -> str:
-    """Return which coefficients `x` needs."""
+    """Return "float32" or "float64": the key of the coefficients for `x`."""
     return "float32" if x.dtype == xp.float32 else "float64"
 
 
@@ -145,33 +138,35 @@ def times_bell(factor: Array, z: Array, *, xp: Namespace) -> Array:
 def scaled_tail(z: Array, *, xp: Namespace, unit: float = 1.0) -> Array:
     """Return ``unit * Phi(-u) * exp(u**2 / 2)`` with ``u = unit * z``, for ``0 <= u <= FAR``.
 
-    It falls from 1/2 to 0 like 1 / u, so the tail of the distribution is this times one
-    exponential, with no cancellation anywhere.
+    It falls from 1/2 to 0 like 1 / u; the tail of the distribution is its product with one
+    exponential, without a cancellation.
     """
     middle = MIDDLE / unit
     t = (z - middle) / (z + middle)
     return polynomial(t, TAIL, xp=xp) / (z + 2.0 / unit)
 
 
-def _gaussian_backward(
+def _gaussian_grad(
     grad: Array, out: Array, x: Array, *, xp: Namespace, scale: float
 ) -> tuple[Array]:
+    """``-2 * scale * x * out``."""
     return (grad * (-2.0 * scale * clip(x, -FAR, FAR, xp=xp) * out),)
 
 
-@with_gradient(_gaussian_backward, elementwise=True)
+@with_gradient(_gaussian_grad, elementwise=True)
 def _gaussian(x: Array, *, xp: Namespace, scale: float) -> Array:
     """``exp(-scale * x**2)`` for a scale of 1 or 1/2."""
     return bell(clip(x, -FAR, FAR, xp=xp), scale, xp=xp)
 
 
-def _gelu_slope_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+def _gelu_slope_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    """``(2 - x**2) * phi(x)``."""
     near = clip(x, -FAR, FAR, xp=xp)
     density = _gaussian(x, xp=xp, scale=0.5) / math.sqrt(2 * math.pi)
     return (grad * ((2.0 - near * near) * density),)
 
 
-@with_gradient(_gelu_slope_backward, elementwise=True)
+@with_gradient(_gelu_slope_grad, elementwise=True)
 def _gelu_slope(x: Array, *, xp: Namespace) -> Array:
     """``Phi(x) + x phi(x)``, all digits kept next to its root at -0.75."""
     z = minimum(xp.abs(x), FAR, xp=xp)
@@ -182,13 +177,13 @@ def _gelu_slope(x: Array, *, xp: Namespace) -> Array:
     return where(x < 0, left, 1.0 - left, xp=xp)
 
 
-def _gelu_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+def _gelu_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     return (grad * _gelu_slope(x, xp=xp),)
 
 
-@with_gradient(_gelu_backward, elementwise=True)
+@with_gradient(_gelu_grad, elementwise=True)
 def _gelu(x: Array, *, xp: Namespace) -> Array:
-    """``x * Phi(x)``: each side by the tail of its own side, so that 1 + erf is taken nowhere."""
+    """``x * Phi(x)``, Phi from the tail of the side of x: ``1 + erf`` would cancel on the left."""
     z = minimum(xp.abs(x), FAR, xp=xp)
     first, second = bell_in_two(z, xp=xp)
     tail, one = scaled_tail(z, xp=xp) * first, constant(1.0, x, xp=xp)
@@ -197,31 +192,31 @@ def _gelu(x: Array, *, xp: Namespace) -> Array:
     return scaled * where(x < 0, second, one, xp=xp)
 
 
-def _size(x: Array, *, xp: Namespace) -> Array:
-    """``|x|``, with the slope of its right side at 0, where that side's formula is taken."""
+def _abs(x: Array, *, xp: Namespace) -> Array:
+    """``|x|`` by the selection x < 0: slope 1 at 0, as in the formulas of x >= 0."""
     return where(x < 0, -x, x, xp=xp)
 
 
-def _ndtr_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+def _ndtr_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     return (grad * (_gaussian(x, xp=xp, scale=0.5) / math.sqrt(2 * math.pi)),)
 
 
-@with_gradient(_ndtr_backward, elementwise=True)
+@with_gradient(_ndtr_grad, elementwise=True)
 def _ndtr(x: Array, *, xp: Namespace) -> Array:
     """``Phi(x)``, the standard normal distribution function."""
-    z = minimum(_size(x, xp=xp), FAR, xp=xp)
+    z = minimum(_abs(x, xp=xp), FAR, xp=xp)
     tail = times_bell(scaled_tail(z, xp=xp), z, xp=xp)
     return where(x < 0, tail, 1.0 - tail, xp=xp)
 
 
-def _log_ndtr_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+def _log_ndtr_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     return (grad * _hazard(x, xp=xp),)
 
 
-@with_gradient(_log_ndtr_backward, elementwise=True)
+@with_gradient(_log_ndtr_grad, elementwise=True)
 def _log_ndtr(x: Array, *, xp: Namespace) -> Array:
-    """``log(Phi(x))``: on the left the exponent and the logarithm of the rest, apart."""
-    z = _size(x, xp=xp)
+    """``log(Phi(x))``: for x < 0 ``log(scaled_tail(-x)) - x**2 / 2``, else ``log1p(-tail)``."""
+    z = _abs(x, xp=xp)
     near = minimum(z, largest(x, xp=xp), xp=xp)
     left = xp.log(scaled_tail(near, xp=xp)) - 0.5 * z * z
     near = minimum(z, FAR, xp=xp)
@@ -229,7 +224,8 @@ def _log_ndtr(x: Array, *, xp: Namespace) -> Array:
     return where(x < 0, left, right, xp=xp)
 
 
-def _hazard_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+def _hazard_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    """``-out * (x + out)``, and -1 where out is infinite."""
     z = clip(-x, BEND, None, xp=xp)
     beyond = where(x < -BEND, fraction(z, xp=xp), x + out, xp=xp)  # where x + out cancels
     finite = where(out < INF, out, 0.0, xp=xp)
@@ -237,10 +233,10 @@ def _hazard_backward(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tup
     return (grad * slope,)
 
 
-@with_gradient(_hazard_backward, elementwise=True)
+@with_gradient(_hazard_grad, elementwise=True)
 def _hazard(x: Array, *, xp: Namespace) -> Array:
     """``phi(x) / Phi(x)``, the slope of log_ndtr: about -x on the far left."""
-    z = _size(x, xp=xp)
+    z = _abs(x, xp=xp)
     near = minimum(z, BEND, xp=xp)
     inverse = 1.0 / (scaled_tail(near, xp=xp) * math.sqrt(2 * math.pi))
     far = maximum(z, BEND, xp=xp)

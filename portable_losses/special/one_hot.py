@@ -11,12 +11,11 @@ from portable_losses._validation import (
     check_axis,
     check_bool,
     check_broadcasts_to,
-    check_indices,
     check_integer,
     check_real_floating,
     namespace_of,
-    spoil,
 )
+from portable_losses._values import check_indices, mark_invalid
 
 __all__ = ["one_hot", "smooth_labels"]
 
@@ -73,14 +72,15 @@ def one_hot(x: Array, num_classes: int, /, *, axis: int = -1, dtype: Any = None)
     check_count(num_classes=num_classes)
     place = check_axis(axis, x.ndim + 1)
     zero = xp.zeros((), dtype=dtype, device=device_of(x, xp=xp))
-    floating = xp.isdtype(zero.dtype, "real floating")
-    factor = check_indices(x, num_classes, name="x", like=zero if floating else None, xp=xp)
+    invalid = check_indices(x, num_classes, name="x", xp=xp)
 
     classes = xp.arange(num_classes, dtype=x.dtype, device=device_of(x, xp=xp))
     shape = tuple(num_classes if i == place else 1 for i in range(x.ndim + 1))
     hot = xp.expand_dims(x, axis=place) == xp.reshape(classes, shape)
     result = narrow(hot, zero.dtype, xp=xp)
-    return result if factor is None else spoil(result, xp.expand_dims(factor, axis=place))
+    if invalid is None or not xp.isdtype(zero.dtype, "real floating"):  # others have no NaN
+        return result
+    return mark_invalid(result, xp.expand_dims(invalid, axis=place), xp=xp)
 
 
 def smooth_labels(
@@ -126,7 +126,7 @@ def smooth_labels(
     >>> smooth_labels(np.asarray([1.0, 0.0]), alpha=0.1)
     array([0.95, 0.05])
     """
-    xp = namespace_of(target=target, where=where)
+    xp = namespace_of(target=target, optional={"where": where})
     check_real_floating(xp, target=target)
     check_bool(xp, where=where)
     check_fraction(alpha=alpha)

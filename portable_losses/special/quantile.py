@@ -18,14 +18,15 @@ from portable_losses.special.normal import _gaussian, _hazard, _log_ndtr
 STEPS = 8  # the slowest start, in float64, needs 7
 
 
-def _ndtri_backward(grad: Array, out: Array, p: Array, *, xp: Namespace) -> tuple[Array]:
+def _ndtri_grad(grad: Array, out: Array, p: Array, *, xp: Namespace) -> tuple[Array]:
+    """``1 / phi(out)``, as ``1 / (q * hazard)`` with q the smaller tail; +inf at 0 and 1."""
     q = minimum(p, 1.0 - p, xp=xp)
     inside = q > 0
-    slope = 1.0 / (where(inside, q, 0.5, xp=xp) * _hazard(_left(out, inside, xp=xp), xp=xp))
-    return (grad * where(inside, slope, _at((p == 0) | (p == 1), INF, p, xp=xp), xp=xp),)
+    slope = 1.0 / (where(inside, q, 0.5, xp=xp) * _hazard(_minus_abs(out, inside, xp=xp), xp=xp))
+    return (grad * where(inside, slope, _or_nan((p == 0) | (p == 1), INF, p, xp=xp), xp=xp),)
 
 
-@with_gradient(_ndtri_backward)
+@with_gradient(_ndtri_grad)
 def _ndtri(p: Array, *, xp: Namespace) -> Array:
     """Return x with ``Phi(x) = p``: -inf at 0, +inf at 1, NaN outside."""
     q = minimum(p, 1.0 - p, xp=xp)
@@ -35,7 +36,7 @@ def _ndtri(p: Array, *, xp: Namespace) -> Array:
     value = where(p <= 0.5, left, -left, xp=xp)
     near = _center(where(middle, 2.0 * p - 1.0, 0.0, xp=xp), xp=xp)
     value = where(middle, math.sqrt(2) * near, value, xp=xp)
-    ends = where(p == 1, constant(INF, p, xp=xp), _at(p == 0, -INF, p, xp=xp), xp=xp)
+    ends = where(p == 1, constant(INF, p, xp=xp), _or_nan(p == 0, -INF, p, xp=xp), xp=xp)
     return where(inside, value, ends, xp=xp)
 
 
@@ -57,26 +58,29 @@ def _center(y: Array, *, xp: Namespace) -> Array:
     return x
 
 
-def _left(x: Array, inside: Array, *, xp: Namespace) -> Array:
+def _minus_abs(x: Array, inside: Array, *, xp: Namespace) -> Array:
+    """``-|x|`` where `inside`, else 0."""
     x = where(inside, x, 0.0, xp=xp)
     return where(x <= 0, x, -x, xp=xp)
 
 
-def _at(place: Array, value: float, x: Array, *, xp: Namespace) -> Array:
-    return where(place, constant(value, x, xp=xp), NAN, xp=xp)
+def _or_nan(condition: Array, value: float, x: Array, *, xp: Namespace) -> Array:
+    """Return `value` where `condition`, else NaN, in the dtype of `x`."""
+    return where(condition, constant(value, x, xp=xp), NAN, xp=xp)
 
 
-def _erfinv_backward(grad: Array, out: Array, y: Array, *, xp: Namespace) -> tuple[Array]:
+def _erfinv_grad(grad: Array, out: Array, y: Array, *, xp: Namespace) -> tuple[Array]:
+    """``sqrt(pi) / 2 * exp(out**2)``, for ``|y| >= 1/2`` by the hazard; +inf at -1 and 1."""
     size = where(y >= 0, y, -y, xp=xp)
     inside, middle = size < 1, size < 0.5
-    hazard = _hazard(math.sqrt(2) * _left(out, inside, xp=xp), xp=xp)
+    hazard = _hazard(math.sqrt(2) * _minus_abs(out, inside, xp=xp), xp=xp)
     slope = 1.0 / (where(inside, 1.0 - size, 1.0, xp=xp) * hazard) / math.sqrt(2)
     near = (math.sqrt(math.pi) / 2) / _gaussian(where(middle, out, 0.0, xp=xp), xp=xp, scale=1.0)
     slope = where(middle, near, slope, xp=xp)
-    return (grad * where(inside, slope, _at(size == 1, INF, y, xp=xp), xp=xp),)
+    return (grad * where(inside, slope, _or_nan(size == 1, INF, y, xp=xp), xp=xp),)
 
 
-@with_gradient(_erfinv_backward)
+@with_gradient(_erfinv_grad)
 def _erfinv(y: Array, *, xp: Namespace) -> Array:
     """Return x with ``erf(x) = y``: infinite at -1 and 1, NaN outside."""
     size = where(y >= 0, y, -y, xp=xp)
@@ -84,5 +88,5 @@ def _erfinv(y: Array, *, xp: Namespace) -> Array:
     q = where((size >= 0.5) & (size < 1), 0.5 * (1.0 - size), 0.25, xp=xp)
     far = -_solution(q, xp=xp) / math.sqrt(2)
     value = where(size < 0.5, x, far, xp=xp)
-    value = where(size < 1, value, _at(size == 1, INF, y, xp=xp), xp=xp)
+    value = where(size < 1, value, _or_nan(size == 1, INF, y, xp=xp), xp=xp)
     return where(y >= 0, value, -value, xp=xp)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from .cases import LIBRARIES
+from tests.autograd.cases import LIBRARIES
 
 
 @pytest.fixture(params=LIBRARIES)

@@ -20,8 +20,7 @@ from portable_losses.autograd import (
     tensor,
 )
 from portable_losses.autograd.graph.node import Node
-
-from .cases import LIBRARIES
+from tests.autograd.cases import LIBRARIES
 
 NP = namespace(np)
 HERE = Path(__file__).name

@@ -9,10 +9,9 @@ import pytest
 
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd import grad, gradcheck, hessian, jacobian, jvp, namespace, tensor
+from tests.autograd.cases import LIBRARIES
+from tests.autograd.peers import Sample, check_against_the_peer, check_over, numbers
 from tests.libraries import EVERY_ROW, SLOW
-
-from .cases import LIBRARIES
-from .peers import Sample, check_against_the_peer, check_over, numbers
 
 NP = namespace(np)
 

@@ -11,9 +11,8 @@ from portable_losses._typing import Array, Namespace
 from portable_losses.autograd import Tensor, grad, gradcheck, namespace, tensor
 from portable_losses.autograd.rules import COMPOSED, OPERATIONS
 from portable_losses.autograd.rules.constant import NO_GRADIENT
-
-from .cases import LIBRARIES
-from .peers import Sample, check_against_the_peer, check_over, numbers
+from tests.autograd.cases import LIBRARIES
+from tests.autograd.peers import Sample, check_against_the_peer, check_over, numbers
 
 NP = namespace(np)
 KINDS = ("float64", "complex128")

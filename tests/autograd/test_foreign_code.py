@@ -19,8 +19,7 @@ from sklearn import metrics
 
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd import grad, namespace, tensor, value_and_grad
-
-from .foreign_calls import CALLS, Call, V
+from tests.autograd.foreign_calls import CALLS, Call, V
 
 LIBRARIES = ("numpy", "array_api_strict", "torch")
 ENOUGH = 30

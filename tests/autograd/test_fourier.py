@@ -8,9 +8,8 @@ import pytest
 
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd import grad, namespace, tensor, vjp
-
-from .cases import LIBRARIES
-from .peers import Sample, check_against_the_peer, check_over, numbers
+from tests.autograd.cases import LIBRARIES
+from tests.autograd.peers import Sample, check_against_the_peer, check_over, numbers
 
 NP = namespace(np)
 COMPLEX = ("fft", "ifft", "fftn", "ifftn", "irfft", "irfftn", "hfft", "fftshift", "ifftshift")

@@ -14,8 +14,7 @@ from portable_losses.autograd import Tensor, namespace, tensor
 from portable_losses.autograd.namespaces.own import OWN_FUNCTIONS
 from portable_losses.autograd.rules import COMPOSED, OPERATIONS
 from portable_losses.autograd.rules.constant import NO_GRADIENT
-
-from .cases import LIBRARIES
+from tests.autograd.cases import LIBRARIES
 
 NP = namespace(np)
 

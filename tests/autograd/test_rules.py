@@ -10,9 +10,8 @@ from array_api_compat import array_namespace
 
 from portable_losses.autograd import grad, gradcheck, namespace, tensor
 from portable_losses.autograd.rules import OPERATIONS, register
+from tests.autograd.cases import CASES, LIBRARIES, Case
 from tests.libraries import EVERY_ROW, SLOW
-
-from .cases import CASES, LIBRARIES, Case
 
 NP = namespace(np)
 ORDERS = {"jax.numpy": (2,)}  # which holds the first, and compiling takes a second

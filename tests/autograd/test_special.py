@@ -15,10 +15,9 @@ import pytest
 from portable_losses._typing import Array
 from portable_losses.autograd import grad, gradcheck, namespace, tensor, vjp
 from portable_losses.autograd.namespaces.special import ELEMENTWISE, OTHERS, PARAMETERS
-from tests.ulp import Exact, grid, measure, samples
+from tests.accuracy.ulp import Exact, grid, measure, samples
+from tests.autograd.cases import LIBRARIES
 from tools.fit_gamma import TARGET, source
-
-from .cases import LIBRARIES
 
 INF, NAN = mpmath.inf, mpmath.nan
 DTYPES = (np.float32, np.float64)
@@ -374,7 +373,7 @@ def test_no_number_is_an_array() -> None:
 
 
 def test_a_complex_array_is_refused() -> None:
-    with pytest.raises(TypeError, match="`entr` needs a real dtype, got complex128"):
+    with pytest.raises(TypeError, match="`x` must have a real floating dtype, got complex128"):
         SPECIAL.entr(np.asarray([1j]))
 
 

@@ -21,8 +21,6 @@ ROOT = Path(__file__).parents[2]
 HOMES = {"portable_losses": "portable_losses", "backends": "portable_losses/backends"}
 EXTRAS = {"numpy", "torch", "jax", "cupy", "dask", "examples", "all"}
 
-pytestmark = pytest.mark.xdist_group("wheel")  # one worker builds it, once
-
 
 class Built(NamedTuple):
     """The sdist and the wheel that was made from it."""

@@ -9,7 +9,8 @@ import pytest
 
 from portable_losses import nn, optim
 from portable_losses.autograd import tensor
-from tests.libraries import Library
+from tests.conftest import QUICK
+from tests.libraries import LIBRARIES, Library
 
 SETTINGS: list[tuple[str, dict[str, Any]]] = [
     ("SGD", {"lr": 0.1}),
@@ -278,3 +279,98 @@ def test_a_state_of_another_library_is_refused() -> None:
     p = nn.Parameter(torch.ones(2, dtype=torch.float64))
     with pytest.raises(TypeError, match="`exp_avg` must be an array of"):
         optim.Adam([p]).load_state_dict(stepped((2,)).state_dict())
+
+
+# ---- half precision ------------------------------------------------------------------------------
+# A float16 in the namespace is what NumPy and PyTorch have, and array-api-strict has not.
+WITH_HALVES = [one for one in QUICK if hasattr(one.xp, "float16")]
+ON_HALVES = [
+    *((one, i) for one in WITH_HALVES for i in range(len(SETTINGS))),
+    *((one, 6) for one in LIBRARIES if one.module == "jax.numpy"),
+]
+
+
+@pytest.mark.parametrize(("library", "setting"), ON_HALVES, ids=str)
+@pytest.mark.parametrize("master", [False, True], ids=["rounded", "master weights"])
+def test_halves_are_changed_in_float32_and_rounded_once(
+    library: Library, setting: int, master: bool
+) -> None:
+    """Against the same steps of a float32 parameter, rounded: at the end, or after each step."""
+    name, options = SETTINGS[setting]
+    half = nn.Parameter(library.array(START, "float16"))
+    single = nn.Parameter(library.array(START, "float32"))
+    ours = getattr(optim, name)([half], master_weights=master, **options)
+    peer = getattr(optim, name)([single], **options)
+    xp = library.xp
+    for grad in GRADS:
+        small = library.array(grad, "float16")
+        half.grad, single.grad = small, xp.astype(small, xp.float32)
+        ours.step()
+        peer.step()
+        rounded = xp.astype(single.array, xp.float16)
+        np.testing.assert_array_equal(library.numpy(half), library.numpy(rounded))
+        if not master:
+            single.array = xp.astype(rounded, xp.float32)
+    assert half.dtype == xp.float16
+    for value in ours.state_dict()["state"][0].values():
+        assert isinstance(value, int) or value.dtype == xp.float32
+
+
+def test_adam_trains_halves_without_infinities() -> None:
+    p = nn.Parameter(np.asarray([1e-4, -2.0, 300.0], np.float16))
+    optimizer = optim.Adam([p], lr=1e-2)
+    for _ in range(50):
+        p.grad = p.array  # squares from 1e-8 to 9e4, which halves do not hold
+        optimizer.step()
+    assert np.all(np.isfinite(p.array))
+
+
+def test_small_steps_add_up_with_master_weights() -> None:
+    def trained(master: bool) -> float:
+        p = nn.Parameter(np.ones(1, np.float16))
+        optimizer = optim.SGD([p], lr=1e-4, master_weights=master)
+        for _ in range(1000):
+            p.grad = np.ones(1, np.float16)
+            optimizer.step()
+        return float(p.array[0])
+
+    assert trained(False) == 1.0  # half a unit in the last place is 2.4e-4
+    assert trained(True) == float(np.float16(0.9))
+
+
+def test_a_value_put_in_between_takes_the_place_of_the_master_weight() -> None:
+    p = nn.Parameter(np.ones(2, np.float16))
+    optimizer = optim.SGD([p], lr=1e-4, master_weights=True)
+    for value in (None, [5.0, None]):
+        if value is not None:
+            p.array = np.asarray([5.0, p.array[1]], np.float16)
+        p.grad = np.ones(2, np.float16)
+        optimizer.step()
+    master = optimizer.state_dict()["state"][0]["master"]
+    np.testing.assert_allclose(master, [5.0 - 1e-4, 1.0 - 2e-4], rtol=1e-6)
+
+
+def test_master_weights_go_on_from_a_saved_state() -> None:
+    def made(array: Any) -> tuple[nn.Parameter, optim.Optimizer]:
+        p = nn.Parameter(array)
+        return p, optim.AdamW([p], lr=1e-4, master_weights=True)
+
+    numpy = Library("numpy", "numpy")
+    first, half = made(START.astype(np.float16))
+    grads = [g.astype(np.float16) for g in GRADS]
+    for grad in grads[:3]:
+        first.grad = grad
+        half.step()
+    second, other = made(first.array)
+    other.load_state_dict(half.state_dict())
+    for p, optimizer in ((first, half), (second, other)):
+        for grad in grads[3:]:
+            p.grad = grad
+            optimizer.step()
+    np.testing.assert_array_equal(numpy.numpy(first), numpy.numpy(second))
+
+
+@pytest.mark.parametrize("name", ["amsgrad", "master_weights"])
+def test_a_flag_is_a_bool(name: str) -> None:
+    with pytest.raises(TypeError, match=f"`{name}` must be True or False, got 1"):
+        optim.Adam([nn.Parameter(np.ones(1))], **{name: 1})  # type: ignore[arg-type]

@@ -8,8 +8,8 @@ A family's file has some of these lists:
   with one bad entry, which is NaN where it cannot be read);
 - `PEERS` (calls that PyTorch answers alike), `SCIPY` (name, arguments and options of a call that
   scipy.special answers alike);
-- `BEYOND`, `BEYOND_SLOPES`, `BEYOND_ERRORS`: entries of the tables in test_beyond_peers.py, calls
-  to which a peer gives a wrong answer.
+- `BEYOND`, `BEYOND_SLOPES`, `BEYOND_ERRORS`: entries of the tables in peers/test_beyond_peers.py,
+  calls to which a peer gives a wrong answer.
 """
 
 from typing import Any

@@ -9,11 +9,11 @@ from mpmath import erfc, expm1, inf, log, log1p, mpf, nan, pi, sqrt
 
 import portable_losses as pl
 from portable_losses._typing import Array
+from tests.accuracy.ulp import grid, samples
 from tests.cases import Case, Peer, raises
 from tests.curves import Curve, OfTwo
 from tests.definitions import Exact, Number, density, elementwise, exp, probability
 from tests.samples import Sample
-from tests.ulp import grid, samples
 
 
 def log1mexp(x: Number) -> Number:

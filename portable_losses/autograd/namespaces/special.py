@@ -8,15 +8,15 @@ conversion is refused in its turn.
 
 import math
 from collections.abc import Callable
+from inspect import signature
 from numbers import Real
 from typing import Any
 
 import portable_losses as pl
-from portable_losses._dtypes import narrow, widen
-from portable_losses._gradient import stop_gradient
+from portable_losses._gradient import elementwise_call, stop_gradient
 from portable_losses._polyfill import constant
 from portable_losses._tape import TapeNamespace
-from portable_losses._typing import Array, Namespace
+from portable_losses._typing import Array
 from portable_losses.autograd.tensors.unwrapping import is_tracked
 from portable_losses.special.entropy import _entr, _kl_div, _rel_entr
 from portable_losses.special.gamma import _gammaln, _polygamma
@@ -102,22 +102,13 @@ _WHOLE = ("bool", "integral")
 
 def _wide(pair: Function, **options: Any) -> Function:
     """Return a pair as a function of arrays: broadcast, and half types computed in float32."""
+    names = tuple(n for n, p in signature(pair).parameters.items() if p.kind is not p.KEYWORD_ONLY)
 
     def function(*arrays: Array) -> Array:
-        dtype, xp = _dtype_and_namespace(*arrays)
-        if not xp.isdtype(dtype, "real floating"):
-            msg = f"`{pair.__name__.lstrip('_')}` needs a real dtype, got {dtype}"
-            raise TypeError(msg)
-        given = arrays if len(arrays) == 1 else xp.broadcast_arrays(*arrays)
-        out = pair(*(widen(x, xp=xp) for x in given), xp=xp, **options)
-        return narrow(out, dtype, xp=xp)
+        return elementwise_call(pair, *arrays, names=names, **options)
 
     function.__doc__ = pair.__doc__
     return function
-
-
-def _dtype_and_namespace(x: Array, *_: Array) -> tuple[Any, Namespace]:
-    return x.dtype, x.__array_namespace__()
 
 
 def _betaln(a: Array, b: Array) -> Array:

@@ -5,6 +5,7 @@ from typing import Any
 
 from array_api_compat import device as device_of
 
+from portable_losses._dtypes import narrow, widen
 from portable_losses._polyfill import broadcast_to, where
 from portable_losses._tape import raw_array
 from portable_losses._typing import Array, Axis, Namespace
@@ -41,7 +42,6 @@ def _sum(
     keepdims: bool = False,
     xp: Namespace,
 ) -> Array:
-    """Broadcast `grad` along the axes that were summed over."""
     shape = x.shape
     if grad.ndim:  # a single number fits as it is
         grad = kept(grad, x, axis, keepdims, xp=xp)
@@ -54,8 +54,10 @@ def _sum(
 def _mean(
     grad: Array, out: Array, x: Array, *, axis: Axis = None, keepdims: bool = False, xp: Namespace
 ) -> Array:
+    """``grad / n`` at each of the n entries; float16 holds no n above 65,504."""
     n = math.prod(x.shape) if axis is None else count(x, axis)
-    return _sum(grad / n if n else grad, out, x, axis=axis, keepdims=keepdims, xp=xp)
+    share = narrow(widen(grad, xp=xp) / n, grad.dtype, xp=xp) if n else grad
+    return _sum(share, out, x, axis=axis, keepdims=keepdims, xp=xp)
 
 
 register("sum", _sum, shares=OVERLAPPING)
@@ -65,10 +67,10 @@ register("mean", _mean, shares=OVERLAPPING)
 def _extreme(
     grad: Array, not_extreme: Array, x: Array, axis: Axis, keepdims: bool, *, xp: Namespace
 ) -> Array:
-    """Share `grad` evenly among the extreme entries; all of them if one is NaN."""
-    best = xp.astype(~not_extreme, x.dtype)
-    shares = xp.sum(best, axis=axis, keepdims=True)
-    return where(not_extreme, 0, kept(grad, x, axis, keepdims, xp=xp) / shares, xp=xp)
+    """Share `grad` evenly among the entries that are extreme; all of them if one is NaN."""
+    wide = widen(kept(grad, x, axis, keepdims, xp=xp), xp=xp)  # float16 counts to 2,048
+    ties = xp.sum(xp.astype(~not_extreme, wide.dtype), axis=axis, keepdims=True)
+    return where(not_extreme, 0, narrow(wide / ties, x.dtype, xp=xp), xp=xp)
 
 
 def _max(
@@ -97,10 +99,12 @@ def _var(
     keepdims: bool = False,
     xp: Namespace,
 ) -> Array:
-    """``2 (x - mean) / (n - correction)``."""
+    """``grad * 2 * (x - mean) / (n - correction)``, rounded once in half precision."""
     free = count(x, axis) - correction
-    centred = x - xp.mean(x, axis=axis, keepdims=True)
-    return kept(grad, x, axis, keepdims, xp=xp) * (2 / free if free > 0 else math.nan) * centred
+    wide, factor = widen(x, xp=xp), 2 / free if free > 0 else math.nan
+    centred = wide - xp.mean(wide, axis=axis, keepdims=True)
+    share = widen(kept(grad, x, axis, keepdims, xp=xp), xp=xp) * factor
+    return narrow(share * centred, x.dtype, xp=xp)
 
 
 def _std(

@@ -1,0 +1,211 @@
+"""Cross entropy of a linear layer in one sweep: NumPy, and PyTorch on the CPU.
+
+A block of rows at a time, the logits are one matrix product into memory that all blocks share,
+where `sweep` turns them into the gradient: two more products, and the block
+is done. That gradient is made along with the losses, before the gradients of the losses are known.
+Mostly they are foreseen: after "mean" and "sum" the same number for every row, or that times the
+row's weight. Then the backward multiplies by the number, and the logits are computed once. Where
+they turn out otherwise, or nothing is foreseen, it sweeps again with the gradients that came.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from portable_losses._backend import Pair
+from portable_losses._dtypes import narrow, widen
+from portable_losses._typing import Array, Options
+
+from .sweep import Library, RowArguments, finish, losses, sweep
+
+__all__ = ["ARRAYS", "Products", "fits", "run"]
+
+ARRAYS = 3  # hidden, weight, bias: those whose gradients are made here
+PARTS = 10  # a block has at most so small a part of the rows, so that memory stays small,
+SMALL_BYTES = 2**20  # unless it has no more logits than this
+BLOCK_BYTES = 2**23  # of logits: few classes are no reason for a block that leaves the cache
+FEWEST_ROWS = 512  # with fewer, products are slow, and so is adding to the weight's gradient
+EVEN = 32  # rows are a multiple of this, which products like
+NEAR = 8  # units in the last place: what is foreseen has been rounded a few times
+
+
+class Products(NamedTuple):
+    """A library and its products of matrices.
+
+    ``into(out, a, b)`` writes ``a @ b`` to `out`, and ``added(out, a, b)`` adds it.
+    """
+
+    library: Library
+    into: Callable[[Array, Array, Array], Any]
+    added: Callable[[Array, Array, Array], Any]
+
+
+class Work(NamedTuple):
+    """A call of the pair in the dtype to compute in, and the sizes of its blocks."""
+
+    hidden: Array
+    weight: Array
+    bias: Array | None
+    index: Array
+    class_weight: Array | None
+    options: Options
+    rows: int
+
+    def logits(self, z: Array, block: slice) -> RowArguments:
+        """Return the arguments of `sweep` for a block's logits."""
+        smoothing, cap = self.options["label_smoothing"], self.options["softcap"]
+        index = self.index[block]
+        return RowArguments(z, index, self.class_weight, None, smoothing, cap, self.options)
+
+
+class Made(NamedTuple):
+    """The gradients, those that are wanted, and of what losses' gradients."""
+
+    grads: Sequence[Array | None]
+    given: tuple[Array, ...]
+
+
+def fits(
+    hidden: Array,
+    weight: Array,
+    bias: Array | None,
+    target: Array,
+    class_weight: Array | None,
+    *,
+    label_smoothing: float,
+    softcap: float | None,
+    xp: Any,
+    **_: Any,
+) -> bool:
+    """Say whether there are rows, their targets are indices, and the sweep has all options."""
+    uneven = class_weight is not None or softcap is not None
+    return target.ndim == 1 and not (label_smoothing and uneven) and 0 not in hidden.shape
+
+
+def run(
+    products: Products,
+    pair: Pair,
+    arrays: tuple[Any, ...],
+    options: Options,
+    wanted: tuple[int, ...],
+) -> tuple[Any, Callable[..., Any]]:
+    """Return the pair's result, and a backward that uses what the sweep made of the rows."""
+    early = wanted if options["foreseen"] is not None else ()
+    with products.library.quiet():
+        out, made = _sweep(products, _work(arrays, options), early, None)
+    if not wanted:
+        return out, pair.backward
+    saved = made if early else None
+
+    def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> tuple[Any, ...]:
+        nonlocal saved
+        with products.library.quiet():
+            made, saved = saved, None  # they are multiplied in place
+            factor = None if made is None else _common(products.library.module, made.given, grad)
+            if made is None or factor is None:
+                made = _sweep(products, _work(arrays, options), wanted, grad)[1]
+            found = [
+                None if x is None else _scaled(x, factor, like.dtype, options["xp"])
+                for x, like in zip(made.grads, arrays[:ARRAYS], strict=True)
+            ]
+        return *found, *(None for _ in arrays[ARRAYS:])
+
+    return out, backward
+
+
+def _work(arrays: tuple[Any, ...], options: Options) -> Work:
+    """Return the call with the number of rows of a block: few enough for memory and cache."""
+    hidden, weight, bias, index, class_weight = arrays
+    xp = options["xp"]
+    dtype = widen(hidden[:0, ...], xp=xp).dtype
+    weight = narrow(weight, dtype, xp=xp)
+    bias = None if bias is None else narrow(bias, dtype, xp=xp)
+    row_bytes = weight.shape[0] * xp.finfo(dtype).bits // 8
+    rows = max(FEWEST_ROWS, BLOCK_BYTES // row_bytes)
+    rows = min(rows, max(hidden.shape[0] // PARTS, SMALL_BYTES // row_bytes, 1))
+    rows = rows // EVEN * EVEN or rows
+    rows = min(options["chunk_size"] or rows, hidden.shape[0])
+    return Work(hidden, weight, bias, index, class_weight, options, rows)
+
+
+def _sweep(
+    products: Products, work: Work, wanted: tuple[int, ...], grad: tuple[Array, ...] | None
+) -> tuple[tuple[Array, ...], Made]:
+    """Return losses, and the gradients that are wanted, for `grad` or for what is foreseen."""
+    library, xp = products.library, work.options["xp"]
+    m, inner = library.module, library._replace(in_blocks=_at_once)
+    (count, width), (classes, _), dtype = work.hidden.shape, work.weight.shape, work.weight.dtype
+    room = library.empty((work.rows, classes), dtype)
+    outs = [m.empty(count, dtype=dtype) for _ in range(2 if work.options["with_lse"] else 1)]
+    given = _given(m, outs, work.options, dtype) if grad is None else grad
+    by_hidden = library.empty((count, width), dtype) if 0 in wanted else None
+    by_weight = m.zeros((classes, width), dtype=dtype) if 1 in wanted else None
+    by_bias = m.zeros((1, classes), dtype=dtype) if 2 in wanted else None
+
+    for start in range(0, count, work.rows):
+        block = slice(start, min(start + work.rows, count))
+        x, z = widen(work.hidden[block], xp=xp), room[: block.stop - start]
+        products.into(z, x, work.weight.T)
+
+        def of_rows(part: slice, z: Array = z, start: int = start) -> None:
+            rows, own = slice(start + part.start, start + part.stop), z[part]
+            if work.bias is not None:
+                m.add(own, work.bias, out=own)
+            given_rows = work.logits(own, rows)
+            swept = sweep(inner, given_rows, own)
+            for out, found in zip(outs, losses(m, given_rows, swept), strict=True):
+                out[rows] = found
+            if wanted:
+                if grad is None:
+                    _foresee(given, outs, work.options["foreseen"], rows)
+                finish(inner, given_rows, swept, tuple(g[rows] for g in given))
+
+        library.in_blocks(of_rows, len(z), max(1, library.size // classes))
+        if by_hidden is not None:
+            products.into(by_hidden[block], z, work.weight)
+        if by_weight is not None:
+            products.added(by_weight, z.T, x)
+        if by_bias is not None:
+            products.added(by_bias, m.ones((1, len(z)), dtype=dtype), z)
+    by_bias = None if by_bias is None else by_bias[0]
+    return tuple(outs), Made((by_hidden, by_weight, by_bias), given)
+
+
+def _at_once(work: Callable[[slice], None], count: int, size: int) -> None:
+    work(slice(0, count))
+
+
+def _given(m: Any, outs: list[Array], options: Options, dtype: Any) -> tuple[Array, ...]:
+    """Return room for the gradients of all losses, and what is foreseen of them so far."""
+    given = tuple(m.empty_like(out) for out in outs)
+    if options["foreseen"] is not None:
+        factor, _ = options["foreseen"]
+        given[0][:] = 1 if factor is None else narrow(factor, dtype, xp=options["xp"])
+    return given
+
+
+def _foresee(
+    given: tuple[Array, ...], outs: list[Array], foreseen: tuple[Array | None, float], rows: slice
+) -> None:
+    """Fill in the gradient of these rows' logsumexp, that of its square times the penalty."""
+    if len(given) > 1:
+        _, penalty = foreseen
+        given[1][rows] = given[0][rows] * (2 * penalty * outs[1][rows])
+
+
+def _common(m: Any, given: tuple[Array, ...], grad: tuple[Array, ...]) -> Array | None:
+    """Return what `given` must be multiplied by to become `grad`, None if there is no number."""
+    place = given[0].argmax()
+    top = given[0][place]
+    factor = grad[0][place] / m.where(top == 0, 1.0, top)
+    unit = NEAR * m.finfo(given[0].dtype).eps
+    for had, got in zip(given, grad, strict=True):
+        want = had * factor
+        if not bool((m.abs(got - want) <= unit * m.abs(want)).all()):
+            return None
+    return factor
+
+
+def _scaled(x: Array, factor: Array | None, dtype: Any, xp: Any) -> Array:
+    if factor is not None:
+        x *= factor
+    return narrow(x, dtype, xp=xp)

@@ -1,0 +1,1 @@
+"""Elementwise formulas: recorded as a list of operations, and a program for each target."""

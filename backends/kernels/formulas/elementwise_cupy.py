@@ -1,0 +1,137 @@
+"""Any elementwise function on CuPy as one kernel: one read of each array, one write of each result.
+
+The portable formula, unchanged, is written out by `program_cuda`. It is compiled without fused
+multiplication and addition, so that each operation rounds as it does in a kernel of its own: the
+numbers are those of the formula run step by step.
+"""
+
+__library__ = "cupy"
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import cupy
+import numpy as np
+
+from portable_losses._typing import Array, Options
+
+from .program_cuda import Program, written
+from .trace import Untraceable, key_of
+
+__all__ = ["as_kernel", "difference", "elementwise", "grid"]
+
+ULPS = 4  # by which CuPy's own functions may differ from those of a kernel
+
+ODD = (
+    0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 0.25, 2.0, -3.0, 17.0, -17.0, 60.0, -60.0, 90.0, -90.0, 1e-3,
+    -1e-3, 1e-30, -1e-30, 3e38, -3e38, np.inf, -np.inf, np.nan,
+)  # fmt: skip
+
+_KERNELS: dict[Any, Callable[..., Any] | None] = {}  # None: the formula itself is called
+
+
+def elementwise(function: Callable[..., Any], arrays: tuple[Any, ...], options: Options) -> Any:
+    """Return ``function(*arrays, **options)``, from one kernel where it can be written out."""
+    given = [x for x in arrays if x is not None]
+    if not all(type(x) is cupy.ndarray for x in given) or 0 in (x.size for x in given):
+        return function(*arrays, **options)
+    dtypes = tuple(None if x is None else x.dtype for x in arrays)
+    key = function, dtypes, given[0].device.id, *key_of(options)
+    try:
+        kernel = _KERNELS[key]
+    except KeyError:
+        if cupy.cuda.get_current_stream().is_capturing():  # nothing can be waited for
+            return function(*arrays, **options)
+        kernel = _KERNELS[key] = _tried(function, dtypes, options)
+    except TypeError:  # an option that is no plain value
+        kernel = None
+    return function(*arrays, **options) if kernel is None else kernel(*given)
+
+
+def _tried(
+    function: Callable[..., Any], dtypes: tuple[Any, ...], options: Options
+) -> Callable[..., Any] | None:
+    """Return the kernel of `function`; None where there is none, or it disagrees."""
+    plain = {k: v for k, v in options.items() if k != "xp"}
+    try:
+        program = written(function, dtypes, plain)
+    except (Untraceable, AttributeError):  # it cannot be written out
+        return None
+    kernel = as_kernel(function.__name__, program)
+    try:
+        arrays = [None if x is None else cupy.asarray(x) for x in grid(dtypes)]
+        got = kernel(*(x for x in arrays if x is not None))
+        want = function(*arrays, **options)
+        fault = difference(_listed(got), _listed(want), cupy.asnumpy)
+    except Exception as error:  # compilers and drivers raise errors of any type
+        fault = f"{type(error).__name__}: {error}"
+    if fault is None:
+        return kernel
+    msg = f"the kernel of {function.__name__} is not used on this GPU, as {fault}"
+    warnings.warn(msg, RuntimeWarning, stacklevel=4)
+    return None
+
+
+def as_kernel(name: str, program: Program) -> Callable[..., Any]:
+    """Return what runs `program` on arrays; CuPy compiles it at the first call."""
+    taken = ", ".join(f"{_cupys(kind)} {x}" for kind, x in program.taken)
+    results = [(f"y{i}", *one) for i, one in enumerate(program.returned) if one is not None]
+    returned = ", ".join(f"{_cupys(kind)} {y}" for y, kind, _ in results)
+    stores = [f"{y} = {variable};" for y, _, variable in results]
+    body = "\n".join((*program.lines, *stores))
+    kernel = cupy.ElementwiseKernel(
+        taken, returned, body, f"portable_losses_{name}", options=("--fmad=false",)
+    )
+
+    def run(*arrays: Array) -> Any:
+        outs = _listed(kernel(*arrays))
+        if not program.several:
+            return outs[0]
+        found = iter(outs)
+        return tuple(None if one is None else next(found) for one in program.returned)
+
+    return run
+
+
+def _cupys(kind: str) -> str:
+    return {"float": "float32", "double": "float64", "bool": "bool"}[kind]
+
+
+def _listed(results: Any) -> tuple[Any, ...]:
+    return results if isinstance(results, tuple) else (results,)
+
+
+def grid(dtypes: tuple[Any, ...]) -> list[Any]:
+    """Return arrays of NumPy on which to try a kernel: odd numbers in many combinations."""
+    rng = np.random.default_rng(5)
+    found: list[Any] = []
+    for dtype in dtypes:
+        numbers = np.concatenate([rng.choice(ODD, 2000), 4 * rng.standard_normal(1000)])
+        rng.shuffle(numbers)
+        if dtype is None:
+            found.append(None)
+        else:
+            found.append(numbers > 0 if dtype.kind == "b" else numbers.astype(dtype))
+    return found
+
+
+def difference(
+    got: tuple[Any, ...], want: tuple[Any, ...], numpy: Callable[..., Any]
+) -> str | None:
+    """Return how results differ from what the formula gives step by step; None if not."""
+    if len(got) != len(want) or [x is None for x in got] != [x is None for x in want]:
+        return "it returns other results than the formula"
+    for one, two in ((numpy(a), numpy(b)) for a, b in zip(got, want, strict=True) if a is not None):
+        if (one.shape, one.dtype) != (two.shape, two.dtype):
+            return f"it returns {one.dtype}{one.shape}, not {two.dtype}{two.shape}"
+        same = (one == two) | ((one != one) & (two != two))
+        if two.dtype.kind == "f":
+            limits = np.finfo(two.dtype)
+            with np.errstate(invalid="ignore", over="ignore"):
+                far = ULPS * float(limits.eps) * np.abs(two) + float(limits.smallest_normal)
+                same |= np.abs(one - two) <= far
+        if not same.all():
+            place = int(np.argmin(same))
+            return f"it returns {one[place]} where the formula has {two[place]}"
+    return None

@@ -1,0 +1,1 @@
+"""The machine under a kernel: blocks shared by threads, memory for results, devices."""

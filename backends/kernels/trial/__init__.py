@@ -1,0 +1,1 @@
+"""A kernel beside the portable pair on hard inputs, before its first use on a card."""

@@ -1,0 +1,53 @@
+"""Calls that the kernels for GPUs are tried with, on no GPU: every function with its options."""
+
+from collections.abc import Iterator
+from importlib import import_module
+from itertools import product
+from typing import Any
+
+import pytest
+
+from portable_losses._backend import Pair
+
+KERNELS = "portable_losses.backends.kernels"
+
+agreement: Any = import_module(f"{KERNELS}.trial.agreement")
+gpu_rows: Any = import_module(f"{KERNELS}.gpu_rows.kernels")
+hard_rows: Any = import_module(f"{KERNELS}.trial.hard_rows")
+
+
+def pair_of(module: str, name: str) -> Pair:
+    """The portable halves of a function, as a kernel gets them."""
+    file = import_module(f"portable_losses.{module}")
+    return Pair(getattr(file, name).__wrapped__, getattr(file, f"{name}_grad"))
+
+
+PAIRS = {
+    "softmax": pair_of("activations.softmax", "_softmax"),
+    "log_softmax": pair_of("activations.softmax", "_log_softmax"),
+    "logsumexp": pair_of("special.log_exp", "_logsumexp"),
+    "cross_entropy": pair_of("losses.cross_entropy", "_cross_entropy"),
+}
+RELATIVES = ["softmax", "log_softmax", "logsumexp"]
+
+
+def unchecked(language: Any) -> dict[str, Any]:
+    """How each kernel runs, without the check at first use."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gpu_rows, "checked", lambda run, *_: run)
+        return {name: kernel.run for name, kernel in gpu_rows.kernels(language).items()}
+
+
+ALL = tuple(product([0.0, 0.125], [None, 5.0], *[[False, True]] * 3))
+# nothing; each option at least once, with others and without; everything
+FEW = ALL[0], ALL[5], ALL[18], ALL[13], ALL[31]
+
+
+def cases(xp: Any, classes: int, combinations: Any = ALL) -> Iterator[tuple[str, str, Any]]:
+    """Every function, with its options: its name, what is special, and what to run."""
+    for name in RELATIVES:
+        yield name, "", hard_rows.case_of_rows(name, classes, {"xp": xp})
+    for smoothing, cap, with_lse, weighted, masked in combinations:
+        options = {"xp": xp, "label_smoothing": smoothing, "softcap": cap, "with_lse": with_lse}
+        case = hard_rows.case_of_cross_entropy(classes, options, weighted=weighted, masked=masked)
+        yield "cross_entropy", f"{options}, {weighted}, {masked}", case
