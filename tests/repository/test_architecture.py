@@ -260,6 +260,14 @@ def test_a_public_name_is_documented_under_every_heading(documented: Callable[..
     assert missing_headings(documented) == set()
 
 
+@pytest.mark.parametrize("folder", ["autograd", "nn", "optim"])
+def test_no_file_has_the_name_of_a_public_function(folder: str) -> None:
+    package = importlib.import_module(f"portable_losses.{folder}")
+    inside = {path.stem for path in (ROOT / "portable_losses" / folder).iterdir()}
+    modules = {name for name in package.__all__ if inspect.ismodule(getattr(package, name))}
+    assert inside & set(package.__all__) == modules & inside
+
+
 # ---- each law can fail -------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "source",
@@ -338,64 +346,3 @@ def test_the_law_of_headings_sees_a_missing_one() -> None:
         return x
 
     assert missing_headings(half) == {"Returns", "Raises", "Examples", "Notes or Source"}
-
-
-# ---- names and floors (circles, and imports inside functions: test_rooms.py) ------------------
-def modules_under(*folders: str) -> dict[str, str]:
-    """Return the sources of all modules by their dotted names."""
-    found: dict[str, str] = {}
-    for path in files_under(*folders):
-        parts = list(path.relative_to(ROOT).with_suffix("").parts)
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path.read_text("utf-8")
-    return found
-
-
-def imports_of(name: str, modules: dict[str, str]) -> set[str]:
-    """Return the `modules` that one of them imports at run time, at its top or in a function.
-
-    A package may import what lies inside it; to import something from inside is no import of it.
-    """
-    nodes = tree_of(modules[name])
-    for_types = {
-        id(inside)
-        for node in nodes
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-        for inside in ast.walk(node)
-    }
-    found: set[str] = set()
-    for wanted in imported([node for node in nodes if id(node) not in for_types]):
-        whole = wanted.replace("portable_losses.backends", "backends")
-        found.add(whole if whole in modules else whole.rpartition(".")[0])
-    return {
-        module
-        for module in found - {name, "portable_losses"}
-        if module in modules and not name.startswith(f"{module}.")
-    }
-
-
-@pytest.mark.parametrize("folder", ["autograd", "nn", "optim"])
-def test_no_file_has_the_name_of_a_public_function(folder: str) -> None:
-    package = importlib.import_module(f"portable_losses.{folder}")
-    inside = {path.stem for path in (ROOT / "portable_losses" / folder).iterdir()}
-    modules = {name for name in package.__all__ if inspect.ismodule(getattr(package, name))}
-    assert inside & set(package.__all__) == modules & inside
-
-
-def test_the_rooms_of_the_tape_import_downwards() -> None:
-    """The document draws them: what stands higher may import what stands lower."""
-    document = (ROOT / "docs" / "autograd.md").read_text("utf-8")
-    drawing = re.search(r"```text\n(debug.*?)```", document, re.DOTALL)
-    assert drawing is not None
-    rooms = [line.split()[0] for line in drawing[1].splitlines() if line and line[0] != " "]
-    base = "portable_losses.autograd"
-    modules = modules_under("portable_losses/autograd")
-    assert {f"{base}.{room}" for room in rooms} == {
-        ".".join(name.split(".")[:3]) for name in modules if name != base
-    }
-    height = {room: -rooms.index(room) for room in rooms}
-    assert [
-        f"{name} imports {other}"
-        for name in modules
-        for other in imports_of(name, modules)
-        if base not in (name, other) and height[name.split(".")[2]] < height[other.split(".")[2]]
-    ] == []

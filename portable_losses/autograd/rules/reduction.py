@@ -42,7 +42,7 @@ def _sum(
     keepdims: bool = False,
     xp: Namespace,
 ) -> Array:
-    """Broadcast `grad` along the axes that were summed over."""
+    """`grad`, spread over the reduced axes."""
     shape = x.shape
     if grad.ndim:  # a single number fits as it is
         grad = kept(grad, x, axis, keepdims, xp=xp)
