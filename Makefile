@@ -8,7 +8,7 @@ INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check --constrain
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check bench accuracy docs gpu wheel clean
+.PHONY: help demo test test-all fuzz check bench accuracy docs gpu wheel clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -21,6 +21,11 @@ test: $(VENV)/test.stamp  ## the whole test matrix
 
 test-all: export PORTABLE_LOSSES_ROWS = all
 test-all: test  ## the same with every row on the slow libraries, too
+
+SECONDS ?= 60
+SEED ?= 0
+fuzz: $(VENV)/test.stamp  ## random calls of every function for SECONDS, from the number SEED on
+	$(RUN) -m fuzzing --seconds $(SECONDS) --seed $(SEED) --workers $(WORKERS) --expect fuzzing/known.jsonl
 
 check: export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 check: $(VENV)/lint.stamp  ## ruff, ruff format, mypy, pyright
