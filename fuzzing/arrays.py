@@ -1,13 +1,23 @@
 """One array of a call: its numbers, its dtype, how it lies in memory, and its text."""
 
 import math
+import warnings
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 import numpy as np
 
-__all__ = ["LAYOUTS", "Given", "Text", "laid_out", "shown"]
+__all__ = [
+    "LAYOUTS",
+    "Given",
+    "Text",
+    "draw_layout",
+    "laid_out",
+    "number_text",
+    "shown",
+    "substitute",
+]
 
 LAYOUTS = ("F", "reversed", "strided", "broadcast", "read-only", "big-endian")
 
@@ -39,8 +49,23 @@ class Given:
 
     @property
     def floating(self) -> bool:
-        """Is it an array of real numbers, to differentiate by?"""
+        """Say whether it is an array of real numbers, to differentiate by."""
         return self.form == "array" and self.values.dtype.kind == "f"
+
+
+def substitute(x: Given) -> Any:
+    """Make what is given in place of an array on purpose."""
+    if x.form == "list":
+        return x.values.tolist()
+    if x.form == "number":
+        return 0.5
+    if x.form == "text":
+        return "text"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if x.form == "matrix":
+            return np.matrix(x.values)
+    return np.ma.masked_array(x.values, mask=_first_place(x.values))
 
 
 def laid_out(x: Any, layout: str) -> Any:
@@ -72,6 +97,11 @@ def draw_layout(r: Random, values: Any) -> tuple[Any, str]:
     return values, layout
 
 
+def _first_place(values: Any) -> Any:
+    """Return a mask that is True at the first entry."""
+    return np.arange(values.size).reshape(values.shape) == 0
+
+
 def number_text(x: Any) -> str:
     """Return a number as Python reads it, with ``nan`` and ``inf`` as names."""
     if isinstance(x, list):
@@ -84,31 +114,29 @@ def number_text(x: Any) -> str:
 def shown(x: Given) -> str:
     """Return the NumPy expression that makes `x`."""
     numbers = number_text(x.values.tolist())
+    dtype = x.values.dtype.name
+    empty = 0 in x.values.shape
+    array = (
+        f"np.zeros({x.values.shape}, {dtype!r})" if empty else f"np.asarray({numbers}, {dtype!r})"
+    )
     if x.form != "array":
         return {
             "list": numbers,
             "number": "0.5",
             "text": "'text'",
-            "matrix": f"np.matrix({numbers})",
-            "masked": f"np.ma.masked_array({numbers}, mask=np.arange({x.values.size}).reshape({x.values.shape}) == 0)",
+            "matrix": f"np.matrix({array})",
+            "masked": f"np.ma.masked_array({array}, {_first_place(x.values).tolist()})",
         }[x.form]
-    dtype = x.values.dtype.name
-    empty = 0 in x.values.shape
-    text = (
-        f"np.zeros({x.values.shape}, np.{dtype}{'_' if dtype == 'bool' else ''})"
-        if empty
-        else f"np.asarray({numbers}, {dtype!r})"
-    )
     if x.layout == "F":
-        return f"np.asfortranarray({text})" if x.values.ndim else text
+        return f"np.asfortranarray({array})" if x.values.ndim else array
     if x.layout == "reversed":
-        return f"np.flip(np.flip({text}).copy())"
+        return f"np.flip(np.flip({array}).copy())"
     if x.layout == "strided":
-        return f"np.repeat({text}, 2, axis=-1)[..., ::2]" if x.values.ndim else text
+        return f"np.repeat({array}, 2, axis=-1)[..., ::2]" if x.values.ndim else array
     if x.layout in ("read-only", "broadcast"):
         source = number_text(x.values[:1].tolist()) if x.layout == "broadcast" else numbers
-        text = text if empty else f"np.asarray({source}, {dtype!r})"
-        return f"np.broadcast_to({text}, {x.values.shape})"
+        array = array if empty else f"np.asarray({source}, {dtype!r})"
+        return f"np.broadcast_to({array}, {x.values.shape})"
     if x.layout == "big-endian":
-        return f"{text}.astype({x.values.dtype.newbyteorder('>').str!r})"
-    return text
+        return f"{array}.astype({x.values.dtype.newbyteorder('>').str!r})"
+    return array

@@ -65,7 +65,7 @@ class Call:
 
     @property
     def finite(self) -> bool:
-        """Is every number in every array finite?"""
+        """Say whether every number in every array is finite."""
         return all(
             a.values.dtype.kind != "f" or bool(np.isfinite(a.values).all())
             for a in self.given.values()
@@ -203,7 +203,7 @@ def _integers(r: Random, w: Wanted, count: int, few: bool) -> Given:
 
 def _index(r: Random, w: Wanted, count: int, few: bool) -> Given:
     """Draw class indices, labels or lengths."""
-    dtype = "int64" if few else r.choice(INTEGER_DTYPES)
+    dtype = "int64" if few or w.classes > 100 else r.choice(INTEGER_DTYPES)
     if w.domain == "label":
         numbers = [r.randrange(1, w.classes) for _ in range(count)]
     elif w.domain == "label list":
@@ -255,7 +255,7 @@ def _fit_index(entry: Entry, arrays: dict[str, Given], options: dict[str, Any], 
         t = np.where(t == -100, ignored, t).astype(t.dtype)
         arrays["target"] = replace(target, values=t)
     where = options.get("where")
-    if isinstance(where, Given) and where.values.shape == plan.base != plan.rows:
+    if isinstance(where, Given) and where.values.shape == plan.base and plan.classes:
         mask, axis = where.values.copy(), plan.axis or 0
         index = np.expand_dims(np.where((t >= 0) & (t < plan.classes), t, 0).astype(np.int64), axis)
         np.put_along_axis(mask, index, True, axis)

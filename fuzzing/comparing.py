@@ -46,6 +46,6 @@ def difference(got: Any, want: Any, dtype: str, *, scale: float = 0.0) -> str:
 
 
 def same_bits(got: Any, want: Any) -> bool:
-    """Are both the same numbers, NaN being NaN and 0 having no sign?"""
+    """Say whether both are the same numbers, NaN being NaN and 0 having no sign."""
     got, want = np.asarray(got), np.asarray(want)
     return got.shape == want.shape and np.array_equal(got, want, equal_nan=got.dtype.kind in "fc")

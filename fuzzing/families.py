@@ -287,8 +287,10 @@ def linear(r: Random, names: tuple[str, ...], domains: tuple[str, ...], few: boo
 
 def alignments(r: Random, names: tuple[str, ...], domains: tuple[str, ...], few: bool) -> Plan:
     """Frames of several sequences, their labels, and both their lengths."""
-    frames, count, size, labels = (5, 2, 3, 2) if few else (
-        r.choice((0, 1, 2, 4, 7)), r.choice((0, 1, 2, 3)), r.randrange(2, 5), r.randrange(4))  # fmt: skip
+    frames, count = r.choice((0, 1, 2, 4, 7)), r.choice((0, 1, 2, 3))
+    size, labels = r.randrange(2, 5), r.randrange(4)
+    if few:
+        frames, count, size, labels = 5, 2, 3, 2
     arrays = {
         names[0]: Wanted("nonpositive", (frames, count, size), "float", (0, 2), 1),
         names[1]: Wanted("label", (count, labels), "index", (1,), 0, classes=size),

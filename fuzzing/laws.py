@@ -33,6 +33,9 @@ UNMEASURED = (  # "mean" divides by something else than the number or the weight
 )  # fmt: skip
 
 
+OF_CLASSES = ("alpha", "bias", "class_weight", "weight")
+
+
 def result_dtype(call: Call) -> str:
     """Return the documented dtype of the results, "" for whatever it may be."""
     first = next(iter(call.arrays.values()))
@@ -70,7 +73,7 @@ def result_shape(call: Call) -> tuple[int, ...] | None:
 
 
 def cancels(call: Call, out: Any, ref: Any, dtype: str) -> bool:
-    """May the digits of a sum of elements of both signs differ as much as these do?"""
+    """Say whether the digits of a sum of both signs may differ as much as these do."""
     if call.reduction in (None, "none"):
         if call.entry.name not in ("logsumexp", "standardize", "logmeanexp", "fenchel_young_loss"):
             return False
@@ -88,7 +91,7 @@ def one(run: "Run", library: Library, r: Random, reference: tuple[Any, ...]) -> 
     """Try one of the laws that this call is under."""
     call = run.call
     options = call.entry.options
-    laws: list[Callable[[Run, Library, Random, tuple[Any, ...]], None]] = [validation_off]
+    laws: list[Callable[[Run, Library, Random, tuple[Any, ...]], None]] = [validation_off, again]
     if "reduction" in options:
         laws += [reductions, reductions]
     if next(_ways(call), None):
@@ -134,6 +137,15 @@ def validation_off(run: "Run", library: Library, r: Random, reference: tuple[Any
                 run.found("validation", f"{library.name}: other numbers", f"{out} is not {ref}")
 
 
+def again(run: "Run", library: Library, r: Random, reference: tuple[Any, ...]) -> None:
+    """The same call has the same bits each time."""
+    first, second = (_values(run, library, run.call) for _ in range(2))
+    if first is not None and second is not None:
+        for a, b in zip(first, second, strict=True):
+            if not same_bits(a, b):
+                run.found("again", f"{library.name}: other bits", f"{a}, then {b}")
+
+
 def reductions(run: "Run", library: Library, r: Random, reference: tuple[Any, ...]) -> None:
     """The sum is that of "none", and the mean is it over the number or the weights."""
     call = run.call
@@ -143,6 +155,9 @@ def reductions(run: "Run", library: Library, r: Random, reference: tuple[Any, ..
     if parts is None or whole is None or mean is None:
         return
     dtype = _dtype(call)
+    if not call.cut and parts[0].shape != call.plan.rows:
+        run.found("shape", f"{library.name}: none", f"{parts[0].shape}, {call.plan.rows}")
+        return
     each = np.asarray(parts[0], np.float64)
     with np.errstate(all="ignore"):
         scale = float(np.abs(np.nan_to_num(each)).max(initial=0.0)) * max(each.size, 1) * 0.05
@@ -167,9 +182,9 @@ def _amount(call: Call, each: Any) -> float | None:
     ):
         return None
     target = call.arrays.get("target")
-    if target is not None and "ignore_index" in call.entry.options and not target.floating:
-        if (target.values == call.option("ignore_index")).any():
-            return None
+    ignored = call.option("ignore_index") if "ignore_index" in call.entry.options else None
+    if ignored is not None and target is not None and (target.values == ignored).any():
+        return None
     weight = options.get("sample_weight")
     if not isinstance(weight, Given):
         return float(each.size)
@@ -189,9 +204,9 @@ def _ways(call: Call) -> Iterator[str]:
         yield "where"
     if "sample_weight" in options and lifted and plan.rows:
         yield "sample_weight"
-    if "ignore_index" in options and indexed and plan.rows and not plan.rows == (0,):
-        if target is not None and target.values.dtype.kind == "i" and target.layout == "C":
-            yield "ignore_index"
+    signed = target is not None and target.values.dtype.kind == "i" and target.layout == "C"
+    if "ignore_index" in options and indexed and signed and plan.rows:
+        yield "ignore_index"
     if "weight" in options and call.entry.name.startswith("binary_cross"):
         yield "weight"
     if call.entry.name == "logsumexp":
@@ -334,37 +349,23 @@ def shift(run: "Run", library: Library, r: Random, reference: tuple[Any, ...]) -
 
 def order(run: "Run", library: Library, r: Random, reference: tuple[Any, ...]) -> None:
     """The order of the examples does not matter."""
-    call = run.call
-    changed: dict[str, Any] = {}
-    for name, w in call.plan.arrays.items():
-        if w.batch is not None:
-            changed[name] = _flipped(call.arrays[name], w.batch)
-    rows = len(call.plan.rows)
+    call, plan = run.call, run.call.plan
+    turned = {
+        n: _flipped(call.arrays[n], w.batch) for n, w in plan.arrays.items() if w.batch is not None
+    }
     for name, x in call.options.items():
-        if not isinstance(x, Given) or name == "class_weight":
+        if not isinstance(x, Given) or (name in OF_CLASSES and plan.rows != plan.base):
             continue
-        if name in ("sample_weight",):
-            if call.entry.name == "ntxent_loss":
-                return
-            if x.values.ndim == rows and rows:
-                changed[name] = _flipped(x, 0)
-        elif name in ("weight", "pos_weight") and call.plan.rows == call.plan.base:
-            if x.values.ndim == rows and rows:
-                changed[name] = _flipped(x, 0)
-        elif name not in ("weight", "bias", "alpha", "q"):
+        if (name == "where" and plan.rows != plan.base) or call.entry.name == "ntxent_loss":
             return
-        elif name == "q" and x.values.ndim == rows:
-            changed[name] = _flipped(x, 0)
-    moved = _values(run, library, call.having(**changed))
+        if x.values.ndim == len(plan.rows) > 0:
+            turned[name] = _flipped(x, 0)
+    moved = _values(run, library, call.having(**turned))
     if moved is None:
         return
-    dtype = _dtype(call)
-    want, got = (
-        np.asarray(library.numpy(reference[0])) if library.name == "numpy" else reference[0],
-        moved[0],
-    )
-    if call.reduction == "none" or call.reduction is None:
-        if call.entry.name == "ntxent_loss" or got.shape != call.plan.rows or not got.shape:
+    got, want, dtype = moved[0], reference[0], _dtype(call)
+    if call.reduction in (None, "none"):
+        if got.shape != plan.rows or not got.shape or call.entry.name == "ntxent_loss":
             return
         got = np.flip(got, axis=0)
     how = difference(got, want, dtype)

@@ -1,13 +1,12 @@
 """How each array library makes the arrays of a call, calls, and differentiates by its own means."""
 
-import warnings
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from fuzzing.arrays import Given, Text, laid_out
+from fuzzing.arrays import Given, Text, laid_out, substitute
 from fuzzing.calls import Call
 from portable_losses import autograd
 
@@ -27,7 +26,7 @@ class Library:
     narrow = False  # has bfloat16
 
     def skips(self, call: Call) -> bool:
-        """Can this library not make the arrays of the call?"""
+        """Say whether this library cannot make the arrays of the call."""
         return False
 
     def make(self, x: Given) -> Any:
@@ -63,7 +62,7 @@ class Library:
         return _weights(tuple(out.shape)).astype(out.dtype)
 
     def own(self, out: Any) -> bool:
-        """Is this an array of the library?"""
+        """Say whether this is an array of the library."""
         return isinstance(out, np.ndarray | np.generic)
 
 
@@ -236,21 +235,6 @@ class Dask(Library):
 
     def own(self, out: Any) -> bool:
         return isinstance(out, self.da.Array)
-
-
-def substitute(x: Given) -> Any:
-    """Make what is given in place of an array on purpose."""
-    if x.form == "list":
-        return x.values.tolist()
-    if x.form == "number":
-        return 0.5
-    if x.form == "text":
-        return "text"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        if x.form == "matrix":
-            return np.matrix(x.values)
-    return np.ma.masked_array(x.values, mask=np.arange(x.values.size).reshape(x.values.shape) == 0)
 
 
 def invoke(call: Call, made: Made) -> tuple[Any, ...]:

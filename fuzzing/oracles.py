@@ -109,7 +109,7 @@ def brief(e: BaseException) -> str:
 
 
 def names_an_argument(message: str, call: Call) -> bool:
-    """Does the message name a parameter of the function in backticks, or a shape by its name?"""
+    """Say whether a message names a parameter in backticks, or the shapes by their names."""
     if any(message.startswith(start) for start in NAMED_SHAPES):
         return True
     names = set(re.findall(r"`(\w+)`", message))
@@ -135,7 +135,8 @@ def check(call: Call, names: list[str], counts: Counter[str]) -> list[Finding]:
         if call.must:
             run.found("accepts", _what_was_wrong(call), call.bad)
             return run.findings
-        _form(run, numpy, reference)
+        if not _form(run, numpy, reference):
+            return run.findings
     gradient: list[Any] | None = None
     for name in names:
         library = load(name)
@@ -165,11 +166,11 @@ def _what_was_wrong(call: Call) -> str:
     return re.sub(r"(?<![a-z\d])-?\d[\d.e+]*", "N", call.bad)
 
 
-def _form(run: Run, library: Library, outs: tuple[Any, ...]) -> None:
-    """Dtype, shape and library of the results are as documented."""
-    call = run.call
+def _form(run: Run, library: Library, outs: tuple[Any, ...]) -> bool:
+    """Say whether dtype, shape and library of the results are as documented."""
+    call, before = run.call, len(run.findings)
     if call.bad:
-        return
+        return True
     wanted = laws.result_dtype(call)
     if wanted == "bfloat16" and not library.narrow:
         wanted = "float32"
@@ -181,8 +182,9 @@ def _form(run: Run, library: Library, outs: tuple[Any, ...]) -> None:
             run.found(
                 "dtype", f"{library.name}: not that of the first array", f"{out.dtype}, {wanted}"
             )
-    if shape is not None and tuple(outs[0].shape) != shape:
-        run.found("shape", library.name, f"{tuple(outs[0].shape)}, {shape}")
+    if shape is not None and np.shape(outs[0]) != shape:
+        run.found("shape", library.name, f"{np.shape(outs[0])}, {shape}")
+    return len(run.findings) == before
 
 
 def _compare(run: Run, library: Library, reference: Any, gradient: Any) -> list[Any] | None:
@@ -214,7 +216,8 @@ def _compare(run: Run, library: Library, reference: Any, gradient: Any) -> list[
         _compare_errors(run, library, result, reference)
         return gradient
     outs, grads = result if differentiates else (result, None)
-    _form(run, library, outs)
+    if not _form(run, library, outs):
+        return gradient
     outs = run.attempt(library, lambda: [library.numpy(x) for x in outs], "computing")
     if outs is None or isinstance(outs, Exception) or (library.flushes and _subnormal(call)):
         return gradient
@@ -284,12 +287,12 @@ def _unread(run: Run, library: Library, made: Made) -> None:
         outs = run.attempt(library, lambda: library.call(run.call, made), "validation off")
     if isinstance(outs, Exception):
         run.found("validation", f"{library.name}: raises", outs)
-    elif outs is not None and all(np.isfinite(x).all() for x in outs if x.dtype.kind == "f"):
+    elif outs is not None and all(np.isfinite(x).all() for x in outs):
         run.found("validation", f"{library.name}: a number for a bad {run.call.bad}", outs)
 
 
 def _subnormal(call: Call) -> bool:
-    """Is any number of the call subnormal?"""
+    """Say whether any number of the call is subnormal."""
     for x in call.given.values():
         if x.floating:
             size = np.abs(x.values[(x.values != 0) & np.isfinite(x.values)])

@@ -66,7 +66,7 @@ class Known:
         self.met: Counter[int] = Counter()
 
     def knows(self, group: Key) -> bool:
-        """Is this group expected?"""
+        """Say whether this group is expected."""
         for i, pattern in enumerate(self.patterns):
             wanted = (pattern["oracle"], pattern["function"], pattern["kind"])
             if all(_matches(g, w) for g, w in zip(group, wanted, strict=True)):

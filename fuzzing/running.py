@@ -2,7 +2,7 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import numpy as np
@@ -17,7 +17,7 @@ __all__ = ["quietly", "run_range", "shrink_all"]
 
 
 @contextmanager
-def quietly() -> Iterator[None]:
+def quietly() -> Generator[None]:
     """Turn warnings into errors, and let our own arithmetic pass without any."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("error")
@@ -34,7 +34,11 @@ def run_range(first: int, last: int, names: list[str]) -> tuple[Groups, Counter[
     with quietly():
         for number in range(first, last):
             if not only_few or number % 4 == 0:
-                groups.add(check(draw(number), names, counts))
+                try:
+                    groups.add(check(draw(number), names, counts))
+                except Exception as e:
+                    msg = f"the fuzzer itself fails at call {number}"
+                    raise RuntimeError(msg) from e
     return groups, counts
 
 

@@ -71,9 +71,9 @@ TABLE: dict[str, Entry] = {
     **_lines(
         of.elementwise,
         "real",
-        "celu elu erf erfc erfcx expit gelu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh "
-        "leaky_relu log1mexp log_expit log_ndtr log_sigmoid mish ndtr quick_gelu relu relu6 "
-        "relu_squared selu sigmoid silu soft_shrink softcap softplus softsign sparse_plus "
+        "celu elu erf erfc erfcx expit gelu hard_shrink hard_sigmoid hard_silu hard_swish "
+        "hard_tanh leaky_relu log1mexp log_expit log_ndtr log_sigmoid mish ndtr quick_gelu relu "
+        "relu6 relu_squared selu sigmoid silu soft_shrink softcap softplus softsign sparse_plus "
         "sparse_sigmoid squareplus swish tanh tanh_shrink threshold",
     ),
     **_lines(of.elementwise, "nonnegative", "boxcox digamma gammaln"),
