@@ -52,7 +52,9 @@ class Call:
         given += [text_of(v) for k, v in self.options.items() if self._positional(k)]
         named = {k: v for k, v in self.options.items() if not self._positional(k)}
         given += [f"{k}={text_of(v)}" for k, v in named.items()]
-        return f"pl.{self.entry.name}({', '.join(given)})"
+        narrow = any(x.dtype == "bfloat16" for x in self.given.values())
+        note = "  # bfloat16 where there is one" if narrow else ""
+        return f"pl.{self.entry.name}({', '.join(given)}){note}"
 
     def _positional(self, name: str) -> bool:
         return self.entry.parameters[name].kind is not PARAMETER_KEYWORD
@@ -70,6 +72,13 @@ class Call:
             a.values.dtype.kind != "f" or bool(np.isfinite(a.values).all())
             for a in self.given.values()
         )
+
+    @property
+    def narrowest(self) -> str:
+        """Return the least exact dtype of the call."""
+        found = {x.dtype for x in self.given.values()}
+        order = ("bfloat16", "float16", "float32", "float64")
+        return next((d for d in order if d in found), "float64")
 
     @property
     def reduction(self) -> str | None:
@@ -108,7 +117,7 @@ def draw(seed: int) -> Call:
     r = Random(seed)
     few = seed % FEW == 0
     entry = TABLE[r.choice(NAMES)]
-    dtype = r.choice(FLOATS[:4] if few else FLOATS)
+    dtype = r.choice(("float32", "float32", "float32", "float64") if few else FLOATS)
     plan = entry.family(r, entry.arrays, entry.domains, few)
     options = _options(r, entry, plan, few)
     _logarithms(entry, plan, options)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,11 +11,9 @@ from fuzzing.arrays import Given
 from fuzzing.calls import Call
 from fuzzing.comparing import difference, same_bits
 from fuzzing.families import Plan
+from fuzzing.findings import Run
 from fuzzing.libraries import Library, load
 from portable_losses import validation
-
-if TYPE_CHECKING:
-    from fuzzing.oracles import Run
 
 __all__ = ["cancels", "one", "result_dtype", "result_shape"]
 
@@ -87,7 +85,7 @@ def cancels(call: Call, out: Any, ref: Any, dtype: str) -> bool:
     return not difference(out, ref, dtype, scale=scale)
 
 
-def one(run: "Run", library: Library, r: Random, reference: tuple[Any, ...]) -> None:
+def one(run: Run, library: Library, r: Random, reference: tuple[Any, ...]) -> None:
     """Try one of the laws that this call is under."""
     call = run.call
     options = call.entry.options
@@ -108,7 +106,7 @@ def one(run: "Run", library: Library, r: Random, reference: tuple[Any, ...]) -> 
     r.choice(laws)(run, library, r, reference)
 
 
-def _values(run: "Run", library: Library, call: Call) -> list[Any] | None:
+def _values(run: Run, library: Library, call: Call) -> list[Any] | None:
     """Call, and bring the results to NumPy; None where it raises, which other oracles judge."""
     made = library.made(call)
     outs = run.attempt(library, lambda: library.call(call, made), call=call, quiet=True)
@@ -117,12 +115,7 @@ def _values(run: "Run", library: Library, call: Call) -> list[Any] | None:
     return [library.numpy(x) for x in outs]
 
 
-def _dtype(call: Call) -> str:
-    order = ("bfloat16", "float16", "float32", "float64")
-    return next((d for d in order if d in {x.dtype for x in call.given.values()}), "float64")
-
-
-def validation_off(run: "Run", library: Library, r: Random, reference: tuple[Any, ...]) -> None:
+def validation_off(run: Run, library: Library, r: Random, reference: tuple[Any, ...]) -> None:
     """With the checks of values off, a good call has the same numbers."""
     made = library.made(run.call)
     with validation(False):
@@ -133,11 +126,11 @@ def validation_off(run: "Run", library: Library, r: Random, reference: tuple[Any
         run.found("validation", f"{library.name}: raises", outs)
     elif outs is not None:
         for out, ref in zip(outs, reference, strict=True):
-            if difference(library.numpy(out), ref, _dtype(run.call)) not in ("", "digits"):
+            if difference(library.numpy(out), ref, run.call.narrowest) not in ("", "digits"):
                 run.found("validation", f"{library.name}: other numbers", f"{out} is not {ref}")
 
 
-def again(run: "Run", library: Library, r: Random, reference: tuple[Any, ...]) -> None:
+def again(run: Run, library: Library, r: Random, reference: tuple[Any, ...]) -> None:
     """The same call has the same bits each time."""
     first, second = (_values(run, library, run.call) for _ in range(2))
     if first is not None and second is not None:
@@ -146,7 +139,7 @@ def again(run: "Run", library: Library, r: Random, reference: tuple[Any, ...]) -
                 run.found("again", f"{library.name}: other bits", f"{a}, then {b}")
 
 
-def reductions(run: "Run", library: Library, r: Random, reference: tuple[Any, ...]) -> None:
+def reductions(run: Run, library: Library, r: Random, reference: tuple[Any, ...]) -> None:
     """The sum is that of "none", and the mean is it over the number or the weights."""
     call = run.call
     parts, whole, mean = (
@@ -154,7 +147,7 @@ def reductions(run: "Run", library: Library, r: Random, reference: tuple[Any, ..
     )
     if parts is None or whole is None or mean is None:
         return
-    dtype = _dtype(call)
+    dtype = call.narrowest
     if not call.cut and parts[0].shape != call.plan.rows:
         run.found("shape", f"{library.name}: none", f"{parts[0].shape}, {call.plan.rows}")
         return
@@ -215,11 +208,13 @@ def _ways(call: Call) -> Iterator[str]:
         yield "target"
 
 
-def leaks(run: "Run", library: Library, r: Random, reference: tuple[Any, ...]) -> None:
+def leaks(run: Run, library: Library, r: Random, reference: tuple[Any, ...]) -> None:
     """NaN, an infinity or a huge number in what counts for nothing changes no bit."""
     call = run.call
     if 0 in call.plan.base:
         return
+    if "return_lse" in call.options:  # a row without weight has one all the same
+        call = call.having(return_lse=False)
     way = r.choice(list(_ways(call)))
     clean, dead = _weightless(r, call, way)
     if clean is None:
@@ -253,7 +248,7 @@ def leaks(run: "Run", library: Library, r: Random, reference: tuple[Any, ...]) -
             return
 
 
-def _bits(run: "Run", library: Library, call: Call, tracked: list[str]) -> Any:
+def _bits(run: Run, library: Library, call: Call, tracked: list[str]) -> Any:
     """Return the results and the gradients as NumPy arrays; None where the call raises."""
     made = library.made(call)
     if tracked:
@@ -326,7 +321,7 @@ def _but_targets(call: Call, gone: Any) -> Any:
 # ---- symmetries ----------------------------------------------------------------------------------
 
 
-def shift(run: "Run", library: Library, r: Random, reference: tuple[Any, ...]) -> None:
+def shift(run: Run, library: Library, r: Random, reference: tuple[Any, ...]) -> None:
     """A shift of all entries changes nothing, or shifts the result."""
     call = run.call
     name = next(iter(call.arrays))
@@ -341,13 +336,13 @@ def shift(run: "Run", library: Library, r: Random, reference: tuple[Any, ...]) -
         return
     want = np.asarray(results[0][0], np.float64) + 16.0 * SHIFTED[call.entry.name]
     how = difference(
-        results[1][0], want, _dtype(call), scale=16.0 if SHIFTED[call.entry.name] else 0
+        results[1][0], want, call.narrowest, scale=16.0 if SHIFTED[call.entry.name] else 0
     )
     if how:
         run.found("shift", f"{library.name}: {how}", f"{results[1][0]} is not {want}")
 
 
-def order(run: "Run", library: Library, r: Random, reference: tuple[Any, ...]) -> None:
+def order(run: Run, library: Library, r: Random, reference: tuple[Any, ...]) -> None:
     """The order of the examples does not matter."""
     call, plan = run.call, run.call.plan
     turned = {
@@ -363,7 +358,7 @@ def order(run: "Run", library: Library, r: Random, reference: tuple[Any, ...]) -
     moved = _values(run, library, call.having(**turned))
     if moved is None:
         return
-    got, want, dtype = moved[0], reference[0], _dtype(call)
+    got, want, dtype = moved[0], reference[0], call.narrowest
     if call.reduction in (None, "none"):
         if got.shape != plan.rows or not got.shape or call.entry.name == "ntxent_loss":
             return

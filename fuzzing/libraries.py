@@ -1,5 +1,6 @@
 """How each array library makes the arrays of a call, calls, and differentiates by its own means."""
 
+import os
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -42,6 +43,10 @@ class Library:
     def numpy(self, x: Any) -> Any:
         """Bring a result to NumPy."""
         return x
+
+    def state(self, x: Any) -> Any:
+        """Return what of an argument must not change."""
+        return (x.tobytes(), x.strides, x.shape) if isinstance(x, np.ndarray) else None
 
     def call(self, call: Call, made: Made) -> tuple[Any, ...]:
         """Call the function; the results are a tuple in any case."""
@@ -138,6 +143,9 @@ class Torch(Library):
             made = torch.from_numpy(values.copy())
         return made.to(torch.bfloat16) if x.dtype == "bfloat16" else made
 
+    def state(self, x: Any) -> Any:
+        return getattr(x, "_version", None)  # counts what was written to it
+
     def numpy(self, x: Any) -> Any:
         x = x.detach()
         return (x.float() if x.dtype is self.torch.bfloat16 else x).resolve_neg().numpy()
@@ -176,6 +184,9 @@ class Jax(Library):
     flushes = True
 
     def __init__(self) -> None:
+        # Each operation compiles at its first use; without the long passes that takes half as long.
+        quick = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+        os.environ.setdefault("XLA_FLAGS", quick)
         self.jax = import_module("jax")
         self.jax.config.update("jax_enable_x64", True)
         self.jnp = import_module("jax.numpy")

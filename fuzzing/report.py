@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from fuzzing.oracles import Finding
+from fuzzing.findings import Finding
 from fuzzing.shrinking import size
 
 __all__ = ["Groups", "Known"]

@@ -9,7 +9,8 @@ import numpy as np
 
 from fuzzing.arrays import Given
 from fuzzing.calls import Call
-from fuzzing.oracles import Finding, check
+from fuzzing.findings import Finding
+from fuzzing.oracles import check
 
 __all__ = ["shrunk", "size"]
 
