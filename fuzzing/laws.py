@@ -94,6 +94,8 @@ def one(run: Run, library: Library, r: Random, reference: tuple[Any, ...]) -> No
         laws += [reductions, reductions]
     if next(_ways(call), None):
         laws += [leaks, leaks, leaks]
+    if library.name == "torch" and next(iter(call.arrays.values())).floating:
+        laws += [curvature, curvature]
     shares = call.plan.arrays.get("target", None)
     if (
         call.entry.name in SHIFTED
@@ -128,6 +130,27 @@ def validation_off(run: Run, library: Library, r: Random, reference: tuple[Any, 
         for out, ref in zip(outs, reference, strict=True):
             if difference(library.numpy(out), ref, run.call.narrowest) not in ("", "digits"):
                 run.found("validation", f"{library.name}: other numbers", f"{out} is not {ref}")
+
+
+def curvature(run: Run, library: Library, r: Random, reference: tuple[Any, ...]) -> None:
+    """PyTorch has the second derivatives of the tape."""
+    call = run.call
+    if not call.finite or not all(np.isfinite(x).all() for x in reference):
+        return
+    first = next(iter(call.arrays))
+    results: list[list[Any]] = []
+    for one in (load("tape"), load("torch")):
+        made = one.made(call)
+        slopes = run.attempt(
+            one, lambda one=one, made=made: one.second(call, made, [first]), "second", quiet=True
+        )
+        if not isinstance(slopes, list):
+            return
+        results.append([one.numpy(x) for x in slopes])
+    for want, got in zip(*results, strict=True):
+        how = difference(got, want, call.narrowest)
+        if how and how != "digits":
+            run.found("second derivative", f"torch: {how}, by {first}", f"{got} is not {want}")
 
 
 def again(run: Run, library: Library, r: Random, reference: tuple[Any, ...]) -> None:
@@ -234,22 +257,27 @@ def leaks(run: Run, library: Library, r: Random, reference: tuple[Any, ...]) -> 
         spoiled = spoiled.having(**{name: replace(x, values=values, layout=layout)})
     if spoiled is clean:
         return
-    differentiable = library.name in ("tape", "torch", "jax")
     tracked = [n for n in call.arrays if clean.arrays[n].floating]
-    results = [_bits(run, library, c, tracked if differentiable else []) for c in (clean, spoiled)]
+    if library.name not in ("tape", "torch"):
+        tracked = []
+    twice = bool(tracked) and r.random() < 0.3
+    results = [_bits(run, library, c, tracked, twice=twice) for c in (clean, spoiled)]
     if results[0] is None:
         return
     if results[1] is None:
         run.found("leak", f"{library.name}, {way}: raises for {bad}", call=spoiled)
         return
-    for what, got, want in zip(("value", "gradient"), results[1], results[0], strict=True):
+    orders = ("value", "gradient", "second derivative")
+    for what, got, want in zip(orders, results[1], results[0], strict=False):
         if not all(same_bits(a, b) for a, b in zip(got, want, strict=True)):
             run.found("leak", f"{library.name}, {way}: {what}", f"{got} is not {want}", spoiled)
             return
 
 
-def _bits(run: Run, library: Library, call: Call, tracked: list[str]) -> Any:
-    """Return the results and the gradients as NumPy arrays; None where the call raises."""
+def _bits(
+    run: Run, library: Library, call: Call, tracked: list[str], *, twice: bool = False
+) -> Any:
+    """Return the results and the derivatives as NumPy arrays; None where the call raises."""
     made = library.made(call)
     if tracked:
         result = run.attempt(
@@ -263,7 +291,14 @@ def _bits(run: Run, library: Library, call: Call, tracked: list[str]) -> Any:
         result = run.attempt(library, lambda: (library.call(call, made), []), call=call, quiet=True)
     if result is None or isinstance(result, Exception):
         return None
-    return [[library.numpy(x) for x in part] for part in result]
+    parts = [[library.numpy(x) for x in part] for part in result]
+    if twice:
+        slopes = run.attempt(
+            library, lambda: library.second(call, made, tracked), "second", call, quiet=True
+        )
+        if isinstance(slopes, list):
+            parts.append([library.numpy(x) for x in slopes])
+    return parts
 
 
 def _weightless(r: Random, call: Call, way: str) -> tuple[Call | None, dict[str, Any]]:

@@ -1,7 +1,7 @@
 """How each array library makes the arrays of a call, calls, and differentiates by its own means."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -61,6 +61,16 @@ class Library:
         grads = autograd.grad(f, argnums=tuple(range(len(names))))(*(made[n] for n in names))
         outs = tuple(getattr(out, "array", out) for out in kept)
         return outs, list(grads)
+
+    def second(self, call: Call, made: Made, names: list[str]) -> list[Any]:
+        """Return the gradients of the weighed sum of the gradients."""
+        places = tuple(range(len(names)))
+        first = autograd.grad(scalar(call, made, names, [], self.weights), argnums=places)
+
+        def slope(*tracked: Any) -> Any:
+            return sum(g.__array_namespace__().sum(g * self.weights(g)) for g in first(*tracked))
+
+        return list(autograd.grad(slope, argnums=places)(*(made[n] for n in names)))
 
     def weights(self, out: Any) -> Any:
         """Return the weight of each entry of a result in the number that is differentiated."""
@@ -153,19 +163,31 @@ class Torch(Library):
     def differentiate(
         self, call: Call, made: Made, names: list[str]
     ) -> tuple[tuple[Any, ...], list[Any]]:
+        outs, grads, _ = self._differentiate(call, made, names)
+        return outs, grads
+
+    def second(self, call: Call, made: Made, names: list[str]) -> list[Any]:
+        _, grads, wanted = self._differentiate(call, made, names, again=True)
+        return self._gradients(grads, wanted)  # raises where torch's own would be zero
+
+    def _differentiate(
+        self, call: Call, made: Made, names: list[str], *, again: bool = False
+    ) -> tuple[tuple[Any, ...], list[Any], list[Any]]:
+        """Return the results, their gradients, and what these are by."""
         leaves = dict(made)
         for name in names:
             leaves[name] = made[name].detach().requires_grad_()
-        outs = invoke(call, leaves)
+        outs, wanted = invoke(call, leaves), [leaves[n] for n in names]
+        return outs, self._gradients(outs, wanted, create_graph=again), wanted
+
+    def _gradients(self, outs: Sequence[Any], wanted: list[Any], **options: Any) -> list[Any]:
+        """Return the gradients of the weighed sum of `outs`; zeros where it is constant."""
         total: Any = 0
         for out in outs:
             total = total + (out * self.weights(out)).sum()
-        wanted = [leaves[n] for n in names]
-        if not total.requires_grad:
-            return outs, [self.torch.zeros_like(x) for x in wanted]
-        return outs, list(
-            self.torch.autograd.grad(total, wanted, allow_unused=True, materialize_grads=True)
-        )
+        if not total.requires_grad and options:
+            return [self.torch.zeros_like(x) for x in wanted]
+        return list(self.torch.autograd.grad(total, wanted, materialize_grads=True, **options))
 
     def weights(self, out: Any) -> Any:
         return self.torch.from_numpy(_weights(tuple(out.shape))).to(out.dtype)

@@ -144,7 +144,7 @@ TABLE: dict[str, Entry] = {
     **_lines(of.rowwise, "real | nonnegative", "ranking_softmax_loss"),
     **_lines(of.logit_pair, "real | real", "distillation_loss"),
     **_lines(of.divergence, "nonpositive | share", "generalized_kl_div js_div kl_div"),
-    **_lines(of.divergence, "share | share", "tvd_loss"),
+    **_lines(of.divergence, "share* | share*", "tvd_loss"),
     **_lines(of.regions, "probability | probability", "dice_loss jaccard_loss tversky_loss"),
     # ---- losses of vectors ----
     **_lines(of.vectors, "real | real", "cosine_distance cosine_similarity pairwise_distance"),
