@@ -2,10 +2,13 @@
 
 import argparse
 import json
+import math
 import multiprocessing
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 from fuzzing.calls import draw
@@ -13,7 +16,7 @@ from fuzzing.libraries import LIBRARIES
 from fuzzing.report import Groups, Known
 from fuzzing.running import quietly, run_range, shrink_all
 
-CHUNK = 500
+CHUNK = 200  # calls that a process is given at a time
 
 
 def parsed(arguments: list[str]) -> argparse.Namespace:
@@ -39,37 +42,41 @@ def main(arguments: list[str]) -> int:
     names = options.libraries.split(",")
     if options.call is not None:
         return replay(options.call, names)
-    counts: Counter[str] = Counter()
-    groups, start = Groups(), time.perf_counter()
-    last = options.seed + options.calls if options.calls is not None else sys.maxsize
-    chunks = ((n, min(n + CHUNK, last), names) for n in range(options.seed, last, CHUNK))
-    seen = options.seed
-    with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
-        while time.perf_counter() - start < options.seconds or options.calls is not None:
-            some = [chunk for _, chunk in zip(range(options.workers), chunks, strict=False)]
-            if not some:
-                break
-            for found, counted in pool.starmap(run_range, some):
-                groups.merge(found)
-                counts += counted
-            seen = some[-1][1]
-    took = time.perf_counter() - start
+    start = time.perf_counter()
+    groups, counts, end = search(options, names)
+    took, total = time.perf_counter() - start, sum(counts.values())
     known = Known(options.expect)
     new = {key for key in groups.smallest if not known.knows(key)}
     if not options.no_shrink:
-        shrink_all(groups, names, new if options.expect else set(groups.smallest))
+        shrink_all(groups, names, new)
     if options.json:
         text = "".join(json.dumps(line) + "\n" for line in groups.lines())
         options.json.write_text(text, "utf-8")
     print_table(groups, new)
-    for name in names:
-        print(f"{name}: {counts[name]:,} calls")
-    print(f"{sum(counts.values()):,} calls in {took:.1f} s, {sum(counts.values()) / took:,.0f}/s;")
-    print(f"the numbers {options.seed} to {seen - 1}; {len(groups.smallest)} groups of findings, "
-          f"{len(new)} of them new")  # fmt: skip
+    print(", ".join(f"{name}: {counts[name]:,} calls" for name in names))
+    print(f"{total:,} calls in {took:.1f} s, {total / took:,.0f}/s")
+    print(f"the numbers {options.seed} to {end - 1}")
+    print(f"{len(groups.smallest)} groups of findings, {len(new)} of them new")
     for pattern in known.unmet():
         print("expected, and not found:", json.dumps(pattern))
     return int(bool(new))
+
+
+def search(options: argparse.Namespace, names: list[str]) -> tuple[Groups, Counter[str], int]:
+    """Run calls until time or number is up; return what was found, the counts, and the end."""
+    groups, counts, end = Groups(), Counter[str](), options.seed
+    last = sys.maxsize if options.calls is None else options.seed + options.calls
+    until = time.perf_counter() + (options.seconds if options.calls is None else math.inf)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(options.workers, mp_context=spawn) as pool:
+        while end < last and time.perf_counter() < until:
+            firsts = range(end, min(end + options.workers * CHUNK, last), CHUNK)
+            lasts = [min(first + CHUNK, last) for first in firsts]
+            for found, counted in pool.map(run_range, firsts, lasts, repeat(names)):
+                groups.merge(found)
+                counts += counted
+            end = lasts[-1]
+    return groups, counts, end
 
 
 def print_table(groups: Groups, new: set[tuple[str, str, str]]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-__all__ = ["Family", "Plan", "Wanted"]
+__all__ = ["Family", "Plan", "Wanted", "smaller"]
 
 Shape = tuple[int, ...]
 

@@ -9,6 +9,7 @@ import numpy as np
 from fuzzing import laws
 from fuzzing.calls import Call
 from fuzzing.comparing import difference
+from fuzzing.families import elementwise, ranked_pair
 from fuzzing.findings import Finding, Run, brief, what_was_wrong
 from fuzzing.libraries import Library, Made, load
 from portable_losses import validation
@@ -43,6 +44,7 @@ def check(call: Call, names: list[str], counts: Counter[str]) -> list[Finding]:
             return run.findings
         if not _form(run, numpy, reference):
             return run.findings
+        _hidden(run, reference[0])
     gradient: list[Any] | None = None
     for name in names:
         library = load(name)
@@ -81,6 +83,16 @@ def _form(run: Run, library: Library, outs: tuple[Any, ...]) -> bool:
     if shape is not None and np.shape(outs[0]) != shape:
         run.found("shape", library.name, f"{np.shape(outs[0])}, {shape}")
     return len(run.findings) == before
+
+
+def _hidden(run: Run, out: Any) -> None:
+    """A NaN of an elementwise function is in its result."""
+    call = run.call
+    by_element = call.entry.family in (elementwise, ranked_pair)
+    if by_element and call.reduction in (None, "none") and not call.bad and not _weighed(call):
+        first = next(iter(call.arrays.values())).values
+        if not np.isnan(out[np.isnan(first)]).all():
+            run.found("hides", "numpy: NaN", f"{out} of {first}")
 
 
 def _compare(run: Run, library: Library, reference: Any, gradient: Any) -> list[Any] | None:
@@ -203,6 +215,8 @@ def _weighed(call: Call) -> bool:
 
 def _subnormal(call: Call) -> bool:
     """Say whether any number of the call is subnormal."""
+    if any(isinstance(v, float) and 0 < abs(v) < 2.3e-308 for v in call.options.values()):
+        return True
     for x in call.given.values():
         if x.floating:
             size = np.abs(x.values[(x.values != 0) & np.isfinite(x.values)])
