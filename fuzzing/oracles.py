@@ -158,6 +158,7 @@ def _compare(run: Run, library: Library, reference: Any, gradient: Any) -> list[
 def _gradient_scale(call: Call, reference: tuple[Any, ...], gradient: list[Any]) -> float:
     """Return the size of the terms that gradients are sums of."""
     sizes = [0.05 * _largest(g) for g in gradient]
+    sizes.append(0.01 * _largest(reference[0]))  # the slope in a target is a difference of losses
     if "sample_weight" in call.options:  # whose gradient is a loss, less their mean
         sizes.append(_largest(reference[0]))
     of_arrays = [_largest(x.values) for x in call.arrays.values() if x.floating]
