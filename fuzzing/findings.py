@@ -85,12 +85,12 @@ class Run:
 
     def _raised(self, library: Library, e: Exception, what: str, call: Call) -> Any:
         """Judge an exception; return it, or None if it is of no allowed kind."""
+        bad = f" [{what_was_wrong(call)}]" if call.bad else ""
         if not isinstance(e, ALLOWED):
-            bad = f" [{what_was_wrong(call)}]" if call.bad else ""
             self.found("raises", f"{library.name}: {brief(e)}{bad}", e, call)
             return None
         if not names_an_argument(str(e), call):
-            self.found("nameless", f"{library.name}: {brief(e)}", e, call)
+            self.found("nameless", f"{library.name}: {brief(e)}{bad}", e, call)
         return e
 
 
