@@ -10,7 +10,7 @@ SHARED = -n $(WORKERS) --dist worksteal
 PYTEST = $(RUN) -m pytest $(SHARED)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test test-all test-older cover check bench accuracy docs gpu wheel clean
+.PHONY: help demo quick test test-all test-older fuzz cover check bench accuracy docs gpu wheel clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -33,6 +33,11 @@ test-older: $(VENV)/test.stamp  ## what compares numbers, as on a processor with
 cover: $(VENV)/cover.stamp  ## the lines of portable_losses and backends that no test runs
 	$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=html
 	@echo "open htmlcov/index.html"
+
+SECONDS ?= 60
+SEED ?= 0
+fuzz: $(VENV)/test.stamp  ## random calls of every function for SECONDS, from the number SEED on
+	$(RUN) -m fuzzing --seconds $(SECONDS) --seed $(SEED) --workers $(WORKERS) --expect fuzzing/known.jsonl
 
 check: export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 check: $(VENV)/lint.stamp  ## ruff, ruff format, mypy, pyright
