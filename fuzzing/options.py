@@ -215,7 +215,9 @@ REGION_OPTIONS: Mapping[str, Option] = {
     "beta": nonnegative(0.5),
     "class_weight": Option(_class_weight_of_regions, ("other", 0.5)),
     "class_axis": OPTIONS["class_axis"],
+    "where": MASK_OF_ENTRIES,
 }
+MASK_OF_BATCH = Option(lambda r, plan: Wanted("real", plan.base[:1], "bool"), ("a", [True]))
 
 
 def _alpha_of_classes(r: Random, plan: Plan) -> Any:
@@ -234,14 +236,16 @@ def _quantiles(r: Random, plan: Plan) -> Any:
 OWN: Mapping[str, Mapping[str, Option]] = {
     "cross_entropy": {"where": Option(_mask_of_classes_or_rows, ("a", [True]))},
     "ranking_softmax_loss": {"where": MASK_OF_ENTRIES},
-    "circle_loss": {"gamma": positive(2.0, 80.0)},
+    "circle_loss": {"gamma": positive(2.0, 80.0), "where": MASK_OF_BATCH},
+    "ntxent_loss": {"where": MASK_OF_BATCH},
     "celu": {"alpha": positive(2.5)},
     "elu": {"alpha": finite(2.5)},
     "entropy": {"axis": AXES},
     "gaussian_nll_loss": {"eps": positive(1e-6)},
     "js_div": {"beta": fraction(0.5), "axis": SOME_AXES, "reduction": BATCH_MEAN},
     "info_nce_loss": {
-        "symmetric": Option(lambda r, plan: plan.options.get("symmetric", False), NO_FLAGS)
+        "symmetric": Option(lambda r, plan: plan.options.get("symmetric", False), NO_FLAGS),
+        "where": MASK_OF_BATCH,
     },
     "distillation_loss": {"beta": fraction(0.5)},
     "logit": {

@@ -13,6 +13,7 @@ This file is data and look-up; it imports nothing of the package but names for a
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from os import environ, path  # pathlib takes 10 ms to import
@@ -131,6 +132,8 @@ class Arrays:
         Does `made`, a reshaped `x`, share its memory? None: this cannot be told.
     match_layout : callable, (grad, x) -> array, or None
         `grad` distributed as `x` is (chunks of a Dask array). None: `grad`.
+    quiet : callable, () -> context manager, or None
+        Within it overflow and invalid operations neither warn nor raise. None: they never do.
     python_scalars : bool
         Do `maximum` and `minimum` take a Python scalar, cheaply and under every trace?
     namespaces : mapping of type to namespace
@@ -142,6 +145,7 @@ class Arrays:
     concat: Callable[..., Array] | None = None
     is_view: Callable[[Array, Array], bool] | None = None
     match_layout: Callable[[Array, Array], Array] | None = None
+    quiet: Callable[[], AbstractContextManager[Any]] | None = None
     python_scalars: bool = False
     namespaces: Mapping[type, Namespace] = field(default_factory=dict[type, Any])
 

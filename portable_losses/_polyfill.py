@@ -7,6 +7,7 @@ real thing, each of these is one comparison away from it. What a backend says of
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import array_api_compat
@@ -22,6 +23,7 @@ __all__ = [
     "device_of",
     "maximum",
     "minimum",
+    "quiet",
     "readable",
     "take_along_axis",
     "total",
@@ -37,6 +39,12 @@ def readable(x: Array, *, xp: Namespace) -> bool:
     # The device first: is_lazy_array asks an array of an unknown library for a value.
     on_cpu = "cpu" in str(array_api_compat.device(x)).lower()
     return on_cpu and not array_api_compat.is_lazy_array(x)
+
+
+def quiet(*, xp: Namespace) -> AbstractContextManager[Any]:
+    """Return a context in which overflow and invalid operations neither warn nor raise."""
+    own = backend_of(xp).arrays.quiet
+    return nullcontext() if own is None else own()
 
 
 def device_of(x: Array, *, xp: Namespace) -> Any:

@@ -6,9 +6,11 @@ from typing import Any
 from portable_losses._dtypes import narrow
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_reduction
-from portable_losses._polyfill import total, where
+from portable_losses._polyfill import total
+from portable_losses._polyfill import where as _where
 from portable_losses._stable import INF
 from portable_losses._typing import Array, BatchReduction, Namespace
+from portable_losses._validation import check_bool, check_broadcasts_to
 from portable_losses._values import as_weight
 
 __all__ = ["contribution", "reduce", "weigh"]
@@ -25,8 +27,8 @@ def _weigh_grad(
 ) -> tuple[Array | None, ...]:
     """`loss` in the weight, `weight` in the loss; 0 in both where the loss does not contribute."""
     contributes = _contributes(weight, loss, xp=xp)
-    in_weight = grad * where(contributes, loss, 0.0, xp=xp)
-    return in_weight, weight * where(contributes, grad, 0.0, xp=xp)
+    in_weight = grad * _where(contributes, loss, 0.0, xp=xp)
+    return in_weight, weight * _where(contributes, grad, 0.0, xp=xp)
 
 
 @with_gradient(_weigh_grad, elementwise=True)
@@ -37,7 +39,7 @@ def _weigh(weight: Array, loss: Array, *, xp: Namespace) -> Array:
 
 def contribution(weight: Array, loss: Array, *, xp: Namespace) -> Array:
     """Return `loss`, and 0 where it is not finite and `weight` is 0."""
-    return where(_contributes(weight, loss, xp=xp), loss, 0.0, xp=xp)
+    return _where(_contributes(weight, loss, xp=xp), loss, 0.0, xp=xp)
 
 
 def _contributes(weight: Array, loss: Array, *, xp: Namespace) -> Array:
@@ -54,6 +56,7 @@ def reduce(
     *,
     xp: Namespace,
     dtype: Any,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     denominator: Array | None = None,
     batch: int | None = None,
@@ -61,11 +64,19 @@ def reduce(
     """Return the mean of `loss`, its sum, or `loss` itself, rounded once to `dtype`.
 
     With weights s and the denominator d, an array (None: 1), the mean is
-    ``sum(s * loss) / sum(s * d)``, and 0 with gradient 0 where there is nothing to divide by. Where
-    `batch` is given, "batchmean" is the sum divided by that number.
+    ``sum(s * loss) / sum(s * d)``, and 0 with gradient 0 where there is nothing to divide by. What
+    the mask `where` leaves out adds 0 to both sums. Where `batch` is given, "batchmean" is the sum
+    divided by that number.
     """
     check_reduction(reduction, *(() if batch is None else ("batchmean",)))
     weight = as_weight(sample_weight, tuple(loss.shape), name="sample_weight", like=loss, xp=xp)
+    if where is not None:
+        check_bool(xp, where=where)
+        check_broadcasts_to(tuple(loss.shape), where=where)
+        mask = xp.broadcast_to(where, loss.shape)
+        loss = _where(mask, loss, 0.0, xp=xp)
+        counted = narrow(mask, loss.dtype, xp=xp)
+        denominator = counted if denominator is None else _where(mask, denominator, 0.0, xp=xp)
     if weight is not None:
         loss = weigh(weight, loss, xp=xp)
     if reduction == "none":
@@ -81,5 +92,5 @@ def reduce(
             denominator = weight if denominator is None else xp.multiply(weight, denominator)
         if denominator is not None:  # else `loss` is empty, and its mean 0
             divisor = total(denominator, xp=xp)
-            result = result / where(divisor == 0, 1.0, divisor, xp=xp)
+            result = result / _where(divisor == 0, 1.0, divisor, xp=xp)
     return narrow(result, dtype, xp=xp)

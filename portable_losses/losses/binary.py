@@ -2,24 +2,28 @@
 
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_fraction
-from portable_losses._polyfill import maximum, where
+from portable_losses._polyfill import maximum
+from portable_losses._polyfill import where as _where
 from portable_losses._reduction import contribution, reduce, weigh
 from portable_losses._stable import log, log1p
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import as_floating, namespace_of
 from portable_losses._values import as_weight, check_all_in, mark_invalid
 from portable_losses.activations.sigmoid import _softplus
+from portable_losses.losses._left_out import leaves_out
 from portable_losses.special.logistic import negative_size
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits"]
 
 
+@leaves_out(probs=0.5, target=1, weights=("weight", "sample_weight"))
 def binary_cross_entropy(
     probs: Array,
     target: Array,
     /,
     *,
     weight: Array | None = None,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -38,6 +42,8 @@ def binary_cross_entropy(
     weight : array, broadcastable to `probs`, optional
         Weights of the elements, at least 0. "mean" divides by the number of elements all the
         same, as PyTorch does.
+    where : array of bool, broadcastable to `probs`, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `probs`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -83,9 +89,12 @@ def binary_cross_entropy(
         loss = weigh(weight, loss, xp=xp)
     loss = mark_invalid(loss, bad_probs, bad_target, xp=xp)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=probs.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=probs.dtype, xp=xp
+    )
 
 
+@leaves_out(logits=0.5, target=1, weights=("weight", "sample_weight"))
 def binary_cross_entropy_with_logits(
     logits: Array,
     target: Array,
@@ -94,6 +103,7 @@ def binary_cross_entropy_with_logits(
     weight: Array | None = None,
     pos_weight: Array | None = None,
     label_smoothing: float = 0.0,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -116,6 +126,8 @@ def binary_cross_entropy_with_logits(
     pos_weight : array, broadcastable to `logits`, optional
         Weight of the positive term, at least 0: usually one number per class.
     label_smoothing : float in [0, 1], default 0.0
+    where : array of bool, broadcastable to `logits`, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `logits`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -167,13 +179,15 @@ def binary_cross_entropy_with_logits(
         positive = positive * (1 - label_smoothing) + label_smoothing / 2
     if pos_weight is not None:
         negative = _negative(positive, negative)
-        positive = pos_weight * positive
+        positive = xp.multiply(pos_weight, positive)
     loss = _logistic_loss(z, positive, negative, xp=xp)
     if weight is not None:
         loss = weigh(weight, loss, xp=xp)
     loss = mark_invalid(loss, invalid, xp=xp)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=logits.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=logits.dtype, xp=xp
+    )
 
 
 def _negative(positive: Array, negative: Array | None) -> Array:
@@ -223,7 +237,7 @@ def _logistic_loss(z: Array, positive: Array, negative: Array | None, *, xp: Nam
     either = xp.log1p(xp.exp(below))
     if negative is not None:
         either = (positive + negative) * either
-    return wrong * where(wrong != 0, -below, 0.0, xp=xp) + either
+    return wrong * _where(wrong != 0, -below, 0.0, xp=xp) + either
 
 
 _FLOOR = -100.0  # of each logarithm, PyTorch's
@@ -234,7 +248,7 @@ def _binary_cross_entropy_grad(
     grad: Array, out: Array, p: Array, y: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
     """``(p - y) / (p * (1 - p))`` in p, ``log(1 - p) - log(p)`` in y."""
-    spread = where((p == 0) | (p == 1), _FLAT, p * (1 - p), xp=xp)
+    spread = _where((p == 0) | (p == 1), _FLAT, p * (1 - p), xp=xp)
     in_y = maximum(log1p(-p, xp=xp), _FLOOR, xp=xp) - maximum(log(p, xp=xp), _FLOOR, xp=xp)
     return grad * ((p - y) / spread), grad * in_y
 

@@ -3,12 +3,15 @@
 from portable_losses._dtypes import astype_like, narrow, widen
 from portable_losses._gradient import stop_gradient
 from portable_losses._options import check_number, check_positive, require
-from portable_losses._polyfill import device_of, maximum, total, where
+from portable_losses._polyfill import device_of, maximum, total
+from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
     as_floating,
+    check_bool,
+    check_broadcasts_to,
     check_integer,
     check_ndim,
     check_real_floating,
@@ -34,6 +37,7 @@ def info_nce_loss(
     *,
     temperature: float = 0.1,
     symmetric: bool = False,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -52,6 +56,8 @@ def info_nce_loss(
         Divides the cosines. Greater than 0.
     symmetric : bool, default False
         The mean of this and of finding the query of each key; without `negatives` only.
+    where : array of bool, shape (N,) or (1,), optional
+        Queries and keys that take part; the others are compared with nothing, whatever they hold.
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -86,7 +92,9 @@ def info_nce_loss(
     0.1269
     """
     xp = namespace_of(
-        query=query, key=key, optional={"negatives": negatives, "sample_weight": sample_weight}
+        query=query,
+        key=key,
+        optional={"negatives": negatives, "where": where, "sample_weight": sample_weight},
     )
     check_real_floating(xp, query=query, key=key)
     check_ndim(2, "(N, D)", query=query, key=key)
@@ -100,11 +108,20 @@ def info_nce_loss(
         fits = shape[-1:] == (d,) and (len(shape) == 2 or (len(shape) == 3 and shape[0] == n))
         require(fits, "negatives", f"have shape (M, {d}) or ({n}, M, {d})", shape)
 
+    both: Array | None = None
+    if where is not None:
+        row, both = _pairs_of(where, q.shape[0], xp=xp)
+        q, k = _where(row, q, 0.5, xp=xp), _where(row, k, 0.5, xp=xp)
+        if negatives is not None and negatives.ndim == 3:
+            negatives = _where(row[..., None], negatives, 0.5, xp=xp)
+
     u, v = normalize(q, eps=0.0), normalize(k, eps=0.0)
     own = total(u * v, axis=-1, xp=xp) / temperature
     if negatives is None:
         cosines = xp.matmul(u, xp.matrix_transpose(v)) / temperature
-        others = where(_diagonal(cosines, xp=xp), -INF, cosines, xp=xp)
+        others = _where(_diagonal(cosines, xp=xp), -INF, cosines, xp=xp)
+        if both is not None:
+            others = _where(both, others, -INF, xp=xp)
         loss = _softplus(_log_sum(others, xp=xp) - own, beta=1.0, xp=xp)
         if symmetric:
             back = _log_sum(xp.matrix_transpose(others), xp=xp)
@@ -117,7 +134,9 @@ def info_nce_loss(
             others = total(u[:, None, :] * w, axis=-1, xp=xp)
         loss = _softplus(_log_sum(others / temperature, xp=xp) - own, beta=1.0, xp=xp)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=query.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=query.dtype, xp=xp
+    )
 
 
 def ntxent_loss(
@@ -126,6 +145,7 @@ def ntxent_loss(
     /,
     *,
     temperature: float = 0.07,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -142,6 +162,8 @@ def ntxent_loss(
         Equal labels make a positive pair.
     temperature : float, default 0.07
         Divides the cosines. Greater than 0.
+    where : array of bool, shape (N,) or (1,), optional
+        Embeddings that take part; the others are compared with nothing, whatever they hold.
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -176,17 +198,26 @@ def ntxent_loss(
     0.1269
     """
     xp = namespace_of(
-        embeddings=embeddings, labels=labels, optional={"sample_weight": sample_weight}
+        embeddings=embeddings,
+        labels=labels,
+        optional={"where": where, "sample_weight": sample_weight},
     )
     _check_labels(embeddings, labels, xp=xp)
     check_positive(temperature=temperature)
 
-    u = normalize(widen(embeddings, xp=xp), eps=0.0)
+    x = widen(embeddings, xp=xp)
+    both: Array | None = None
+    if where is not None:
+        row, both = _pairs_of(where, x.shape[0], xp=xp)
+        x = _where(row, x, 0.5, xp=xp)
+    u = normalize(x, eps=0.0)
     s = xp.matmul(u, xp.matrix_transpose(u)) / temperature
     same = labels[:, None] == labels[None, :]
     pairs = ~_diagonal(s, xp=xp) & same  # a Tensor of the tape stands first
-    others = _log_sum(where(same, -INF, s, xp=xp), xp=xp)
-    loss = where(pairs, _softplus(others[:, None] - s, beta=1.0, xp=xp), 0.0, xp=xp)
+    if both is not None:
+        pairs, same = pairs & both, ~both | same
+    others = _log_sum(_where(same, -INF, s, xp=xp), xp=xp)
+    loss = _where(pairs, _softplus(others[:, None] - s, beta=1.0, xp=xp), 0.0, xp=xp)
 
     return reduce(
         loss,
@@ -207,6 +238,7 @@ def circle_loss(
     *,
     gamma: float = 80.0,
     margin: float = 0.4,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -230,6 +262,8 @@ def circle_loss(
         Scale. Greater than 0.
     margin : float, default 0.4
         Relaxation.
+    where : array of bool, shape (N,) or (1,), optional
+        `embeddings` that take part; the others are compared with nothing, whatever they hold.
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -269,6 +303,7 @@ def circle_loss(
         optional={
             "ref_embeddings": ref_embeddings,
             "ref_labels": ref_labels,
+            "where": where,
             "sample_weight": sample_weight,
         },
     )
@@ -281,21 +316,31 @@ def circle_loss(
         _check_labels(ref_embeddings, ref_labels, prefix="ref_", xp=xp)
         d, shape = embeddings.shape[1], tuple(ref_embeddings.shape)
         require(shape[1] == d, "ref_embeddings", f"have shape (M, {d})", shape)
-    u = normalize(widen(embeddings, xp=xp), eps=0.0)
+    x = widen(embeddings, xp=xp)
+    both: Array | None = None
+    if where is not None:
+        row, both = _pairs_of(where, x.shape[0], xp=xp)
+        x = _where(row, x, 0.5, xp=xp)
+        both = both if ref_embeddings is None else row
+    u = normalize(x, eps=0.0)
 
-    refs = embeddings if ref_embeddings is None else ref_embeddings
+    refs = x if ref_embeddings is None else ref_embeddings
     of_refs = labels if ref_labels is None else ref_labels
     v = normalize(astype_like(refs, u, xp=xp), eps=0.0)
     s = xp.matmul(u, xp.matrix_transpose(v))
     same = labels[:, None] == of_refs[None, :]
     pairs = ~_diagonal(s, xp=xp) & same if ref_embeddings is None else same
+    if both is not None:
+        pairs, same = pairs & both, ~both | same
     of_other = stop_gradient(maximum(s + margin, 0.0, xp=xp), xp=xp) * (s - margin)
     of_pair = stop_gradient(maximum(1 + margin - s, 0.0, xp=xp), xp=xp) * (1 - margin - s)
-    pull = _log_sum(where(same, -INF, gamma * of_other, xp=xp), xp=xp)
-    push = _log_sum(where(pairs, gamma * of_pair, -INF, xp=xp), xp=xp)
+    pull = _log_sum(_where(same, -INF, gamma * of_other, xp=xp), xp=xp)
+    push = _log_sum(_where(pairs, gamma * of_pair, -INF, xp=xp), xp=xp)
     loss = _softplus(pull + push, beta=1.0, xp=xp)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=embeddings.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=embeddings.dtype, xp=xp
+    )
 
 
 def _check_labels(x: Array, y: Array, *, prefix: str = "", xp: Namespace) -> None:
@@ -305,6 +350,14 @@ def _check_labels(x: Array, y: Array, *, prefix: str = "", xp: Namespace) -> Non
     check_ndim(2, "(N, D)", **{embeddings: x})
     check_integer(xp, **{labels: y})
     check_same_shape(**{f"{embeddings} without axis 1": x[:, 0], labels: y})
+
+
+def _pairs_of(where: Array, rows: int, *, xp: Namespace) -> tuple[Array, Array]:
+    """Return the mask of the rows that take part, as a column, and that of the pairs of them."""
+    check_bool(xp, where=where)
+    check_broadcasts_to((rows,), where=where)
+    mask = xp.broadcast_to(where, (rows,))
+    return mask[:, None], mask[:, None] & mask[None, :]
 
 
 def _log_sum(x: Array, *, xp: Namespace) -> Array:

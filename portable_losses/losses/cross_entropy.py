@@ -18,12 +18,14 @@ from portable_losses._validation import check_axis, check_real_floating, namespa
 from portable_losses._values import mark_invalid
 from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
 from portable_losses.activations.softmax import _log_softmax, _log_softmax_grad
+from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses._targets import Target, read_target
 from portable_losses.special.log_exp import _logsumexp, _logsumexp_grad
 
 __all__ = ["cross_entropy", "nll_loss"]
 
 
+@leaves_out(logits=0.5, target=0)
 def cross_entropy(
     logits: Array,
     target: Array,
@@ -158,6 +160,7 @@ def cross_entropy(
     return (result, narrow(lse, logits.dtype, xp=xp)) if return_lse else result
 
 
+@leaves_out(log_probs=0.5, target=0)
 def nll_loss(
     log_probs: Array,
     target: Array,
@@ -166,6 +169,7 @@ def nll_loss(
     axis: int = -1,
     weight: Array | None = None,
     ignore_index: int = -100,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -186,6 +190,8 @@ def nll_loss(
         Weights of the classes, at least 0.
     ignore_index : int, default -100
         An index that marks a row to leave out. May also be a class.
+    where : array of bool, broadcastable to the rows, optional
+        Rows that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0.
     reduction : {"mean", "sum", "none"}
@@ -250,6 +256,7 @@ def nll_loss(
     return reduce(
         loss,
         reduction,
+        where=where,
         sample_weight=sample_weight,
         denominator=target.denominator(loss, xp=xp),
         dtype=log_probs.dtype,

@@ -15,19 +15,21 @@ from portable_losses._polyfill import (
     readable,
     take_along_axis,
     total,
-    where,
 )
+from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce
 from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_integer, check_real_floating, namespace_of
 from portable_losses._values import check_values, join_masks, mark_invalid
 from portable_losses.activations.softmax import _softmax
+from portable_losses.losses._left_out import Entries, leaves_out
 from portable_losses.special.log_exp import _logsumexp
 
 __all__ = ["ctc_loss"]
 
 
+@leaves_out(log_probs=Entries(0.5, axes=(0, -1)))
 def ctc_loss(
     log_probs: Array,
     target: Array,
@@ -37,6 +39,7 @@ def ctc_loss(
     *,
     blank: int = 0,
     zero_infinity: bool = False,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -61,6 +64,8 @@ def ctc_loss(
         The class that is no label.
     zero_infinity : bool, default False
         Make the loss of a sequence without an alignment 0 instead of +inf.
+    where : array of bool, broadcastable to the sequences, optional
+        Sequences that count; the others add nothing, whatever `log_probs` holds there.
     sample_weight : array, broadcastable to the sequences, optional
         Weights of the sequences, at least 0.
     reduction : {"mean", "sum", "none"}
@@ -137,12 +142,14 @@ def ctc_loss(
     loss = 0.0 - _log_likelihood(*lattice, xp=xp)
     loss = mark_invalid(loss, bad_frames, bad_counts, bad_sum, bad_labels, xp=xp)
     if zero_infinity:
-        loss = where(loss == INF, 0.0, loss, xp=xp)
+        loss = _where(loss == INF, 0.0, loss, xp=xp)
     if reduction == "mean":
-        loss = loss / narrow(where(labels_of > 1, labels_of, 1, xp=xp), loss.dtype, xp=xp)
+        loss = loss / narrow(_where(labels_of > 1, labels_of, 1, xp=xp), loss.dtype, xp=xp)
     if alone:
         loss = loss[0]
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=log_probs.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=log_probs.dtype, xp=xp
+    )
 
 
 # ---- what is given ---------------------------------------------------------------------------
@@ -181,13 +188,13 @@ def _read_lengths(
     x = xp.reshape(as_index(x, xp=xp), (sequences,))
     bad = (x < 0) | (x > most)
     invalid = check_values(x, bad, f"lie in [0, {most}]", name=name, xp=xp)
-    return where(bad, most, x, xp=xp), invalid
+    return _where(bad, most, x, xp=xp), invalid
 
 
 def _padded(target: Array, lengths: Array, *, xp: Namespace) -> tuple[Array, Array | None]:
     """Return the rows of a flat `target`, padded, and the mask that its size is not their sum."""
     size, place = target.shape[0], _count(lengths.shape[0], lengths, xp=xp)
-    ends = total(where(place <= place[:, None], lengths, 0, xp=xp), axis=-1, xp=xp)
+    ends = total(_where(place <= place[:, None], lengths, 0, xp=xp), axis=-1, xp=xp)
     what = f"sum to {size}, the size of a flat `target`"
     whole = ends[-1:]
     invalid = check_values(whole, whole != size, what, name="target_lengths", xp=xp)
@@ -195,7 +202,7 @@ def _padded(target: Array, lengths: Array, *, xp: Namespace) -> tuple[Array, Arr
     if lengths.shape[0] and readable(lengths, xp=xp):
         longest = int(xp.max(lengths))
     places = (ends - lengths)[:, None] + _count(longest, lengths, xp=xp)
-    places = where((places >= 0) & (places < size), places, 0, xp=xp)
+    places = _where((places >= 0) & (places < size), places, 0, xp=xp)
     flat = xp.take(target, xp.reshape(places, (-1,)), axis=0)
     return xp.reshape(flat, places.shape), invalid
 
@@ -214,7 +221,7 @@ def _read_labels(
     invalid = join_masks(first, second, xp=xp)
     if invalid is not None:
         invalid = xp.any(invalid, axis=-1)
-    return where(used & ~unknown, labels, blank, xp=xp), invalid
+    return _where(used & ~unknown, labels, blank, xp=xp), invalid
 
 
 def _count(size: int, like: Array, *, xp: Namespace) -> Array:
@@ -267,13 +274,12 @@ def _lattice(
 
     wanted = xp.broadcast_to(classes[None, ...], (frames, sequences, size))
     emissions = take_along_axis(log_probs, wanted, axis=-1, xp=xp)
-    emissions = where(
-        emissions < INF, emissions, NAN, xp=xp
-    )  # +inf is the logarithm of no probability
+    # +inf is the logarithm of no probability.
+    emissions = _where(emissions < INF, emissions, NAN, xp=xp)
     active = _count(frames, labels, xp=xp)[:, None, None] < frames_of[None, :, None]
     place, last = _count(size, labels, xp=xp), 2 * labels_of[:, None]
     return Lattice(
-        where(active, emissions, 0.0, xp=xp),
+        _where(active, emissions, 0.0, xp=xp),
         active,
         (classes != blank) & (classes != two_before),
         (place == last) | (place == last - 1),
@@ -301,21 +307,21 @@ def _log_likelihood_grad(
 
     def ahead(state: Array, emission: Array, active: Array) -> Array:
         moved = _moved(state, jumps, back=False, xp=xp) + emission
-        return _scaled(where(active, moved, state, xp=xp), xp=xp)
+        return _scaled(_where(active, moved, state, xp=xp), xp=xp)
 
     def back(state: Array, emission: Array, active: Array) -> Array:
         moved = _moved(state + emission, jumps, back=True, xp=xp)
-        return _scaled(where(active, moved, state, xp=xp), xp=xp)
+        return _scaled(_where(active, moved, state, xp=xp), xp=xp)
 
     first = _start(emissions, jumps, xp=xp)
     before = scan(ahead, first, (emissions, active), xp=xp)[1:, ...]
-    last = where(final, constant(0.0, emissions, xp=xp), -INF, xp=xp)
+    last = _where(final, constant(0.0, emissions, xp=xp), -INF, xp=xp)
     reverse = (xp.flip(emissions, axis=0), xp.flip(active, axis=0))
     after = xp.flip(scan(back, last, reverse, xp=xp)[:-1, ...], axis=0)
     possible = (out != -INF)[None, :, None]
-    shares = _softmax(where(possible, before + after, 0.0, xp=xp), xp=xp)
-    slopes = grad[None, :, None] * where(possible, shares, 0.0, xp=xp)
-    return where(active, slopes, 0.0, xp=xp), None, None, None
+    shares = _softmax(_where(possible, before + after, 0.0, xp=xp), xp=xp)
+    slopes = grad[None, :, None] * _where(possible, shares, 0.0, xp=xp)
+    return _where(active, slopes, 0.0, xp=xp), None, None, None
 
 
 @with_gradient(_log_likelihood_grad)
@@ -326,17 +332,17 @@ def _log_likelihood(
 
     def ahead(state: Array, emission: Array, active: Array) -> Array:
         moved = _moved(state, jumps, back=False, xp=xp) + emission
-        return where(active, moved, state, xp=xp)
+        return _where(active, moved, state, xp=xp)
 
     first = _start(emissions, jumps, xp=xp)
     states = scan(ahead, first, (emissions, active), xp=xp)
-    return _logsumexp(where(final, states[-1, ...], -INF, xp=xp), xp=xp)[..., 0]
+    return _logsumexp(_where(final, states[-1, ...], -INF, xp=xp), xp=xp)[..., 0]
 
 
 def _start(emissions: Array, jumps: Array, *, xp: Namespace) -> Array:
     """Return the log-probabilities before the first frame: 0 at the first place, else -inf."""
     first = _count(jumps.shape[-1], jumps, xp=xp) == 0
-    state = where(first, constant(0.0, emissions, xp=xp), -INF, xp=xp)
+    state = _where(first, constant(0.0, emissions, xp=xp), -INF, xp=xp)
     return xp.broadcast_to(state, jumps.shape)
 
 
@@ -347,16 +353,16 @@ def _moved(state: Array, jumps: Array, *, back: bool, xp: Namespace) -> Array:
     """
     edge = xp.broadcast_to(constant(-INF, state, xp=xp), (*state.shape[:-1], 2))
     if back:
-        jumping = where(jumps, state, -INF, xp=xp)
+        jumping = _where(jumps, state, -INF, xp=xp)
         one = concat([state, edge], axis=-1, xp=xp)[..., 1:-1]
         two = concat([jumping, edge], axis=-1, xp=xp)[..., 2:]
     else:
         wide = concat([edge, state], axis=-1, xp=xp)
-        one, two = wide[..., 1:-1], where(jumps, wide[..., :-2], -INF, xp=xp)
+        one, two = wide[..., 1:-1], _where(jumps, wide[..., :-2], -INF, xp=xp)
     return _logsumexp(xp.stack([state, one, two], axis=-1), xp=xp)[..., 0]
 
 
 def _scaled(state: Array, *, xp: Namespace) -> Array:
     """``state - max(state)`` along the last axis; a row of -inf stays."""
     top = stop_gradient(xp.max(state, axis=-1, keepdims=True), xp=xp)
-    return state - where(top > -INF, top, 0.0, xp=xp)
+    return state - _where(top > -INF, top, 0.0, xp=xp)

@@ -5,23 +5,27 @@ import math
 from portable_losses._dtypes import largest
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_outside
-from portable_losses._polyfill import clip, constant, where
+from portable_losses._polyfill import clip, constant
+from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce
 from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import as_floating, namespace_of
 from portable_losses._values import check_all_in, check_values, mark_invalid
+from portable_losses.losses._left_out import leaves_out
 from portable_losses.special.entropy import _log_ratio
 
 __all__ = ["gamma_deviance_loss", "poisson_deviance_loss", "tweedie_deviance_loss"]
 
 
+@leaves_out(input=0.5, target=1)
 def poisson_deviance_loss(
     input: Array,
     target: Array,
     /,
     *,
     log_input: bool = True,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -39,6 +43,8 @@ def poisson_deviance_loss(
         Observed counts, at least 0; converted to the dtype of `input`.
     log_input : bool, default True
         Is `input` a logarithm?
+    where : array of bool, broadcastable to `input`, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -75,17 +81,20 @@ def poisson_deviance_loss(
         target,
         power=1.0,
         log_input=log_input,
+        where=where,
         sample_weight=sample_weight,
         reduction=reduction,
     )
 
 
+@leaves_out(input=0.5, target=1)
 def gamma_deviance_loss(
     input: Array,
     target: Array,
     /,
     *,
     log_input: bool = True,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -103,6 +112,8 @@ def gamma_deviance_loss(
         Observations, greater than 0; converted to the dtype of `input`.
     log_input : bool, default True
         Is `input` a logarithm?
+    where : array of bool, broadcastable to `input`, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -139,11 +150,13 @@ def gamma_deviance_loss(
         target,
         power=2.0,
         log_input=log_input,
+        where=where,
         sample_weight=sample_weight,
         reduction=reduction,
     )
 
 
+@leaves_out(input=0.5, target=1)
 def tweedie_deviance_loss(
     input: Array,
     target: Array,
@@ -151,6 +164,7 @@ def tweedie_deviance_loss(
     *,
     power: float = 1.5,
     log_input: bool = True,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -174,6 +188,8 @@ def tweedie_deviance_loss(
         inverse Gaussian. No distribution has a power in (0, 1).
     log_input : bool, default True
         Is `input` a logarithm?
+    where : array of bool, broadcastable to `input`, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -212,6 +228,7 @@ def tweedie_deviance_loss(
         target,
         power=power,
         log_input=log_input,
+        where=where,
         sample_weight=sample_weight,
         reduction=reduction,
     )
@@ -223,6 +240,7 @@ def _deviance_loss(
     *,
     power: float,
     log_input: bool,
+    where: Array | None,
     sample_weight: Array | None,
     reduction: Reduction,
 ) -> Array:
@@ -246,7 +264,9 @@ def _deviance_loss(
         loss = 2 * _half_deviance(x, t, power=power, log_input=log_input, xp=xp)
     loss = mark_invalid(loss, bad_target, bad_input, xp=xp)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    )
 
 
 # ---- half the deviance ------------------------------------------------------------------------
@@ -255,7 +275,7 @@ def _deviance_loss(
 
 def _mean(x: Array, *, xp: Namespace) -> Array:
     """``x``, and 1 where it is not positive."""
-    return where(x <= 0, 1.0, x, xp=xp)
+    return _where(x <= 0, 1.0, x, xp=xp)
 
 
 def _bound(x: Array, *, xp: Namespace) -> float:
@@ -266,7 +286,7 @@ def _bound(x: Array, *, xp: Namespace) -> float:
 def _power_of_mean(x: Array, c: float, *, log_input: bool, xp: Namespace) -> Array:
     """``m**c``."""
     if c == 0:
-        return where(x == x, constant(1.0, x, xp=xp), NAN, xp=xp)
+        return _where(x == x, constant(1.0, x, xp=xp), NAN, xp=xp)
     power: Array = xp.exp(c * x) if log_input else _mean(x, xp=xp) ** c
     return power
 
@@ -277,19 +297,19 @@ def _times_power(y: Array, x: Array, c: float, *, log_input: bool, xp: Namespace
         m = _mean(x, xp=xp)
         return y / m * m ** (c + 1) if c <= -1 else y * m**c
     bound, e = _bound(x, xp=xp), c * x
-    shift = where(e > bound, bound, where(e < -bound, -bound, 0.0 * y, xp=xp), xp=xp)
+    shift = _where(e > bound, bound, _where(e < -bound, -bound, 0.0 * y, xp=xp), xp=xp)
     return y * xp.exp(shift) * xp.exp(e - shift)
 
 
 def _log_ratio_of(x: Array, t: Array, *, log_input: bool, xp: Namespace) -> tuple[Array, Array]:
     """Return t, 1 where it is not positive, and ``r = log(t / m)``."""
-    y = where(t > 0, t, 1.0, xp=xp)
+    y = _where(t > 0, t, 1.0, xp=xp)
     if not log_input:
         return y, _log_ratio(y, _mean(x, xp=xp), xp=xp)
     bound, size = _bound(x, xp=xp), xp.abs(x)
     mean = xp.exp(clip(x, -bound, bound, xp=xp))
     direct = (size < 0.5) | ~(size < bound)  # elsewhere the logarithm would round more
-    return y, where(direct, xp.log(y) - x, _log_ratio(y, mean, xp=xp), xp=xp)
+    return y, _where(direct, xp.log(y) - x, _log_ratio(y, mean, xp=xp), xp=xp)
 
 
 def _gap(high: Array, low: Array, r: Array, c: float, *, xp: Namespace) -> Array:
@@ -297,8 +317,8 @@ def _gap(high: Array, low: Array, r: Array, c: float, *, xp: Namespace) -> Array
     if c == 0:
         return low * r
     small = xp.abs(c * r) < 1
-    near = where(small, low, 0.0, xp=xp) * xp.expm1(where(small, c * r, 0.0, xp=xp))
-    return where(small, near, high - low, xp=xp) / c
+    near = _where(small, low, 0.0, xp=xp) * xp.expm1(_where(small, c * r, 0.0, xp=xp))
+    return _where(small, near, high - low, xp=xp) / c
 
 
 def _curve(r: Array, b: float, *, xp: Namespace) -> Array:
@@ -320,17 +340,17 @@ def _half_deviance_grad(
     a = 1 - power
     c = a if log_input else -power
     y, r = _log_ratio_of(x, t, log_input=log_input, xp=xp)
-    xs = where(t == 0, 1.0, x, xp=xp) if a <= 0 else x  # m**a has no part where t = 0
+    xs = _where(t == 0, 1.0, x, xp=xp) if a <= 0 else x  # m**a has no part where t = 0
     part = _power_of_mean(xs, a, log_input=log_input, xp=xp)
     upper = _power_of_mean(x, c + 1, log_input=log_input, xp=xp)
     lower = _times_power(y, xs, c, log_input=log_input, xp=xp)
     below = r < 0  # upper - lower from the larger one, as lower / upper = exp(r)
-    share = xp.expm1(where(below, r, -r, xp=xp))
-    slope = where(below, upper, lower, xp=xp) * where(below, -share, share, xp=xp)
+    share = xp.expm1(_where(below, r, -r, xp=xp))
+    slope = _where(below, upper, lower, xp=xp) * _where(below, -share, share, xp=xp)
     rest = upper - t * _power_of_mean(x, c, log_input=log_input, xp=xp) if a > 0 else upper
-    in_x = where(t > 0, slope, rest, xp=xp)
+    in_x = _where(t > 0, slope, rest, xp=xp)
     rest = -part / a if a > 0 else 0.0  # infinite at t = 0, which adds nothing
-    in_t = where(t > 0, _gap(y**a, part, r, a, xp=xp), rest, xp=xp)
+    in_t = _where(t > 0, _gap(y**a, part, r, a, xp=xp), rest, xp=xp)
     return grad * in_x, grad * in_t
 
 
@@ -339,14 +359,14 @@ def _half_deviance(x: Array, t: Array, *, power: float, log_input: bool, xp: Nam
     """``t * (t**a - m**a) / a - (t**b - m**b) / b``, with a = 1 - power and b = 2 - power."""
     a, b = 1 - power, 2 - power
     y, r = _log_ratio_of(x, t, log_input=log_input, xp=xp)
-    xs = where(t == 0, 1.0, x, xp=xp) if a <= 0 else x
+    xs = _where(t == 0, 1.0, x, xp=xp) if a <= 0 else x
     whole = _power_of_mean(x, b, log_input=log_input, xp=xp)
     lower = _times_power(y, xs, a, log_input=log_input, xp=xp)
     near = xp.abs(r) * max(1.0, abs(b)) < 1
-    series = where(near, whole, 0.0, xp=xp) * _curve(where(near, r, 0.0, xp=xp), b, xp=xp)
-    drop = where(whole < INF, r, 0.0, xp=xp) if a == 0 else r  # avoids inf - inf
+    series = _where(near, whole, 0.0, xp=xp) * _curve(_where(near, r, 0.0, xp=xp), b, xp=xp)
+    drop = _where(whole < INF, r, 0.0, xp=xp) if a == 0 else r  # avoids inf - inf
     far = _gap(y**b, lower, drop, a, xp=xp) - _gap(y**b, whole, r, b, xp=xp)
     rest = whole / b if b else whole
     if a > 0:
         rest = rest - t * _power_of_mean(x, a, log_input=log_input, xp=xp) / a
-    return where(t > 0, where(near, series, far, xp=xp), rest, xp=xp)
+    return _where(t > 0, _where(near, series, far, xp=xp), rest, xp=xp)

@@ -14,10 +14,12 @@ from portable_losses._validation import (
 )
 from portable_losses.activations.softmax import _log_softmax
 from portable_losses.losses._divergences import _generalized_kl, _js
+from portable_losses.losses._left_out import leaves_out
 
 __all__ = ["distillation_loss"]
 
 
+@leaves_out(student_logits=0.5, teacher_logits=0.5)
 def distillation_loss(
     student_logits: Array,
     teacher_logits: Array,
@@ -27,6 +29,7 @@ def distillation_loss(
     divergence: str = "kl",
     beta: float = 0.5,
     axis: int = -1,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -49,6 +52,8 @@ def distillation_loss(
         Share of the teacher in the mixture of "js".
     axis : int, default -1
         The axis of the classes.
+    where : array of bool, broadcastable to the rows, optional
+        Rows that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -109,4 +114,4 @@ def distillation_loss(
     loss = temperature**2 * total(terms, axis=-1, xp=xp)
 
     dtype = student_logits.dtype
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=dtype, xp=xp)
+    return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=dtype, xp=xp)

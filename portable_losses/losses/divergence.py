@@ -10,12 +10,14 @@ from portable_losses._typing import Array, Axis, BatchReduction, Namespace
 from portable_losses._validation import as_floating, check_axes, namespace_of
 from portable_losses._values import check_all_in, mark_invalid
 from portable_losses.losses._divergences import _generalized_kl, _kl, generalized_js
+from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses.deviance import _half_deviance
 from portable_losses.losses.regression import _absolute
 
 __all__ = ["generalized_kl_div", "js_div", "kl_div", "tvd_loss"]
 
 
+@leaves_out(log_probs=0.5, target=1)
 def kl_div(
     log_probs: Array,
     target: Array,
@@ -23,6 +25,7 @@ def kl_div(
     *,
     log_target: bool = False,
     axis: Axis = None,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: BatchReduction = "mean",
 ) -> Array:
@@ -41,6 +44,8 @@ def kl_div(
     axis : int, tuple of int or None, default None
         Axes to sum over before the reduction, those of the classes: "mean" is then the mean
         divergence. None: every entry is an element.
+    where : array of bool, broadcastable to the unreduced loss, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none", "batchmean"}
@@ -87,12 +92,14 @@ def kl_div(
         mark_invalid(terms, invalid, xp=xp),
         axes,
         reduction,
+        where=where,
         sample_weight=sample_weight,
         dtype=log_probs.dtype,
         xp=xp,
     )
 
 
+@leaves_out(log_probs=0.5, target=1)
 def generalized_kl_div(
     log_probs: Array,
     target: Array,
@@ -100,6 +107,7 @@ def generalized_kl_div(
     *,
     log_target: bool = False,
     axis: Axis = None,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: BatchReduction = "mean",
 ) -> Array:
@@ -118,6 +126,8 @@ def generalized_kl_div(
     axis : int, tuple of int or None, default None
         Axes to sum over before the reduction, those of the classes: "mean" is then the mean
         divergence. None: every entry is an element.
+    where : array of bool, broadcastable to the unreduced loss, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none", "batchmean"}
@@ -167,12 +177,14 @@ def generalized_kl_div(
         mark_invalid(terms, invalid, xp=xp),
         axes,
         reduction,
+        where=where,
         sample_weight=sample_weight,
         dtype=log_probs.dtype,
         xp=xp,
     )
 
 
+@leaves_out(log_probs=0.5, target=1)
 def js_div(
     log_probs: Array,
     target: Array,
@@ -181,6 +193,7 @@ def js_div(
     log_target: bool = False,
     beta: float = 0.5,
     axis: Axis = None,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: BatchReduction = "mean",
 ) -> Array:
@@ -203,6 +216,8 @@ def js_div(
     axis : int, tuple of int or None, default None
         Axes to sum over before the reduction, those of the classes: "mean" is then the mean
         divergence. None: every entry is an element.
+    where : array of bool, broadcastable to the unreduced loss, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none", "batchmean"}
@@ -254,18 +269,21 @@ def js_div(
         mark_invalid(terms, invalid, xp=xp),
         axes,
         reduction,
+        where=where,
         sample_weight=sample_weight,
         dtype=log_probs.dtype,
         xp=xp,
     )
 
 
+@leaves_out(probs=0.5, target=1)
 def tvd_loss(
     probs: Array,
     target: Array,
     /,
     *,
     axis: Axis = None,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: BatchReduction = "mean",
 ) -> Array:
@@ -280,6 +298,8 @@ def tvd_loss(
     axis : int, tuple of int or None, default None
         Axes to sum over before the reduction, those of the classes: "mean" is then the mean
         divergence. None: every entry is an element.
+    where : array of bool, broadcastable to the unreduced loss, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none", "batchmean"}
@@ -320,7 +340,7 @@ def tvd_loss(
     terms = _absolute(p - t, xp=xp) / 2
 
     return _sum_and_reduce(
-        terms, axes, reduction, sample_weight=sample_weight, dtype=probs.dtype, xp=xp
+        terms, axes, reduction, where=where, sample_weight=sample_weight, dtype=probs.dtype, xp=xp
     )
 
 
@@ -334,6 +354,7 @@ def _sum_and_reduce(
     axes: tuple[int, ...],
     reduction: BatchReduction,
     *,
+    where: Array | None,
     sample_weight: Array | None,
     dtype: Any,
     xp: Namespace,
@@ -341,4 +362,6 @@ def _sum_and_reduce(
     """Return the reduction of the sums of `terms` over `axes`."""
     batch = terms.shape[0] if terms.ndim else 1
     loss = total(terms, axis=axes, xp=xp) if axes else terms
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=dtype, batch=batch, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=dtype, batch=batch, xp=xp
+    )

@@ -5,7 +5,8 @@ from functools import partial
 
 from portable_losses._dtypes import narrow
 from portable_losses._options import check_nonnegative, check_number, check_positive
-from portable_losses._polyfill import total, where
+from portable_losses._polyfill import total
+from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce
 from portable_losses._rows import as_rows
 from portable_losses._stable import INF
@@ -18,6 +19,7 @@ from portable_losses._validation import (
 )
 from portable_losses.activations.rectified import relu
 from portable_losses.activations.scaled import _max_abs, _norm, normalize
+from portable_losses.losses._left_out import leaves_out
 
 __all__ = [
     "cosine_distance",
@@ -189,6 +191,7 @@ def pairwise_distance(
     return narrow(result, x1.dtype, xp=xp)
 
 
+@leaves_out(anchor=0.5, positive=0.5, negative=0.5)
 def triplet_margin_loss(
     anchor: Array,
     positive: Array,
@@ -201,6 +204,7 @@ def triplet_margin_loss(
     swap: bool = False,
     distance: Callable[[Array, Array], Array] | None = None,
     axis: int = -1,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -223,6 +227,8 @@ def triplet_margin_loss(
     distance : callable, optional
         ``(x, y) -> distances`` in place of D; `p`, `eps` and `axis` are not used then.
     axis : int, default -1
+    where : array of bool, broadcastable to the unreduced loss, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -273,10 +279,12 @@ def triplet_margin_loss(
     to_far = distance(a, far)
     if swap:
         other = distance(near, far)
-        to_far = where(other < to_far, other, to_far, xp=xp)
+        to_far = _where(other < to_far, other, to_far, xp=xp)
     loss = relu(margin - to_far + distance(a, near))
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=anchor.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=anchor.dtype, xp=xp
+    )
 
 
 def _vectors(x1: Array, x2: Array, axis: int, *, xp: Namespace) -> tuple[Array, Array]:
@@ -291,9 +299,9 @@ def _length(d: Array, p: float, *, xp: Namespace) -> Array:
     """Return the norm along the last axis; gradient 0 at 0."""
     top = _max_abs(d, (-1,), xp=xp)
     usual = (top > 0) & (top < INF)
-    scale = where(usual, top, 1.0, xp=xp)
-    norm = scale * _norm(where(usual, d, 1.0, xp=xp) / scale, p=p, axes=(-1,), xp=xp)
-    return where(usual, norm, top, xp=xp)[..., 0]
+    scale = _where(usual, top, 1.0, xp=xp)
+    norm = scale * _norm(_where(usual, d, 1.0, xp=xp) / scale, p=p, axes=(-1,), xp=xp)
+    return _where(usual, norm, top, xp=xp)[..., 0]
 
 
 def _distance_of_directions(a: Array, b: Array, eps: float, *, xp: Namespace) -> Array:
@@ -307,4 +315,4 @@ def _one_minus_square(x: Array, unit: Array, eps: float, *, xp: Namespace) -> Ar
     """Return ``1 - |unit|**2``: 0, unless `eps` divided x or x is 0."""
     length = _length(x, 2.0, xp=xp)
     short = (length < eps) | (length == 0)
-    return where(short, 1 - total(unit * unit, axis=-1, xp=xp), 0.0, xp=xp)
+    return _where(short, 1 - total(unit * unit, axis=-1, xp=xp), 0.0, xp=xp)

@@ -5,17 +5,20 @@ from numbers import Real
 from portable_losses._dtypes import largest
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_fraction, check_nonnegative
-from portable_losses._polyfill import minimum, where
+from portable_losses._polyfill import minimum
+from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce, weigh
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import as_floating, namespace_of
 from portable_losses._values import check_all_in, mark_invalid
 from portable_losses.activations.sigmoid import _sigmoid, _softplus
+from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses.reweighted import read_classes
 
 __all__ = ["sigmoid_focal_loss", "softmax_focal_loss"]
 
 
+@leaves_out(logits=0.5, target=1)
 def sigmoid_focal_loss(
     logits: Array,
     target: Array,
@@ -24,6 +27,7 @@ def sigmoid_focal_loss(
     alpha: float | None = None,
     gamma: float = 2.0,
     label_smoothing: float = 0.0,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -47,6 +51,8 @@ def sigmoid_focal_loss(
     gamma : float, default 2.0
         How much easy examples lose, at least 0; 0 is the binary cross entropy.
     label_smoothing : float in [0, 1], default 0.0
+    where : array of bool, broadcastable to `logits`, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `logits`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -94,9 +100,12 @@ def sigmoid_focal_loss(
         loss = weigh(positive * alpha + negative * (1 - alpha), loss, xp=xp)
     loss = mark_invalid(loss, invalid, xp=xp)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=logits.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=logits.dtype, xp=xp
+    )
 
 
+@leaves_out(logits=0.5, target=0)
 def softmax_focal_loss(
     logits: Array,
     target: Array,
@@ -107,6 +116,7 @@ def softmax_focal_loss(
     axis: int = -1,
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -134,6 +144,8 @@ def softmax_focal_loss(
         An index that marks a row to leave out. May also be a class.
     label_smoothing : float in [0, 1], default 0.0
         Share of the uniform distribution.
+    where : array of bool, broadcastable to the rows, optional
+        Rows that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -196,6 +208,7 @@ def softmax_focal_loss(
     return reduce(
         rows,
         reduction,
+        where=where,
         sample_weight=sample_weight,
         denominator=target.row_count(rows, xp=xp),  # `alpha` does not weigh the mean
         dtype=logits.dtype,
@@ -209,14 +222,14 @@ def softmax_focal_loss(
 def _modulation(missing: Array, gamma: float, *, xp: Namespace) -> Array:
     """``missing**gamma``, with gradient 0 where `missing` is 0."""
     nothing = missing == 0
-    power = where(nothing, 1.0, missing, xp=xp) ** gamma
-    return where(nothing, float(gamma == 0), power, xp=xp)
+    power = _where(nothing, 1.0, missing, xp=xp) ** gamma
+    return _where(nothing, float(gamma == 0), power, xp=xp)
 
 
 def _over(x: Array, missing: Array, *, xp: Namespace) -> Array:
     """``x / missing``, and 1, the limit, where `missing` has underflowed to 0."""
     nothing = missing == 0
-    return where(nothing, 1.0, x / where(nothing, 1.0, missing, xp=xp), xp=xp)
+    return _where(nothing, 1.0, x / _where(nothing, 1.0, missing, xp=xp), xp=xp)
 
 
 def _focal_grad(

@@ -5,7 +5,8 @@ import math
 from portable_losses._dtypes import astype_like, largest
 from portable_losses._gradient import stop_gradient
 from portable_losses._options import check_nonnegative, check_positive
-from portable_losses._polyfill import minimum, where
+from portable_losses._polyfill import minimum
+from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce, weigh
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Reduction
@@ -16,6 +17,7 @@ from portable_losses._validation import (
     namespace_of,
 )
 from portable_losses._values import check_all_in, mark_invalid
+from portable_losses.losses._left_out import Entries, leaves_out
 from portable_losses.losses.regression import _error
 from portable_losses.special.entropy import _xlogy
 from portable_losses.special.gamma import _gammaln
@@ -23,6 +25,7 @@ from portable_losses.special.gamma import _gammaln
 __all__ = ["gaussian_nll_loss", "poisson_nll_loss"]
 
 
+@leaves_out(input=0.5, target=1)
 def poisson_nll_loss(
     input: Array,
     target: Array,
@@ -31,6 +34,7 @@ def poisson_nll_loss(
     log_input: bool = True,
     full: bool = False,
     eps: float = 1e-8,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -53,6 +57,8 @@ def poisson_nll_loss(
         Add ``log(target!)``, which the parameters do not change.
     eps : float, default 1e-8
         Added to `input` in the logarithm, at least 0.
+    where : array of bool, broadcastable to `input`, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -99,9 +105,12 @@ def poisson_nll_loss(
         loss = loss + _gammaln(t + 1, xp=xp)
     loss = mark_invalid(loss, bad_target, bad_input, xp=xp)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    )
 
 
+@leaves_out(input=0.5, target=1, var=Entries(1, broadcasts=True))
 def gaussian_nll_loss(
     input: Array,
     target: Array,
@@ -111,6 +120,7 @@ def gaussian_nll_loss(
     log_var: bool = False,
     full: bool = False,
     eps: float = 1e-6,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -132,6 +142,8 @@ def gaussian_nll_loss(
         Add ``log(2 * pi) / 2``.
     eps : float, default 1e-6
         Smallest variance, greater than 0.
+    where : array of bool, broadcastable to `input`, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -180,10 +192,12 @@ def gaussian_nll_loss(
         z = weigh(d, xp.exp(-v / 2), xp=xp)
         loss = v / 2 + z * z / 2
     else:
-        v = where(v < eps, eps + (v - stop_gradient(v, xp=xp)), v, xp=xp)
+        v = _where(v < eps, eps + (v - stop_gradient(v, xp=xp)), v, xp=xp)
         loss = xp.log(v) / 2 + d * (d / v) / 2
     if full:
         loss = loss + math.log(2 * math.pi) / 2
     loss = mark_invalid(loss, invalid, xp=xp)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    )

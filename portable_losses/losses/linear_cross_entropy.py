@@ -13,10 +13,12 @@ from portable_losses._options import (
     check_positive,
     check_reduction,
 )
-from portable_losses._polyfill import concat, device_of, readable, total, where
+from portable_losses._polyfill import concat, device_of, readable, total
+from portable_losses._polyfill import where as _where
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
+    check_bool,
     check_broadcasts_to,
     check_real,
     check_real_floating,
@@ -25,6 +27,7 @@ from portable_losses._validation import (
 from portable_losses._values import mark_invalid
 from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
 from portable_losses.activations.softmax import _log_softmax, _log_softmax_grad
+from portable_losses.losses._left_out import Entries, leaves_out
 from portable_losses.losses._targets import Target, read_target
 from portable_losses.losses.cross_entropy import reduce_with_lse
 from portable_losses.special.log_exp import _logsumexp, _logsumexp_grad
@@ -34,6 +37,7 @@ __all__ = ["linear_cross_entropy"]
 BLOCK_BYTES = 2**23  # of logits; about eight arrays of this size are alive at a time
 
 
+@leaves_out(hidden=Entries(0.5, axes=-1), target=Entries(0, axes=-1))
 def linear_cross_entropy(
     hidden: Array,
     weight: Array,
@@ -46,6 +50,7 @@ def linear_cross_entropy(
     label_smoothing: float = 0.0,
     z_loss: float = 0.0,
     softcap: float | None = None,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     chunk_size: int | None = None,
     return_lse: bool = False,
@@ -77,6 +82,8 @@ def linear_cross_entropy(
         Factor of the squared log-partition function, at least 0.
     softcap : float, optional
         Replace a logit z by ``softcap * tanh(z / softcap)`` first. Greater than 0.
+    where : array of bool, broadcastable to the rows, optional
+        Rows that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0.
     chunk_size : int, optional
@@ -141,6 +148,9 @@ def linear_cross_entropy(
         check_count(chunk_size=chunk_size)
     classes, shape = weight.shape[0], tuple(hidden.shape[:-1])
     like, given = widen(hidden[..., :0], xp=xp), target
+    check_bool(xp, where=where)
+    check_broadcasts_to(shape, where=where)
+    mask = None if where is None else xp.broadcast_to(where, shape)
     target, invalid = read_target(
         like,
         target,
@@ -150,6 +160,7 @@ def linear_cross_entropy(
         name="hidden @ weight.T",
         shape=(*shape, classes),
         weight_name="class_weight",
+        mask=mask,
         xp=xp,
     )
     foreseen = _foreseen(reduction, target, sample_weight, shape, z_loss=z_loss, xp=xp)
@@ -240,8 +251,8 @@ def _of_rows(
     if row is None:
         return losses(hidden, target, factor)
     if not readable(row, xp=xp):  # it may hold NaN, times 0 in the weight's gradient
-        found = losses(where(row[:, None], hidden, 0.0, xp=xp), target, factor)
-        return tuple(where(row, one, 0.0, xp=xp) for one in found)
+        found = losses(_where(row[:, None], hidden, 0.0, xp=xp), target, factor)
+        return tuple(_where(row, one, 0.0, xp=xp) for one in found)
     order = xp.argsort(xp.astype(~row, xp.int8), stable=True)
     kept = order[: int(total(xp.astype(row, xp.int32), xp=xp))]
     factor = None if factor is None else xp.take(factor, kept, axis=0)
@@ -341,7 +352,7 @@ def _linear_cross_entropy_grad(
         if class_weight is None and not of_probabilities:
             continue
         contributes = (coefficient != 0) | (log_p > -INF)
-        in_coefficient = g * where(contributes, -log_p, 0.0, xp=xp)
+        in_coefficient = g * _where(contributes, -log_p, 0.0, xp=xp)
         if class_weight is not None:
             in_class = total(q * in_coefficient, axis=0, xp=xp) + in_class
             in_coefficient = in_coefficient * class_weight

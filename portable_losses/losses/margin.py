@@ -1,12 +1,14 @@
 """Losses of a margin: for a score and a target of -1 or 1."""
 
 from portable_losses._gradient import with_gradient
-from portable_losses._polyfill import clip, minimum, where
+from portable_losses._polyfill import clip, minimum
+from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import as_floating, namespace_of
 from portable_losses._values import check_signs, mark_invalid
 from portable_losses.activations.sigmoid import _softplus
+from portable_losses.losses._left_out import leaves_out
 
 __all__ = [
     "exponential_loss",
@@ -20,11 +22,13 @@ __all__ = [
 # In all of them m = target * input, the margin: positive where the sign of the score is right.
 
 
+@leaves_out(input=0.5, target=1)
 def hinge_loss(
     input: Array,
     target: Array,
     /,
     *,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -36,6 +40,8 @@ def hinge_loss(
         Scores.
     target : array of any real dtype, shape of `input`
         Labels, -1 or 1; converted to the dtype of `input`.
+    where : array of bool, broadcastable to `input`, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -70,14 +76,18 @@ def hinge_loss(
 
     loss = _hinge(m, xp=xp)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    )
 
 
+@leaves_out(input=0.5, target=1)
 def squared_hinge_loss(
     input: Array,
     target: Array,
     /,
     *,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -89,6 +99,8 @@ def squared_hinge_loss(
         Scores.
     target : array of any real dtype, shape of `input`
         Labels, -1 or 1; converted to the dtype of `input`.
+    where : array of bool, broadcastable to `input`, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -123,14 +135,18 @@ def squared_hinge_loss(
 
     loss = _hinge(m, xp=xp) ** 2
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    )
 
 
+@leaves_out(input=0.5, target=1)
 def modified_huber_loss(
     input: Array,
     target: Array,
     /,
     *,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -147,6 +163,8 @@ def modified_huber_loss(
         Scores.
     target : array of any real dtype, shape of `input`
         Labels, -1 or 1; converted to the dtype of `input`.
+    where : array of bool, broadcastable to `input`, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -183,14 +201,18 @@ def modified_huber_loss(
 
     loss = _modified_huber(m, xp=xp)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    )
 
 
+@leaves_out(input=0.5, target=1)
 def perceptron_loss(
     input: Array,
     target: Array,
     /,
     *,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -202,6 +224,8 @@ def perceptron_loss(
         Scores.
     target : array of any real dtype, shape of `input`
         Labels, -1 or 1; converted to the dtype of `input`.
+    where : array of bool, broadcastable to `input`, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -234,16 +258,20 @@ def perceptron_loss(
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     m = _margin(input, target, xp=xp)
 
-    loss = where(m >= 0, 0.0, -m, xp=xp)
+    loss = _where(m >= 0, 0.0, -m, xp=xp)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    )
 
 
+@leaves_out(input=0.5, target=1)
 def soft_margin_loss(
     input: Array,
     target: Array,
     /,
     *,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -255,6 +283,8 @@ def soft_margin_loss(
         Scores.
     target : array of any real dtype, shape of `input`
         Labels, -1 or 1; converted to the dtype of `input`.
+    where : array of bool, broadcastable to `input`, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -291,14 +321,18 @@ def soft_margin_loss(
 
     loss = _softplus(-m, beta=1.0, xp=xp)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    )
 
 
+@leaves_out(input=0.5, target=1)
 def exponential_loss(
     input: Array,
     target: Array,
     /,
     *,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -310,6 +344,8 @@ def exponential_loss(
         Scores.
     target : array of any real dtype, shape of `input`
         Labels, -1 or 1; converted to the dtype of `input`.
+    where : array of bool, broadcastable to `input`, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -346,7 +382,9 @@ def exponential_loss(
 
     loss = xp.exp(-m)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    )
 
 
 def _margin(input: Array, target: Array, *, xp: Namespace) -> Array:
@@ -357,7 +395,7 @@ def _margin(input: Array, target: Array, *, xp: Namespace) -> Array:
 
 def _hinge(m: Array, *, xp: Namespace) -> Array:
     """``max(0, 1 - m)``; gradient 0 at 1."""
-    return where(m >= 1, 0.0, 1 - m, xp=xp)
+    return _where(m >= 1, 0.0, 1 - m, xp=xp)
 
 
 def _modified_huber_grad(

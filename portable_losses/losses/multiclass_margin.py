@@ -4,13 +4,15 @@ from typing import Literal
 
 from portable_losses._dtypes import widen
 from portable_losses._options import check_choice, check_number
-from portable_losses._polyfill import device_of, total, where
+from portable_losses._polyfill import device_of, total
+from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce, weigh
 from portable_losses._rows import as_rows, entry, finite_or_nan, place_of_largest
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_axis, check_real_floating, namespace_of
 from portable_losses._values import as_weight
+from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses._targets import read_index
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
 ]
 
 
+@leaves_out(input=0.5, target=0)
 def multi_margin_loss(
     input: Array,
     target: Array,
@@ -29,6 +32,7 @@ def multi_margin_loss(
     margin: float = 1.0,
     weight: Array | None = None,
     axis: int = -1,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -51,6 +55,8 @@ def multi_margin_loss(
         PyTorch does.
     axis : int, default -1
         The axis of the classes.
+    where : array of bool, broadcastable to the rows, optional
+        Rows that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -95,15 +101,18 @@ def multi_margin_loss(
     of_class = as_weight(weight, (classes,), name="weight", like=x, xp=xp)
 
     h = _positive(margin + (x - _score(x, index, xp=xp)), xp=xp)
-    h = where(_is_class(x, index, xp=xp), 0.0, h, xp=xp)
+    h = _where(_is_class(x, index, xp=xp), 0.0, h, xp=xp)
     loss = total(h if p == 1 else h * h, axis=-1, xp=xp) / classes
     if of_class is not None:
         of_row = entry(xp.broadcast_to(of_class, x.shape), index, xp=xp)[..., 0]
         loss = weigh(of_row, loss, xp=xp)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    )
 
 
+@leaves_out(input=0.5, target=0)
 def multiclass_hinge_loss(
     input: Array,
     target: Array,
@@ -111,6 +120,7 @@ def multiclass_hinge_loss(
     *,
     margin: float = 1.0,
     axis: int = -1,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -127,6 +137,8 @@ def multiclass_hinge_loss(
     margin : float, default 1.0
     axis : int, default -1
         The axis of the classes.
+    where : array of bool, broadcastable to the rows, optional
+        Rows that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -166,12 +178,14 @@ def multiclass_hinge_loss(
     check_number(margin=margin)
     x, index = _read(input, target, axis=axis, xp=xp)
 
-    others = where(_is_class(x, index, xp=xp), -INF, x, xp=xp)
+    others = _where(_is_class(x, index, xp=xp), -INF, x, xp=xp)
     rival, _ = place_of_largest(others, xp=xp)
     gap = entry(others, rival, xp=xp) - _score(x, index, xp=xp)
     loss = _positive(margin + gap, xp=xp)[..., 0]
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    )
 
 
 def multiclass_perceptron_loss(
@@ -180,6 +194,7 @@ def multiclass_perceptron_loss(
     /,
     *,
     axis: int = -1,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -193,6 +208,8 @@ def multiclass_perceptron_loss(
         Class indices in [0, C).
     axis : int, default -1
         The axis of the classes.
+    where : array of bool, broadcastable to the rows, optional
+        Rows that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -227,7 +244,13 @@ def multiclass_perceptron_loss(
     array([1.])
     """
     return multiclass_hinge_loss(
-        input, target, margin=0.0, axis=axis, sample_weight=sample_weight, reduction=reduction
+        input,
+        target,
+        margin=0.0,
+        axis=axis,
+        where=where,
+        sample_weight=sample_weight,
+        reduction=reduction,
     )
 
 
@@ -252,4 +275,4 @@ def _score(x: Array, index: Array, *, xp: Namespace) -> Array:
 
 def _positive(x: Array, *, xp: Namespace) -> Array:
     """``max(x, 0)``; gradient 0 at 0."""
-    return where(x <= 0, 0.0, x, xp=xp)
+    return _where(x <= 0, 0.0, x, xp=xp)

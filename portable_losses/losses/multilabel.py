@@ -2,7 +2,8 @@
 
 from portable_losses._dtypes import widen
 from portable_losses._indexing import as_index
-from portable_losses._polyfill import device_of, total, where
+from portable_losses._polyfill import device_of, total
+from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce, weigh
 from portable_losses._rows import as_rows, finite_or_nan
 from portable_losses._typing import Array, Namespace, Reduction
@@ -23,16 +24,19 @@ from portable_losses._values import (
     mark_invalid,
 )
 from portable_losses.activations.sigmoid import _softplus
+from portable_losses.losses._left_out import leaves_out
 
 __all__ = ["multilabel_margin_loss", "multilabel_soft_margin_loss"]
 
 
+@leaves_out(input=0.5, target=-1)
 def multilabel_margin_loss(
     input: Array,
     target: Array,
     /,
     *,
     axis: int = -1,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -51,6 +55,8 @@ def multilabel_margin_loss(
         behind it is not looked at.
     axis : int, default -1
         The axis of the classes.
+    where : array of bool, broadcastable to the rows, optional
+        Rows that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -96,13 +102,16 @@ def multilabel_margin_loss(
 
     x = mark_invalid(x, invalid, xp=xp, of_rows=True)
     h = 1 + (x[..., None, :] - finite_or_nan(x, xp=xp)[..., :, None])
-    h = where(h <= 0, 0.0, h, xp=xp)
+    h = _where(h <= 0, 0.0, h, xp=xp)
     apart = label[..., :, None] & ~label[..., None, :]
-    loss = total(where(apart, h, 0.0, xp=xp), axis=(-2, -1), xp=xp) / x.shape[-1]
+    loss = total(_where(apart, h, 0.0, xp=xp), axis=(-2, -1), xp=xp) / x.shape[-1]
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    )
 
 
+@leaves_out(input=0.5, target=0)
 def multilabel_soft_margin_loss(
     input: Array,
     target: Array,
@@ -110,6 +119,7 @@ def multilabel_soft_margin_loss(
     *,
     weight: Array | None = None,
     axis: int = -1,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -129,6 +139,8 @@ def multilabel_soft_margin_loss(
         Weights of the classes, at least 0; the mean over the classes divides by C all the same.
     axis : int, default -1
         The axis of the classes.
+    where : array of bool, broadcastable to the rows, optional
+        Rows that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -179,7 +191,9 @@ def multilabel_soft_margin_loss(
         loss = weigh(of_class, loss, xp=xp)
     loss = total(mark_invalid(loss, invalid, xp=xp), axis=-1, xp=xp) / x.shape[-1]
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    )
 
 
 def _read_labels(target: Array, x: Array, *, xp: Namespace) -> tuple[Array, Array | None]:
@@ -187,7 +201,7 @@ def _read_labels(target: Array, x: Array, *, xp: Namespace) -> tuple[Array, Arra
     classes = x.shape[-1]
     target = as_index(target, xp=xp)
     places = xp.arange(classes, dtype=target.dtype, device=device_of(x, xp=xp))
-    ends = where(target == -1, places, classes, xp=xp)
+    ends = _where(target == -1, places, classes, xp=xp)
     named = places < xp.min(ends, axis=-1, keepdims=True)
     # What `xp` makes stands first: on the tape it is a Tensor, and `target` is not.
     twin = (places[:, None] > places) & (target[..., :, None] == target[..., None, :])

@@ -2,7 +2,8 @@
 
 from portable_losses._dtypes import astype_like
 from portable_losses._options import check_number
-from portable_losses._polyfill import total, where
+from portable_losses._polyfill import total
+from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce
 from portable_losses._typing import Array, Reduction
 from portable_losses._validation import (
@@ -15,11 +16,13 @@ from portable_losses._validation import (
 from portable_losses._values import check_signs, mark_invalid
 from portable_losses.activations.rectified import relu
 from portable_losses.activations.scaled import normalize
+from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses.embedding import _distance_of_directions, _vectors
 
 __all__ = ["cosine_embedding_loss", "hinge_embedding_loss", "margin_ranking_loss"]
 
 
+@leaves_out(x1=0.5, x2=0.5, target=1)
 def cosine_embedding_loss(
     x1: Array,
     x2: Array,
@@ -28,6 +31,7 @@ def cosine_embedding_loss(
     *,
     margin: float = 0.0,
     axis: int = -1,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -49,6 +53,8 @@ def cosine_embedding_loss(
     margin : float, default 0.0
         Cosine up to which a pair of target -1 costs nothing.
     axis : int, default -1
+    where : array of bool, broadcastable to the unreduced loss, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -93,11 +99,12 @@ def cosine_embedding_loss(
 
     cosine = total(normalize(a, eps=0.0) * normalize(b, eps=0.0), axis=-1, xp=xp)
     apart = relu(cosine - margin)
-    loss = where(sign > 0, _distance_of_directions(a, b, 0.0, xp=xp), apart, xp=xp)
+    loss = _where(sign > 0, _distance_of_directions(a, b, 0.0, xp=xp), apart, xp=xp)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=x1.dtype, xp=xp)
+    return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=x1.dtype, xp=xp)
 
 
+@leaves_out(x1=0.5, x2=0.5, target=1)
 def margin_ranking_loss(
     x1: Array,
     x2: Array,
@@ -105,6 +112,7 @@ def margin_ranking_loss(
     /,
     *,
     margin: float = 0.0,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -120,6 +128,8 @@ def margin_ranking_loss(
         1 where `x1` should be larger, -1 where `x2` should.
     margin : float, default 0.0
         By how much.
+    where : array of bool, broadcastable to the unreduced loss, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -159,15 +169,17 @@ def margin_ranking_loss(
     ahead = mark_invalid(xp.multiply(sign, a - b), invalid, xp=xp)
     loss = relu(margin - ahead)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=x1.dtype, xp=xp)
+    return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=x1.dtype, xp=xp)
 
 
+@leaves_out(input=0.5, target=1)
 def hinge_embedding_loss(
     input: Array,
     target: Array,
     /,
     *,
     margin: float = 1.0,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -180,6 +192,8 @@ def hinge_embedding_loss(
     target : array of any real dtype, shape of `input`
         1 where the distance is the loss, -1 where it should be at least `margin`.
     margin : float, default 1.0
+    where : array of bool, broadcastable to the unreduced loss, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -216,6 +230,8 @@ def hinge_embedding_loss(
     check_number(margin=margin)
     x = mark_invalid(x, check_signs(xp=xp, target=sign), xp=xp)
 
-    loss = where(sign > 0, x, relu(margin - x), xp=xp)
+    loss = _where(sign > 0, x, relu(margin - x), xp=xp)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    )

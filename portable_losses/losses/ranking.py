@@ -15,11 +15,13 @@ from portable_losses._validation import (
 )
 from portable_losses._values import check_all_in, mark_invalid
 from portable_losses.activations.softmax import _log_softmax
+from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses._targets import Target
 
 __all__ = ["ranking_softmax_loss"]
 
 
+@leaves_out(scores=0.5, labels=0, masks_loss=False)
 def ranking_softmax_loss(
     scores: Array,
     labels: Array,

@@ -7,17 +7,20 @@ from portable_losses._reduction import reduce
 from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import as_floating, namespace_of
+from portable_losses.losses._left_out import leaves_out
 
 __all__ = ["huber_loss", "l1_loss", "mse_loss", "smooth_l1_loss"]
 
 # In all of them d = input - target, in the unit of the two.
 
 
+@leaves_out(input=0.5, target=1)
 def mse_loss(
     input: Array,
     target: Array,
     /,
     *,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -29,6 +32,8 @@ def mse_loss(
         Prediction, in some unit u.
     target : array of any real dtype, shape of `input`
         Observation, in u; converted to the dtype of `input`.
+    where : array of bool, broadcastable to `input`, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -63,14 +68,18 @@ def mse_loss(
 
     loss = d * d
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    )
 
 
+@leaves_out(input=0.5, target=1)
 def l1_loss(
     input: Array,
     target: Array,
     /,
     *,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -82,6 +91,8 @@ def l1_loss(
         Prediction, in some unit u.
     target : array of any real dtype, shape of `input`
         Observation, in u; converted to the dtype of `input`.
+    where : array of bool, broadcastable to `input`, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -115,15 +126,19 @@ def l1_loss(
 
     loss = _absolute(d, xp=xp)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    )
 
 
+@leaves_out(input=0.5, target=1)
 def smooth_l1_loss(
     input: Array,
     target: Array,
     /,
     *,
     beta: float = 1.0,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -142,6 +157,8 @@ def smooth_l1_loss(
         Observation, in u; converted to the dtype of `input`.
     beta : float, default 1.0
         Size of the error, in u, at which the loss turns linear. At least 0; 0 is `l1_loss`.
+    where : array of bool, broadcastable to `input`, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -176,15 +193,19 @@ def smooth_l1_loss(
 
     loss = _huber(d, delta=beta, unit=beta, xp=xp) if beta else _absolute(d, xp=xp)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    )
 
 
+@leaves_out(input=0.5, target=1)
 def huber_loss(
     input: Array,
     target: Array,
     /,
     *,
     delta: float = 1.0,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -203,6 +224,8 @@ def huber_loss(
         Observation, in u; converted to the dtype of `input`.
     delta : float, default 1.0
         Size of the error, in u, at which the loss turns linear. Greater than 0.
+    where : array of bool, broadcastable to `input`, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -241,7 +264,9 @@ def huber_loss(
 
     loss = _huber(d, delta=delta, unit=1.0, xp=xp)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    )
 
 
 def _error(input: Array, target: Array, *, xp: Namespace) -> Array:

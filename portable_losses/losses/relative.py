@@ -2,22 +2,25 @@
 
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_nonnegative
-from portable_losses._polyfill import where
+from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import as_floating, namespace_of
 from portable_losses._values import check_values, mark_invalid
+from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses.regression import _absolute
 
 __all__ = ["mape_loss", "msle_loss"]
 
 
+@leaves_out(input=0.5, target=1)
 def mape_loss(
     input: Array,
     target: Array,
     /,
     *,
     eps: float | None = None,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -33,6 +36,8 @@ def mape_loss(
         Observation, in u; converted to the dtype of `input`.
     eps : float, optional
         Smallest denominator, at least 0; None: the spacing of `input`'s dtype at 1.
+    where : array of bool, broadcastable to `input`, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -76,17 +81,21 @@ def mape_loss(
 
     size = _absolute(y, xp=xp)
     floor = eps or 1.0  # a target of 0 that could not be read must not warn
-    loss = _absolute(x - y, xp=xp) / where(size > eps, size, floor, xp=xp)
+    loss = _absolute(x - y, xp=xp) / _where(size > eps, size, floor, xp=xp)
     loss = mark_invalid(loss, invalid, xp=xp)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    )
 
 
+@leaves_out(input=0.5, target=1)
 def msle_loss(
     input: Array,
     target: Array,
     /,
     *,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -98,6 +107,8 @@ def msle_loss(
         Prediction, greater than -1.
     target : array of any real dtype, shape of `input`
         Observation, greater than -1; converted to the dtype of `input`.
+    where : array of bool, broadcastable to `input`, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -137,7 +148,9 @@ def msle_loss(
     root = _log1p_ratio(x, y, xp=xp)
     loss = mark_invalid(root * root, bad_input, bad_target, xp=xp)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    )
 
 
 def _log1p_ratio_grad(
@@ -149,17 +162,17 @@ def _log1p_ratio_grad(
 
 def _one_plus(x: Array, *, xp: Namespace) -> Array:
     """``1 + x``, and 1 where x <= -1."""
-    return 1 + where(x > -1, x, 0.0, xp=xp)
+    return 1 + _where(x > -1, x, 0.0, xp=xp)
 
 
 @with_gradient(_log1p_ratio_grad)
 def _log1p_ratio(x: Array, y: Array, *, xp: Namespace) -> Array:
     """``log((1 + x) / (1 + y))``, with all digits where the two are close."""
     rises = x >= y
-    gap = where(rises, x - y, y - x, xp=xp)
-    base = _one_plus(where(rises, y, x, xp=xp), xp=xp)
+    gap = _where(rises, x - y, y - x, xp=xp)
+    base = _one_plus(_where(rises, y, x, xp=xp), xp=xp)
     far = gap * 1e-17 > base  # there 1 + gap / base is rounded to gap / base, which may overflow
-    near = xp.log1p(where(far, 0.0, gap, xp=xp) / base)
-    apart = xp.log(where(far, gap, 1.0, xp=xp)) - xp.log(base)
-    size = where(far, apart, near, xp=xp)
-    return where(rises, size, -size, xp=xp)
+    near = xp.log1p(_where(far, 0.0, gap, xp=xp) / base)
+    apart = xp.log(_where(far, gap, 1.0, xp=xp)) - xp.log(base)
+    size = _where(far, apart, near, xp=xp)
+    return _where(rises, size, -size, xp=xp)

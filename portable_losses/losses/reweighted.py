@@ -10,11 +10,13 @@ from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_axis, check_real_floating, namespace_of
 from portable_losses._values import mark_invalid
 from portable_losses.activations.softmax import _log_softmax
+from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses._targets import Target, read_target
 
 __all__ = ["generalized_cross_entropy", "poly_loss"]
 
 
+@leaves_out(logits=0.5, target=0)
 def poly_loss(
     logits: Array,
     target: Array,
@@ -25,6 +27,7 @@ def poly_loss(
     weight: Array | None = None,
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -53,6 +56,8 @@ def poly_loss(
         An index that marks a row to leave out. May also be a class.
     label_smoothing : float in [0, 1], default 0.0
         Share of the uniform distribution.
+    where : array of bool, broadcastable to the rows, optional
+        Rows that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0.
     reduction : {"mean", "sum", "none"}
@@ -104,6 +109,7 @@ def poly_loss(
     return reduce(
         rows,
         reduction,
+        where=where,
         sample_weight=sample_weight,
         denominator=target.denominator(rows, xp=xp),
         dtype=logits.dtype,
@@ -111,6 +117,7 @@ def poly_loss(
     )
 
 
+@leaves_out(logits=0.5, target=0)
 def generalized_cross_entropy(
     logits: Array,
     target: Array,
@@ -119,6 +126,7 @@ def generalized_cross_entropy(
     q: float = 0.7,
     axis: int = -1,
     ignore_index: int = -100,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -139,6 +147,8 @@ def generalized_cross_entropy(
         The axis of the classes. PyTorch's (N, C, d1, ...) layout is ``axis=1``.
     ignore_index : int, default -100
         An index that marks a row to leave out. May also be a class.
+    where : array of bool, broadcastable to the rows, optional
+        Rows that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -188,6 +198,7 @@ def generalized_cross_entropy(
     return reduce(
         rows,
         reduction,
+        where=where,
         sample_weight=sample_weight,
         denominator=target.denominator(rows, xp=xp),
         dtype=logits.dtype,

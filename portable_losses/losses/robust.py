@@ -5,7 +5,8 @@ import math
 from portable_losses._dtypes import largest, narrow
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_inside, check_nonnegative, check_positive
-from portable_losses._polyfill import clip, constant, where
+from portable_losses._polyfill import clip, constant
+from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
@@ -15,6 +16,7 @@ from portable_losses._validation import (
 )
 from portable_losses._values import check_values, mark_invalid
 from portable_losses.activations.sigmoid import _tanh
+from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses.regression import _absolute, _error
 from portable_losses.special.logistic import negative_size
 
@@ -29,12 +31,14 @@ __all__ = [
 # In all of them d = input - target, in the unit of the two.
 
 
+@leaves_out(input=0.5, target=1)
 def pseudo_huber_loss(
     input: Array,
     target: Array,
     /,
     *,
     delta: float = 1.0,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -50,6 +54,8 @@ def pseudo_huber_loss(
         Observation, in u; converted to the dtype of `input`.
     delta : float, default 1.0
         Size of the error, in u, around which the loss turns linear. Greater than 0.
+    where : array of bool, broadcastable to `input`, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -88,14 +94,18 @@ def pseudo_huber_loss(
 
     loss = _pseudo_huber(d, delta=delta, xp=xp)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    )
 
 
+@leaves_out(input=0.5, target=1)
 def log_cosh_loss(
     input: Array,
     target: Array,
     /,
     *,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -107,6 +117,8 @@ def log_cosh_loss(
         Prediction.
     target : array of any real dtype, shape of `input`
         Observation; converted to the dtype of `input`.
+    where : array of bool, broadcastable to `input`, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -141,15 +153,19 @@ def log_cosh_loss(
 
     loss = _log_cosh(d, xp=xp)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    )
 
 
+@leaves_out(input=0.5, target=1)
 def quantile_loss(
     input: Array,
     target: Array,
     /,
     *,
     q: float | Array = 0.5,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -165,6 +181,8 @@ def quantile_loss(
         Observation, in u; converted to the dtype of `input`.
     q : float or array of a real floating dtype, broadcastable to `input`, default 0.5
         The quantile, in (0, 1): a number, or one number for each entry of the last axis.
+    where : array of bool, broadcastable to `input`, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -199,18 +217,22 @@ def quantile_loss(
     u = -_error(input, target, xp=xp)
     above, below, invalid = _quantile(q, u, xp=xp)
 
-    slope = where(u > 0, above, where(u < 0, below, 0.0, xp=xp), xp=xp)
+    slope = _where(u > 0, above, _where(u < 0, below, 0.0, xp=xp), xp=xp)
     loss = mark_invalid(slope * u, invalid, xp=xp)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    )
 
 
+@leaves_out(input=0.5, target=1)
 def epsilon_insensitive_loss(
     input: Array,
     target: Array,
     /,
     *,
     epsilon: float = 0.1,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -224,6 +246,8 @@ def epsilon_insensitive_loss(
         Observation, in u; converted to the dtype of `input`.
     epsilon : float, default 0.1
         Size of the error, in u, up to which it costs nothing. At least 0.
+    where : array of bool, broadcastable to `input`, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -260,15 +284,19 @@ def epsilon_insensitive_loss(
 
     loss = _absolute(_beyond(d, epsilon, xp=xp), xp=xp)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    )
 
 
+@leaves_out(input=0.5, target=1)
 def squared_epsilon_insensitive_loss(
     input: Array,
     target: Array,
     /,
     *,
     epsilon: float = 0.1,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -282,6 +310,8 @@ def squared_epsilon_insensitive_loss(
         Observation, in u; converted to the dtype of `input`.
     epsilon : float, default 0.1
         Size of the error, in u, up to which it costs nothing. At least 0.
+    where : array of bool, broadcastable to `input`, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -318,7 +348,9 @@ def squared_epsilon_insensitive_loss(
     excess = _beyond(d, epsilon, xp=xp)
     loss = excess * excess
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    )
 
 
 def _beyond(d: Array, epsilon: float, *, xp: Namespace) -> Array:
@@ -343,9 +375,9 @@ def _hypotenuse(d: Array, delta: float, *, xp: Namespace) -> Array:
     """``sqrt(d**2 + delta**2)`` of finite d; no square overflows, and none underflows to 0."""
     size = -negative_size(d, xp=xp)
     small = size <= delta
-    low = where(small, size, 0.0, xp=xp) / delta
-    high = delta / where(small, delta, size, xp=xp)
-    return where(small, delta * xp.sqrt(1 + low * low), size * xp.sqrt(1 + high * high), xp=xp)
+    low = _where(small, size, 0.0, xp=xp) / delta
+    high = delta / _where(small, delta, size, xp=xp)
+    return _where(small, delta * xp.sqrt(1 + low * low), size * xp.sqrt(1 + high * high), xp=xp)
 
 
 def _pseudo_huber_grad(
@@ -373,7 +405,7 @@ def _log_cosh(d: Array, *, xp: Namespace) -> Array:
     """``log1p(2 * sinh(d / 2)**2)``; from ``|d| = 1`` ``|d| + log1p(exp(-2 * |d|)) - log(2)``."""
     size = -negative_size(d, xp=xp)
     small = size < 1
-    half = xp.sinh(where(small, size, 0.0, xp=xp) / 2)
-    far = where(small, 1.0, size, xp=xp)
+    half = xp.sinh(_where(small, size, 0.0, xp=xp) / 2)
+    far = _where(small, 1.0, size, xp=xp)
     beyond = far + (xp.log1p(xp.exp(-2 * far)) - math.log(2))
-    return where(small, xp.log1p(2 * (half * half)), beyond, xp=xp)
+    return _where(small, xp.log1p(2 * (half * half)), beyond, xp=xp)

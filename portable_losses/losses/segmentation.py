@@ -1,19 +1,21 @@
 """Losses of regions: how little a prediction and its target overlap."""
 
-from typing import Any
-
-from portable_losses._options import check_choice, check_nonnegative, require
-from portable_losses._polyfill import total, where
+from portable_losses._dtypes import narrow
+from portable_losses._gradient import stop_gradient
+from portable_losses._options import check_nonnegative, require
+from portable_losses._polyfill import concat, total
+from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce, weigh
-from portable_losses._rows import as_rows
-from portable_losses._typing import Array, Axis, Namespace, Reduction
+from portable_losses._typing import Array, Axis, Reduction
 from portable_losses._validation import (
     as_floating,
-    check_axes,
-    check_axis,
+    check_bool,
+    check_broadcasts_to,
     namespace_of,
 )
-from portable_losses._values import as_weight, check_all_in, mark_invalid
+from portable_losses._values import check_all_in, mark_invalid
+from portable_losses.losses._left_out import weightless
+from portable_losses.losses._regions import layout, sums_of_regions, weights_of_regions
 
 __all__ = ["dice_loss", "jaccard_loss", "tversky_loss"]
 
@@ -28,6 +30,7 @@ def dice_loss(
     smooth: float = 0.0,
     class_weight: Array | str | None = None,
     ignore_background: bool = False,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -56,6 +59,8 @@ def dice_loss(
         numerator and of w times denominator.
     ignore_background : bool, default False
         Leave class 0 out.
+    where : array of bool, broadcastable to `input`, optional
+        Elements that count; the others add nothing to any sum, whatever they hold.
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -103,6 +108,7 @@ def dice_loss(
         smooth=smooth,
         class_weight=class_weight,
         ignore_background=ignore_background,
+        where=where,
         sample_weight=sample_weight,
         reduction=reduction,
     )
@@ -118,6 +124,7 @@ def jaccard_loss(
     smooth: float = 0.0,
     class_weight: Array | str | None = None,
     ignore_background: bool = False,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -146,6 +153,8 @@ def jaccard_loss(
         numerator and of w times denominator.
     ignore_background : bool, default False
         Leave class 0 out.
+    where : array of bool, broadcastable to `input`, optional
+        Elements that count; the others add nothing to any sum, whatever they hold.
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -192,6 +201,7 @@ def jaccard_loss(
         smooth=smooth,
         class_weight=class_weight,
         ignore_background=ignore_background,
+        where=where,
         sample_weight=sample_weight,
         reduction=reduction,
     )
@@ -209,6 +219,7 @@ def tversky_loss(
     smooth: float = 0.0,
     class_weight: Array | str | None = None,
     ignore_background: bool = False,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -241,6 +252,8 @@ def tversky_loss(
         numerator and of w times denominator.
     ignore_background : bool, default False
         Leave class 0 out.
+    where : array of bool, broadcastable to `input`, optional
+        Elements that count; the others add nothing to any sum, whatever they hold.
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -288,6 +301,7 @@ def tversky_loss(
         smooth=smooth,
         class_weight=class_weight,
         ignore_background=ignore_background,
+        where=where,
         sample_weight=sample_weight,
         reduction=reduction,
     )
@@ -304,6 +318,7 @@ def _overlap_loss(
     smooth: float,
     class_weight: Array | str | None,
     ignore_background: bool,
+    where: Array | None,
     sample_weight: Array | None,
     reduction: Reduction,
 ) -> Array:
@@ -312,66 +327,60 @@ def _overlap_loss(
     xp = namespace_of(
         input=input,
         target=target,
-        optional={"class_weight": weights, "sample_weight": sample_weight},
+        optional={"class_weight": weights, "where": where, "sample_weight": sample_weight},
     )
     p, t = as_floating(xp, input=input, target=target)
     check_nonnegative(alpha=alpha, beta=beta, smooth=smooth)
-    summed, place = _layout(input.ndim, axis, class_axis)
+    summed, place = layout(input.ndim, axis, class_axis)
     if place is None:
         what = "come with `class_axis`"
         require(class_weight is None, "class_weight", what, class_weight)
         require(not ignore_background, "ignore_background", what, ignore_background)
-    bad_input = check_all_in(0, 1, xp=xp, input=p)
-    bad_target = check_all_in(0, 1, xp=xp, target=t)
+    check_bool(xp, where=where)
+    check_broadcasts_to(tuple(input.shape), where=where)
+    if where is not None:
+        p, t = _where(where, p, 0.5, xp=xp), _where(where, t, 0.0, xp=xp)
 
-    wrong = alpha * (p * (1 - t)) + beta * ((1 - p) * t)
-    wrong = mark_invalid(wrong, bad_input, bad_target, xp=xp)
-    numerator, both, volume = (
-        _regions(x, summed, place, ignore_background, xp=xp) for x in (wrong, p * t, t)
-    )
-    denominator = both + numerator
-    if class_weight is not None:
-        w = _weights(class_weight, volume, ignore_background, xp=xp)
-        numerator = total(weigh(w, numerator, xp=xp), axis=-1, xp=xp)
-        denominator = total(weigh(w, denominator, xp=xp), axis=-1, xp=xp)
-    denominator = denominator + smooth
-    empty = denominator == 0
-    loss = where(empty, 0.0, numerator, xp=xp) / where(empty, 1.0, denominator, xp=xp)
+    def unreduced(p: Array, t: Array) -> Array:
+        bad_input = check_all_in(0, 1, xp=xp, input=p)
+        bad_target = check_all_in(0, 1, xp=xp, target=t)
+        terms = [alpha * (p * (1 - t)) + beta * ((1 - p) * t), p * t, t]
+        terms[0] = mark_invalid(terms[0], bad_input, bad_target, xp=xp)
+        if where is not None:
+            terms = [_where(where, x, 0.0, xp=xp) for x in terms]
+        numerator, both, volume = (
+            sums_of_regions(x, summed, place, ignore_background, xp=xp) for x in terms
+        )
+        denominator = both + numerator
+        if class_weight is not None:
+            w = weights_of_regions(class_weight, volume, ignore_background, xp=xp)
+            numerator = total(weigh(w, numerator, xp=xp), axis=-1, xp=xp)
+            denominator = total(weigh(w, denominator, xp=xp), axis=-1, xp=xp)
+        denominator = denominator + smooth
+        empty = denominator == 0
+        return _where(empty, 0.0, numerator, xp=xp) / _where(empty, 1.0, denominator, xp=xp)
+
+    if sample_weight is not None:
+        shape = [n for i, n in enumerate(input.shape) if i not in summed]
+        if place is not None:
+            classes = shape.pop(place) - ignore_background
+            shape += [classes] if class_weight is None else []
+        constants, held = (
+            [stop_gradient(x, xp=xp) for x in (p, t)],
+            {"sample_weight": sample_weight},
+        )
+        bad = weightless(lambda: unreduced(*constants), held, tuple(shape), xp=xp)
+        if bad is not None:
+            given = xp.broadcast_to(narrow(sample_weight, p.dtype, xp=xp), bad.shape)
+            sample_weight = _where(bad, 0.0, given, xp=xp)
+            if ignore_background and class_weight is None:
+                bad = concat([xp.zeros_like(bad[..., :1]), bad], axis=-1, xp=xp)
+            if place is not None:
+                each = class_weight is None
+                bad = xp.moveaxis(bad, -1, place) if each else xp.expand_dims(bad, axis=place)
+            for i in summed:
+                bad = xp.expand_dims(bad, axis=i)
+            p, t = _where(bad, 0.5, p, xp=xp), _where(bad, 0.0, t, xp=xp)
+    loss = unreduced(p, t)
 
     return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
-
-
-def _layout(ndim: int, axis: Axis, class_axis: int | None) -> tuple[tuple[int, ...], int | None]:
-    """Return the axes to sum over, and the place of the classes among those that are left."""
-    where_classes = None if class_axis is None else check_axis(class_axis, ndim)
-    if axis is None:
-        summed = tuple(i for i in range(1, ndim) if i != where_classes)
-    else:
-        summed = check_axes(axis, ndim)
-    if where_classes is None:
-        return summed, None
-    require(where_classes not in summed, "class_axis", "not be one of `axis`", class_axis)
-    return summed, [i for i in range(ndim) if i not in summed].index(where_classes)
-
-
-def _regions(
-    x: Array, axes: tuple[int, ...], place: int | None, ignore_background: bool, *, xp: Namespace
-) -> Array:
-    """Return the sums over `axes`, with the classes that count as the last axis."""
-    sums = total(as_rows(x, axes, xp=xp), axis=-1, xp=xp)
-    if place is None:
-        return sums
-    sums = as_rows(sums, (place,), xp=xp)
-    return sums[..., 1:] if ignore_background else sums
-
-
-def _weights(class_weight: Any, volume: Array, ignore_background: bool, *, xp: Namespace) -> Array:
-    """Return the weights of the classes that count."""
-    if isinstance(class_weight, str):
-        check_choice(("generalized",), class_weight=class_weight)
-        absent = volume == 0
-        inverse = where(absent, 0.0, 1 / where(absent, 1.0, volume, xp=xp), xp=xp)
-        return inverse * inverse
-    classes = volume.shape[-1] + ignore_background
-    weight = as_weight(class_weight, (classes,), name="class_weight", like=volume, xp=xp)
-    return xp.broadcast_to(weight, (classes,))[int(ignore_background) :]

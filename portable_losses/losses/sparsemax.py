@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from portable_losses._dtypes import widen
 from portable_losses._gradient import with_gradient
-from portable_losses._polyfill import total, where
+from portable_losses._polyfill import total
+from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce, weigh
 from portable_losses._rows import as_rows, entry, place_of_largest
 from portable_losses._stable import INF
@@ -20,11 +21,13 @@ from portable_losses._validation import (
 from portable_losses._values import check_bits, mark_invalid
 from portable_losses.activations.piecewise import _sparse_plus
 from portable_losses.activations.sparse import _sparsemax
+from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses._targets import read_target
 
 __all__ = ["binary_sparsemax_loss", "fenchel_young_loss", "sparsemax_loss"]
 
 
+@leaves_out(logits=0.5, target=0)
 def sparsemax_loss(
     logits: Array,
     target: Array,
@@ -32,6 +35,7 @@ def sparsemax_loss(
     *,
     axis: int = -1,
     ignore_index: int = -100,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -51,6 +55,8 @@ def sparsemax_loss(
         The axis of the classes. PyTorch's (N, C, d1, ...) layout is ``axis=1``.
     ignore_index : int, default -100
         An index that marks a row to leave out. May also be a class.
+    where : array of bool, broadcastable to the rows, optional
+        Rows that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -103,6 +109,7 @@ def sparsemax_loss(
     return reduce(
         loss,
         reduction,
+        where=where,
         sample_weight=sample_weight,
         denominator=target.denominator(loss, xp=xp),
         dtype=logits.dtype,
@@ -110,11 +117,13 @@ def sparsemax_loss(
     )
 
 
+@leaves_out(logits=0.5, target=1)
 def binary_sparsemax_loss(
     logits: Array,
     target: Array,
     /,
     *,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -132,6 +141,8 @@ def binary_sparsemax_loss(
         Difference of the scores of the two classes.
     target : array of any real dtype, shape of `logits`
         Labels, 0 or 1; converted to the dtype of `logits`.
+    where : array of bool, broadcastable to `logits`, optional
+        Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `logits`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -168,9 +179,12 @@ def binary_sparsemax_loss(
 
     loss = _sparse_plus(xp.multiply(1 - 2 * y, z), xp=xp)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=logits.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=logits.dtype, xp=xp
+    )
 
 
+@leaves_out(scores=0.5, target=0)
 def fenchel_young_loss(
     scores: Array,
     target: Array,
@@ -178,6 +192,7 @@ def fenchel_young_loss(
     *,
     max_fun: Callable[..., Array],
     axis: int = -1,
+    where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
@@ -193,6 +208,8 @@ def fenchel_young_loss(
         differentiable loss it is differentiable by the library of `scores`, as `logsumexp` is.
     axis : int, default -1
         The axis of the scores that belong together.
+    where : array of bool, broadcastable to the rows, optional
+        Rows that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
@@ -241,7 +258,9 @@ def fenchel_young_loss(
     check_same_shape(**{"rows of `scores`": reached, "result of `max_fun`": best})
     loss = xp.subtract(best, reached)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=scores.dtype, xp=xp)
+    return reduce(
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=scores.dtype, xp=xp
+    )
 
 
 def _sparsemax_loss_grad(
@@ -249,7 +268,7 @@ def _sparsemax_loss_grad(
 ) -> tuple[Array | None, ...]:
     """``sparsemax(z) - q`` in z, ``q - z`` in q, where that is finite."""
     slope = grad[..., None]
-    near = where(xp.abs(z) < INF, q - z, 0.0, xp=xp)  # an infinite logit: a class of probability 0
+    near = _where(xp.abs(z) < INF, q - z, 0.0, xp=xp)  # an infinite logit: a class of probability 0
     return slope * (_sparsemax(z, xp=xp) - q), slope * near
 
 
@@ -259,7 +278,7 @@ def _sparsemax_loss(z: Array, q: Array, *, xp: Namespace) -> Array:
     p = _sparsemax(z, xp=xp)
     k, _ = place_of_largest(z, xp=xp)
     tau = entry(z, k, xp=xp) - entry(p, k, xp=xp)
-    below = where(z >= tau, 0.0, tau - z, xp=xp)
+    below = _where(z >= tau, 0.0, tau - z, xp=xp)
     terms = (p - q) ** 2 / 2 + weigh(q, below, xp=xp)
     lack = 1 - total(q, axis=-1, xp=xp)
     return total(terms, axis=-1, xp=xp) + weigh(lack, tau[..., 0], xp=xp)

@@ -55,7 +55,11 @@ def tape_backend(tape: TapeNamespace) -> Backend:
     return Backend(
         "tape",
         Autodiff(attach_gradient=attach_gradient, stop_gradient=stop_gradient),
-        Arrays(readable=readable, python_scalars=inner.arrays.python_scalars),
+        Arrays(
+            readable=readable,
+            quiet=inner.arrays.quiet,
+            python_scalars=inner.arrays.python_scalars,
+        ),
         Indexing(scatter_add=scatter_add, gather=gather),
     )
 

@@ -1,0 +1,211 @@
+"""Entries that a loss leaves out: masked by `where`, or of weight 0 and without a finite loss.
+
+What is left out may hold anything. So it is replaced before a loss is computed: what comes after,
+a selection among losses or a product with 0, would leave NaN in the gradient, which is a product
+of 0 with the slope at that entry.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+from portable_losses._backend import namespace_of_type
+from portable_losses._dtypes import kind_of
+from portable_losses._gradient import stop_gradient
+from portable_losses._polyfill import quiet, readable
+from portable_losses._polyfill import where as _where
+from portable_losses._stable import INF
+from portable_losses._typing import Array, Axis, Namespace
+from portable_losses._validation import (
+    check_axes,
+    check_broadcasts_to,
+    check_real,
+    namespace_of,
+)
+from portable_losses._values import validation
+
+__all__ = ["Entries", "leaves_out", "weightless"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Entries(NamedTuple):
+    """What stands in an array for the entries of a loss that is left out."""
+
+    value: float  # in the domain of the loss
+    axes: Axis = None  # of the array, beyond those of the loss; None: the option `axis`
+    broadcasts: bool = False  # may the array have fewer entries than the loss?
+
+
+def leaves_out(
+    *,
+    weights: tuple[str, ...] = ("sample_weight",),
+    masks_loss: bool = True,
+    **arrays: float | Entries,
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate a loss whose `arrays` have a value in its domain where an entry is left out.
+
+    Left out are the entries that the option `where` masks, if it has no more axes than the
+    unreduced loss (with `masks_loss` False never), and those where one of the `weights` is 0 and
+    the loss is infinite or NaN. A weight of 0 is no mask: where the loss is finite, it is the slope
+    in the weight.
+    """
+
+    def decorate(loss: Callable[P, R]) -> Callable[P, R]:
+        parameters = inspect.signature(loss).parameters
+        names = [n for n, p in parameters.items() if p.kind is not p.KEYWORD_ONLY]
+        axis = parameters["axis"].default if "axis" in parameters else None
+        specs = {n: e if isinstance(e, Entries) else Entries(e) for n, e in arrays.items()}
+        asked = ("where", *weights)
+
+        @wraps(loss)
+        def call(*args: P.args, **options: P.kwargs) -> R:
+            for name in asked:
+                if options.get(name) is not None:
+                    break
+            else:
+                return loss(*args, **options)
+            given: dict[str, Any] = dict(zip(names, args, strict=False))
+            if len(given) < len(args) or any(given.get(name) is None for name in specs):
+                return loss(*args, **options)  # which raises
+            changed = _changed(loss, given, dict(options), specs, weights, axis, masks_loss)
+            untyped: Any = loss
+            made: R = untyped(*changed[0], **changed[1])
+            return made
+
+        return call
+
+    return decorate
+
+
+def _changed(
+    loss: Callable[..., Any],
+    given: dict[str, Any],
+    options: dict[str, Any],
+    specs: Mapping[str, Entries],
+    weights: tuple[str, ...],
+    axis: Axis,
+    masks_loss: bool,
+) -> tuple[list[Any], dict[str, Any]]:
+    """Return the arrays and the options with harmless values in the entries that are left out."""
+    held = {name: options[name] for name in weights if options.get(name) is not None}
+    mask = options.get("where")
+    xp = namespace_of(**{n: given[n] for n in specs}, optional={"where": mask, **held})
+    first = next(iter(specs))
+    along = options.get("axis", axis)
+    axes = {
+        n: _axes_beyond(e, given[n], along) if given[n].ndim == given[first].ndim else ()
+        for n, e in specs.items()
+    }
+    shape = _without(given[first], axes[first])
+    if any(not e.broadcasts and _without(given[n], axes[n]) != shape for n, e in specs.items()):
+        return list(given.values()), options  # the loss says what does not fit
+    if mask is not None and masks_loss and _fits(mask, shape) and kind_of(mask, xp=xp) == "bool":
+        for name, weight in held.items():
+            check_broadcasts_to(shape, **{name: weight})
+            options[name] = held[name] = _selected(mask, weight, 1, xp=xp)
+        given = _replaced(mask, given, specs, axes, shape, xp=xp)
+    bad = _weightless_entries(loss, given, options, held, shape, xp=xp)
+    if bad is not None:
+        given = _replaced(~bad, given, specs, axes, shape, xp=xp)
+        for name, weight in held.items():  # no slope in a weight of 0 of what is left out
+            options[name] = _selected(~(bad & (weight == 0)), weight, 0, xp=xp)
+    return list(given.values()), options
+
+
+def _fits(mask: Array, shape: tuple[int, ...]) -> bool:
+    """Return whether a mask broadcasts to the shape of the loss; if not, the loss says so."""
+    pairs = zip(reversed(mask.shape), reversed(shape), strict=False)
+    return len(mask.shape) <= len(shape) and all(n == 1 or n == m for n, m in pairs)
+
+
+def _without(x: Array, axes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(n for i, n in enumerate(x.shape) if i not in axes)
+
+
+def _axes_beyond(entries: Entries, x: Array, axis: Axis) -> tuple[int, ...]:
+    """Return the axes of an array that the unreduced loss lacks."""
+    if entries.axes is not None:
+        return check_axes(entries.axes, x.ndim)
+    return () if axis is None else check_axes(axis, x.ndim)
+
+
+def _replaced(
+    kept: Array,
+    given: dict[str, Any],
+    specs: Mapping[str, Entries],
+    axes: Mapping[str, tuple[int, ...]],
+    shape: tuple[int, ...],
+    *,
+    xp: Namespace,
+) -> dict[str, Any]:
+    """Return the arrays, with their harmless value where the mask `kept` is False."""
+    kept = xp.reshape(kept, (*(1,) * (len(shape) - kept.ndim), *kept.shape))
+    made = dict(given)
+    for name, entries in specs.items():
+        x, mask = given[name], kept
+        if x.ndim != len(shape):  # class indices have no axis of the classes
+            for i in sorted(axes[name]):
+                mask = xp.expand_dims(mask, axis=i)
+        made[name] = _selected(mask, x, entries.value, xp=xp)
+    return made
+
+
+def _selected(mask: Array, x: Array, value: float, *, xp: Namespace) -> Array:
+    """Return `x`, and `value` in its dtype where the mask is False."""
+    kind = kind_of(x, xp=xp)
+    other: Any = value if kind == "real floating" else int(value)
+    return _where(mask, x, bool(value) if kind == "bool" else other, xp=xp)
+
+
+def _weightless_entries(
+    loss: Callable[..., Any],
+    given: dict[str, Any],
+    options: dict[str, Any],
+    held: dict[str, Any],
+    shape: tuple[int, ...],
+    *,
+    xp: Namespace,
+) -> Array | None:
+    """Return the mask of the entries of weight 0 without a finite loss; None if there are none."""
+    plain = {k: None if k in held else v for k, v in options.items()} | {"reduction": "none"}
+
+    def unreduced() -> Array:
+        found = loss(*map(_constant, given.values()), **plain)
+        return found[0] if isinstance(found, tuple) else found
+
+    return weightless(unreduced, held, shape, xp=xp)
+
+
+def weightless(
+    unreduced: Callable[[], Array], weights: dict[str, Array], shape: tuple[int, ...], *, xp: Any
+) -> Array | None:
+    """Return the mask where a weight is 0 and the loss is not finite; None if no weight is 0.
+
+    `unreduced` computes the loss of constants without weights, of that `shape`. It is called if a
+    weight is 0, or cannot be read.
+    """
+    zero: Array | None = None
+    for name, weight in weights.items():
+        check_real(xp, **{name: weight})
+        check_broadcasts_to(shape, **{name: weight})
+        is_zero = _constant(weight) == 0
+        zero = is_zero if zero is None else xp.logical_or(zero, is_zero)
+    if zero is None:
+        return None
+    if not readable(zero, xp=xp):
+        with quiet(xp=xp):
+            values = unreduced()
+    elif bool(namespace_of_type(zero).any(zero)):
+        with validation(False), quiet(xp=xp):  # a bad label of weight 0 is left out, not refused
+            values = unreduced()
+    else:
+        return None
+    return xp.logical_and(xp.broadcast_to(zero, shape), ~(xp.abs(values) < INF))
+
+
+def _constant(x: Any) -> Any:
+    """Return an array without its history; anything else as it is."""
+    return stop_gradient(x, xp=namespace_of_type(x)) if hasattr(x, "shape") else x
