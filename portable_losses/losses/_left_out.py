@@ -43,6 +43,7 @@ def leaves_out(
     *,
     weights: tuple[str, ...] = ("sample_weight",),
     masks_loss: bool = True,
+    bound: Callable[..., Array] | None = None,
     **arrays: float | Entries,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorate a loss whose `arrays` have a value in its domain where an entry is left out.
@@ -50,7 +51,8 @@ def leaves_out(
     Left out are the entries that the option `where` masks, if it has no more axes than the
     unreduced loss (with `masks_loss` False never), and those where one of the `weights` is 0 and
     the loss is infinite or NaN. A weight of 0 is no mask: where the loss is finite, it is the slope
-    in the weight.
+    in the weight. To see which losses are finite, the loss of constants is computed; or else
+    ``bound(*arrays, xp=xp)``, which is finite only where the loss is.
     """
 
     def decorate(loss: Callable[P, R]) -> Callable[P, R]:
@@ -70,7 +72,7 @@ def leaves_out(
             given: dict[str, Any] = dict(zip(names, args, strict=False))
             if len(given) < len(args) or any(given.get(name) is None for name in specs):
                 return loss(*args, **options)  # which raises
-            changed = _changed(loss, given, dict(options), specs, weights, axis, masks_loss)
+            changed = _changed(loss, given, dict(options), specs, weights, axis, masks_loss, bound)
             untyped: Any = loss
             made: R = untyped(*changed[0], **changed[1])
             return made
@@ -88,6 +90,7 @@ def _changed(
     weights: tuple[str, ...],
     axis: Axis,
     masks_loss: bool,
+    bound: Callable[..., Array] | None,
 ) -> tuple[list[Any], dict[str, Any]]:
     """Return the arrays and the options with harmless values in the entries that are left out."""
     held = {name: options[name] for name in weights if options.get(name) is not None}
@@ -107,7 +110,7 @@ def _changed(
             check_broadcasts_to(shape, **{name: weight})
             options[name] = held[name] = _selected(mask, weight, 1, xp=xp)
         given = _replaced(mask, given, specs, axes, shape, xp=xp)
-    bad = _weightless_entries(loss, given, options, held, shape, xp=xp)
+    bad = _weightless_entries(loss, given, options, held, shape, bound, xp=xp)
     if bad is not None:
         given = _replaced(~bad, given, specs, axes, shape, xp=xp)
         for name, weight in held.items():  # no slope in a weight of 0 of what is left out
@@ -166,6 +169,7 @@ def _weightless_entries(
     options: dict[str, Any],
     held: dict[str, Any],
     shape: tuple[int, ...],
+    bound: Callable[..., Array] | None,
     *,
     xp: Namespace,
 ) -> Array | None:
@@ -173,6 +177,8 @@ def _weightless_entries(
     plain = {k: None if k in held else v for k, v in options.items()} | {"reduction": "none"}
 
     def unreduced() -> Array:
+        if bound is not None:
+            return bound(*map(_constant, given.values()), xp=xp)
         found = loss(*map(_constant, given.values()), **plain)
         return found[0] if isinstance(found, tuple) else found
 

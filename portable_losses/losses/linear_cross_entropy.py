@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from portable_losses._dtypes import narrow, widen
+from portable_losses._dtypes import kind_of, narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._options import (
     check_count,
@@ -37,7 +37,15 @@ __all__ = ["linear_cross_entropy"]
 BLOCK_BYTES = 2**23  # of logits; about eight arrays of this size are alive at a time
 
 
-@leaves_out(hidden=Entries(0.5, axes=-1), target=Entries(0, axes=-1))
+def _bound(hidden: Array, weight: Array, target: Array, *, xp: Namespace) -> Array:
+    """Return the largest size that the logits of each row may have, and its probabilities."""
+    largest = xp.max(xp.abs(weight)) if weight.shape[0] and weight.shape[1] else 0.0
+    sizes = total(xp.abs(hidden), axis=-1, xp=xp) * largest
+    shares = target.ndim == hidden.ndim and kind_of(target, xp=xp) == "real floating"
+    return sizes + total(xp.abs(target), axis=-1, xp=xp) if shares else sizes
+
+
+@leaves_out(hidden=Entries(0.5, axes=-1), target=Entries(0, axes=-1), bound=_bound)
 def linear_cross_entropy(
     hidden: Array,
     weight: Array,
