@@ -374,7 +374,8 @@ def _overlap_loss(
             given = xp.broadcast_to(narrow(sample_weight, p.dtype, xp=xp), bad.shape)
             sample_weight = _where(bad, 0.0, given, xp=xp)
             if ignore_background and class_weight is None:
-                bad = concat([xp.zeros_like(bad[..., :1]), bad], axis=-1, xp=xp)
+                background = xp.all(bad, axis=-1, keepdims=True)  # left out with all the others
+                bad = concat([background, bad], axis=-1, xp=xp)
             if place is not None:
                 each = class_weight is None
                 bad = xp.moveaxis(bad, -1, place) if each else xp.expand_dims(bad, axis=place)

@@ -154,10 +154,49 @@ def test_what_a_mask_leaves_out_leaks_nowhere(library: Library, row: Sample) -> 
     check_nothing_leaks(row, library, "where")
 
 
-@pytest.mark.parametrize(("library", "row"), CASES, ids=str)
+# Rows that are compared with each other are no entries of their own; regions have a test below.
+SEPARATE = [case for case in CASES if case[1].function.__name__ not in OF_BATCHES]
+
+
+@pytest.mark.parametrize(("library", "row"), SEPARATE, ids=str)
 def test_what_has_weight_0_leaks_nowhere(library: Library, row: Sample) -> None:
-    if row.function.__name__ not in OF_BATCHES:
-        check_nothing_leaks(row, library, "sample_weight")
+    check_nothing_leaks(row, library, "sample_weight")
+
+
+@pytest.mark.parametrize("name", ["numpy", "torch"])
+@pytest.mark.parametrize("loss", [pl.dice_loss, pl.jaccard_loss, pl.tversky_loss])
+@pytest.mark.parametrize("value", BAD)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"class_axis": 1},
+        {"class_axis": 1, "ignore_background": True},
+        {"class_axis": 1, "class_weight": "generalized"},
+    ],
+    ids=str,
+)
+def test_a_region_of_weight_0_leaks_nowhere(
+    name: str, loss: Any, value: float, options: dict[str, Any]
+) -> None:
+    library, dice = named(name), np.random.default_rng(0)
+    p, t = dice.uniform(0.1, 0.9, (3, 4, 5)), dice.uniform(0.1, 0.9, (3, 4, 5))
+    weight = np.asarray([0.5, 0.0, 2.0])
+    if options.get("class_axis") and "class_weight" not in options:
+        weight = weight[:, None]
+
+    def results(held: float) -> list[Any]:
+        spoiled = np.where(np.arange(3)[:, None, None] == 1, held, p)
+        target, shares = library.array(t), library.array(weight)
+        x = library.array(spoiled)
+
+        def total(z: Any) -> Any:
+            return loss(z, target, sample_weight=shares, **options)
+
+        return [library.numpy(total(x)), library.numpy(library.gradient(total, (0,))(x)[0])]
+
+    for one, other in zip(results(value), results(0.5), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("row", losses_of(SELECTED), ids=str)
