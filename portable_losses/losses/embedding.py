@@ -282,9 +282,9 @@ def triplet_margin_loss(
         to_far = _where(other < to_far, other, to_far, xp=xp)
     beyond = (to_near == INF) & (to_far == INF)
     if distance is None and (not readable(beyond, xp=xp) or bool(xp.any(beyond))):
+        origin = stop_gradient(a, xp=xp)
         first, second = (
-            _ranks(*(stop_gradient(v, xp=xp) for v in (a, b)), p, eps, axis, xp=xp)
-            for b in (near, far)
+            _ranks(origin, stop_gradient(b, xp=xp), p, eps, axis, xp=xp) for b in (near, far)
         )
         to_near = _where(beyond & (first <= second), 0.0, to_near, xp=xp)
         to_far = _where(beyond & (first >= second), 0.0, to_far, xp=xp)

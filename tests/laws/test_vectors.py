@@ -42,7 +42,7 @@ def test_subnormal_vectors_have_the_same_result_everywhere(
         want = OF_VECTORS[name](x, y, LABELS)
         got = OF_VECTORS[name](*(library.array(a, dtype) for a in (x, y, LABELS)))
     assert np.all(np.isfinite(want))
-    np.testing.assert_allclose(library.numpy(got), want, rtol=8 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(library.numpy(got), want, rtol=8 * float(np.finfo(dtype).eps))
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
