@@ -156,6 +156,10 @@ BACKEND = Backend(
         concat=torch.cat,  # torch.concat has no batching rule in gradients with is_grads_batched
         is_view=is_view,
         namespaces=dict.fromkeys(_PLAIN, xp_torch),
+        refused={
+            "torch.MaskedTensor": "its mask would be lost; pass `x.get_data()`, and "
+            "`where=x.get_mask()`",
+        },
     ),
     Indexing(scatter_add=scatter_add),
     Speed(

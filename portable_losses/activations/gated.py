@@ -6,6 +6,7 @@ from typing import Literal
 from portable_losses._dtypes import narrow, widen
 from portable_losses._options import check_choice
 from portable_losses._polyfill import where
+from portable_losses._public import public
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
     check_axis,
@@ -21,6 +22,7 @@ from portable_losses.special.normal import _gelu
 __all__ = ["geglu", "glu", "reglu", "swiglu"]
 
 
+@public
 def glu(x: Array, gate: Array | None = None, /, *, axis: int = -1) -> Array:
     """Gated linear unit: ``x * sigmoid(gate)``.
 
@@ -65,6 +67,7 @@ def glu(x: Array, gate: Array | None = None, /, *, axis: int = -1) -> Array:
     return _gated(x, gate, axis, _sigmoid)
 
 
+@public
 def swiglu(x: Array, gate: Array | None = None, /, *, axis: int = -1) -> Array:
     """Linear unit with a silu for its gate: ``x * silu(gate)``.
 
@@ -108,6 +111,7 @@ def swiglu(x: Array, gate: Array | None = None, /, *, axis: int = -1) -> Array:
     return _gated(x, gate, axis, _silu)
 
 
+@public
 def geglu(
     x: Array,
     gate: Array | None = None,
@@ -160,6 +164,7 @@ def geglu(
     return _gated(x, gate, axis, _gelu if approximate == "none" else _gelu_tanh)
 
 
+@public
 def reglu(x: Array, gate: Array | None = None, /, *, axis: int = -1) -> Array:
     """Linear unit with a relu for its gate: ``x * max(gate, 0)``.
 

@@ -7,6 +7,7 @@ from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._options import check_nonnegative, check_positive
 from portable_losses._polyfill import maximum, total
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._rows import finite_or_nan
 from portable_losses._stable import INF, sign
 from portable_losses._typing import Array, Namespace
@@ -25,6 +26,7 @@ __all__ = ["normalize", "standardize"]
 Axes = tuple[int, ...]
 
 
+@public
 def normalize(
     x: Array, /, *, p: float = 2.0, axis: int | tuple[int, ...] = -1, eps: float = 1e-12
 ) -> Array:
@@ -89,6 +91,7 @@ def normalize(
     return narrow(_where(top == 0, 0.0, z / divisor, xp=xp), x.dtype, xp=xp)
 
 
+@public
 def standardize(
     x: Array,
     /,

@@ -5,6 +5,7 @@ from portable_losses._gradient import stop_gradient
 from portable_losses._options import check_number, check_positive, require
 from portable_losses._polyfill import device_of, maximum, total
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 
+@public
 def info_nce_loss(
     query: Array,
     key: Array,
@@ -139,6 +141,7 @@ def info_nce_loss(
     )
 
 
+@public
 def ntxent_loss(
     embeddings: Array,
     labels: Array,
@@ -229,6 +232,7 @@ def ntxent_loss(
     )
 
 
+@public
 def circle_loss(
     embeddings: Array,
     labels: Array,

@@ -10,6 +10,7 @@ from portable_losses._options import (
 )
 from portable_losses._polyfill import total
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
 from portable_losses._rows import as_rows
 from portable_losses._stable import INF
@@ -25,6 +26,7 @@ from portable_losses.special.log_exp import _logsumexp, _logsumexp_grad
 __all__ = ["cross_entropy", "nll_loss"]
 
 
+@public
 @leaves_out(logits=0.5, target=0)
 def cross_entropy(
     logits: Array,
@@ -160,6 +162,7 @@ def cross_entropy(
     return (result, narrow(lse, logits.dtype, xp=xp)) if return_lse else result
 
 
+@public
 @leaves_out(log_probs=0.5, target=0)
 def nll_loss(
     log_probs: Array,

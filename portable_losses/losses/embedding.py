@@ -7,6 +7,7 @@ from portable_losses._dtypes import narrow
 from portable_losses._options import check_nonnegative, check_number, check_positive
 from portable_losses._polyfill import total
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._rows import as_rows
 from portable_losses._stable import INF
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 
+@public
 def cosine_similarity(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0.0) -> Array:
     """Cosine of the angle between vectors: ``sum(x1 * x2) / (|x1| * |x2|)``.
 
@@ -77,6 +79,7 @@ def cosine_similarity(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0
     return narrow(total(u * v, axis=-1, xp=xp), x1.dtype, xp=xp)
 
 
+@public
 def cosine_distance(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0.0) -> Array:
     """One minus the cosine of the angle between vectors: ``1 - cosine_similarity(x1, x2)``.
 
@@ -123,6 +126,7 @@ def cosine_distance(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0.0
     return narrow(_distance_of_directions(a, b, eps, xp=xp), x1.dtype, xp=xp)
 
 
+@public
 def pairwise_distance(
     x1: Array,
     x2: Array,
@@ -191,6 +195,7 @@ def pairwise_distance(
     return narrow(result, x1.dtype, xp=xp)
 
 
+@public
 @leaves_out(anchor=0.5, positive=0.5, negative=0.5)
 def triplet_margin_loss(
     anchor: Array,

@@ -3,6 +3,7 @@
 from portable_losses._gradient import with_gradient
 from portable_losses._polyfill import clip, minimum
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import as_floating, namespace_of
@@ -22,6 +23,7 @@ __all__ = [
 # In all of them m = target * input, the margin: positive where the sign of the score is right.
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def hinge_loss(
     input: Array,
@@ -81,6 +83,7 @@ def hinge_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def squared_hinge_loss(
     input: Array,
@@ -140,6 +143,7 @@ def squared_hinge_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def modified_huber_loss(
     input: Array,
@@ -206,6 +210,7 @@ def modified_huber_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def perceptron_loss(
     input: Array,
@@ -265,6 +270,7 @@ def perceptron_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def soft_margin_loss(
     input: Array,
@@ -326,6 +332,7 @@ def soft_margin_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def exponential_loss(
     input: Array,
@@ -408,6 +415,5 @@ def _modified_huber_grad(
 @with_gradient(_modified_huber_grad)
 def _modified_huber(m: Array, *, xp: Namespace) -> Array:
     """``max(0, 1 - m)**2`` for m >= -1, else ``-4 * m``."""
-    h = _hinge(m, xp=xp)
-    near = minimum(h, 2.0, xp=xp)
+    near = minimum(h := _hinge(m, xp=xp), 2.0, xp=xp)
     return near * (2 * h - near)

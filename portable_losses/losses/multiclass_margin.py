@@ -6,6 +6,7 @@ from portable_losses._dtypes import widen
 from portable_losses._options import check_choice, check_number
 from portable_losses._polyfill import device_of, total
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
 from portable_losses._rows import as_rows, entry, finite_or_nan, place_of_largest
 from portable_losses._stable import INF
@@ -22,6 +23,7 @@ __all__ = [
 ]
 
 
+@public
 @leaves_out(input=0.5, target=0)
 def multi_margin_loss(
     input: Array,
@@ -112,6 +114,7 @@ def multi_margin_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=0)
 def multiclass_hinge_loss(
     input: Array,
@@ -188,6 +191,7 @@ def multiclass_hinge_loss(
     )
 
 
+@public
 def multiclass_perceptron_loss(
     input: Array,
     target: Array,

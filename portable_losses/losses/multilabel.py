@@ -4,6 +4,7 @@ from portable_losses._dtypes import widen
 from portable_losses._indexing import as_index
 from portable_losses._polyfill import device_of, total
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
 from portable_losses._rows import as_rows, finite_or_nan
 from portable_losses._typing import Array, Namespace, Reduction
@@ -29,6 +30,7 @@ from portable_losses.losses._left_out import leaves_out
 __all__ = ["multilabel_margin_loss", "multilabel_soft_margin_loss"]
 
 
+@public
 @leaves_out(input=0.5, target=-1)
 def multilabel_margin_loss(
     input: Array,
@@ -111,6 +113,7 @@ def multilabel_margin_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=0)
 def multilabel_soft_margin_loss(
     input: Array,

@@ -4,6 +4,7 @@ from portable_losses._dtypes import astype_like
 from portable_losses._options import check_number
 from portable_losses._polyfill import total
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._typing import Array, Reduction
 from portable_losses._validation import (
@@ -22,6 +23,7 @@ from portable_losses.losses.embedding import _distance_of_directions, _vectors
 __all__ = ["cosine_embedding_loss", "hinge_embedding_loss", "margin_ranking_loss"]
 
 
+@public
 @leaves_out(x1=0.5, x2=0.5, target=1)
 def cosine_embedding_loss(
     x1: Array,
@@ -104,6 +106,7 @@ def cosine_embedding_loss(
     return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=x1.dtype, xp=xp)
 
 
+@public
 @leaves_out(x1=0.5, x2=0.5, target=1)
 def margin_ranking_loss(
     x1: Array,
@@ -172,6 +175,7 @@ def margin_ranking_loss(
     return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=x1.dtype, xp=xp)
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def hinge_embedding_loss(
     input: Array,

@@ -7,6 +7,7 @@ from portable_losses._gradient import with_gradient
 from portable_losses._options import check_inside, check_nonnegative, check_positive
 from portable_losses._polyfill import clip, constant
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
@@ -31,6 +32,7 @@ __all__ = [
 # In all of them d = input - target, in the unit of the two.
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def pseudo_huber_loss(
     input: Array,
@@ -99,6 +101,7 @@ def pseudo_huber_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def log_cosh_loss(
     input: Array,
@@ -158,6 +161,7 @@ def log_cosh_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def quantile_loss(
     input: Array,
@@ -225,6 +229,7 @@ def quantile_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def epsilon_insensitive_loss(
     input: Array,
@@ -289,6 +294,7 @@ def epsilon_insensitive_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def squared_epsilon_insensitive_loss(
     input: Array,

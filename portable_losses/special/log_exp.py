@@ -7,6 +7,7 @@ from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import elementwise_call, stop_gradient, with_gradient
 from portable_losses._options import check_fraction
 from portable_losses._polyfill import clip, constant, total, where
+from portable_losses._public import public
 from portable_losses._rows import as_rows, entry, finite_or_nan, place_of_largest
 from portable_losses._stable import INF, NAN, log, log1p, sign
 from portable_losses._typing import Array, Namespace
@@ -25,6 +26,7 @@ __all__ = ["log1mexp", "logit", "logsumexp"]
 _where, _sign = where, sign  # logsumexp has arguments of these names
 
 
+@public
 def logsumexp(
     x: Array,
     /,
@@ -125,6 +127,7 @@ def logsumexp(
     return result, stop_gradient(narrow(sign, x.dtype, xp=xp), xp=xp)
 
 
+@public
 def log1mexp(x: Array, /) -> Array:
     """Logarithm of one minus an exponential: ``log(1 - exp(-|x|))``.
 
@@ -160,6 +163,7 @@ def log1mexp(x: Array, /) -> Array:
     return elementwise_call(_log1mexp, x)
 
 
+@public
 def logit(p: Array, /, *, eps: float | None = None) -> Array:
     """Log-odds of a probability, the inverse of the sigmoid: ``log(p / (1 - p))``.
 

@@ -58,6 +58,7 @@ def tape_backend(tape: TapeNamespace) -> Backend:
         Arrays(
             readable=readable,
             quiet=inner.arrays.quiet,
+            adopt=inner.arrays.adopt,
             python_scalars=inner.arrays.python_scalars,
         ),
         Indexing(scatter_add=scatter_add, gather=gather),
