@@ -136,6 +136,10 @@ class Arrays:
         Within it overflow and invalid operations neither warn nor raise. None: they never do.
     python_scalars : bool
         Do `maximum` and `minimum` take a Python scalar, cheaply and under every trace?
+    gives_way : bool
+        Does an operator of an array leave it to a Tensor of the tape on its right to answer?
+    computed_in : mapping of dtype to dtype
+        Integers that the library stores and does not compute with, and what takes their place.
     namespaces : mapping of type to namespace
         The library's array types, so that the namespace of an array is one look-up.
     """
@@ -147,6 +151,8 @@ class Arrays:
     match_layout: Callable[[Array, Array], Array] | None = None
     quiet: Callable[[], AbstractContextManager[Any]] | None = None
     python_scalars: bool = False
+    gives_way: bool = True
+    computed_in: Mapping[Any, Any] = field(default_factory=dict[Any, Any])
     namespaces: Mapping[type, Namespace] = field(default_factory=dict[type, Any])
 
 

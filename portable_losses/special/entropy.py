@@ -29,6 +29,8 @@ def xlogy(x: Array, y: Array, /) -> Array:
     ------
     TypeError
         `x` or `y` is not a real floating array, or they come from two libraries.
+    ValueError
+        The shapes do not broadcast.
 
     Notes
     -----
@@ -64,6 +66,8 @@ def xlog1py(x: Array, y: Array, /) -> Array:
     ------
     TypeError
         `x` or `y` is not a real floating array, or they come from two libraries.
+    ValueError
+        The shapes do not broadcast.
 
     Notes
     -----
@@ -133,6 +137,8 @@ def rel_entr(x: Array, y: Array, /) -> Array:
     ------
     TypeError
         `x` or `y` is not a real floating array, or they come from two libraries.
+    ValueError
+        The shapes do not broadcast.
 
     Notes
     -----
