@@ -155,6 +155,7 @@ BACKEND = Backend(
         device=device,
         concat=torch.cat,  # torch.concat has no batching rule in gradients with is_grads_batched
         is_view=is_view,
+        computed_in=dict.fromkeys((torch.uint16, torch.uint32, torch.uint64), torch.int64),
         namespaces=dict.fromkeys(_PLAIN, xp_torch),
         refused={
             "torch.MaskedTensor": "its mask would be lost; pass `x.get_data()`, and "

@@ -140,6 +140,10 @@ class Arrays:
         functions take NumPy arrays beside its own. None: they do not.
     python_scalars : bool
         Do `maximum` and `minimum` take a Python scalar, cheaply and under every trace?
+    gives_way : bool
+        Does an operator of an array leave it to a Tensor of the tape on its right to answer?
+    computed_in : mapping of dtype to dtype
+        Integers that the library stores and does not compute with, and what takes their place.
     namespaces : mapping of type to namespace
         The library's array types, so that the namespace of an array is one look-up.
     refused : mapping of str to str
@@ -155,6 +159,8 @@ class Arrays:
     quiet: Callable[[], AbstractContextManager[Any]] | None = None
     adopt: Callable[[Any], Any] | None = None
     python_scalars: bool = False
+    gives_way: bool = True
+    computed_in: Mapping[Any, Any] = field(default_factory=dict[Any, Any])
     namespaces: Mapping[type, Namespace] = field(default_factory=dict[type, Any])
     refused: Mapping[str, str] = field(default_factory=dict[str, str])
 

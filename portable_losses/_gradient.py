@@ -5,9 +5,14 @@ from functools import wraps
 from typing import Any
 
 from portable_losses._backend import Backend, Pair, backend_of, kernel_for
-from portable_losses._dtypes import narrow, widen
+from portable_losses._dtypes import computable, narrow, widen
 from portable_losses._typing import Array, Namespace, Options
-from portable_losses._validation import check_real_floating, namespace_of, namespace_of_floating
+from portable_losses._validation import (
+    check_broadcastable,
+    check_real_floating,
+    namespace_of,
+    namespace_of_floating,
+)
 
 __all__ = [
     "NAMED_PAIRS",
@@ -114,7 +119,7 @@ def elementwise_call(
         return _broadcast_call(function, (x, *others), names, options)
     xp = namespace_of_floating(x, names[0])
     if not widened:
-        return function(x, xp=xp, **options)
+        return function(computable(x, xp=xp), xp=xp, **options)
     return narrow(function(widen(x, xp=xp), xp=xp, **options), x.dtype, xp=xp)
 
 
@@ -128,6 +133,7 @@ def _broadcast_call(
     named = dict(zip(names, arrays, strict=True))
     xp = namespace_of(**named)
     check_real_floating(xp, **named)
+    check_broadcastable(**named)
     dtype = xp.result_type(*arrays)
     first, *others = xp.broadcast_arrays(*arrays)
     first = widen(narrow(first, dtype, xp=xp), xp=xp)

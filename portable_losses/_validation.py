@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping
 from numbers import Integral
+from typing import Any
 
 from portable_losses._backend import namespace_of_type, refusal_of
 from portable_losses._dtypes import kind_of, narrow, widen
@@ -16,6 +17,7 @@ __all__ = [
     "check_axes",
     "check_axis",
     "check_bool",
+    "check_broadcastable",
     "check_broadcasts_to",
     "check_classes",
     "check_even",
@@ -24,8 +26,10 @@ __all__ = [
     "check_real",
     "check_real_floating",
     "check_same_shape",
+    "is_known",
     "namespace_of",
     "namespace_of_floating",
+    "same_shape",
 ]
 
 
@@ -142,10 +146,17 @@ def check_integer(xp: Namespace, **arrays: Array) -> None:
 def check_same_shape(**arrays: Array) -> None:
     """Raise ValueError unless all shapes agree: silent broadcasting hides mistakes."""
     shapes = [tuple(x.shape) for x in arrays.values()]
-    if shapes.count(shapes[0]) < len(shapes):
+    if not all(same_shape(shapes[0], shape) for shape in shapes[1:]):
         named = zip(arrays, shapes, strict=True)
         msg = f"shapes must be equal, got {', '.join(f'{n}: {s}' for n, s in named)}"
         raise ValueError(msg)
+
+
+def same_shape(first: tuple[Any, ...], second: tuple[Any, ...]) -> bool:
+    """Say whether two shapes agree; a size that is not known agrees with another such one."""
+    return len(first) == len(second) and all(
+        n == m or not (is_known(n) or is_known(m)) for n, m in zip(first, second, strict=True)
+    )
 
 
 def as_floating(xp: Namespace, **arrays: Array) -> tuple[Array, ...]:
@@ -168,6 +179,25 @@ def as_floating(xp: Namespace, **arrays: Array) -> tuple[Array, ...]:
                 raise _not_floating(name, x)
             found.append(widen(x, xp=xp))
     return tuple(found)
+
+
+def check_broadcastable(**arrays: Array) -> None:
+    """Raise ValueError unless the shapes broadcast to one."""
+    sizes: dict[int, Any] = {}  # of the axes, from the last
+    for x in arrays.values():
+        for axis, n in enumerate(reversed(x.shape)):
+            m = sizes.get(axis, 1)
+            if m == 1 or not is_known(m):
+                sizes[axis] = n
+            elif not (n == 1 or n == m) and is_known(n):
+                named = ", ".join(f"{name}: {tuple(x.shape)}" for name, x in arrays.items())
+                msg = f"shapes must broadcast to one, got {named}"
+                raise ValueError(msg)
+
+
+def is_known(size: Any) -> bool:
+    """Say whether an array knows its size along an axis: a lazy one may have NaN or None there."""
+    return size is not None and size == size
 
 
 def check_broadcasts_to(shape: tuple[int, ...], **arrays: Array | None) -> None:

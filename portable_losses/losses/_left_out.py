@@ -16,6 +16,7 @@ from portable_losses._gradient import stop_gradient
 from portable_losses._polyfill import quiet, readable
 from portable_losses._polyfill import where as _where
 from portable_losses._stable import INF
+from portable_losses._tape import inner_of, raw_array
 from portable_losses._typing import Array, Axis, Namespace
 from portable_losses._validation import (
     check_axes,
@@ -114,7 +115,7 @@ def _changed(
     if bad is not None:
         given = _replaced(~bad, given, specs, axes, shape, xp=xp)
         for name, weight in held.items():  # no slope in a weight of 0 of what is left out
-            options[name] = _selected(~(bad & (weight == 0)), weight, 0, xp=xp)
+            options[name] = _selected(~xp.logical_and(bad, weight == 0), weight, 0, xp=xp)
     return list(given.values()), options
 
 
@@ -174,11 +175,12 @@ def _weightless_entries(
     xp: Namespace,
 ) -> Array | None:
     """Return the mask of the entries of weight 0 without a finite loss; None if there are none."""
-    plain = {k: None if k in held else v for k, v in options.items()} | {"reduction": "none"}
+    others = {k: _constant(v) for k, v in options.items() if k not in held}
+    plain = {**others, **dict.fromkeys(held), "reduction": "none"}
 
     def unreduced() -> Array:
         if bound is not None:
-            return bound(*map(_constant, given.values()), xp=xp)
+            return bound(*map(_constant, given.values()), xp=namespace_of(**given))
         found = loss(*map(_constant, given.values()), **plain)
         return found[0] if isinstance(found, tuple) else found
 
@@ -201,6 +203,7 @@ def weightless(
         zero = is_zero if zero is None else xp.logical_or(zero, is_zero)
     if zero is None:
         return None
+    zero, xp = raw_array(zero), inner_of(xp)  # constants, also where the loss is on the tape
     if not readable(zero, xp=xp):
         with quiet(xp=xp):
             values = unreduced()
@@ -209,7 +212,7 @@ def weightless(
             values = unreduced()
     else:
         return None
-    return xp.logical_and(xp.broadcast_to(zero, shape), ~(xp.abs(values) < INF))
+    return xp.logical_and(xp.broadcast_to(zero, shape), ~(xp.abs(raw_array(values)) < INF))
 
 
 def _constant(x: Any) -> Any:

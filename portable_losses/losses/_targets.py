@@ -81,7 +81,7 @@ class Target(NamedTuple):
         q = self.probabilities(like, xp=xp)
         if not label_smoothing:
             return q
-        return (1 - label_smoothing) * q + self._uniform(like, label_smoothing, xp=xp)
+        return xp.add((1 - label_smoothing) * q, self._uniform(like, label_smoothing, xp=xp))
 
     def mask_rows(self, values: Array, *, xp: Namespace) -> Array:
         """Return `values`, one for each row, and 0 for a row that does not count."""

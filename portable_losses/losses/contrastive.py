@@ -2,6 +2,7 @@
 
 from portable_losses._dtypes import astype_like, narrow, widen
 from portable_losses._gradient import stop_gradient
+from portable_losses._indexing import as_index
 from portable_losses._options import check_number, check_positive, require
 from portable_losses._polyfill import device_of, maximum, total
 from portable_losses._polyfill import where as _where
@@ -16,8 +17,8 @@ from portable_losses._validation import (
     check_integer,
     check_ndim,
     check_real_floating,
-    check_same_shape,
     namespace_of,
+    same_shape,
 )
 from portable_losses.activations.scaled import normalize
 from portable_losses.activations.sigmoid import _softplus
@@ -205,7 +206,7 @@ def ntxent_loss(
         labels=labels,
         optional={"where": where, "sample_weight": sample_weight},
     )
-    _check_labels(embeddings, labels, xp=xp)
+    labels = _as_labels(embeddings, labels, xp=xp)
     check_positive(temperature=temperature)
 
     x = widen(embeddings, xp=xp)
@@ -311,13 +312,13 @@ def circle_loss(
             "sample_weight": sample_weight,
         },
     )
-    _check_labels(embeddings, labels, xp=xp)
+    labels = _as_labels(embeddings, labels, xp=xp)
     check_positive(gamma=gamma)
     check_number(margin=margin)
     what = "come with `ref_embeddings`, and these with labels"
     require((ref_labels is None) == (ref_embeddings is None), "ref_labels", what, ref_labels)
     if ref_embeddings is not None:
-        _check_labels(ref_embeddings, ref_labels, prefix="ref_", xp=xp)
+        ref_labels = _as_labels(ref_embeddings, ref_labels, prefix="ref_", xp=xp)
         d, shape = embeddings.shape[1], tuple(ref_embeddings.shape)
         require(shape[1] == d, "ref_embeddings", f"have shape (M, {d})", shape)
     x = widen(embeddings, xp=xp)
@@ -347,13 +348,16 @@ def circle_loss(
     )
 
 
-def _check_labels(x: Array, y: Array, *, prefix: str = "", xp: Namespace) -> None:
-    """Raise unless `x` is a real floating (N, D), and `y` holds N integers."""
+def _as_labels(x: Array, y: Array, *, prefix: str = "", xp: Namespace) -> Array:
+    """Return `y` in one dtype for all labels, checked: N integers for a real floating (N, D)."""
     embeddings, labels = f"{prefix}embeddings", f"{prefix}labels"
     check_real_floating(xp, **{embeddings: x})
     check_ndim(2, "(N, D)", **{embeddings: x})
     check_integer(xp, **{labels: y})
-    check_same_shape(**{f"{embeddings} without axis 1": x[:, 0], labels: y})
+    if not same_shape(x.shape[:1], y.shape):
+        msg = f"`{labels}` must have shape {tuple(x.shape[:1])}, got shape {tuple(y.shape)}"
+        raise ValueError(msg)
+    return as_index(y, xp=xp)
 
 
 def _pairs_of(where: Array, rows: int, *, xp: Namespace) -> tuple[Array, Array]:

@@ -284,7 +284,7 @@ def triplet_margin_loss(
     to_far = distance(a, far)
     if swap:
         other = distance(near, far)
-        to_far = _where(other < to_far, other, to_far, xp=xp)
+        to_far = _where(to_far > other, other, to_far, xp=xp)
     loss = relu(margin - to_far + distance(a, near))
 
     return reduce(

@@ -40,7 +40,7 @@ BLOCK_BYTES = 2**23  # of logits; about eight arrays of this size are alive at a
 
 def _bound(hidden: Array, weight: Array, target: Array, *, xp: Namespace) -> Array:
     """Return the largest size that the logits of each row may have, and its probabilities."""
-    largest = xp.max(xp.abs(weight)) if weight.shape[0] and weight.shape[1] else 0.0
+    largest = 0.0 if 0 in weight.shape else xp.max(xp.abs(weight))
     sizes = total(xp.abs(hidden), axis=-1, xp=xp) * largest
     shares = target.ndim == hidden.ndim and kind_of(target, xp=xp) == "real floating"
     return sizes + total(xp.abs(target), axis=-1, xp=xp) if shares else sizes

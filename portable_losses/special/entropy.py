@@ -31,6 +31,8 @@ def xlogy(x: Array, y: Array, /) -> Array:
     ------
     TypeError
         `x` or `y` is not a real floating array, or they come from two libraries.
+    ValueError
+        The shapes do not broadcast.
 
     Notes
     -----
@@ -67,6 +69,8 @@ def xlog1py(x: Array, y: Array, /) -> Array:
     ------
     TypeError
         `x` or `y` is not a real floating array, or they come from two libraries.
+    ValueError
+        The shapes do not broadcast.
 
     Notes
     -----
@@ -138,6 +142,8 @@ def rel_entr(x: Array, y: Array, /) -> Array:
     ------
     TypeError
         `x` or `y` is not a real floating array, or they come from two libraries.
+    ValueError
+        The shapes do not broadcast.
 
     Notes
     -----

@@ -11,6 +11,7 @@ from portable_losses._validation import (
     check_axes,
     check_axis,
     check_bool,
+    check_broadcastable,
     check_broadcasts_to,
     check_real_floating,
     namespace_of,
@@ -188,6 +189,7 @@ def logsubexp(a: Array, b: Array, /) -> Array:
     """
     xp = namespace_of(a=a, b=b)
     check_real_floating(xp, a=a, b=b)
+    check_broadcastable(a=a, b=b)
 
     dtype = xp.result_type(a, b)
     a, b = (widen(narrow(z, dtype, xp=xp), xp=xp) for z in xp.broadcast_arrays(a, b))
