@@ -2,7 +2,6 @@
 
 from portable_losses._dtypes import astype_like
 from portable_losses._options import check_number
-from portable_losses._polyfill import total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce
@@ -16,9 +15,8 @@ from portable_losses._validation import (
 )
 from portable_losses._values import check_signs, mark_invalid
 from portable_losses.activations.rectified import relu
-from portable_losses.activations.scaled import normalize
 from portable_losses.losses._left_out import leaves_out
-from portable_losses.losses.embedding import _distance_of_directions, _vectors
+from portable_losses.losses.embedding import _cosine, _distance_of_directions, _vectors
 
 __all__ = ["cosine_embedding_loss", "hinge_embedding_loss", "margin_ranking_loss"]
 
@@ -99,8 +97,7 @@ def cosine_embedding_loss(
     invalid = check_signs(xp=xp, target=sign)
     a = mark_invalid(a, invalid, xp=xp, of_rows=True)
 
-    cosine = total(normalize(a, eps=0.0) * normalize(b, eps=0.0), axis=-1, xp=xp)
-    apart = relu(cosine - margin)
+    apart = relu(_cosine(a, b, 0.0, xp=xp) - margin)
     loss = _where(sign > 0, _distance_of_directions(a, b, 0.0, xp=xp), apart, xp=xp)
 
     return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=x1.dtype, xp=xp)

@@ -247,7 +247,7 @@ def _xlog1py_grad(
 ) -> tuple[Array | None, ...]:
     """``log1p(y)`` in x, ``x / (1 + y)`` in y; where x is 0, 0 instead of an infinity."""
     off = (x == 0) & (y <= -1)
-    in_x = where(off, 0.0, log1p(where(off, 0.0, y, xp=xp), xp=xp), xp=xp)
+    in_x = where(off, 0.0, _log1p(where(off, 0.0, y, xp=xp), xp=xp), xp=xp)
     return grad * in_x, grad * _quotient(x, 1 + y, xp=xp)
 
 
@@ -255,7 +255,12 @@ def _xlog1py_grad(
 def _xlog1py(x: Array, y: Array, *, xp: Namespace) -> Array:
     """``x * log1p(y)``, 0 where x is 0 and y no NaN."""
     nan = y != y
-    return where(nan, y, _times_log(x, log1p(y, xp=xp), xp=xp), xp=xp)
+    return where(nan, y, _times_log(x, _log1p(y, xp=xp), xp=xp), xp=xp)
+
+
+def _log1p(y: Array, *, xp: Namespace) -> Array:
+    """``log1p(y)``, which PyTorch has a third off where y is subnormal: it is y there."""
+    return where(xp.abs(y) < 1e-20, y, log1p(y, xp=xp), xp=xp)
 
 
 # ---- entropies --------------------------------------------------------------------------------
