@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from portable_losses._dtypes import narrow
+from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._options import check_nonnegative, check_number, check_positive
 from portable_losses._polyfill import clip, readable, total
@@ -16,6 +16,7 @@ from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
     as_floating,
     check_axis,
+    check_broadcastable,
     check_real_floating,
     namespace_of,
 )
@@ -39,23 +40,24 @@ def cosine_similarity(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0
     ----------
     x1 : array of a real floating dtype, shape (...)
         Vectors along `axis`.
-    x2 : array of a real floating dtype, shape of `x1`
+    x2 : array of a real floating dtype, of a shape that broadcasts with that of `x1`
         Vectors; converted to the dtype of `x1`.
     axis : int, default -1
+        Of the shape to which both broadcast. All pairs: shapes (N, 1, D) and (1, M, D).
     eps : float, default 0.0
         Least norm to divide by, at least 0; ``eps=1e-8`` is PyTorch's.
 
     Returns
     -------
     array
-        In [-1, 1]; shape of `x1` without `axis`, its dtype and device. 0 for a vector of zeros.
+        In [-1, 1]; shape of both without `axis`; dtype and device of `x1`. 0 for a vector of zeros.
 
     Raises
     ------
     TypeError
         An argument is not real floating, or the arrays come from two libraries.
     ValueError
-        The shapes differ, or `eps` is negative.
+        The shapes do not broadcast, or `eps` is negative.
     IndexError
         There is no such axis.
 
@@ -88,23 +90,24 @@ def cosine_distance(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0.0
     ----------
     x1 : array of a real floating dtype, shape (...)
         Vectors along `axis`.
-    x2 : array of a real floating dtype, shape of `x1`
+    x2 : array of a real floating dtype, of a shape that broadcasts with that of `x1`
         Vectors; converted to the dtype of `x1`.
     axis : int, default -1
+        Of the shape to which both broadcast. All pairs: shapes (N, 1, D) and (1, M, D).
     eps : float, default 0.0
         Least norm to divide by, at least 0.
 
     Returns
     -------
     array
-        In [0, 2]; shape of `x1` without `axis`, its dtype and device. 1 for a vector of zeros.
+        In [0, 2]; shape of both without `axis`; dtype and device of `x1`. 1 for a vector of zeros.
 
     Raises
     ------
     TypeError
         An argument is not real floating, or the arrays come from two libraries.
     ValueError
-        The shapes differ, or `eps` is negative.
+        The shapes do not broadcast, or `eps` is negative.
     IndexError
         There is no such axis.
 
@@ -144,7 +147,7 @@ def pairwise_distance(
     ----------
     x1 : array of a real floating dtype, shape (...)
         Vectors along `axis`.
-    x2 : array of a real floating dtype, shape of `x1`
+    x2 : array of a real floating dtype, of a shape that broadcasts with that of `x1`
         Vectors; converted to the dtype of `x1`.
     p : float, default 2.0
         Order of the norm, greater than 0; ``math.inf`` is the largest absolute difference.
@@ -152,20 +155,21 @@ def pairwise_distance(
         Added to every difference, at least 0; ``eps=1e-6`` is PyTorch's, which makes equal
         vectors ``1e-6 * sqrt(n)`` apart.
     axis : int, default -1
+        Of the shape to which both broadcast. All pairs: shapes (N, 1, D) and (1, M, D).
     keepdims : bool, default False
         Keep `axis` with size 1.
 
     Returns
     -------
     array
-        At least 0; shape of `x1` without `axis`, its dtype and device.
+        At least 0; shape of both without `axis`; dtype and device of `x1`.
 
     Raises
     ------
     TypeError
         An argument is not real floating, or the arrays come from two libraries.
     ValueError
-        The shapes differ, `p` is not positive, or `eps` is negative.
+        The shapes do not broadcast, `p` is not positive, or `eps` is negative.
     IndexError
         There is no such axis.
 
@@ -192,7 +196,7 @@ def pairwise_distance(
 
     result = _length(a - b + eps, p, xp=xp)
     if keepdims:
-        result = xp.expand_dims(result, axis=check_axis(axis, x1.ndim))
+        result = xp.expand_dims(result, axis=check_axis(axis, max(x1.ndim, x2.ndim)))
     return narrow(result, x1.dtype, xp=xp)
 
 
@@ -299,11 +303,30 @@ def triplet_margin_loss(
 
 
 def _vectors(x1: Array, x2: Array, axis: int, *, xp: Namespace) -> tuple[Array, Array]:
-    """Return both in the dtype to compute in, checked, with the vectors along the last axis."""
+    """Return both in the dtype to compute in, checked, with the vectors along the last axis.
+
+    Their other axes broadcast.
+    """
     check_real_floating(xp, x1=x1, x2=x2)
-    a, b = as_floating(xp, x1=x1, x2=x2)
-    place = check_axis(axis, x1.ndim)
-    return as_rows(a, (place,), xp=xp), as_rows(b, (place,), xp=xp)
+    a = widen(x1, xp=xp)
+    b = narrow(x2, a.dtype, xp=xp)
+    if a.shape != b.shape:
+        check_broadcastable(x1=x1, x2=x2)
+        a, b = (_with_axes(x, max(x1.ndim, x2.ndim), xp=xp) for x in (a, b))
+    place = check_axis(axis, a.ndim)
+    a, b = as_rows(a, (place,), xp=xp), as_rows(b, (place,), xp=xp)
+    size = max(a.shape[-1], b.shape[-1]) if a.shape[-1] != b.shape[-1] else a.shape[-1]
+    return _stretched(a, size, xp=xp), _stretched(b, size, xp=xp)
+
+
+def _with_axes(x: Array, ndim: int, *, xp: Namespace) -> Array:
+    """Return `x` with axes of size 1 in front, `ndim` in all."""
+    return xp.reshape(x, (*(1,) * (ndim - x.ndim), *x.shape))
+
+
+def _stretched(x: Array, size: int, *, xp: Namespace) -> Array:
+    """Return `x` with `size` entries along the last axis, where it has as many or one."""
+    return x if x.shape[-1] == size else xp.broadcast_to(x, (*x.shape[:-1], size))
 
 
 def _length(d: Array, p: float, *, xp: Namespace) -> Array:
