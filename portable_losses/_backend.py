@@ -106,6 +106,9 @@ class Autodiff:
         it, which is right for a library that does not differentiate.
     stop_gradient : callable, (x) -> x, or None
         The same values, constant to every derivative. None: `x`.
+    differentiable_again : callable, (x) -> x, or None
+        The same values, whose gradient depends on `x` even where it is constant, for a library that
+        would refuse to differentiate it then. None: `x`.
     differentiates : bool
         Does the library take derivatives of its own functions? Where it does not, a formula need
         not mind the slope of ``abs`` at 0.
@@ -113,6 +116,7 @@ class Autodiff:
 
     attach_gradient: Callable[[Pair, tuple[Array, ...], Options], Any] | None = None
     stop_gradient: Callable[[Array], Array] | None = None
+    differentiable_again: Callable[[Array], Array] | None = None
     differentiates: bool = True
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from portable_losses._dtypes import narrow, widen
+from portable_losses._gradient import differentiable_again
 from portable_losses._options import check_choice
 from portable_losses._polyfill import where
 from portable_losses._public import public
@@ -209,7 +210,7 @@ def reglu(x: Array, gate: Array | None = None, /, *, axis: int = -1) -> Array:
 
 def _positive_part(x: Array, *, xp: Namespace) -> Array:
     """``max(x, 0)``, with gradient 0 at 0."""
-    return where(x <= 0, 0.0, x, xp=xp)
+    return where(x <= 0, 0.0, differentiable_again(x, xp=xp), xp=xp)
 
 
 def _gated(x: Array, gate: Array | None, axis: int, activation: Callable[..., Array]) -> Array:
@@ -225,4 +226,5 @@ def _gated(x: Array, gate: Array | None, axis: int, activation: Callable[..., Ar
     check_same_shape(x=passing, gate=gate)
 
     opened = activation(widen(gate, xp=xp), xp=xp)
-    return narrow(xp.multiply(widen(passing, xp=xp), opened), x.dtype, xp=xp)
+    passing = differentiable_again(widen(passing, xp=xp), xp=xp)
+    return narrow(xp.multiply(passing, opened), x.dtype, xp=xp)

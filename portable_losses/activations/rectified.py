@@ -1,7 +1,7 @@
 """Rectified linear units: zero, or a smaller slope, on the negative half line."""
 
 from portable_losses._dtypes import narrow, widen
-from portable_losses._gradient import elementwise_call, with_gradient
+from portable_losses._gradient import differentiable_again, elementwise_call, with_gradient
 from portable_losses._options import check_number, check_order
 from portable_losses._polyfill import where
 from portable_losses._public import public
@@ -315,7 +315,7 @@ def _relu_squared(x: Array, *, xp: Namespace) -> Array:
 
 def _replace_below(x: Array, *, level: float, value: float, xp: Namespace) -> Array:
     """``x`` where x > level, else `value`."""
-    return where(x <= level, value, x, xp=xp)
+    return where(x <= level, value, differentiable_again(x, xp=xp), xp=xp)
 
 
 def _clip_grad(

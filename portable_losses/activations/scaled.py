@@ -3,7 +3,7 @@
 import math
 
 from portable_losses._dtypes import narrow, widen
-from portable_losses._gradient import stop_gradient, with_gradient
+from portable_losses._gradient import differentiable_again, stop_gradient, with_gradient
 from portable_losses._options import check_nonnegative, check_positive
 from portable_losses._polyfill import maximum, minimum, total
 from portable_losses._polyfill import where as _where
@@ -181,7 +181,7 @@ def standardize(
             least = root / scale
             square = square + least * least
     else:
-        square = variance + eps
+        d, square = differentiable_again(d, xp=xp), variance + eps
     divisor = xp.sqrt(_where(square == 0, 1.0, square, xp=xp))
     return narrow(xp.divide(d, divisor), x.dtype, xp=xp)
 

@@ -1,7 +1,7 @@
 """Cross entropy from logits, and from log-probabilities."""
 
 from portable_losses._dtypes import narrow, widen
-from portable_losses._gradient import with_gradient
+from portable_losses._gradient import differentiable_again, with_gradient
 from portable_losses._options import (
     check_fraction,
     check_nonnegative,
@@ -239,7 +239,7 @@ def nll_loss(
     check_real_floating(xp, log_probs=log_probs)
     place = check_axis(axis, log_probs.ndim)
     check_reduction(reduction)
-    rows = as_rows(widen(log_probs, xp=xp), (place,), xp=xp)
+    rows = as_rows(differentiable_again(widen(log_probs, xp=xp), xp=xp), (place,), xp=xp)
     target, invalid = read_target(
         rows,
         target,

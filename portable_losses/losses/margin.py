@@ -1,6 +1,6 @@
 """Losses of a margin: for a score and a target of -1 or 1."""
 
-from portable_losses._gradient import with_gradient
+from portable_losses._gradient import differentiable_again, with_gradient
 from portable_losses._polyfill import clip, minimum
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
@@ -76,7 +76,7 @@ def hinge_loss(
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     m = _margin(input, target, xp=xp)
 
-    loss = _hinge(m, xp=xp)
+    loss = _hinge(differentiable_again(m, xp=xp), xp=xp)
 
     return reduce(
         loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
@@ -261,7 +261,7 @@ def perceptron_loss(
     array([0., 3.])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-    m = _margin(input, target, xp=xp)
+    m = differentiable_again(_margin(input, target, xp=xp), xp=xp)
 
     loss = _where(m >= 0, 0.0, -m, xp=xp)
 

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from portable_losses._dtypes import widen
+from portable_losses._gradient import differentiable_again
 from portable_losses._options import check_choice, check_number
 from portable_losses._polyfill import device_of, total
 from portable_losses._polyfill import where as _where
@@ -262,7 +263,7 @@ def _read(input: Array, target: Array, *, axis: int, xp: Namespace) -> tuple[Arr
     """Return the scores, classes on the last axis, and the indices of the targets, both checked."""
     check_real_floating(xp, input=input)
     place = check_axis(axis, input.ndim)
-    x = as_rows(widen(input, xp=xp), (place,), xp=xp)
+    x = as_rows(differentiable_again(widen(input, xp=xp), xp=xp), (place,), xp=xp)
     return read_index(x, target, axis=place, name="input", xp=xp)
 
 

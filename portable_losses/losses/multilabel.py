@@ -1,6 +1,7 @@
 """Losses for rows that belong to several classes at once."""
 
 from portable_losses._dtypes import widen
+from portable_losses._gradient import differentiable_again
 from portable_losses._indexing import as_index
 from portable_losses._polyfill import device_of, total
 from portable_losses._polyfill import where as _where
@@ -99,7 +100,7 @@ def multilabel_margin_loss(
     check_same_shape(input=input, target=target)
     place = check_axis(axis, input.ndim)
     check_classes(tuple(input.shape), place, name="input")
-    x = as_rows(widen(input, xp=xp), (place,), xp=xp)
+    x = as_rows(differentiable_again(widen(input, xp=xp), xp=xp), (place,), xp=xp)
     label, invalid = _read_labels(as_rows(target, (place,), xp=xp), x, xp=xp)
 
     x = mark_invalid(x, invalid, xp=xp, of_rows=True)

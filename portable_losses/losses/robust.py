@@ -3,7 +3,7 @@
 import math
 
 from portable_losses._dtypes import largest, narrow
-from portable_losses._gradient import with_gradient
+from portable_losses._gradient import differentiable_again, with_gradient
 from portable_losses._options import check_inside, check_nonnegative, check_positive
 from portable_losses._polyfill import clip, constant
 from portable_losses._polyfill import where as _where
@@ -218,7 +218,7 @@ def quantile_loss(
     array([0.25, 1.5 ])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-    u = -_error(input, target, xp=xp)
+    u = differentiable_again(-_error(input, target, xp=xp), xp=xp)
     above, below, invalid = _quantile(q, u, xp=xp)
 
     slope = _where(u > 0, above, _where(u < 0, below, 0.0, xp=xp), xp=xp)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from portable_losses._dtypes import narrow, widen
+from portable_losses._gradient import differentiable_again
 from portable_losses._indexing import as_index
 from portable_losses._options import check_count, check_fraction
 from portable_losses._polyfill import device_of, where
@@ -136,7 +137,7 @@ def smooth_labels(
     check_broadcasts_to(tuple(target.shape), where=where)
     place = check_axis(axis, target.ndim)
 
-    t = widen(target, xp=xp)
+    t = differentiable_again(widen(target, xp=xp), xp=xp)
     if where is None:
         result = (1 - alpha) * t + alpha / max(t.shape[place], 1)
     else:
