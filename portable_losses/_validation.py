@@ -190,8 +190,9 @@ def check_broadcastable(**arrays: Array) -> None:
             if m == 1 or not is_known(m):
                 sizes[axis] = n
             elif not (n == 1 or n == m) and is_known(n):
-                named = ", ".join(f"{name}: {tuple(x.shape)}" for name, x in arrays.items())
-                msg = f"shapes must broadcast to one, got {named}"
+                names = " and ".join(f"`{name}`" for name in arrays)
+                shapes = " and ".join(str(tuple(x.shape)) for x in arrays.values())
+                msg = f"{names} must have shapes that broadcast to one, got {shapes}"
                 raise ValueError(msg)
 
 

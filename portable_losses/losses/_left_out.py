@@ -23,6 +23,7 @@ from portable_losses._validation import (
     check_broadcasts_to,
     check_real,
     namespace_of,
+    same_shape,
 )
 from portable_losses._values import validation
 
@@ -104,9 +105,10 @@ def _changed(
         for n, e in specs.items()
     }
     shape = _without(given[first], axes[first])
-    if any(not e.broadcasts and _without(given[n], axes[n]) != shape for n, e in specs.items()):
+    if not all(_agrees(_without(given[n], axes[n]), shape, e) for n, e in specs.items()):
         return list(given.values()), options  # the loss says what does not fit
-    if mask is not None and masks_loss and _fits(mask, shape) and kind_of(mask, xp=xp) == "bool":
+    fits = mask is not None and masks_loss and _fits(mask.shape, shape)
+    if fits and kind_of(mask, xp=xp) == "bool":
         for name, weight in held.items():
             check_broadcasts_to(shape, **{name: weight})
             options[name] = held[name] = _selected(mask, weight, 1, xp=xp)
@@ -119,10 +121,15 @@ def _changed(
     return list(given.values()), options
 
 
-def _fits(mask: Array, shape: tuple[int, ...]) -> bool:
-    """Return whether a mask broadcasts to the shape of the loss; if not, the loss says so."""
-    pairs = zip(reversed(mask.shape), reversed(shape), strict=False)
-    return len(mask.shape) <= len(shape) and all(n == 1 or n == m for n, m in pairs)
+def _agrees(own: tuple[int, ...], shape: tuple[int, ...], entries: Entries) -> bool:
+    """Return whether the shape of an array fits that of the loss; if not, the loss says so."""
+    return _fits(own, shape) if entries.broadcasts else same_shape(own, shape)
+
+
+def _fits(own: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Return whether the first shape broadcasts to the second."""
+    pairs = zip(reversed(own), reversed(shape), strict=False)
+    return len(own) <= len(shape) and all(n == 1 or same_shape((n,), (m,)) for n, m in pairs)
 
 
 def _without(x: Array, axes: tuple[int, ...]) -> tuple[int, ...]:

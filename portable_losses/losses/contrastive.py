@@ -333,7 +333,7 @@ def circle_loss(
     of_refs = labels if ref_labels is None else ref_labels
     v = normalize(astype_like(refs, u, xp=xp), eps=0.0)
     s = xp.matmul(u, xp.matrix_transpose(v))
-    same = labels[:, None] == of_refs[None, :]
+    same = xp.equal(labels[:, None], of_refs[None, :])
     pairs = ~_diagonal(s, xp=xp) & same if ref_embeddings is None else same
     if both is not None:
         pairs, same = pairs & both, ~both | same

@@ -2,7 +2,7 @@
 
 import math
 
-from portable_losses._dtypes import largest
+from portable_losses._dtypes import computable, largest
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_outside
 from portable_losses._polyfill import clip, constant
@@ -256,6 +256,7 @@ def _deviance_loss(
     if 1 <= power < 2:
         bad_target = check_all_in(0, INF, xp=xp, target=target)
     elif power >= 2:
+        target = computable(target, xp=xp)
         bad_target = check_values(target, target <= 0, "be greater than 0", name="target", xp=xp)
     if power != 0 and not log_input:
         what = "be greater than 0; for logarithms pass log_input=True"

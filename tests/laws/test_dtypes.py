@@ -48,13 +48,18 @@ INTEGERS = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uin
 
 def whole(row: Sample) -> list[Key]:
     """The arrays of a row that hold small whole numbers without a sign, and may be integers."""
-    return [
-        key
-        for key, a in row.given.items()
-        if key not in row.variables
-        and a.dtype.kind in "if"
-        and np.all((a == np.trunc(a)) & (a >= 0) & (a < 128))
-    ]
+    found = [key for key, a in row.given.items() if a.dtype.kind in "if" and np.all(a % 128 == a)]
+    found = [key for key in found if np.all(row.given[key] % 1 == 0)]
+    return [key for key in found if takes_integers(row, key)]
+
+
+def takes_integers(row: Sample, key: Key) -> bool:
+    """Say whether the array may have a dtype of integers at all."""
+    try:
+        row.call({**row.given, key: row.given[key].astype("int64")})
+    except TypeError:
+        return False
+    return True
 
 
 OF_INTEGERS = [row for row in ROWS if whole(row)]
@@ -83,3 +88,12 @@ def test_labels_and_those_of_references_may_have_two_dtypes(library: Library, dt
         of_x, of_refs = (library.array(a.astype(d)) for a, d in ((labels, one), (others, two)))
         got = pl.circle_loss(x, of_x, refs, of_refs)
         assert library.numpy(got) == library.numpy(want)
+
+
+def test_counts_of_any_dtype_are_targets_of_a_deviance(library: Library) -> None:
+    x, y = library.array(np.asarray([0.5, 2.0, 3.5]), "float64"), np.asarray([1, 2, 7])
+    for power in (1.0, 1.5, 2.0, 3.0):
+        want = pl.tweedie_deviance_loss(x, library.array(y), power=power)
+        for dtype in INTEGERS:
+            got = pl.tweedie_deviance_loss(x, library.array(y.astype(dtype)), power=power)
+            assert library.numpy(got) == library.numpy(want)
