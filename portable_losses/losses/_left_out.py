@@ -27,7 +27,7 @@ from portable_losses._validation import (
 )
 from portable_losses._values import validation
 
-__all__ = ["Entries", "leaves_out", "weightless"]
+__all__ = ["Entries", "leaves_out", "settle", "weightless"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -219,6 +219,12 @@ def weightless(
     else:
         return None
     return xp.logical_and(xp.broadcast_to(zero, shape), ~(xp.abs(raw_array(values)) < INF))
+
+
+def settle(x: Array, is_zero: Array, *, xp: Namespace) -> Array:
+    """Return `x`, and 0 where it is not finite and `is_zero` says that its coefficient is 0."""
+    is_zero, x = xp.broadcast_arrays(is_zero, x)
+    return _where(is_zero & ~xp.isfinite(x), 0.0, x, xp=xp)
 
 
 def _constants(given: dict[str, Any]) -> dict[str, Any]:

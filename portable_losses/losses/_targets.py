@@ -24,7 +24,7 @@ from portable_losses._values import (
     mark_invalid,
 )
 
-__all__ = ["Target", "read_index", "read_target"]
+__all__ = ["Target", "idle_rows", "read_index", "read_target"]
 
 
 class Target(NamedTuple):
@@ -83,6 +83,15 @@ class Target(NamedTuple):
             return q
         return xp.add((1 - label_smoothing) * q, self._uniform(like, label_smoothing, xp=xp))
 
+    def settle(self, z: Array, *, label_smoothing: float, xp: Namespace) -> Array:
+        """Return `z`, and 0 in rows that are not finite and whose coefficients are all 0."""
+        if self.q is None and self.weight is None:
+            return z
+        q = self.smoothed(z, label_smoothing=label_smoothing, xp=xp)
+        coefficient = q if self.weight is None else weigh(q, self.weight, xp=xp)
+        finite = xp.isfinite(xp.max(z, axis=-1, keepdims=True))
+        return where(idle_rows(coefficient, finite, xp=xp), 0.0, z, xp=xp)
+
     def mask_rows(self, values: Array, *, xp: Namespace) -> Array:
         """Return `values`, one for each row, and 0 for a row that does not count."""
         return values if self.row_mask is None else where(self.row_mask, values, 0.0, xp=xp)
@@ -127,6 +136,15 @@ class Target(NamedTuple):
         exists = narrow(self.class_mask, terms.dtype, xp=xp)
         count = total(exists, axis=-1, keepdims=True, xp=xp)
         return exists * (share / where(count == 0, 1.0, count, xp=xp))
+
+
+def idle_rows(coefficient: Array, finite: Array, *, xp: Namespace) -> Array:
+    """Return the mask (..., 1) of rows whose coefficients are all 0 and that are not `finite`.
+
+    They may hold anything: 0 times NaN is 0. (Of a finite row with the coefficient 0, slopes of the
+    coefficient are asked for.)
+    """
+    return xp.all(coefficient == 0, axis=-1, keepdims=True) & ~finite
 
 
 def read_target(

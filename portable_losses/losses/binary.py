@@ -11,7 +11,7 @@ from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import as_floating, namespace_of
 from portable_losses._values import as_weight, check_all_in, mark_invalid
 from portable_losses.activations.sigmoid import _softplus
-from portable_losses.losses._left_out import leaves_out
+from portable_losses.losses._left_out import leaves_out, settle
 from portable_losses.special.logistic import negative_size
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits"]
@@ -183,6 +183,7 @@ def binary_cross_entropy_with_logits(
     if pos_weight is not None:
         negative = _negative(positive, negative)
         positive = xp.multiply(pos_weight, positive)
+        z = settle(z, (positive == 0) & (negative == 0), xp=xp)
     loss = _logistic_loss(z, positive, negative, xp=xp)
     if weight is not None:
         loss = weigh(weight, loss, xp=xp)

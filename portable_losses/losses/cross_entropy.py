@@ -20,7 +20,7 @@ from portable_losses._values import mark_invalid
 from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
 from portable_losses.activations.softmax import _log_softmax, _log_softmax_grad
 from portable_losses.losses._left_out import leaves_out
-from portable_losses.losses._targets import Target, read_target
+from portable_losses.losses._targets import Target, idle_rows, read_target
 from portable_losses.special.log_exp import _logsumexp, _logsumexp_grad
 
 __all__ = ["cross_entropy", "nll_loss"]
@@ -316,11 +316,16 @@ def _cross_entropy_grad(
     target = Target(*arrays)
     weight = target.weight
     seen = target.mask_logits(z, absent=-INF, xp=xp)
+    q = target.smoothed(seen, label_smoothing=label_smoothing, xp=xp)
+    coefficient = q if weight is None else weigh(q, weight, xp=xp)
+    idle: Array | None = None
+    if not with_lse and (weight is not None or target.q is not None):
+        finite = xp.isfinite(xp.max(seen, axis=-1, keepdims=True))
+        idle = idle_rows(coefficient, finite, xp=xp)
+        seen = _where(idle, 0.0, seen, xp=xp)
     capped = seen if softcap is None else _softcap(seen, cap=softcap, xp=xp)
     log_p = _log_softmax(capped, xp=xp)
-    q = target.smoothed(capped, label_smoothing=label_smoothing, xp=xp)
     g = target.mask_rows(grad[0], xp=xp)[..., None]
-    coefficient = q if weight is None else weigh(q, weight, xp=xp)
     in_z: Array = _log_softmax_grad(-g * coefficient, log_p, capped, xp=xp)[0]
     if with_lse:
         g_lse = target.mask_rows(grad[1], xp=xp)[..., None]
@@ -331,6 +336,8 @@ def _cross_entropy_grad(
     if target.q is None and weight is None:
         return in_z, *Target()
     contributes = (coefficient != 0) | (log_p > -INF)
+    if idle is not None:
+        contributes = contributes & ~idle
     in_coefficient = g * _where(contributes, -log_p, 0.0, xp=xp)
     in_q = in_weight = None
     if weight is not None:

@@ -198,6 +198,7 @@ def softmax_focal_loss(
         axis=axis,
         ignore_index=ignore_index,
         weight=of_class,
+        label_smoothing=label_smoothing,
         weight_name="alpha",
         xp=xp,
     )

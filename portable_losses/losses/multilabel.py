@@ -26,7 +26,7 @@ from portable_losses._values import (
     mark_invalid,
 )
 from portable_losses.activations.sigmoid import _softplus
-from portable_losses.losses._left_out import leaves_out
+from portable_losses.losses._left_out import leaves_out, settle
 
 __all__ = ["multilabel_margin_loss", "multilabel_soft_margin_loss"]
 
@@ -188,6 +188,8 @@ def multilabel_soft_margin_loss(
     x, y = as_rows(x, (place,), xp=xp), as_rows(y, (place,), xp=xp)
     invalid = check_all_in(0, 1, xp=xp, target=y)
     of_class = as_weight(weight, (x.shape[-1],), name="weight", like=x, xp=xp)
+    if of_class is not None:
+        x = settle(x, of_class == 0, xp=xp)
 
     loss = weigh(y, _softplus(-x, beta=1.0, xp=xp), xp=xp)
     loss = loss + weigh(1 - y, _softplus(x, beta=1.0, xp=xp), xp=xp)

@@ -101,7 +101,13 @@ def poly_loss(
     check_number(epsilon=epsilon)
     check_fraction(label_smoothing=label_smoothing)
     target, loss, invalid = read_classes(
-        logits, target, axis=axis, ignore_index=ignore_index, weight=weight, xp=xp
+        logits,
+        target,
+        axis=axis,
+        ignore_index=ignore_index,
+        weight=weight,
+        label_smoothing=label_smoothing,
+        xp=xp,
     )
 
     terms = loss - epsilon * xp.expm1(-loss)
@@ -191,7 +197,13 @@ def generalized_cross_entropy(
     xp = namespace_of(logits=logits, target=target, optional={"sample_weight": sample_weight})
     check_fraction(q=q)
     target, loss, invalid = read_classes(
-        logits, target, axis=axis, ignore_index=ignore_index, weight=None, xp=xp
+        logits,
+        target,
+        axis=axis,
+        ignore_index=ignore_index,
+        weight=None,
+        label_smoothing=0.0,
+        xp=xp,
     )
 
     terms = _tempered(loss, q=q, xp=xp) if q else loss
@@ -216,6 +228,7 @@ def read_classes(
     axis: int,
     ignore_index: int,
     weight: Array | None,
+    label_smoothing: float,
     xp: Namespace,
     weight_name: str = "weight",
 ) -> tuple[Target, Array, Array | None]:
@@ -236,7 +249,9 @@ def read_classes(
         xp=xp,
         weight_name=weight_name,
     )
-    loss = 0.0 - _log_softmax(target.mask_logits(z, absent=-INF, xp=xp), xp=xp)
+    z = target.mask_logits(z, absent=-INF, xp=xp)
+    z = target.settle(z, label_smoothing=label_smoothing, xp=xp)
+    loss = 0.0 - _log_softmax(z, xp=xp)
     return target, loss, invalid
 
 

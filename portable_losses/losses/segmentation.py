@@ -344,6 +344,12 @@ def _overlap_loss(
     check_broadcasts_to(tuple(input.shape), where=where)
     if where is not None:
         p, t = _where(where, p, 0.5, xp=xp), _where(where, t, 0.0, xp=xp)
+    if weights is not None and class_axis is not None:
+        check_broadcasts_to((input.shape[class_axis],), class_weight=weights)
+        along = [1] * input.ndim
+        along[class_axis] = -1
+        out = xp.reshape(weights == 0, tuple(along))
+        p, t = (_where(out & ~((x >= 0) & (x <= 1)), 0.5, x, xp=xp) for x in (p, t))
 
     def unreduced(p: Array, t: Array) -> Array:
         bad_input = check_all_in(0, 1, xp=xp, input=p)
