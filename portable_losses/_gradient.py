@@ -17,6 +17,7 @@ from portable_losses._validation import (
 __all__ = [
     "NAMED_PAIRS",
     "attach_gradient",
+    "differentiable_again",
     "elementwise_call",
     "entrywise",
     "rarely",
@@ -157,6 +158,15 @@ def attach_gradient(
     if pair.kernel is not None:
         return pair.kernel.run(pair, arrays, options, ())[0]
     return pair.forward(*arrays, **options)
+
+
+def differentiable_again(x: Array, *, xp: Namespace) -> Array:
+    """Return `x`, by which a gradient of it can be differentiated even where that is constant.
+
+    For formulas that are linear in pieces and no pairs, whose gradients have that by themselves.
+    """
+    own = backend_of(xp).autodiff.differentiable_again
+    return x if own is None else own(x)
 
 
 def stop_gradient(x: Array, *, xp: Namespace) -> Array:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from numbers import Integral
 from typing import Any
 
-from portable_losses._backend import namespace_of_type
+from portable_losses._backend import namespace_of_type, refusal_of
 from portable_losses._dtypes import kind_of, narrow, widen
 from portable_losses._tape import inner_of
 from portable_losses._typing import Array, Namespace
@@ -78,11 +78,23 @@ def namespace_of_floating(x: Array, name: str) -> Namespace:
 
 
 def _no_array(name: str, x: object) -> TypeError:
-    """Return the error of an argument that is no array."""
-    return TypeError(
-        f"`{name}` must be an array of an Array API library, got {type(x).__name__}; "
-        "convert it first, for example with xp.asarray"
-    )
+    """Return the error of an argument that is no array, and what to write instead."""
+    advice = refusal_of(type(x))
+    kind = _kind(x).removeprefix("builtins.")
+    if not advice:
+        found = [a for k, a in _CONVERSIONS.items() if kind.startswith(k) or hasattr(x, k)]
+        advice = found[0] if found else "convert it first, for example with xp.asarray"
+    msg = f"`{name}` must be an array of an Array API library, got {kind}; {advice}"
+    return TypeError(msg)
+
+
+_CONVERSIONS = {  # what has an array in it, by its type or by a method, and how to get at that
+    "xarray.Dataset": "pass the `.data` of one of its variables",
+    "xarray.": "pass its `.data`, or call through `xarray.apply_ufunc`",
+    "to_numpy": "pass its `.to_numpy()`",  # Series, DataFrames, columns: pandas, polars, pyarrow
+    "toarray": "pass its `.toarray()`",  # sparse matrices
+    "numpy": "pass its `.numpy()`",
+}
 
 
 def _kind(x: Array) -> str:

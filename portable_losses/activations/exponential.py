@@ -5,6 +5,7 @@ from portable_losses._dtypes import largest
 from portable_losses._gradient import elementwise_call, with_gradient
 from portable_losses._options import check_number, check_positive
 from portable_losses._polyfill import maximum, minimum, where
+from portable_losses._public import public
 from portable_losses._typing import Array, Namespace
 
 __all__ = ["celu", "elu", "selu"]
@@ -12,6 +13,7 @@ __all__ = ["celu", "elu", "selu"]
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
+@public
 def elu(x: Array, /, *, alpha: float = 1.0) -> Array:
     """Exponential linear unit: ``x`` where ``x > 0``, else ``alpha * (exp(x) - 1)``.
 
@@ -53,6 +55,7 @@ def elu(x: Array, /, *, alpha: float = 1.0) -> Array:
     return elementwise_call(_elu, x, above=1.0, below=alpha, width=1.0)
 
 
+@public
 def selu(x: Array, /) -> Array:
     """Self-normalizing exponential linear unit: ``scale * elu(x, alpha=alpha)``.
 
@@ -89,6 +92,7 @@ def selu(x: Array, /) -> Array:
     return elementwise_call(_elu, x, above=SELU_SCALE, below=below, width=1.0)
 
 
+@public
 def celu(x: Array, /, *, alpha: float = 1.0) -> Array:
     """Exponential linear unit of slope 1 at 0: ``x`` if ``x > 0``, else ``a * (exp(x / a) - 1)``.
 

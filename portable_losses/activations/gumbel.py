@@ -3,6 +3,7 @@
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient
 from portable_losses._options import check_positive
+from portable_losses._public import public
 from portable_losses._rows import as_rows, from_rows, place_of_largest
 from portable_losses._typing import Array
 from portable_losses._validation import (
@@ -16,6 +17,7 @@ from portable_losses.activations.softmax import _softmax
 __all__ = ["gumbel_softmax"]
 
 
+@public
 def gumbel_softmax(
     x: Array, noise: Array, /, *, temperature: float = 1.0, hard: bool = False, axis: int = -1
 ) -> Array:

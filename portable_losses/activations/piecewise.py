@@ -3,6 +3,7 @@
 from portable_losses._gradient import elementwise_call, with_gradient
 from portable_losses._options import check_nonnegative, check_order
 from portable_losses._polyfill import where
+from portable_losses._public import public
 from portable_losses._typing import Array, Namespace
 from portable_losses.activations.rectified import _clip
 
@@ -18,6 +19,7 @@ __all__ = [
 ]
 
 
+@public
 def hard_sigmoid(x: Array, /) -> Array:
     """Sigmoid of three straight pieces: ``min(max(x + 3, 0), 6) / 6``.
 
@@ -51,6 +53,7 @@ def hard_sigmoid(x: Array, /) -> Array:
     return elementwise_call(_ramp, x, edge=3)
 
 
+@public
 def hard_silu(x: Array, /) -> Array:
     """Silu with a hard sigmoid: ``x * min(max(x + 3, 0), 6) / 6``.
 
@@ -84,6 +87,7 @@ def hard_silu(x: Array, /) -> Array:
     return elementwise_call(_hard_silu, x)
 
 
+@public
 def hard_tanh(x: Array, /, *, min_val: float = -1.0, max_val: float = 1.0) -> Array:
     """Hyperbolic tangent of three straight pieces: ``min(max(x, min_val), max_val)``.
 
@@ -121,6 +125,7 @@ def hard_tanh(x: Array, /, *, min_val: float = -1.0, max_val: float = 1.0) -> Ar
     return elementwise_call(_clip, x, widened=False, low=min_val, high=max_val)
 
 
+@public
 def hard_shrink(x: Array, /, *, lambd: float = 0.5) -> Array:
     """Hard thresholding: ``x`` where ``|x| > lambd``, else 0.
 
@@ -160,6 +165,7 @@ def hard_shrink(x: Array, /, *, lambd: float = 0.5) -> Array:
     return elementwise_call(_hard_shrink, x, widened=False, lambd=lambd)
 
 
+@public
 def soft_shrink(x: Array, /, *, lambd: float = 0.5) -> Array:
     """Soft thresholding: ``sign(x) * max(|x| - lambd, 0)``.
 
@@ -199,6 +205,7 @@ def soft_shrink(x: Array, /, *, lambd: float = 0.5) -> Array:
     return elementwise_call(_soft_shrink, x, lambd=lambd)
 
 
+@public
 def sparse_plus(x: Array, /) -> Array:
     """Softplus of sparsemax: 0 up to -1, ``(x + 1)**2 / 4`` up to 1, then ``x``.
 
@@ -232,6 +239,7 @@ def sparse_plus(x: Array, /) -> Array:
     return elementwise_call(_sparse_plus, x)
 
 
+@public
 def sparse_sigmoid(x: Array, /) -> Array:
     """Sigmoid of sparsemax: ``min(max((x + 1) / 2, 0), 1)``.
 

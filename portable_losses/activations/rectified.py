@@ -1,9 +1,10 @@
 """Rectified linear units: zero, or a smaller slope, on the negative half line."""
 
 from portable_losses._dtypes import narrow, widen
-from portable_losses._gradient import elementwise_call, with_gradient
+from portable_losses._gradient import differentiable_again, elementwise_call, with_gradient
 from portable_losses._options import check_number, check_order
 from portable_losses._polyfill import where
+from portable_losses._public import public
 from portable_losses._reduction import weigh
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
@@ -17,6 +18,7 @@ from portable_losses._validation import (
 __all__ = ["leaky_relu", "prelu", "relu", "relu6", "relu_squared", "rrelu", "threshold"]
 
 
+@public
 def relu(x: Array, /) -> Array:
     """Rectified linear unit: ``max(x, 0)``.
 
@@ -50,6 +52,7 @@ def relu(x: Array, /) -> Array:
     return elementwise_call(_clip, x, widened=False, low=0.0, high=None)
 
 
+@public
 def relu6(x: Array, /) -> Array:
     """Rectified linear unit that is capped at 6: ``min(max(x, 0), 6)``.
 
@@ -82,6 +85,7 @@ def relu6(x: Array, /) -> Array:
     return elementwise_call(_clip, x, widened=False, low=0.0, high=6.0)
 
 
+@public
 def relu_squared(x: Array, /) -> Array:
     """Square of the rectified linear unit: ``max(x, 0)**2``.
 
@@ -115,6 +119,7 @@ def relu_squared(x: Array, /) -> Array:
     return elementwise_call(_relu_squared, x)
 
 
+@public
 def leaky_relu(x: Array, /, *, negative_slope: float = 0.01) -> Array:
     """Rectified linear unit that leaks: ``x`` where ``x > 0``, else ``negative_slope * x``.
 
@@ -154,6 +159,7 @@ def leaky_relu(x: Array, /, *, negative_slope: float = 0.01) -> Array:
     return elementwise_call(_leaky_relu, x, slope=negative_slope)
 
 
+@public
 def prelu(x: Array, weight: Array, /, *, axis: int = -1) -> Array:
     """Rectified linear unit with a learned slope: ``x`` where ``x > 0``, else ``weight * x``.
 
@@ -209,6 +215,7 @@ def prelu(x: Array, weight: Array, /, *, axis: int = -1) -> Array:
     return narrow(_leaky_relu_of_slopes(z, slope, xp=xp), x.dtype, xp=xp)
 
 
+@public
 def rrelu(
     x: Array, slope: Array | None = None, /, *, lower: float = 0.125, upper: float = 1 / 3
 ) -> Array:
@@ -262,6 +269,7 @@ def rrelu(
     return narrow(_leaky_relu_of_slopes(z, s, xp=xp), x.dtype, xp=xp)
 
 
+@public
 def threshold(x: Array, /, *, threshold: float, value: float) -> Array:
     """Replace what is not above a threshold: ``x`` where ``x > threshold``, else ``value``.
 
@@ -307,7 +315,7 @@ def _relu_squared(x: Array, *, xp: Namespace) -> Array:
 
 def _replace_below(x: Array, *, level: float, value: float, xp: Namespace) -> Array:
     """``x`` where x > level, else `value`."""
-    return where(x <= level, value, x, xp=xp)
+    return where(x <= level, value, differentiable_again(x, xp=xp), xp=xp)
 
 
 def _clip_grad(

@@ -3,10 +3,11 @@
 import math
 
 from portable_losses._dtypes import narrow, widen
-from portable_losses._gradient import stop_gradient, with_gradient
+from portable_losses._gradient import differentiable_again, stop_gradient, with_gradient
 from portable_losses._options import check_nonnegative, check_positive
-from portable_losses._polyfill import maximum, total
+from portable_losses._polyfill import maximum, minimum, total
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._rows import finite_or_nan
 from portable_losses._stable import INF, sign
 from portable_losses._typing import Array, Namespace
@@ -25,6 +26,7 @@ __all__ = ["normalize", "standardize"]
 Axes = tuple[int, ...]
 
 
+@public
 def normalize(
     x: Array, /, *, p: float = 2.0, axis: int | tuple[int, ...] = -1, eps: float = 1e-12
 ) -> Array:
@@ -84,11 +86,17 @@ def normalize(
     z = widen(x, xp=xp)
     top = _max_abs(z, axes, xp=xp)  # a constant: the quotient does not depend on it
     scale = _where(top == 0, 1.0, finite_or_nan(top, xp=xp), xp=xp)
-    z = _where(top == 0, 1.0, z, xp=xp) / scale
-    divisor = maximum(_norm(z, p=p, axes=axes, xp=xp), eps / scale, xp=xp)
-    return narrow(_where(top == 0, 0.0, z / divisor, xp=xp), x.dtype, xp=xp)
+    safe = _where(top == 0, 1.0, z, xp=xp)
+    unit = safe / scale
+    norm = _norm(unit, p=p, axes=axes, xp=xp)
+    y = unit / norm
+    if eps:  # not eps / scale, which may overflow, and is NaN on PyTorch for a subnormal scale
+        short = (scale < eps) & (norm * minimum(scale, eps, xp=xp) < eps)
+        y = _where(short, safe / eps, y, xp=xp)
+    return narrow(_where(top == 0, 0.0, y, xp=xp), x.dtype, xp=xp)
 
 
+@public
 def standardize(
     x: Array,
     /,
@@ -167,10 +175,13 @@ def standardize(
         root = math.sqrt(eps)
         scale = maximum(_max_abs(d, axes, xp=xp), root, xp=xp)
         scale = _where(scale == 0, 1.0, scale, xp=xp)
-        d, least = d / scale, root / scale
-        square = _mean(d * d, where, axes, xp=xp) + least * least
+        d = d / scale
+        square = _mean(d * d, where, axes, xp=xp)
+        if root:  # PyTorch's 0 / scale is NaN for a subnormal scale
+            least = root / scale
+            square = square + least * least
     else:
-        square = variance + eps
+        d, square = differentiable_again(d, xp=xp), variance + eps
     divisor = xp.sqrt(_where(square == 0, 1.0, square, xp=xp))
     return narrow(xp.divide(d, divisor), x.dtype, xp=xp)
 
@@ -211,7 +222,8 @@ def _norm_grad(
         share = share / total(share, axis=axes, keepdims=True, xp=xp)
     else:
         share = _where(size == 0, 1.0, size, xp=xp) ** (p - 1)
-    return (grad * (sign(y, xp=xp) * share),)
+    slope = sign(y, xp=xp) * share  # infinite for a small p, where what it meets may be 0
+    return (_where(grad == 0, 0.0, grad * slope, xp=xp) if p < 1 else grad * slope,)
 
 
 @with_gradient(_norm_grad)

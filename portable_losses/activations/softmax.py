@@ -3,6 +3,7 @@
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import with_gradient
 from portable_losses._polyfill import total, where
+from portable_losses._public import public
 from portable_losses._rows import as_rows, entry, finite_or_nan, from_rows, place_of_largest
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
@@ -17,6 +18,7 @@ from portable_losses._validation import (
 __all__ = ["log_softmax", "softmax", "softmin"]
 
 
+@public
 def softmax(x: Array, /, *, axis: int | tuple[int, ...] = -1, where: Array | None = None) -> Array:
     """Probabilities from logits: ``exp(x) / sum(exp(x))`` along `axis`.
 
@@ -72,6 +74,7 @@ def softmax(x: Array, /, *, axis: int | tuple[int, ...] = -1, where: Array | Non
     return narrow(_masked(result, where, 0.0, xp=xp), x.dtype, xp=xp)
 
 
+@public
 def log_softmax(
     x: Array, /, *, axis: int | tuple[int, ...] = -1, where: Array | None = None
 ) -> Array:
@@ -130,6 +133,7 @@ def log_softmax(
     return narrow(_masked(result, where, -INF, xp=xp), x.dtype, xp=xp)
 
 
+@public
 def softmin(x: Array, /, *, axis: int | tuple[int, ...] = -1) -> Array:
     """Probabilities from costs: ``exp(-x) / sum(exp(-x))`` along `axis`.
 

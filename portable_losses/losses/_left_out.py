@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 from portable_losses._backend import namespace_of_type
 from portable_losses._dtypes import kind_of
 from portable_losses._gradient import stop_gradient
-from portable_losses._polyfill import quiet, readable
+from portable_losses._polyfill import readable
 from portable_losses._polyfill import where as _where
 from portable_losses._stable import INF
 from portable_losses._tape import inner_of, raw_array
@@ -182,13 +182,13 @@ def _weightless_entries(
     xp: Namespace,
 ) -> Array | None:
     """Return the mask of the entries of weight 0 without a finite loss; None if there are none."""
-    others = {k: _constant(v) for k, v in options.items() if k not in held}
+    others = _constants({k: v for k, v in options.items() if k not in held})
     plain = {**others, **dict.fromkeys(held), "reduction": "none"}
 
     def unreduced() -> Array:
         if bound is not None:
-            return bound(*map(_constant, given.values()), xp=namespace_of(**given))
-        found = loss(*map(_constant, given.values()), **plain)
+            return bound(*_constants(given).values(), xp=namespace_of(**given))
+        found = loss(*_constants(given).values(), **plain)
         return found[0] if isinstance(found, tuple) else found
 
     return weightless(unreduced, held, shape, xp=xp)
@@ -206,22 +206,24 @@ def weightless(
     for name, weight in weights.items():
         check_real(xp, **{name: weight})
         check_broadcasts_to(shape, **{name: weight})
-        is_zero = _constant(weight) == 0
+        is_zero = stop_gradient(weight, xp=namespace_of_type(weight)) == 0
         zero = is_zero if zero is None else xp.logical_or(zero, is_zero)
     if zero is None:
         return None
     zero, xp = raw_array(zero), inner_of(xp)  # constants, also where the loss is on the tape
     if not readable(zero, xp=xp):
-        with quiet(xp=xp):
-            values = unreduced()
+        values = unreduced()
     elif bool(namespace_of_type(zero).any(zero)):
-        with validation(False), quiet(xp=xp):  # a bad label of weight 0 is left out, not refused
+        with validation(False):  # a bad label of weight 0 is left out, not refused
             values = unreduced()
     else:
         return None
     return xp.logical_and(xp.broadcast_to(zero, shape), ~(xp.abs(raw_array(values)) < INF))
 
 
-def _constant(x: Any) -> Any:
-    """Return an array without its history; anything else as it is."""
-    return stop_gradient(x, xp=namespace_of_type(x)) if hasattr(x, "shape") else x
+def _constants(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the arrays without their history, anything else as it is."""
+    return {
+        name: stop_gradient(x, xp=namespace_of(**{name: x})) if hasattr(x, "shape") else x
+        for name, x in given.items()
+    }

@@ -4,6 +4,7 @@ from portable_losses._gradient import with_gradient
 from portable_losses._options import check_fraction
 from portable_losses._polyfill import maximum
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import contribution, reduce, weigh
 from portable_losses._stable import log, log1p
 from portable_losses._typing import Array, Namespace, Reduction
@@ -16,6 +17,7 @@ from portable_losses.special.logistic import negative_size
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits"]
 
 
+@public
 @leaves_out(probs=0.5, target=1, weights=("weight", "sample_weight"))
 def binary_cross_entropy(
     probs: Array,
@@ -94,6 +96,7 @@ def binary_cross_entropy(
     )
 
 
+@public
 @leaves_out(logits=0.5, target=1, weights=("weight", "sample_weight"))
 def binary_cross_entropy_with_logits(
     logits: Array,

@@ -6,6 +6,7 @@ from portable_losses._indexing import as_index
 from portable_losses._options import check_number, check_positive, require
 from portable_losses._polyfill import device_of, maximum, total
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 
+@public
 def info_nce_loss(
     query: Array,
     key: Array,
@@ -140,6 +142,7 @@ def info_nce_loss(
     )
 
 
+@public
 def ntxent_loss(
     embeddings: Array,
     labels: Array,
@@ -230,6 +233,7 @@ def ntxent_loss(
     )
 
 
+@public
 def circle_loss(
     embeddings: Array,
     labels: Array,

@@ -1,7 +1,7 @@
 """Cross entropy from logits, and from log-probabilities."""
 
 from portable_losses._dtypes import narrow, widen
-from portable_losses._gradient import with_gradient
+from portable_losses._gradient import differentiable_again, with_gradient
 from portable_losses._options import (
     check_fraction,
     check_nonnegative,
@@ -10,6 +10,7 @@ from portable_losses._options import (
 )
 from portable_losses._polyfill import total
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
 from portable_losses._rows import as_rows
 from portable_losses._stable import INF
@@ -25,6 +26,7 @@ from portable_losses.special.log_exp import _logsumexp, _logsumexp_grad
 __all__ = ["cross_entropy", "nll_loss"]
 
 
+@public
 @leaves_out(logits=0.5, target=0)
 def cross_entropy(
     logits: Array,
@@ -160,6 +162,7 @@ def cross_entropy(
     return (result, narrow(lse, logits.dtype, xp=xp)) if return_lse else result
 
 
+@public
 @leaves_out(log_probs=0.5, target=0)
 def nll_loss(
     log_probs: Array,
@@ -236,7 +239,7 @@ def nll_loss(
     check_real_floating(xp, log_probs=log_probs)
     place = check_axis(axis, log_probs.ndim)
     check_reduction(reduction)
-    rows = as_rows(widen(log_probs, xp=xp), (place,), xp=xp)
+    rows = as_rows(differentiable_again(widen(log_probs, xp=xp), xp=xp), (place,), xp=xp)
     target, invalid = read_target(
         rows,
         target,

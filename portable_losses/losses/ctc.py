@@ -17,6 +17,7 @@ from portable_losses._polyfill import (
     total,
 )
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace, Reduction
@@ -29,6 +30,7 @@ from portable_losses.special.log_exp import _logsumexp
 __all__ = ["ctc_loss"]
 
 
+@public
 @leaves_out(log_probs=Entries(0.5, axes=(0, -1)))
 def ctc_loss(
     log_probs: Array,

@@ -7,6 +7,7 @@ from portable_losses._gradient import with_gradient
 from portable_losses._options import check_outside
 from portable_losses._polyfill import clip, constant
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace, Reduction
@@ -18,6 +19,7 @@ from portable_losses.special.entropy import _log_ratio
 __all__ = ["gamma_deviance_loss", "poisson_deviance_loss", "tweedie_deviance_loss"]
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def poisson_deviance_loss(
     input: Array,
@@ -87,6 +89,7 @@ def poisson_deviance_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def gamma_deviance_loss(
     input: Array,
@@ -156,6 +159,7 @@ def gamma_deviance_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def tweedie_deviance_loss(
     input: Array,

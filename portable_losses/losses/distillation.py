@@ -3,6 +3,7 @@
 from portable_losses._gradient import stop_gradient
 from portable_losses._options import check_choice, check_fraction, check_positive
 from portable_losses._polyfill import total
+from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._rows import as_rows
 from portable_losses._typing import Array, Reduction
@@ -20,6 +21,7 @@ from portable_losses.losses._left_out import leaves_out
 __all__ = ["distillation_loss"]
 
 
+@public
 @leaves_out(student_logits=0.5, teacher_logits=0.5)
 def distillation_loss(
     student_logits: Array,

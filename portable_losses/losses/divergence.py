@@ -4,6 +4,7 @@ from typing import Any
 
 from portable_losses._options import check_fraction
 from portable_losses._polyfill import total
+from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Axis, BatchReduction, Namespace
@@ -17,6 +18,7 @@ from portable_losses.losses.regression import _absolute
 __all__ = ["generalized_kl_div", "js_div", "kl_div", "tvd_loss"]
 
 
+@public
 @leaves_out(log_probs=0.5, target=1)
 def kl_div(
     log_probs: Array,
@@ -99,6 +101,7 @@ def kl_div(
     )
 
 
+@public
 @leaves_out(log_probs=0.5, target=1)
 def generalized_kl_div(
     log_probs: Array,
@@ -184,6 +187,7 @@ def generalized_kl_div(
     )
 
 
+@public
 @leaves_out(log_probs=0.5, target=1)
 def js_div(
     log_probs: Array,
@@ -276,6 +280,7 @@ def js_div(
     )
 
 
+@public
 @leaves_out(probs=0.5, target=1)
 def tvd_loss(
     probs: Array,

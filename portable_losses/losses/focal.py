@@ -7,6 +7,7 @@ from portable_losses._gradient import with_gradient
 from portable_losses._options import check_fraction, check_nonnegative
 from portable_losses._polyfill import minimum
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import as_floating, namespace_of
@@ -18,6 +19,7 @@ from portable_losses.losses.reweighted import read_classes
 __all__ = ["sigmoid_focal_loss", "softmax_focal_loss"]
 
 
+@public
 @leaves_out(logits=0.5, target=1)
 def sigmoid_focal_loss(
     logits: Array,
@@ -105,6 +107,7 @@ def sigmoid_focal_loss(
     )
 
 
+@public
 @leaves_out(logits=0.5, target=0)
 def softmax_focal_loss(
     logits: Array,

@@ -15,6 +15,7 @@ from portable_losses._options import (
 )
 from portable_losses._polyfill import concat, device_of, readable, total
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
@@ -46,6 +47,7 @@ def _bound(hidden: Array, weight: Array, target: Array, *, xp: Namespace) -> Arr
     return sizes + total(xp.abs(target), axis=-1, xp=xp) if shares else sizes
 
 
+@public
 @leaves_out(hidden=Entries(0.5, axes=-1), target=Entries(0, axes=-1), bound=_bound)
 def linear_cross_entropy(
     hidden: Array,

@@ -1,6 +1,7 @@
 """Losses of lists: scores of items against their relevance."""
 
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._rows import as_rows
 from portable_losses._stable import INF
@@ -21,6 +22,7 @@ from portable_losses.losses._targets import Target
 __all__ = ["ranking_softmax_loss"]
 
 
+@public
 @leaves_out(scores=0.5, labels=0, masks_loss=False)
 def ranking_softmax_loss(
     scores: Array,

@@ -3,6 +3,7 @@
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_nonnegative, check_positive
 from portable_losses._polyfill import clip, minimum
+from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace, Reduction
@@ -14,6 +15,7 @@ __all__ = ["huber_loss", "l1_loss", "mse_loss", "smooth_l1_loss"]
 # In all of them d = input - target, in the unit of the two.
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def mse_loss(
     input: Array,
@@ -73,6 +75,7 @@ def mse_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def l1_loss(
     input: Array,
@@ -131,6 +134,7 @@ def l1_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def smooth_l1_loss(
     input: Array,
@@ -198,6 +202,7 @@ def smooth_l1_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def huber_loss(
     input: Array,

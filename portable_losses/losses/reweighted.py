@@ -3,6 +3,7 @@
 from portable_losses._dtypes import widen
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_fraction, check_number
+from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._rows import as_rows
 from portable_losses._stable import INF
@@ -16,6 +17,7 @@ from portable_losses.losses._targets import Target, read_target
 __all__ = ["generalized_cross_entropy", "poly_loss"]
 
 
+@public
 @leaves_out(logits=0.5, target=0)
 def poly_loss(
     logits: Array,
@@ -117,6 +119,7 @@ def poly_loss(
     )
 
 
+@public
 @leaves_out(logits=0.5, target=0)
 def generalized_cross_entropy(
     logits: Array,

@@ -3,10 +3,11 @@
 import math
 
 from portable_losses._dtypes import largest, narrow
-from portable_losses._gradient import with_gradient
+from portable_losses._gradient import differentiable_again, with_gradient
 from portable_losses._options import check_inside, check_nonnegative, check_positive
 from portable_losses._polyfill import clip, constant
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
@@ -31,6 +32,7 @@ __all__ = [
 # In all of them d = input - target, in the unit of the two.
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def pseudo_huber_loss(
     input: Array,
@@ -99,6 +101,7 @@ def pseudo_huber_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def log_cosh_loss(
     input: Array,
@@ -158,6 +161,7 @@ def log_cosh_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def quantile_loss(
     input: Array,
@@ -214,7 +218,7 @@ def quantile_loss(
     array([0.25, 1.5 ])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-    u = -_error(input, target, xp=xp)
+    u = differentiable_again(-_error(input, target, xp=xp), xp=xp)
     above, below, invalid = _quantile(q, u, xp=xp)
 
     slope = _where(u > 0, above, _where(u < 0, below, 0.0, xp=xp), xp=xp)
@@ -225,6 +229,7 @@ def quantile_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def epsilon_insensitive_loss(
     input: Array,
@@ -289,6 +294,7 @@ def epsilon_insensitive_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def squared_epsilon_insensitive_loss(
     input: Array,

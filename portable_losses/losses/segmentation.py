@@ -5,6 +5,7 @@ from portable_losses._gradient import stop_gradient
 from portable_losses._options import check_nonnegative, require
 from portable_losses._polyfill import concat, total
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
 from portable_losses._typing import Array, Axis, Reduction
 from portable_losses._validation import (
@@ -20,6 +21,7 @@ from portable_losses.losses._regions import layout, sums_of_regions, weights_of_
 __all__ = ["dice_loss", "jaccard_loss", "tversky_loss"]
 
 
+@public
 def dice_loss(
     input: Array,
     target: Array,
@@ -114,6 +116,7 @@ def dice_loss(
     )
 
 
+@public
 def jaccard_loss(
     input: Array,
     target: Array,
@@ -207,6 +210,7 @@ def jaccard_loss(
     )
 
 
+@public
 def tversky_loss(
     input: Array,
     target: Array,

@@ -3,6 +3,7 @@
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import with_gradient
 from portable_losses._polyfill import constant, device_of, total, where
+from portable_losses._public import public
 from portable_losses._rows import as_rows, entry, finite_or_nan, from_rows, place_of_largest
 from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace
@@ -24,6 +25,7 @@ __all__ = ["cumulative_logsumexp", "logmeanexp", "logsubexp"]
 _where = where  # logmeanexp has an argument of that name
 
 
+@public
 def logmeanexp(
     x: Array,
     /,
@@ -100,6 +102,7 @@ def logmeanexp(
     return narrow(result, x.dtype, xp=xp)
 
 
+@public
 def cumulative_logsumexp(x: Array, /, *, axis: int = -1) -> Array:
     """Running logarithm of a sum of exponentials: ``log(cumsum(exp(x)))`` along `axis`.
 
@@ -148,6 +151,7 @@ def cumulative_logsumexp(x: Array, /, *, axis: int = -1) -> Array:
     return narrow(result, x.dtype, xp=xp)
 
 
+@public
 def logsubexp(a: Array, b: Array, /) -> Array:
     """Logarithm of a difference of exponentials: ``log(exp(a) - exp(b))``.
 

@@ -1,0 +1,111 @@
+"""What every public function does before its own work: names of options, arrays, warnings."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from portable_losses._backend import backend_of, namespace_of_type
+
+__all__ = ["public"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# What other libraries call an argument, and what it may be called here.
+OTHER_NAMES: dict[str, tuple[str, ...]] = {
+    "axes": ("axis",),
+    "class_weight": ("weight",),
+    "class_weights": ("weight", "class_weight"),
+    "dim": ("axis",),
+    "dims": ("axis",),
+    "epsilon": ("eps",),
+    "keepdim": ("keepdims",),
+    "label": ("target", "labels"),
+    "labels": ("target",),
+    "label_smoothing_factor": ("label_smoothing",),
+    "lambda_": ("lambd", "lmbda"),
+    "mask": ("where",),
+    "pred": ("input", "logits", "probs", "log_probs"),
+    "predictions": ("input", "logits", "probs", "log_probs"),
+    "preds": ("input", "logits", "probs", "log_probs"),
+    "reduce": ("reduction",),
+    "size_average": ("reduction",),
+    "smoothing": ("label_smoothing", "smooth"),
+    "targets": ("target",),
+    "tau": ("temperature",),
+    "weights": ("sample_weight", "weight"),
+    "y": ("target",),
+    "y_pred": ("input", "logits", "probs", "log_probs"),
+    "y_true": ("target",),
+}
+
+
+def public(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a public function, whose first argument is an array.
+
+    - An option that it does not have is refused, with the name of the one that is meant.
+    - NumPy arrays beside those of a library that takes them become arrays of that library.
+    - Overflow, underflow and NaN on the way to the result neither warn nor raise: the result says
+      what there is to say.
+    """
+    parameters = inspect.signature(function).parameters
+    by_name = frozenset(n for n, p in parameters.items() if p.kind is not p.POSITIONAL_ONLY)
+    count = sum(p.kind is not p.KEYWORD_ONLY for p in parameters.values())
+
+    @wraps(function)
+    def call(*args: P.args, **options: P.kwargs) -> R:
+        if len(args) > count:
+            raise _too_many(len(args), parameters, function.__name__)
+        for name in options:
+            if name not in by_name:
+                raise _misnamed(name, parameters, function.__name__)
+        if not args:
+            return function(*args, **options)  # which raises
+        try:
+            arrays = backend_of(namespace_of_type(args[0])).arrays
+        except TypeError:  # no array: the function says which one
+            return function(*args, **options)
+        if arrays.adopt is not None:
+            return _call_adopting(function, arrays.adopt, args, options)
+        if arrays.quiet is None:
+            return function(*args, **options)
+        with arrays.quiet():
+            return function(*args, **options)
+
+    return call
+
+
+def _call_adopting(
+    function: Callable[..., R],
+    adopt: Callable[[Any], Any],
+    args: tuple[Any, ...],
+    options: dict[str, Any],
+) -> R:
+    """Call with NumPy arrays beside those of the first argument's library made arrays of it."""
+    return function(*map(adopt, args), **{name: adopt(x) for name, x in options.items()})
+
+
+def _misnamed(name: str, parameters: Mapping[str, inspect.Parameter], function: str) -> TypeError:
+    """Return the error of an argument, given by name, that there is not."""
+    arrays = [n for n, p in parameters.items() if p.kind is not p.KEYWORD_ONLY]
+    meant = [n for n in (name, *OTHER_NAMES.get(name, ())) if n in parameters]
+    if meant and meant[0] in arrays:
+        what = f"`{meant[0]}` is given by position: {function}({', '.join(arrays)})"
+    elif meant:
+        what = f"write `{meant[0]}=`"
+    else:
+        options = [n for n in parameters if n not in arrays]
+        what = f"its options are {', '.join(options)}" if options else "it has no options"
+    return TypeError(f"`{function}` takes no argument `{name}=`; {what}")
+
+
+def _too_many(given: int, parameters: Mapping[str, inspect.Parameter], function: str) -> TypeError:
+    """Return the error of options that are given by position."""
+    arrays = [n for n, p in parameters.items() if p.kind is not p.KEYWORD_ONLY]
+    options = [n for n in parameters if n not in arrays]
+    hint = f"; options are given by name, as in {options[0]}=..." if options else ""
+    return TypeError(
+        f"`{function}` takes {', '.join(f'`{n}`' for n in arrays)} by position, "
+        f"got {given} arguments{hint}"
+    )
