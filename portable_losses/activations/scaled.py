@@ -188,14 +188,21 @@ def standardize(
 
 def _max_abs(x: Array, axes: Axes, *, xp: Namespace) -> Array:
     """``max(|x|)`` along `axes`, which are kept; a constant to every derivative."""
-    return xp.max(xp.abs(stop_gradient(x, xp=xp)), axis=axes, keepdims=True)
+    return _largest(xp.abs(stop_gradient(x, xp=xp)), axes, xp=xp)
+
+
+def _largest(size: Array, axes: Axes, *, xp: Namespace) -> Array:
+    """Return the largest of sizes along `axes`, which are kept; of none 0."""
+    if 0 in size.shape:
+        return total(size, axis=axes, keepdims=True, xp=xp)
+    return xp.max(size, axis=axes, keepdims=True)
 
 
 def _mean(x: Array, mask: Array | None, axes: Axes, *, xp: Namespace) -> Array:
     """Return the mean of the entries in `mask` along `axes`, which are kept; of none 0."""
     if mask is None:
         count = math.prod([x.shape[i] for i in axes])
-        return total(x, axis=axes, keepdims=True, xp=xp) / count
+        return total(x, axis=axes, keepdims=True, xp=xp) / max(count, 1)
     mask = xp.broadcast_to(mask, x.shape)
     count = total(narrow(mask, x.dtype, xp=xp), axis=axes, keepdims=True, xp=xp)
     kept = _where(mask, x, 0.0, xp=xp)
@@ -224,7 +231,7 @@ def _norm(x: Array, *, p: float, axes: Axes, xp: Namespace) -> Array:
     """``sum(|x|**p)**(1 / p)``, not 0, along `axes`, which are kept."""
     size = xp.abs(x)
     if p == INF:
-        return xp.max(size, axis=axes, keepdims=True)
+        return _largest(size, axes, xp=xp)
     if p == 2:
         return xp.sqrt(total(x * x, axis=axes, keepdims=True, xp=xp))
     return total(size**p, axis=axes, keepdims=True, xp=xp) ** (1 / p)

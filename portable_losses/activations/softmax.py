@@ -67,9 +67,9 @@ def softmax(x: Array, /, *, axis: int | tuple[int, ...] = -1, where: Array | Non
     check_broadcasts_to(tuple(x.shape), where=where)
     axes = check_axes(axis, x.ndim)
 
-    rows = as_rows(_masked(widen(x, xp=xp), where, -INF, xp=xp), axes, xp=xp)
     if 0 in tuple(x.shape):
         return x
+    rows = as_rows(_masked(widen(x, xp=xp), where, -INF, xp=xp), axes, xp=xp)
     result = from_rows(_softmax(rows, xp=xp), axes, tuple(x.shape), xp=xp)
     return narrow(_masked(result, where, 0.0, xp=xp), x.dtype, xp=xp)
 
@@ -126,9 +126,9 @@ def log_softmax(
     check_broadcasts_to(tuple(x.shape), where=where)
     axes = check_axes(axis, x.ndim)
 
-    rows = as_rows(_masked(widen(x, xp=xp), where, -INF, xp=xp), axes, xp=xp)
     if 0 in tuple(x.shape):
         return x
+    rows = as_rows(_masked(widen(x, xp=xp), where, -INF, xp=xp), axes, xp=xp)
     result = from_rows(_log_softmax(rows, xp=xp), axes, tuple(x.shape), xp=xp)
     return narrow(_masked(result, where, -INF, xp=xp), x.dtype, xp=xp)
 

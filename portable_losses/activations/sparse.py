@@ -129,6 +129,8 @@ def _cut(x: Array, threshold: Threshold, refined: Threshold, *, xp: Namespace) -
     `threshold` estimates tau from a sorted row; `refined` computes it from the entries above that
     estimate.
     """
+    if 0 in x.shape:
+        return x + 0.0  # PyTorch takes no argument for the result of a pair
     k, _ = place_of_largest(x, xp=xp)
     z = x - finite_or_nan(entry(x, k, xp=xp), xp=xp)
     z = maximum(z, -2.0, xp=xp)  # tau is at least -1: what lies below adds nothing to any sum

@@ -369,7 +369,9 @@ def _pairs_of(where: Array, rows: int, *, xp: Namespace) -> tuple[Array, Array]:
 
 
 def _log_sum(x: Array, *, xp: Namespace) -> Array:
-    """``log(sum(exp(x)))`` along the last axis."""
+    """``log(sum(exp(x)))`` along the last axis; -inf where there is nothing to contrast with."""
+    if 0 in x.shape:
+        return total(x, axis=-1, xp=xp) - INF
     return _logsumexp(x, xp=xp)[..., 0]
 
 

@@ -270,8 +270,10 @@ def _lattice(
     device = device_of(labels, xp=xp)
     blanks = xp.full(labels.shape, blank, dtype=labels.dtype, device=device)
     column = xp.full((sequences, 1), blank, dtype=labels.dtype, device=device)
-    between = xp.reshape(xp.stack([blanks, labels], axis=-1), (sequences, size - 1))
-    classes = concat([between, column], axis=1, xp=xp)
+    classes = column
+    if size > 1:
+        between = xp.reshape(xp.stack([blanks, labels], axis=-1), (sequences, size - 1))
+        classes = concat([between, column], axis=1, xp=xp)
     two_before = concat([column, column, classes], axis=1, xp=xp)[:, :size]
 
     wanted = xp.broadcast_to(classes[None, ...], (frames, sequences, size))

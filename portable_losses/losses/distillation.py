@@ -10,6 +10,7 @@ from portable_losses._typing import Array, Reduction
 from portable_losses._validation import (
     as_floating,
     check_axis,
+    check_classes,
     check_real_floating,
     namespace_of,
 )
@@ -99,6 +100,7 @@ def distillation_loss(
     check_real_floating(xp, student_logits=student_logits, teacher_logits=teacher_logits)
     student, teacher = as_floating(xp, student_logits=student_logits, teacher_logits=teacher_logits)
     place = check_axis(axis, student_logits.ndim)
+    check_classes(tuple(student_logits.shape), place, name="student_logits")
     check_positive(temperature=temperature)
     check_choice(("kl", "reverse_kl", "js"), divergence=divergence)
     check_fraction(beta=beta)

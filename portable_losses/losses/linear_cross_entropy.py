@@ -19,6 +19,7 @@ from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
     check_bool,
     check_broadcasts_to,
+    check_classes,
     check_real,
     check_real_floating,
     namespace_of,
@@ -212,6 +213,7 @@ def _check_shapes(hidden: Array, weight: Array, bias: Array | None) -> None:
             f"got {tuple(hidden.shape)} and {tuple(weight.shape)}"
         )
         raise ValueError(msg)
+    check_classes(tuple(weight.shape), 0, name="weight")
     if bias is not None and tuple(bias.shape) != (weight.shape[0],):
         msg = f"`bias` must have shape {(weight.shape[0],)}, got {tuple(bias.shape)}"
         raise ValueError(msg)

@@ -10,8 +10,8 @@ from portable_losses._validation import (
     as_floating,
     check_real,
     check_real_floating,
-    check_same_shape,
     namespace_of,
+    same_shape,
 )
 from portable_losses._values import check_signs, mark_invalid
 from portable_losses.activations.rectified import relu
@@ -92,7 +92,9 @@ def cosine_embedding_loss(
     check_same_shape(x1=x1, x2=x2)
     a, b = _vectors(x1, x2, axis, xp=xp)
     check_number(margin=margin)
-    check_same_shape(**{"x1 without `axis`": a[..., 0], "target": target})
+    if not same_shape(a.shape[:-1], target.shape):
+        msg = f"`target` must have shape {tuple(a.shape[:-1])}, got shape {tuple(target.shape)}"
+        raise ValueError(msg)
     check_real(xp, target=target)
     sign = astype_like(target, a, xp=xp)
     invalid = check_signs(xp=xp, target=sign)

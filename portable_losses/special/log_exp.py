@@ -108,13 +108,14 @@ def logsumexp(
         z = _where(where, z, -INF, xp=xp)
     if x.ndim == 0:
         z, axes = z[None], (0,)
-    rows = as_rows(z, axes, xp=xp)
     sign: Any = None
-    if rows.shape[-1] == 0:
-        result = total(rows, axis=-1, xp=xp) - INF
+    if 0 in z.shape:
+        entries = z if b is None else z * narrow(b, z.dtype, xp=xp)  # none, and a path to `b`
+        result = total(entries, axis=axes, xp=xp) - INF
     elif b is None:
-        result = _logsumexp(rows, xp=xp)[..., 0]
+        result = _logsumexp(as_rows(z, axes, xp=xp), xp=xp)[..., 0]
     else:
+        rows = as_rows(z, axes, xp=xp)
         factor = xp.broadcast_to(narrow(b, z.dtype, xp=xp), z.shape)
         if where is not None:
             factor = _where(where, factor, 0.0, xp=xp)
@@ -132,8 +133,8 @@ def logsumexp(
     if not return_sign:
         return result
     if sign is None:
-        sign = _where(result > -INF, result * 0 + 1, 0.0, xp=xp)
-        sign = _where(result == INF, 1.0, sign, xp=xp)
+        sign = _where(result == -INF, 0.0, constant(1.0, result, xp=xp), xp=xp)
+        sign = _where(result == result, sign, result, xp=xp)
     return result, stop_gradient(narrow(sign, x.dtype, xp=xp), xp=xp)
 
 

@@ -86,14 +86,14 @@ def logmeanexp(
     z = widen(x, xp=xp)
     if x.ndim == 0:
         z, axes = z[None], (0,)
-    rows = as_rows(z, axes, xp=xp)
-    size = rows.shape[-1]
-    if size == 0:
-        result = total(rows, axis=-1, xp=xp) + NAN
+    if 0 in z.shape:
+        result = total(z, axis=axes, xp=xp) + NAN
     elif where is None:
-        count = constant(float(size), rows, xp=xp)
+        rows = as_rows(z, axes, xp=xp)
+        count = constant(float(rows.shape[-1]), rows, xp=xp)
         result = _logmeanexp(rows, xp.broadcast_to(count, (*rows.shape[:-1], 1)), xp=xp)[..., 0]
     else:
+        rows = as_rows(z, axes, xp=xp)
         valid = as_rows(xp.broadcast_to(where, z.shape), axes, xp=xp)
         count = total(narrow(valid, rows.dtype, xp=xp), axis=-1, keepdims=True, xp=xp)
         result = _logmeanexp(_where(valid, rows, -INF, xp=xp), count, xp=xp)[..., 0]
