@@ -89,7 +89,6 @@ def cosine_embedding_loss(
     array([0.  , 0.75])
     """
     xp = namespace_of(x1=x1, x2=x2, target=target, optional={"sample_weight": sample_weight})
-    check_same_shape(x1=x1, x2=x2)
     a, b = _vectors(x1, x2, axis, xp=xp)
     check_number(margin=margin)
     if not same_shape(a.shape[:-1], target.shape):
