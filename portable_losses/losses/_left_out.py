@@ -113,7 +113,8 @@ def _changed(
             check_broadcasts_to(shape, **{name: weight})
             options[name] = held[name] = _selected(mask, weight, 1, xp=xp)
         given = _replaced(mask, given, specs, axes, shape, xp=xp)
-    bad = _weightless_entries(loss, given, options, held, shape, bound, xp=xp)
+    of_one_entry = [n for n in specs if not axes[n]]
+    bad = _weightless_entries(loss, given, options, held, shape, bound, of_one_entry, xp=xp)
     if bad is not None:
         given = _replaced(~bad, given, specs, axes, shape, xp=xp)
         for name, weight in held.items():  # no slope in a weight of 0 of what is left out
@@ -178,18 +179,28 @@ def _weightless_entries(
     held: dict[str, Any],
     shape: tuple[int, ...],
     bound: Callable[..., Array] | None,
+    of_one_entry: list[str],
     *,
     xp: Namespace,
 ) -> Array | None:
-    """Return the mask of the entries of weight 0 without a finite loss; None if there are none."""
+    """Return the mask of the entries of weight 0 without a finite loss; None if there are none.
+
+    Where a loss is of one entry of each array, these must be finite as well: its slope may be
+    infinite at an infinity where the loss is not.
+    """
     others = _constants({k: v for k, v in options.items() if k not in held})
     plain = {**others, **dict.fromkeys(held), "reduction": "none"}
 
     def unreduced() -> Array:
         if bound is not None:
             return bound(*_constants(given).values(), xp=namespace_of(**given))
-        found = loss(*_constants(given).values(), **plain)
-        return found[0] if isinstance(found, tuple) else found
+        constants = _constants(given)
+        made = loss(*constants.values(), **plain)
+        found: Array = made[0] if isinstance(made, tuple) else made
+        for name in of_one_entry:
+            if kind_of(constants[name], xp=xp) == "real floating":
+                found = found + 0 * constants[name]
+        return found
 
     return weightless(unreduced, held, shape, xp=xp)
 
