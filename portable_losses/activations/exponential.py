@@ -3,7 +3,7 @@
 from portable_losses._backend import backend_of
 from portable_losses._dtypes import largest
 from portable_losses._gradient import elementwise_call, with_gradient
-from portable_losses._options import check_number, check_positive
+from portable_losses._options import FINITE, POSITIVE, options
 from portable_losses._polyfill import maximum, minimum, where
 from portable_losses._typing import Array, Namespace
 
@@ -12,7 +12,8 @@ __all__ = ["celu", "elu", "selu"]
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
-def elu(x: Array, /, *, alpha: float = 1.0) -> Array:
+@options(alpha=FINITE)
+def elu(x: Array, /, *, alpha: float | Array = 1.0) -> Array:
     """Exponential linear unit: ``x`` where ``x > 0``, else ``alpha * (exp(x) - 1)``.
 
     Parameters
@@ -48,8 +49,6 @@ def elu(x: Array, /, *, alpha: float = 1.0) -> Array:
     >>> elu(np.asarray([-np.inf, -1.0, 3.0])).round(4)
     array([-1.    , -0.6321,  3.    ])
     """
-    check_number(alpha=alpha)
-
     return elementwise_call(_elu, x, above=1.0, below=alpha, width=1.0)
 
 
@@ -89,7 +88,8 @@ def selu(x: Array, /) -> Array:
     return elementwise_call(_elu, x, above=SELU_SCALE, below=below, width=1.0)
 
 
-def celu(x: Array, /, *, alpha: float = 1.0) -> Array:
+@options(alpha=POSITIVE)
+def celu(x: Array, /, *, alpha: float | Array = 1.0) -> Array:
     """Exponential linear unit of slope 1 at 0: ``x`` if ``x > 0``, else ``a * (exp(x / a) - 1)``.
 
     Parameters
@@ -124,8 +124,6 @@ def celu(x: Array, /, *, alpha: float = 1.0) -> Array:
     >>> celu(np.asarray([-np.inf, -1.0, 3.0]), alpha=0.5).round(4)
     array([-0.5   , -0.4323,  3.    ])
     """
-    check_positive(alpha=alpha)
-
     return elementwise_call(_elu, x, above=1.0, below=alpha, width=alpha)
 
 

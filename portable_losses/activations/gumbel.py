@@ -2,7 +2,7 @@
 
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient
-from portable_losses._options import check_positive
+from portable_losses._options import POSITIVE, options
 from portable_losses._rows import as_rows, from_rows, place_of_largest
 from portable_losses._typing import Array
 from portable_losses._validation import (
@@ -16,8 +16,15 @@ from portable_losses.activations.softmax import _softmax
 __all__ = ["gumbel_softmax"]
 
 
+@options(temperature=POSITIVE)
 def gumbel_softmax(
-    x: Array, noise: Array, /, *, temperature: float = 1.0, hard: bool = False, axis: int = -1
+    x: Array,
+    noise: Array,
+    /,
+    *,
+    temperature: float | Array = 1.0,
+    hard: bool = False,
+    axis: int = -1,
 ) -> Array:
     """Sample from a softmax, relaxed: ``softmax((x + noise) / temperature)`` along `axis`.
 
@@ -68,7 +75,6 @@ def gumbel_softmax(
     xp = namespace_of(x=x, noise=noise)
     check_real_floating(xp, x=x, noise=noise)
     check_same_shape(x=x, noise=noise)
-    check_positive(temperature=temperature)
     axes = (check_axis(axis, x.ndim),)
 
     if 0 in tuple(x.shape):

@@ -1,7 +1,7 @@
 """What is left of x by a hyperbolic tangent, and logits capped by one."""
 
 from portable_losses._gradient import elementwise_call, with_gradient
-from portable_losses._options import check_positive
+from portable_losses._options import POSITIVE, options
 from portable_losses._polyfill import clip, constant, where
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
@@ -46,7 +46,8 @@ def tanh_shrink(x: Array, /) -> Array:
     return elementwise_call(_tanh_shrink, x)
 
 
-def softcap(x: Array, /, *, cap: float) -> Array:
+@options(cap=POSITIVE)
+def softcap(x: Array, /, *, cap: float | Array) -> Array:
     """Bound logits smoothly: ``cap * tanh(x / cap)``, infinities kept.
 
     Parameters
@@ -80,8 +81,6 @@ def softcap(x: Array, /, *, cap: float) -> Array:
     >>> softcap(np.asarray([-np.inf, 1.0, 1000.0]), cap=30.0).round(4)
     array([   -inf,  0.9996, 30.    ])
     """
-    check_positive(cap=cap)
-
     return elementwise_call(_softcap, x, cap=cap)
 
 

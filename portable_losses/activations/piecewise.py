@@ -1,7 +1,7 @@
 """Activations of straight and parabolic pieces: hard forms of smooth ones, and shrinkage."""
 
 from portable_losses._gradient import elementwise_call, with_gradient
-from portable_losses._options import check_nonnegative, check_order
+from portable_losses._options import FINITE, NONNEGATIVE, check_order, options
 from portable_losses._polyfill import where
 from portable_losses._typing import Array, Namespace
 from portable_losses.activations.rectified import _clip
@@ -84,7 +84,8 @@ def hard_silu(x: Array, /) -> Array:
     return elementwise_call(_hard_silu, x)
 
 
-def hard_tanh(x: Array, /, *, min_val: float = -1.0, max_val: float = 1.0) -> Array:
+@options(min_val=FINITE, max_val=FINITE)
+def hard_tanh(x: Array, /, *, min_val: float | Array = -1.0, max_val: float | Array = 1.0) -> Array:
     """Hyperbolic tangent of three straight pieces: ``min(max(x, min_val), max_val)``.
 
     Parameters
@@ -121,7 +122,8 @@ def hard_tanh(x: Array, /, *, min_val: float = -1.0, max_val: float = 1.0) -> Ar
     return elementwise_call(_clip, x, widened=False, low=min_val, high=max_val)
 
 
-def hard_shrink(x: Array, /, *, lambd: float = 0.5) -> Array:
+@options(lambd=NONNEGATIVE)
+def hard_shrink(x: Array, /, *, lambd: float | Array = 0.5) -> Array:
     """Hard thresholding: ``x`` where ``|x| > lambd``, else 0.
 
     Parameters
@@ -155,12 +157,11 @@ def hard_shrink(x: Array, /, *, lambd: float = 0.5) -> Array:
     >>> hard_shrink(np.asarray([-2.0, 0.25, 0.75]))
     array([-2.  ,  0.  ,  0.75])
     """
-    check_nonnegative(lambd=lambd)
-
     return elementwise_call(_hard_shrink, x, widened=False, lambd=lambd)
 
 
-def soft_shrink(x: Array, /, *, lambd: float = 0.5) -> Array:
+@options(lambd=NONNEGATIVE)
+def soft_shrink(x: Array, /, *, lambd: float | Array = 0.5) -> Array:
     """Soft thresholding: ``sign(x) * max(|x| - lambd, 0)``.
 
     Parameters
@@ -194,8 +195,6 @@ def soft_shrink(x: Array, /, *, lambd: float = 0.5) -> Array:
     >>> soft_shrink(np.asarray([-2.0, 0.25, 0.75]))
     array([-1.5 ,  0.  ,  0.25])
     """
-    check_nonnegative(lambd=lambd)
-
     return elementwise_call(_soft_shrink, x, lambd=lambd)
 
 

@@ -2,7 +2,7 @@
 
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import elementwise_call, with_gradient
-from portable_losses._options import check_number, check_order
+from portable_losses._options import FINITE, check_order, options
 from portable_losses._polyfill import where
 from portable_losses._reduction import weigh
 from portable_losses._typing import Array, Namespace
@@ -115,7 +115,8 @@ def relu_squared(x: Array, /) -> Array:
     return elementwise_call(_relu_squared, x)
 
 
-def leaky_relu(x: Array, /, *, negative_slope: float = 0.01) -> Array:
+@options(negative_slope=FINITE)
+def leaky_relu(x: Array, /, *, negative_slope: float | Array = 0.01) -> Array:
     """Rectified linear unit that leaks: ``x`` where ``x > 0``, else ``negative_slope * x``.
 
     Parameters
@@ -149,8 +150,6 @@ def leaky_relu(x: Array, /, *, negative_slope: float = 0.01) -> Array:
     >>> leaky_relu(np.asarray([-2.0, 0.0, 3.0]), negative_slope=0.1)
     array([-0.2,  0. ,  3. ])
     """
-    check_number(negative_slope=negative_slope)
-
     return elementwise_call(_leaky_relu, x, slope=negative_slope)
 
 
@@ -209,8 +208,14 @@ def prelu(x: Array, weight: Array, /, *, axis: int = -1) -> Array:
     return narrow(_leaky_relu_of_slopes(z, slope, xp=xp), x.dtype, xp=xp)
 
 
+@options(lower=FINITE, upper=FINITE)
 def rrelu(
-    x: Array, slope: Array | None = None, /, *, lower: float = 0.125, upper: float = 1 / 3
+    x: Array,
+    slope: Array | None = None,
+    /,
+    *,
+    lower: float | Array = 0.125,
+    upper: float | Array = 1 / 3,
 ) -> Array:
     """Rectified linear unit with a random slope: ``x`` where ``x > 0``, else ``slope * x``.
 
@@ -262,7 +267,8 @@ def rrelu(
     return narrow(_leaky_relu_of_slopes(z, s, xp=xp), x.dtype, xp=xp)
 
 
-def threshold(x: Array, /, *, threshold: float, value: float) -> Array:
+@options(threshold=FINITE, value=FINITE)
+def threshold(x: Array, /, *, threshold: float | Array, value: float | Array) -> Array:
     """Replace what is not above a threshold: ``x`` where ``x > threshold``, else ``value``.
 
     Parameters
@@ -294,8 +300,6 @@ def threshold(x: Array, /, *, threshold: float, value: float) -> Array:
     >>> threshold(np.asarray([-2.0, 1.0, 3.0]), threshold=1.0, value=20.0)
     array([20., 20.,  3.])
     """
-    check_number(threshold=threshold, value=value)
-
     return elementwise_call(_replace_below, x, widened=False, level=threshold, value=value)
 
 

@@ -4,7 +4,11 @@ import math
 from typing import Literal
 
 from portable_losses._gradient import elementwise_call, with_gradient
-from portable_losses._options import check_choice, check_nonnegative, check_positive
+from portable_losses._options import (
+    NONNEGATIVE,
+    POSITIVE,
+    options,
+)
 from portable_losses._polyfill import clip, where
 from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace
@@ -16,7 +20,8 @@ from portable_losses.special.normal import _gelu
 __all__ = ["gelu", "mish", "quick_gelu", "silu", "softplus", "squareplus", "swish"]
 
 
-def softplus(x: Array, /, *, beta: float = 1.0) -> Array:
+@options(beta=POSITIVE)
+def softplus(x: Array, /, *, beta: float | Array = 1.0) -> Array:
     """Smooth maximum of 0 and x: ``log(1 + exp(beta * x)) / beta``.
 
     Parameters
@@ -51,8 +56,6 @@ def softplus(x: Array, /, *, beta: float = 1.0) -> Array:
     >>> softplus(np.asarray([-1000.0, 0.0, 1000.0]))
     array([0.00000000e+00, 6.93147181e-01, 1.00000000e+03])
     """
-    check_positive(beta=beta)
-
     return elementwise_call(_softplus, x, beta=beta)
 
 
@@ -89,6 +92,7 @@ def silu(x: Array, /) -> Array:
     return elementwise_call(_silu, x)
 
 
+@options()
 def gelu(x: Array, /, *, approximate: Literal["none", "tanh"] = "none") -> Array:
     """Gaussian error linear unit: ``x * Phi(x)``, Phi the normal distribution function.
 
@@ -128,8 +132,6 @@ def gelu(x: Array, /, *, approximate: Literal["none", "tanh"] = "none") -> Array
     >>> gelu(np.asarray([-np.inf, 0.0, 1.0])).round(4)
     array([-0.    ,  0.    ,  0.8413])
     """
-    check_choice(("none", "tanh"), approximate=approximate)
-
     return elementwise_call(_gelu if approximate == "none" else _gelu_tanh, x)
 
 
@@ -201,7 +203,8 @@ def mish(x: Array, /) -> Array:
     return elementwise_call(_mish, x)
 
 
-def squareplus(x: Array, /, *, b: float = 4.0) -> Array:
+@options(b=NONNEGATIVE)
+def squareplus(x: Array, /, *, b: float | Array = 4.0) -> Array:
     """Algebraic smooth maximum of 0 and x: ``(x + sqrt(x**2 + b)) / 2``.
 
     Parameters
@@ -236,7 +239,6 @@ def squareplus(x: Array, /, *, b: float = 4.0) -> Array:
     >>> squareplus(np.asarray([-1e6, 0.0, 1.5]))
     array([1.e-06, 1.e+00, 2.e+00])
     """
-    check_nonnegative(b=b)
     if b == 0:
         return relu(x)
 

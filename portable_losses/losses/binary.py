@@ -1,7 +1,7 @@
 """Binary cross entropy, from logits and from probabilities."""
 
 from portable_losses._gradient import with_gradient
-from portable_losses._options import check_fraction
+from portable_losses._options import FRACTION, options
 from portable_losses._polyfill import maximum
 from portable_losses._polyfill import where as _where
 from portable_losses._reduction import contribution, reduce, weigh
@@ -94,6 +94,7 @@ def binary_cross_entropy(
     )
 
 
+@options(label_smoothing=FRACTION)
 @leaves_out(logits=0.5, target=1, weights=("weight", "sample_weight"))
 def binary_cross_entropy_with_logits(
     logits: Array,
@@ -102,7 +103,7 @@ def binary_cross_entropy_with_logits(
     *,
     weight: Array | None = None,
     pos_weight: Array | None = None,
-    label_smoothing: float = 0.0,
+    label_smoothing: float | Array = 0.0,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -167,7 +168,6 @@ def binary_cross_entropy_with_logits(
         optional={"weight": weight, "pos_weight": pos_weight, "sample_weight": sample_weight},
     )
     z, positive = as_floating(xp, logits=logits, target=target)
-    check_fraction(label_smoothing=label_smoothing)
     shape = tuple(z.shape)
     invalid = check_all_in(0, 1, xp=xp, target=target)
     weight = as_weight(weight, shape, name="weight", like=z, xp=xp)

@@ -2,7 +2,12 @@
 
 from portable_losses._dtypes import astype_like, narrow, widen
 from portable_losses._gradient import stop_gradient
-from portable_losses._options import check_number, check_positive, require
+from portable_losses._options import (
+    FINITE,
+    POSITIVE,
+    options,
+    require,
+)
 from portable_losses._polyfill import device_of, maximum, total
 from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce
@@ -29,13 +34,14 @@ __all__ = [
 ]
 
 
+@options(temperature=POSITIVE)
 def info_nce_loss(
     query: Array,
     key: Array,
     negatives: Array | None = None,
     /,
     *,
-    temperature: float = 0.1,
+    temperature: float | Array = 0.1,
     symmetric: bool = False,
     where: Array | None = None,
     sample_weight: Array | None = None,
@@ -99,7 +105,6 @@ def info_nce_loss(
     check_real_floating(xp, query=query, key=key)
     check_ndim(2, "(N, D)", query=query, key=key)
     q, k = as_floating(xp, query=query, key=key)
-    check_positive(temperature=temperature)
     if negatives is not None:
         check_real_floating(xp, negatives=negatives)
         require(not symmetric, "symmetric", "be False with `negatives`", symmetric)
@@ -139,12 +144,13 @@ def info_nce_loss(
     )
 
 
+@options(temperature=POSITIVE)
 def ntxent_loss(
     embeddings: Array,
     labels: Array,
     /,
     *,
-    temperature: float = 0.07,
+    temperature: float | Array = 0.07,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -203,7 +209,6 @@ def ntxent_loss(
         optional={"where": where, "sample_weight": sample_weight},
     )
     _check_labels(embeddings, labels, xp=xp)
-    check_positive(temperature=temperature)
 
     x = widen(embeddings, xp=xp)
     both: Array | None = None
@@ -229,6 +234,7 @@ def ntxent_loss(
     )
 
 
+@options(gamma=POSITIVE, margin=FINITE)
 def circle_loss(
     embeddings: Array,
     labels: Array,
@@ -236,8 +242,8 @@ def circle_loss(
     ref_labels: Array | None = None,
     /,
     *,
-    gamma: float = 80.0,
-    margin: float = 0.4,
+    gamma: float | Array = 80.0,
+    margin: float | Array = 0.4,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -308,8 +314,6 @@ def circle_loss(
         },
     )
     _check_labels(embeddings, labels, xp=xp)
-    check_positive(gamma=gamma)
-    check_number(margin=margin)
     what = "come with `ref_embeddings`, and these with labels"
     require((ref_labels is None) == (ref_embeddings is None), "ref_labels", what, ref_labels)
     if ref_embeddings is not None:

@@ -2,12 +2,7 @@
 
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import with_gradient
-from portable_losses._options import (
-    check_fraction,
-    check_nonnegative,
-    check_positive,
-    check_reduction,
-)
+from portable_losses._options import FRACTION, NONNEGATIVE, POSITIVE, options
 from portable_losses._polyfill import total
 from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce, weigh
@@ -25,6 +20,7 @@ from portable_losses.special.log_exp import _logsumexp, _logsumexp_grad
 __all__ = ["cross_entropy", "nll_loss"]
 
 
+@options(label_smoothing=FRACTION, z_loss=NONNEGATIVE, softcap=POSITIVE)
 @leaves_out(logits=0.5, target=0)
 def cross_entropy(
     logits: Array,
@@ -34,9 +30,9 @@ def cross_entropy(
     axis: int = -1,
     weight: Array | None = None,
     ignore_index: int = -100,
-    label_smoothing: float = 0.0,
-    z_loss: float = 0.0,
-    softcap: float | None = None,
+    label_smoothing: float | Array = 0.0,
+    z_loss: float | Array = 0.0,
+    softcap: float | Array | None = None,
     where: Array | None = None,
     sample_weight: Array | None = None,
     return_lse: bool = False,
@@ -126,11 +122,6 @@ def cross_entropy(
     )
     check_real_floating(xp, logits=logits)
     place = check_axis(axis, logits.ndim)
-    check_fraction(label_smoothing=label_smoothing)
-    check_nonnegative(z_loss=z_loss)
-    check_reduction(reduction)
-    if softcap is not None:
-        check_positive(softcap=softcap)
     z = as_rows(widen(logits, xp=xp), (place,), xp=xp)
     target, invalid = read_target(
         z,
@@ -160,6 +151,7 @@ def cross_entropy(
     return (result, narrow(lse, logits.dtype, xp=xp)) if return_lse else result
 
 
+@options()
 @leaves_out(log_probs=0.5, target=0)
 def nll_loss(
     log_probs: Array,
@@ -235,7 +227,6 @@ def nll_loss(
     )
     check_real_floating(xp, log_probs=log_probs)
     place = check_axis(axis, log_probs.ndim)
-    check_reduction(reduction)
     rows = as_rows(widen(log_probs, xp=xp), (place,), xp=xp)
     target, invalid = read_target(
         rows,

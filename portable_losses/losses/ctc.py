@@ -7,7 +7,7 @@ from typing import NamedTuple
 from portable_losses._dtypes import kind_of, narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._indexing import as_index, scan
-from portable_losses._options import check_reduction
+from portable_losses._options import check_reduction, options
 from portable_losses._polyfill import (
     concat,
     constant,
@@ -29,6 +29,7 @@ from portable_losses.special.log_exp import _logsumexp
 __all__ = ["ctc_loss"]
 
 
+@options()
 @leaves_out(log_probs=Entries(0.5, axes=(0, -1)))
 def ctc_loss(
     log_probs: Array,

@@ -1,7 +1,13 @@
 """What a student learns from a teacher's probabilities."""
 
+from typing import Literal
+
 from portable_losses._gradient import stop_gradient
-from portable_losses._options import check_choice, check_fraction, check_positive
+from portable_losses._options import (
+    FRACTION,
+    POSITIVE,
+    options,
+)
 from portable_losses._polyfill import total
 from portable_losses._reduction import reduce
 from portable_losses._rows import as_rows
@@ -19,15 +25,16 @@ from portable_losses.losses._left_out import leaves_out
 __all__ = ["distillation_loss"]
 
 
+@options(temperature=POSITIVE, beta=FRACTION)
 @leaves_out(student_logits=0.5, teacher_logits=0.5)
 def distillation_loss(
     student_logits: Array,
     teacher_logits: Array,
     /,
     *,
-    temperature: float = 1.0,
-    divergence: str = "kl",
-    beta: float = 0.5,
+    temperature: float | Array = 1.0,
+    divergence: Literal["kl", "reverse_kl", "js"] = "kl",
+    beta: float | Array = 0.5,
     axis: int = -1,
     where: Array | None = None,
     sample_weight: Array | None = None,
@@ -97,9 +104,6 @@ def distillation_loss(
     check_real_floating(xp, student_logits=student_logits, teacher_logits=teacher_logits)
     student, teacher = as_floating(xp, student_logits=student_logits, teacher_logits=teacher_logits)
     place = check_axis(axis, student_logits.ndim)
-    check_positive(temperature=temperature)
-    check_choice(("kl", "reverse_kl", "js"), divergence=divergence)
-    check_fraction(beta=beta)
 
     teacher = stop_gradient(teacher, xp=xp)
     lq, lp = (

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from portable_losses._options import check_fraction
+from portable_losses._options import FRACTION, options
 from portable_losses._polyfill import total
 from portable_losses._reduction import reduce
 from portable_losses._stable import INF
@@ -17,6 +17,7 @@ from portable_losses.losses.regression import _absolute
 __all__ = ["generalized_kl_div", "js_div", "kl_div", "tvd_loss"]
 
 
+@options()
 @leaves_out(log_probs=0.5, target=1)
 def kl_div(
     log_probs: Array,
@@ -99,6 +100,7 @@ def kl_div(
     )
 
 
+@options()
 @leaves_out(log_probs=0.5, target=1)
 def generalized_kl_div(
     log_probs: Array,
@@ -184,6 +186,7 @@ def generalized_kl_div(
     )
 
 
+@options(beta=FRACTION)
 @leaves_out(log_probs=0.5, target=1)
 def js_div(
     log_probs: Array,
@@ -191,7 +194,7 @@ def js_div(
     /,
     *,
     log_target: bool = False,
-    beta: float = 0.5,
+    beta: float | Array = 0.5,
     axis: Axis = None,
     where: Array | None = None,
     sample_weight: Array | None = None,
@@ -258,7 +261,6 @@ def js_div(
     array([0.6931])
     """
     xp = namespace_of(log_probs=log_probs, target=target, optional={"sample_weight": sample_weight})
-    check_fraction(beta=beta)
     axes = _axes(axis, log_probs)
     lp, t = as_floating(xp, log_probs=log_probs, target=target)
     invalid = None if log_target else check_all_in(0, INF, xp=xp, target=target)

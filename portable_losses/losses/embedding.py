@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from portable_losses._dtypes import narrow
-from portable_losses._options import check_nonnegative, check_number, check_positive
+from portable_losses._options import FINITE, NONNEGATIVE, NORM, options
 from portable_losses._polyfill import total
 from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce
@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 
+@options(eps=NONNEGATIVE)
 def cosine_similarity(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0.0) -> Array:
     """Cosine of the angle between vectors: ``sum(x1 * x2) / (|x1| * |x2|)``.
 
@@ -77,6 +78,7 @@ def cosine_similarity(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0
     return narrow(total(u * v, axis=-1, xp=xp), x1.dtype, xp=xp)
 
 
+@options(eps=NONNEGATIVE)
 def cosine_distance(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0.0) -> Array:
     """One minus the cosine of the angle between vectors: ``1 - cosine_similarity(x1, x2)``.
 
@@ -123,6 +125,7 @@ def cosine_distance(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0.0
     return narrow(_distance_of_directions(a, b, eps, xp=xp), x1.dtype, xp=xp)
 
 
+@options(p=NORM, eps=NONNEGATIVE)
 def pairwise_distance(
     x1: Array,
     x2: Array,
@@ -181,9 +184,6 @@ def pairwise_distance(
     """
     xp = namespace_of(x1=x1, x2=x2)
     a, b = _vectors(x1, x2, axis, xp=xp)
-    if p != INF:
-        check_positive(p=p)
-    check_nonnegative(eps=eps)
 
     result = _length(a - b + eps, p, xp=xp)
     if keepdims:
@@ -191,6 +191,7 @@ def pairwise_distance(
     return narrow(result, x1.dtype, xp=xp)
 
 
+@options(margin=FINITE, p=NORM, eps=NONNEGATIVE)
 @leaves_out(anchor=0.5, positive=0.5, negative=0.5)
 def triplet_margin_loss(
     anchor: Array,
@@ -198,7 +199,7 @@ def triplet_margin_loss(
     negative: Array,
     /,
     *,
-    margin: float = 1.0,
+    margin: float | Array = 1.0,
     p: float = 2.0,
     eps: float = 0.0,
     swap: bool = False,
@@ -272,7 +273,6 @@ def triplet_margin_loss(
     )
     check_real_floating(xp, anchor=anchor, positive=positive, negative=negative)
     a, near, far = as_floating(xp, anchor=anchor, positive=positive, negative=negative)
-    check_number(margin=margin)
     if distance is None:
         distance = partial(pairwise_distance, p=p, eps=eps, axis=axis)
 

@@ -4,7 +4,11 @@ from numbers import Real
 
 from portable_losses._dtypes import largest
 from portable_losses._gradient import with_gradient
-from portable_losses._options import check_fraction, check_nonnegative
+from portable_losses._options import (
+    FRACTION,
+    NONNEGATIVE,
+    options,
+)
 from portable_losses._polyfill import minimum
 from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce, weigh
@@ -18,15 +22,16 @@ from portable_losses.losses.reweighted import read_classes
 __all__ = ["sigmoid_focal_loss", "softmax_focal_loss"]
 
 
+@options(alpha=FRACTION, gamma=NONNEGATIVE, label_smoothing=FRACTION)
 @leaves_out(logits=0.5, target=1)
 def sigmoid_focal_loss(
     logits: Array,
     target: Array,
     /,
     *,
-    alpha: float | None = None,
-    gamma: float = 2.0,
-    label_smoothing: float = 0.0,
+    alpha: float | Array | None = None,
+    gamma: float | Array = 2.0,
+    label_smoothing: float | Array = 0.0,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -87,10 +92,6 @@ def sigmoid_focal_loss(
     """
     xp = namespace_of(logits=logits, target=target, optional={"sample_weight": sample_weight})
     z, y = as_floating(xp, logits=logits, target=target)
-    check_nonnegative(gamma=gamma)
-    check_fraction(label_smoothing=label_smoothing)
-    if alpha is not None:
-        check_fraction(alpha=alpha)
     invalid = check_all_in(0, 1, xp=xp, target=target)
 
     kept, spread = 1 - label_smoothing, label_smoothing / 2
@@ -105,6 +106,7 @@ def sigmoid_focal_loss(
     )
 
 
+@options(alpha=NONNEGATIVE._replace(broadcasts=True), gamma=NONNEGATIVE, label_smoothing=FRACTION)
 @leaves_out(logits=0.5, target=0)
 def softmax_focal_loss(
     logits: Array,
@@ -112,10 +114,10 @@ def softmax_focal_loss(
     /,
     *,
     alpha: float | Array | None = None,
-    gamma: float = 2.0,
+    gamma: float | Array = 2.0,
     axis: int = -1,
     ignore_index: int = -100,
-    label_smoothing: float = 0.0,
+    label_smoothing: float | Array = 0.0,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -185,10 +187,6 @@ def softmax_focal_loss(
     xp = namespace_of(
         logits=logits, target=target, optional={"alpha": of_class, "sample_weight": sample_weight}
     )
-    check_nonnegative(gamma=gamma)
-    check_fraction(label_smoothing=label_smoothing)
-    if isinstance(alpha, Real):
-        check_nonnegative(alpha=alpha)  # type: ignore[arg-type]  # mypy: a Real is no float
     target, loss, invalid = read_classes(
         logits,
         target,

@@ -4,7 +4,11 @@ import math
 
 from portable_losses._dtypes import astype_like, largest
 from portable_losses._gradient import stop_gradient
-from portable_losses._options import check_nonnegative, check_positive
+from portable_losses._options import (
+    NONNEGATIVE,
+    POSITIVE,
+    options,
+)
 from portable_losses._polyfill import minimum
 from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce, weigh
@@ -25,6 +29,7 @@ from portable_losses.special.gamma import _gammaln
 __all__ = ["gaussian_nll_loss", "poisson_nll_loss"]
 
 
+@options(eps=NONNEGATIVE)
 @leaves_out(input=0.5, target=1)
 def poisson_nll_loss(
     input: Array,
@@ -93,7 +98,6 @@ def poisson_nll_loss(
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     x, t = as_floating(xp, input=input, target=target)
-    check_nonnegative(eps=eps)
     bad_target = check_all_in(0, INF, xp=xp, target=target)
     bad_input = None if log_input else check_all_in(0, INF, xp=xp, input=input)
 
@@ -110,6 +114,7 @@ def poisson_nll_loss(
     )
 
 
+@options(eps=POSITIVE)
 @leaves_out(input=0.5, target=1, var=Entries(1, broadcasts=True))
 def gaussian_nll_loss(
     input: Array,
@@ -184,7 +189,6 @@ def gaussian_nll_loss(
     d = _error(input, target, xp=xp)
     check_real(xp, var=var)
     check_broadcasts_to(tuple(d.shape), var=var)
-    check_positive(eps=eps)
     invalid = None if log_var else check_all_in(0, INF, xp=xp, var=var)
     v = xp.broadcast_to(astype_like(var, d, xp=xp), d.shape)
 

@@ -6,13 +6,7 @@ from typing import Any, NamedTuple
 
 from portable_losses._dtypes import kind_of, narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
-from portable_losses._options import (
-    check_count,
-    check_fraction,
-    check_nonnegative,
-    check_positive,
-    check_reduction,
-)
+from portable_losses._options import FRACTION, NONNEGATIVE, POSITIVE, options, require
 from portable_losses._polyfill import concat, device_of, readable, total
 from portable_losses._polyfill import where as _where
 from portable_losses._stable import INF
@@ -45,6 +39,7 @@ def _bound(hidden: Array, weight: Array, target: Array, *, xp: Namespace) -> Arr
     return sizes + total(xp.abs(target), axis=-1, xp=xp) if shares else sizes
 
 
+@options(label_smoothing=FRACTION, z_loss=NONNEGATIVE, softcap=POSITIVE)
 @leaves_out(hidden=Entries(0.5, axes=-1), target=Entries(0, axes=-1), bound=_bound)
 def linear_cross_entropy(
     hidden: Array,
@@ -55,9 +50,9 @@ def linear_cross_entropy(
     bias: Array | None = None,
     class_weight: Array | None = None,
     ignore_index: int = -100,
-    label_smoothing: float = 0.0,
-    z_loss: float = 0.0,
-    softcap: float | None = None,
+    label_smoothing: float | Array = 0.0,
+    z_loss: float | Array = 0.0,
+    softcap: float | Array | None = None,
     where: Array | None = None,
     sample_weight: Array | None = None,
     chunk_size: int | None = None,
@@ -147,13 +142,8 @@ def linear_cross_entropy(
     if bias is not None:
         check_real_floating(xp, bias=bias)
     _check_shapes(hidden, weight, bias)
-    check_fraction(label_smoothing=label_smoothing)
-    check_nonnegative(z_loss=z_loss)
-    check_reduction(reduction)
-    if softcap is not None:
-        check_positive(softcap=softcap)
     if chunk_size is not None:
-        check_count(chunk_size=chunk_size)
+        require(chunk_size >= 1, "chunk_size", "be at least 1", chunk_size)
     classes, shape = weight.shape[0], tuple(hidden.shape[:-1])
     like, given = widen(hidden[..., :0], xp=xp), target
     check_bool(xp, where=where)

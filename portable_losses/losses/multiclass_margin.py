@@ -3,7 +3,7 @@
 from typing import Literal
 
 from portable_losses._dtypes import widen
-from portable_losses._options import check_choice, check_number
+from portable_losses._options import FINITE, options
 from portable_losses._polyfill import device_of, total
 from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce, weigh
@@ -22,6 +22,7 @@ __all__ = [
 ]
 
 
+@options(margin=FINITE)
 @leaves_out(input=0.5, target=0)
 def multi_margin_loss(
     input: Array,
@@ -29,7 +30,7 @@ def multi_margin_loss(
     /,
     *,
     p: Literal[1, 2] = 1,
-    margin: float = 1.0,
+    margin: float | Array = 1.0,
     weight: Array | None = None,
     axis: int = -1,
     where: Array | None = None,
@@ -94,8 +95,6 @@ def multi_margin_loss(
     xp = namespace_of(
         input=input, target=target, optional={"weight": weight, "sample_weight": sample_weight}
     )
-    check_choice((1, 2), p=p)
-    check_number(margin=margin)
     x, index = _read(input, target, axis=axis, xp=xp)
     classes = x.shape[-1]
     of_class = as_weight(weight, (classes,), name="weight", like=x, xp=xp)
@@ -112,13 +111,14 @@ def multi_margin_loss(
     )
 
 
+@options(margin=FINITE)
 @leaves_out(input=0.5, target=0)
 def multiclass_hinge_loss(
     input: Array,
     target: Array,
     /,
     *,
-    margin: float = 1.0,
+    margin: float | Array = 1.0,
     axis: int = -1,
     where: Array | None = None,
     sample_weight: Array | None = None,
@@ -175,7 +175,6 @@ def multiclass_hinge_loss(
     array([2.])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-    check_number(margin=margin)
     x, index = _read(input, target, axis=axis, xp=xp)
 
     others = _where(_is_class(x, index, xp=xp), -INF, x, xp=xp)

@@ -1,7 +1,7 @@
 """Losses of pairs that a target of -1 or 1 tells apart."""
 
 from portable_losses._dtypes import astype_like
-from portable_losses._options import check_number
+from portable_losses._options import FINITE, options
 from portable_losses._polyfill import total
 from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce
@@ -22,6 +22,7 @@ from portable_losses.losses.embedding import _distance_of_directions, _vectors
 __all__ = ["cosine_embedding_loss", "hinge_embedding_loss", "margin_ranking_loss"]
 
 
+@options(margin=FINITE)
 @leaves_out(x1=0.5, x2=0.5, target=1)
 def cosine_embedding_loss(
     x1: Array,
@@ -29,7 +30,7 @@ def cosine_embedding_loss(
     target: Array,
     /,
     *,
-    margin: float = 0.0,
+    margin: float | Array = 0.0,
     axis: int = -1,
     where: Array | None = None,
     sample_weight: Array | None = None,
@@ -90,7 +91,6 @@ def cosine_embedding_loss(
     """
     xp = namespace_of(x1=x1, x2=x2, target=target, optional={"sample_weight": sample_weight})
     a, b = _vectors(x1, x2, axis, xp=xp)
-    check_number(margin=margin)
     check_same_shape(**{"x1 without `axis`": a[..., 0], "target": target})
     check_real(xp, target=target)
     sign = astype_like(target, a, xp=xp)
@@ -104,6 +104,7 @@ def cosine_embedding_loss(
     return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=x1.dtype, xp=xp)
 
 
+@options(margin=FINITE)
 @leaves_out(x1=0.5, x2=0.5, target=1)
 def margin_ranking_loss(
     x1: Array,
@@ -111,7 +112,7 @@ def margin_ranking_loss(
     target: Array,
     /,
     *,
-    margin: float = 0.0,
+    margin: float | Array = 0.0,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -163,7 +164,6 @@ def margin_ranking_loss(
     xp = namespace_of(x1=x1, x2=x2, target=target, optional={"sample_weight": sample_weight})
     check_real_floating(xp, x1=x1, x2=x2)
     a, b, sign = as_floating(xp, x1=x1, x2=x2, target=target)
-    check_number(margin=margin)
     invalid = check_signs(xp=xp, target=sign)
 
     ahead = mark_invalid(xp.multiply(sign, a - b), invalid, xp=xp)
@@ -172,13 +172,14 @@ def margin_ranking_loss(
     return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=x1.dtype, xp=xp)
 
 
+@options(margin=FINITE)
 @leaves_out(input=0.5, target=1)
 def hinge_embedding_loss(
     input: Array,
     target: Array,
     /,
     *,
-    margin: float = 1.0,
+    margin: float | Array = 1.0,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -227,7 +228,6 @@ def hinge_embedding_loss(
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     x, sign = as_floating(xp, input=input, target=target)
-    check_number(margin=margin)
     x = mark_invalid(x, check_signs(xp=xp, target=sign), xp=xp)
 
     loss = _where(sign > 0, x, relu(margin - x), xp=xp)

@@ -1,7 +1,11 @@
 """Losses for real-valued targets."""
 
 from portable_losses._gradient import with_gradient
-from portable_losses._options import check_nonnegative, check_positive
+from portable_losses._options import (
+    NONNEGATIVE,
+    POSITIVE,
+    options,
+)
 from portable_losses._polyfill import clip, minimum
 from portable_losses._reduction import reduce
 from portable_losses._stable import sign
@@ -131,13 +135,14 @@ def l1_loss(
     )
 
 
+@options(beta=NONNEGATIVE)
 @leaves_out(input=0.5, target=1)
 def smooth_l1_loss(
     input: Array,
     target: Array,
     /,
     *,
-    beta: float = 1.0,
+    beta: float | Array = 1.0,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -189,7 +194,6 @@ def smooth_l1_loss(
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     d = _error(input, target, xp=xp)
-    check_nonnegative(beta=beta)
 
     loss = _huber(d, delta=beta, unit=beta, xp=xp) if beta else _absolute(d, xp=xp)
 
@@ -198,13 +202,14 @@ def smooth_l1_loss(
     )
 
 
+@options(delta=POSITIVE)
 @leaves_out(input=0.5, target=1)
 def huber_loss(
     input: Array,
     target: Array,
     /,
     *,
-    delta: float = 1.0,
+    delta: float | Array = 1.0,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -260,7 +265,6 @@ def huber_loss(
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     d = _error(input, target, xp=xp)
-    check_positive(delta=delta)
 
     loss = _huber(d, delta=delta, unit=1.0, xp=xp)
 

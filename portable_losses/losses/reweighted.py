@@ -2,7 +2,7 @@
 
 from portable_losses._dtypes import widen
 from portable_losses._gradient import with_gradient
-from portable_losses._options import check_fraction, check_number
+from portable_losses._options import FINITE, FRACTION, options
 from portable_losses._reduction import reduce
 from portable_losses._rows import as_rows
 from portable_losses._stable import INF
@@ -16,17 +16,18 @@ from portable_losses.losses._targets import Target, read_target
 __all__ = ["generalized_cross_entropy", "poly_loss"]
 
 
+@options(epsilon=FINITE, label_smoothing=FRACTION)
 @leaves_out(logits=0.5, target=0)
 def poly_loss(
     logits: Array,
     target: Array,
     /,
     *,
-    epsilon: float = 2.0,
+    epsilon: float | Array = 2.0,
     axis: int = -1,
     weight: Array | None = None,
     ignore_index: int = -100,
-    label_smoothing: float = 0.0,
+    label_smoothing: float | Array = 0.0,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -96,8 +97,6 @@ def poly_loss(
     xp = namespace_of(
         logits=logits, target=target, optional={"weight": weight, "sample_weight": sample_weight}
     )
-    check_number(epsilon=epsilon)
-    check_fraction(label_smoothing=label_smoothing)
     target, loss, invalid = read_classes(
         logits, target, axis=axis, ignore_index=ignore_index, weight=weight, xp=xp
     )
@@ -117,13 +116,14 @@ def poly_loss(
     )
 
 
+@options(q=FRACTION)
 @leaves_out(logits=0.5, target=0)
 def generalized_cross_entropy(
     logits: Array,
     target: Array,
     /,
     *,
-    q: float = 0.7,
+    q: float | Array = 0.7,
     axis: int = -1,
     ignore_index: int = -100,
     where: Array | None = None,
@@ -186,7 +186,6 @@ def generalized_cross_entropy(
     array([0., 2.])
     """
     xp = namespace_of(logits=logits, target=target, optional={"sample_weight": sample_weight})
-    check_fraction(q=q)
     target, loss, invalid = read_classes(
         logits, target, axis=axis, ignore_index=ignore_index, weight=None, xp=xp
     )

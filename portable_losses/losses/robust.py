@@ -4,7 +4,12 @@ import math
 
 from portable_losses._dtypes import largest, narrow
 from portable_losses._gradient import with_gradient
-from portable_losses._options import check_inside, check_nonnegative, check_positive
+from portable_losses._options import (
+    NONNEGATIVE,
+    POSITIVE,
+    UNIT,
+    options,
+)
 from portable_losses._polyfill import clip, constant
 from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce
@@ -31,13 +36,14 @@ __all__ = [
 # In all of them d = input - target, in the unit of the two.
 
 
+@options(delta=POSITIVE)
 @leaves_out(input=0.5, target=1)
 def pseudo_huber_loss(
     input: Array,
     target: Array,
     /,
     *,
-    delta: float = 1.0,
+    delta: float | Array = 1.0,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -90,7 +96,6 @@ def pseudo_huber_loss(
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     d = _error(input, target, xp=xp)
-    check_positive(delta=delta)
 
     loss = _pseudo_huber(d, delta=delta, xp=xp)
 
@@ -158,6 +163,7 @@ def log_cosh_loss(
     )
 
 
+@options(q=UNIT._replace(broadcasts=True))
 @leaves_out(input=0.5, target=1)
 def quantile_loss(
     input: Array,
@@ -225,13 +231,14 @@ def quantile_loss(
     )
 
 
+@options(epsilon=NONNEGATIVE)
 @leaves_out(input=0.5, target=1)
 def epsilon_insensitive_loss(
     input: Array,
     target: Array,
     /,
     *,
-    epsilon: float = 0.1,
+    epsilon: float | Array = 0.1,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -280,7 +287,6 @@ def epsilon_insensitive_loss(
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     d = _error(input, target, xp=xp)
-    check_nonnegative(epsilon=epsilon)
 
     loss = _absolute(_beyond(d, epsilon, xp=xp), xp=xp)
 
@@ -289,13 +295,14 @@ def epsilon_insensitive_loss(
     )
 
 
+@options(epsilon=NONNEGATIVE)
 @leaves_out(input=0.5, target=1)
 def squared_epsilon_insensitive_loss(
     input: Array,
     target: Array,
     /,
     *,
-    epsilon: float = 0.1,
+    epsilon: float | Array = 0.1,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -343,7 +350,6 @@ def squared_epsilon_insensitive_loss(
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     d = _error(input, target, xp=xp)
-    check_nonnegative(epsilon=epsilon)
 
     excess = _beyond(d, epsilon, xp=xp)
     loss = excess * excess
@@ -361,7 +367,6 @@ def _beyond(d: Array, epsilon: float, *, xp: Namespace) -> Array:
 def _quantile(q: float | Array, like: Array, *, xp: Namespace) -> tuple[Array, Array, Array | None]:
     """Return ``q`` and ``q - 1`` as arrays of `like`'s dtype, and the mask of bad entries."""
     if isinstance(q, int | float):
-        check_inside(0, 1, q=q)
         return constant(q, like, xp=xp), constant(q - 1, like, xp=xp), None
     namespace_of(input=like, q=q)
     check_real_floating(xp, q=q)

@@ -2,7 +2,7 @@
 
 from portable_losses._dtypes import narrow
 from portable_losses._gradient import stop_gradient
-from portable_losses._options import check_nonnegative, require
+from portable_losses._options import NONNEGATIVE, check_nonnegative, options, require
 from portable_losses._polyfill import concat, total
 from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce, weigh
@@ -20,6 +20,7 @@ from portable_losses.losses._regions import layout, sums_of_regions, weights_of_
 __all__ = ["dice_loss", "jaccard_loss", "tversky_loss"]
 
 
+@options(smooth=NONNEGATIVE)
 def dice_loss(
     input: Array,
     target: Array,
@@ -27,7 +28,7 @@ def dice_loss(
     *,
     axis: Axis = None,
     class_axis: int | None = None,
-    smooth: float = 0.0,
+    smooth: float | Array = 0.0,
     class_weight: Array | str | None = None,
     ignore_background: bool = False,
     where: Array | None = None,
@@ -114,6 +115,7 @@ def dice_loss(
     )
 
 
+@options(smooth=NONNEGATIVE)
 def jaccard_loss(
     input: Array,
     target: Array,
@@ -121,7 +123,7 @@ def jaccard_loss(
     *,
     axis: Axis = None,
     class_axis: int | None = None,
-    smooth: float = 0.0,
+    smooth: float | Array = 0.0,
     class_weight: Array | str | None = None,
     ignore_background: bool = False,
     where: Array | None = None,
@@ -207,16 +209,17 @@ def jaccard_loss(
     )
 
 
+@options(alpha=NONNEGATIVE, beta=NONNEGATIVE, smooth=NONNEGATIVE)
 def tversky_loss(
     input: Array,
     target: Array,
     /,
     *,
-    alpha: float = 0.5,
-    beta: float = 0.5,
+    alpha: float | Array = 0.5,
+    beta: float | Array = 0.5,
     axis: Axis = None,
     class_axis: int | None = None,
-    smooth: float = 0.0,
+    smooth: float | Array = 0.0,
     class_weight: Array | str | None = None,
     ignore_background: bool = False,
     where: Array | None = None,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from portable_losses._dtypes import widen
 from portable_losses._gradient import with_gradient
+from portable_losses._options import options
 from portable_losses._polyfill import total
 from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce, weigh
@@ -27,6 +28,7 @@ from portable_losses.losses._targets import read_target
 __all__ = ["binary_sparsemax_loss", "fenchel_young_loss", "sparsemax_loss"]
 
 
+@options()
 @leaves_out(logits=0.5, target=0)
 def sparsemax_loss(
     logits: Array,
@@ -184,6 +186,7 @@ def binary_sparsemax_loss(
     )
 
 
+@options()
 @leaves_out(scores=0.5, target=0)
 def fenchel_young_loss(
     scores: Array,

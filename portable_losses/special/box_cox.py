@@ -51,7 +51,7 @@ def boxcox(x: Array, /, lmbda: float) -> Array:
     array([-2.,  0.,  2.])
     """
     xp = namespace_of_floating(x, "x")
-    check_number(lmbda=lmbda)
+    lmbda = check_number(lmbda=lmbda)["lmbda"]
     invalid = check_all_in(0, INF, xp=xp, x=x)
 
     power = 0.0 if abs(lmbda) < SMALLEST else float(lmbda)

@@ -2,6 +2,7 @@
 
 from portable_losses._dtypes import narrow, tiny, widen
 from portable_losses._gradient import elementwise_call, with_gradient
+from portable_losses._options import options
 from portable_losses._polyfill import constant, maximum, total, where
 from portable_losses._stable import INF, NAN, log, log1p
 from portable_losses._typing import Array, Namespace
@@ -151,6 +152,7 @@ def rel_entr(x: Array, y: Array, /) -> Array:
     return elementwise_call(_rel_entr, x, y)
 
 
+@options()
 def entropy(p: Array, /, *, axis: int | tuple[int, ...] = -1, log_input: bool = False) -> Array:
     """Entropy of a distribution, in nats: ``-sum(p * log(p))`` along `axis`.
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import elementwise_call, stop_gradient, with_gradient
-from portable_losses._options import check_fraction
+from portable_losses._options import Domain, options
 from portable_losses._polyfill import clip, constant, total, where
 from portable_losses._rows import as_rows, entry, finite_or_nan, place_of_largest
 from portable_losses._stable import INF, NAN, log, log1p, sign
@@ -25,6 +25,7 @@ __all__ = ["log1mexp", "logit", "logsumexp"]
 _where, _sign = where, sign  # logsumexp has arguments of these names
 
 
+@options()
 def logsumexp(
     x: Array,
     /,
@@ -160,6 +161,7 @@ def log1mexp(x: Array, /) -> Array:
     return elementwise_call(_log1mexp, x)
 
 
+@options(eps=Domain("lie in [0, 0.5]", lambda v: 0 <= v <= 0.5))
 def logit(p: Array, /, *, eps: float | None = None) -> Array:
     """Log-odds of a probability, the inverse of the sigmoid: ``log(p / (1 - p))``.
 
@@ -197,10 +199,6 @@ def logit(p: Array, /, *, eps: float | None = None) -> Array:
     >>> logit(np.asarray([0.0, 0.25, 0.5, 1.0])).round(4)
     array([   -inf, -1.0986,  0.    ,     inf])
     """
-    if eps is not None:
-        check_fraction(eps=eps)
-        check_fraction(**{"2 * eps": 2 * eps})
-
     return elementwise_call(_clipped_logit, p, names=("p",), eps=eps)
 
 

@@ -2,6 +2,7 @@
 
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import with_gradient
+from portable_losses._options import options
 from portable_losses._polyfill import constant, device_of, total, where
 from portable_losses._rows import as_rows, entry, finite_or_nan, from_rows, place_of_largest
 from portable_losses._stable import INF, NAN
@@ -23,6 +24,7 @@ __all__ = ["cumulative_logsumexp", "logmeanexp", "logsubexp"]
 _where = where  # logmeanexp has an argument of that name
 
 
+@options()
 def logmeanexp(
     x: Array,
     /,
