@@ -29,6 +29,7 @@ __all__ = [
     "NONNEGATIVE",
     "NORM",
     "POSITIVE",
+    "SHARE",
     "UNIT",
     "Domain",
     "check_choice",
@@ -58,6 +59,7 @@ class Domain(NamedTuple):
     holds: Callable[[Any], Any]  # of a number or an array
     infinite: bool = False  # may it be infinity?
     broadcasts: bool = False  # may it be an array of more axes, which the function checks?
+    of_arrays: Any = None  # the domain of arrays, where that is another
 
 
 FINITE = Domain("be a finite number", lambda v: v == v)
@@ -65,6 +67,7 @@ POSITIVE = Domain("be greater than 0", lambda v: v > 0)
 NONNEGATIVE = Domain("be at least 0", lambda v: v >= 0)
 FRACTION = Domain("lie in [0, 1]", lambda v: (v >= 0) & (v <= 1))
 UNIT = Domain("lie in (0, 1)", lambda v: (v > 0) & (v < 1))
+SHARE = Domain("lie in (0, 1]", lambda v: (v > 0) & (v <= 1))
 NORM = Domain("be greater than 0", lambda v: v > 0, infinite=True)
 
 
@@ -361,7 +364,7 @@ def _with_arrays(
         args = (xp.asarray(x), *args[1:])  # so that the function finds the tape
     invalid: list[Array | None] = []
     for name, domain in domains.items():
-        value = given[name]
+        value, domain = given[name], domain.of_arrays or domain
         if value.ndim and domain.broadcasts:
             continue
         if value.ndim or kind_of(value, xp=xp) not in ("real floating", "integral"):

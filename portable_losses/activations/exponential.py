@@ -3,7 +3,7 @@
 from portable_losses._backend import backend_of
 from portable_losses._dtypes import largest
 from portable_losses._gradient import elementwise_call, with_gradient
-from portable_losses._options import FINITE, POSITIVE, options
+from portable_losses._options import FINITE, POSITIVE, is_number, options
 from portable_losses._polyfill import maximum, minimum, where
 from portable_losses._typing import Array, Namespace
 
@@ -129,10 +129,12 @@ def celu(x: Array, /, *, alpha: float | Array = 1.0) -> Array:
 
 def _negative_part(x: Array, positive: Array, width: float, *, xp: Namespace) -> Array:
     """``min(x, 0)``, 0 where `positive`, and bounded below where ``exp(x / width)`` is 0."""
-    if not backend_of(xp).autodiff.differentiates and width >= 1:
+    if is_number(width) and width >= 1 and not backend_of(xp).autodiff.differentiates:
         return minimum(x, 0.0, xp=xp)
     z = where(positive, 0.0, x, xp=xp)
-    return maximum(z, -min(1000 * width, largest(z, xp=xp)), xp=xp)
+    if is_number(width):
+        return maximum(z, -min(1000 * width, largest(z, xp=xp)), xp=xp)
+    return maximum(z, -minimum(1000 * width, largest(z, xp=xp), xp=xp), xp=xp)
 
 
 def _elu_grad(
@@ -142,12 +144,27 @@ def _elu_grad(
     z = _negative_part(x, x >= 0, width, xp=xp)  # constant at 0: second derivative 0
     slope = (below / width) * xp.exp(z / width)
     # At z = 0 the slope is below / width: where that is `above`, x > 0 needs no selection.
-    if below / width != above or backend_of(xp).autodiff.differentiates:
+    if not is_number(below) or below / width != above or backend_of(xp).autodiff.differentiates:
         slope = where(x > 0, above, slope, xp=xp)
     return (grad * slope,)
 
 
-@with_gradient(_elu_grad, elementwise=True)
+def _elu_by_below(
+    grad: Array, out: Array, x: Array, *, above: float, below: float, width: float, xp: Namespace
+) -> Array:
+    """0 where x > 0, else ``expm1(x / width)``."""
+    return grad * xp.expm1(_negative_part(x, x > 0, width, xp=xp) / width)
+
+
+def _elu_by_width(
+    grad: Array, out: Array, x: Array, *, above: float, below: float, width: float, xp: Namespace
+) -> Array:
+    """0 where x > 0, else ``-below * x / width**2 * exp(x / width)``."""
+    u = _negative_part(x, x > 0, width, xp=xp) / width
+    return grad * (-(below / width) * (u * xp.exp(u)))
+
+
+@with_gradient(_elu_grad, elementwise=True, by={"below": _elu_by_below, "width": _elu_by_width})
 def _elu(x: Array, *, above: float, below: float, width: float, xp: Namespace) -> Array:
     """``above * x`` where x > 0, else ``below * expm1(x / width)``."""
     # A library that differentiates this formula gets the slope of x < 0 at 0; on others -0.0 is

@@ -107,7 +107,15 @@ def _softcap_grad(grad: Array, out: Array, x: Array, *, cap: float, xp: Namespac
     return (grad * _tanh_slope(_clip_size(x, 1000 * cap, xp=xp) / cap, xp=xp),)
 
 
-@with_gradient(_softcap_grad, elementwise=True)
+def _softcap_by_cap(grad: Array, out: Array, x: Array, *, cap: float, xp: Namespace) -> Array:
+    """``tanh(u) - u * (1 - tanh(u)**2)`` with ``u = x / cap``, 0 at infinities."""
+    u = where(xp.abs(x) == INF, 0.0, _clip_size(x, 1000 * cap, xp=xp), xp=xp) / cap
+    near, t = clip(u, -NEAR, NEAR, xp=xp), _tanh(u, xp=xp)
+    small = near * t * t - _tanh_shrink(near, xp=xp)
+    return grad * where(xp.abs(u) < NEAR, small, t - u * _tanh_slope(u, xp=xp), xp=xp)
+
+
+@with_gradient(_softcap_grad, elementwise=True, by={"cap": _softcap_by_cap})
 def _softcap(x: Array, *, cap: float, xp: Namespace) -> Array:
     """``cap * tanh(x / cap)``, infinities kept."""
     bounded = cap * _tanh(_clip_size(x, 1000 * cap, xp=xp) / cap, xp=xp)

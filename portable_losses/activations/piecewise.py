@@ -3,6 +3,7 @@
 from portable_losses._gradient import elementwise_call, with_gradient
 from portable_losses._options import FINITE, NONNEGATIVE, check_order, options
 from portable_losses._polyfill import where
+from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace
 from portable_losses.activations.rectified import _clip
 
@@ -302,13 +303,27 @@ def _shrink_grad(grad: Array, out: Array, x: Array, *, lambd: float, xp: Namespa
     return (where(xp.abs(x) <= lambd, 0.0, grad, xp=xp),)
 
 
-@with_gradient(_shrink_grad, elementwise=True)
+def _hard_shrink_by_lambd(
+    grad: Array, out: Array, x: Array, *, lambd: float, xp: Namespace
+) -> Array:
+    """0: the jump has no derivative."""
+    return 0.0 * grad
+
+
+@with_gradient(_shrink_grad, elementwise=True, by={"lambd": _hard_shrink_by_lambd})
 def _hard_shrink(x: Array, *, lambd: float, xp: Namespace) -> Array:
     """``x`` where ``|x| > lambd``, else 0."""
     return where(xp.abs(x) <= lambd, 0.0, x, xp=xp)
 
 
-@with_gradient(_shrink_grad, elementwise=True)
+def _soft_shrink_by_lambd(
+    grad: Array, out: Array, x: Array, *, lambd: float, xp: Namespace
+) -> Array:
+    """``-sign(x)`` where ``|x| > lambd``, else 0."""
+    return -grad * where(xp.abs(x) <= lambd, 0.0, sign(x, xp=xp), xp=xp)
+
+
+@with_gradient(_shrink_grad, elementwise=True, by={"lambd": _soft_shrink_by_lambd})
 def _soft_shrink(x: Array, *, lambd: float, xp: Namespace) -> Array:
     """``sign(x) * max(|x| - lambd, 0)``."""
     shrunk = where(x > 0, x - lambd, x + lambd, xp=xp)

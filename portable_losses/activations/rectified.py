@@ -322,7 +322,21 @@ def _clip_grad(
     return (where(flat, 0.0, grad, xp=xp),)
 
 
-@with_gradient(_clip_grad, elementwise=True)
+def _clip_by_low(
+    grad: Array, out: Array, x: Array, *, low: float, high: float | None, xp: Namespace
+) -> Array:
+    """1 where x is at most `low`, else 0."""
+    return where(x <= low, grad, 0.0, xp=xp)
+
+
+def _clip_by_high(
+    grad: Array, out: Array, x: Array, *, low: float, high: float | None, xp: Namespace
+) -> Array:
+    """1 where x is at least `high`, else 0."""
+    return where((x >= high) & (x > low), grad, 0.0, xp=xp)
+
+
+@with_gradient(_clip_grad, elementwise=True, by={"low": _clip_by_low, "high": _clip_by_high})
 def _clip(x: Array, *, low: float, high: float | None, xp: Namespace) -> Array:
     """``clip(x, low, high)``; gradient 1 strictly between the bounds, 0 at both."""
     below = x if high is None else where(x >= high, high, x, xp=xp)
@@ -336,7 +350,14 @@ def _leaky_relu_grad(
     return (where(x > 0, grad, slope * grad, xp=xp),)
 
 
-@with_gradient(_leaky_relu_grad, elementwise=True)
+def _leaky_relu_by_slope(
+    grad: Array, out: Array, x: Array, *, slope: float, xp: Namespace
+) -> Array:
+    """0 where x > 0, else x."""
+    return grad * where(x > 0, 0.0, x, xp=xp)
+
+
+@with_gradient(_leaky_relu_grad, elementwise=True, by={"slope": _leaky_relu_by_slope})
 def _leaky_relu(x: Array, *, slope: float, xp: Namespace) -> Array:
     """``x`` where x > 0, else ``slope * x``."""
     below = where(x > 0, 0.0, x, xp=xp)  # the slope never meets +inf: 0 * inf would be NaN

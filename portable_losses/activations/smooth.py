@@ -3,12 +3,9 @@
 import math
 from typing import Literal
 
+from portable_losses._dtypes import largest
 from portable_losses._gradient import elementwise_call, with_gradient
-from portable_losses._options import (
-    NONNEGATIVE,
-    POSITIVE,
-    options,
-)
+from portable_losses._options import NONNEGATIVE, POSITIVE, is_number, options
 from portable_losses._polyfill import clip, where
 from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace
@@ -203,7 +200,7 @@ def mish(x: Array, /) -> Array:
     return elementwise_call(_mish, x)
 
 
-@options(b=NONNEGATIVE)
+@options(b=NONNEGATIVE._replace(of_arrays=POSITIVE))
 def squareplus(x: Array, /, *, b: float | Array = 4.0) -> Array:
     """Algebraic smooth maximum of 0 and x: ``(x + sqrt(x**2 + b)) / 2``.
 
@@ -239,7 +236,7 @@ def squareplus(x: Array, /, *, b: float | Array = 4.0) -> Array:
     >>> squareplus(np.asarray([-1e6, 0.0, 1.5]))
     array([1.e-06, 1.e+00, 2.e+00])
     """
-    if b == 0:
+    if is_number(b) and b == 0:
         return relu(x)
 
     return elementwise_call(_squareplus, x, b=b)
@@ -253,7 +250,8 @@ swish = silu
 
 def _hypotenuse(x: Array, b: float, *, xp: Namespace) -> Array:
     """``sqrt(x**2 + b)``, whose square does not overflow."""
-    bound = 2**30 * math.sqrt(b)  # beyond, b is below half an ulp of x**2
+    root = math.sqrt(b) if is_number(b) else xp.sqrt(b)
+    bound = 2**30 * root  # beyond, b is below half an ulp of x**2
     near = clip(x, -bound, bound, xp=xp)
     size = x * sign(x, xp=xp)
     return where(size < bound, xp.sqrt(near * near + b), size, xp=xp)
@@ -272,7 +270,14 @@ def _squareplus_slope_grad(
     return (grad * ((b / 2) / h / h / h),)
 
 
-@with_gradient(_squareplus_slope_grad, elementwise=True)
+def _squareplus_slope_by_b(grad: Array, out: Array, x: Array, *, b: float, xp: Namespace) -> Array:
+    """``-x / 4 / h**3`` with ``h = sqrt(x**2 + b)``."""
+    h = _hypotenuse(x, b, xp=xp)
+    near = clip(x, -largest(x, xp=xp), largest(x, xp=xp), xp=xp)
+    return grad * (-(near / h) / h / h / 4)
+
+
+@with_gradient(_squareplus_slope_grad, elementwise=True, by={"b": _squareplus_slope_by_b})
 def _squareplus_slope(x: Array, *, b: float, xp: Namespace) -> Array:
     """``(1 + x / h) / 2`` with ``h = sqrt(x**2 + b)``, without cancellation where x < 0."""
     h = _hypotenuse(x, b, xp=xp)
@@ -285,7 +290,12 @@ def _squareplus_grad(grad: Array, out: Array, x: Array, *, b: float, xp: Namespa
     return (grad * _squareplus_slope(x, b=b, xp=xp),)
 
 
-@with_gradient(_squareplus_grad, elementwise=True)
+def _squareplus_by_b(grad: Array, out: Array, x: Array, *, b: float, xp: Namespace) -> Array:
+    """``1 / 4 / h`` with ``h = sqrt(x**2 + b)``."""
+    return grad * (0.25 / _hypotenuse(x, b, xp=xp))
+
+
+@with_gradient(_squareplus_grad, elementwise=True, by={"b": _squareplus_by_b})
 def _squareplus(x: Array, *, b: float, xp: Namespace) -> Array:
     """``(x + sqrt(x**2 + b)) / 2``, without cancellation where x < 0."""
     h = _hypotenuse(x, b, xp=xp)

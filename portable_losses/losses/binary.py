@@ -1,7 +1,7 @@
 """Binary cross entropy, from logits and from probabilities."""
 
 from portable_losses._gradient import with_gradient
-from portable_losses._options import FRACTION, options
+from portable_losses._options import FRACTION, is_number, options
 from portable_losses._polyfill import maximum
 from portable_losses._polyfill import where as _where
 from portable_losses._reduction import contribution, reduce, weigh
@@ -174,7 +174,7 @@ def binary_cross_entropy_with_logits(
     pos_weight = as_weight(pos_weight, shape, name="pos_weight", like=z, xp=xp)
 
     negative = None
-    if label_smoothing:
+    if not is_number(label_smoothing) or label_smoothing != 0:
         negative = (1 - positive) * (1 - label_smoothing) + label_smoothing / 2
         positive = positive * (1 - label_smoothing) + label_smoothing / 2
     if pos_weight is not None:

@@ -1,8 +1,10 @@
 """Cross entropy from logits, and from log-probabilities."""
 
+from functools import partial
+
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import with_gradient
-from portable_losses._options import FRACTION, NONNEGATIVE, POSITIVE, options
+from portable_losses._options import FRACTION, NONNEGATIVE, POSITIVE, is_number, options
 from portable_losses._polyfill import total
 from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce, weigh
@@ -14,7 +16,7 @@ from portable_losses._values import mark_invalid
 from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
 from portable_losses.activations.softmax import _log_softmax, _log_softmax_grad
 from portable_losses.losses._left_out import leaves_out
-from portable_losses.losses._targets import Target, read_target
+from portable_losses.losses._targets import Target, read_target, smoothed_losses
 from portable_losses.special.log_exp import _logsumexp, _logsumexp_grad
 
 __all__ = ["cross_entropy", "nll_loss"]
@@ -134,13 +136,16 @@ def cross_entropy(
         xp=xp,
     )
 
-    loss, *rest = _cross_entropy(
+    pair = partial(
+        _cross_entropy,
         z,
         *target,
-        label_smoothing=label_smoothing,
         softcap=softcap,
-        with_lse=bool(z_loss) or return_lse,
+        with_lse=return_lse or not is_number(z_loss) or z_loss != 0,
         xp=xp,
+    )
+    loss, *rest = smoothed_losses(
+        lambda smoothing: pair(label_smoothing=smoothing), label_smoothing, xp=xp
     )
     loss, lse = mark_invalid(loss, invalid, xp=xp), rest[0] if rest else None
 
@@ -274,7 +279,7 @@ def reduce_with_lse(
         dtype=loss.dtype,
         xp=xp,
     )
-    if lse is None or not z_loss:
+    if lse is None or (is_number(z_loss) and not z_loss):
         return result
     penalty = reduce(
         z_loss * lse * lse,
@@ -329,7 +334,7 @@ def _cross_entropy_grad(
     return in_z, *Target(q=in_q, weight=in_weight)
 
 
-@with_gradient(_cross_entropy_grad, kernel="cross_entropy")
+@with_gradient(_cross_entropy_grad, kernel="cross_entropy", by={"softcap": None})
 def _cross_entropy(
     z: Array,
     *arrays: Array | None,

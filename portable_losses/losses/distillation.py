@@ -3,11 +3,7 @@
 from typing import Literal
 
 from portable_losses._gradient import stop_gradient
-from portable_losses._options import (
-    FRACTION,
-    POSITIVE,
-    options,
-)
+from portable_losses._options import FRACTION, POSITIVE, UNIT, is_number, options
 from portable_losses._polyfill import total
 from portable_losses._reduction import reduce
 from portable_losses._rows import as_rows
@@ -25,7 +21,7 @@ from portable_losses.losses._left_out import leaves_out
 __all__ = ["distillation_loss"]
 
 
-@options(temperature=POSITIVE, beta=FRACTION)
+@options(temperature=POSITIVE, beta=FRACTION._replace(of_arrays=UNIT))
 @leaves_out(student_logits=0.5, teacher_logits=0.5)
 def distillation_loss(
     student_logits: Array,
@@ -109,7 +105,7 @@ def distillation_loss(
     lq, lp = (
         _log_softmax(as_rows(z / temperature, (place,), xp=xp), xp=xp) for z in (student, teacher)
     )
-    if divergence == "js" and 0 < beta < 1:
+    if divergence == "js" and (not is_number(beta) or 0 < beta < 1):
         terms = _js(lq, lp, beta=beta, log_target=True, xp=xp)
     elif divergence == "kl" or (divergence == "js" and beta == 0):
         terms = _generalized_kl(lq, lp, xp=xp)

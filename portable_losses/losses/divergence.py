@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from portable_losses._options import FRACTION, options
+from portable_losses._options import FRACTION, UNIT, options
 from portable_losses._polyfill import total
 from portable_losses._reduction import reduce
 from portable_losses._stable import INF
@@ -186,7 +186,7 @@ def generalized_kl_div(
     )
 
 
-@options(beta=FRACTION)
+@options(beta=FRACTION._replace(of_arrays=UNIT))
 @leaves_out(log_probs=0.5, target=1)
 def js_div(
     log_probs: Array,

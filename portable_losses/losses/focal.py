@@ -1,17 +1,12 @@
 """Focal losses: cross entropies in which easy examples weigh less."""
 
-from numbers import Real
-
-from portable_losses._dtypes import largest
+from portable_losses._dtypes import largest, narrow
 from portable_losses._gradient import with_gradient
-from portable_losses._options import (
-    FRACTION,
-    NONNEGATIVE,
-    options,
-)
+from portable_losses._options import FRACTION, NONNEGATIVE, is_number, options
 from portable_losses._polyfill import minimum
 from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce, weigh
+from portable_losses._stable import log
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import as_floating, namespace_of
 from portable_losses._values import check_all_in, mark_invalid
@@ -183,7 +178,7 @@ def softmax_focal_loss(
     >>> print(softmax_focal_loss(logits, np.asarray([0, 0]), reduction="none"))
     [8.75651072e-27 3.00000000e+01]
     """
-    of_class = None if isinstance(alpha, Real) else alpha
+    of_class = alpha if getattr(alpha, "ndim", 0) else None
     xp = namespace_of(
         logits=logits, target=target, optional={"alpha": of_class, "sample_weight": sample_weight}
     )
@@ -200,8 +195,8 @@ def softmax_focal_loss(
     terms = _focal(loss, gamma=gamma, xp=xp)
     rows = target.select(terms, label_smoothing=label_smoothing, xp=xp)
     rows = mark_invalid(rows, invalid, xp=xp)
-    if isinstance(alpha, Real):
-        rows = alpha * rows
+    if alpha is not None and of_class is None:
+        rows = weigh(alpha, rows, xp=xp) if hasattr(alpha, "dtype") else alpha * rows
 
     return reduce(
         rows,
@@ -221,7 +216,8 @@ def _modulation(missing: Array, gamma: float, *, xp: Namespace) -> Array:
     """``missing**gamma``, with gradient 0 where `missing` is 0."""
     nothing = missing == 0
     power = _where(nothing, 1.0, missing, xp=xp) ** gamma
-    return _where(nothing, float(gamma == 0), power, xp=xp)
+    at_zero = float(gamma == 0) if is_number(gamma) else narrow(gamma == 0, power.dtype, xp=xp)
+    return _where(nothing, at_zero, power, xp=xp)
 
 
 def _over(x: Array, missing: Array, *, xp: Namespace) -> Array:
@@ -240,7 +236,21 @@ def _focal_grad(
     return (grad * (_modulation(missing, gamma, xp=xp) * (1 + rise)),)
 
 
-@with_gradient(_focal_grad)
+def _log_of(missing: Array, hit: Array, *, xp: Namespace) -> Array:
+    """``log(missing)``, given ``hit = 1 - missing``, and 0 where it is -inf."""
+    far = _where(missing < 0.5, missing, 0.5, xp=xp)
+    near = _where(missing < 0.5, 0.5, hit, xp=xp)
+    logarithm = _where(missing < 0.5, log(far, xp=xp), xp.log1p(-near), xp=xp)
+    return _where(missing == 0, 0.0, logarithm, xp=xp)
+
+
+def _focal_by_gamma(grad: Array, out: Array, loss: Array, *, gamma: float, xp: Namespace) -> Array:
+    """``out * log(1 - p)`` with ``p = exp(-loss)``."""
+    logarithm = _log_of(-xp.expm1(-loss), xp.exp(-loss), xp=xp)
+    return grad * weigh(logarithm, out, xp=xp)
+
+
+@with_gradient(_focal_grad, by={"gamma": _focal_by_gamma})
 def _focal(loss: Array, *, gamma: float, xp: Namespace) -> Array:
     """``(1 - exp(-loss))**gamma * loss``."""
     return _modulation(-xp.expm1(-loss), gamma, xp=xp) * loss
@@ -282,7 +292,23 @@ def _binary_focal_grad(
     )
 
 
-@with_gradient(_binary_focal_grad)
+def _binary_focal_by_gamma(
+    grad: Array,
+    out: Array,
+    z: Array,
+    positive: Array,
+    negative: Array,
+    *,
+    gamma: float,
+    xp: Namespace,
+) -> Array:
+    """``out * log(1 - p)``, p the probability given to the target."""
+    hit, miss, missing, _ = _binary_parts(z, positive, negative, xp=xp)
+    logarithm = _log_of(missing, positive * hit + negative * miss, xp=xp)
+    return grad * weigh(logarithm, out, xp=xp)
+
+
+@with_gradient(_binary_focal_grad, by={"gamma": _binary_focal_by_gamma})
 def _binary_focal(
     z: Array, positive: Array, negative: Array, *, gamma: float, xp: Namespace
 ) -> Array:

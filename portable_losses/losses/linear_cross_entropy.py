@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from portable_losses._dtypes import kind_of, narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
-from portable_losses._options import FRACTION, NONNEGATIVE, POSITIVE, options, require
+from portable_losses._options import FRACTION, NONNEGATIVE, POSITIVE, is_number, options, require
 from portable_losses._polyfill import concat, device_of, readable, total
 from portable_losses._polyfill import where as _where
 from portable_losses._stable import INF
@@ -22,7 +23,7 @@ from portable_losses._values import mark_invalid
 from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
 from portable_losses.activations.softmax import _log_softmax, _log_softmax_grad
 from portable_losses.losses._left_out import Entries, leaves_out
-from portable_losses.losses._targets import Target, read_target
+from portable_losses.losses._targets import Target, read_target, smoothed_losses
 from portable_losses.losses.cross_entropy import reduce_with_lse
 from portable_losses.special.log_exp import _logsumexp, _logsumexp_grad
 
@@ -161,23 +162,27 @@ def linear_cross_entropy(
         mask=mask,
         xp=xp,
     )
-    foreseen = _foreseen(reduction, target, sample_weight, shape, z_loss=z_loss, xp=xp)
+    foreseen = None
+    if is_number(z_loss) and is_number(label_smoothing):
+        foreseen = _foreseen(reduction, target, sample_weight, shape, z_loss=z_loss, xp=xp)
 
     def losses(hidden: Array, labels: Array, factor: Array | None) -> tuple[Array, ...]:
-        found: tuple[Array, ...] = _linear_cross_entropy(
+        pair = partial(
+            _linear_cross_entropy,
             hidden,
             weight,
             bias,
             labels,
             target.weight,
             chunk_size=chunk_size,
-            label_smoothing=label_smoothing,
             softcap=softcap,
-            with_lse=bool(z_loss) or return_lse,
+            with_lse=return_lse or not is_number(z_loss) or z_loss != 0,
             foreseen=None if foreseen is None else (factor, z_loss),
             xp=xp,
         )
-        return found
+        return smoothed_losses(
+            lambda smoothing: pair(label_smoothing=smoothing), label_smoothing, xp=xp
+        )
 
     size = math.prod(shape)
     hidden = xp.reshape(hidden, (size, hidden.shape[-1]))
@@ -366,7 +371,7 @@ def _linear_cross_entropy_grad(
     )
 
 
-@with_gradient(_linear_cross_entropy_grad, kernel="linear_cross_entropy")
+@with_gradient(_linear_cross_entropy_grad, kernel="linear_cross_entropy", by={"softcap": None})
 def _linear_cross_entropy(
     hidden: Array,
     weight: Array,

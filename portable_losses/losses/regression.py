@@ -1,12 +1,9 @@
 """Losses for real-valued targets."""
 
 from portable_losses._gradient import with_gradient
-from portable_losses._options import (
-    NONNEGATIVE,
-    POSITIVE,
-    options,
-)
+from portable_losses._options import NONNEGATIVE, POSITIVE, is_number, options
 from portable_losses._polyfill import clip, minimum
+from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce
 from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace, Reduction
@@ -135,7 +132,7 @@ def l1_loss(
     )
 
 
-@options(beta=NONNEGATIVE)
+@options(beta=NONNEGATIVE._replace(of_arrays=POSITIVE))
 @leaves_out(input=0.5, target=1)
 def smooth_l1_loss(
     input: Array,
@@ -195,7 +192,10 @@ def smooth_l1_loss(
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     d = _error(input, target, xp=xp)
 
-    loss = _huber(d, delta=beta, unit=beta, xp=xp) if beta else _absolute(d, xp=xp)
+    if is_number(beta) and beta == 0:
+        loss = _absolute(d, xp=xp)
+    else:
+        loss = _huber(d, delta=beta, scaled=True, xp=xp)
 
     return reduce(
         loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
@@ -266,7 +266,7 @@ def huber_loss(
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     d = _error(input, target, xp=xp)
 
-    loss = _huber(d, delta=delta, unit=1.0, xp=xp)
+    loss = _huber(d, delta=delta, scaled=False, xp=xp)
 
     return reduce(
         loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
@@ -291,19 +291,30 @@ def _absolute(d: Array, *, xp: Namespace) -> Array:
 
 
 def _huber_grad(
-    grad: Array, out: Array, d: Array, *, delta: float, unit: float, xp: Namespace
+    grad: Array, out: Array, d: Array, *, delta: float, scaled: bool, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    """``clip(d, -delta, delta) / unit``."""
+    """``clip(d, -delta, delta)``, over `delta` if `scaled`."""
     slope = clip(d, -delta, delta, xp=xp)
-    return (grad * (slope if unit == 1 else slope / unit),)
+    return (grad * (slope / delta if scaled else slope),)
 
 
-@with_gradient(_huber_grad, elementwise=True)
-def _huber(d: Array, *, delta: float, unit: float, xp: Namespace) -> Array:
-    """``n * (|d| - n / 2) / unit`` with ``n = min(|d|, delta)``.
+def _huber_by_delta(
+    grad: Array, out: Array, d: Array, *, delta: float, scaled: bool, xp: Namespace
+) -> Array:
+    """``|d| - n`` with ``n = min(|d|, delta)``; ``-(n / delta)**2 / 2`` if `scaled`."""
+    size = d * sign(d, xp=xp)
+    near = minimum(size, delta, xp=xp)
+    if not scaled:
+        return grad * _where(size <= delta, 0.0, size - delta, xp=xp)
+    return grad * (-0.5 * (near / delta) * (near / delta))
+
+
+@with_gradient(_huber_grad, elementwise=True, by={"delta": _huber_by_delta})
+def _huber(d: Array, *, delta: float, scaled: bool, xp: Namespace) -> Array:
+    """``n * (|d| - n / 2)`` with ``n = min(|d|, delta)``, over `delta` if `scaled`.
 
     The division comes before the multiplication, so that only a loss overflows that is too large.
     """
     size = xp.abs(d)
     near = minimum(size, delta, xp=xp)
-    return (near if unit == 1 else near / unit) * (size - near / 2)
+    return (near / delta if scaled else near) * (size - near / 2)

@@ -2,7 +2,9 @@
 
 from portable_losses._dtypes import widen
 from portable_losses._gradient import with_gradient
-from portable_losses._options import FINITE, FRACTION, options
+from portable_losses._options import FINITE, FRACTION, SHARE, is_number, options
+from portable_losses._polyfill import minimum
+from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce
 from portable_losses._rows import as_rows
 from portable_losses._stable import INF
@@ -12,6 +14,7 @@ from portable_losses._values import mark_invalid
 from portable_losses.activations.softmax import _log_softmax
 from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses._targets import Target, read_target
+from portable_losses.losses.deviance import _curve
 
 __all__ = ["generalized_cross_entropy", "poly_loss"]
 
@@ -116,7 +119,7 @@ def poly_loss(
     )
 
 
-@options(q=FRACTION)
+@options(q=FRACTION._replace(of_arrays=SHARE))
 @leaves_out(logits=0.5, target=0)
 def generalized_cross_entropy(
     logits: Array,
@@ -190,7 +193,7 @@ def generalized_cross_entropy(
         logits, target, axis=axis, ignore_index=ignore_index, weight=None, xp=xp
     )
 
-    terms = _tempered(loss, q=q, xp=xp) if q else loss
+    terms = loss if is_number(q) and not q else _tempered(loss, q=q, xp=xp)
     rows = target.select(terms, label_smoothing=0.0, xp=xp)
     rows = mark_invalid(rows, invalid, xp=xp)
 
@@ -243,7 +246,15 @@ def _tempered_grad(
     return (grad * xp.exp(-q * loss),)
 
 
-@with_gradient(_tempered_grad)
+def _tempered_by_q(grad: Array, out: Array, loss: Array, *, q: float, xp: Namespace) -> Array:
+    """``(u * exp(-u) + expm1(-u)) / q**2`` with ``u = q * loss``, by a series where u is small."""
+    u = minimum(q * loss, 1000.0, xp=xp)
+    near = minimum(u, 1.0, xp=xp)
+    small, far = _curve(near, 0.0, xp=xp) * -xp.exp(-near), u * xp.exp(-u) + xp.expm1(-u)
+    return grad * (_where(u < 1, small, far, xp=xp) / q / q)
+
+
+@with_gradient(_tempered_grad, by={"q": _tempered_by_q})
 def _tempered(loss: Array, *, q: float, xp: Namespace) -> Array:
     """``(1 - exp(-q * loss)) / q``."""
     return -xp.expm1(-q * loss) / q

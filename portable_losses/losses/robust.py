@@ -4,21 +4,12 @@ import math
 
 from portable_losses._dtypes import largest, narrow
 from portable_losses._gradient import with_gradient
-from portable_losses._options import (
-    NONNEGATIVE,
-    POSITIVE,
-    UNIT,
-    options,
-)
+from portable_losses._options import NONNEGATIVE, POSITIVE, UNIT, is_number, options
 from portable_losses._polyfill import clip, constant
 from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce
 from portable_losses._typing import Array, Namespace, Reduction
-from portable_losses._validation import (
-    check_broadcasts_to,
-    check_real_floating,
-    namespace_of,
-)
+from portable_losses._validation import check_broadcasts_to, check_real_floating, namespace_of
 from portable_losses._values import check_values, mark_invalid
 from portable_losses.activations.sigmoid import _tanh
 from portable_losses.losses._left_out import leaves_out
@@ -361,7 +352,7 @@ def squared_epsilon_insensitive_loss(
 
 def _beyond(d: Array, epsilon: float, *, xp: Namespace) -> Array:
     """``d - clip(d, -epsilon, epsilon)``."""
-    return d - clip(d, -epsilon, epsilon, xp=xp) if epsilon else d
+    return d if is_number(epsilon) and not epsilon else d - clip(d, -epsilon, epsilon, xp=xp)
 
 
 def _quantile(q: float | Array, like: Array, *, xp: Namespace) -> tuple[Array, Array, Array | None]:
@@ -393,7 +384,17 @@ def _pseudo_huber_grad(
     return (grad * (delta * (near / _hypotenuse(near, delta, xp=xp))),)
 
 
-@with_gradient(_pseudo_huber_grad)
+def _pseudo_huber_by_delta(
+    grad: Array, out: Array, d: Array, *, delta: float, xp: Namespace
+) -> Array:
+    """``e**2 / h`` with ``h = sqrt(d**2 + delta**2)``, ``e = d**2 / (h + delta) = h - delta``."""
+    near = clip(d, -largest(d, xp=xp) / 4, largest(d, xp=xp) / 4, xp=xp)
+    h = _hypotenuse(near, delta, xp=xp)
+    ratio = near / (delta + h)
+    return grad * (ratio * (ratio * (near / h)) * d)
+
+
+@with_gradient(_pseudo_huber_grad, by={"delta": _pseudo_huber_by_delta})
 def _pseudo_huber(d: Array, *, delta: float, xp: Namespace) -> Array:
     """``delta * d**2 / (delta + sqrt(d**2 + delta**2))``."""
     near = clip(d, -largest(d, xp=xp) / 4, largest(d, xp=xp) / 4, xp=xp)  # avoids inf / inf
