@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 
 from portable_losses._backend import backend_of, namespace_of_type
 from portable_losses._dtypes import is_half, kind_of, largest, narrow, tiny
-from portable_losses._polyfill import readable
+from portable_losses._polyfill import device_of, readable
 from portable_losses._stable import INF
 from portable_losses._tape import TapeArray, TapeNamespace
 from portable_losses._typing import Array, Reduction
@@ -31,6 +31,7 @@ __all__ = [
     "POSITIVE",
     "SHARE",
     "UNIT",
+    "WEIGHT",
     "Domain",
     "check_choice",
     "check_count",
@@ -59,6 +60,7 @@ class Domain(NamedTuple):
     holds: Callable[[Any], Any]  # of a number or an array
     infinite: bool = False  # may it be infinity?
     broadcasts: bool = False  # may it be an array of more axes, which the function checks?
+    fills: bool = False  # does a number stand for a 0-d array in the dtype of the first argument?
     of_arrays: Any = None  # the domain of arrays, where that is another
 
 
@@ -68,6 +70,7 @@ NONNEGATIVE = Domain("be at least 0", lambda v: v >= 0)
 FRACTION = Domain("lie in [0, 1]", lambda v: (v >= 0) & (v <= 1))
 UNIT = Domain("lie in (0, 1)", lambda v: (v > 0) & (v < 1))
 SHARE = Domain("lie in (0, 1]", lambda v: (v > 0) & (v <= 1))
+WEIGHT = NONNEGATIVE._replace(broadcasts=True, fills=True)
 NORM = Domain("be greater than 0", lambda v: v > 0, infinite=True)
 
 
@@ -262,16 +265,26 @@ def options(**domains: Domain) -> Callable[[Function], Function]:
     def decorate(function: Function) -> Function:
         parameters = inspect.signature(function).parameters
         keywords = {n: p for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
-        arrays = {n for n in domains if Any in get_args(keywords[n].annotation)}
+        arrays = {n for n in domains if Any in get_args(parameters[n].annotation)}
         optional = {n for n, p in keywords.items() if p.default is None}
+        places = {n: i for i, n in enumerate(parameters) if n in domains and n not in keywords}
         found = {n: _check_of(n, p.annotation) for n, p in keywords.items() if n not in domains}
         checks = {name: check for name, check in found.items() if check is not None}
         first = next(iter(parameters))
+
+        def run(*args: Any, **given: Any) -> Any:
+            for name, place in places.items():
+                if name in given:
+                    args = (*args[:place], given.pop(name), *args[place + 1 :])
+            return function(*args, **given)
 
         @wraps(function)
         def call(*args: Any, **given: Any) -> Any:
             as_arrays: dict[str, Domain] = {}
             value: Any
+            for name, place in places.items():
+                if place < len(args):
+                    given[name] = args[place]
             for name, value in given.items():
                 if value is None and name in optional:
                     continue
@@ -279,17 +292,20 @@ def options(**domains: Domain) -> Callable[[Function], Function]:
                 if domain is not None:
                     if value.__class__ is not float:
                         if name in arrays and _stays_array(value, domain):
-                            as_arrays[name] = domain
-                            continue
+                            if not (domain.broadcasts and getattr(value, "ndim", 1)):
+                                as_arrays[name] = domain
+                            continue  # an array of more axes is for the function to check
                         given[name] = value = _number(name, value)
                     size = abs(_number_in(domain, name, value))
                     if not (_SMALLEST < size < _LARGEST or size == 0):
-                        given[name] = _fitting(domain, name, value, args)
+                        given[name] = value = _fitting(domain, name, value, args)
+                    if domain.fills:
+                        given[name] = _filling(value, args)
                 elif name in checks:
                     given[name] = checks[name](name, value)
             if as_arrays:
-                return _with_arrays(function, first, args, given, as_arrays)
-            return function(*args, **given)
+                return _with_arrays(run, first, args, given, as_arrays)
+            return run(*args, **given) if places else function(*args, **given)
 
         made: Any = call
         return made  # type: ignore[no-any-return]
@@ -335,6 +351,19 @@ def _fitting(domain: Domain, name: str, value: float, args: tuple[Any, ...]) -> 
     return value
 
 
+def _filling(value: float, args: tuple[Any, ...]) -> Any:
+    """Return `value` as a 0-d array like the first argument, if that is a real floating one."""
+    try:
+        xp = namespace_of_type(args[0])
+    except (IndexError, TypeError):
+        return value
+    x: Array = args[0]
+    if kind_of(x, xp=xp) != "real floating":
+        return value
+    dtype = xp.float32 if is_half(x, xp=xp) else x.dtype
+    return xp.full((), value, dtype=dtype, device=device_of(x, xp=xp))
+
+
 # ---- numbers that come as arrays --------------------------------------------------------------
 
 
@@ -365,8 +394,6 @@ def _with_arrays(
     invalid: list[Array | None] = []
     for name, domain in domains.items():
         value, domain = given[name], domain.of_arrays or domain
-        if value.ndim and domain.broadcasts:
-            continue
         if value.ndim or kind_of(value, xp=xp) not in ("real floating", "integral"):
             what = f"an array of shape {tuple(value.shape)} and dtype {value.dtype}"
             msg = f"`{name}` must be a Python number or a 0-d array of real numbers, got {what}"

@@ -19,7 +19,7 @@ def elu(x: Array, /, *, alpha: float | Array = 1.0) -> Array:
     Parameters
     ----------
     x : array of a real floating dtype, shape (...)
-    alpha : float, default 1.0
+    alpha : float or 0-d array, default 1.0
         Minus the limit at -inf.
 
     Returns
@@ -95,7 +95,7 @@ def celu(x: Array, /, *, alpha: float | Array = 1.0) -> Array:
     Parameters
     ----------
     x : array of a real floating dtype, shape (...)
-    alpha : float, default 1.0
+    alpha : float or 0-d array, default 1.0
         The a of the formula: minus the limit at -inf. Greater than 0.
 
     Returns

@@ -34,7 +34,7 @@ def gumbel_softmax(
         Logits. -inf is a class that is never drawn.
     noise : array of a real floating dtype, shape of `x`
         Standard Gumbel noise, ``-log(-log(u))`` with u uniform in (0, 1): the caller draws it.
-    temperature : float, default 1.0
+    temperature : float or 0-d array, default 1.0
         Greater than 0; the smaller, the nearer to a class.
     hard : bool, default False
         Return the class of the largest entry as a row of zeros and a one; the gradient is that of

@@ -53,7 +53,7 @@ def softcap(x: Array, /, *, cap: float | Array) -> Array:
     Parameters
     ----------
     x : array of a real floating dtype, shape (...)
-    cap : float
+    cap : float or 0-d array
         Bound of the result, greater than 0.
 
     Returns

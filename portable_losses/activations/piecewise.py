@@ -92,7 +92,7 @@ def hard_tanh(x: Array, /, *, min_val: float | Array = -1.0, max_val: float | Ar
     Parameters
     ----------
     x : array of a real floating dtype, shape (...)
-    min_val, max_val : float, default -1.0 and 1.0
+    min_val, max_val : float or 0-d array, default -1.0 and 1.0
 
     Returns
     -------
@@ -130,7 +130,7 @@ def hard_shrink(x: Array, /, *, lambd: float | Array = 0.5) -> Array:
     Parameters
     ----------
     x : array of a real floating dtype, shape (...)
-    lambd : float, default 0.5
+    lambd : float or 0-d array, default 0.5
         Threshold, at least 0.
 
     Returns
@@ -168,7 +168,7 @@ def soft_shrink(x: Array, /, *, lambd: float | Array = 0.5) -> Array:
     Parameters
     ----------
     x : array of a real floating dtype, shape (...)
-    lambd : float, default 0.5
+    lambd : float or 0-d array, default 0.5
         Threshold, at least 0.
 
     Returns

@@ -122,7 +122,7 @@ def leaky_relu(x: Array, /, *, negative_slope: float | Array = 0.01) -> Array:
     Parameters
     ----------
     x : array of a real floating dtype, shape (...)
-    negative_slope : float, default 0.01
+    negative_slope : float or 0-d array, default 0.01
         Slope below 0; any finite number, also above 1 or below 0.
 
     Returns
@@ -226,7 +226,7 @@ def rrelu(
         Slopes below 0, drawn by the caller from the uniform distribution between `lower` and
         `upper`; converted to the dtype of `x`. None, as when a network is used and not trained:
         the middle of the two.
-    lower, upper : float, default 1/8 and 1/3
+    lower, upper : float or 0-d array, default 1/8 and 1/3
 
     Returns
     -------
@@ -274,7 +274,7 @@ def threshold(x: Array, /, *, threshold: float | Array, value: float | Array) ->
     Parameters
     ----------
     x : array of a real floating dtype, shape (...)
-    threshold, value : float
+    threshold, value : float or 0-d array
 
     Returns
     -------
@@ -309,6 +309,32 @@ def _relu_squared(x: Array, *, xp: Namespace) -> Array:
     return z * z
 
 
+def _replace_below_grad(
+    grad: Array, out: Array, x: Array, *, level: float, value: float, xp: Namespace
+) -> tuple[Array]:
+    """1 where x > level, else 0."""
+    return (where(x <= level, 0.0, grad, xp=xp),)
+
+
+def _replace_below_by_level(
+    grad: Array, out: Array, x: Array, *, level: float, value: float, xp: Namespace
+) -> Array:
+    """0: the jump has no derivative."""
+    return 0.0 * grad
+
+
+def _replace_below_by_value(
+    grad: Array, out: Array, x: Array, *, level: float, value: float, xp: Namespace
+) -> Array:
+    """0 where x > level, else 1."""
+    return where(x <= level, grad, 0.0, xp=xp)
+
+
+@with_gradient(
+    _replace_below_grad,
+    elementwise=True,
+    by={"level": _replace_below_by_level, "value": _replace_below_by_value},
+)
 def _replace_below(x: Array, *, level: float, value: float, xp: Namespace) -> Array:
     """``x`` where x > level, else `value`."""
     return where(x <= level, value, x, xp=xp)

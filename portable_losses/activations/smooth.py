@@ -24,7 +24,7 @@ def softplus(x: Array, /, *, beta: float | Array = 1.0) -> Array:
     Parameters
     ----------
     x : array of a real floating dtype, shape (...)
-    beta : float, default 1.0
+    beta : float or 0-d array, default 1.0
         Sharpness, in units of ``1 / x``. Greater than 0.
 
     Returns
@@ -207,8 +207,8 @@ def squareplus(x: Array, /, *, b: float | Array = 4.0) -> Array:
     Parameters
     ----------
     x : array of a real floating dtype, shape (...)
-    b : float, default 4.0
-        Size of the smooth part, in units of ``x**2``. At least 0; relu at 0.
+    b : float or 0-d array, default 4.0
+        Size of the smooth part, in units of ``x**2``. At least 0 (an array: above 0); relu at 0.
 
     Returns
     -------

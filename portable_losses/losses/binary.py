@@ -1,7 +1,7 @@
 """Binary cross entropy, from logits and from probabilities."""
 
 from portable_losses._gradient import with_gradient
-from portable_losses._options import FRACTION, is_number, options
+from portable_losses._options import FRACTION, WEIGHT, is_number, options
 from portable_losses._polyfill import maximum
 from portable_losses._polyfill import where as _where
 from portable_losses._reduction import contribution, reduce, weigh
@@ -94,7 +94,7 @@ def binary_cross_entropy(
     )
 
 
-@options(label_smoothing=FRACTION)
+@options(pos_weight=WEIGHT, label_smoothing=FRACTION)
 @leaves_out(logits=0.5, target=1, weights=("weight", "sample_weight"))
 def binary_cross_entropy_with_logits(
     logits: Array,
@@ -102,7 +102,7 @@ def binary_cross_entropy_with_logits(
     /,
     *,
     weight: Array | None = None,
-    pos_weight: Array | None = None,
+    pos_weight: float | Array | None = None,
     label_smoothing: float | Array = 0.0,
     where: Array | None = None,
     sample_weight: Array | None = None,
@@ -124,9 +124,9 @@ def binary_cross_entropy_with_logits(
     weight : array, broadcastable to `logits`, optional
         Weights of the elements, at least 0. "mean" divides by the number of elements all the
         same, as PyTorch does.
-    pos_weight : array, broadcastable to `logits`, optional
+    pos_weight : float, or array broadcastable to `logits`, optional
         Weight of the positive term, at least 0: usually one number per class.
-    label_smoothing : float in [0, 1], default 0.0
+    label_smoothing : float or 0-d array in [0, 1], default 0.0
     where : array of bool, broadcastable to `logits`, optional
         Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `logits`, optional

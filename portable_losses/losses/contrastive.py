@@ -2,12 +2,7 @@
 
 from portable_losses._dtypes import astype_like, narrow, widen
 from portable_losses._gradient import stop_gradient
-from portable_losses._options import (
-    FINITE,
-    POSITIVE,
-    options,
-    require,
-)
+from portable_losses._options import FINITE, POSITIVE, options, require
 from portable_losses._polyfill import device_of, maximum, total
 from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce
@@ -58,7 +53,7 @@ def info_nce_loss(
         The key of each query.
     negatives : array of a real floating dtype, shape (M, D) or (N, M, D), optional
         The other keys, for all queries or for each; None: the keys of the other queries.
-    temperature : float, default 0.1
+    temperature : float or 0-d array, default 0.1
         Divides the cosines. Greater than 0.
     symmetric : bool, default False
         The mean of this and of finding the query of each key; without `negatives` only.
@@ -166,7 +161,7 @@ def ntxent_loss(
     embeddings : array of a real floating dtype, shape (N, D)
     labels : array of an integer dtype, shape (N,)
         Equal labels make a positive pair.
-    temperature : float, default 0.07
+    temperature : float or 0-d array, default 0.07
         Divides the cosines. Greater than 0.
     where : array of bool, shape (N,) or (1,), optional
         Embeddings that take part; the others are compared with nothing, whatever they hold.
@@ -264,9 +259,9 @@ def circle_loss(
         What to compare with; None: the other embeddings.
     ref_labels : array of an integer dtype, shape (M,), optional
         The labels of `ref_embeddings`, given with them.
-    gamma : float, default 80.0
+    gamma : float or 0-d array, default 80.0
         Scale. Greater than 0.
-    margin : float, default 0.4
+    margin : float or 0-d array, default 0.4
         Relaxation.
     where : array of bool, shape (N,) or (1,), optional
         `embeddings` that take part; the others are compared with nothing, whatever they hold.

@@ -62,11 +62,11 @@ def cross_entropy(
         Weights of the classes, at least 0.
     ignore_index : int, default -100
         An index that marks a row to leave out. May also be a class.
-    label_smoothing : float in [0, 1], default 0.0
+    label_smoothing : float or 0-d array in [0, 1], default 0.0
         Share of the uniform distribution over the classes that exist.
-    z_loss : float, default 0.0
+    z_loss : float or 0-d array, default 0.0
         Factor of the squared log-partition function, at least 0.
-    softcap : float, optional
+    softcap : float or 0-d array, optional
         Replace z by ``softcap * tanh(z / softcap)`` first; infinities stay. Greater than 0.
     where : array of bool, optional
         With the shape of `logits` (or broadcastable to it): classes that exist, the others having

@@ -47,12 +47,12 @@ def distillation_loss(
         Unnormalized log-probabilities. -inf is a class of probability 0.
     teacher_logits : array of a real floating dtype, shape of `student_logits`
         The same of the teacher, which gets no gradient.
-    temperature : float, default 1.0
+    temperature : float or 0-d array, default 1.0
         Divides the logits. Greater than 0.
     divergence : {"kl", "reverse_kl", "js"}
         ``KL(p | q)``, ``KL(q | p)``, or `js_div` with `beta`.
-    beta : float in [0, 1], default 0.5
-        Share of the teacher in the mixture of "js".
+    beta : float or 0-d array in [0, 1], default 0.5
+        Share of the teacher in the mixture of "js". An array lies in (0, 1).
     axis : int, default -1
         The axis of the classes.
     where : array of bool, broadcastable to the rows, optional

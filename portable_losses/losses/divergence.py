@@ -213,9 +213,9 @@ def js_div(
         Probabilities p, at least 0, or their logarithms; converted to the dtype of `log_probs`.
     log_target : bool, default False
         Does `target` hold logarithms?
-    beta : float in [0, 1], default 0.5
+    beta : float or 0-d array in [0, 1], default 0.5
         Share of p in the mixture. At 0 the loss is ``KL(p | q)``, at 1 ``KL(q | p)``: the limits of
-        the divergence over ``beta * (1 - beta)``.
+        the divergence over ``beta * (1 - beta)``. An array lies in (0, 1).
     axis : int, tuple of int or None, default None
         Axes to sum over before the reduction, those of the classes: "mean" is then the mean
         divergence. None: every entry is an element.

@@ -219,7 +219,7 @@ def triplet_margin_loss(
         Vectors along `axis`.
     positive, negative : arrays of a real floating dtype, shape of `anchor`
         What should be near, and what should be far.
-    margin : float, default 1.0
+    margin : float or 0-d array, default 1.0
         By how much.
     p, eps : float, default 2.0 and 0.0
         Of `pairwise_distance`, which is D; ``eps=1e-6`` is PyTorch's.

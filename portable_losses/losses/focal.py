@@ -46,11 +46,11 @@ def sigmoid_focal_loss(
         Log-odds.
     target : array of any real dtype, shape of `logits`
         Probabilities or labels, in [0, 1]; converted to the dtype of `logits`.
-    alpha : float in [0, 1], optional
+    alpha : float or 0-d array in [0, 1], optional
         Weight of the positive examples, ``1 - alpha`` being that of the negative ones.
-    gamma : float, default 2.0
+    gamma : float or 0-d array, default 2.0
         How much easy examples lose, at least 0; 0 is the binary cross entropy.
-    label_smoothing : float in [0, 1], default 0.0
+    label_smoothing : float or 0-d array in [0, 1], default 0.0
     where : array of bool, broadcastable to `logits`, optional
         Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `logits`, optional
@@ -131,15 +131,15 @@ def softmax_focal_loss(
         Unnormalized log-probabilities. -inf is a class of probability 0.
     target : array of an integer dtype, shape (...); or of any real dtype, shape (..., C)
         Class indices in [0, C), or `ignore_index`; or the classes' probabilities, at least 0.
-    alpha : float or array of shape (C,), optional
+    alpha : float, 0-d array or array of shape (C,), optional
         Weights of the classes, at least 0. "mean" does not divide by them.
-    gamma : float, default 2.0
+    gamma : float or 0-d array, default 2.0
         How much easy examples lose, at least 0; 0 is the cross entropy.
     axis : int, default -1
         The axis of the classes. PyTorch's (N, C, d1, ...) layout is ``axis=1``.
     ignore_index : int, default -100
         An index that marks a row to leave out. May also be a class.
-    label_smoothing : float in [0, 1], default 0.0
+    label_smoothing : float or 0-d array in [0, 1], default 0.0
         Share of the uniform distribution.
     where : array of bool, broadcastable to the rows, optional
         Rows that count; the others add nothing, whatever they hold.

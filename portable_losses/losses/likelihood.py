@@ -4,11 +4,7 @@ import math
 
 from portable_losses._dtypes import astype_like, largest
 from portable_losses._gradient import stop_gradient
-from portable_losses._options import (
-    NONNEGATIVE,
-    POSITIVE,
-    options,
-)
+from portable_losses._options import FINITE, NONNEGATIVE, POSITIVE, options
 from portable_losses._polyfill import minimum
 from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce, weigh
@@ -114,12 +110,12 @@ def poisson_nll_loss(
     )
 
 
-@options(eps=POSITIVE)
+@options(var=FINITE._replace(broadcasts=True, fills=True), eps=POSITIVE)
 @leaves_out(input=0.5, target=1, var=Entries(1, broadcasts=True))
 def gaussian_nll_loss(
     input: Array,
     target: Array,
-    var: Array,
+    var: float | Array,
     /,
     *,
     log_var: bool = False,
@@ -139,7 +135,7 @@ def gaussian_nll_loss(
         Expected value, in some unit u.
     target : array of any real dtype, shape of `input`
         Observation, in u; converted to the dtype of `input`.
-    var : array of any real dtype, broadcastable to `input`
+    var : float, or array of any real dtype, broadcastable to `input`
         Variance, in u squared, at least 0; or its logarithm.
     log_var : bool, default False
         Is `var` the logarithm of the variance? It has no floor then.

@@ -80,11 +80,11 @@ def linear_cross_entropy(
         Weights of the classes, at least 0; the `weight` of `cross_entropy`.
     ignore_index : int, default -100
         An index that marks a row to leave out. May also be a class.
-    label_smoothing : float in [0, 1], default 0.0
+    label_smoothing : float or 0-d array in [0, 1], default 0.0
         Share of the uniform distribution over the classes.
-    z_loss : float, default 0.0
+    z_loss : float or 0-d array, default 0.0
         Factor of the squared log-partition function, at least 0.
-    softcap : float, optional
+    softcap : float or 0-d array, optional
         Replace a logit z by ``softcap * tanh(z / softcap)`` first. Greater than 0.
     where : array of bool, broadcastable to the rows, optional
         Rows that count; the others add nothing, whatever they hold.

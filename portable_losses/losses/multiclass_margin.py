@@ -50,7 +50,7 @@ def multi_margin_loss(
     target : array of an integer dtype, shape (...)
         Class indices in [0, C).
     p : {1, 2}
-    margin : float, default 1.0
+    margin : float or 0-d array, default 1.0
     weight : array of shape (C,), optional
         Weights of the classes, at least 0. "mean" divides by the number of rows all the same, as
         PyTorch does.
@@ -134,7 +134,7 @@ def multiclass_hinge_loss(
         Scores. -inf is a class that is never near.
     target : array of an integer dtype, shape (...)
         Class indices in [0, C).
-    margin : float, default 1.0
+    margin : float or 0-d array, default 1.0
     axis : int, default -1
         The axis of the classes.
     where : array of bool, broadcastable to the rows, optional

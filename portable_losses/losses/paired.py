@@ -51,7 +51,7 @@ def cosine_embedding_loss(
         Vectors; converted to the dtype of `x1`.
     target : array of any real dtype, shape of `x1` without `axis`
         -1 or 1.
-    margin : float, default 0.0
+    margin : float or 0-d array, default 0.0
         Cosine up to which a pair of target -1 costs nothing.
     axis : int, default -1
     where : array of bool, broadcastable to the unreduced loss, optional
@@ -127,7 +127,7 @@ def margin_ranking_loss(
         Scores; converted to the dtype of `x1`.
     target : array of any real dtype, shape of `x1`
         1 where `x1` should be larger, -1 where `x2` should.
-    margin : float, default 0.0
+    margin : float or 0-d array, default 0.0
         By how much.
     where : array of bool, broadcastable to the unreduced loss, optional
         Elements that count; the others add nothing, whatever they hold.
@@ -192,7 +192,7 @@ def hinge_embedding_loss(
         Distances.
     target : array of any real dtype, shape of `input`
         1 where the distance is the loss, -1 where it should be at least `margin`.
-    margin : float, default 1.0
+    margin : float or 0-d array, default 1.0
     where : array of bool, broadcastable to the unreduced loss, optional
         Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to the unreduced loss, optional

@@ -157,8 +157,9 @@ def smooth_l1_loss(
         Prediction, in some unit u.
     target : array of any real dtype, shape of `input`
         Observation, in u; converted to the dtype of `input`.
-    beta : float, default 1.0
+    beta : float or 0-d array, default 1.0
         Size of the error, in u, at which the loss turns linear. At least 0; 0 is `l1_loss`.
+        An array is above 0.
     where : array of bool, broadcastable to `input`, optional
         Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
@@ -227,7 +228,7 @@ def huber_loss(
         Prediction, in some unit u.
     target : array of any real dtype, shape of `input`
         Observation, in u; converted to the dtype of `input`.
-    delta : float, default 1.0
+    delta : float or 0-d array, default 1.0
         Size of the error, in u, at which the loss turns linear. Greater than 0.
     where : array of bool, broadcastable to `input`, optional
         Elements that count; the others add nothing, whatever they hold.

@@ -49,7 +49,7 @@ def poly_loss(
         Unnormalized log-probabilities. -inf is a class of probability 0.
     target : array of an integer dtype, shape (...); or of any real dtype, shape (..., C)
         Class indices in [0, C), or `ignore_index`; or the classes' probabilities, at least 0.
-    epsilon : float, default 2.0
+    epsilon : float or 0-d array, default 2.0
         Change of the first coefficient of the cross entropy's expansion in ``1 - p``; 0 is the
         cross entropy.
     axis : int, default -1
@@ -58,7 +58,7 @@ def poly_loss(
         Weights of the classes, at least 0.
     ignore_index : int, default -100
         An index that marks a row to leave out. May also be a class.
-    label_smoothing : float in [0, 1], default 0.0
+    label_smoothing : float or 0-d array in [0, 1], default 0.0
         Share of the uniform distribution.
     where : array of bool, broadcastable to the rows, optional
         Rows that count; the others add nothing, whatever they hold.
@@ -144,8 +144,8 @@ def generalized_cross_entropy(
         Unnormalized log-probabilities. -inf is a class of probability 0.
     target : array of an integer dtype, shape (...); or of any real dtype, shape (..., C)
         Class indices in [0, C), or `ignore_index`; or the classes' probabilities, at least 0.
-    q : float in [0, 1], default 0.7
-        The greater, the less a wrong label pulls.
+    q : float or 0-d array in [0, 1], default 0.7
+        The greater, the less a wrong label pulls. An array is above 0.
     axis : int, default -1
         The axis of the classes. PyTorch's (N, C, d1, ...) layout is ``axis=1``.
     ignore_index : int, default -100

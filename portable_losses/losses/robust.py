@@ -49,7 +49,7 @@ def pseudo_huber_loss(
         Prediction, in some unit u.
     target : array of any real dtype, shape of `input`
         Observation, in u; converted to the dtype of `input`.
-    delta : float, default 1.0
+    delta : float or 0-d array, default 1.0
         Size of the error, in u, around which the loss turns linear. Greater than 0.
     where : array of bool, broadcastable to `input`, optional
         Elements that count; the others add nothing, whatever they hold.
@@ -210,7 +210,9 @@ def quantile_loss(
     >>> quantile_loss(x, y, q=0.75, reduction="none")
     array([0.25, 1.5 ])
     """
-    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
+    own = None if is_number(q) else q
+    optional = {"q": own, "sample_weight": sample_weight}
+    xp = namespace_of(input=input, target=target, optional=optional)
     u = -_error(input, target, xp=xp)
     above, below, invalid = _quantile(q, u, xp=xp)
 
@@ -242,7 +244,7 @@ def epsilon_insensitive_loss(
         Prediction, in some unit u.
     target : array of any real dtype, shape of `input`
         Observation, in u; converted to the dtype of `input`.
-    epsilon : float, default 0.1
+    epsilon : float or 0-d array, default 0.1
         Size of the error, in u, up to which it costs nothing. At least 0.
     where : array of bool, broadcastable to `input`, optional
         Elements that count; the others add nothing, whatever they hold.
@@ -306,7 +308,7 @@ def squared_epsilon_insensitive_loss(
         Prediction, in some unit u.
     target : array of any real dtype, shape of `input`
         Observation, in u; converted to the dtype of `input`.
-    epsilon : float, default 0.1
+    epsilon : float or 0-d array, default 0.1
         Size of the error, in u, up to which it costs nothing. At least 0.
     where : array of bool, broadcastable to `input`, optional
         Elements that count; the others add nothing, whatever they hold.

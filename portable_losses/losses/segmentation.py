@@ -2,7 +2,7 @@
 
 from portable_losses._dtypes import narrow
 from portable_losses._gradient import stop_gradient
-from portable_losses._options import NONNEGATIVE, check_nonnegative, options, require
+from portable_losses._options import NONNEGATIVE, options, require
 from portable_losses._polyfill import concat, total
 from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce, weigh
@@ -52,7 +52,7 @@ def dice_loss(
         Axes to sum over. None: all but the first and `class_axis`.
     class_axis : int, optional
         The axis of the classes, one region each.
-    smooth : float, default 0.0
+    smooth : float or 0-d array, default 0.0
         Added to the denominator, at least 0.
     class_weight : array of shape (C,) or "generalized", optional
         Weights w of the classes, at least 0; "generalized": ``1 / sum(t)**2``, and 0 for a class
@@ -147,7 +147,7 @@ def jaccard_loss(
         Axes to sum over. None: all but the first and `class_axis`.
     class_axis : int, optional
         The axis of the classes, one region each.
-    smooth : float, default 0.0
+    smooth : float or 0-d array, default 0.0
         Added to the denominator, at least 0.
     class_weight : array of shape (C,) or "generalized", optional
         Weights w of the classes, at least 0; "generalized": ``1 / sum(t)**2``, and 0 for a class
@@ -239,15 +239,15 @@ def tversky_loss(
         Probabilities, in [0, 1].
     target : array of any real dtype, shape of `input`
         Labels or probabilities, in [0, 1]; converted to the dtype of `input`.
-    alpha : float, default 0.5
+    alpha : float or 0-d array, default 0.5
         Weight of the false positives, at least 0.
-    beta : float, default 0.5
+    beta : float or 0-d array, default 0.5
         Weight of the false negatives, at least 0.
     axis : int, tuple of int or None, default None
         Axes to sum over. None: all but the first and `class_axis`.
     class_axis : int, optional
         The axis of the classes, one region each.
-    smooth : float, default 0.0
+    smooth : float or 0-d array, default 0.0
         Added to the denominator, at least 0.
     class_weight : array of shape (C,) or "generalized", optional
         Weights w of the classes, at least 0; "generalized": ``1 / sum(t)**2``, and 0 for a class
@@ -333,7 +333,6 @@ def _overlap_loss(
         optional={"class_weight": weights, "where": where, "sample_weight": sample_weight},
     )
     p, t = as_floating(xp, input=input, target=target)
-    check_nonnegative(alpha=alpha, beta=beta, smooth=smooth)
     summed, place = layout(input.ndim, axis, class_axis)
     if place is None:
         what = "come with `class_axis`"

@@ -93,7 +93,7 @@ def smooth_labels(
     ----------
     target : array of a real floating dtype, shape (...)
         Class probabilities along `axis`.
-    alpha : float in [0, 1]
+    alpha : float or 0-d array in [0, 1]
         Share of the uniform distribution.
     axis : int, default -1
         The axis of the classes.
