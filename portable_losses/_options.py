@@ -388,16 +388,17 @@ def _with_arrays(
     if not args:
         return function(**given)
     x: Array = args[0]
+    for name in domains:
+        require(not given[name].ndim, name, "be a Python number or an array of shape ()", given[name])
     xp = namespace_of(**{first: x, **{name: given[name] for name in domains}})
     if isinstance(xp, TapeNamespace) and not isinstance(x, TapeArray):
         args = (xp.asarray(x), *args[1:])  # so that the function finds the tape
     invalid: list[Array | None] = []
     for name, domain in domains.items():
         value, domain = given[name], domain.of_arrays or domain
-        if value.ndim or kind_of(value, xp=xp) not in ("real floating", "integral"):
-            what = f"an array of shape {tuple(value.shape)} and dtype {value.dtype}"
-            msg = f"`{name}` must be a Python number or a 0-d array of real numbers, got {what}"
-            raise (ValueError if value.ndim else TypeError)(msg)
+        if kind_of(value, xp=xp) not in ("real floating", "integral"):
+            msg = f"`{name}` must have a real floating or integer dtype, got {value.dtype}"
+            raise TypeError(msg)
         inside = domain.holds(value) & (domain.infinite or abs(value) < INF)
         invalid.append(check_values(value, ~inside, domain.requirement, name=name, xp=xp))
         if kind_of(x, xp=xp) == "real floating":

@@ -178,7 +178,7 @@ def softmax_focal_loss(
     >>> print(softmax_focal_loss(logits, np.asarray([0, 0]), reduction="none"))
     [8.75651072e-27 3.00000000e+01]
     """
-    of_class = alpha if getattr(alpha, "ndim", 0) else None
+    of_class = None if is_number(alpha) or not getattr(alpha, "ndim", 1) else alpha
     xp = namespace_of(
         logits=logits, target=target, optional={"alpha": of_class, "sample_weight": sample_weight}
     )
