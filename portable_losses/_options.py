@@ -389,7 +389,9 @@ def _with_arrays(
         return function(**given)
     x: Array = args[0]
     for name in domains:
-        require(not given[name].ndim, name, "be a Python number or an array of shape ()", given[name])
+        require(
+            not given[name].ndim, name, "be a Python number or an array of shape ()", given[name]
+        )
     xp = namespace_of(**{first: x, **{name: given[name] for name in domains}})
     if isinstance(xp, TapeNamespace) and not isinstance(x, TapeArray):
         args = (xp.asarray(x), *args[1:])  # so that the function finds the tape

@@ -6,6 +6,7 @@ from portable_losses._gradient import elementwise_call, with_gradient
 from portable_losses._options import FINITE, POSITIVE, is_number, options
 from portable_losses._polyfill import maximum, minimum, where
 from portable_losses._typing import Array, Namespace
+from portable_losses.special.box_cox import _growth
 
 __all__ = ["celu", "elu", "selu"]
 
@@ -49,7 +50,7 @@ def elu(x: Array, /, *, alpha: float | Array = 1.0) -> Array:
     >>> elu(np.asarray([-np.inf, -1.0, 3.0])).round(4)
     array([-1.    , -0.6321,  3.    ])
     """
-    return elementwise_call(_elu, x, above=1.0, below=alpha, width=1.0)
+    return elementwise_call(_elu, x, above=1.0, below=alpha, scaled=False)
 
 
 def selu(x: Array, /) -> Array:
@@ -85,7 +86,7 @@ def selu(x: Array, /) -> Array:
     array([-1.7581, -1.1113,  3.1521])
     """
     below = SELU_SCALE * SELU_ALPHA
-    return elementwise_call(_elu, x, above=SELU_SCALE, below=below, width=1.0)
+    return elementwise_call(_elu, x, above=SELU_SCALE, below=below, scaled=False)
 
 
 @options(alpha=POSITIVE)
@@ -124,7 +125,7 @@ def celu(x: Array, /, *, alpha: float | Array = 1.0) -> Array:
     >>> celu(np.asarray([-np.inf, -1.0, 3.0]), alpha=0.5).round(4)
     array([-0.5   , -0.4323,  3.    ])
     """
-    return elementwise_call(_elu, x, above=1.0, below=alpha, width=alpha)
+    return elementwise_call(_elu, x, above=1.0, below=alpha, scaled=True)
 
 
 def _negative_part(x: Array, positive: Array, width: float, *, xp: Namespace) -> Array:
@@ -138,35 +139,33 @@ def _negative_part(x: Array, positive: Array, width: float, *, xp: Namespace) ->
 
 
 def _elu_grad(
-    grad: Array, out: Array, x: Array, *, above: float, below: float, width: float, xp: Namespace
+    grad: Array, out: Array, x: Array, *, above: float, below: float, scaled: bool, xp: Namespace
 ) -> tuple[Array]:
-    """``above`` where x > 0, else ``below / width * exp(x / width)``."""
+    """``above`` where x > 0, else ``below / width * exp(x / width)``; the width is 1 or `below`."""
+    width = below if scaled else 1.0
     z = _negative_part(x, x >= 0, width, xp=xp)  # constant at 0: second derivative 0
-    slope = (below / width) * xp.exp(z / width)
-    # At z = 0 the slope is below / width: where that is `above`, x > 0 needs no selection.
-    if not is_number(below) or below / width != above or backend_of(xp).autodiff.differentiates:
+    steepness = 1.0 if scaled else below
+    slope = steepness * xp.exp(z / width)
+    # At z = 0 the slope is the steepness: where that is `above`, x > 0 needs no selection.
+    same = is_number(steepness) and steepness == above
+    if not same or backend_of(xp).autodiff.differentiates:
         slope = where(x > 0, above, slope, xp=xp)
     return (grad * slope,)
 
 
 def _elu_by_below(
-    grad: Array, out: Array, x: Array, *, above: float, below: float, width: float, xp: Namespace
+    grad: Array, out: Array, x: Array, *, above: float, below: float, scaled: bool, xp: Namespace
 ) -> Array:
-    """0 where x > 0, else ``expm1(x / width)``."""
-    return grad * xp.expm1(_negative_part(x, x > 0, width, xp=xp) / width)
-
-
-def _elu_by_width(
-    grad: Array, out: Array, x: Array, *, above: float, below: float, width: float, xp: Namespace
-) -> Array:
-    """0 where x > 0, else ``-below * x / width**2 * exp(x / width)``."""
+    """0 where x > 0, else ``expm1(x)``; if `scaled`, ``expm1(u) - u * exp(u)`` of ``x / below``."""
+    width = below if scaled else 1.0
     u = _negative_part(x, x > 0, width, xp=xp) / width
-    return grad * (-(below / width) * (u * xp.exp(u)))
+    return grad * (-_growth(u, 1.0, xp=xp) if scaled else xp.expm1(u))
 
 
-@with_gradient(_elu_grad, elementwise=True, by={"below": _elu_by_below, "width": _elu_by_width})
-def _elu(x: Array, *, above: float, below: float, width: float, xp: Namespace) -> Array:
-    """``above * x`` where x > 0, else ``below * expm1(x / width)``."""
+@with_gradient(_elu_grad, elementwise=True, by={"below": _elu_by_below})
+def _elu(x: Array, *, above: float, below: float, scaled: bool, xp: Namespace) -> Array:
+    """``above * x`` where x > 0, else ``below * expm1(x / width)``; the width is 1 or `below`."""
+    width = below if scaled else 1.0
     # A library that differentiates this formula gets the slope of x < 0 at 0; on others -0.0 is
     # kept.
     rises = x > 0 if backend_of(xp).autodiff.differentiates else x >= 0

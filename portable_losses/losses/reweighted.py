@@ -4,7 +4,6 @@ from portable_losses._dtypes import widen
 from portable_losses._gradient import with_gradient
 from portable_losses._options import FINITE, FRACTION, SHARE, is_number, options
 from portable_losses._polyfill import minimum
-from portable_losses._polyfill import where as _where
 from portable_losses._reduction import reduce
 from portable_losses._rows import as_rows
 from portable_losses._stable import INF
@@ -14,7 +13,7 @@ from portable_losses._values import mark_invalid
 from portable_losses.activations.softmax import _log_softmax
 from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses._targets import Target, read_target
-from portable_losses.losses.deviance import _curve
+from portable_losses.special.box_cox import _growth
 
 __all__ = ["generalized_cross_entropy", "poly_loss"]
 
@@ -247,11 +246,8 @@ def _tempered_grad(
 
 
 def _tempered_by_q(grad: Array, out: Array, loss: Array, *, q: float, xp: Namespace) -> Array:
-    """``(u * exp(-u) + expm1(-u)) / q**2`` with ``u = q * loss``, by a series where u is small."""
-    u = minimum(q * loss, 1000.0, xp=xp)
-    near = minimum(u, 1.0, xp=xp)
-    small, far = _curve(near, 0.0, xp=xp) * -xp.exp(-near), u * xp.exp(-u) + xp.expm1(-u)
-    return grad * (_where(u < 1, small, far, xp=xp) / q / q)
+    """``(u * exp(-u) + expm1(-u)) / q**2`` with ``u = q * loss``."""
+    return grad * -_growth(-minimum(q * loss, 1000.0, xp=xp), q, xp=xp)
 
 
 @with_gradient(_tempered_grad, by={"q": _tempered_by_q})

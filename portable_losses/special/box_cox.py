@@ -69,17 +69,21 @@ def _boxcox_grad(grad: Array, out: Array, x: Array, *, power: float, xp: Namespa
 
 
 def _boxcox_by_power(grad: Array, out: Array, x: Array, *, power: float, xp: Namespace) -> Array:
-    """``(u * exp(u) - expm1(u)) / power**2`` with ``u = power * log(x)``; by a series near 0."""
-    u = clip(power * log(x, xp=xp), -1000.0, 1000.0, xp=xp)
+    """``(u * exp(u) - expm1(u)) / power**2`` with ``u = power * log(x)``."""
+    return grad * _growth(clip(power * log(x, xp=xp), -1000.0, 1000.0, xp=xp), power, xp=xp)
+
+
+def _growth(u: Array, scale: Array | float, *, xp: Namespace) -> Array:
+    """``(u * exp(u) - expm1(u)) / scale**2``, by a series where the difference cancels."""
     close = (u > -1) & (u < 1)
     v = where(close, u, 0.0, xp=xp)
     series = 0.0 * v
     for k in range(20, 1, -1):
         series = series * v + (k - 1) / math.factorial(k)
-    near = (v / power) * (v / power) * series
-    root = xp.exp(where(close, 1.0, u, xp=xp) / 2)
-    far = ((u - 1) * root / power) * (root / power) + 1 / power / power
-    return grad * where(close, near, far, xp=xp)
+    near = (v / scale) * (v / scale) * series
+    root = xp.exp(where(close, 1.0, u, xp=xp) / 2)  # the power alone may overflow
+    far = ((u - 1) * root / scale) * (root / scale) + 1 / scale / scale
+    return where(close, near, far, xp=xp)
 
 
 @with_gradient(_boxcox_grad, elementwise=True, by={"power": _boxcox_by_power})
