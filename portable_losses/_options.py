@@ -9,14 +9,13 @@ import inspect
 from collections import abc
 from collections.abc import Callable
 from functools import partial, wraps
-from itertools import pairwise
 from numbers import Integral, Real
 from types import UnionType
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 
 from portable_losses._backend import backend_of, namespace_of_type
 from portable_losses._dtypes import is_half, kind_of, largest, narrow, tiny
-from portable_losses._polyfill import device_of, readable
+from portable_losses._polyfill import constant, device_of, readable, where
 from portable_losses._stable import INF
 from portable_losses._tape import TapeArray, TapeNamespace
 from portable_losses._typing import Array, Reduction
@@ -110,11 +109,16 @@ def check_integer(**numbers: int) -> dict[str, int]:
     return {name: _integer(name, value) for name, value in numbers.items()}
 
 
-def check_order(**numbers: float | Array) -> None:
-    """Raise ValueError unless every Python number is at most the next one."""
-    for (name, low), (above, high) in pairwise(numbers.items()):
-        if is_number(low) and is_number(high):
-            require(low <= high, name, f"be at most `{above}` = {high}", low)
+def check_order(**numbers: float | Array) -> Array | None:
+    """Raise ValueError if the first of two numbers is above the second; a mask if unreadable."""
+    (name, low), (above, high) = numbers.items()
+    bad: Any = low > high
+    if is_number(low) and is_number(high):
+        require(not bad, name, f"be at most `{above}` = {high}", low)
+        return None
+    xp = namespace_of_type(bad)
+    low = constant(low, high, xp=xp) if is_number(low) else low
+    return check_values(low, bad, f"be at most `{above}`", name=name, xp=xp)
 
 
 def check_flag(**flags: bool) -> dict[str, bool]:
@@ -395,18 +399,24 @@ def _with_arrays(
     xp = namespace_of(**{first: x, **{name: given[name] for name in domains}})
     if isinstance(xp, TapeNamespace) and not isinstance(x, TapeArray):
         args = (xp.asarray(x), *args[1:])  # so that the function finds the tape
+    dtype: Any = None
+    if kind_of(x, xp=xp) == "real floating":
+        dtype = xp.float32 if is_half(x, xp=xp) else x.dtype
     invalid: list[Array | None] = []
     for name, domain in domains.items():
         value, domain = given[name], domain.of_arrays or domain
         if kind_of(value, xp=xp) not in ("real floating", "integral"):
             msg = f"`{name}` must have a real floating or integer dtype, got {value.dtype}"
             raise TypeError(msg)
-        inside = domain.holds(value) & (domain.infinite or abs(value) < INF)
-        invalid.append(check_values(value, ~inside, domain.requirement, name=name, xp=xp))
-        if kind_of(x, xp=xp) == "real floating":
-            dtype = xp.float32 if is_half(x, xp=xp) else x.dtype
-            given[name] = narrow(value, dtype, xp=xp)
+        inside = domain.holds(value) & (abs(value) < INF)
+        value = value if dtype is None else narrow(value, dtype, xp=xp)
+        bad = check_values(value, ~inside, domain.requirement, name=name, xp=xp)
+        if bad is not None:  # whatever is computed is NaN in the end
+            value = where(bad, 0.5, value, xp=xp)
+            invalid.append(bad)
+        given[name] = value
     made = function(*args, **given)
     if isinstance(made, tuple):
         return tuple(mark_invalid(out, *invalid, xp=xp) for out in made)
-    return mark_invalid(made, *invalid, xp=xp)
+    made = mark_invalid(made, *invalid, xp=xp)
+    return narrow(made, x.dtype, xp=xp) if is_half(x, xp=xp) else made

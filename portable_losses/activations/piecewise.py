@@ -5,6 +5,8 @@ from portable_losses._options import FINITE, NONNEGATIVE, check_order, options
 from portable_losses._polyfill import where
 from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace
+from portable_losses._validation import namespace_of
+from portable_losses._values import mark_invalid
 from portable_losses.activations.rectified import _clip
 
 __all__ = [
@@ -118,9 +120,10 @@ def hard_tanh(x: Array, /, *, min_val: float | Array = -1.0, max_val: float | Ar
     >>> hard_tanh(np.asarray([-4.0, 0.5, 1.5]), max_val=2.0)
     array([-1. ,  0.5,  1.5])
     """
-    check_order(min_val=min_val, max_val=max_val)
+    invalid = check_order(min_val=min_val, max_val=max_val)
 
-    return elementwise_call(_clip, x, widened=False, low=min_val, high=max_val)
+    result = elementwise_call(_clip, x, widened=False, low=min_val, high=max_val)
+    return result if invalid is None else mark_invalid(result, invalid, xp=namespace_of(x=x))
 
 
 @options(lambd=NONNEGATIVE)

@@ -13,6 +13,7 @@ from portable_losses._validation import (
     check_real_floating,
     namespace_of,
 )
+from portable_losses._values import mark_invalid
 
 __all__ = ["leaky_relu", "prelu", "relu", "relu6", "relu_squared", "rrelu", "threshold"]
 
@@ -257,9 +258,10 @@ def rrelu(
     >>> rrelu(x, lower=0.25, upper=0.75)
     array([-1.,  3.])
     """
-    check_order(lower=lower, upper=upper)
+    invalid = check_order(lower=lower, upper=upper)
     if slope is None:
-        return leaky_relu(x, negative_slope=(lower + upper) / 2)
+        result = leaky_relu(x, negative_slope=(lower + upper) / 2)
+        return result if invalid is None else mark_invalid(result, invalid, xp=namespace_of(x=x))
     xp = namespace_of(x=x, slope=slope)
     check_real_floating(xp, x=x, slope=slope)
 
