@@ -15,6 +15,11 @@ def readable(x: Array) -> bool:
     return False
 
 
+def adopt(x: Any) -> Any:
+    """Return a NumPy array as a Dask array."""
+    return da.asarray(x) if type(x) is np.ndarray else x
+
+
 def scatter_add(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespace) -> Array:
     """Zeros of `shape` with `values` added at `key`: by block behind a mask, else in one task."""
     mask: Any = key[0] if isinstance(key, tuple) and len(key) == 1 else key
@@ -100,6 +105,6 @@ def match_layout(grad: Array, x: Array) -> Array:
 
 BACKEND = Backend(
     "dask",
-    arrays=Arrays(readable=readable, match_layout=match_layout, python_scalars=True),
+    arrays=Arrays(readable=readable, adopt=adopt, match_layout=match_layout, python_scalars=True),
     indexing=Indexing(scatter_add=scatter_add, gather=gather),
 )

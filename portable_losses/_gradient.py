@@ -6,14 +6,20 @@ from types import MappingProxyType
 from typing import Any
 
 from portable_losses._backend import Backend, Pair, backend_of, kernel_for
-from portable_losses._dtypes import narrow, widen
+from portable_losses._dtypes import computable, narrow, widen
 from portable_losses._polyfill import total
 from portable_losses._typing import Array, Namespace, Options
-from portable_losses._validation import check_real_floating, namespace_of, namespace_of_floating
+from portable_losses._validation import (
+    check_broadcastable,
+    check_real_floating,
+    namespace_of,
+    namespace_of_floating,
+)
 
 __all__ = [
     "NAMED_PAIRS",
     "attach_gradient",
+    "differentiable_again",
     "elementwise_call",
     "entrywise",
     "rarely",
@@ -157,7 +163,7 @@ def elementwise_call(
         return _broadcast_call(function, (x, *others), names, options)
     xp = namespace_of_floating(x, names[0])
     if not widened:
-        return function(x, xp=xp, **options)
+        return function(computable(x, xp=xp), xp=xp, **options)
     return narrow(function(widen(x, xp=xp), xp=xp, **options), x.dtype, xp=xp)
 
 
@@ -171,6 +177,7 @@ def _broadcast_call(
     named = dict(zip(names, arrays, strict=True))
     xp = namespace_of(**named)
     check_real_floating(xp, **named)
+    check_broadcastable(**named)
     dtype = xp.result_type(*arrays)
     first, *others = xp.broadcast_arrays(*arrays)
     first = widen(narrow(first, dtype, xp=xp), xp=xp)
@@ -194,6 +201,15 @@ def attach_gradient(
     if pair.kernel is not None:
         return pair.kernel.run(pair, arrays, options, ())[0]
     return pair.forward(*arrays, **options)
+
+
+def differentiable_again(x: Array, *, xp: Namespace) -> Array:
+    """Return `x`, by which a gradient of it can be differentiated even where that is constant.
+
+    For formulas that are linear in pieces and no pairs, whose gradients have that by themselves.
+    """
+    own = backend_of(xp).autodiff.differentiable_again
+    return x if own is None else own(x)
 
 
 def stop_gradient(x: Array, *, xp: Namespace) -> Array:

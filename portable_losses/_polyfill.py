@@ -7,7 +7,6 @@ real thing, each of these is one comparison away from it. What a backend says of
 """
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import array_api_compat
@@ -23,7 +22,6 @@ __all__ = [
     "device_of",
     "maximum",
     "minimum",
-    "quiet",
     "readable",
     "take_along_axis",
     "total",
@@ -39,12 +37,6 @@ def readable(x: Array, *, xp: Namespace) -> bool:
     # The device first: is_lazy_array asks an array of an unknown library for a value.
     on_cpu = "cpu" in str(array_api_compat.device(x)).lower()
     return on_cpu and not array_api_compat.is_lazy_array(x)
-
-
-def quiet(*, xp: Namespace) -> AbstractContextManager[Any]:
-    """Return a context in which overflow and invalid operations neither warn nor raise."""
-    own = backend_of(xp).arrays.quiet
-    return nullcontext() if own is None else own()
 
 
 def device_of(x: Array, *, xp: Namespace) -> Any:
@@ -70,31 +62,32 @@ def where(condition: Array, x1: Array | float, x2: Array | float, *, xp: Namespa
 
 
 def maximum(x1: Array, x2: Array | float, *, xp: Namespace) -> Array:
-    """``xp.maximum``: NaN where either is NaN."""
+    """``xp.maximum``: NaN where either is NaN; at a tie with a number the slope is that of `x1`."""
     if _has_extrema(x2, xp=xp):
         return xp.maximum(x1, x2)
-    return where((x1 < x2) | _isnan(x2), x2, x1, xp=xp)
+    return where(_or_nan(x1 < x2, x2), x2, x1, xp=xp)
 
 
 def minimum(x1: Array, x2: Array | float, *, xp: Namespace) -> Array:
-    """``xp.minimum``: NaN where either is NaN."""
+    """``xp.minimum``: NaN where either is NaN; at a tie with a number the slope is that of `x1`."""
     if _has_extrema(x2, xp=xp):
         return xp.minimum(x1, x2)
-    return where((x1 > x2) | _isnan(x2), x2, x1, xp=xp)
+    return where(_or_nan(x1 > x2, x2), x2, x1, xp=xp)
 
 
 def _has_extrema(x2: Array | float, *, xp: Namespace) -> bool:
-    if isinstance(x2, int | float):
-        return backend_of(xp).arrays.python_scalars
+    if isinstance(x2, int | float):  # libraries that differentiate halve the slope at a tie
+        own = backend_of(xp)
+        return own.arrays.python_scalars and not own.autodiff.differentiates
     return str(getattr(xp, "__array_api_version__", "2022.12")) >= "2023.12"
 
 
-def _isnan(x: Array | float) -> Any:
-    return x != x
+def _or_nan(chosen: Array, x2: Array | float) -> Array:
+    return chosen if isinstance(x2, int | float) else chosen | (x2 != x2)
 
 
 def clip(x: Array, low: float | None, high: float | None, *, xp: Namespace) -> Array:
-    """``xp.clip`` between two Python scalars, NaN kept."""
+    """``xp.clip`` between two Python scalars, NaN kept; slope 1 at the bounds."""
     # Two comparisons instead of xp.clip: array_api_compat's costs eight microseconds a call.
     if low is not None:
         x = maximum(x, low, xp=xp)

@@ -39,8 +39,14 @@ def from_rows(
 
 
 def place_of_largest(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
-    """Return the index of each row's largest entry, the first of equal ones, and a mask of it."""
-    k = xp.argmax(x, axis=-1, keepdims=True)
+    """Return the index of each row's largest entry, the first of equal ones, and a mask of it.
+
+    0 where there is none.
+    """
+    if 0 in x.shape:  # of nothing, no library has a largest entry
+        k = xp.zeros((*x.shape[:-1], 1), dtype=xp.int64, device=device_of(x, xp=xp))
+    else:
+        k = xp.argmax(x, axis=-1, keepdims=True)
     return k, xp.arange(x.shape[-1], dtype=k.dtype, device=device_of(x, xp=xp)) == k
 
 

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from portable_losses._backend import backend_of, namespace_of_type
-from portable_losses._dtypes import kind_of, narrow
+from portable_losses._dtypes import computable, kind_of, narrow
 from portable_losses._gradient import entrywise
 from portable_losses._polyfill import constant, readable, where
 from portable_losses._stable import INF, NAN
@@ -152,6 +152,7 @@ def check_all_in(
     if kind_of(x, xp=xp) == "bool":
         return None
     own_xp = namespace_of_type(x)
+    x = computable(x, xp=own_xp)
     if _extremes_lie_in(x, low, high, xp=own_xp):
         return None
     bad = _lies_outside(x, low=low, high=high, xp=own_xp)
@@ -195,6 +196,7 @@ def _check_either(
 ) -> Array | None:
     """Check that every entry of the one `array` is `first`, `second` or NaN."""
     ((name, x),) = array.items()
+    x = computable(x, xp=namespace_of_type(x))
     bad = (x != first) & (x != second) & (x == x)
     return check_values(x, bad, requirement, name=name, xp=xp)
 

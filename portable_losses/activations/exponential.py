@@ -3,8 +3,9 @@
 from portable_losses._backend import backend_of
 from portable_losses._dtypes import largest
 from portable_losses._gradient import elementwise_call, with_gradient
-from portable_losses._options import FINITE, POSITIVE, is_number, options
+from portable_losses._options import FINITE, POSITIVE, is_number
 from portable_losses._polyfill import maximum, minimum, where
+from portable_losses._public import public
 from portable_losses._typing import Array, Namespace
 from portable_losses.special.box_cox import _growth
 
@@ -13,7 +14,7 @@ __all__ = ["celu", "elu", "selu"]
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
-@options(alpha=FINITE)
+@public(alpha=FINITE)
 def elu(x: Array, /, *, alpha: float | Array = 1.0) -> Array:
     """Exponential linear unit: ``x`` where ``x > 0``, else ``alpha * (exp(x) - 1)``.
 
@@ -53,6 +54,7 @@ def elu(x: Array, /, *, alpha: float | Array = 1.0) -> Array:
     return elementwise_call(_elu, x, above=1.0, below=alpha, scaled=False)
 
 
+@public
 def selu(x: Array, /) -> Array:
     """Self-normalizing exponential linear unit: ``scale * elu(x, alpha=alpha)``.
 
@@ -89,7 +91,7 @@ def selu(x: Array, /) -> Array:
     return elementwise_call(_elu, x, above=SELU_SCALE, below=below, scaled=False)
 
 
-@options(alpha=POSITIVE)
+@public(alpha=POSITIVE)
 def celu(x: Array, /, *, alpha: float | Array = 1.0) -> Array:
     """Exponential linear unit of slope 1 at 0: ``x`` if ``x > 0``, else ``a * (exp(x / a) - 1)``.
 

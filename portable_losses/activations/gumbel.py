@@ -2,7 +2,8 @@
 
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient
-from portable_losses._options import POSITIVE, options
+from portable_losses._options import POSITIVE
+from portable_losses._public import public
 from portable_losses._rows import as_rows, from_rows, place_of_largest
 from portable_losses._typing import Array
 from portable_losses._validation import (
@@ -16,7 +17,7 @@ from portable_losses.activations.softmax import _softmax
 __all__ = ["gumbel_softmax"]
 
 
-@options(temperature=POSITIVE)
+@public(temperature=POSITIVE)
 def gumbel_softmax(
     x: Array,
     noise: Array,

@@ -1,8 +1,9 @@
 """What is left of x by a hyperbolic tangent, and logits capped by one."""
 
 from portable_losses._gradient import elementwise_call, with_gradient
-from portable_losses._options import POSITIVE, options
+from portable_losses._options import POSITIVE
 from portable_losses._polyfill import clip, constant, where
+from portable_losses._public import public
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
 from portable_losses.activations.sigmoid import _clip_size, _tanh, _tanh_slope
@@ -12,6 +13,7 @@ __all__ = ["softcap", "tanh_shrink"]
 NEAR = 1.5  # from here on x - tanh(x) loses no more than a bit
 
 
+@public
 def tanh_shrink(x: Array, /) -> Array:
     """Hyperbolic tangent shrinkage: ``x - tanh(x)``.
 
@@ -46,7 +48,7 @@ def tanh_shrink(x: Array, /) -> Array:
     return elementwise_call(_tanh_shrink, x)
 
 
-@options(cap=POSITIVE)
+@public(cap=POSITIVE)
 def softcap(x: Array, /, *, cap: float | Array) -> Array:
     """Bound logits smoothly: ``cap * tanh(x / cap)``, infinities kept.
 

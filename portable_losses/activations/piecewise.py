@@ -1,8 +1,9 @@
 """Activations of straight and parabolic pieces: hard forms of smooth ones, and shrinkage."""
 
 from portable_losses._gradient import elementwise_call, with_gradient
-from portable_losses._options import FINITE, NONNEGATIVE, check_order, options
+from portable_losses._options import FINITE, NONNEGATIVE, check_order
 from portable_losses._polyfill import where
+from portable_losses._public import public
 from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import namespace_of
@@ -21,6 +22,7 @@ __all__ = [
 ]
 
 
+@public
 def hard_sigmoid(x: Array, /) -> Array:
     """Sigmoid of three straight pieces: ``min(max(x + 3, 0), 6) / 6``.
 
@@ -54,6 +56,7 @@ def hard_sigmoid(x: Array, /) -> Array:
     return elementwise_call(_ramp, x, edge=3)
 
 
+@public
 def hard_silu(x: Array, /) -> Array:
     """Silu with a hard sigmoid: ``x * min(max(x + 3, 0), 6) / 6``.
 
@@ -87,7 +90,7 @@ def hard_silu(x: Array, /) -> Array:
     return elementwise_call(_hard_silu, x)
 
 
-@options(min_val=FINITE, max_val=FINITE)
+@public(min_val=FINITE, max_val=FINITE)
 def hard_tanh(x: Array, /, *, min_val: float | Array = -1.0, max_val: float | Array = 1.0) -> Array:
     """Hyperbolic tangent of three straight pieces: ``min(max(x, min_val), max_val)``.
 
@@ -126,7 +129,7 @@ def hard_tanh(x: Array, /, *, min_val: float | Array = -1.0, max_val: float | Ar
     return result if invalid is None else mark_invalid(result, invalid, xp=namespace_of(x=x))
 
 
-@options(lambd=NONNEGATIVE)
+@public(lambd=NONNEGATIVE)
 def hard_shrink(x: Array, /, *, lambd: float | Array = 0.5) -> Array:
     """Hard thresholding: ``x`` where ``|x| > lambd``, else 0.
 
@@ -164,7 +167,7 @@ def hard_shrink(x: Array, /, *, lambd: float | Array = 0.5) -> Array:
     return elementwise_call(_hard_shrink, x, widened=False, lambd=lambd)
 
 
-@options(lambd=NONNEGATIVE)
+@public(lambd=NONNEGATIVE)
 def soft_shrink(x: Array, /, *, lambd: float | Array = 0.5) -> Array:
     """Soft thresholding: ``sign(x) * max(|x| - lambd, 0)``.
 
@@ -202,6 +205,7 @@ def soft_shrink(x: Array, /, *, lambd: float | Array = 0.5) -> Array:
     return elementwise_call(_soft_shrink, x, lambd=lambd)
 
 
+@public
 def sparse_plus(x: Array, /) -> Array:
     """Softplus of sparsemax: 0 up to -1, ``(x + 1)**2 / 4`` up to 1, then ``x``.
 
@@ -235,6 +239,7 @@ def sparse_plus(x: Array, /) -> Array:
     return elementwise_call(_sparse_plus, x)
 
 
+@public
 def sparse_sigmoid(x: Array, /) -> Array:
     """Sigmoid of sparsemax: ``min(max((x + 1) / 2, 0), 1)``.
 

@@ -1,9 +1,10 @@
 """Rectified linear units: zero, or a smaller slope, on the negative half line."""
 
 from portable_losses._dtypes import narrow, widen
-from portable_losses._gradient import elementwise_call, with_gradient
-from portable_losses._options import FINITE, check_order, options
+from portable_losses._gradient import differentiable_again, elementwise_call, with_gradient
+from portable_losses._options import FINITE, check_order
 from portable_losses._polyfill import where
+from portable_losses._public import public
 from portable_losses._reduction import weigh
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
@@ -18,6 +19,7 @@ from portable_losses._values import mark_invalid
 __all__ = ["leaky_relu", "prelu", "relu", "relu6", "relu_squared", "rrelu", "threshold"]
 
 
+@public
 def relu(x: Array, /) -> Array:
     """Rectified linear unit: ``max(x, 0)``.
 
@@ -51,6 +53,7 @@ def relu(x: Array, /) -> Array:
     return elementwise_call(_clip, x, widened=False, low=0.0, high=None)
 
 
+@public
 def relu6(x: Array, /) -> Array:
     """Rectified linear unit that is capped at 6: ``min(max(x, 0), 6)``.
 
@@ -83,6 +86,7 @@ def relu6(x: Array, /) -> Array:
     return elementwise_call(_clip, x, widened=False, low=0.0, high=6.0)
 
 
+@public
 def relu_squared(x: Array, /) -> Array:
     """Square of the rectified linear unit: ``max(x, 0)**2``.
 
@@ -116,7 +120,7 @@ def relu_squared(x: Array, /) -> Array:
     return elementwise_call(_relu_squared, x)
 
 
-@options(negative_slope=FINITE)
+@public(negative_slope=FINITE)
 def leaky_relu(x: Array, /, *, negative_slope: float | Array = 0.01) -> Array:
     """Rectified linear unit that leaks: ``x`` where ``x > 0``, else ``negative_slope * x``.
 
@@ -154,6 +158,7 @@ def leaky_relu(x: Array, /, *, negative_slope: float | Array = 0.01) -> Array:
     return elementwise_call(_leaky_relu, x, slope=negative_slope)
 
 
+@public
 def prelu(x: Array, weight: Array, /, *, axis: int = -1) -> Array:
     """Rectified linear unit with a learned slope: ``x`` where ``x > 0``, else ``weight * x``.
 
@@ -209,7 +214,7 @@ def prelu(x: Array, weight: Array, /, *, axis: int = -1) -> Array:
     return narrow(_leaky_relu_of_slopes(z, slope, xp=xp), x.dtype, xp=xp)
 
 
-@options(lower=FINITE, upper=FINITE)
+@public(lower=FINITE, upper=FINITE)
 def rrelu(
     x: Array,
     slope: Array | None = None,
@@ -269,7 +274,7 @@ def rrelu(
     return narrow(_leaky_relu_of_slopes(z, s, xp=xp), x.dtype, xp=xp)
 
 
-@options(threshold=FINITE, value=FINITE)
+@public(threshold=FINITE, value=FINITE)
 def threshold(x: Array, /, *, threshold: float | Array, value: float | Array) -> Array:
     """Replace what is not above a threshold: ``x`` where ``x > threshold``, else ``value``.
 
@@ -339,7 +344,7 @@ def _replace_below_by_value(
 )
 def _replace_below(x: Array, *, level: float, value: float, xp: Namespace) -> Array:
     """``x`` where x > level, else `value`."""
-    return where(x <= level, value, x, xp=xp)
+    return where(x <= level, value, differentiable_again(x, xp=xp), xp=xp)
 
 
 def _clip_grad(

@@ -3,10 +3,11 @@
 import math
 
 from portable_losses._dtypes import narrow, widen
-from portable_losses._gradient import stop_gradient, with_gradient
-from portable_losses._options import NONNEGATIVE, NORM, options
-from portable_losses._polyfill import maximum, total
+from portable_losses._gradient import differentiable_again, stop_gradient, with_gradient
+from portable_losses._options import NONNEGATIVE, NORM
+from portable_losses._polyfill import maximum, minimum, total
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._rows import finite_or_nan
 from portable_losses._stable import INF, sign
 from portable_losses._typing import Array, Namespace
@@ -25,7 +26,7 @@ __all__ = ["normalize", "standardize"]
 Axes = tuple[int, ...]
 
 
-@options(p=NORM, eps=NONNEGATIVE)
+@public(p=NORM, eps=NONNEGATIVE)
 def normalize(
     x: Array, /, *, p: float = 2.0, axis: int | tuple[int, ...] = -1, eps: float = 1e-12
 ) -> Array:
@@ -82,12 +83,17 @@ def normalize(
     z = widen(x, xp=xp)
     top = _max_abs(z, axes, xp=xp)  # a constant: the quotient does not depend on it
     scale = _where(top == 0, 1.0, finite_or_nan(top, xp=xp), xp=xp)
-    z = _where(top == 0, 1.0, z, xp=xp) / scale
-    divisor = maximum(_norm(z, p=p, axes=axes, xp=xp), eps / scale, xp=xp)
-    return narrow(_where(top == 0, 0.0, z / divisor, xp=xp), x.dtype, xp=xp)
+    safe = _where(top == 0, 1.0, z, xp=xp)
+    unit = safe / scale
+    norm = _norm(unit, p=p, axes=axes, xp=xp)
+    y = unit / norm
+    if eps:  # not eps / scale, which may overflow, and is NaN on PyTorch for a subnormal scale
+        short = (scale < eps) & (norm * minimum(scale, eps, xp=xp) < eps)
+        y = _where(short, safe / eps, y, xp=xp)
+    return narrow(_where(top == 0, 0.0, y, xp=xp), x.dtype, xp=xp)
 
 
-@options(eps=NONNEGATIVE)
+@public(eps=NONNEGATIVE)
 def standardize(
     x: Array,
     /,
@@ -165,24 +171,34 @@ def standardize(
         root = math.sqrt(eps)
         scale = maximum(_max_abs(d, axes, xp=xp), root, xp=xp)
         scale = _where(scale == 0, 1.0, scale, xp=xp)
-        d, least = d / scale, root / scale
-        square = _mean(d * d, where, axes, xp=xp) + least * least
+        d = d / scale
+        square = _mean(d * d, where, axes, xp=xp)
+        if root:  # PyTorch's 0 / scale is NaN for a subnormal scale
+            least = root / scale
+            square = square + least * least
     else:
-        square = variance + eps
+        d, square = differentiable_again(d, xp=xp), variance + eps
     divisor = xp.sqrt(_where(square == 0, 1.0, square, xp=xp))
     return narrow(xp.divide(d, divisor), x.dtype, xp=xp)
 
 
 def _max_abs(x: Array, axes: Axes, *, xp: Namespace) -> Array:
     """``max(|x|)`` along `axes`, which are kept; a constant to every derivative."""
-    return xp.max(xp.abs(stop_gradient(x, xp=xp)), axis=axes, keepdims=True)
+    return _largest(xp.abs(stop_gradient(x, xp=xp)), axes, xp=xp)
+
+
+def _largest(size: Array, axes: Axes, *, xp: Namespace) -> Array:
+    """Return the largest of sizes along `axes`, which are kept; of none 0."""
+    if 0 in size.shape:
+        return total(size, axis=axes, keepdims=True, xp=xp)
+    return xp.max(size, axis=axes, keepdims=True)
 
 
 def _mean(x: Array, mask: Array | None, axes: Axes, *, xp: Namespace) -> Array:
     """Return the mean of the entries in `mask` along `axes`, which are kept; of none 0."""
     if mask is None:
         count = math.prod([x.shape[i] for i in axes])
-        return total(x, axis=axes, keepdims=True, xp=xp) / count
+        return total(x, axis=axes, keepdims=True, xp=xp) / max(count, 1)
     mask = xp.broadcast_to(mask, x.shape)
     count = total(narrow(mask, x.dtype, xp=xp), axis=axes, keepdims=True, xp=xp)
     kept = _where(mask, x, 0.0, xp=xp)
@@ -202,7 +218,8 @@ def _norm_grad(
         share = share / total(share, axis=axes, keepdims=True, xp=xp)
     else:
         share = _where(size == 0, 1.0, size, xp=xp) ** (p - 1)
-    return (grad * (sign(y, xp=xp) * share),)
+    slope = sign(y, xp=xp) * share  # infinite for a small p, where what it meets may be 0
+    return (_where(grad == 0, 0.0, grad * slope, xp=xp) if p < 1 else grad * slope,)
 
 
 @with_gradient(_norm_grad)
@@ -210,7 +227,7 @@ def _norm(x: Array, *, p: float, axes: Axes, xp: Namespace) -> Array:
     """``sum(|x|**p)**(1 / p)``, not 0, along `axes`, which are kept."""
     size = xp.abs(x)
     if p == INF:
-        return xp.max(size, axis=axes, keepdims=True)
+        return _largest(size, axes, xp=xp)
     if p == 2:
         return xp.sqrt(total(x * x, axis=axes, keepdims=True, xp=xp))
     return total(size**p, axis=axes, keepdims=True, xp=xp) ** (1 / p)

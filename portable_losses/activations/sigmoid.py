@@ -10,6 +10,7 @@ from portable_losses._dtypes import largest
 from portable_losses._gradient import elementwise_call, with_gradient
 from portable_losses._options import is_number
 from portable_losses._polyfill import clip, maximum, minimum, where
+from portable_losses._public import public
 from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace
 from portable_losses.special.logistic import negative_size
@@ -17,6 +18,7 @@ from portable_losses.special.logistic import negative_size
 __all__ = ["expit", "log_expit", "log_sigmoid", "sigmoid", "softsign", "tanh"]
 
 
+@public
 def sigmoid(x: Array, /) -> Array:
     """Logistic function: ``1 / (1 + exp(-x))``.
 
@@ -53,6 +55,7 @@ def sigmoid(x: Array, /) -> Array:
     return elementwise_call(_sigmoid, x)
 
 
+@public
 def log_sigmoid(x: Array, /) -> Array:
     """Logarithm of the logistic function: ``-log(1 + exp(-x))``.
 
@@ -87,6 +90,7 @@ def log_sigmoid(x: Array, /) -> Array:
     return elementwise_call(_log_sigmoid, x)
 
 
+@public
 def tanh(x: Array, /) -> Array:
     """Hyperbolic tangent: ``(exp(x) - exp(-x)) / (exp(x) + exp(-x))``.
 
@@ -120,6 +124,7 @@ def tanh(x: Array, /) -> Array:
     return elementwise_call(_tanh, x)
 
 
+@public
 def softsign(x: Array, /) -> Array:
     """Smooth sign: ``x / (1 + |x|)``.
 

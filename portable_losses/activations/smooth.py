@@ -5,8 +5,9 @@ from typing import Literal
 
 from portable_losses._dtypes import largest
 from portable_losses._gradient import elementwise_call, with_gradient
-from portable_losses._options import NONNEGATIVE, POSITIVE, is_number, options
+from portable_losses._options import NONNEGATIVE, POSITIVE, is_number
 from portable_losses._polyfill import clip, where
+from portable_losses._public import public
 from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace
 from portable_losses.activations.rectified import relu
@@ -17,7 +18,7 @@ from portable_losses.special.normal import _gelu
 __all__ = ["gelu", "mish", "quick_gelu", "silu", "softplus", "squareplus", "swish"]
 
 
-@options(beta=POSITIVE)
+@public(beta=POSITIVE)
 def softplus(x: Array, /, *, beta: float | Array = 1.0) -> Array:
     """Smooth maximum of 0 and x: ``log(1 + exp(beta * x)) / beta``.
 
@@ -56,6 +57,7 @@ def softplus(x: Array, /, *, beta: float | Array = 1.0) -> Array:
     return elementwise_call(_softplus, x, beta=beta)
 
 
+@public
 def silu(x: Array, /) -> Array:
     """Sigmoid linear unit: ``x * sigmoid(x)``.
 
@@ -89,7 +91,7 @@ def silu(x: Array, /) -> Array:
     return elementwise_call(_silu, x)
 
 
-@options()
+@public
 def gelu(x: Array, /, *, approximate: Literal["none", "tanh"] = "none") -> Array:
     """Gaussian error linear unit: ``x * Phi(x)``, Phi the normal distribution function.
 
@@ -132,6 +134,7 @@ def gelu(x: Array, /, *, approximate: Literal["none", "tanh"] = "none") -> Array
     return elementwise_call(_gelu if approximate == "none" else _gelu_tanh, x)
 
 
+@public
 def quick_gelu(x: Array, /) -> Array:
     """Gaussian error linear unit, quick approximation: ``x * sigmoid(1.702 * x)``.
 
@@ -165,6 +168,7 @@ def quick_gelu(x: Array, /) -> Array:
     return elementwise_call(_quick_gelu, x)
 
 
+@public
 def mish(x: Array, /) -> Array:
     """Self-regularized gate: ``x * tanh(softplus(x))``.
 
@@ -200,7 +204,7 @@ def mish(x: Array, /) -> Array:
     return elementwise_call(_mish, x)
 
 
-@options(b=NONNEGATIVE._replace(of_arrays=POSITIVE))
+@public(b=NONNEGATIVE._replace(of_arrays=POSITIVE))
 def squareplus(x: Array, /, *, b: float | Array = 4.0) -> Array:
     """Algebraic smooth maximum of 0 and x: ``(x + sqrt(x**2 + b)) / 2``.
 

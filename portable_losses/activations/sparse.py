@@ -9,6 +9,7 @@ from collections.abc import Callable
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._polyfill import device_of, maximum, total, where
+from portable_losses._public import public
 from portable_losses._rows import as_rows, entry, finite_or_nan, from_rows, place_of_largest
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_axis, check_real_floating, namespace_of
@@ -16,6 +17,7 @@ from portable_losses._validation import check_axis, check_real_floating, namespa
 __all__ = ["entmax15", "sparsemax"]
 
 
+@public
 def sparsemax(x: Array, /, *, axis: int = -1) -> Array:
     """Project scores onto the probabilities: ``max(x - tau, 0)`` along `axis`.
 
@@ -60,6 +62,7 @@ def sparsemax(x: Array, /, *, axis: int = -1) -> Array:
     return _along(_sparsemax, x, axis)
 
 
+@public
 def entmax15(x: Array, /, *, axis: int = -1) -> Array:
     """Probabilities between softmax and sparsemax: ``max(x / 2 - tau, 0)**2`` along `axis`.
 
@@ -126,6 +129,8 @@ def _cut(x: Array, threshold: Threshold, refined: Threshold, *, xp: Namespace) -
     `threshold` estimates tau from a sorted row; `refined` computes it from the entries above that
     estimate.
     """
+    if 0 in x.shape:
+        return x + 0.0  # PyTorch takes no argument for the result of a pair
     k, _ = place_of_largest(x, xp=xp)
     z = x - finite_or_nan(entry(x, k, xp=xp), xp=xp)
     z = maximum(z, -2.0, xp=xp)  # tau is at least -1: what lies below adds nothing to any sum

@@ -27,7 +27,7 @@ from portable_losses._values import (
     mark_invalid,
 )
 
-__all__ = ["Target", "read_index", "read_target", "smoothed_losses"]
+__all__ = ["Target", "idle_rows", "read_index", "read_target", "smoothed_losses"]
 
 
 class Target(NamedTuple):
@@ -89,7 +89,16 @@ class Target(NamedTuple):
         q = self.probabilities(like, xp=xp)
         if not label_smoothing:
             return q
-        return (1 - label_smoothing) * q + self._uniform(like, label_smoothing, xp=xp)
+        return xp.add((1 - label_smoothing) * q, self._uniform(like, label_smoothing, xp=xp))
+
+    def settle(self, z: Array, *, label_smoothing: float, xp: Namespace) -> Array:
+        """Return `z`, and 0 in rows that are not finite and whose coefficients are all 0."""
+        if self.q is None and self.weight is None:
+            return z
+        q = self.smoothed(z, label_smoothing=label_smoothing, xp=xp)
+        coefficient = q if self.weight is None else weigh(q, self.weight, xp=xp)
+        finite = xp.isfinite(xp.max(z, axis=-1, keepdims=True))
+        return where(idle_rows(coefficient, finite, xp=xp), 0.0, z, xp=xp)
 
     def mask_rows(self, values: Array, *, xp: Namespace) -> Array:
         """Return `values`, one for each row, and 0 for a row that does not count."""
@@ -149,6 +158,15 @@ def smoothed_losses(
     (plain, *rest), (uniform, *_) = losses(0.0), losses(1.0)
     plain = weigh(1 - label_smoothing, plain, xp=xp)
     return (plain + weigh(label_smoothing, uniform, xp=xp), *rest)
+
+
+def idle_rows(coefficient: Array, finite: Array, *, xp: Namespace) -> Array:
+    """Return the mask (..., 1) of rows whose coefficients are all 0 and that are not `finite`.
+
+    They may hold anything: 0 times NaN is 0. (Of a finite row with the coefficient 0, slopes of the
+    coefficient are asked for.)
+    """
+    return xp.all(coefficient == 0, axis=-1, keepdims=True) & ~finite
 
 
 def read_target(

@@ -1,21 +1,23 @@
 """Binary cross entropy, from logits and from probabilities."""
 
 from portable_losses._gradient import with_gradient
-from portable_losses._options import FRACTION, WEIGHT, is_number, options
+from portable_losses._options import FRACTION, WEIGHT, is_number
 from portable_losses._polyfill import maximum
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import contribution, reduce, weigh
 from portable_losses._stable import log, log1p
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import as_floating, namespace_of
 from portable_losses._values import as_weight, check_all_in, mark_invalid
 from portable_losses.activations.sigmoid import _softplus
-from portable_losses.losses._left_out import leaves_out
+from portable_losses.losses._left_out import leaves_out, settle
 from portable_losses.special.logistic import negative_size
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits"]
 
 
+@public
 @leaves_out(probs=0.5, target=1, weights=("weight", "sample_weight"))
 def binary_cross_entropy(
     probs: Array,
@@ -94,7 +96,7 @@ def binary_cross_entropy(
     )
 
 
-@options(pos_weight=WEIGHT, label_smoothing=FRACTION)
+@public(pos_weight=WEIGHT, label_smoothing=FRACTION)
 @leaves_out(logits=0.5, target=1, weights=("weight", "sample_weight"))
 def binary_cross_entropy_with_logits(
     logits: Array,
@@ -180,6 +182,7 @@ def binary_cross_entropy_with_logits(
     if pos_weight is not None:
         negative = _negative(positive, negative)
         positive = xp.multiply(pos_weight, positive)
+        z = settle(z, (positive == 0) & (negative == 0), xp=xp)
     loss = _logistic_loss(z, positive, negative, xp=xp)
     if weight is not None:
         loss = weigh(weight, loss, xp=xp)

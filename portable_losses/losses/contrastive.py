@@ -2,9 +2,11 @@
 
 from portable_losses._dtypes import astype_like, narrow, widen
 from portable_losses._gradient import stop_gradient
-from portable_losses._options import FINITE, POSITIVE, options, require
+from portable_losses._indexing import as_index
+from portable_losses._options import FINITE, POSITIVE, require
 from portable_losses._polyfill import device_of, maximum, total
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
@@ -15,8 +17,8 @@ from portable_losses._validation import (
     check_integer,
     check_ndim,
     check_real_floating,
-    check_same_shape,
     namespace_of,
+    same_shape,
 )
 from portable_losses.activations.scaled import normalize
 from portable_losses.activations.sigmoid import _softplus
@@ -29,7 +31,7 @@ __all__ = [
 ]
 
 
-@options(temperature=POSITIVE)
+@public(temperature=POSITIVE)
 def info_nce_loss(
     query: Array,
     key: Array,
@@ -139,7 +141,7 @@ def info_nce_loss(
     )
 
 
-@options(temperature=POSITIVE)
+@public(temperature=POSITIVE)
 def ntxent_loss(
     embeddings: Array,
     labels: Array,
@@ -203,7 +205,7 @@ def ntxent_loss(
         labels=labels,
         optional={"where": where, "sample_weight": sample_weight},
     )
-    _check_labels(embeddings, labels, xp=xp)
+    labels = _as_labels(embeddings, labels, xp=xp)
 
     x = widen(embeddings, xp=xp)
     both: Array | None = None
@@ -229,7 +231,7 @@ def ntxent_loss(
     )
 
 
-@options(gamma=POSITIVE, margin=FINITE)
+@public(gamma=POSITIVE, margin=FINITE)
 def circle_loss(
     embeddings: Array,
     labels: Array,
@@ -308,11 +310,11 @@ def circle_loss(
             "sample_weight": sample_weight,
         },
     )
-    _check_labels(embeddings, labels, xp=xp)
+    labels = _as_labels(embeddings, labels, xp=xp)
     what = "come with `ref_embeddings`, and these with labels"
     require((ref_labels is None) == (ref_embeddings is None), "ref_labels", what, ref_labels)
     if ref_embeddings is not None:
-        _check_labels(ref_embeddings, ref_labels, prefix="ref_", xp=xp)
+        ref_labels = _as_labels(ref_embeddings, ref_labels, prefix="ref_", xp=xp)
         d, shape = embeddings.shape[1], tuple(ref_embeddings.shape)
         require(shape[1] == d, "ref_embeddings", f"have shape (M, {d})", shape)
     x = widen(embeddings, xp=xp)
@@ -327,7 +329,7 @@ def circle_loss(
     of_refs = labels if ref_labels is None else ref_labels
     v = normalize(astype_like(refs, u, xp=xp), eps=0.0)
     s = xp.matmul(u, xp.matrix_transpose(v))
-    same = labels[:, None] == of_refs[None, :]
+    same = xp.equal(labels[:, None], of_refs[None, :])
     pairs = ~_diagonal(s, xp=xp) & same if ref_embeddings is None else same
     if both is not None:
         pairs, same = pairs & both, ~both | same
@@ -342,13 +344,16 @@ def circle_loss(
     )
 
 
-def _check_labels(x: Array, y: Array, *, prefix: str = "", xp: Namespace) -> None:
-    """Raise unless `x` is a real floating (N, D), and `y` holds N integers."""
+def _as_labels(x: Array, y: Array, *, prefix: str = "", xp: Namespace) -> Array:
+    """Return `y` in one dtype for all labels, checked: N integers for a real floating (N, D)."""
     embeddings, labels = f"{prefix}embeddings", f"{prefix}labels"
     check_real_floating(xp, **{embeddings: x})
     check_ndim(2, "(N, D)", **{embeddings: x})
     check_integer(xp, **{labels: y})
-    check_same_shape(**{f"{embeddings} without axis 1": x[:, 0], labels: y})
+    if not same_shape(x.shape[:1], y.shape):
+        msg = f"`{labels}` must have shape {tuple(x.shape[:1])}, got shape {tuple(y.shape)}"
+        raise ValueError(msg)
+    return as_index(y, xp=xp)
 
 
 def _pairs_of(where: Array, rows: int, *, xp: Namespace) -> tuple[Array, Array]:
@@ -360,7 +365,9 @@ def _pairs_of(where: Array, rows: int, *, xp: Namespace) -> tuple[Array, Array]:
 
 
 def _log_sum(x: Array, *, xp: Namespace) -> Array:
-    """``log(sum(exp(x)))`` along the last axis."""
+    """``log(sum(exp(x)))`` along the last axis; -inf where there is nothing to contrast with."""
+    if 0 in x.shape:
+        return total(x, axis=-1, xp=xp) - INF
     return _logsumexp(x, xp=xp)[..., 0]
 
 

@@ -3,10 +3,11 @@
 from functools import partial
 
 from portable_losses._dtypes import narrow, widen
-from portable_losses._gradient import with_gradient
-from portable_losses._options import FRACTION, NONNEGATIVE, POSITIVE, is_number, options
+from portable_losses._gradient import differentiable_again, with_gradient
+from portable_losses._options import FRACTION, NONNEGATIVE, POSITIVE, is_number
 from portable_losses._polyfill import total
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
 from portable_losses._rows import as_rows
 from portable_losses._stable import INF
@@ -16,13 +17,13 @@ from portable_losses._values import mark_invalid
 from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
 from portable_losses.activations.softmax import _log_softmax, _log_softmax_grad
 from portable_losses.losses._left_out import leaves_out
-from portable_losses.losses._targets import Target, read_target, smoothed_losses
+from portable_losses.losses._targets import Target, idle_rows, read_target, smoothed_losses
 from portable_losses.special.log_exp import _logsumexp, _logsumexp_grad
 
 __all__ = ["cross_entropy", "nll_loss"]
 
 
-@options(label_smoothing=FRACTION, z_loss=NONNEGATIVE, softcap=POSITIVE)
+@public(label_smoothing=FRACTION, z_loss=NONNEGATIVE, softcap=POSITIVE)
 @leaves_out(logits=0.5, target=0)
 def cross_entropy(
     logits: Array,
@@ -156,7 +157,7 @@ def cross_entropy(
     return (result, narrow(lse, logits.dtype, xp=xp)) if return_lse else result
 
 
-@options()
+@public
 @leaves_out(log_probs=0.5, target=0)
 def nll_loss(
     log_probs: Array,
@@ -232,7 +233,7 @@ def nll_loss(
     )
     check_real_floating(xp, log_probs=log_probs)
     place = check_axis(axis, log_probs.ndim)
-    rows = as_rows(widen(log_probs, xp=xp), (place,), xp=xp)
+    rows = as_rows(differentiable_again(widen(log_probs, xp=xp), xp=xp), (place,), xp=xp)
     target, invalid = read_target(
         rows,
         target,
@@ -309,11 +310,16 @@ def _cross_entropy_grad(
     target = Target(*arrays)
     weight = target.weight
     seen = target.mask_logits(z, absent=-INF, xp=xp)
+    q = target.smoothed(seen, label_smoothing=label_smoothing, xp=xp)
+    coefficient = q if weight is None else weigh(q, weight, xp=xp)
+    idle: Array | None = None
+    if not with_lse and (weight is not None or target.q is not None):
+        finite = xp.isfinite(xp.max(seen, axis=-1, keepdims=True))
+        idle = idle_rows(coefficient, finite, xp=xp)
+        seen = _where(idle, 0.0, seen, xp=xp)
     capped = seen if softcap is None else _softcap(seen, cap=softcap, xp=xp)
     log_p = _log_softmax(capped, xp=xp)
-    q = target.smoothed(capped, label_smoothing=label_smoothing, xp=xp)
     g = target.mask_rows(grad[0], xp=xp)[..., None]
-    coefficient = q if weight is None else weigh(q, weight, xp=xp)
     in_z: Array = _log_softmax_grad(-g * coefficient, log_p, capped, xp=xp)[0]
     if with_lse:
         g_lse = target.mask_rows(grad[1], xp=xp)[..., None]
@@ -324,6 +330,8 @@ def _cross_entropy_grad(
     if target.q is None and weight is None:
         return in_z, *Target()
     contributes = (coefficient != 0) | (log_p > -INF)
+    if idle is not None:
+        contributes = contributes & ~idle
     in_coefficient = g * _where(contributes, -log_p, 0.0, xp=xp)
     in_q = in_weight = None
     if weight is not None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from portable_losses._dtypes import kind_of, narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._indexing import as_index, scan
-from portable_losses._options import check_reduction, options
+from portable_losses._options import check_reduction
 from portable_losses._polyfill import (
     concat,
     constant,
@@ -17,6 +17,7 @@ from portable_losses._polyfill import (
     total,
 )
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace, Reduction
@@ -29,7 +30,7 @@ from portable_losses.special.log_exp import _logsumexp
 __all__ = ["ctc_loss"]
 
 
-@options()
+@public
 @leaves_out(log_probs=Entries(0.5, axes=(0, -1)))
 def ctc_loss(
     log_probs: Array,
@@ -269,8 +270,10 @@ def _lattice(
     device = device_of(labels, xp=xp)
     blanks = xp.full(labels.shape, blank, dtype=labels.dtype, device=device)
     column = xp.full((sequences, 1), blank, dtype=labels.dtype, device=device)
-    between = xp.reshape(xp.stack([blanks, labels], axis=-1), (sequences, size - 1))
-    classes = concat([between, column], axis=1, xp=xp)
+    classes = column
+    if size > 1:
+        between = xp.reshape(xp.stack([blanks, labels], axis=-1), (sequences, size - 1))
+        classes = concat([between, column], axis=1, xp=xp)
     two_before = concat([column, column, classes], axis=1, xp=xp)[:, :size]
 
     wanted = xp.broadcast_to(classes[None, ...], (frames, sequences, size))

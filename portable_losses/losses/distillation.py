@@ -3,14 +3,16 @@
 from typing import Literal
 
 from portable_losses._gradient import stop_gradient
-from portable_losses._options import FRACTION, POSITIVE, UNIT, is_number, options
+from portable_losses._options import FRACTION, POSITIVE, UNIT, is_number
 from portable_losses._polyfill import total
+from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._rows import as_rows
 from portable_losses._typing import Array, Reduction
 from portable_losses._validation import (
     as_floating,
     check_axis,
+    check_classes,
     check_real_floating,
     namespace_of,
 )
@@ -21,7 +23,7 @@ from portable_losses.losses._left_out import leaves_out
 __all__ = ["distillation_loss"]
 
 
-@options(temperature=POSITIVE, beta=FRACTION._replace(of_arrays=UNIT))
+@public(temperature=POSITIVE, beta=FRACTION._replace(of_arrays=UNIT))
 @leaves_out(student_logits=0.5, teacher_logits=0.5)
 def distillation_loss(
     student_logits: Array,
@@ -100,6 +102,7 @@ def distillation_loss(
     check_real_floating(xp, student_logits=student_logits, teacher_logits=teacher_logits)
     student, teacher = as_floating(xp, student_logits=student_logits, teacher_logits=teacher_logits)
     place = check_axis(axis, student_logits.ndim)
+    check_classes(tuple(student_logits.shape), place, name="student_logits")
 
     teacher = stop_gradient(teacher, xp=xp)
     lq, lp = (

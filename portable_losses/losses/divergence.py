@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from portable_losses._options import FRACTION, UNIT, options
+from portable_losses._options import FRACTION, UNIT
 from portable_losses._polyfill import total
+from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Axis, BatchReduction, Namespace
@@ -17,7 +18,7 @@ from portable_losses.losses.regression import _absolute
 __all__ = ["generalized_kl_div", "js_div", "kl_div", "tvd_loss"]
 
 
-@options()
+@public
 @leaves_out(log_probs=0.5, target=1)
 def kl_div(
     log_probs: Array,
@@ -100,7 +101,7 @@ def kl_div(
     )
 
 
-@options()
+@public
 @leaves_out(log_probs=0.5, target=1)
 def generalized_kl_div(
     log_probs: Array,
@@ -186,7 +187,7 @@ def generalized_kl_div(
     )
 
 
-@options(beta=FRACTION._replace(of_arrays=UNIT))
+@public(beta=FRACTION._replace(of_arrays=UNIT))
 @leaves_out(log_probs=0.5, target=1)
 def js_div(
     log_probs: Array,
@@ -278,6 +279,7 @@ def js_div(
     )
 
 
+@public
 @leaves_out(probs=0.5, target=1)
 def tvd_loss(
     probs: Array,

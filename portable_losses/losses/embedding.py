@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from functools import partial
 
-from portable_losses._dtypes import narrow
-from portable_losses._options import FINITE, NONNEGATIVE, NORM, options
-from portable_losses._polyfill import total
+from portable_losses._dtypes import narrow, widen
+from portable_losses._gradient import stop_gradient, with_gradient
+from portable_losses._options import FINITE, NONNEGATIVE, NORM
+from portable_losses._polyfill import clip, readable, total
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._rows import as_rows
 from portable_losses._stable import INF
@@ -14,11 +16,12 @@ from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
     as_floating,
     check_axis,
+    check_broadcastable,
     check_real_floating,
     namespace_of,
 )
 from portable_losses.activations.rectified import relu
-from portable_losses.activations.scaled import _max_abs, _norm, normalize
+from portable_losses.activations.scaled import _max_abs, _norm, _norm_grad, normalize
 from portable_losses.losses._left_out import leaves_out
 
 __all__ = [
@@ -29,7 +32,7 @@ __all__ = [
 ]
 
 
-@options(eps=NONNEGATIVE)
+@public(eps=NONNEGATIVE)
 def cosine_similarity(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0.0) -> Array:
     """Cosine of the angle between vectors: ``sum(x1 * x2) / (|x1| * |x2|)``.
 
@@ -37,23 +40,24 @@ def cosine_similarity(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0
     ----------
     x1 : array of a real floating dtype, shape (...)
         Vectors along `axis`.
-    x2 : array of a real floating dtype, shape of `x1`
+    x2 : array of a real floating dtype, of a shape that broadcasts with that of `x1`
         Vectors; converted to the dtype of `x1`.
     axis : int, default -1
+        Of the shape to which both broadcast. All pairs: shapes (N, 1, D) and (1, M, D).
     eps : float, default 0.0
         Least norm to divide by, at least 0; ``eps=1e-8`` is PyTorch's.
 
     Returns
     -------
     array
-        In [-1, 1]; shape of `x1` without `axis`, its dtype and device. 0 for a vector of zeros.
+        In [-1, 1]; shape of both without `axis`; dtype and device of `x1`. 0 for a vector of zeros.
 
     Raises
     ------
     TypeError
         An argument is not real floating, or the arrays come from two libraries.
     ValueError
-        The shapes differ, or `eps` is negative.
+        The shapes do not broadcast, or `eps` is negative.
     IndexError
         There is no such axis.
 
@@ -73,12 +77,12 @@ def cosine_similarity(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0
     array([1., 0.])
     """
     xp = namespace_of(x1=x1, x2=x2)
-    u, v = (normalize(x, eps=eps) for x in _vectors(x1, x2, axis, xp=xp))
+    a, b = _vectors(x1, x2, axis, xp=xp)
 
-    return narrow(total(u * v, axis=-1, xp=xp), x1.dtype, xp=xp)
+    return narrow(_cosine(a, b, eps, xp=xp), x1.dtype, xp=xp)
 
 
-@options(eps=NONNEGATIVE)
+@public(eps=NONNEGATIVE)
 def cosine_distance(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0.0) -> Array:
     """One minus the cosine of the angle between vectors: ``1 - cosine_similarity(x1, x2)``.
 
@@ -86,23 +90,24 @@ def cosine_distance(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0.0
     ----------
     x1 : array of a real floating dtype, shape (...)
         Vectors along `axis`.
-    x2 : array of a real floating dtype, shape of `x1`
+    x2 : array of a real floating dtype, of a shape that broadcasts with that of `x1`
         Vectors; converted to the dtype of `x1`.
     axis : int, default -1
+        Of the shape to which both broadcast. All pairs: shapes (N, 1, D) and (1, M, D).
     eps : float, default 0.0
         Least norm to divide by, at least 0.
 
     Returns
     -------
     array
-        In [0, 2]; shape of `x1` without `axis`, its dtype and device. 1 for a vector of zeros.
+        In [0, 2]; shape of both without `axis`; dtype and device of `x1`. 1 for a vector of zeros.
 
     Raises
     ------
     TypeError
         An argument is not real floating, or the arrays come from two libraries.
     ValueError
-        The shapes differ, or `eps` is negative.
+        The shapes do not broadcast, or `eps` is negative.
     IndexError
         There is no such axis.
 
@@ -125,7 +130,7 @@ def cosine_distance(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0.0
     return narrow(_distance_of_directions(a, b, eps, xp=xp), x1.dtype, xp=xp)
 
 
-@options(p=NORM, eps=NONNEGATIVE)
+@public(p=NORM, eps=NONNEGATIVE)
 def pairwise_distance(
     x1: Array,
     x2: Array,
@@ -142,7 +147,7 @@ def pairwise_distance(
     ----------
     x1 : array of a real floating dtype, shape (...)
         Vectors along `axis`.
-    x2 : array of a real floating dtype, shape of `x1`
+    x2 : array of a real floating dtype, of a shape that broadcasts with that of `x1`
         Vectors; converted to the dtype of `x1`.
     p : float, default 2.0
         Order of the norm, greater than 0; ``math.inf`` is the largest absolute difference.
@@ -150,20 +155,21 @@ def pairwise_distance(
         Added to every difference, at least 0; ``eps=1e-6`` is PyTorch's, which makes equal
         vectors ``1e-6 * sqrt(n)`` apart.
     axis : int, default -1
+        Of the shape to which both broadcast. All pairs: shapes (N, 1, D) and (1, M, D).
     keepdims : bool, default False
         Keep `axis` with size 1.
 
     Returns
     -------
     array
-        At least 0; shape of `x1` without `axis`, its dtype and device.
+        At least 0; shape of both without `axis`; dtype and device of `x1`.
 
     Raises
     ------
     TypeError
         An argument is not real floating, or the arrays come from two libraries.
     ValueError
-        The shapes differ, `p` is not positive, or `eps` is negative.
+        The shapes do not broadcast, `p` is not positive, or `eps` is negative.
     IndexError
         There is no such axis.
 
@@ -187,11 +193,11 @@ def pairwise_distance(
 
     result = _length(a - b + eps, p, xp=xp)
     if keepdims:
-        result = xp.expand_dims(result, axis=check_axis(axis, x1.ndim))
+        result = xp.expand_dims(result, axis=check_axis(axis, max(x1.ndim, x2.ndim)))
     return narrow(result, x1.dtype, xp=xp)
 
 
-@options(margin=FINITE, p=NORM, eps=NONNEGATIVE)
+@public(margin=FINITE, p=NORM, eps=NONNEGATIVE)
 @leaves_out(anchor=0.5, positive=0.5, negative=0.5)
 def triplet_margin_loss(
     anchor: Array,
@@ -273,14 +279,19 @@ def triplet_margin_loss(
     )
     check_real_floating(xp, anchor=anchor, positive=positive, negative=negative)
     a, near, far = as_floating(xp, anchor=anchor, positive=positive, negative=negative)
-    if distance is None:
-        distance = partial(pairwise_distance, p=p, eps=eps, axis=axis)
+    measure = distance or partial(pairwise_distance, p=p, eps=eps, axis=axis)
 
-    to_far = distance(a, far)
+    to_near, to_far = measure(a, near), measure(a, far)
     if swap:
-        other = distance(near, far)
+        other = measure(near, far)
         to_far = _where(other < to_far, other, to_far, xp=xp)
-    loss = relu(margin - to_far + distance(a, near))
+    beyond = (to_near == INF) & (to_far == INF)
+    if distance is None and (not readable(beyond, xp=xp) or bool(xp.any(beyond))):
+        origin, *ends = (stop_gradient(v, xp=xp) for v in (a, near, far))
+        first, second = (_ranks(origin, end, p, eps, axis, xp=xp) for end in ends)
+        to_near = _where(beyond & (first <= second), 0.0, to_near, xp=xp)
+        to_far = _where(beyond & (first >= second), 0.0, to_far, xp=xp)
+    loss = relu(margin - to_far + to_near)
 
     return reduce(
         loss, reduction, where=where, sample_weight=sample_weight, dtype=anchor.dtype, xp=xp
@@ -288,27 +299,81 @@ def triplet_margin_loss(
 
 
 def _vectors(x1: Array, x2: Array, axis: int, *, xp: Namespace) -> tuple[Array, Array]:
-    """Return both in the dtype to compute in, checked, with the vectors along the last axis."""
+    """Return both in the dtype to compute in, checked, with the vectors along the last axis.
+
+    Their other axes broadcast.
+    """
     check_real_floating(xp, x1=x1, x2=x2)
-    a, b = as_floating(xp, x1=x1, x2=x2)
-    place = check_axis(axis, x1.ndim)
-    return as_rows(a, (place,), xp=xp), as_rows(b, (place,), xp=xp)
+    a = widen(x1, xp=xp)
+    b = narrow(x2, a.dtype, xp=xp)
+    if a.shape != b.shape:
+        check_broadcastable(x1=x1, x2=x2)
+        a, b = (_with_axes(x, max(x1.ndim, x2.ndim), xp=xp) for x in (a, b))
+    place = check_axis(axis, a.ndim)
+    a, b = as_rows(a, (place,), xp=xp), as_rows(b, (place,), xp=xp)
+    size = max(a.shape[-1], b.shape[-1]) if a.shape[-1] != b.shape[-1] else a.shape[-1]
+    return _stretched(a, size, xp=xp), _stretched(b, size, xp=xp)
+
+
+def _with_axes(x: Array, ndim: int, *, xp: Namespace) -> Array:
+    """Return `x` with axes of size 1 in front, `ndim` in all."""
+    return xp.reshape(x, (*(1,) * (ndim - x.ndim), *x.shape))
+
+
+def _stretched(x: Array, size: int, *, xp: Namespace) -> Array:
+    """Return `x` with `size` entries along the last axis, where it has as many or one."""
+    return x if x.shape[-1] == size else xp.broadcast_to(x, (*x.shape[:-1], size))
 
 
 def _length(d: Array, p: float, *, xp: Namespace) -> Array:
     """Return the norm along the last axis; gradient 0 at 0."""
     top = _max_abs(d, (-1,), xp=xp)
     usual = (top > 0) & (top < INF)
-    scale = _where(usual, top, 1.0, xp=xp)
-    norm = scale * _norm(_where(usual, d, 1.0, xp=xp) / scale, p=p, axes=(-1,), xp=xp)
+    d, scale = _where(usual, d, 1.0, xp=xp), _where(usual, top, 1.0, xp=xp)
+    if p < 1:
+        norm = _norm_of_small_order(d, p=p, axes=(-1,), xp=xp)
+    else:
+        norm = scale * _norm(d / scale, p=p, axes=(-1,), xp=xp)
     return _where(usual, norm, top, xp=xp)[..., 0]
+
+
+@with_gradient(_norm_grad)
+def _norm_of_small_order(d: Array, *, p: float, axes: tuple[int, ...], xp: Namespace) -> Array:
+    """``sum(|d|**p)**(1 / p)``, not 0, with the power taken in two halves: it may overflow."""
+    size = xp.abs(d)
+    top = xp.max(size, axis=axes, keepdims=True)
+    half = total((size / top) ** p, axis=axes, keepdims=True, xp=xp) ** (0.5 / p)
+    return top * half * half
+
+
+def _ranks(a: Array, b: Array, p: float, eps: float, axis: int, *, xp: Namespace) -> Array:
+    """Return distances over ``n**(1 / p)``, of a quarter of the vectors: these are all finite."""
+    d = a / 4 - b / 4 + eps / 4
+    size = xp.abs(d)
+    top = xp.max(size, axis=axis, keepdims=True)
+    if p != INF:
+        share = size / _where(top == 0, 1.0, top, xp=xp)
+        top = top * xp.mean(share**p, axis=axis, keepdims=True) ** (1 / p)
+    return xp.squeeze(top, axis=axis)
+
+
+def _cosine(a: Array, b: Array, eps: float, *, xp: Namespace) -> Array:
+    """Return the cosines of vectors along the last axis."""
+    u, v = normalize(a, eps=eps), normalize(b, eps=eps)
+    return _rounded_into(total(u * v, axis=-1, xp=xp), -1.0, 1.0, xp=xp)
+
+
+def _rounded_into(x: Array, low: float, high: float, *, xp: Namespace) -> Array:
+    """Return `x`, which only rounding puts outside the bounds, between them; the slope stays 1."""
+    return x + stop_gradient(clip(x, low, high, xp=xp) - x, xp=xp)
 
 
 def _distance_of_directions(a: Array, b: Array, eps: float, *, xp: Namespace) -> Array:
     """Return one minus the cosine: ``(|u - v|**2 + (1 - |u|**2) + (1 - |v|**2)) / 2``."""
     u, v = normalize(a, eps=eps), normalize(b, eps=eps)
     square = total((u - v) * (u - v), axis=-1, xp=xp)
-    return (square + _one_minus_square(a, u, eps, xp=xp) + _one_minus_square(b, v, eps, xp=xp)) / 2
+    rest = _one_minus_square(a, u, eps, xp=xp) + _one_minus_square(b, v, eps, xp=xp)
+    return _rounded_into((square + rest) / 2, 0.0, 2.0, xp=xp)
 
 
 def _one_minus_square(x: Array, unit: Array, eps: float, *, xp: Namespace) -> Array:

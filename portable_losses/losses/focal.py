@@ -2,9 +2,10 @@
 
 from portable_losses._dtypes import largest, narrow
 from portable_losses._gradient import with_gradient
-from portable_losses._options import FRACTION, NONNEGATIVE, is_number, options
+from portable_losses._options import FRACTION, NONNEGATIVE, is_number
 from portable_losses._polyfill import minimum
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
 from portable_losses._stable import log
 from portable_losses._typing import Array, Namespace, Reduction
@@ -17,7 +18,7 @@ from portable_losses.losses.reweighted import read_classes
 __all__ = ["sigmoid_focal_loss", "softmax_focal_loss"]
 
 
-@options(alpha=FRACTION, gamma=NONNEGATIVE, label_smoothing=FRACTION)
+@public(alpha=FRACTION, gamma=NONNEGATIVE, label_smoothing=FRACTION)
 @leaves_out(logits=0.5, target=1)
 def sigmoid_focal_loss(
     logits: Array,
@@ -101,7 +102,7 @@ def sigmoid_focal_loss(
     )
 
 
-@options(alpha=NONNEGATIVE._replace(broadcasts=True), gamma=NONNEGATIVE, label_smoothing=FRACTION)
+@public(alpha=NONNEGATIVE._replace(broadcasts=True), gamma=NONNEGATIVE, label_smoothing=FRACTION)
 @leaves_out(logits=0.5, target=0)
 def softmax_focal_loss(
     logits: Array,
@@ -188,6 +189,7 @@ def softmax_focal_loss(
         axis=axis,
         ignore_index=ignore_index,
         weight=of_class,
+        label_smoothing=label_smoothing,
         weight_name="alpha",
         xp=xp,
     )

@@ -4,9 +4,10 @@ import math
 
 from portable_losses._dtypes import astype_like, largest
 from portable_losses._gradient import stop_gradient
-from portable_losses._options import FINITE, NONNEGATIVE, POSITIVE, options
+from portable_losses._options import FINITE, NONNEGATIVE, POSITIVE
 from portable_losses._polyfill import minimum
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Reduction
@@ -25,7 +26,7 @@ from portable_losses.special.gamma import _gammaln
 __all__ = ["gaussian_nll_loss", "poisson_nll_loss"]
 
 
-@options(eps=NONNEGATIVE)
+@public(eps=NONNEGATIVE)
 @leaves_out(input=0.5, target=1)
 def poisson_nll_loss(
     input: Array,
@@ -110,7 +111,7 @@ def poisson_nll_loss(
     )
 
 
-@options(var=FINITE._replace(broadcasts=True, fills=True), eps=POSITIVE)
+@public(var=FINITE._replace(broadcasts=True, fills=True), eps=POSITIVE)
 @leaves_out(input=0.5, target=1, var=Entries(1, broadcasts=True))
 def gaussian_nll_loss(
     input: Array,

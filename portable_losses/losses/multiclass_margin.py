@@ -3,9 +3,11 @@
 from typing import Literal
 
 from portable_losses._dtypes import widen
-from portable_losses._options import FINITE, options
+from portable_losses._gradient import differentiable_again
+from portable_losses._options import FINITE
 from portable_losses._polyfill import device_of, total
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
 from portable_losses._rows import as_rows, entry, finite_or_nan, place_of_largest
 from portable_losses._stable import INF
@@ -22,7 +24,7 @@ __all__ = [
 ]
 
 
-@options(margin=FINITE)
+@public(margin=FINITE)
 @leaves_out(input=0.5, target=0)
 def multi_margin_loss(
     input: Array,
@@ -111,7 +113,7 @@ def multi_margin_loss(
     )
 
 
-@options(margin=FINITE)
+@public(margin=FINITE)
 @leaves_out(input=0.5, target=0)
 def multiclass_hinge_loss(
     input: Array,
@@ -187,6 +189,7 @@ def multiclass_hinge_loss(
     )
 
 
+@public
 def multiclass_perceptron_loss(
     input: Array,
     target: Array,
@@ -257,7 +260,7 @@ def _read(input: Array, target: Array, *, axis: int, xp: Namespace) -> tuple[Arr
     """Return the scores, classes on the last axis, and the indices of the targets, both checked."""
     check_real_floating(xp, input=input)
     place = check_axis(axis, input.ndim)
-    x = as_rows(widen(input, xp=xp), (place,), xp=xp)
+    x = as_rows(differentiable_again(widen(input, xp=xp), xp=xp), (place,), xp=xp)
     return read_index(x, target, axis=place, name="input", xp=xp)
 
 

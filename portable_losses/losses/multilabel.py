@@ -1,9 +1,11 @@
 """Losses for rows that belong to several classes at once."""
 
 from portable_losses._dtypes import widen
+from portable_losses._gradient import differentiable_again
 from portable_losses._indexing import as_index
 from portable_losses._polyfill import device_of, total
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
 from portable_losses._rows import as_rows, finite_or_nan
 from portable_losses._typing import Array, Namespace, Reduction
@@ -24,11 +26,12 @@ from portable_losses._values import (
     mark_invalid,
 )
 from portable_losses.activations.sigmoid import _softplus
-from portable_losses.losses._left_out import leaves_out
+from portable_losses.losses._left_out import leaves_out, settle
 
 __all__ = ["multilabel_margin_loss", "multilabel_soft_margin_loss"]
 
 
+@public
 @leaves_out(input=0.5, target=-1)
 def multilabel_margin_loss(
     input: Array,
@@ -97,7 +100,7 @@ def multilabel_margin_loss(
     check_same_shape(input=input, target=target)
     place = check_axis(axis, input.ndim)
     check_classes(tuple(input.shape), place, name="input")
-    x = as_rows(widen(input, xp=xp), (place,), xp=xp)
+    x = as_rows(differentiable_again(widen(input, xp=xp), xp=xp), (place,), xp=xp)
     label, invalid = _read_labels(as_rows(target, (place,), xp=xp), x, xp=xp)
 
     x = mark_invalid(x, invalid, xp=xp, of_rows=True)
@@ -111,6 +114,7 @@ def multilabel_margin_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=0)
 def multilabel_soft_margin_loss(
     input: Array,
@@ -184,6 +188,8 @@ def multilabel_soft_margin_loss(
     x, y = as_rows(x, (place,), xp=xp), as_rows(y, (place,), xp=xp)
     invalid = check_all_in(0, 1, xp=xp, target=y)
     of_class = as_weight(weight, (x.shape[-1],), name="weight", like=x, xp=xp)
+    if of_class is not None:
+        x = settle(x, of_class == 0, xp=xp)
 
     loss = weigh(y, _softplus(-x, beta=1.0, xp=xp), xp=xp)
     loss = loss + weigh(1 - y, _softplus(x, beta=1.0, xp=xp), xp=xp)

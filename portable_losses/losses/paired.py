@@ -1,28 +1,27 @@
 """Losses of pairs that a target of -1 or 1 tells apart."""
 
 from portable_losses._dtypes import astype_like
-from portable_losses._options import FINITE, options
-from portable_losses._polyfill import total
+from portable_losses._options import FINITE
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._typing import Array, Reduction
 from portable_losses._validation import (
     as_floating,
     check_real,
     check_real_floating,
-    check_same_shape,
     namespace_of,
+    same_shape,
 )
 from portable_losses._values import check_signs, mark_invalid
 from portable_losses.activations.rectified import relu
-from portable_losses.activations.scaled import normalize
 from portable_losses.losses._left_out import leaves_out
-from portable_losses.losses.embedding import _distance_of_directions, _vectors
+from portable_losses.losses.embedding import _cosine, _distance_of_directions, _vectors
 
 __all__ = ["cosine_embedding_loss", "hinge_embedding_loss", "margin_ranking_loss"]
 
 
-@options(margin=FINITE)
+@public(margin=FINITE)
 @leaves_out(x1=0.5, x2=0.5, target=1)
 def cosine_embedding_loss(
     x1: Array,
@@ -91,20 +90,21 @@ def cosine_embedding_loss(
     """
     xp = namespace_of(x1=x1, x2=x2, target=target, optional={"sample_weight": sample_weight})
     a, b = _vectors(x1, x2, axis, xp=xp)
-    check_same_shape(**{"x1 without `axis`": a[..., 0], "target": target})
+    if not same_shape(a.shape[:-1], target.shape):
+        msg = f"`target` must have shape {tuple(a.shape[:-1])}, got shape {tuple(target.shape)}"
+        raise ValueError(msg)
     check_real(xp, target=target)
     sign = astype_like(target, a, xp=xp)
     invalid = check_signs(xp=xp, target=sign)
     a = mark_invalid(a, invalid, xp=xp, of_rows=True)
 
-    cosine = total(normalize(a, eps=0.0) * normalize(b, eps=0.0), axis=-1, xp=xp)
-    apart = relu(cosine - margin)
+    apart = relu(_cosine(a, b, 0.0, xp=xp) - margin)
     loss = _where(sign > 0, _distance_of_directions(a, b, 0.0, xp=xp), apart, xp=xp)
 
     return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=x1.dtype, xp=xp)
 
 
-@options(margin=FINITE)
+@public(margin=FINITE)
 @leaves_out(x1=0.5, x2=0.5, target=1)
 def margin_ranking_loss(
     x1: Array,
@@ -172,7 +172,7 @@ def margin_ranking_loss(
     return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=x1.dtype, xp=xp)
 
 
-@options(margin=FINITE)
+@public(margin=FINITE)
 @leaves_out(input=0.5, target=1)
 def hinge_embedding_loss(
     input: Array,

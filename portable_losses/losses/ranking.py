@@ -1,6 +1,7 @@
 """Losses of lists: scores of items against their relevance."""
 
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._rows import as_rows
 from portable_losses._stable import INF
@@ -21,6 +22,7 @@ from portable_losses.losses._targets import Target
 __all__ = ["ranking_softmax_loss"]
 
 
+@public
 @leaves_out(scores=0.5, labels=0, masks_loss=False)
 def ranking_softmax_loss(
     scores: Array,
@@ -100,7 +102,8 @@ def ranking_softmax_loss(
         invalid = xp.any(invalid, axis=-1)
     target = Target(q=q, row_mask=lists, class_mask=items)
 
-    terms = 0.0 - _log_softmax(target.mask_logits(z, absent=-INF, xp=xp), xp=xp)
+    z = target.mask_logits(z, absent=-INF, xp=xp)
+    terms = 0.0 - _log_softmax(target.settle(z, label_smoothing=0.0, xp=xp), xp=xp)
     loss = target.select(terms, label_smoothing=0.0, xp=xp)
     loss = mark_invalid(loss, invalid, xp=xp)
 

@@ -1,9 +1,10 @@
 """Losses for real-valued targets."""
 
 from portable_losses._gradient import with_gradient
-from portable_losses._options import NONNEGATIVE, POSITIVE, is_number, options
+from portable_losses._options import NONNEGATIVE, POSITIVE, is_number
 from portable_losses._polyfill import clip, minimum
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace, Reduction
@@ -15,6 +16,7 @@ __all__ = ["huber_loss", "l1_loss", "mse_loss", "smooth_l1_loss"]
 # In all of them d = input - target, in the unit of the two.
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def mse_loss(
     input: Array,
@@ -74,6 +76,7 @@ def mse_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def l1_loss(
     input: Array,
@@ -132,7 +135,7 @@ def l1_loss(
     )
 
 
-@options(beta=NONNEGATIVE._replace(of_arrays=POSITIVE))
+@public(beta=NONNEGATIVE._replace(of_arrays=POSITIVE))
 @leaves_out(input=0.5, target=1)
 def smooth_l1_loss(
     input: Array,
@@ -203,7 +206,7 @@ def smooth_l1_loss(
     )
 
 
-@options(delta=POSITIVE)
+@public(delta=POSITIVE)
 @leaves_out(input=0.5, target=1)
 def huber_loss(
     input: Array,

@@ -2,8 +2,9 @@
 
 from portable_losses._dtypes import widen
 from portable_losses._gradient import with_gradient
-from portable_losses._options import FINITE, FRACTION, SHARE, is_number, options
+from portable_losses._options import FINITE, FRACTION, SHARE, is_number
 from portable_losses._polyfill import minimum
+from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._rows import as_rows
 from portable_losses._stable import INF
@@ -18,7 +19,7 @@ from portable_losses.special.box_cox import _growth
 __all__ = ["generalized_cross_entropy", "poly_loss"]
 
 
-@options(epsilon=FINITE, label_smoothing=FRACTION)
+@public(epsilon=FINITE, label_smoothing=FRACTION)
 @leaves_out(logits=0.5, target=0)
 def poly_loss(
     logits: Array,
@@ -100,7 +101,13 @@ def poly_loss(
         logits=logits, target=target, optional={"weight": weight, "sample_weight": sample_weight}
     )
     target, loss, invalid = read_classes(
-        logits, target, axis=axis, ignore_index=ignore_index, weight=weight, xp=xp
+        logits,
+        target,
+        axis=axis,
+        ignore_index=ignore_index,
+        weight=weight,
+        label_smoothing=label_smoothing,
+        xp=xp,
     )
 
     terms = loss - epsilon * xp.expm1(-loss)
@@ -118,7 +125,7 @@ def poly_loss(
     )
 
 
-@options(q=FRACTION._replace(of_arrays=SHARE))
+@public(q=FRACTION._replace(of_arrays=SHARE))
 @leaves_out(logits=0.5, target=0)
 def generalized_cross_entropy(
     logits: Array,
@@ -189,7 +196,13 @@ def generalized_cross_entropy(
     """
     xp = namespace_of(logits=logits, target=target, optional={"sample_weight": sample_weight})
     target, loss, invalid = read_classes(
-        logits, target, axis=axis, ignore_index=ignore_index, weight=None, xp=xp
+        logits,
+        target,
+        axis=axis,
+        ignore_index=ignore_index,
+        weight=None,
+        label_smoothing=0.0,
+        xp=xp,
     )
 
     terms = loss if is_number(q) and not q else _tempered(loss, q=q, xp=xp)
@@ -214,6 +227,7 @@ def read_classes(
     axis: int,
     ignore_index: int,
     weight: Array | None,
+    label_smoothing: float,
     xp: Namespace,
     weight_name: str = "weight",
 ) -> tuple[Target, Array, Array | None]:
@@ -234,7 +248,9 @@ def read_classes(
         xp=xp,
         weight_name=weight_name,
     )
-    loss = 0.0 - _log_softmax(target.mask_logits(z, absent=-INF, xp=xp), xp=xp)
+    z = target.mask_logits(z, absent=-INF, xp=xp)
+    z = target.settle(z, label_smoothing=label_smoothing, xp=xp)
+    loss = 0.0 - _log_softmax(z, xp=xp)
     return target, loss, invalid
 
 

@@ -3,10 +3,11 @@
 import math
 
 from portable_losses._dtypes import largest, narrow
-from portable_losses._gradient import with_gradient
-from portable_losses._options import NONNEGATIVE, POSITIVE, UNIT, is_number, options
+from portable_losses._gradient import differentiable_again, with_gradient
+from portable_losses._options import NONNEGATIVE, POSITIVE, UNIT, is_number
 from portable_losses._polyfill import clip, constant
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_broadcasts_to, check_real_floating, namespace_of
@@ -27,7 +28,7 @@ __all__ = [
 # In all of them d = input - target, in the unit of the two.
 
 
-@options(delta=POSITIVE)
+@public(delta=POSITIVE)
 @leaves_out(input=0.5, target=1)
 def pseudo_huber_loss(
     input: Array,
@@ -95,6 +96,7 @@ def pseudo_huber_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def log_cosh_loss(
     input: Array,
@@ -154,7 +156,7 @@ def log_cosh_loss(
     )
 
 
-@options(q=UNIT._replace(broadcasts=True))
+@public(q=UNIT._replace(broadcasts=True))
 @leaves_out(input=0.5, target=1)
 def quantile_loss(
     input: Array,
@@ -213,7 +215,7 @@ def quantile_loss(
     own = None if is_number(q) else q
     optional = {"q": own, "sample_weight": sample_weight}
     xp = namespace_of(input=input, target=target, optional=optional)
-    u = -_error(input, target, xp=xp)
+    u = differentiable_again(-_error(input, target, xp=xp), xp=xp)
     above, below, invalid = _quantile(q, u, xp=xp)
 
     slope = _where(u > 0, above, _where(u < 0, below, 0.0, xp=xp), xp=xp)
@@ -224,7 +226,7 @@ def quantile_loss(
     )
 
 
-@options(epsilon=NONNEGATIVE)
+@public(epsilon=NONNEGATIVE)
 @leaves_out(input=0.5, target=1)
 def epsilon_insensitive_loss(
     input: Array,
@@ -288,7 +290,7 @@ def epsilon_insensitive_loss(
     )
 
 
-@options(epsilon=NONNEGATIVE)
+@public(epsilon=NONNEGATIVE)
 @leaves_out(input=0.5, target=1)
 def squared_epsilon_insensitive_loss(
     input: Array,

@@ -2,9 +2,10 @@
 
 from portable_losses._dtypes import narrow
 from portable_losses._gradient import stop_gradient
-from portable_losses._options import NONNEGATIVE, options, require
+from portable_losses._options import NONNEGATIVE, require
 from portable_losses._polyfill import concat, total
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
 from portable_losses._typing import Array, Axis, Reduction
 from portable_losses._validation import (
@@ -20,7 +21,7 @@ from portable_losses.losses._regions import layout, sums_of_regions, weights_of_
 __all__ = ["dice_loss", "jaccard_loss", "tversky_loss"]
 
 
-@options(smooth=NONNEGATIVE)
+@public(smooth=NONNEGATIVE)
 def dice_loss(
     input: Array,
     target: Array,
@@ -115,7 +116,7 @@ def dice_loss(
     )
 
 
-@options(smooth=NONNEGATIVE)
+@public(smooth=NONNEGATIVE)
 def jaccard_loss(
     input: Array,
     target: Array,
@@ -209,7 +210,7 @@ def jaccard_loss(
     )
 
 
-@options(alpha=NONNEGATIVE, beta=NONNEGATIVE, smooth=NONNEGATIVE)
+@public(alpha=NONNEGATIVE, beta=NONNEGATIVE, smooth=NONNEGATIVE)
 def tversky_loss(
     input: Array,
     target: Array,
@@ -342,6 +343,12 @@ def _overlap_loss(
     check_broadcasts_to(tuple(input.shape), where=where)
     if where is not None:
         p, t = _where(where, p, 0.5, xp=xp), _where(where, t, 0.0, xp=xp)
+    if weights is not None and class_axis is not None:
+        check_broadcasts_to((input.shape[class_axis],), class_weight=weights)
+        along = [1] * input.ndim
+        along[class_axis] = -1
+        out = xp.reshape(weights == 0, tuple(along))
+        p, t = (_where(out & ~((x >= 0) & (x <= 1)), 0.5, x, xp=xp) for x in (p, t))
 
     def unreduced(p: Array, t: Array) -> Array:
         bad_input = check_all_in(0, 1, xp=xp, input=p)

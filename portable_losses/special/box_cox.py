@@ -3,8 +3,9 @@
 import math
 
 from portable_losses._gradient import elementwise_call, with_gradient
-from portable_losses._options import FINITE, is_number, options
+from portable_losses._options import FINITE, is_number
 from portable_losses._polyfill import clip, constant, where
+from portable_losses._public import public
 from portable_losses._stable import INF, NAN, log
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import namespace_of_floating
@@ -15,7 +16,7 @@ __all__ = ["boxcox"]
 SMALLEST = 1e-20  # below, ``x**lmbda - 1`` is ``lmbda * log(x)`` to every digit
 
 
-@options(lmbda=FINITE)
+@public(lmbda=FINITE)
 def boxcox(x: Array, /, lmbda: float | Array) -> Array:
     """Box-Cox transform: ``(x**lmbda - 1) / lmbda``, and ``log(x)`` for a power of 0.
 

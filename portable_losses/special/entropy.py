@@ -2,8 +2,8 @@
 
 from portable_losses._dtypes import narrow, tiny, widen
 from portable_losses._gradient import elementwise_call, with_gradient
-from portable_losses._options import options
 from portable_losses._polyfill import constant, maximum, total, where
+from portable_losses._public import public
 from portable_losses._stable import INF, NAN, log, log1p
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_axes, check_real_floating, namespace_of
@@ -12,6 +12,7 @@ from portable_losses.special.logistic import FAR, exponential
 __all__ = ["entr", "entropy", "rel_entr", "xlog1py", "xlogy"]
 
 
+@public
 def xlogy(x: Array, y: Array, /) -> Array:
     """Product with a logarithm: ``x * log(y)``, and 0 where `x` is 0.
 
@@ -30,6 +31,8 @@ def xlogy(x: Array, y: Array, /) -> Array:
     ------
     TypeError
         `x` or `y` is not a real floating array, or they come from two libraries.
+    ValueError
+        The shapes do not broadcast.
 
     Notes
     -----
@@ -47,6 +50,7 @@ def xlogy(x: Array, y: Array, /) -> Array:
     return elementwise_call(_xlogy, x, y)
 
 
+@public
 def xlog1py(x: Array, y: Array, /) -> Array:
     """Product with a logarithm of one plus: ``x * log(1 + y)``, and 0 where `x` is 0.
 
@@ -65,6 +69,8 @@ def xlog1py(x: Array, y: Array, /) -> Array:
     ------
     TypeError
         `x` or `y` is not a real floating array, or they come from two libraries.
+    ValueError
+        The shapes do not broadcast.
 
     Notes
     -----
@@ -82,6 +88,7 @@ def xlog1py(x: Array, y: Array, /) -> Array:
     return elementwise_call(_xlog1py, x, y)
 
 
+@public
 def entr(x: Array, /) -> Array:
     """Share of an entropy: ``-x * log(x)``.
 
@@ -116,6 +123,7 @@ def entr(x: Array, /) -> Array:
     return elementwise_call(_entr, x)
 
 
+@public
 def rel_entr(x: Array, y: Array, /) -> Array:
     """Share of a relative entropy: ``x * log(x / y)``.
 
@@ -134,6 +142,8 @@ def rel_entr(x: Array, y: Array, /) -> Array:
     ------
     TypeError
         `x` or `y` is not a real floating array, or they come from two libraries.
+    ValueError
+        The shapes do not broadcast.
 
     Notes
     -----
@@ -152,7 +162,7 @@ def rel_entr(x: Array, y: Array, /) -> Array:
     return elementwise_call(_rel_entr, x, y)
 
 
-@options()
+@public
 def entropy(p: Array, /, *, axis: int | tuple[int, ...] = -1, log_input: bool = False) -> Array:
     """Entropy of a distribution, in nats: ``-sum(p * log(p))`` along `axis`.
 
@@ -237,7 +247,7 @@ def _xlog1py_grad(
 ) -> tuple[Array | None, ...]:
     """``log1p(y)`` in x, ``x / (1 + y)`` in y; where x is 0, 0 instead of an infinity."""
     off = (x == 0) & (y <= -1)
-    in_x = where(off, 0.0, log1p(where(off, 0.0, y, xp=xp), xp=xp), xp=xp)
+    in_x = where(off, 0.0, _log1p(where(off, 0.0, y, xp=xp), xp=xp), xp=xp)
     return grad * in_x, grad * _quotient(x, 1 + y, xp=xp)
 
 
@@ -245,7 +255,12 @@ def _xlog1py_grad(
 def _xlog1py(x: Array, y: Array, *, xp: Namespace) -> Array:
     """``x * log1p(y)``, 0 where x is 0 and y no NaN."""
     nan = y != y
-    return where(nan, y, _times_log(x, log1p(y, xp=xp), xp=xp), xp=xp)
+    return where(nan, y, _times_log(x, _log1p(y, xp=xp), xp=xp), xp=xp)
+
+
+def _log1p(y: Array, *, xp: Namespace) -> Array:
+    """``log1p(y)``, which PyTorch has a third off where y is subnormal: it is y there."""
+    return where(xp.abs(y) < 1e-20, y, log1p(y, xp=xp), xp=xp)
 
 
 # ---- entropies --------------------------------------------------------------------------------

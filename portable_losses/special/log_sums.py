@@ -2,8 +2,8 @@
 
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import with_gradient
-from portable_losses._options import options
 from portable_losses._polyfill import constant, device_of, total, where
+from portable_losses._public import public
 from portable_losses._rows import as_rows, entry, finite_or_nan, from_rows, place_of_largest
 from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace
@@ -11,6 +11,7 @@ from portable_losses._validation import (
     check_axes,
     check_axis,
     check_bool,
+    check_broadcastable,
     check_broadcasts_to,
     check_real_floating,
     namespace_of,
@@ -24,7 +25,7 @@ __all__ = ["cumulative_logsumexp", "logmeanexp", "logsubexp"]
 _where = where  # logmeanexp has an argument of that name
 
 
-@options()
+@public
 def logmeanexp(
     x: Array,
     /,
@@ -85,14 +86,14 @@ def logmeanexp(
     z = widen(x, xp=xp)
     if x.ndim == 0:
         z, axes = z[None], (0,)
-    rows = as_rows(z, axes, xp=xp)
-    size = rows.shape[-1]
-    if size == 0:
-        result = total(rows, axis=-1, xp=xp) + NAN
+    if 0 in z.shape:
+        result = total(z, axis=axes, xp=xp) + NAN
     elif where is None:
-        count = constant(float(size), rows, xp=xp)
+        rows = as_rows(z, axes, xp=xp)
+        count = constant(float(rows.shape[-1]), rows, xp=xp)
         result = _logmeanexp(rows, xp.broadcast_to(count, (*rows.shape[:-1], 1)), xp=xp)[..., 0]
     else:
+        rows = as_rows(z, axes, xp=xp)
         valid = as_rows(xp.broadcast_to(where, z.shape), axes, xp=xp)
         count = total(narrow(valid, rows.dtype, xp=xp), axis=-1, keepdims=True, xp=xp)
         result = _logmeanexp(_where(valid, rows, -INF, xp=xp), count, xp=xp)[..., 0]
@@ -101,6 +102,7 @@ def logmeanexp(
     return narrow(result, x.dtype, xp=xp)
 
 
+@public
 def cumulative_logsumexp(x: Array, /, *, axis: int = -1) -> Array:
     """Running logarithm of a sum of exponentials: ``log(cumsum(exp(x)))`` along `axis`.
 
@@ -149,6 +151,7 @@ def cumulative_logsumexp(x: Array, /, *, axis: int = -1) -> Array:
     return narrow(result, x.dtype, xp=xp)
 
 
+@public
 def logsubexp(a: Array, b: Array, /) -> Array:
     """Logarithm of a difference of exponentials: ``log(exp(a) - exp(b))``.
 
@@ -186,6 +189,7 @@ def logsubexp(a: Array, b: Array, /) -> Array:
     """
     xp = namespace_of(a=a, b=b)
     check_real_floating(xp, a=a, b=b)
+    check_broadcastable(a=a, b=b)
 
     dtype = xp.result_type(a, b)
     a, b = (widen(narrow(z, dtype, xp=xp), xp=xp) for z in xp.broadcast_arrays(a, b))

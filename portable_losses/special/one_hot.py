@@ -3,9 +3,11 @@
 from typing import Any
 
 from portable_losses._dtypes import narrow, widen
+from portable_losses._gradient import differentiable_again
 from portable_losses._indexing import as_index
-from portable_losses._options import FRACTION, check_count, options
+from portable_losses._options import FRACTION, check_count
 from portable_losses._polyfill import device_of, where
+from portable_losses._public import public
 from portable_losses._typing import Array
 from portable_losses._validation import (
     check_axis,
@@ -22,6 +24,7 @@ __all__ = ["one_hot", "smooth_labels"]
 _where = where  # smooth_labels has an argument of that name
 
 
+@public
 def one_hot(x: Array, num_classes: int, /, *, axis: int = -1, dtype: Any = None) -> Array:
     """Class indices as rows that are 1 at the index and 0 elsewhere.
 
@@ -83,7 +86,7 @@ def one_hot(x: Array, num_classes: int, /, *, axis: int = -1, dtype: Any = None)
     return mark_invalid(result, xp.expand_dims(invalid, axis=place), xp=xp)
 
 
-@options(alpha=FRACTION)
+@public(alpha=FRACTION)
 def smooth_labels(
     target: Array, /, *, alpha: float | Array, axis: int = -1, where: Array | None = None
 ) -> Array:
@@ -133,7 +136,7 @@ def smooth_labels(
     check_broadcasts_to(tuple(target.shape), where=where)
     place = check_axis(axis, target.ndim)
 
-    t = widen(target, xp=xp)
+    t = differentiable_again(widen(target, xp=xp), xp=xp)
     if where is None:
         result = (1 - alpha) * t + alpha / max(t.shape[place], 1)
     else:

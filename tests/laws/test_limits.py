@@ -195,6 +195,18 @@ def test_nan_is_not_hidden(library: Library, name: str) -> None:
     np.testing.assert_array_equal(np.isnan(value), [True, False])
 
 
+@everywhere
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_large_factor_shows_every_digit_of_the_logarithm_of_a_subnormal_sum(
+    library: Library, dtype: str
+) -> None:
+    info = np.finfo(dtype)
+    y = np.asarray([1, -3, 1001]) * float(info.smallest_subnormal)
+    x = np.full(3, 0.5 * float(info.max))
+    got = pl.xlog1py(library.array(x, dtype), library.array(y, dtype))
+    np.testing.assert_allclose(library.numpy(got), x * y, rtol=4 * float(info.eps))
+
+
 @pytest.mark.parametrize("function", [pl.xlogy, pl.xlog1py])
 @pytest.mark.parametrize("x, y", [(NAN, 1.0), (0.0, NAN), (NAN, NAN), (NAN, 0.0)])
 def test_nan_is_not_hidden_in_a_product(

@@ -3,11 +3,8 @@
 import math
 from typing import Any
 
-from array_api_compat import device as device_of
-
 from portable_losses._dtypes import narrow, widen
-from portable_losses._polyfill import broadcast_to, where
-from portable_losses._tape import raw_array
+from portable_losses._polyfill import broadcast_to, device_of, where
 from portable_losses._typing import Array, Axis, Namespace
 from portable_losses.autograd.rules.table import OVERLAPPING, compose, register
 
@@ -201,6 +198,6 @@ def cumulative_prod(
         step *= 2
     if include_initial:
         shape = tuple(1 if i == along else n for i, n in enumerate(x.shape))
-        one = xp.ones(shape, dtype=x.dtype, device=device_of(raw_array(x)))
+        one = xp.ones(shape, dtype=x.dtype, device=device_of(x, xp=xp))
         x = xp.concat([one, x], axis=along)
     return x
