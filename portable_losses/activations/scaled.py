@@ -4,7 +4,7 @@ import math
 
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import differentiable_again, stop_gradient, with_gradient
-from portable_losses._options import check_nonnegative, check_positive
+from portable_losses._options import NONNEGATIVE, NORM
 from portable_losses._polyfill import maximum, minimum, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
@@ -26,7 +26,7 @@ __all__ = ["normalize", "standardize"]
 Axes = tuple[int, ...]
 
 
-@public
+@public(p=NORM, eps=NONNEGATIVE)
 def normalize(
     x: Array, /, *, p: float = 2.0, axis: int | tuple[int, ...] = -1, eps: float = 1e-12
 ) -> Array:
@@ -76,9 +76,6 @@ def normalize(
     """
     xp = namespace_of(x=x)
     check_real_floating(xp, x=x)
-    if p != INF:
-        check_positive(p=p)
-    check_nonnegative(eps=eps)
     axes = check_axes(axis, x.ndim)
 
     if 0 in tuple(x.shape):
@@ -96,7 +93,7 @@ def normalize(
     return narrow(_where(top == 0, 0.0, y, xp=xp), x.dtype, xp=xp)
 
 
-@public
+@public(eps=NONNEGATIVE)
 def standardize(
     x: Array,
     /,
@@ -157,7 +154,6 @@ def standardize(
     check_real_floating(xp, x=x)
     check_real(xp, mean=mean)
     check_bool(xp, where=where)
-    check_nonnegative(eps=eps)
     shape = tuple(x.shape)
     check_broadcasts_to(shape, mean=mean, where=where)
     axes = check_axes(axis, x.ndim)

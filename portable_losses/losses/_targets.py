@@ -4,11 +4,14 @@ A target names classes by index, or gives every class a probability. Everything 
 the classes are the last axis.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from portable_losses._dtypes import narrow
 from portable_losses._gradient import stop_gradient
 from portable_losses._indexing import as_index
+from portable_losses._options import is_number
 from portable_losses._polyfill import device_of, readable, take_along_axis, total, where
 from portable_losses._reduction import weigh
 from portable_losses._rows import as_rows
@@ -24,7 +27,7 @@ from portable_losses._values import (
     mark_invalid,
 )
 
-__all__ = ["Target", "idle_rows", "read_index", "read_target"]
+__all__ = ["Target", "idle_rows", "read_index", "read_target", "smoothed_losses"]
 
 
 class Target(NamedTuple):
@@ -53,8 +56,10 @@ class Target(NamedTuple):
     row_mask: Array | None = None
     class_mask: Array | None = None
 
-    def select(self, terms: Array, *, label_smoothing: float, xp: Namespace) -> Array:
+    def select(self, terms: Array, *, label_smoothing: float | Array, xp: Namespace) -> Array:
         """Return ``sum over c of q_c * weight_c * terms_c`` for each row, q smoothed."""
+        if not is_number(label_smoothing):
+            return smoothed_losses(partial(self._selected, terms, xp=xp), label_smoothing, xp=xp)[0]
         if self.q is not None:
             q = self.smoothed(terms, label_smoothing=label_smoothing, xp=xp)
             selected = self._weighted_sum(q, terms, xp=xp)
@@ -67,6 +72,9 @@ class Target(NamedTuple):
                 spread = self._weighted_sum(uniform, terms, xp=xp)
                 selected = spread + ((1 - label_smoothing) * selected if label_smoothing < 1 else 0)
         return self.mask_rows(selected, xp=xp)
+
+    def _selected(self, terms: Array, label_smoothing: float, *, xp: Namespace) -> tuple[Array]:
+        return (self.select(terms, label_smoothing=label_smoothing, xp=xp),)
 
     def probabilities(self, like: Array, *, xp: Namespace) -> Array:
         """Return the probability of every class, in the dtype of `like`."""
@@ -136,6 +144,20 @@ class Target(NamedTuple):
         exists = narrow(self.class_mask, terms.dtype, xp=xp)
         count = total(exists, axis=-1, keepdims=True, xp=xp)
         return exists * (share / where(count == 0, 1.0, count, xp=xp))
+
+
+def smoothed_losses(
+    losses: Callable[[float], tuple[Array, ...]], label_smoothing: float | Array, *, xp: Namespace
+) -> tuple[Array, ...]:
+    """Return ``losses(label_smoothing)``, of which the first is linear in it.
+
+    Of an array it is the mixture of the losses at 0 and 1; the others do not depend on it.
+    """
+    if is_number(label_smoothing):
+        return losses(label_smoothing)
+    (plain, *rest), (uniform, *_) = losses(0.0), losses(1.0)
+    plain = weigh(1 - label_smoothing, plain, xp=xp)
+    return (plain + weigh(label_smoothing, uniform, xp=xp), *rest)
 
 
 def idle_rows(coefficient: Array, finite: Array, *, xp: Namespace) -> Array:

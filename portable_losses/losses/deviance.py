@@ -4,7 +4,7 @@ import math
 
 from portable_losses._dtypes import computable, largest
 from portable_losses._gradient import with_gradient
-from portable_losses._options import check_outside
+from portable_losses._options import Domain
 from portable_losses._polyfill import clip, constant
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
@@ -159,7 +159,7 @@ def gamma_deviance_loss(
     )
 
 
-@public
+@public(power=Domain("not lie in (0, 1)", lambda v: not 0 < v < 1))
 @leaves_out(input=0.5, target=1)
 def tweedie_deviance_loss(
     input: Array,
@@ -251,7 +251,6 @@ def _deviance_loss(
     """Return the reduced unit deviance of the family whose variance grows as ``mu**power``."""
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     x, t = as_floating(xp, input=input, target=target)
-    check_outside(0, 1, power=power)
     bad_target = bad_input = None
     if 1 <= power < 2:
         bad_target = check_all_in(0, INF, xp=xp, target=target)

@@ -5,7 +5,7 @@ from functools import partial
 
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
-from portable_losses._options import check_nonnegative, check_number, check_positive
+from portable_losses._options import FINITE, NONNEGATIVE, NORM
 from portable_losses._polyfill import clip, readable, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 
-@public
+@public(eps=NONNEGATIVE)
 def cosine_similarity(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0.0) -> Array:
     """Cosine of the angle between vectors: ``sum(x1 * x2) / (|x1| * |x2|)``.
 
@@ -82,7 +82,7 @@ def cosine_similarity(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0
     return narrow(_cosine(a, b, eps, xp=xp), x1.dtype, xp=xp)
 
 
-@public
+@public(eps=NONNEGATIVE)
 def cosine_distance(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0.0) -> Array:
     """One minus the cosine of the angle between vectors: ``1 - cosine_similarity(x1, x2)``.
 
@@ -130,7 +130,7 @@ def cosine_distance(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0.0
     return narrow(_distance_of_directions(a, b, eps, xp=xp), x1.dtype, xp=xp)
 
 
-@public
+@public(p=NORM, eps=NONNEGATIVE)
 def pairwise_distance(
     x1: Array,
     x2: Array,
@@ -190,9 +190,6 @@ def pairwise_distance(
     """
     xp = namespace_of(x1=x1, x2=x2)
     a, b = _vectors(x1, x2, axis, xp=xp)
-    if p != INF:
-        check_positive(p=p)
-    check_nonnegative(eps=eps)
 
     result = _length(a - b + eps, p, xp=xp)
     if keepdims:
@@ -200,7 +197,7 @@ def pairwise_distance(
     return narrow(result, x1.dtype, xp=xp)
 
 
-@public
+@public(margin=FINITE, p=NORM, eps=NONNEGATIVE)
 @leaves_out(anchor=0.5, positive=0.5, negative=0.5)
 def triplet_margin_loss(
     anchor: Array,
@@ -208,7 +205,7 @@ def triplet_margin_loss(
     negative: Array,
     /,
     *,
-    margin: float = 1.0,
+    margin: float | Array = 1.0,
     p: float = 2.0,
     eps: float = 0.0,
     swap: bool = False,
@@ -228,7 +225,7 @@ def triplet_margin_loss(
         Vectors along `axis`.
     positive, negative : arrays of a real floating dtype, shape of `anchor`
         What should be near, and what should be far.
-    margin : float, default 1.0
+    margin : float or 0-d array, default 1.0
         By how much.
     p, eps : float, default 2.0 and 0.0
         Of `pairwise_distance`, which is D; ``eps=1e-6`` is PyTorch's.
@@ -282,7 +279,6 @@ def triplet_margin_loss(
     )
     check_real_floating(xp, anchor=anchor, positive=positive, negative=negative)
     a, near, far = as_floating(xp, anchor=anchor, positive=positive, negative=negative)
-    check_number(margin=margin)
     measure = distance or partial(pairwise_distance, p=p, eps=eps, axis=axis)
 
     to_near, to_far = measure(a, near), measure(a, far)

@@ -5,7 +5,7 @@ from typing import Any
 
 from portable_losses._dtypes import kind_of, narrow, widen
 from portable_losses._gradient import elementwise_call, stop_gradient, with_gradient
-from portable_losses._options import check_fraction
+from portable_losses._options import Domain
 from portable_losses._polyfill import clip, constant, total, where
 from portable_losses._public import public
 from portable_losses._rows import as_rows, entry, finite_or_nan, place_of_largest
@@ -208,7 +208,7 @@ def log1mexp(x: Array, /) -> Array:
     return elementwise_call(_log1mexp, x)
 
 
-@public
+@public(eps=Domain("lie in [0, 0.5]", lambda v: 0 <= v <= 0.5))
 def logit(p: Array, /, *, eps: float | None = None) -> Array:
     """Log-odds of a probability, the inverse of the sigmoid: ``log(p / (1 - p))``.
 
@@ -246,10 +246,6 @@ def logit(p: Array, /, *, eps: float | None = None) -> Array:
     >>> logit(np.asarray([0.0, 0.25, 0.5, 1.0])).round(4)
     array([   -inf, -1.0986,  0.    ,     inf])
     """
-    if eps is not None:
-        check_fraction(eps=eps)
-        check_fraction(**{"2 * eps": 2 * eps})
-
     return elementwise_call(_clipped_logit, p, names=("p",), eps=eps)
 
 
