@@ -107,10 +107,13 @@ def concat(arrays: Sequence[Array], *, axis: int = 0, xp: Namespace) -> Array:
 
 
 def take_along_axis(x: Array, indices: Array, *, axis: int, xp: Namespace) -> Array:
-    """``xp.take_along_axis``, by comparison with all positions where a library has none.
+    """``xp.take_along_axis`` of indices in range, by comparison where a library has none.
 
     The comparison reads every entry of `x` once per index and keeps a lazy array's chunks.
     """
+    own = backend_of(xp).indexing.take_along_axis
+    if own is not None:
+        return own(x, indices, axis=axis)
     if hasattr(xp, "take_along_axis") and _takes_scalars(xp):
         return xp.take_along_axis(x, indices, axis=axis)
     axis %= x.ndim
