@@ -85,9 +85,14 @@ def _by_options(
     backend: Backend,
 ) -> Any:
     """Run a pair some of whose options are arrays: they join its arrays, each with its rule."""
-    names = [name for name in by if not isinstance(options[name], _NUMBERS)]
-    if any(by[name] is None for name in names):
-        return forward(*arrays, **options)
+    names: list[str] = []
+    by_option: list[Callable[..., Array]] = []
+    for name, rule in by.items():
+        if not isinstance(options[name], _NUMBERS):
+            if rule is None:
+                return forward(*arrays, **options)
+            names.append(name)
+            by_option.append(rule)
     backward = _together(list(rules)) if len(rules) > 1 else rules[0]
     count = len(arrays)
 
@@ -99,7 +104,7 @@ def _by_options(
         """Return the gradients by the arrays, and by the options."""
         rest.update(zip(names, given[count:], strict=True))
         own = backward(grad, out, *given[:count], **rest)
-        found = (by[name](grad, out, *given[:count], **rest) for name in names)
+        found = (rule(grad, out, *given[:count], **rest) for rule in by_option)
         return (*own, *(total(one, xp=rest["xp"]) for one in found))
 
     held = {name: value for name, value in options.items() if name not in names}

@@ -380,12 +380,20 @@ def _hypotenuse(d: Array, delta: float, *, xp: Namespace) -> Array:
     return _where(small, delta * xp.sqrt(1 + low * low), size * xp.sqrt(1 + high * high), xp=xp)
 
 
-def _pseudo_huber_grad(
+def _pseudo_huber_slope_grad(
     grad: Array, out: Array, d: Array, *, delta: float, xp: Namespace
 ) -> tuple[Array | None, ...]:
+    """``(delta / sqrt(d**2 + delta**2))**3``."""
+    near = clip(d, -largest(d, xp=xp) / 4, largest(d, xp=xp) / 4, xp=xp)
+    share = delta / _hypotenuse(near, delta, xp=xp)
+    return (grad * (share * share * share),)
+
+
+@with_gradient(_pseudo_huber_slope_grad, by={"delta": None})
+def _pseudo_huber_slope(d: Array, *, delta: float, xp: Namespace) -> Array:
     """``delta * d / sqrt(d**2 + delta**2)``."""
     near = clip(d, -largest(d, xp=xp) / 4, largest(d, xp=xp) / 4, xp=xp)
-    return (grad * (delta * (near / _hypotenuse(near, delta, xp=xp))),)
+    return delta * (near / _hypotenuse(near, delta, xp=xp))
 
 
 def _pseudo_huber_by_delta(
@@ -398,7 +406,10 @@ def _pseudo_huber_by_delta(
     return grad * (ratio * (ratio * (near / h)) * d)
 
 
-@with_gradient(_pseudo_huber_grad, by={"delta": _pseudo_huber_by_delta})
+@with_gradient(
+    lambda g, out, d, **options: (g * _pseudo_huber_slope(d, **options),),
+    by={"delta": _pseudo_huber_by_delta},
+)
 def _pseudo_huber(d: Array, *, delta: float, xp: Namespace) -> Array:
     """``delta * d**2 / (delta + sqrt(d**2 + delta**2))``."""
     near = clip(d, -largest(d, xp=xp) / 4, largest(d, xp=xp) / 4, xp=xp)  # avoids inf / inf
