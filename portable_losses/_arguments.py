@@ -173,7 +173,7 @@ def call_with_arrays(
         require(not value.ndim, name, "be a Python number or an array of shape ()", value)
     xp = namespace_of(**{first: x, **{name: given[name] for name in domains}})
     if isinstance(xp, TapeNamespace) and not isinstance(x, TapeArray):
-        args = (xp.asarray(x), *args[1:])  # so that the function finds the tape
+        args = (xp.astype(x, x.dtype, copy=False), *args[1:])  # the function finds the tape
     dtype: Any = None
     if kind_of(x, xp=xp) == "real floating":
         dtype = xp.float32 if is_half(x, xp=xp) else x.dtype
