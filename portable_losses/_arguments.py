@@ -59,7 +59,7 @@ class OptionChecks:
             domain = self.domains.get(name)
             if domain is not None:
                 if name in self.arrays and _stays_array(value, domain):
-                    if not (domain.broadcasts and getattr(value, "ndim", 1)):
+                    if not domain.broadcasts or getattr(value, "ndim", None) == 0:
                         as_arrays[name] = domain
                     continue  # an array of more axes is for the function to check
                 given[name] = _number_of(domain, name, value, args)

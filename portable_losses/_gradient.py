@@ -86,7 +86,8 @@ def _by_options(
 ) -> Any:
     """Run a pair some of whose options are arrays: they join its arrays, each with its rule."""
     names = [name for name in by if not isinstance(options[name], _NUMBERS)]
-    if any(by[name] is None for name in names):
+    own_rules = {name: rule for name in names if (rule := by[name]) is not None}
+    if len(own_rules) < len(names):
         return forward(*arrays, **options)
     backward = _together(list(rules)) if len(rules) > 1 else rules[0]
     count = len(arrays)
@@ -99,7 +100,7 @@ def _by_options(
         """Return the gradients by the arrays, and by the options."""
         rest.update(zip(names, given[count:], strict=True))
         own = backward(grad, out, *given[:count], **rest)
-        found = (by[name](grad, out, *given[:count], **rest) for name in names)
+        found = (own_rules[name](grad, out, *given[:count], **rest) for name in names)
         return (*own, *(total(one, xp=rest["xp"]) for one in found))
 
     held = {name: value for name, value in options.items() if name not in names}

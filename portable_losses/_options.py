@@ -1,7 +1,7 @@
 """Checks of the options that are no arrays: numbers, flags and names, each with its message.
 
-What a check returns is Python's own number or bool. `_arguments.py` applies them to all options of a
-function by its signature, for `@public`.
+What a check returns is Python's own number or bool. `_arguments.py` applies them to all options of
+a function by its signature, for `@public`.
 """
 
 from collections.abc import Callable

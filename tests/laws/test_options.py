@@ -16,12 +16,35 @@ from tests.rows import ONCE
 from tests.samples import Sample
 
 HUGE = 10**400
-NO_NUMBERS = ("1", None, True, 1j, [1.0], Decimal(1), np.ones(2), np.True_, HUGE, -HUGE, print)
-NO_INTEGERS = ("a", None, 0.5, True, [0], -(2**63) - 1, 2**63, np.zeros(2), Fraction(1), HUGE)
-NO_FLAGS = ("yes", None, 1, 0.0, [], np.zeros(2), np.int8(1))
-NO_NAMES = ("other", None, 3, [], np.zeros(2), b"mean", True)
-NO_AXES = (9, -9, True, 1.5, "a", [0], np.zeros(2, int), HUGE)
-NO_FUNCTIONS = ("a", 1.0, [])
+NO_NUMBERS: tuple[Any, ...] = (
+    "1",
+    None,
+    True,
+    1j,
+    [1.0],
+    Decimal(1),
+    np.ones(2),
+    np.True_,
+    HUGE,
+    -HUGE,
+    print,
+)
+NO_INTEGERS: tuple[Any, ...] = (
+    "a",
+    None,
+    0.5,
+    True,
+    [0],
+    -(2**63) - 1,
+    2**63,
+    np.zeros(2),
+    Fraction(1),
+    HUGE,
+)
+NO_FLAGS: tuple[Any, ...] = ("yes", None, 1, 0.0, [], np.zeros(2), np.int8(1))
+NO_NAMES: tuple[Any, ...] = ("other", None, 3, [], np.zeros(2), b"mean", True)
+NO_AXES: tuple[Any, ...] = (9, -9, True, 1.5, "a", [0], np.zeros(2, int), HUGE)
+NO_FUNCTIONS: tuple[Any, ...] = ("a", 1.0, [])
 ELSEWHERE = [
     one for one in LIBRARIES[1:] if EVERY_ROW or one.name in ("array_api_strict", "torch", "double")
 ]
@@ -36,6 +59,7 @@ def kinds(annotation: Any) -> tuple[Any, ...]:
 def wrong(name: str, option: inspect.Parameter) -> Iterator[Any]:
     """Yield values that an option may not have; its annotation says what it is."""
     found = kinds(option.annotation)
+    values: tuple[Any, ...]
     for kind in found:
         if name == "axis":
             values = NO_AXES if option.kind is option.KEYWORD_ONLY else ()
@@ -148,7 +172,7 @@ def test_a_number_that_the_dtype_does_not_hold_raises_or_is_its_limit(row: Sampl
 @pytest.mark.parametrize("value", ["1", None, True, [0.1], HUGE, math.nan, math.inf, -1.0], ids=str)
 def test_optimizers_check_their_options_alike(value: Any) -> None:
     parameter = nn.Parameter(np.ones(2))
-    makers = {
+    makers: dict[str, tuple[Any, ...]] = {
         "lr": (optim.SGD, optim.Adam, optim.AdamW),
         "weight_decay": (optim.SGD, optim.Adam, optim.AdamW),
         "momentum": (optim.SGD,),
@@ -157,13 +181,14 @@ def test_optimizers_check_their_options_alike(value: Any) -> None:
     }
     for name, classes in makers.items():
         for maker in classes:
-            given = {"lr": 0.1, name: (value, 0.9) if name == "betas" else value}
+            given: dict[str, Any] = {"lr": 0.1, name: (value, 0.9) if name == "betas" else value}
             with pytest.raises((TypeError, ValueError), match=f"`{name}` must"):
                 maker([parameter], **given)
 
 
 def test_options_of_optimizers_become_python_numbers() -> None:
-    optimizer = optim.SGD([nn.Parameter(np.ones(2))], lr=Fraction(1, 4), momentum=np.float32(0.5))
+    given: dict[str, Any] = {"lr": Fraction(1, 4), "momentum": np.float32(0.5)}
+    optimizer = optim.SGD([nn.Parameter(np.ones(2))], **given)
     group = optimizer.param_groups[0]
     assert (type(group["lr"]), type(group["momentum"])) == (float, float)
 
