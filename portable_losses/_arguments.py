@@ -190,7 +190,7 @@ def call_with_arrays(
             invalid.append(bad)
         given[name] = value
     if isinstance(xp, TapeNamespace) and not isinstance(x, TapeArray):
-        args = (xp.asarray(x), *args[1:])  # so that the function finds the tape
+        args = (xp.astype(x, x.dtype, copy=False), *args[1:])  # the function finds the tape
     args, given = checks.placed(args, given)
     made = function(*args, **given)
     if isinstance(made, tuple):
