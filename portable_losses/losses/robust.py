@@ -362,6 +362,7 @@ def _quantile(q: float | Array, like: Array, *, xp: Namespace) -> tuple[Array, A
     """Return ``q`` and ``q - 1`` as arrays of `like`'s dtype, and the mask of bad entries."""
     if isinstance(q, int | float):
         return constant(q, like, xp=xp), constant(q - 1, like, xp=xp), None
+    namespace_of(input=like, q=q)
     check_real_floating(xp, q=q)
     check_broadcasts_to(tuple(like.shape), q=q)
     invalid = check_values(q, ~((q > 0) & (q < 1)), "lie in (0, 1)", name="q", xp=xp)
