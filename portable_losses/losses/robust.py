@@ -210,8 +210,7 @@ def quantile_loss(
     >>> quantile_loss(x, y, q=0.75, reduction="none")
     array([0.25, 1.5 ])
     """
-    own = None if is_number(q) else q
-    optional = {"q": own, "sample_weight": sample_weight}
+    optional = {"q": None if is_number(q) else q, "sample_weight": sample_weight}
     xp = namespace_of(input=input, target=target, optional=optional)
     u = differentiable_again(-_error(input, target, xp=xp), xp=xp)
     above, below, invalid = _quantile(q, u, xp=xp)
