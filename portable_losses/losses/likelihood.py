@@ -5,7 +5,7 @@ import math
 from portable_losses._dtypes import astype_like, largest
 from portable_losses._gradient import stop_gradient
 from portable_losses._options import check_nonnegative, check_positive
-from portable_losses._polyfill import minimum
+from portable_losses._polyfill import broadcast_to, minimum
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
@@ -189,7 +189,7 @@ def gaussian_nll_loss(
     check_broadcasts_to(tuple(d.shape), var=var)
     check_positive(eps=eps)
     invalid = None if log_var else check_all_in(0, INF, xp=xp, var=var)
-    v = xp.broadcast_to(astype_like(var, d, xp=xp), d.shape)
+    v = broadcast_to(astype_like(var, d, xp=xp), d.shape, like=d, xp=xp)
 
     if log_var:
         z = weigh(d, xp.exp(-v / 2), xp=xp)

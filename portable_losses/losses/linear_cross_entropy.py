@@ -13,13 +13,12 @@ from portable_losses._options import (
     check_positive,
     check_reduction,
 )
-from portable_losses._polyfill import concat, device_of, readable, total
+from portable_losses._polyfill import broadcast_to, concat, device_of, readable, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
-    check_bool,
     check_broadcasts_to,
     check_classes,
     check_real,
@@ -158,12 +157,11 @@ def linear_cross_entropy(
     if chunk_size is not None:
         check_count(chunk_size=chunk_size)
     classes, shape = weight.shape[0], tuple(hidden.shape[:-1])
-    like, given = widen(hidden[..., :0], xp=xp), target
-    check_bool(xp, where=where)
+    given = target
     check_broadcasts_to(shape, where=where)
-    mask = None if where is None else xp.broadcast_to(where, shape)
+    mask = None if where is None else broadcast_to(where, shape, like=hidden[..., 0], xp=xp)
     target, invalid = read_target(
-        like,
+        widen(hidden[..., :0], xp=xp),
         target,
         axis=len(shape),
         weight=class_weight,
@@ -192,15 +190,14 @@ def linear_cross_entropy(
         )
         return found
 
-    size = math.prod(shape)
-    hidden = xp.reshape(hidden, (size, hidden.shape[-1]))
-    if target.indices is None:
-        labels = xp.reshape(given, (size, classes))  # in their own dtype: blocks are converted
-    else:
-        labels = xp.reshape(target.indices, (size,))
-    rows = None if target.row_mask is None else xp.reshape(target.row_mask, (size,))
-    found = _of_rows(losses, hidden, labels, foreseen and foreseen[0], rows, xp=xp)
-    loss, *rest = (xp.reshape(one, shape) for one in found)
+    def flat(x: Array, *last: int) -> Array:
+        return x if len(shape) == 1 else xp.reshape(x, (math.prod(shape), *last))
+
+    labels = flat(given, classes) if target.indices is None else flat(target.indices[..., 0])
+    rows = None if target.row_mask is None else flat(target.row_mask)
+    factor = foreseen and foreseen[0]
+    found = _of_rows(losses, flat(hidden, hidden.shape[-1]), labels, factor, rows, xp=xp)
+    loss, *rest = found if len(shape) == 1 else (xp.reshape(one, shape) for one in found)
     loss, lse = mark_invalid(loss, invalid, xp=xp), rest[0] if rest else None
 
     result = reduce_with_lse(
@@ -305,13 +302,15 @@ def _layer(
     hidden: Array, weight: Array, bias: Array | None, softcap: float | None, *, xp: Namespace
 ) -> Layer:
     """Return the layer in the dtype to compute in: that of the widened `hidden`."""
-    dtype = widen(hidden[:0, ...], xp=xp).dtype
+    dtype = widen(hidden[..., :0], xp=xp).dtype
     bias = None if bias is None else narrow(bias, dtype, xp=xp)
     return Layer(narrow(weight, dtype, xp=xp), bias, softcap)
 
 
 def _blocks(size: int, chunk_size: int | None, layer: Layer, *, xp: Namespace) -> list[slice]:
-    """Return slices that cut `size` rows into blocks, one even of no rows."""
+    """Return slices that cut `size` rows into blocks: one of no rows, and of an unknown number."""
+    if not isinstance(size, int):
+        return [slice(None)]
     weight = layer.weight
     row_bytes = weight.shape[0] * xp.finfo(weight.dtype).bits // 8
     count = chunk_size or max(BLOCK_BYTES // row_bytes, 1)

@@ -10,6 +10,7 @@ from portable_losses._validation import (
     as_floating,
     check_real,
     check_real_floating,
+    check_same_shape,
     namespace_of,
     same_shape,
 )

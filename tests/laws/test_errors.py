@@ -75,7 +75,8 @@ SHAPES = [
     *(raises(f, ValueError, r"`where` must broadcast to shape \(2, 3\), got shape \(2,\)", Z,
              where=np.ones(2, bool)) for f in ("softmax", "log_softmax", "logsumexp")),
     raises("smooth_labels", ValueError, "`where` must broadcast", Z, alpha=0.1, where=np.ones(2, bool)),
-    raises("logsumexp", ValueError, r"shapes must broadcast to one, got x: \(2, 3\), b: \(4,\)", Z, b=np.ones(4)),
+    raises("logsumexp", ValueError, r"`x` and `b` must have shapes that broadcast to one, got \(2, 3\) and \(4,\)",
+           Z, b=np.ones(4)),
     *(raises(f, ValueError, r"`axis` must not name an axis twice, got \(0, -2\)", Z, axis=(0, -2))
       for f in ("softmax", "log_softmax", "softmin", "logsumexp")),
     *(raises(f, IndexError, r"`axis` must lie in \[-2, 2\) for an array of 2 axes, got 2", Z, axis=2)
