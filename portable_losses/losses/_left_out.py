@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 from portable_losses._backend import namespace_of_type
 from portable_losses._dtypes import kind_of
 from portable_losses._gradient import stop_gradient
-from portable_losses._polyfill import readable
+from portable_losses._polyfill import broadcast_to, expand_dims, readable
 from portable_losses._polyfill import where as _where
 from portable_losses._stable import INF, NAN
 from portable_losses._tape import inner_of, raw_array
@@ -22,6 +22,7 @@ from portable_losses._validation import (
     check_axes,
     check_broadcasts_to,
     check_real,
+    fits_into,
     namespace_of,
     same_shape,
 )
@@ -107,7 +108,7 @@ def _changed(
     shape = _without(given[first], axes[first])
     if not all(_agrees(_without(given[n], axes[n]), shape, e) for n, e in specs.items()):
         return list(given.values()), options  # the loss says what does not fit
-    fits = mask is not None and masks_loss and _fits(mask.shape, shape)
+    fits = mask is not None and masks_loss and fits_into(mask.shape, shape)
     if fits and kind_of(mask, xp=xp) == "bool":
         for name, weight in held.items():
             check_broadcasts_to(shape, **{name: weight})
@@ -124,13 +125,7 @@ def _changed(
 
 def _agrees(own: tuple[int, ...], shape: tuple[int, ...], entries: Entries) -> bool:
     """Return whether the shape of an array fits that of the loss; if not, the loss says so."""
-    return _fits(own, shape) if entries.broadcasts else same_shape(own, shape)
-
-
-def _fits(own: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    """Return whether the first shape broadcasts to the second."""
-    pairs = zip(reversed(own), reversed(shape), strict=False)
-    return len(own) <= len(shape) and all(n == 1 or same_shape((n,), (m,)) for n, m in pairs)
+    return fits_into(own, shape) if entries.broadcasts else same_shape(own, shape)
 
 
 def _without(x: Array, axes: tuple[int, ...]) -> tuple[int, ...]:
@@ -154,13 +149,12 @@ def _replaced(
     xp: Namespace,
 ) -> dict[str, Any]:
     """Return the arrays, with their harmless value where the mask `kept` is False."""
-    kept = xp.reshape(kept, (*(1,) * (len(shape) - kept.ndim), *kept.shape))
+    kept = expand_dims(kept, range(len(shape) - kept.ndim), xp=xp)
     made = dict(given)
     for name, entries in specs.items():
         x, mask = given[name], kept
         if x.ndim != len(shape):  # class indices have no axis of the classes
-            for i in sorted(axes[name]):
-                mask = xp.expand_dims(mask, axis=i)
+            mask = expand_dims(mask, axes[name], xp=xp)
         made[name] = _selected(mask, x, entries.value, xp=xp)
     return made
 
@@ -230,7 +224,8 @@ def weightless(
             values = unreduced()
     else:
         return None
-    return xp.logical_and(xp.broadcast_to(zero, shape), ~(xp.abs(raw_array(values)) < INF))
+    endless = ~(xp.abs(raw_array(values)) < INF)
+    return xp.logical_and(broadcast_to(zero, shape, like=endless, xp=xp), endless)
 
 
 def settle(x: Array, is_zero: Array, *, xp: Namespace) -> Array:
