@@ -43,7 +43,10 @@ def total(value: Any) -> Number:
 
 
 def exact_bend(slope: Exact, place: int, dtype: Any) -> Exact:
-    """Return the second derivative as a function, by differences of slopes; NaN at a kink."""
+    """Return the second derivative as a function, by differences of slopes.
+
+    It is NaN at a kink, and where the slope is beyond the largest number.
+    """
     digits = 150 if dtype == np.float32 else 700
 
     def bend(*point: Number) -> Number:
@@ -55,6 +58,8 @@ def exact_bend(slope: Exact, place: int, dtype: Any) -> Exact:
                 right[place] += size
                 left[place] -= size
                 found.append((total(slope(*right)) - total(slope(*left))) / (2 * size))
+            if not abs(total(slope(*point))) <= float(np.finfo(dtype).max):
+                return mpmath.nan
             whole, half = found
             if not abs(whole - half) <= abs(half) * mpmath.mpf("1e-12"):
                 return mpmath.nan  # a jump of the slope is twice as steep in half the step
@@ -93,21 +98,24 @@ def summed(x: Any) -> Any:
 
 
 def gross(got: Array, columns: Sequence[Array], exact: Exact) -> dict[str, list[Any]]:
-    """Return the inputs at which a normal number came out wrong by more than its digits.
+    """Return the inputs at which a result is wrong by more than its digits, with both numbers.
 
-    ``lost``: as 0; ``nonfinite``: as NaN or infinity; ``wrong``: off by more than 1 % of the truth
-    at any input within one ulp.
+    ``nonfinite``: NaN or infinity where the truth is a number of the dtype. Where that is a normal
+    number, ``lost``: 0, and ``wrong``: off by more than 1 %, at all inputs within one ulp.
     """
     info, found = np.finfo(got.dtype), dict[str, list[Any]]()
     for result, point in zip(got, zip(*columns, strict=True), strict=True):
         with mpmath.workdps(DIGITS):
             want = exact(*(mpmath.mpf(float(x)) for x in point))
             size = abs(want)
-            if not float(info.tiny) <= size <= float(info.max):  # NaN neither
+            if not size <= float(info.max):  # NaN neither
                 continue
-            if np.isfinite(result) and abs(mpmath.mpf(float(result)) - want) <= size / 100:
+            finite = bool(np.isfinite(result))
+            if finite and abs(mpmath.mpf(float(result)) - want) <= max(
+                size / 100, float(info.tiny)
+            ):
                 continue
         if mixed_error(result, point, exact) > 0.01 * 2.0 ** PRECISION[got.dtype]:
-            kind = "lost" if result == 0 else "wrong" if np.isfinite(result) else "nonfinite"
+            kind = "nonfinite" if not finite else "wrong" if result else "lost"
             found.setdefault(kind, []).append((*map(float, point), float(result), float(want)))
     return found
