@@ -46,11 +46,13 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
 
     - An option that it does not have is refused, with the name of the one that is meant.
     - NumPy arrays beside those of a library that takes them become arrays of that library.
+    - It refuses arrays on two devices, and widens halves, where the library does so for its own.
     - Overflow, underflow and NaN on the way to the result neither warn nor raise: the result says
       what there is to say.
     """
     parameters = inspect.signature(function).parameters
     by_name = frozenset(n for n, p in parameters.items() if p.kind is not p.POSITIONAL_ONLY)
+    full_precision = _needs_full_precision(function.__module__, function.__name__)
     count = sum(p.kind is not p.KEYWORD_ONLY for p in parameters.values())
 
     @wraps(function)
@@ -66,6 +68,9 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
             arrays = backend_of(namespace_of_type(args[0])).arrays
         except TypeError:  # no array: the function says which one
             return function(*args, **options)
+        if arrays.call is not None:
+            made: R = arrays.call(function, args, options, full_precision=full_precision)
+            return made
         if arrays.adopt is not None:
             return _call_adopting(function, arrays.adopt, args, options)
         if arrays.quiet is None:
@@ -74,6 +79,12 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **options)
 
     return call
+
+
+def _needs_full_precision(module: str, name: str) -> bool:
+    """Say whether mixed precision keeps a function in float32: all but activations of one entry."""
+    family = module.removeprefix("portable_losses.activations.")
+    return family in (module, "gumbel", "scaled", "softmax", "sparse") or name == "softplus"
 
 
 def _call_adopting(
