@@ -7,7 +7,7 @@ from typing import Any
 
 from portable_losses._backend import Backend, Pair, backend_of, kernel_for
 from portable_losses._dtypes import computable, narrow, widen
-from portable_losses._polyfill import total
+from portable_losses._polyfill import broadcast_arrays, total
 from portable_losses._typing import Array, Namespace, Options
 from portable_losses._validation import (
     check_broadcastable,
@@ -181,7 +181,7 @@ def _broadcast_call(
     check_real_floating(xp, **named)
     check_broadcastable(**named)
     dtype = xp.result_type(*arrays)
-    first, *others = xp.broadcast_arrays(*arrays)
+    first, *others = broadcast_arrays(*arrays, xp=xp)
     first = widen(narrow(first, dtype, xp=xp), xp=xp)
     others = [narrow(x, first.dtype, xp=xp) for x in others]
     return narrow(function(first, *others, xp=xp, **options), dtype, xp=xp)

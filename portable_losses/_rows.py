@@ -4,7 +4,7 @@ Pairs of the softmax family work along the last axis; these bring any axis, or s
 back, and find the entry that is set aside in every sum of exponentials.
 """
 
-from portable_losses._polyfill import device_of, take_along_axis, where
+from portable_losses._polyfill import check_known, device_of, take_along_axis, where
 from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace
 
@@ -12,7 +12,8 @@ __all__ = ["as_rows", "entry", "finite_or_nan", "from_rows", "place_of_largest"]
 
 
 def as_rows(x: Array, axes: tuple[int, ...], *, xp: Namespace) -> Array:
-    """Return `x` with all of `axes` joined to one axis, the last."""
+    """Return `x` with all of `axes` joined to one axis, the last; ValueError if it has no size."""
+    check_known(x, axes)
     if axes == (x.ndim - 1,):
         return x
     kept = tuple(i for i in range(x.ndim) if i not in axes)

@@ -5,10 +5,10 @@ import math
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import differentiable_again, stop_gradient, with_gradient
 from portable_losses._options import NONNEGATIVE, NORM
-from portable_losses._polyfill import maximum, minimum, total
+from portable_losses._polyfill import broadcast_to, knows_shape, maximum, minimum, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
-from portable_losses._rows import finite_or_nan
+from portable_losses._rows import entry, finite_or_nan, place_of_largest
 from portable_losses._stable import INF, sign
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
@@ -191,6 +191,8 @@ def _largest(size: Array, axes: Axes, *, xp: Namespace) -> Array:
     """Return the largest of sizes along `axes`, which are kept; of none 0."""
     if 0 in size.shape:
         return total(size, axis=axes, keepdims=True, xp=xp)
+    if not knows_shape(size) and axes in ((-1,), (size.ndim - 1,)):  # Dask fails at empty chunks
+        return entry(size, place_of_largest(size, xp=xp)[0], xp=xp)
     return xp.max(size, axis=axes, keepdims=True)
 
 
@@ -199,7 +201,7 @@ def _mean(x: Array, mask: Array | None, axes: Axes, *, xp: Namespace) -> Array:
     if mask is None:
         count = math.prod([x.shape[i] for i in axes])
         return total(x, axis=axes, keepdims=True, xp=xp) / max(count, 1)
-    mask = xp.broadcast_to(mask, x.shape)
+    mask = broadcast_to(mask, x.shape, like=x, xp=xp)
     count = total(narrow(mask, x.dtype, xp=xp), axis=axes, keepdims=True, xp=xp)
     kept = _where(mask, x, 0.0, xp=xp)
     return total(kept, axis=axes, keepdims=True, xp=xp) / maximum(count, 1.0, xp=xp)

@@ -162,10 +162,21 @@ expit = sigmoid
 log_expit = log_sigmoid
 
 
-def _sigmoid_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
+def _sigmoid_slope_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    """``-out * tanh(x / 2)``: the slope is flat at 0, where its own formula would cancel."""
+    return (-grad * out * _tanh(x / 2, xp=xp),)
+
+
+@with_gradient(_sigmoid_slope_grad, elementwise=True)
+def _sigmoid_slope(x: Array, *, xp: Namespace) -> Array:
     """``e / (1 + e)**2`` with ``e = exp(-|x|)``."""
     e = xp.exp(negative_size(x, xp=xp))
-    return (grad * (e / (1 + e * (2 + e))),)
+    return e / (1 + e * (2 + e))
+
+
+def _sigmoid_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
+    """``sigmoid(x) * sigmoid(-x)``."""
+    return (grad * _sigmoid_slope(x, xp=xp),)
 
 
 @with_gradient(_sigmoid_grad, elementwise=True)
@@ -238,6 +249,12 @@ def _tanh(x: Array, *, xp: Namespace) -> Array:
     return xp.tanh(x)
 
 
+def _tanh_slope_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    """``-2 * tanh(x) * out``."""
+    return (-2 * grad * _tanh(x, xp=xp) * out,)
+
+
+@with_gradient(_tanh_slope_grad, elementwise=True)
 def _tanh_slope(x: Array, *, xp: Namespace) -> Array:
     """``1 - tanh(x)**2``, with all digits in both tails."""
     e = xp.exp(2 * maximum(negative_size(x, xp=xp), -1000.0, xp=xp))

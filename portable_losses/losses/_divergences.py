@@ -6,11 +6,12 @@ of a gradient in p, which would be infinite, is 0.
 
 import math
 
-from portable_losses._gradient import with_gradient
+from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._options import is_number
 from portable_losses._polyfill import clip, constant, minimum, where
 from portable_losses._stable import INF, NAN, log, log1p
 from portable_losses._typing import Array, Namespace
+from portable_losses.activations.sigmoid import _sigmoid
 from portable_losses.losses.deviance import _bound, _curve, _log_ratio_of, _times_power
 
 __all__: list[str] = []
@@ -49,13 +50,27 @@ def _kl_excess(p: Array, m: Array, w: Array, *, xp: Namespace) -> Array:
     return where(near, series, far, xp=xp)
 
 
+def _difference_of_exponentials_grad(
+    grad: Array, out: Array, lq: Array, lp: Array, *, xp: Namespace
+) -> tuple[Array | None, ...]:
+    """``exp(lq)`` and ``-exp(lp)``."""
+    return grad * xp.exp(lq), -grad * xp.exp(lp)
+
+
+@with_gradient(_difference_of_exponentials_grad)
+def _difference_of_exponentials(lq: Array, lp: Array, *, xp: Namespace) -> Array:
+    """``exp(lq) - exp(lp)``."""
+    p, u = xp.exp(lp), _difference_of_logs(lq, lp, xp=xp)
+    near = xp.abs(u) < 1
+    return where(near, p * xp.expm1(where(near, u, 0.0, xp=xp)), xp.exp(lq) - p, xp=xp)
+
+
 def _generalized_kl_grad(
     grad: Array, out: Array, lq: Array, lp: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
     """``q - p`` in log q, ``p * log(p / q)`` in log p."""
     p, u = xp.exp(lp), _difference_of_logs(lq, lp, xp=xp)
-    near = xp.abs(u) < 1
-    in_q = where(near, p * xp.expm1(where(near, u, 0.0, xp=xp)), xp.exp(lq) - p, xp=xp)
+    in_q = _difference_of_exponentials(lq, lp, xp=xp)
     return grad * in_q, grad * (p * where(p == 0, 0.0, -u, xp=xp))
 
 
@@ -95,6 +110,62 @@ def _log_mixture(u: Array, share: float, *, xp: Namespace) -> Array:
     return where(u > 80, far, near, xp=xp)
 
 
+def _js_slope_grad(
+    grad: Array,
+    out: Array,
+    lp: Array,
+    t: Array,
+    of_q: Array,
+    *,
+    beta: float,
+    log_target: bool,
+    xp: Namespace,
+) -> tuple[Array | None, ...]:
+    """By log q ``(beta - 1) * q * (log(m / q) - s)``, by p ``-beta * (1 - s)``.
+
+    s is the share of p in the mixture m, ``beta * p / m``.
+    """
+    share, rest = _shares(lp, t, beta, log_target=log_target, xp=xp)
+    in_lp = (beta - 1) * _times_power(of_q - share, lp, 1.0, log_input=True, xp=xp)
+    in_t = -beta * rest
+    return grad * in_lp, grad * (xp.exp(t) * in_t if log_target else in_t), None
+
+
+def _js_slope_by_beta(
+    grad: Array,
+    out: Array,
+    lp: Array,
+    t: Array,
+    of_q: Array,
+    *,
+    beta: Array,
+    log_target: bool,
+    xp: Namespace,
+) -> Array:
+    """``q * (log(m / q) - (1 - beta) * (p - q) / m)``."""
+    share, rest = _shares(lp, t, beta, log_target=log_target, xp=xp)
+    change = of_q + rest - (1 - beta) / beta * share
+    return grad * _times_power(change, lp, 1.0, log_input=True, xp=xp)
+
+
+def _shares(
+    lp: Array, t: Array, beta: float | Array, *, log_target: bool, xp: Namespace
+) -> tuple[Array, Array]:
+    """Return the shares of p and q in the mixture: ``beta * p / m``, ``(1 - beta) * q / m``."""
+    logs = math if is_number(beta) else xp
+    bias = logs.log(beta) - logs.log1p(-beta)
+    u = _difference_of_logs(lp, t if log_target else log(t, xp=xp), xp=xp) - bias
+    return _sigmoid(-u, xp=xp), _sigmoid(u, xp=xp)
+
+
+@with_gradient(_js_slope_grad, by={"beta": _js_slope_by_beta})
+def _js_slope(
+    lp: Array, t: Array, of_q: Array, *, beta: float, log_target: bool, xp: Namespace
+) -> Array:
+    """``-(1 - beta) * q * of_q``; `of_q`, ``log(m / q)``, comes along as a constant."""
+    return (beta - 1) * _times_power(of_q, lp, 1.0, log_input=True, xp=xp)
+
+
 def _js_grad(
     grad: Array,
     out: Array,
@@ -107,7 +178,7 @@ def _js_grad(
 ) -> tuple[Array | None, ...]:
     """``-(1 - beta) * q * log(m / q)`` in log q, ``-beta * log(m / p)`` in p."""
     p, of_p, of_q = _parts(lp, t, beta=beta, log_target=log_target, xp=xp)
-    in_lp = (beta - 1) * _times_power(of_q, lp, 1.0, log_input=True, xp=xp)
+    in_lp = _js_slope(lp, t, stop_gradient(of_q, xp=xp), beta=beta, log_target=log_target, xp=xp)
     in_t = -beta * where(p == 0, 0.0, of_p, xp=xp)
     return grad * in_lp, grad * (p * in_t if log_target else in_t)
 

@@ -12,12 +12,26 @@ from portable_losses._dtypes import narrow
 from portable_losses._gradient import stop_gradient
 from portable_losses._indexing import as_index
 from portable_losses._options import is_number
-from portable_losses._polyfill import device_of, readable, take_along_axis, total, where
+from portable_losses._polyfill import (
+    broadcast_to,
+    device_of,
+    knows_shape,
+    readable,
+    take_along_axis,
+    total,
+    where,
+)
 from portable_losses._reduction import weigh
 from portable_losses._rows import as_rows
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
-from portable_losses._validation import check_classes, check_integer, check_real
+from portable_losses._validation import (
+    check_classes,
+    check_integer,
+    check_real,
+    fits_into,
+    same_shape,
+)
 from portable_losses._values import (
     as_weight,
     check_all_in,
@@ -134,7 +148,8 @@ class Target(NamedTuple):
     def _weight_of_target(self, like: Array, *, xp: Namespace) -> Array:
         """Return the weight of each row's class."""
         weight: Array = self.weight
-        table = xp.broadcast_to(weight, (*like.shape, weight.shape[0]))
+        shape = (*like.shape, weight.shape[0])
+        table = broadcast_to(weight, shape, like=like[..., None], xp=xp)
         return take_along_axis(table, self.indices, axis=-1, xp=xp)[..., 0]
 
     def _uniform(self, terms: Array, share: float | Array, *, xp: Namespace) -> Array:
@@ -195,7 +210,7 @@ def read_target(
     rest = shape[:-1]
     given = (*rest[:axis], classes, *rest[axis:])
     check_classes(given, axis, name=name)
-    class_mask, row_mask = _read_mask(mask, shape, axis, given, name=name, xp=xp)
+    class_mask, row_mask = _read_mask(mask, rows, shape, axis, given, name=name, xp=xp)
     weight = as_weight(weight, (classes,), name=weight_name, like=rows, xp=xp)
     if weight is not None and weight.ndim != 1:
         msg = f"`{weight_name}` must have shape ({classes},), got {tuple(weight.shape)}"
@@ -203,7 +218,7 @@ def read_target(
     if weight is not None and weight.shape[0] != classes:
         weight = xp.broadcast_to(weight, (classes,))
 
-    if tuple(target.shape) == given:
+    if same_shape(target.shape, given):
         check_real(xp, target=target)
         q = as_rows(target, (axis,), xp=xp)
         invalid = check_all_in(0, INF, xp=xp, target=q)
@@ -214,7 +229,7 @@ def read_target(
             q = where(class_mask, q, 0.0, xp=xp)
         return Target(q, None, weight, row_mask, class_mask), invalid
 
-    if tuple(target.shape) != rest:
+    if not same_shape(target.shape, rest):
         raise ValueError(_shape_advice(name, given, tuple(target.shape), axis))
     check_integer(xp, target=target)
     target = as_index(target, xp=xp)
@@ -244,7 +259,7 @@ def read_index(
     *others, classes = tuple(rows.shape)
     given = (*others[:axis], classes, *others[axis:])
     check_classes(given, axis, name=name)
-    if tuple(target.shape) != tuple(others):
+    if not same_shape(target.shape, tuple(others)):
         raise ValueError(_shape_advice(name, given, tuple(target.shape), axis, only_indices=True))
     check_integer(xp, target=target)
     target = as_index(target, xp=xp)
@@ -255,6 +270,7 @@ def read_index(
 
 def _read_mask(
     mask: Array | None,
+    rows: Array,
     shape: tuple[int, ...],
     place: int,
     given: tuple[int, ...],
@@ -269,12 +285,12 @@ def _read_mask(
         msg = f"`where` must have a bool dtype, got {mask.dtype}"
         raise TypeError(msg)
     own = tuple(mask.shape)
-    if len(own) == len(given) and all(n == 1 or n == m for n, m in zip(own, given, strict=True)):
-        return as_rows(xp.broadcast_to(mask, given), (place,), xp=xp), None
-    if len(own) == len(shape) - 1 and all(
-        n == 1 or n == m for n, m in zip(own, shape[:-1], strict=True)
-    ):
-        return None, xp.broadcast_to(mask, shape[:-1])
+    if len(own) == len(given) and fits_into(own, given):
+        last = as_rows(mask, (place,), xp=xp)
+        return broadcast_to(last, shape, like=rows, xp=xp), None
+    if len(own) == len(shape) - 1 and fits_into(own, shape[:-1]):
+        like = None if knows_shape(rows) else total(rows, axis=-1, xp=xp)
+        return None, broadcast_to(mask, shape[:-1], like=like, xp=xp)
     msg = (
         f"`where` must have the shape of `{name}`, {given}, to mask classes, or {shape[:-1]}, "
         f"to mask rows, got shape {own}"

@@ -247,13 +247,32 @@ _FLOOR = -100.0  # of each logarithm, PyTorch's
 _FLAT = 1e-12  # least p * (1 - p), PyTorch's
 
 
+def _slope_in_p_grad(
+    grad: Array, out: Array, p: Array, y: Array, *, xp: Namespace
+) -> tuple[Array | None, ...]:
+    """``y / p**2 + (1 - y) / (1 - p)**2`` in p, ``-1 / (p * (1 - p))`` in y."""
+    flat = (p == 0) | (p == 1)
+    p = _where(flat, 0.5, p, xp=xp)
+    bend = y / p / p + (1 - y) / (1 - p) / (1 - p)
+    in_y = 1 / (p * (1 - p))
+    return (
+        grad * _where(flat, 1 / _FLAT, bend, xp=xp),
+        -grad * _where(flat, 1 / _FLAT, in_y, xp=xp),
+    )
+
+
+@with_gradient(_slope_in_p_grad, elementwise=True)
+def _slope_in_p(p: Array, y: Array, *, xp: Namespace) -> Array:
+    """``(p - y) / (p * (1 - p))``."""
+    return (p - y) / _where((p == 0) | (p == 1), _FLAT, p * (1 - p), xp=xp)
+
+
 def _binary_cross_entropy_grad(
     grad: Array, out: Array, p: Array, y: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
     """``(p - y) / (p * (1 - p))`` in p, ``log(1 - p) - log(p)`` in y."""
-    spread = _where((p == 0) | (p == 1), _FLAT, p * (1 - p), xp=xp)
     in_y = maximum(log1p(-p, xp=xp), _FLOOR, xp=xp) - maximum(log(p, xp=xp), _FLOOR, xp=xp)
-    return grad * ((p - y) / spread), grad * in_y
+    return grad * _slope_in_p(p, y, xp=xp), grad * in_y
 
 
 @with_gradient(_binary_cross_entropy_grad, elementwise=True)

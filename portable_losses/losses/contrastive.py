@@ -4,7 +4,7 @@ from portable_losses._dtypes import astype_like, narrow, widen
 from portable_losses._gradient import stop_gradient
 from portable_losses._indexing import as_index
 from portable_losses._options import FINITE, POSITIVE, require
-from portable_losses._polyfill import device_of, maximum, total
+from portable_losses._polyfill import check_known, device_of, maximum, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce
@@ -101,6 +101,7 @@ def info_nce_loss(
     )
     check_real_floating(xp, query=query, key=key)
     check_ndim(2, "(N, D)", query=query, key=key)
+    check_known(query, name="query")
     q, k = as_floating(xp, query=query, key=key)
     if negatives is not None:
         check_real_floating(xp, negatives=negatives)
@@ -349,6 +350,7 @@ def _as_labels(x: Array, y: Array, *, prefix: str = "", xp: Namespace) -> Array:
     embeddings, labels = f"{prefix}embeddings", f"{prefix}labels"
     check_real_floating(xp, **{embeddings: x})
     check_ndim(2, "(N, D)", **{embeddings: x})
+    check_known(x, name=embeddings)
     check_integer(xp, **{labels: y})
     if not same_shape(x.shape[:1], y.shape):
         msg = f"`{labels}` must have shape {tuple(x.shape[:1])}, got shape {tuple(y.shape)}"

@@ -364,8 +364,7 @@ def _sum_and_reduce(
     xp: Namespace,
 ) -> Array:
     """Return the reduction of the sums of `terms` over `axes`."""
-    batch = terms.shape[0] if terms.ndim else 1
     loss = total(terms, axis=axes, xp=xp) if axes else terms
     return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=dtype, batch=batch, xp=xp
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=dtype, batch=terms, xp=xp
     )

@@ -5,8 +5,12 @@ from functools import partial
 
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
-from portable_losses._options import FINITE, NONNEGATIVE, NORM
-from portable_losses._polyfill import clip, readable, total
+from portable_losses._options import (
+    FINITE,
+    NONNEGATIVE,
+    NORM,
+)
+from portable_losses._polyfill import broadcast_to, clip, expand_dims, readable, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce
@@ -19,6 +23,7 @@ from portable_losses._validation import (
     check_broadcastable,
     check_real_floating,
     namespace_of,
+    same_shape,
 )
 from portable_losses.activations.rectified import relu
 from portable_losses.activations.scaled import _max_abs, _norm, _norm_grad, normalize
@@ -193,7 +198,7 @@ def pairwise_distance(
 
     result = _length(a - b + eps, p, xp=xp)
     if keepdims:
-        result = xp.expand_dims(result, axis=check_axis(axis, max(x1.ndim, x2.ndim)))
+        result = expand_dims(result, (check_axis(axis, max(x1.ndim, x2.ndim)),), xp=xp)
     return narrow(result, x1.dtype, xp=xp)
 
 
@@ -306,7 +311,7 @@ def _vectors(x1: Array, x2: Array, axis: int, *, xp: Namespace) -> tuple[Array, 
     check_real_floating(xp, x1=x1, x2=x2)
     a = widen(x1, xp=xp)
     b = narrow(x2, a.dtype, xp=xp)
-    if a.shape != b.shape:
+    if not same_shape(a.shape, b.shape):
         check_broadcastable(x1=x1, x2=x2)
         a, b = (_with_axes(x, max(x1.ndim, x2.ndim), xp=xp) for x in (a, b))
     place = check_axis(axis, a.ndim)
@@ -317,12 +322,12 @@ def _vectors(x1: Array, x2: Array, axis: int, *, xp: Namespace) -> tuple[Array, 
 
 def _with_axes(x: Array, ndim: int, *, xp: Namespace) -> Array:
     """Return `x` with axes of size 1 in front, `ndim` in all."""
-    return xp.reshape(x, (*(1,) * (ndim - x.ndim), *x.shape))
+    return expand_dims(x, range(ndim - x.ndim), xp=xp)
 
 
 def _stretched(x: Array, size: int, *, xp: Namespace) -> Array:
     """Return `x` with `size` entries along the last axis, where it has as many or one."""
-    return x if x.shape[-1] == size else xp.broadcast_to(x, (*x.shape[:-1], size))
+    return x if x.shape[-1] == size else broadcast_to(x, (*x.shape[:-1], size), xp=xp)
 
 
 def _length(d: Array, p: float, *, xp: Namespace) -> Array:

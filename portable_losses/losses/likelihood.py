@@ -4,8 +4,12 @@ import math
 
 from portable_losses._dtypes import astype_like, largest
 from portable_losses._gradient import stop_gradient
-from portable_losses._options import FINITE, NONNEGATIVE, POSITIVE
-from portable_losses._polyfill import minimum
+from portable_losses._options import (
+    FINITE,
+    NONNEGATIVE,
+    POSITIVE,
+)
+from portable_losses._polyfill import broadcast_to, minimum
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
@@ -187,7 +191,7 @@ def gaussian_nll_loss(
     check_real(xp, var=var)
     check_broadcasts_to(tuple(d.shape), var=var)
     invalid = None if log_var else check_all_in(0, INF, xp=xp, var=var)
-    v = xp.broadcast_to(astype_like(var, d, xp=xp), d.shape)
+    v = broadcast_to(astype_like(var, d, xp=xp), d.shape, like=d, xp=xp)
 
     if log_var:
         z = weigh(d, xp.exp(-v / 2), xp=xp)

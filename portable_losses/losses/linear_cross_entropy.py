@@ -6,13 +6,18 @@ from functools import partial
 
 from portable_losses._dtypes import kind_of, narrow, widen
 from portable_losses._gradient import stop_gradient
-from portable_losses._options import FRACTION, NONNEGATIVE, POSITIVE, is_number, require
-from portable_losses._polyfill import concat, device_of, readable, total
+from portable_losses._options import (
+    FRACTION,
+    NONNEGATIVE,
+    POSITIVE,
+    is_number,
+    require,
+)
+from portable_losses._polyfill import broadcast_to, concat, device_of, readable, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
-    check_bool,
     check_broadcasts_to,
     check_classes,
     check_real,
@@ -142,12 +147,11 @@ def linear_cross_entropy(
     if chunk_size is not None:
         require(chunk_size >= 1, "chunk_size", "be at least 1", chunk_size)
     classes, shape = weight.shape[0], tuple(hidden.shape[:-1])
-    like, given = widen(hidden[..., :0], xp=xp), target
-    check_bool(xp, where=where)
+    given = target
     check_broadcasts_to(shape, where=where)
-    mask = None if where is None else xp.broadcast_to(where, shape)
+    mask = None if where is None else broadcast_to(where, shape, like=hidden[..., 0], xp=xp)
     target, invalid = read_target(
-        like,
+        widen(hidden[..., :0], xp=xp),
         target,
         axis=len(shape),
         weight=class_weight,
@@ -181,15 +185,14 @@ def linear_cross_entropy(
             lambda smoothing: pair(label_smoothing=smoothing), label_smoothing, xp=xp
         )
 
-    size = math.prod(shape)
-    hidden = xp.reshape(hidden, (size, hidden.shape[-1]))
-    if target.indices is None:
-        labels = xp.reshape(given, (size, classes))  # in their own dtype: blocks are converted
-    else:
-        labels = xp.reshape(target.indices, (size,))
-    rows = None if target.row_mask is None else xp.reshape(target.row_mask, (size,))
-    found = _of_rows(losses, hidden, labels, foreseen and foreseen[0], rows, xp=xp)
-    loss, *rest = (xp.reshape(one, shape) for one in found)
+    def flat(x: Array, *last: int) -> Array:
+        return x if len(shape) == 1 else xp.reshape(x, (math.prod(shape), *last))
+
+    labels = flat(given, classes) if target.indices is None else flat(target.indices[..., 0])
+    rows = None if target.row_mask is None else flat(target.row_mask)
+    factor = foreseen and foreseen[0]
+    found = _of_rows(losses, flat(hidden, hidden.shape[-1]), labels, factor, rows, xp=xp)
+    loss, *rest = found if len(shape) == 1 else (xp.reshape(one, shape) for one in found)
     loss, lse = mark_invalid(loss, invalid, xp=xp), rest[0] if rest else None
 
     result = reduce_with_lse(

@@ -5,7 +5,7 @@ from typing import Literal
 from portable_losses._dtypes import widen
 from portable_losses._gradient import differentiable_again
 from portable_losses._options import FINITE
-from portable_losses._polyfill import device_of, total
+from portable_losses._polyfill import broadcast_to, device_of, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
@@ -105,7 +105,7 @@ def multi_margin_loss(
     h = _where(_is_class(x, index, xp=xp), 0.0, h, xp=xp)
     loss = total(h if p == 1 else h * h, axis=-1, xp=xp) / classes
     if of_class is not None:
-        of_row = entry(xp.broadcast_to(of_class, x.shape), index, xp=xp)[..., 0]
+        of_row = entry(broadcast_to(of_class, x.shape, like=x, xp=xp), index, xp=xp)[..., 0]
         loss = weigh(of_row, loss, xp=xp)
 
     return reduce(

@@ -3,7 +3,7 @@
 from portable_losses._dtypes import narrow
 from portable_losses._gradient import stop_gradient
 from portable_losses._options import NONNEGATIVE, require
-from portable_losses._polyfill import concat, total
+from portable_losses._polyfill import broadcast_to, concat, expand_dims, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
@@ -380,16 +380,17 @@ def _overlap_loss(
         )
         bad = weightless(lambda: unreduced(*constants), held, tuple(shape), xp=xp)
         if bad is not None:
-            given = xp.broadcast_to(narrow(sample_weight, p.dtype, xp=xp), bad.shape)
+            given = narrow(sample_weight, p.dtype, xp=xp)
+            given = broadcast_to(given, bad.shape, like=bad, xp=xp)
             sample_weight = _where(bad, 0.0, given, xp=xp)
             if ignore_background and class_weight is None:
                 background = xp.all(bad, axis=-1, keepdims=True)  # left out with all the others
                 bad = concat([background, bad], axis=-1, xp=xp)
             if place is not None:
                 each = class_weight is None
-                bad = xp.moveaxis(bad, -1, place) if each else xp.expand_dims(bad, axis=place)
+                bad = xp.moveaxis(bad, -1, place) if each else expand_dims(bad, (place,), xp=xp)
             for i in summed:
-                bad = xp.expand_dims(bad, axis=i)
+                bad = expand_dims(bad, (i,), xp=xp)
             p, t = _where(bad, 0.5, p, xp=xp), _where(bad, 0.0, t, xp=xp)
     loss = unreduced(p, t)
 

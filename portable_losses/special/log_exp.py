@@ -6,7 +6,15 @@ from typing import Any
 from portable_losses._dtypes import kind_of, narrow, widen
 from portable_losses._gradient import elementwise_call, stop_gradient, with_gradient
 from portable_losses._options import Domain
-from portable_losses._polyfill import clip, constant, total, where
+from portable_losses._polyfill import (
+    broadcast_arrays,
+    broadcast_to,
+    clip,
+    constant,
+    expand_dims,
+    total,
+    where,
+)
 from portable_losses._public import public
 from portable_losses._rows import as_rows, entry, finite_or_nan, place_of_largest
 from portable_losses._stable import INF, NAN, log, log1p, sign
@@ -96,7 +104,7 @@ def logsumexp(
     check_bool(xp, where=where)
     if b is not None and b.shape != x.shape:
         check_broadcastable(x=x, b=b)
-        x, b = xp.broadcast_arrays(x, b)
+        x, b = broadcast_arrays(x, b, xp=xp)
     shape = tuple(x.shape)
     check_broadcasts_to(shape, where=where)
     axes = check_axes(axis, x.ndim)
@@ -116,7 +124,7 @@ def logsumexp(
         result = _logsumexp(as_rows(z, axes, xp=xp), xp=xp)[..., 0]
     else:
         rows = as_rows(z, axes, xp=xp)
-        factor = xp.broadcast_to(narrow(b, z.dtype, xp=xp), z.shape)
+        factor = broadcast_to(narrow(b, z.dtype, xp=xp), z.shape, like=z, xp=xp)
         if where is not None:
             factor = _where(where, factor, 0.0, xp=xp)
         factors = as_rows(factor, axes, xp=xp)
@@ -126,9 +134,8 @@ def logsumexp(
         if not return_sign:
             result = _where(sign < 0, NAN, result, xp=xp)
     if keepdims:
-        kept = tuple(1 if i in axes else n for i, n in enumerate(shape))
-        result = xp.reshape(result, kept)
-        sign = None if sign is None else xp.reshape(sign, kept)
+        result = expand_dims(result, axes, xp=xp)
+        sign = None if sign is None else expand_dims(sign, axes, xp=xp)
     result = narrow(result, x.dtype, xp=xp)
     if not return_sign:
         return result

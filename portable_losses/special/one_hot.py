@@ -6,7 +6,7 @@ from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import differentiable_again
 from portable_losses._indexing import as_index
 from portable_losses._options import FRACTION, check_count
-from portable_losses._polyfill import device_of, where
+from portable_losses._polyfill import broadcast_to, device_of, expand_dims, where
 from portable_losses._public import public
 from portable_losses._typing import Array
 from portable_losses._validation import (
@@ -79,11 +79,11 @@ def one_hot(x: Array, num_classes: int, /, *, axis: int = -1, dtype: Any = None)
 
     classes = xp.arange(num_classes, dtype=x.dtype, device=device_of(x, xp=xp))
     shape = tuple(num_classes if i == place else 1 for i in range(x.ndim + 1))
-    hot = xp.expand_dims(x, axis=place) == xp.reshape(classes, shape)
+    hot = expand_dims(x, (place,), xp=xp) == xp.reshape(classes, shape)
     result = narrow(hot, zero.dtype, xp=xp)
     if invalid is None or not xp.isdtype(zero.dtype, "real floating"):  # others have no NaN
         return result
-    return mark_invalid(result, xp.expand_dims(invalid, axis=place), xp=xp)
+    return mark_invalid(result, expand_dims(invalid, (place,), xp=xp), xp=xp)
 
 
 @public(alpha=FRACTION)
@@ -140,7 +140,7 @@ def smooth_labels(
     if where is None:
         result = (1 - alpha) * t + alpha / max(t.shape[place], 1)
     else:
-        valid = xp.broadcast_to(where, t.shape)
+        valid = broadcast_to(where, t.shape, like=t, xp=xp)
         count = xp.sum(xp.astype(valid, t.dtype), axis=place, keepdims=True, dtype=t.dtype)
         share = alpha / _where(count == 0, 1.0, count, xp=xp)
         mixed = (1 - alpha) * _where(valid, t, 0.0, xp=xp) + share
