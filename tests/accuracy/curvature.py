@@ -8,10 +8,21 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from portable_losses._typing import Array
-from tests.accuracy.ulp import DIGITS, PRECISION, Exact, mixed_error, pairs, samples
+from tests.accuracy.ulp import (
+    DIGITS,
+    PRECISION,
+    Exact,
+    Report,
+    Truth,
+    measure,
+    mixed_error,
+    pairs,
+    samples,
+    truth,
+)
 from tests.curves import Curve, OfTwo, Pointwise
 
-__all__ = ["Row", "bends", "bends_of", "gross", "inputs_of", "slopes_of"]
+__all__ = ["Row", "bends", "bends_of", "gross", "inputs_of", "reports", "slopes_of"]
 
 Row = Curve | OfTwo | Pointwise
 Number = Any  # mpmath has no types
@@ -95,6 +106,19 @@ def bends(row: Row, library: Any, columns: Sequence[Array]) -> list[Array]:
 def summed(x: Any) -> Any:
     """The sum of all entries."""
     return array_namespace(x).sum(x)
+
+
+def reports(row: Row, library: Any, dtype: Any, *, every: int) -> list[Report]:
+    """Measure the second derivatives of a row where there is one and the slope is a number."""
+    columns, made = inputs_of(row, dtype, every=every), list[Report]()
+    with np.errstate(all="ignore"):
+        found = bends(row, library, columns)
+    for got, exact in zip(found, bends_of(row, dtype), strict=True):
+        known = truth(exact, columns)
+        kept = ~np.isnan(known.high)
+        known = Truth(*(part[kept] for part in (known.high, known.low, known.power, known.scale)))
+        made.append(measure(got[kept], [x[kept] for x in columns], exact, known=known))
+    return made
 
 
 def gross(got: Array, columns: Sequence[Array], exact: Exact) -> dict[str, list[Any]]:
