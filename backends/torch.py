@@ -190,6 +190,11 @@ def scatter_add(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespac
     return flat.reshape(shape)
 
 
+def take_along_axis(x: Array, indices: Array, *, axis: int) -> Array:
+    """Return the entries of `x` at `indices`; torch.take_along_dim compiles once for every size."""
+    return torch.gather(x, axis, indices)
+
+
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 
@@ -217,7 +222,7 @@ BACKEND = Backend(
             "`where=x.get_mask()`",
         },
     ),
-    Indexing(scatter_add=scatter_add),
+    Indexing(scatter_add=scatter_add, take_along_axis=take_along_axis),
     Speed(
         special={"erf": torch.special.erf, "erfc": torch.special.erfc},
         kernels={

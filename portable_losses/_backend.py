@@ -181,6 +181,8 @@ class Indexing:
         `x` with `value` at `key`, in new memory; of duplicates any one counts.
     gather : callable, (x, key) -> x[key], or None
         Indexing by several arrays of integers, where the library's own takes one.
+    take_along_axis : callable, (x, indices, *, axis) -> array, or None
+        ``xp.take_along_axis`` for indices in range, of shape `x` but for `axis`.
     scan : callable, (step, start, arrays, *, xp) -> array, or None
         `start`, and each ``step(state before, *entries of the arrays' first axis)``, stacked.
     """
@@ -188,6 +190,7 @@ class Indexing:
     scatter_add: Callable[..., Array] | None = None
     assign: Callable[..., Array] | None = None
     gather: Callable[[Array, Any], Array] | None = None
+    take_along_axis: Callable[..., Array] | None = None
     scan: Callable[..., Array] | None = None
 
 

@@ -116,10 +116,7 @@ def check_known(x: Array, axes: Iterable[int] | None = None, *, name: str = "axi
 
 def knows_shape(x: Array) -> bool:
     """Say whether an array knows its size along every axis."""
-    for n in x.shape:
-        if n is None or n != n:
-            return False
-    return True
+    return all(n is not None and n == n for n in x.shape)
 
 
 def broadcast_arrays(*arrays: Array, xp: Namespace) -> Sequence[Array]:
@@ -170,10 +167,13 @@ def concat(arrays: Sequence[Array], *, axis: int = 0, xp: Namespace) -> Array:
 
 
 def take_along_axis(x: Array, indices: Array, *, axis: int, xp: Namespace) -> Array:
-    """``xp.take_along_axis``, by comparison with all positions where a library has none.
+    """``xp.take_along_axis`` of indices in range, by comparison where a library has none.
 
     The comparison reads every entry of `x` once per index and keeps a lazy array's chunks.
     """
+    own = backend_of(xp).indexing.take_along_axis
+    if own is not None:
+        return own(x, indices, axis=axis)
     if hasattr(xp, "take_along_axis") and _takes_scalars(xp):
         return xp.take_along_axis(x, indices, axis=axis)
     axis %= x.ndim

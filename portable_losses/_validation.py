@@ -225,7 +225,7 @@ def check_axis(axis: int, ndim: int) -> int:
     if not -ndim <= axis < ndim:
         msg = f"`axis` must lie in [{-ndim}, {ndim}) for an array of {ndim} axes, got {axis}"
         raise IndexError(msg)
-    return int(axis) % ndim
+    return range(ndim)[axis]  # an int, also where torch.compile makes symbols of numbers
 
 
 def check_axes(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 from portable_losses._backend import namespace_of_type
 from portable_losses._dtypes import kind_of
 from portable_losses._gradient import stop_gradient
-from portable_losses._polyfill import broadcast_to, expand_dims, readable
+from portable_losses._polyfill import broadcast_arrays, broadcast_to, expand_dims, readable
 from portable_losses._polyfill import where as _where
 from portable_losses._stable import INF
 from portable_losses._tape import inner_of, raw_array
@@ -28,7 +28,7 @@ from portable_losses._validation import (
 )
 from portable_losses._values import validation
 
-__all__ = ["Entries", "leaves_out", "weightless"]
+__all__ = ["Entries", "leaves_out", "settle", "weightless"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -114,7 +114,8 @@ def _changed(
             check_broadcasts_to(shape, **{name: weight})
             options[name] = held[name] = _selected(mask, weight, 1, xp=xp)
         given = _replaced(mask, given, specs, axes, shape, xp=xp)
-    bad = _weightless_entries(loss, given, options, held, shape, bound, xp=xp)
+    of_one_entry = [n for n in specs if not axes[n]]
+    bad = _weightless_entries(loss, given, options, held, shape, bound, of_one_entry, xp=xp)
     if bad is not None:
         given = _replaced(~bad, given, specs, axes, shape, xp=xp)
         for name, weight in held.items():  # no slope in a weight of 0 of what is left out
@@ -172,18 +173,28 @@ def _weightless_entries(
     held: dict[str, Any],
     shape: tuple[int, ...],
     bound: Callable[..., Array] | None,
+    of_one_entry: list[str],
     *,
     xp: Namespace,
 ) -> Array | None:
-    """Return the mask of the entries of weight 0 without a finite loss; None if there are none."""
+    """Return the mask of the entries of weight 0 without a finite loss; None if there are none.
+
+    Where a loss is of one entry of each array, these must be finite as well: its slope may be
+    infinite at an infinity where the loss is not.
+    """
     others = _constants({k: v for k, v in options.items() if k not in held})
     plain = {**others, **dict.fromkeys(held), "reduction": "none"}
 
     def unreduced() -> Array:
         if bound is not None:
             return bound(*_constants(given).values(), xp=namespace_of(**given))
-        found = loss(*_constants(given).values(), **plain)
-        return found[0] if isinstance(found, tuple) else found
+        constants = _constants(given)
+        made = loss(*constants.values(), **plain)
+        found: Array = made[0] if isinstance(made, tuple) else made
+        for name in of_one_entry:
+            if kind_of(constants[name], xp=xp) == "real floating":
+                found = found + 0 * constants[name]
+        return found
 
     return weightless(unreduced, held, shape, xp=xp)
 
@@ -214,6 +225,12 @@ def weightless(
         return None
     endless = ~(xp.abs(raw_array(values)) < INF)
     return xp.logical_and(broadcast_to(zero, shape, like=endless, xp=xp), endless)
+
+
+def settle(x: Array, is_zero: Array, *, xp: Namespace) -> Array:
+    """Return `x`, and 0 where it is not finite and `is_zero` says that its coefficient is 0."""
+    is_zero, x = broadcast_arrays(is_zero, x, xp=xp)
+    return _where(is_zero & ~xp.isfinite(x), 0.0, x, xp=xp)
 
 
 def _constants(given: dict[str, Any]) -> dict[str, Any]:

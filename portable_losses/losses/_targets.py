@@ -4,11 +4,14 @@ A target names classes by index, or gives every class a probability. Everything 
 the classes are the last axis.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from portable_losses._dtypes import narrow
 from portable_losses._gradient import stop_gradient
 from portable_losses._indexing import as_index
+from portable_losses._options import is_number
 from portable_losses._polyfill import (
     broadcast_to,
     device_of,
@@ -19,7 +22,7 @@ from portable_losses._polyfill import (
     where,
 )
 from portable_losses._reduction import weigh
-from portable_losses._rows import as_rows
+from portable_losses._rows import as_rows, largest_along
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
@@ -38,7 +41,7 @@ from portable_losses._values import (
     mark_invalid,
 )
 
-__all__ = ["Target", "read_index", "read_target"]
+__all__ = ["Target", "idle_rows", "read_index", "read_target", "smoothed_losses"]
 
 
 class Target(NamedTuple):
@@ -67,8 +70,10 @@ class Target(NamedTuple):
     row_mask: Array | None = None
     class_mask: Array | None = None
 
-    def select(self, terms: Array, *, label_smoothing: float, xp: Namespace) -> Array:
+    def select(self, terms: Array, *, label_smoothing: float | Array, xp: Namespace) -> Array:
         """Return ``sum over c of q_c * weight_c * terms_c`` for each row, q smoothed."""
+        if not is_number(label_smoothing):
+            return smoothed_losses(partial(self._selected, terms, xp=xp), label_smoothing, xp=xp)[0]
         if self.q is not None:
             q = self.smoothed(terms, label_smoothing=label_smoothing, xp=xp)
             selected = self._weighted_sum(q, terms, xp=xp)
@@ -81,6 +86,9 @@ class Target(NamedTuple):
                 spread = self._weighted_sum(uniform, terms, xp=xp)
                 selected = spread + ((1 - label_smoothing) * selected if label_smoothing < 1 else 0)
         return self.mask_rows(selected, xp=xp)
+
+    def _selected(self, terms: Array, label_smoothing: float, *, xp: Namespace) -> tuple[Array]:
+        return (self.select(terms, label_smoothing=label_smoothing, xp=xp),)
 
     def probabilities(self, like: Array, *, xp: Namespace) -> Array:
         """Return the probability of every class, in the dtype of `like`."""
@@ -96,6 +104,15 @@ class Target(NamedTuple):
         if not label_smoothing:
             return q
         return xp.add((1 - label_smoothing) * q, self._uniform(like, label_smoothing, xp=xp))
+
+    def settle(self, z: Array, *, label_smoothing: float, xp: Namespace) -> Array:
+        """Return `z`, and 0 in rows that are not finite and whose coefficients are all 0."""
+        if self.q is None and self.weight is None:
+            return z
+        q = self.smoothed(z, label_smoothing=label_smoothing, xp=xp)
+        coefficient = q if self.weight is None else weigh(q, self.weight, xp=xp)
+        finite = xp.isfinite(largest_along(z, (-1,), xp=xp))
+        return where(idle_rows(coefficient, finite, xp=xp), 0.0, z, xp=xp)
 
     def mask_rows(self, values: Array, *, xp: Namespace) -> Array:
         """Return `values`, one for each row, and 0 for a row that does not count."""
@@ -142,6 +159,29 @@ class Target(NamedTuple):
         exists = narrow(self.class_mask, terms.dtype, xp=xp)
         count = total(exists, axis=-1, keepdims=True, xp=xp)
         return exists * (share / where(count == 0, 1.0, count, xp=xp))
+
+
+def smoothed_losses(
+    losses: Callable[[float], tuple[Array, ...]], label_smoothing: float | Array, *, xp: Namespace
+) -> tuple[Array, ...]:
+    """Return ``losses(label_smoothing)``, of which the first is linear in it.
+
+    Of an array it is the mixture of the losses at 0 and 1; the others do not depend on it.
+    """
+    if is_number(label_smoothing):
+        return losses(label_smoothing)
+    (plain, *rest), (uniform, *_) = losses(0.0), losses(1.0)
+    plain = weigh(1 - label_smoothing, plain, xp=xp)
+    return (plain + weigh(label_smoothing, uniform, xp=xp), *rest)
+
+
+def idle_rows(coefficient: Array, finite: Array, *, xp: Namespace) -> Array:
+    """Return the mask (..., 1) of rows whose coefficients are all 0 and that are not `finite`.
+
+    They may hold anything: 0 times NaN is 0. (Of a finite row with the coefficient 0, slopes of the
+    coefficient are asked for.)
+    """
+    return xp.all(coefficient == 0, axis=-1, keepdims=True) & ~finite
 
 
 def read_target(

@@ -5,12 +5,12 @@ from functools import partial
 
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
-from portable_losses._options import check_nonnegative, check_number, check_positive
+from portable_losses._options import FINITE, NONNEGATIVE, NORM
 from portable_losses._polyfill import broadcast_to, clip, expand_dims, readable, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce
-from portable_losses._rows import as_rows
+from portable_losses._rows import as_rows, largest_along
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 
-@public
+@public(eps=NONNEGATIVE)
 def cosine_similarity(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0.0) -> Array:
     """Cosine of the angle between vectors: ``sum(x1 * x2) / (|x1| * |x2|)``.
 
@@ -83,7 +83,7 @@ def cosine_similarity(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0
     return narrow(_cosine(a, b, eps, xp=xp), x1.dtype, xp=xp)
 
 
-@public
+@public(eps=NONNEGATIVE)
 def cosine_distance(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0.0) -> Array:
     """One minus the cosine of the angle between vectors: ``1 - cosine_similarity(x1, x2)``.
 
@@ -131,7 +131,7 @@ def cosine_distance(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0.0
     return narrow(_distance_of_directions(a, b, eps, xp=xp), x1.dtype, xp=xp)
 
 
-@public
+@public(p=NORM, eps=NONNEGATIVE)
 def pairwise_distance(
     x1: Array,
     x2: Array,
@@ -191,9 +191,6 @@ def pairwise_distance(
     """
     xp = namespace_of(x1=x1, x2=x2)
     a, b = _vectors(x1, x2, axis, xp=xp)
-    if p != INF:
-        check_positive(p=p)
-    check_nonnegative(eps=eps)
 
     result = _length(a - b + eps, p, xp=xp)
     if keepdims:
@@ -201,7 +198,7 @@ def pairwise_distance(
     return narrow(result, x1.dtype, xp=xp)
 
 
-@public
+@public(margin=FINITE, p=NORM, eps=NONNEGATIVE)
 @leaves_out(anchor=0.5, positive=0.5, negative=0.5)
 def triplet_margin_loss(
     anchor: Array,
@@ -209,7 +206,7 @@ def triplet_margin_loss(
     negative: Array,
     /,
     *,
-    margin: float = 1.0,
+    margin: float | Array = 1.0,
     p: float = 2.0,
     eps: float = 0.0,
     swap: bool = False,
@@ -229,7 +226,7 @@ def triplet_margin_loss(
         Vectors along `axis`.
     positive, negative : arrays of a real floating dtype, shape of `anchor`
         What should be near, and what should be far.
-    margin : float, default 1.0
+    margin : float or 0-d array, default 1.0
         By how much.
     p, eps : float, default 2.0 and 0.0
         Of `pairwise_distance`, which is D; ``eps=1e-6`` is PyTorch's.
@@ -283,7 +280,6 @@ def triplet_margin_loss(
     )
     check_real_floating(xp, anchor=anchor, positive=positive, negative=negative)
     a, near, far = as_floating(xp, anchor=anchor, positive=positive, negative=negative)
-    check_number(margin=margin)
     measure = distance or partial(pairwise_distance, p=p, eps=eps, axis=axis)
 
     to_near, to_far = measure(a, near), measure(a, far)
@@ -346,7 +342,7 @@ def _length(d: Array, p: float, *, xp: Namespace) -> Array:
 def _norm_of_small_order(d: Array, *, p: float, axes: tuple[int, ...], xp: Namespace) -> Array:
     """``sum(|d|**p)**(1 / p)``, not 0, with the power taken in two halves: it may overflow."""
     size = xp.abs(d)
-    top = xp.max(size, axis=axes, keepdims=True)
+    top = largest_along(size, axes, xp=xp)
     half = total((size / top) ** p, axis=axes, keepdims=True, xp=xp) ** (0.5 / p)
     return top * half * half
 
@@ -355,7 +351,7 @@ def _ranks(a: Array, b: Array, p: float, eps: float, axis: int, *, xp: Namespace
     """Return distances over ``n**(1 / p)``, of a quarter of the vectors: these are all finite."""
     d = a / 4 - b / 4 + eps / 4
     size = xp.abs(d)
-    top = xp.max(size, axis=axis, keepdims=True)
+    top = largest_along(size, (axis,), xp=xp)
     if p != INF:
         share = size / _where(top == 0, 1.0, top, xp=xp)
         top = top * xp.mean(share**p, axis=axis, keepdims=True) ** (1 / p)

@@ -2,21 +2,14 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import partial
 
 from portable_losses._dtypes import kind_of, narrow, widen
-from portable_losses._gradient import stop_gradient, with_gradient
-from portable_losses._options import (
-    check_count,
-    check_fraction,
-    check_nonnegative,
-    check_positive,
-    check_reduction,
-)
+from portable_losses._gradient import stop_gradient
+from portable_losses._options import FRACTION, NONNEGATIVE, POSITIVE, is_number, require
 from portable_losses._polyfill import broadcast_to, concat, device_of, readable, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
-from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
     check_broadcasts_to,
@@ -26,16 +19,12 @@ from portable_losses._validation import (
     namespace_of,
 )
 from portable_losses._values import mark_invalid
-from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
-from portable_losses.activations.softmax import _log_softmax, _log_softmax_grad
 from portable_losses.losses._left_out import Entries, leaves_out
-from portable_losses.losses._targets import Target, read_target
+from portable_losses.losses._linear_rows import _linear_cross_entropy
+from portable_losses.losses._targets import Target, read_target, smoothed_losses
 from portable_losses.losses.cross_entropy import reduce_with_lse
-from portable_losses.special.log_exp import _logsumexp, _logsumexp_grad
 
 __all__ = ["linear_cross_entropy"]
-
-BLOCK_BYTES = 2**23  # of logits; about eight arrays of this size are alive at a time
 
 
 def _bound(hidden: Array, weight: Array, target: Array, *, xp: Namespace) -> Array:
@@ -46,7 +35,7 @@ def _bound(hidden: Array, weight: Array, target: Array, *, xp: Namespace) -> Arr
     return sizes + total(xp.abs(target), axis=-1, xp=xp) if shares else sizes
 
 
-@public
+@public(label_smoothing=FRACTION, z_loss=NONNEGATIVE, softcap=POSITIVE)
 @leaves_out(hidden=Entries(0.5, axes=-1), target=Entries(0, axes=-1), bound=_bound)
 def linear_cross_entropy(
     hidden: Array,
@@ -57,9 +46,9 @@ def linear_cross_entropy(
     bias: Array | None = None,
     class_weight: Array | None = None,
     ignore_index: int = -100,
-    label_smoothing: float = 0.0,
-    z_loss: float = 0.0,
-    softcap: float | None = None,
+    label_smoothing: float | Array = 0.0,
+    z_loss: float | Array = 0.0,
+    softcap: float | Array | None = None,
     where: Array | None = None,
     sample_weight: Array | None = None,
     chunk_size: int | None = None,
@@ -86,11 +75,11 @@ def linear_cross_entropy(
         Weights of the classes, at least 0; the `weight` of `cross_entropy`.
     ignore_index : int, default -100
         An index that marks a row to leave out. May also be a class.
-    label_smoothing : float in [0, 1], default 0.0
+    label_smoothing : float or 0-d array in [0, 1], default 0.0
         Share of the uniform distribution over the classes.
-    z_loss : float, default 0.0
+    z_loss : float or 0-d array, default 0.0
         Factor of the squared log-partition function, at least 0.
-    softcap : float, optional
+    softcap : float or 0-d array, optional
         Replace a logit z by ``softcap * tanh(z / softcap)`` first. Greater than 0.
     where : array of bool, broadcastable to the rows, optional
         Rows that count; the others add nothing, whatever they hold.
@@ -149,13 +138,8 @@ def linear_cross_entropy(
     if bias is not None:
         check_real_floating(xp, bias=bias)
     _check_shapes(hidden, weight, bias)
-    check_fraction(label_smoothing=label_smoothing)
-    check_nonnegative(z_loss=z_loss)
-    check_reduction(reduction)
-    if softcap is not None:
-        check_positive(softcap=softcap)
     if chunk_size is not None:
-        check_count(chunk_size=chunk_size)
+        require(chunk_size >= 1, "chunk_size", "be at least 1", chunk_size)
     classes, shape = weight.shape[0], tuple(hidden.shape[:-1])
     given = target
     check_broadcasts_to(shape, where=where)
@@ -172,23 +156,28 @@ def linear_cross_entropy(
         mask=mask,
         xp=xp,
     )
-    foreseen = _foreseen(reduction, target, sample_weight, shape, z_loss=z_loss, xp=xp)
+    foreseen = None
+    if is_number(z_loss) and is_number(label_smoothing):
+        foreseen = _foreseen(reduction, target, sample_weight, shape, z_loss=z_loss, xp=xp)
 
     def losses(hidden: Array, labels: Array, factor: Array | None) -> tuple[Array, ...]:
-        found: tuple[Array, ...] = _linear_cross_entropy(
+        pair = partial(
+            _linear_cross_entropy,
             hidden,
             weight,
             bias,
             labels,
             target.weight,
             chunk_size=chunk_size,
-            label_smoothing=label_smoothing,
             softcap=softcap,
-            with_lse=bool(z_loss) or return_lse,
+            with_lse=return_lse or not is_number(z_loss) or z_loss != 0,
             foreseen=None if foreseen is None else (factor, z_loss),
+            masked=rows is not None and not readable(rows, xp=xp),
             xp=xp,
         )
-        return found
+        return smoothed_losses(
+            lambda smoothing: pair(label_smoothing=smoothing), label_smoothing, xp=xp
+        )
 
     def flat(x: Array, *last: int) -> Array:
         return x if len(shape) == 1 else xp.reshape(x, (math.prod(shape), *last))
@@ -260,6 +249,8 @@ def _of_rows(
     if row is None:
         return losses(hidden, target, factor)
     if not readable(row, xp=xp):  # it may hold NaN, times 0 in the weight's gradient
+        if target.ndim == 1:
+            target = _where(row, target, -1, xp=xp)
         found = losses(_where(row[:, None], hidden, 0.0, xp=xp), target, factor)
         return tuple(_where(row, one, 0.0, xp=xp) for one in found)
     order = xp.argsort(xp.astype(~row, xp.int8), stable=True)
@@ -270,150 +261,3 @@ def _of_rows(
     zeros = xp.zeros(others, dtype=found[0].dtype, device=device_of(hidden, xp=xp))
     back = xp.argsort(order)
     return tuple(xp.take(concat([one, zeros], xp=xp), back, axis=0) for one in found)
-
-
-# ---- the pair: a block of rows at a time ------------------------------------------------------
-
-
-class Layer(NamedTuple):
-    """A linear layer in the dtype to compute in, and the cap on what comes out of it."""
-
-    weight: Array
-    bias: Array | None
-    softcap: float | None
-
-    def raw(self, hidden: Array) -> Array:
-        """Return the logits before the cap."""
-        z = hidden @ self.weight.T
-        return z if self.bias is None else z + self.bias
-
-    def capped(self, raw: Array, *, xp: Namespace) -> Array:
-        """Return the logits."""
-        return raw if self.softcap is None else _softcap(raw, cap=self.softcap, xp=xp)
-
-    def uncapped(self, grad: Array, z: Array, raw: Array, *, xp: Namespace) -> Array:
-        """Return the gradient by `raw` for `grad`, that by the logits `z`."""
-        if self.softcap is None:
-            return grad
-        return _softcap_grad(grad, z, raw, cap=self.softcap, xp=xp)[0]
-
-
-def _layer(
-    hidden: Array, weight: Array, bias: Array | None, softcap: float | None, *, xp: Namespace
-) -> Layer:
-    """Return the layer in the dtype to compute in: that of the widened `hidden`."""
-    dtype = widen(hidden[..., :0], xp=xp).dtype
-    bias = None if bias is None else narrow(bias, dtype, xp=xp)
-    return Layer(narrow(weight, dtype, xp=xp), bias, softcap)
-
-
-def _blocks(size: int, chunk_size: int | None, layer: Layer, *, xp: Namespace) -> list[slice]:
-    """Return slices that cut `size` rows into blocks: one of no rows, and of an unknown number."""
-    if not isinstance(size, int):
-        return [slice(None)]
-    weight = layer.weight
-    row_bytes = weight.shape[0] * xp.finfo(weight.dtype).bits // 8
-    count = chunk_size or max(BLOCK_BYTES // row_bytes, 1)
-    return [slice(i, min(i + count, size)) for i in range(0, max(size, 1), count)]
-
-
-def _linear_cross_entropy_grad(
-    grad: tuple[Array, ...],
-    out: tuple[Array, ...],
-    hidden: Array,
-    weight: Array,
-    bias: Array | None,
-    target: Array,
-    class_weight: Array | None,
-    *,
-    chunk_size: int | None,
-    label_smoothing: float,
-    softcap: float | None,
-    with_lse: bool,
-    foreseen: tuple[Array | None, float] | None,
-    xp: Namespace,
-) -> tuple[Array | None, ...]:
-    """`_cross_entropy_grad` of a block of rows at a time, and from there to the layer."""
-    layer = _layer(hidden, weight, bias, softcap, xp=xp)
-    of_probabilities = target.ndim == 2 and xp.isdtype(target.dtype, "real floating")
-    in_hidden: list[Array] = []
-    in_target: list[Array] = []
-    in_weight: Any = 0
-    in_bias: Any = 0
-    in_class: Any = 0
-    for rows in _blocks(hidden.shape[0], chunk_size, layer, xp=xp):
-        g, x = grad[0][rows, None], widen(hidden[rows, ...], xp=xp)
-        raw = layer.raw(x)
-        z = layer.capped(raw, xp=xp)
-        log_p = _log_softmax(z, xp=xp)
-        block = _target_of(target[rows, ...], class_weight, z, xp=xp)
-        q = block.probabilities(z, xp=xp)
-        if label_smoothing:
-            q = (1 - label_smoothing) * q + label_smoothing / z.shape[-1]
-        coefficient = q if class_weight is None else q * class_weight
-        in_z: Array = _log_softmax_grad(-g * coefficient, log_p, z, xp=xp)[0]
-        if with_lse:
-            in_lse = _logsumexp_grad(grad[1][rows, None], out[1][rows, None], z, xp=xp)[0]
-            in_z = xp.add(in_z, in_lse)
-        in_z = layer.uncapped(in_z, z, raw, xp=xp)
-        in_hidden.append(narrow(in_z @ layer.weight, hidden.dtype, xp=xp))
-        in_weight = in_z.T @ x + in_weight
-        if bias is not None:
-            in_bias = total(in_z, axis=0, xp=xp) + in_bias
-        if class_weight is None and not of_probabilities:
-            continue
-        contributes = (coefficient != 0) | (log_p > -INF)
-        in_coefficient = g * _where(contributes, -log_p, 0.0, xp=xp)
-        if class_weight is not None:
-            in_class = total(q * in_coefficient, axis=0, xp=xp) + in_class
-            in_coefficient = in_coefficient * class_weight
-        if of_probabilities:
-            in_q = (1 - label_smoothing) * in_coefficient
-            in_target.append(narrow(in_q, target.dtype, xp=xp))
-    return (
-        concat(in_hidden, xp=xp),
-        narrow(in_weight, weight.dtype, xp=xp),
-        None if bias is None else narrow(in_bias, bias.dtype, xp=xp),
-        concat(in_target, xp=xp) if of_probabilities else None,
-        None if class_weight is None else in_class,
-    )
-
-
-@with_gradient(_linear_cross_entropy_grad, kernel="linear_cross_entropy")
-def _linear_cross_entropy(
-    hidden: Array,
-    weight: Array,
-    bias: Array | None,
-    target: Array,
-    class_weight: Array | None,
-    *,
-    chunk_size: int | None,
-    label_smoothing: float,
-    softcap: float | None,
-    with_lse: bool,
-    foreseen: tuple[Array | None, float] | None,
-    xp: Namespace,
-) -> tuple[Array, ...]:
-    """Return the loss of each row, and its logsumexp; `target` holds indices or probabilities.
-
-    `foreseen`, read by kernels alone, has the factors of these rows (see `_foreseen`) and `z_loss`.
-    """
-    layer = _layer(hidden, weight, bias, softcap, xp=xp)
-    losses: list[Array] = []
-    lses: list[Array] = []
-    for rows in _blocks(hidden.shape[0], chunk_size, layer, xp=xp):
-        z = layer.capped(layer.raw(widen(hidden[rows, ...], xp=xp)), xp=xp)
-        block = _target_of(target[rows, ...], class_weight, z, xp=xp)
-        terms = 0.0 - _log_softmax(z, xp=xp)
-        losses.append(block.select(terms, label_smoothing=label_smoothing, xp=xp))
-        if with_lse:
-            lses.append(_logsumexp(z, xp=xp)[..., 0])
-    parts = (losses, lses) if with_lse else (losses,)
-    return tuple(concat(part, xp=xp) for part in parts)
-
-
-def _target_of(labels: Array, class_weight: Array | None, like: Array, *, xp: Namespace) -> Target:
-    """Return the target of a block: `labels` are indices (N,) or probabilities (N, C)."""
-    if labels.ndim == 1:
-        return Target(indices=labels[:, None], weight=class_weight)
-    return Target(q=narrow(labels, like.dtype, xp=xp), weight=class_weight)

@@ -103,7 +103,8 @@ def ranking_softmax_loss(
         invalid = xp.any(invalid, axis=-1)
     target = Target(q=q, row_mask=lists, class_mask=items)
 
-    terms = 0.0 - _log_softmax(target.mask_logits(z, absent=-INF, xp=xp), xp=xp)
+    z = target.mask_logits(z, absent=-INF, xp=xp)
+    terms = 0.0 - _log_softmax(target.settle(z, label_smoothing=0.0, xp=xp), xp=xp)
     loss = target.select(terms, label_smoothing=0.0, xp=xp)
     loss = mark_invalid(loss, invalid, xp=xp)
 

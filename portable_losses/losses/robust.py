@@ -4,17 +4,13 @@ import math
 
 from portable_losses._dtypes import largest, narrow
 from portable_losses._gradient import differentiable_again, with_gradient
-from portable_losses._options import check_inside, check_nonnegative, check_positive
+from portable_losses._options import NONNEGATIVE, POSITIVE, UNIT, is_number
 from portable_losses._polyfill import clip, constant
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._typing import Array, Namespace, Reduction
-from portable_losses._validation import (
-    check_broadcasts_to,
-    check_real_floating,
-    namespace_of,
-)
+from portable_losses._validation import check_broadcasts_to, check_real_floating, namespace_of
 from portable_losses._values import check_values, mark_invalid
 from portable_losses.activations.sigmoid import _tanh
 from portable_losses.losses._left_out import leaves_out
@@ -32,14 +28,14 @@ __all__ = [
 # In all of them d = input - target, in the unit of the two.
 
 
-@public
+@public(delta=POSITIVE)
 @leaves_out(input=0.5, target=1)
 def pseudo_huber_loss(
     input: Array,
     target: Array,
     /,
     *,
-    delta: float = 1.0,
+    delta: float | Array = 1.0,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -54,7 +50,7 @@ def pseudo_huber_loss(
         Prediction, in some unit u.
     target : array of any real dtype, shape of `input`
         Observation, in u; converted to the dtype of `input`.
-    delta : float, default 1.0
+    delta : float or 0-d array, default 1.0
         Size of the error, in u, around which the loss turns linear. Greater than 0.
     where : array of bool, broadcastable to `input`, optional
         Elements that count; the others add nothing, whatever they hold.
@@ -92,7 +88,6 @@ def pseudo_huber_loss(
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     d = _error(input, target, xp=xp)
-    check_positive(delta=delta)
 
     loss = _pseudo_huber(d, delta=delta, xp=xp)
 
@@ -161,7 +156,7 @@ def log_cosh_loss(
     )
 
 
-@public
+@public(q=UNIT._replace(broadcasts=True))
 @leaves_out(input=0.5, target=1)
 def quantile_loss(
     input: Array,
@@ -217,7 +212,9 @@ def quantile_loss(
     >>> quantile_loss(x, y, q=0.75, reduction="none")
     array([0.25, 1.5 ])
     """
-    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
+    own = None if is_number(q) else q
+    optional = {"q": own, "sample_weight": sample_weight}
+    xp = namespace_of(input=input, target=target, optional=optional)
     u = differentiable_again(-_error(input, target, xp=xp), xp=xp)
     above, below, invalid = _quantile(q, u, xp=xp)
 
@@ -229,14 +226,14 @@ def quantile_loss(
     )
 
 
-@public
+@public(epsilon=NONNEGATIVE)
 @leaves_out(input=0.5, target=1)
 def epsilon_insensitive_loss(
     input: Array,
     target: Array,
     /,
     *,
-    epsilon: float = 0.1,
+    epsilon: float | Array = 0.1,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -249,7 +246,7 @@ def epsilon_insensitive_loss(
         Prediction, in some unit u.
     target : array of any real dtype, shape of `input`
         Observation, in u; converted to the dtype of `input`.
-    epsilon : float, default 0.1
+    epsilon : float or 0-d array, default 0.1
         Size of the error, in u, up to which it costs nothing. At least 0.
     where : array of bool, broadcastable to `input`, optional
         Elements that count; the others add nothing, whatever they hold.
@@ -285,7 +282,6 @@ def epsilon_insensitive_loss(
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     d = _error(input, target, xp=xp)
-    check_nonnegative(epsilon=epsilon)
 
     loss = _absolute(_beyond(d, epsilon, xp=xp), xp=xp)
 
@@ -294,14 +290,14 @@ def epsilon_insensitive_loss(
     )
 
 
-@public
+@public(epsilon=NONNEGATIVE)
 @leaves_out(input=0.5, target=1)
 def squared_epsilon_insensitive_loss(
     input: Array,
     target: Array,
     /,
     *,
-    epsilon: float = 0.1,
+    epsilon: float | Array = 0.1,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -314,7 +310,7 @@ def squared_epsilon_insensitive_loss(
         Prediction, in some unit u.
     target : array of any real dtype, shape of `input`
         Observation, in u; converted to the dtype of `input`.
-    epsilon : float, default 0.1
+    epsilon : float or 0-d array, default 0.1
         Size of the error, in u, up to which it costs nothing. At least 0.
     where : array of bool, broadcastable to `input`, optional
         Elements that count; the others add nothing, whatever they hold.
@@ -349,7 +345,6 @@ def squared_epsilon_insensitive_loss(
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     d = _error(input, target, xp=xp)
-    check_nonnegative(epsilon=epsilon)
 
     excess = _beyond(d, epsilon, xp=xp)
     loss = excess * excess
@@ -361,13 +356,12 @@ def squared_epsilon_insensitive_loss(
 
 def _beyond(d: Array, epsilon: float, *, xp: Namespace) -> Array:
     """``d - clip(d, -epsilon, epsilon)``."""
-    return d - clip(d, -epsilon, epsilon, xp=xp) if epsilon else d
+    return d if is_number(epsilon) and not epsilon else d - clip(d, -epsilon, epsilon, xp=xp)
 
 
 def _quantile(q: float | Array, like: Array, *, xp: Namespace) -> tuple[Array, Array, Array | None]:
     """Return ``q`` and ``q - 1`` as arrays of `like`'s dtype, and the mask of bad entries."""
     if isinstance(q, int | float):
-        check_inside(0, 1, q=q)
         return constant(q, like, xp=xp), constant(q - 1, like, xp=xp), None
     namespace_of(input=like, q=q)
     check_real_floating(xp, q=q)
@@ -386,15 +380,36 @@ def _hypotenuse(d: Array, delta: float, *, xp: Namespace) -> Array:
     return _where(small, delta * xp.sqrt(1 + low * low), size * xp.sqrt(1 + high * high), xp=xp)
 
 
-def _pseudo_huber_grad(
+def _pseudo_huber_slope_grad(
     grad: Array, out: Array, d: Array, *, delta: float, xp: Namespace
 ) -> tuple[Array | None, ...]:
+    """``(delta / sqrt(d**2 + delta**2))**3``."""
+    near = clip(d, -largest(d, xp=xp) / 4, largest(d, xp=xp) / 4, xp=xp)
+    share = delta / _hypotenuse(near, delta, xp=xp)
+    return (grad * (share * share * share),)
+
+
+@with_gradient(_pseudo_huber_slope_grad, by={"delta": None})
+def _pseudo_huber_slope(d: Array, *, delta: float, xp: Namespace) -> Array:
     """``delta * d / sqrt(d**2 + delta**2)``."""
     near = clip(d, -largest(d, xp=xp) / 4, largest(d, xp=xp) / 4, xp=xp)
-    return (grad * (delta * (near / _hypotenuse(near, delta, xp=xp))),)
+    return delta * (near / _hypotenuse(near, delta, xp=xp))
 
 
-@with_gradient(_pseudo_huber_grad)
+def _pseudo_huber_by_delta(
+    grad: Array, out: Array, d: Array, *, delta: float, xp: Namespace
+) -> Array:
+    """``e**2 / h`` with ``h = sqrt(d**2 + delta**2)``, ``e = d**2 / (h + delta) = h - delta``."""
+    near = clip(d, -largest(d, xp=xp) / 4, largest(d, xp=xp) / 4, xp=xp)
+    h = _hypotenuse(near, delta, xp=xp)
+    ratio = near / (delta + h)
+    return grad * (ratio * (ratio * (near / h)) * d)
+
+
+@with_gradient(
+    lambda g, out, d, **options: (g * _pseudo_huber_slope(d, **options),),
+    by={"delta": _pseudo_huber_by_delta},
+)
 def _pseudo_huber(d: Array, *, delta: float, xp: Namespace) -> Array:
     """``delta * d**2 / (delta + sqrt(d**2 + delta**2))``."""
     near = clip(d, -largest(d, xp=xp) / 4, largest(d, xp=xp) / 4, xp=xp)  # avoids inf / inf

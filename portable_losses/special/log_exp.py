@@ -5,7 +5,7 @@ from typing import Any
 
 from portable_losses._dtypes import kind_of, narrow, widen
 from portable_losses._gradient import elementwise_call, stop_gradient, with_gradient
-from portable_losses._options import check_fraction
+from portable_losses._options import Domain
 from portable_losses._polyfill import (
     broadcast_arrays,
     broadcast_to,
@@ -16,7 +16,7 @@ from portable_losses._polyfill import (
     where,
 )
 from portable_losses._public import public
-from portable_losses._rows import as_rows, entry, finite_or_nan, place_of_largest
+from portable_losses._rows import as_rows, entry, finite_or_nan, largest_along, place_of_largest
 from portable_losses._stable import INF, NAN, log, log1p, sign
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
@@ -161,11 +161,7 @@ def _of_complex(
     if where is not None:
         there = xp.logical_and(there, where)
     size = stop_gradient(_where(there, xp.real(x), -INF, xp=xp), xp=xp)
-    top = (
-        xp.max(size, axis=axes, keepdims=True)
-        if 0 not in x.shape
-        else total(size, axis=axes, keepdims=True, xp=xp)
-    )
+    top = largest_along(size, axes, xp=xp)
     top = _where(xp.abs(top) < INF, top, 0.0, xp=xp)
     terms = factor * xp.exp(_where(there, x - xp.astype(top, x.dtype), 0.0, xp=xp))
     terms = _where(there, terms, 0.0, xp=xp)
@@ -215,7 +211,7 @@ def log1mexp(x: Array, /) -> Array:
     return elementwise_call(_log1mexp, x)
 
 
-@public
+@public(eps=Domain("lie in [0, 0.5]", lambda v: 0 <= v <= 0.5))
 def logit(p: Array, /, *, eps: float | None = None) -> Array:
     """Log-odds of a probability, the inverse of the sigmoid: ``log(p / (1 - p))``.
 
@@ -253,10 +249,6 @@ def logit(p: Array, /, *, eps: float | None = None) -> Array:
     >>> logit(np.asarray([0.0, 0.25, 0.5, 1.0])).round(4)
     array([   -inf, -1.0986,  0.    ,     inf])
     """
-    if eps is not None:
-        check_fraction(eps=eps)
-        check_fraction(**{"2 * eps": 2 * eps})
-
     return elementwise_call(_clipped_logit, p, names=("p",), eps=eps)
 
 

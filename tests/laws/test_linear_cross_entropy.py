@@ -174,7 +174,7 @@ def test_an_ignored_row_adds_nothing_whatever_it_holds(library: Library, bad: fl
     assert_same(by_weight, wanted[1])
 
 
-MODULE = sys.modules["portable_losses.losses.linear_cross_entropy"]
+MODULE = sys.modules["portable_losses.losses._linear_rows"]
 
 
 def multiplied(monkeypatch: pytest.MonkeyPatch) -> list[int]:

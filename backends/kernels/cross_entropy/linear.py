@@ -50,6 +50,14 @@ class Work(NamedTuple):
     options: Options
     rows: int
 
+    def rows_of(self, block: slice, m: Any) -> Array:
+        """Return the rows of a block, 0 for those of a class of weight 0 that are not finite."""
+        x = widen(self.hidden[block], xp=self.options["xp"])
+        if self.class_weight is None or self.options["with_lse"]:
+            return x
+        idle = (self.class_weight[self.index[block]] == 0) & ~m.isfinite(x).all(-1)
+        return m.where(idle[:, None], 0.0, x)
+
     def logits(self, z: Array, block: slice) -> RowArguments:
         """Return the arguments of `sweep` for a block's logits."""
         smoothing, cap = self.options["label_smoothing"], self.options["softcap"]
@@ -131,7 +139,7 @@ def _sweep(
     products: Products, work: Work, wanted: tuple[int, ...], grad: tuple[Array, ...] | None
 ) -> tuple[tuple[Array, ...], Made]:
     """Return losses, and the gradients that are wanted, for `grad` or for what is foreseen."""
-    library, xp = products.library, work.options["xp"]
+    library = products.library
     m, inner = library.module, library._replace(in_blocks=_at_once)
     (count, width), (classes, _), dtype = work.hidden.shape, work.weight.shape, work.weight.dtype
     room = library.empty((work.rows, classes), dtype)
@@ -143,7 +151,7 @@ def _sweep(
 
     for start in range(0, count, work.rows):
         block = slice(start, min(start + work.rows, count))
-        x, z = widen(work.hidden[block], xp=xp), room[: block.stop - start]
+        x, z = work.rows_of(block, m), room[: block.stop - start]
         products.into(z, x, work.weight.T)
 
         def of_rows(part: slice, z: Array = z, start: int = start) -> None:

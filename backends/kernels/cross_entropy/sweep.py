@@ -213,10 +213,17 @@ def finish(
     of_others = of_others + even * (classes - 1)
     at_place = _counted(m, given, (of_others + g_lse - of_place * swept.others) / sum_)
     if swept.slope is not None:
-        at_place, share = at_place * swept.slope, share * swept.target_slope
+        slopes = (_counted(m, given, x) for x in (swept.slope, swept.target_slope))
+        at_place, share = (x * slope for x, slope in zip((at_place, share), slopes, strict=True))
+    idle = None
+    if given.weight is not None and not given.options["with_lse"]:
+        idle = m.isnan(sum_) & (given.weight[given.index] == 0)  # 0 times NaN is 0
+        factor, at_place, share = (m.where(idle, 0.0, x) for x in (factor, at_place, share))
 
     def work(block: slice) -> None:
         e, rows = swept.exponentials[block], m.arange(block.stop - block.start)
+        if idle is not None:
+            e[idle[block]] = 0
         m.multiply(e, factor[block, None], out=e)
         if given.smoothing:
             m.subtract(e, even[block, None], out=e)
