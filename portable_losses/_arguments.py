@@ -59,7 +59,7 @@ class OptionChecks:
             domain = self.domains.get(name)
             if domain is not None:
                 if name in self.arrays and _stays_array(value, domain):
-                    if not (domain.broadcasts and getattr(value, "ndim", True)):
+                    if not domain.broadcasts or getattr(value, "ndim", None) == 0:
                         as_arrays[name] = domain
                     continue  # an array of more axes is for the function to check
                 given[name] = _number_of(domain, name, value, args)
@@ -172,11 +172,10 @@ def call_with_arrays(
         value = given[name]
         require(not value.ndim, name, "be a Python number or an array of shape ()", value)
     xp = namespace_of(**{first: x, **{name: given[name] for name in domains}})
-    if isinstance(xp, TapeNamespace) and not isinstance(x, TapeArray):
-        args = (xp.asarray(x), *args[1:])  # so that the function finds the tape
+    half = x.dtype if is_half(x, xp=xp) else None
     dtype: Any = None
     if kind_of(x, xp=xp) == "real floating":
-        dtype = xp.float32 if is_half(x, xp=xp) else x.dtype
+        dtype = x.dtype if half is None else xp.float32
     invalid: list[Array | None] = []
     for name, domain in domains.items():
         value, domain = given[name], domain.of_arrays or domain
@@ -190,9 +189,11 @@ def call_with_arrays(
             value = where(bad, 0.5, value, xp=xp)
             invalid.append(bad)
         given[name] = value
+    if isinstance(xp, TapeNamespace) and not isinstance(x, TapeArray):
+        args = (xp.astype(x, x.dtype, copy=False), *args[1:])  # the function finds the tape
     args, given = checks.placed(args, given)
     made = function(*args, **given)
     if isinstance(made, tuple):
         return tuple(mark_invalid(out, *invalid, xp=xp) for out in made)
     made = mark_invalid(made, *invalid, xp=xp)
-    return narrow(made, x.dtype, xp=xp) if is_half(x, xp=xp) else made
+    return narrow(made, half, xp=xp) if half is not None else made

@@ -63,7 +63,7 @@ def with_gradient(
             backend = backend_of(xp)
             for name in by:
                 if not isinstance(options[name], _NUMBERS):
-                    return _by_options(forward, halves[1:], by, arrays, options, backend)
+                    return _by_options(forward, (backward, *rest), by, arrays, options, backend)
             found = kernel_for(portable, backend, arrays, options)
             pair = portable if found is None else portable._replace(kernel=found)
             return attach_gradient(pair, arrays, options, backend)
@@ -85,14 +85,11 @@ def _by_options(
     backend: Backend,
 ) -> Any:
     """Run a pair some of whose options are arrays: they join its arrays, each with its rule."""
-    names: list[str] = []
-    by_option: list[Callable[..., Array]] = []
-    for name, rule in by.items():
-        if not isinstance(options[name], _NUMBERS):
-            if rule is None:
-                return forward(*arrays, **options)
-            names.append(name)
-            by_option.append(rule)
+    names = [name for name in by if not isinstance(options[name], _NUMBERS)]
+    found = [by[name] for name in names]
+    own_rules = [rule for rule in found if rule is not None]
+    if len(own_rules) < len(names):
+        return forward(*arrays, **options)
     backward = _together(list(rules)) if len(rules) > 1 else rules[0]
     count = len(arrays)
 
@@ -104,8 +101,8 @@ def _by_options(
         """Return the gradients by the arrays, and by the options."""
         rest.update(zip(names, given[count:], strict=True))
         own = backward(grad, out, *given[:count], **rest)
-        found = (rule(grad, out, *given[:count], **rest) for rule in by_option)
-        return (*own, *(total(one, xp=rest["xp"]) for one in found))
+        sizes = (rule(grad, out, *given[:count], **rest) for rule in own_rules)
+        return (*own, *(total(one, xp=rest["xp"]) for one in sizes))
 
     held = {name: value for name, value in options.items() if name not in names}
     given = (*arrays, *(options[name] for name in names))

@@ -101,7 +101,8 @@ def check_values(
         return bad
     if bool(namespace_of_type(bad).any(bad)):  # its own namespace: on the tape, no detour
         value, position = _first_bad(x, bad, xp=xp)
-        msg = f"`{name}` must {requirement}, got {value} at position {position}"
+        place = f" at position {position}" if position else ""  # a 0-d array has no positions
+        msg = f"`{name}` must {requirement}, got {value}{place}"
         raise error(msg)
     return None
 

@@ -264,14 +264,14 @@ def rrelu(
     array([-1.,  3.])
     """
     invalid = check_order(lower=lower, upper=upper)
+    xp = namespace_of(x=x, optional={"slope": slope})
     if slope is None:
         result = leaky_relu(x, negative_slope=(lower + upper) / 2)
-        return result if invalid is None else mark_invalid(result, invalid, xp=namespace_of(x=x))
-    xp = namespace_of(x=x, slope=slope)
-    check_real_floating(xp, x=x, slope=slope)
-
-    z, s = as_floating(xp, x=x, slope=slope)
-    return narrow(_leaky_relu_of_slopes(z, s, xp=xp), x.dtype, xp=xp)
+    else:
+        check_real_floating(xp, x=x, slope=slope)
+        z, s = as_floating(xp, x=x, slope=slope)
+        result = narrow(_leaky_relu_of_slopes(z, s, xp=xp), x.dtype, xp=xp)
+    return mark_invalid(result, invalid, xp=xp)
 
 
 @public(threshold=FINITE, value=FINITE)

@@ -152,10 +152,8 @@ def _shares(
     lp: Array, t: Array, beta: float | Array, *, log_target: bool, xp: Namespace
 ) -> tuple[Array, Array]:
     """Return the shares of p and q in the mixture: ``beta * p / m``, ``(1 - beta) * q / m``."""
-    if is_number(beta):
-        bias = math.log(beta) - math.log1p(-beta)
-    else:
-        bias = xp.log(beta) - xp.log1p(-beta)
+    logs = math if is_number(beta) else xp
+    bias = logs.log(beta) - logs.log1p(-beta)
     u = _difference_of_logs(lp, t if log_target else log(t, xp=xp), xp=xp) - bias
     return _sigmoid(-u, xp=xp), _sigmoid(u, xp=xp)
 

@@ -15,7 +15,7 @@ from portable_losses._dtypes import kind_of
 from portable_losses._gradient import stop_gradient
 from portable_losses._polyfill import broadcast_arrays, broadcast_to, expand_dims, readable
 from portable_losses._polyfill import where as _where
-from portable_losses._stable import INF
+from portable_losses._stable import INF, NAN
 from portable_losses._tape import inner_of, raw_array
 from portable_losses._typing import Array, Axis, Namespace
 from portable_losses._validation import (
@@ -193,7 +193,8 @@ def _weightless_entries(
         found: Array = made[0] if isinstance(made, tuple) else made
         for name in of_one_entry:
             if kind_of(constants[name], xp=xp) == "real floating":
-                found = found + 0 * constants[name]
+                finite = xp.abs(constants[name]) < INF
+                found = _where(finite, found, NAN, xp=xp)
         return found
 
     return weightless(unreduced, held, shape, xp=xp)

@@ -98,14 +98,14 @@ class Target(NamedTuple):
         classes = xp.arange(like.shape[-1], dtype=indices.dtype, device=device_of(like, xp=xp))
         return narrow(indices == classes, like.dtype, xp=xp)
 
-    def smoothed(self, like: Array, *, label_smoothing: float, xp: Namespace) -> Array:
+    def smoothed(self, like: Array, *, label_smoothing: float | Array, xp: Namespace) -> Array:
         """Return the probability of every class, mixed with the uniform distribution."""
         q = self.probabilities(like, xp=xp)
-        if not label_smoothing:
+        if is_number(label_smoothing) and not label_smoothing:
             return q
         return xp.add((1 - label_smoothing) * q, self._uniform(like, label_smoothing, xp=xp))
 
-    def settle(self, z: Array, *, label_smoothing: float, xp: Namespace) -> Array:
+    def settle(self, z: Array, *, label_smoothing: float | Array, xp: Namespace) -> Array:
         """Return `z`, and 0 in rows that are not finite and whose coefficients are all 0."""
         if self.q is None and self.weight is None:
             return z
@@ -152,10 +152,12 @@ class Target(NamedTuple):
         table = broadcast_to(weight, shape, like=like[..., None], xp=xp)
         return take_along_axis(table, self.indices, axis=-1, xp=xp)[..., 0]
 
-    def _uniform(self, terms: Array, share: float, *, xp: Namespace) -> Array:
+    def _uniform(self, terms: Array, share: float | Array, *, xp: Namespace) -> Array:
         """Return `share` divided evenly among the classes that exist."""
         if self.class_mask is None:
-            return xp.full_like(stop_gradient(terms, xp=xp), share / terms.shape[-1])
+            share = share / terms.shape[-1]
+            like = stop_gradient(terms, xp=xp)
+            return xp.full_like(like, share) if is_number(share) else share * xp.ones_like(like)
         exists = narrow(self.class_mask, terms.dtype, xp=xp)
         count = total(exists, axis=-1, keepdims=True, xp=xp)
         return exists * (share / where(count == 0, 1.0, count, xp=xp))

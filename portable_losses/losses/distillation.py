@@ -2,8 +2,9 @@
 
 from typing import Literal
 
+from portable_losses._dtypes import largest
 from portable_losses._gradient import stop_gradient
-from portable_losses._options import FRACTION, POSITIVE, UNIT, is_number
+from portable_losses._options import FRACTION, POSITIVE, UNIT, is_number, require
 from portable_losses._polyfill import total
 from portable_losses._public import public
 from portable_losses._reduction import reduce
@@ -104,6 +105,11 @@ def distillation_loss(
     place = check_axis(axis, student_logits.ndim)
     check_classes(tuple(student_logits.shape), place, name="student_logits")
 
+    square = temperature * temperature
+    if is_number(square):
+        fits = square <= largest(student, xp=xp)
+        require(fits, "temperature", "have a square that fits the dtype", temperature)
+
     teacher = stop_gradient(teacher, xp=xp)
     lq, lp = (
         _log_softmax(as_rows(z / temperature, (place,), xp=xp), xp=xp) for z in (student, teacher)
@@ -114,7 +120,7 @@ def distillation_loss(
         terms = _generalized_kl(lq, lp, xp=xp)
     else:
         terms = _generalized_kl(lp, lq, xp=xp)
-    loss = temperature**2 * total(terms, axis=-1, xp=xp)
+    loss = square * total(terms, axis=-1, xp=xp)
 
     dtype = student_logits.dtype
     return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=dtype, xp=xp)

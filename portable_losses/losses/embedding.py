@@ -354,7 +354,8 @@ def _ranks(a: Array, b: Array, p: float, eps: float, axis: int, *, xp: Namespace
     top = largest_along(size, (axis,), xp=xp)
     if p != INF:
         share = size / _where(top == 0, 1.0, top, xp=xp)
-        top = top * xp.mean(share**p, axis=axis, keepdims=True) ** (1 / p)
+        mean = total(share**p, axis=axis, keepdims=True, xp=xp) / max(d.shape[axis], 1)
+        top = top * mean ** (1 / p)
     return xp.squeeze(top, axis=axis)
 
 

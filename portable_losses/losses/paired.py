@@ -10,6 +10,7 @@ from portable_losses._validation import (
     as_floating,
     check_real,
     check_real_floating,
+    check_same_shape,
     namespace_of,
     same_shape,
 )
@@ -89,6 +90,7 @@ def cosine_embedding_loss(
     array([0.  , 0.75])
     """
     xp = namespace_of(x1=x1, x2=x2, target=target, optional={"sample_weight": sample_weight})
+    check_same_shape(x1=x1, x2=x2)
     a, b = _vectors(x1, x2, axis, xp=xp)
     if not same_shape(a.shape[:-1], target.shape):
         msg = f"`target` must have shape {tuple(a.shape[:-1])}, got shape {tuple(target.shape)}"

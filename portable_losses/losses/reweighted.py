@@ -227,7 +227,7 @@ def read_classes(
     axis: int,
     ignore_index: int,
     weight: Array | None,
-    label_smoothing: float,
+    label_smoothing: float | Array,
     xp: Namespace,
     weight_name: str = "weight",
 ) -> tuple[Target, Array, Array | None]:

@@ -59,6 +59,7 @@ def kinds(annotation: Any) -> tuple[Any, ...]:
 def wrong(name: str, option: inspect.Parameter) -> Iterator[Any]:
     """Yield values that an option may not have; its annotation says what it is."""
     found = kinds(option.annotation)
+    values: tuple[Any, ...]
     for kind in found:
         if name == "axis":
             values = NO_AXES if option.kind is option.KEYWORD_ONLY else ()
@@ -171,7 +172,7 @@ def test_a_number_that_the_dtype_does_not_hold_raises_or_is_its_limit(row: Sampl
 @pytest.mark.parametrize("value", ["1", None, True, [0.1], HUGE, math.nan, math.inf, -1.0], ids=str)
 def test_optimizers_check_their_options_alike(value: Any) -> None:
     parameter = nn.Parameter(np.ones(2))
-    makers = {
+    makers: dict[str, tuple[Any, ...]] = {
         "lr": (optim.SGD, optim.Adam, optim.AdamW),
         "weight_decay": (optim.SGD, optim.Adam, optim.AdamW),
         "momentum": (optim.SGD,),
