@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 from portable_losses._backend import namespace_of_type
 from portable_losses._dtypes import kind_of
 from portable_losses._gradient import stop_gradient
-from portable_losses._polyfill import broadcast_to, expand_dims, readable
+from portable_losses._polyfill import broadcast_arrays, broadcast_to, expand_dims, readable
 from portable_losses._polyfill import where as _where
 from portable_losses._stable import INF, NAN
 from portable_losses._tape import inner_of, raw_array
@@ -230,7 +230,7 @@ def weightless(
 
 def settle(x: Array, is_zero: Array, *, xp: Namespace) -> Array:
     """Return `x`, and 0 where it is not finite and `is_zero` says that its coefficient is 0."""
-    is_zero, x = xp.broadcast_arrays(is_zero, x)
+    is_zero, x = broadcast_arrays(is_zero, x, xp=xp)
     return _where(is_zero & ~xp.isfinite(x), 0.0, x, xp=xp)
 
 
