@@ -6,4 +6,7 @@ import numpy as np
 
 from portable_losses._backend import Arrays, Backend
 
-BACKEND = Backend("array_api_strict", arrays=Arrays(quiet=partial(np.errstate, all="ignore")))
+BACKEND = Backend(
+    "array_api_strict",
+    arrays=Arrays(quiet=partial(np.errstate, all="ignore"), gives_way=False),
+)

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
 from jax.dtypes import float0
 
@@ -28,6 +29,8 @@ def attach_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> 
     def push(primals: tuple[Array, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
         """Return the result and its tangent: the transposed backward applied to the tangents."""
         out = attached(*primals)
+        # A tangent that was given as a Python number is one here.
+        tangents = tuple(jnp.asarray(t) if isinstance(t, float) else t for t in tangents)
         moving = [i for i, t in enumerate(tangents) if t is not None and t.dtype != float0]
 
         def back(grad: Any) -> tuple[Array, ...]:
@@ -48,6 +51,19 @@ def readable(x: Array) -> bool:
     if isinstance(x, Tracer):
         return False
     return all(d.platform == "cpu" for d in x.devices())
+
+
+def adopt(x: Any) -> Any:
+    """Return a NumPy array as a JAX array, of the dtype that JAX takes it for."""
+    return jnp.asarray(x) if type(x) is np.ndarray else x
+
+
+def device(x: Array) -> None:
+    """Return no device: JAX lays what is made without one beside the array that it meets.
+
+    The array's own is its sharding, which fits its shape alone, and to name one device commits what
+    is made, and results with it, to that device.
+    """
 
 
 def scatter_add(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespace) -> Array:
@@ -76,6 +92,6 @@ def scan(
 BACKEND = Backend(
     "jax",
     Autodiff(attach_gradient=attach_gradient, stop_gradient=jax.lax.stop_gradient),
-    Arrays(readable=readable, python_scalars=True),
+    Arrays(readable=readable, device=device, adopt=adopt, python_scalars=True),
     Indexing(scatter_add=scatter_add, assign=assign, scan=scan),
 )

@@ -75,6 +75,10 @@ BACKEND = Backend(
         quiet=partial(np.errstate, all="ignore"),
         python_scalars=True,
         namespaces={np.ndarray: xp_numpy},
+        refused={
+            "numpy.matrix": "its `*` is a matrix product; pass `np.asarray(x)`",
+            "numpy.MaskedArray": "its mask would be lost; pass `x.filled(0)`, and `where=~x.mask`",
+        },
     ),
     Indexing(scatter_add=scatter_add),
     Speed(

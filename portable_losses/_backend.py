@@ -35,6 +35,7 @@ __all__ = [
     "backend_of",
     "load_backend",
     "namespace_of_type",
+    "refusal_of",
 ]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -105,6 +106,9 @@ class Autodiff:
         it, which is right for a library that does not differentiate.
     stop_gradient : callable, (x) -> x, or None
         The same values, constant to every derivative. None: `x`.
+    differentiable_again : callable, (x) -> x, or None
+        The same values, whose gradient depends on `x` even where it is constant, for a library that
+        would refuse to differentiate it then. None: `x`.
     differentiates : bool
         Does the library take derivatives of its own functions? Where it does not, a formula need
         not mind the slope of ``abs`` at 0.
@@ -112,6 +116,7 @@ class Autodiff:
 
     attach_gradient: Callable[[Pair, tuple[Array, ...], Options], Any] | None = None
     stop_gradient: Callable[[Array], Array] | None = None
+    differentiable_again: Callable[[Array], Array] | None = None
     differentiates: bool = True
 
 
@@ -126,6 +131,9 @@ class Arrays:
         CPU.
     device : callable, (x) -> device, or None
         Where `x` lies. None: ``array_api_compat.device``.
+    call : callable, (function, args, options, *, full_precision) -> result, or None
+        Call a public function as the library calls its own: on arrays of one device, and, where
+        mixed precision is on and the function needs it, in `full_precision`. None: call it.
     concat : callable, (arrays, *, axis) -> array, or None
         ``xp.concat`` where the library's own fails under one of its transforms.
     is_view : callable, (made, x) -> bool, or None
@@ -134,20 +142,35 @@ class Arrays:
         `grad` distributed as `x` is (chunks of a Dask array). None: `grad`.
     quiet : callable, () -> context manager, or None
         Within it overflow and invalid operations neither warn nor raise. None: they never do.
+    adopt : callable, (x) -> x, or None
+        A NumPy array as one of the library, anything else as it is, where the library's own
+        functions take NumPy arrays beside its own. None: they do not.
     python_scalars : bool
         Do `maximum` and `minimum` take a Python scalar, cheaply and under every trace?
+    gives_way : bool
+        Does an operator of an array leave it to a Tensor of the tape on its right to answer?
+    computed_in : mapping of dtype to dtype
+        Integers that the library stores and does not compute with, and what takes their place.
     namespaces : mapping of type to namespace
         The library's array types, so that the namespace of an array is one look-up.
+    refused : mapping of str to str
+        By "package.class", subclasses of the library's arrays whose meaning differs: why, and what
+        to pass instead.
     """
 
     readable: Callable[[Array], bool] | None = None
     device: Callable[[Array], Any] | None = None
+    call: Callable[..., Any] | None = None
     concat: Callable[..., Array] | None = None
     is_view: Callable[[Array, Array], bool] | None = None
     match_layout: Callable[[Array, Array], Array] | None = None
     quiet: Callable[[], AbstractContextManager[Any]] | None = None
+    adopt: Callable[[Any], Any] | None = None
     python_scalars: bool = False
+    gives_way: bool = True
+    computed_in: Mapping[Any, Any] = field(default_factory=dict[Any, Any])
     namespaces: Mapping[type, Namespace] = field(default_factory=dict[type, Any])
+    refused: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)
@@ -162,6 +185,8 @@ class Indexing:
         `x` with `value` at `key`, in new memory; of duplicates any one counts.
     gather : callable, (x, key) -> x[key], or None
         Indexing by several arrays of integers, where the library's own takes one.
+    take_along_axis : callable, (x, indices, *, axis) -> array, or None
+        ``xp.take_along_axis`` for indices in range, of shape `x` but for `axis`.
     scan : callable, (step, start, arrays, *, xp) -> array, or None
         `start`, and each ``step(state before, *entries of the arrays' first axis)``, stacked.
     """
@@ -169,6 +194,7 @@ class Indexing:
     scatter_add: Callable[..., Array] | None = None
     assign: Callable[..., Array] | None = None
     gather: Callable[[Array, Any], Array] | None = None
+    take_along_axis: Callable[..., Array] | None = None
     scan: Callable[..., Array] | None = None
 
 
@@ -262,6 +288,9 @@ def namespace_of_type(x: Array) -> Namespace:
     if kind in _HAS_NAMESPACE_METHOD:
         return x.__array_namespace__()
     found = array_namespace(x)
+    why = refusal_of(kind)
+    if why:
+        raise TypeError(f"{kind.__name__} is refused: {why}")  # noqa: EM102
     if getattr(x, "__array_namespace__", None) and x.__array_namespace__() is found:
         _HAS_NAMESPACE_METHOD.add(kind)
     return found
@@ -275,10 +304,17 @@ def _is_known(kind: type) -> bool:
     return kind in _NAMESPACES
 
 
+def refusal_of(kind: type) -> str:
+    """Return why arrays of this type are refused, and what to pass instead; "" if they are not."""
+    names = [f"{k.__module__.partition('.')[0]}.{k.__name__}" for k in kind.__mro__]
+    return next((_REFUSED[name] for name in names if name in _REFUSED), "")
+
+
 # Plain dicts: torch.compile warns about functools.cache.
 _LIBRARIES: dict[str, str] = {}  # of namespaces: asking one for what it has not takes 2 us
 _LOADED: dict[str, Backend] = {}
 _NAMESPACES: dict[type, Namespace] = {}
+_REFUSED: dict[str, str] = {}
 _HAS_NAMESPACE_METHOD: set[type] = set()  # other types: the method is quicker than array_namespace
 
 
@@ -297,6 +333,7 @@ def ensure_loaded(name: str) -> bool:
         if kernels_are_off():
             found = replace(found, speed=Speed())
         _NAMESPACES.update(found.arrays.namespaces)
+        _REFUSED.update(found.arrays.refused)
         _LOADED[name] = found
     return True
 

@@ -8,8 +8,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from array_api_compat import device
-
 from portable_losses._backend import backend_of
 from portable_losses._dtypes import narrow
 from portable_losses._polyfill import device_of, where
@@ -94,7 +92,9 @@ def _spread(values: Array, axis: int, size: int, key: int | slice, *, xp: Namesp
     before, after = values.shape[:axis], values.shape[axis + 1 :]
 
     def zeros(*middle: int) -> Array:
-        return xp.zeros((*before, *middle, *after), dtype=values.dtype, device=device(values))
+        return xp.zeros(
+            (*before, *middle, *after), dtype=values.dtype, device=device_of(values, xp=xp)
+        )
 
     if step > 1 and count > 1:  # a gap after each entry, then without the last gap
         apart = xp.reshape(values, (*before, count, 1, *after))
@@ -118,14 +118,14 @@ def _summed(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespace) -
     zero that every entry brought, ends with the run's sum.
     """
     size = math.prod(shape)
-    entries = xp.arange(size, dtype=xp.int64, device=device(values))
+    entries = xp.arange(size, dtype=xp.int64, device=device_of(values, xp=xp))
     places = xp.reshape(chosen(xp.reshape(entries, shape), key, xp=xp), (-1,))
     count = places.shape[0]
     if count is None or count != count:  # what a mask chose, on a lazy library
         msg = "how many entries a mask chose is not known; use `xp.where` instead of indexing"
         raise ValueError(msg)
     positions = xp.concat([places, entries])
-    nothing = xp.zeros((size,), dtype=values.dtype, device=device(values))
+    nothing = xp.zeros((size,), dtype=values.dtype, device=device_of(values, xp=xp))
     sums = xp.concat([xp.reshape(values, (-1,)), nothing])
     if sums.shape[0] == 0:
         return xp.reshape(nothing, shape)

@@ -4,15 +4,23 @@ Pairs of the softmax family work along the last axis; these bring any axis, or s
 back, and find the entry that is set aside in every sum of exponentials.
 """
 
-from portable_losses._polyfill import device_of, take_along_axis, where
+from portable_losses._polyfill import (
+    check_known,
+    device_of,
+    knows_shape,
+    take_along_axis,
+    total,
+    where,
+)
 from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace
 
-__all__ = ["as_rows", "entry", "finite_or_nan", "from_rows", "place_of_largest"]
+__all__ = ["as_rows", "entry", "finite_or_nan", "from_rows", "largest_along", "place_of_largest"]
 
 
 def as_rows(x: Array, axes: tuple[int, ...], *, xp: Namespace) -> Array:
-    """Return `x` with all of `axes` joined to one axis, the last."""
+    """Return `x` with all of `axes` joined to one axis, the last; ValueError if it has no size."""
+    check_known(x, axes)
     if axes == (x.ndim - 1,):
         return x
     kept = tuple(i for i in range(x.ndim) if i not in axes)
@@ -39,8 +47,14 @@ def from_rows(
 
 
 def place_of_largest(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
-    """Return the index of each row's largest entry, the first of equal ones, and a mask of it."""
-    k = xp.argmax(x, axis=-1, keepdims=True)
+    """Return the index of each row's largest entry, the first of equal ones, and a mask of it.
+
+    0 where there is none.
+    """
+    if 0 in x.shape:  # of nothing, no library has a largest entry
+        k = xp.zeros((*x.shape[:-1], 1), dtype=xp.int64, device=device_of(x, xp=xp))
+    else:
+        k = xp.argmax(x, axis=-1, keepdims=True)
     return k, xp.arange(x.shape[-1], dtype=k.dtype, device=device_of(x, xp=xp)) == k
 
 
@@ -55,3 +69,12 @@ def entry(x: Array, k: Array, *, xp: Namespace) -> Array:
 def finite_or_nan(x: Array, *, xp: Namespace) -> Array:
     """Return `x` with NaN for infinities: NaN passes through arithmetic without a warning."""
     return where(xp.abs(x) < INF, x, NAN, xp=xp)
+
+
+def largest_along(x: Array, axes: tuple[int, ...], *, xp: Namespace) -> Array:
+    """``xp.max`` along `axes`, which are kept; 0 of nothing."""
+    if 0 in x.shape:
+        return total(x, axis=axes, keepdims=True, xp=xp)
+    if not knows_shape(x) and axes in ((-1,), (x.ndim - 1,)):  # Dask fails at an empty block
+        return entry(x, place_of_largest(x, xp=xp)[0], xp=xp)
+    return xp.max(x, axis=axes, keepdims=True)

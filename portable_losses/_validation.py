@@ -5,9 +5,11 @@
 
 from collections.abc import Mapping
 from numbers import Integral
+from typing import Any
 
-from portable_losses._backend import namespace_of_type
+from portable_losses._backend import namespace_of_type, refusal_of
 from portable_losses._dtypes import kind_of, narrow, widen
+from portable_losses._polyfill import is_known, knows_shape
 from portable_losses._tape import inner_of
 from portable_losses._typing import Array, Namespace
 
@@ -16,6 +18,7 @@ __all__ = [
     "check_axes",
     "check_axis",
     "check_bool",
+    "check_broadcastable",
     "check_broadcasts_to",
     "check_classes",
     "check_even",
@@ -24,8 +27,10 @@ __all__ = [
     "check_real",
     "check_real_floating",
     "check_same_shape",
+    "fits_into",
     "namespace_of",
     "namespace_of_floating",
+    "same_shape",
 ]
 
 
@@ -74,11 +79,23 @@ def namespace_of_floating(x: Array, name: str) -> Namespace:
 
 
 def _no_array(name: str, x: object) -> TypeError:
-    """Return the error of an argument that is no array."""
-    return TypeError(
-        f"`{name}` must be an array of an Array API library, got {type(x).__name__}; "
-        "convert it first, for example with xp.asarray"
-    )
+    """Return the error of an argument that is no array, and what to write instead."""
+    advice = refusal_of(type(x))
+    kind = _kind(x).removeprefix("builtins.")
+    if not advice:
+        found = [a for k, a in _CONVERSIONS.items() if kind.startswith(k) or hasattr(x, k)]
+        advice = found[0] if found else "convert it first, for example with xp.asarray"
+    msg = f"`{name}` must be an array of an Array API library, got {kind}; {advice}"
+    return TypeError(msg)
+
+
+_CONVERSIONS = {  # what has an array in it, by its type or by a method, and how to get at that
+    "xarray.Dataset": "pass the `.data` of one of its variables",
+    "xarray.": "pass its `.data`, or call through `xarray.apply_ufunc`",
+    "to_numpy": "pass its `.to_numpy()`",  # Series, DataFrames, columns: pandas, polars, pyarrow
+    "toarray": "pass its `.toarray()`",  # sparse matrices
+    "numpy": "pass its `.numpy()`",
+}
 
 
 def _kind(x: Array) -> str:
@@ -130,10 +147,19 @@ def check_integer(xp: Namespace, **arrays: Array) -> None:
 def check_same_shape(**arrays: Array) -> None:
     """Raise ValueError unless all shapes agree: silent broadcasting hides mistakes."""
     shapes = [tuple(x.shape) for x in arrays.values()]
-    if shapes.count(shapes[0]) < len(shapes):
+    if not all(same_shape(shapes[0], shape) for shape in shapes[1:]):
         named = zip(arrays, shapes, strict=True)
         msg = f"shapes must be equal, got {', '.join(f'{n}: {s}' for n, s in named)}"
+        if not all(map(knows_shape, arrays.values())):
+            msg += "; on Dask call x.compute_chunk_sizes() first"
         raise ValueError(msg)
+
+
+def same_shape(first: tuple[Any, ...], second: tuple[Any, ...]) -> bool:
+    """Say whether two shapes agree; a size that is not known agrees with another such one."""
+    return len(first) == len(second) and all(
+        n == m or not (is_known(n) or is_known(m)) for n, m in zip(first, second, strict=True)
+    )
 
 
 def as_floating(xp: Namespace, **arrays: Array) -> tuple[Array, ...]:
@@ -158,19 +184,37 @@ def as_floating(xp: Namespace, **arrays: Array) -> tuple[Array, ...]:
     return tuple(found)
 
 
+def check_broadcastable(**arrays: Array) -> None:
+    """Raise ValueError unless the shapes broadcast to one."""
+    sizes: dict[int, Any] = {}  # of the axes, from the last
+    for x in arrays.values():
+        for axis, n in enumerate(reversed(x.shape)):
+            m = sizes.get(axis, 1)
+            if m == 1 or not is_known(m):
+                sizes[axis] = n
+            elif not (n == 1 or n == m) and is_known(n):
+                names = " and ".join(f"`{name}`" for name in arrays)
+                shapes = " and ".join(str(tuple(x.shape)) for x in arrays.values())
+                msg = f"{names} must have shapes that broadcast to one, got {shapes}"
+                raise ValueError(msg)
+
+
 def check_broadcasts_to(shape: tuple[int, ...], **arrays: Array | None) -> None:
     """Raise ValueError unless every array broadcasts to `shape` without changing it."""
     for name, x in arrays.items():
         if x is None:
             continue
-        own = tuple(x.shape)
-        fits = len(own) <= len(shape) and all(
-            n == 1 or n == m  # `n in (1, m)` is false for a symbolic size of torch.compile
-            for n, m in zip(reversed(own), reversed(shape), strict=False)
-        )
-        if not fits:
-            msg = f"`{name}` must broadcast to shape {tuple(shape)}, got shape {own}"
+        if not fits_into(x.shape, shape):
+            msg = f"`{name}` must broadcast to shape {tuple(shape)}, got shape {tuple(x.shape)}"
             raise ValueError(msg)
+
+
+def fits_into(own: tuple[Any, ...], shape: tuple[Any, ...]) -> bool:
+    """Say whether the first shape broadcasts to the second."""
+    return len(own) <= len(shape) and all(
+        n == 1 or n == m or not (is_known(n) or is_known(m))  # symbolic sizes: no `in`
+        for n, m in zip(reversed(own), reversed(shape), strict=False)
+    )
 
 
 def check_axis(axis: int, ndim: int) -> int:
@@ -181,7 +225,10 @@ def check_axis(axis: int, ndim: int) -> int:
     if not -ndim <= axis < ndim:
         msg = f"`axis` must lie in [{-ndim}, {ndim}) for an array of {ndim} axes, got {axis}"
         raise IndexError(msg)
-    return int(axis) % ndim
+    place = ndim - 1
+    while axis != place and axis != place - ndim:  # torch.compile may make a symbol of `axis`
+        place -= 1
+    return place
 
 
 def check_axes(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:

@@ -64,7 +64,8 @@ def package_of(item: pytest.Item) -> str | None:
         if name in ARGUMENTS:
             return value.package if isinstance(value, Library) else value.partition(".")[0]
     name = item.path.stem.removeprefix("test_")
-    return name if item.path.parent.name == "interop" else None
+    about = item.path.parent.name == "interop"  # test_jax.py, test_jax_sharding.py
+    return next((one for one in PACKAGES if name.startswith(one)), name) if about else None
 
 
 @cache

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Literal
 
 from portable_losses._dtypes import narrow, widen
-from portable_losses._options import check_choice
+from portable_losses._gradient import differentiable_again
 from portable_losses._polyfill import where
+from portable_losses._public import public
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
     check_axis,
@@ -21,6 +22,7 @@ from portable_losses.special.normal import _gelu
 __all__ = ["geglu", "glu", "reglu", "swiglu"]
 
 
+@public
 def glu(x: Array, gate: Array | None = None, /, *, axis: int = -1) -> Array:
     """Gated linear unit: ``x * sigmoid(gate)``.
 
@@ -65,6 +67,7 @@ def glu(x: Array, gate: Array | None = None, /, *, axis: int = -1) -> Array:
     return _gated(x, gate, axis, _sigmoid)
 
 
+@public
 def swiglu(x: Array, gate: Array | None = None, /, *, axis: int = -1) -> Array:
     """Linear unit with a silu for its gate: ``x * silu(gate)``.
 
@@ -108,6 +111,7 @@ def swiglu(x: Array, gate: Array | None = None, /, *, axis: int = -1) -> Array:
     return _gated(x, gate, axis, _silu)
 
 
+@public
 def geglu(
     x: Array,
     gate: Array | None = None,
@@ -156,10 +160,10 @@ def geglu(
     >>> geglu(np.asarray([3.0, 4.0]), np.asarray([1.0, -np.inf])).round(4)
     array([ 2.524, -0.   ])
     """
-    check_choice(("none", "tanh"), approximate=approximate)
     return _gated(x, gate, axis, _gelu if approximate == "none" else _gelu_tanh)
 
 
+@public
 def reglu(x: Array, gate: Array | None = None, /, *, axis: int = -1) -> Array:
     """Linear unit with a relu for its gate: ``x * max(gate, 0)``.
 
@@ -204,7 +208,7 @@ def reglu(x: Array, gate: Array | None = None, /, *, axis: int = -1) -> Array:
 
 def _positive_part(x: Array, *, xp: Namespace) -> Array:
     """``max(x, 0)``, with gradient 0 at 0."""
-    return where(x <= 0, 0.0, x, xp=xp)
+    return where(x <= 0, 0.0, differentiable_again(x, xp=xp), xp=xp)
 
 
 def _gated(x: Array, gate: Array | None, axis: int, activation: Callable[..., Array]) -> Array:
@@ -212,12 +216,14 @@ def _gated(x: Array, gate: Array | None, axis: int, activation: Callable[..., Ar
     xp = namespace_of(x=x, optional={"gate": gate})
     check_real_floating(xp, x=x)
     passing = x
+    place = check_axis(axis, x.ndim if gate is None else max(x.ndim, 1))
     if gate is None:
-        before = (slice(None),) * check_axis(axis, x.ndim)
-        half = check_even(x.shape[len(before)], name="x", axis=axis) // 2
+        before = (slice(None),) * place
+        half = check_even(x.shape[place], name="x", axis=axis) // 2
         passing, gate = x[(*before, slice(half), ...)], x[(*before, slice(half, None), ...)]
     check_real_floating(xp, gate=gate)
     check_same_shape(x=passing, gate=gate)
 
     opened = activation(widen(gate, xp=xp), xp=xp)
-    return narrow(xp.multiply(widen(passing, xp=xp), opened), x.dtype, xp=xp)
+    passing = differentiable_again(widen(passing, xp=xp), xp=xp)
+    return narrow(xp.multiply(passing, opened), x.dtype, xp=xp)

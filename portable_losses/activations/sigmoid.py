@@ -8,7 +8,9 @@ exactly 0 are right on a library that differentiates the formula, whatever its s
 from portable_losses._backend import backend_of
 from portable_losses._dtypes import largest
 from portable_losses._gradient import elementwise_call, with_gradient
-from portable_losses._polyfill import clip, maximum, where
+from portable_losses._options import is_number
+from portable_losses._polyfill import clip, maximum, minimum, where
+from portable_losses._public import public
 from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace
 from portable_losses.special.logistic import negative_size
@@ -16,6 +18,7 @@ from portable_losses.special.logistic import negative_size
 __all__ = ["expit", "log_expit", "log_sigmoid", "sigmoid", "softsign", "tanh"]
 
 
+@public
 def sigmoid(x: Array, /) -> Array:
     """Logistic function: ``1 / (1 + exp(-x))``.
 
@@ -52,6 +55,7 @@ def sigmoid(x: Array, /) -> Array:
     return elementwise_call(_sigmoid, x)
 
 
+@public
 def log_sigmoid(x: Array, /) -> Array:
     """Logarithm of the logistic function: ``-log(1 + exp(-x))``.
 
@@ -86,6 +90,7 @@ def log_sigmoid(x: Array, /) -> Array:
     return elementwise_call(_log_sigmoid, x)
 
 
+@public
 def tanh(x: Array, /) -> Array:
     """Hyperbolic tangent: ``(exp(x) - exp(-x)) / (exp(x) + exp(-x))``.
 
@@ -119,6 +124,7 @@ def tanh(x: Array, /) -> Array:
     return elementwise_call(_tanh, x)
 
 
+@public
 def softsign(x: Array, /) -> Array:
     """Smooth sign: ``x / (1 + |x|)``.
 
@@ -190,11 +196,18 @@ def _softplus_grad(
     return (grad * _sigmoid(_scaled(x, beta, xp=xp), xp=xp),)
 
 
-@with_gradient(_softplus_grad, elementwise=True)
+def _softplus_by_beta(grad: Array, out: Array, x: Array, *, beta: float, xp: Namespace) -> Array:
+    """``-(u * sigmoid(-u) + log1p(exp(-u))) / beta**2`` with ``u = beta * |x|``."""
+    u = -_scaled(negative_size(x, xp=xp), beta, xp=xp)
+    e = xp.exp(-u)
+    return grad * (-(u * (e / (1 + e)) + xp.log1p(e)) / beta / beta)
+
+
+@with_gradient(_softplus_grad, elementwise=True, by={"beta": _softplus_by_beta})
 def _softplus(x: Array, *, beta: float, xp: Namespace) -> Array:
     """``max(x, 0) + log1p(exp(-beta * |x|)) / beta``: beta never multiplies the first term."""
     tail = xp.log1p(xp.exp(_scaled(negative_size(x, xp=xp), beta, xp=xp)))
-    return where(x >= 0, x, 0.0, xp=xp) + (tail if beta == 1 else tail / beta)
+    return where(x >= 0, x, 0.0, xp=xp) + (tail if is_number(beta) and beta == 1 else tail / beta)
 
 
 def _log_sigmoid_grad(
@@ -213,12 +226,15 @@ def _log_sigmoid(x: Array, *, xp: Namespace) -> Array:
 
 def _scaled(x: Array, beta: float, *, xp: Namespace) -> Array:
     """``beta * x``, x bounded where ``exp(beta * x)`` has saturated: it cannot overflow."""
-    return x if beta == 1 else beta * _clip_size(x, 1000 / beta, xp=xp)
+    if is_number(beta) and beta == 1:
+        return x
+    return beta * _clip_size(x, 1000 / beta, xp=xp)
 
 
 def _clip_size(x: Array, bound: float, *, xp: Namespace) -> Array:
     """``clip(x, -bound, bound)``, the bound being a finite number of x's dtype."""
-    bound = min(bound, largest(x, xp=xp))
+    most = largest(x, xp=xp)
+    bound = min(bound, most) if is_number(bound) else minimum(bound, most, xp=xp)
     return clip(x, -bound, bound, xp=xp)
 
 

@@ -4,6 +4,7 @@ from portable_losses._backend import backend_of
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._polyfill import total, where
+from portable_losses._public import public
 from portable_losses._rows import as_rows, entry, finite_or_nan, from_rows, place_of_largest
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
@@ -18,6 +19,7 @@ from portable_losses._validation import (
 __all__ = ["log_softmax", "softmax", "softmin"]
 
 
+@public
 def softmax(x: Array, /, *, axis: int | tuple[int, ...] = -1, where: Array | None = None) -> Array:
     """Probabilities from logits: ``exp(x) / sum(exp(x))`` along `axis`.
 
@@ -66,13 +68,14 @@ def softmax(x: Array, /, *, axis: int | tuple[int, ...] = -1, where: Array | Non
     check_broadcasts_to(tuple(x.shape), where=where)
     axes = check_axes(axis, x.ndim)
 
-    rows = as_rows(_masked(widen(x, xp=xp), where, -INF, xp=xp), axes, xp=xp)
     if 0 in tuple(x.shape):
         return x
+    rows = as_rows(_masked(widen(x, xp=xp), where, -INF, xp=xp), axes, xp=xp)
     result = from_rows(_softmax(rows, xp=xp), axes, tuple(x.shape), xp=xp)
     return narrow(_masked(result, where, 0.0, xp=xp), x.dtype, xp=xp)
 
 
+@public
 def log_softmax(
     x: Array, /, *, axis: int | tuple[int, ...] = -1, where: Array | None = None
 ) -> Array:
@@ -124,13 +127,14 @@ def log_softmax(
     check_broadcasts_to(tuple(x.shape), where=where)
     axes = check_axes(axis, x.ndim)
 
-    rows = as_rows(_masked(widen(x, xp=xp), where, -INF, xp=xp), axes, xp=xp)
     if 0 in tuple(x.shape):
         return x
+    rows = as_rows(_masked(widen(x, xp=xp), where, -INF, xp=xp), axes, xp=xp)
     result = from_rows(_log_softmax(rows, xp=xp), axes, tuple(x.shape), xp=xp)
     return narrow(_masked(result, where, -INF, xp=xp), x.dtype, xp=xp)
 
 
+@public
 def softmin(x: Array, /, *, axis: int | tuple[int, ...] = -1) -> Array:
     """Probabilities from costs: ``exp(-x) / sum(exp(-x))`` along `axis`.
 

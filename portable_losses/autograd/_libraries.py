@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar
 
 from array_api_compat import is_array_api_obj as is_array
 
-from portable_losses._backend import namespace_of_type
+from portable_losses._backend import backend_of, namespace_of_type
 from portable_losses._tape import TapeArray, TapeNamespace
 from portable_losses._typing import Array, Namespace
 
@@ -38,9 +38,11 @@ class Library:
         Its Array API from array_api_compat, or its own where that has none.
     tape : TapeNamespace
         The functions of `xp`, recorded: the namespace of Tensors over its arrays.
+    quiet : callable, () -> context manager, or None
+        Within it the library does not warn; None: it never does.
     """
 
-    __slots__ = ("name", "tape", "xp")
+    __slots__ = ("name", "quiet", "tape", "xp")
 
     # A namespace has the functions that make Tensors, and every Tensor has a namespace: so one of
     # the two is not imported, but registered here.
@@ -49,6 +51,7 @@ class Library:
     def __init__(self, name: str, xp: Namespace) -> None:
         self.name = name
         self.xp = xp
+        self.quiet = backend_of(xp).arrays.quiet
         self.tape: Any = Library.tape_class(self)
 
     def __repr__(self) -> str:

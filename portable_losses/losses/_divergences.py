@@ -7,6 +7,7 @@ of a gradient in p, which would be infinite, is 0.
 import math
 
 from portable_losses._gradient import stop_gradient, with_gradient
+from portable_losses._options import is_number
 from portable_losses._polyfill import clip, constant, minimum, where
 from portable_losses._stable import INF, NAN, log, log1p
 from portable_losses._typing import Array, Namespace
@@ -81,9 +82,9 @@ def _generalized_kl(lq: Array, lp: Array, *, xp: Namespace) -> Array:
 
 def generalized_js(lp: Array, t: Array, beta: float, *, log_target: bool, xp: Namespace) -> Array:
     """Return the terms of `js_div`: Kullback-Leibler divergences where `beta` is 0 or 1."""
-    if beta == 0:
+    if is_number(beta) and beta == 0:
         return _kl(lp, t, log_target=log_target, xp=xp)
-    if beta == 1:
+    if is_number(beta) and beta == 1:
         return _kl(t if log_target else log(t, xp=xp), lp, log_target=True, xp=xp)
     return _js(lp, t, beta=beta, log_target=log_target, xp=xp)
 
@@ -104,7 +105,8 @@ def _parts(
 def _log_mixture(u: Array, share: float, *, xp: Namespace) -> Array:
     """``log(1 - share + share * exp(u))``."""
     near = log1p(share * xp.expm1(minimum(u, 80.0, xp=xp)), xp=xp)
-    far = minimum(u, 1e4, xp=xp) + math.log(share)  # from 1e4 on one probability is 0
+    log_share = math.log(share) if is_number(share) else xp.log(share)
+    far = minimum(u, 1e4, xp=xp) + log_share  # from 1e4 on one probability is 0
     return where(u > 80, far, near, xp=xp)
 
 
@@ -123,15 +125,40 @@ def _js_slope_grad(
 
     s is the share of p in the mixture m, ``beta * p / m``.
     """
-    bias = math.log(beta) - math.log1p(-beta)
-    u = _difference_of_logs(lp, t if log_target else log(t, xp=xp), xp=xp)
-    of_share = of_q - _sigmoid(bias - u, xp=xp)
-    in_lp = (beta - 1) * _times_power(of_share, lp, 1.0, log_input=True, xp=xp)
-    in_t = -beta * _sigmoid(u - bias, xp=xp)
+    share, rest = _shares(lp, t, beta, log_target=log_target, xp=xp)
+    in_lp = (beta - 1) * _times_power(of_q - share, lp, 1.0, log_input=True, xp=xp)
+    in_t = -beta * rest
     return grad * in_lp, grad * (xp.exp(t) * in_t if log_target else in_t), None
 
 
-@with_gradient(_js_slope_grad)
+def _js_slope_by_beta(
+    grad: Array,
+    out: Array,
+    lp: Array,
+    t: Array,
+    of_q: Array,
+    *,
+    beta: Array,
+    log_target: bool,
+    xp: Namespace,
+) -> Array:
+    """``q * (log(m / q) - (1 - beta) * (p - q) / m)``."""
+    share, rest = _shares(lp, t, beta, log_target=log_target, xp=xp)
+    change = of_q + rest - (1 - beta) / beta * share
+    return grad * _times_power(change, lp, 1.0, log_input=True, xp=xp)
+
+
+def _shares(
+    lp: Array, t: Array, beta: float | Array, *, log_target: bool, xp: Namespace
+) -> tuple[Array, Array]:
+    """Return the shares of p and q in the mixture: ``beta * p / m``, ``(1 - beta) * q / m``."""
+    logs = math if is_number(beta) else xp
+    bias = logs.log(beta) - logs.log1p(-beta)
+    u = _difference_of_logs(lp, t if log_target else log(t, xp=xp), xp=xp) - bias
+    return _sigmoid(-u, xp=xp), _sigmoid(u, xp=xp)
+
+
+@with_gradient(_js_slope_grad, by={"beta": _js_slope_by_beta})
 def _js_slope(
     lp: Array, t: Array, of_q: Array, *, beta: float, log_target: bool, xp: Namespace
 ) -> Array:
@@ -156,15 +183,30 @@ def _js_grad(
     return grad * in_lp, grad * (p * in_t if log_target else in_t)
 
 
-@with_gradient(_js_grad)
+def _js_by_beta(
+    grad: Array, out: Array, lp: Array, t: Array, *, beta: float, log_target: bool, xp: Namespace
+) -> Array:
+    """``p * log(p / m) - p - (q * log(q / m) - q)``: the derivatives by m cancel."""
+    to_p, to_q, above = _js_terms(lp, t, beta=beta, log_target=log_target, xp=xp)
+    return grad * ((to_p - to_q) * xp.exp(above))
+
+
+@with_gradient(_js_grad, by={"beta": _js_by_beta})
 def _js(lp: Array, t: Array, *, beta: float, log_target: bool, xp: Namespace) -> Array:
     """``beta * p * log(p / m) + (1 - beta) * q * log(q / m)``, m the mixture of the two."""
+    to_p, to_q, above = _js_terms(lp, t, beta=beta, log_target=log_target, xp=xp)
+    loss = beta * to_p + (1 - beta) * to_q
+    return loss * xp.exp(above)
+
+
+def _js_terms(
+    lp: Array, t: Array, *, beta: float, log_target: bool, xp: Namespace
+) -> tuple[Array, Array, Array]:
+    """Return ``m - p - p * log(m / p)``, the same of q, and the logarithm of a common factor."""
     p, of_p, of_q = _parts(lp, t, beta=beta, log_target=log_target, xp=xp)
     bound = _bound(lp, xp=xp)
     # Where exp(lp) may overflow, the part of lp beyond the bound is factored out of all terms.
     above = clip(lp - bound, 0.0, bound, xp=xp)
     p, q = p * xp.exp(-above), xp.exp(lp - above)
     m = beta * p + (1 - beta) * q
-    to_p, to_q = _kl_excess(p, m, of_p, xp=xp), _kl_excess(q, m, of_q, xp=xp)
-    loss = beta * to_p + (1 - beta) * to_q
-    return loss * xp.exp(above)
+    return _kl_excess(p, m, of_p, xp=xp), _kl_excess(q, m, of_q, xp=xp), above

@@ -1,9 +1,10 @@
 """Binary cross entropy, from logits and from probabilities."""
 
 from portable_losses._gradient import with_gradient
-from portable_losses._options import check_fraction
+from portable_losses._options import FRACTION, WEIGHT, is_number
 from portable_losses._polyfill import maximum
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import contribution, reduce, weigh
 from portable_losses._stable import log, log1p
 from portable_losses._typing import Array, Namespace, Reduction
@@ -16,6 +17,7 @@ from portable_losses.special.logistic import negative_size
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits"]
 
 
+@public
 @leaves_out(probs=0.5, target=1, weights=("weight", "sample_weight"))
 def binary_cross_entropy(
     probs: Array,
@@ -94,6 +96,7 @@ def binary_cross_entropy(
     )
 
 
+@public(pos_weight=WEIGHT, label_smoothing=FRACTION)
 @leaves_out(logits=0.5, target=1, weights=("weight", "sample_weight"))
 def binary_cross_entropy_with_logits(
     logits: Array,
@@ -101,8 +104,8 @@ def binary_cross_entropy_with_logits(
     /,
     *,
     weight: Array | None = None,
-    pos_weight: Array | None = None,
-    label_smoothing: float = 0.0,
+    pos_weight: float | Array | None = None,
+    label_smoothing: float | Array = 0.0,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -123,9 +126,9 @@ def binary_cross_entropy_with_logits(
     weight : array, broadcastable to `logits`, optional
         Weights of the elements, at least 0. "mean" divides by the number of elements all the
         same, as PyTorch does.
-    pos_weight : array, broadcastable to `logits`, optional
+    pos_weight : float, or array broadcastable to `logits`, optional
         Weight of the positive term, at least 0: usually one number per class.
-    label_smoothing : float in [0, 1], default 0.0
+    label_smoothing : float or 0-d array in [0, 1], default 0.0
     where : array of bool, broadcastable to `logits`, optional
         Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `logits`, optional
@@ -167,14 +170,13 @@ def binary_cross_entropy_with_logits(
         optional={"weight": weight, "pos_weight": pos_weight, "sample_weight": sample_weight},
     )
     z, positive = as_floating(xp, logits=logits, target=target)
-    check_fraction(label_smoothing=label_smoothing)
     shape = tuple(z.shape)
     invalid = check_all_in(0, 1, xp=xp, target=target)
     weight = as_weight(weight, shape, name="weight", like=z, xp=xp)
     pos_weight = as_weight(pos_weight, shape, name="pos_weight", like=z, xp=xp)
 
     negative = None
-    if label_smoothing:
+    if not is_number(label_smoothing) or label_smoothing != 0:
         negative = (1 - positive) * (1 - label_smoothing) + label_smoothing / 2
         positive = positive * (1 - label_smoothing) + label_smoothing / 2
     if pos_weight is not None:

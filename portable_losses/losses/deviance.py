@@ -2,11 +2,12 @@
 
 import math
 
-from portable_losses._dtypes import largest
+from portable_losses._dtypes import computable, largest
 from portable_losses._gradient import stop_gradient, with_gradient
-from portable_losses._options import check_outside
+from portable_losses._options import Domain
 from portable_losses._polyfill import clip, constant
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace, Reduction
@@ -18,6 +19,7 @@ from portable_losses.special.entropy import _log_ratio
 __all__ = ["gamma_deviance_loss", "poisson_deviance_loss", "tweedie_deviance_loss"]
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def poisson_deviance_loss(
     input: Array,
@@ -87,6 +89,7 @@ def poisson_deviance_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def gamma_deviance_loss(
     input: Array,
@@ -156,6 +159,7 @@ def gamma_deviance_loss(
     )
 
 
+@public(power=Domain("not lie in (0, 1)", lambda v: not 0 < v < 1))
 @leaves_out(input=0.5, target=1)
 def tweedie_deviance_loss(
     input: Array,
@@ -247,11 +251,11 @@ def _deviance_loss(
     """Return the reduced unit deviance of the family whose variance grows as ``mu**power``."""
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     x, t = as_floating(xp, input=input, target=target)
-    check_outside(0, 1, power=power)
     bad_target = bad_input = None
     if 1 <= power < 2:
         bad_target = check_all_in(0, INF, xp=xp, target=target)
     elif power >= 2:
+        target = computable(target, xp=xp)
         bad_target = check_values(target, target <= 0, "be greater than 0", name="target", xp=xp)
     if power != 0 and not log_input:
         what = "be greater than 0; for logarithms pass log_input=True"

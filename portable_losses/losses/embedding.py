@@ -3,20 +3,27 @@
 from collections.abc import Callable
 from functools import partial
 
-from portable_losses._dtypes import narrow
+from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
-from portable_losses._options import check_nonnegative, check_number, check_positive
-from portable_losses._polyfill import clip, readable, total
+from portable_losses._options import (
+    FINITE,
+    NONNEGATIVE,
+    NORM,
+)
+from portable_losses._polyfill import broadcast_to, clip, expand_dims, readable, total
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce
-from portable_losses._rows import as_rows
+from portable_losses._rows import as_rows, largest_along
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
     as_floating,
     check_axis,
+    check_broadcastable,
     check_real_floating,
     namespace_of,
+    same_shape,
 )
 from portable_losses.activations.rectified import relu
 from portable_losses.activations.scaled import _max_abs, _norm, _norm_grad, normalize
@@ -30,6 +37,7 @@ __all__ = [
 ]
 
 
+@public(eps=NONNEGATIVE)
 def cosine_similarity(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0.0) -> Array:
     """Cosine of the angle between vectors: ``sum(x1 * x2) / (|x1| * |x2|)``.
 
@@ -37,23 +45,24 @@ def cosine_similarity(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0
     ----------
     x1 : array of a real floating dtype, shape (...)
         Vectors along `axis`.
-    x2 : array of a real floating dtype, shape of `x1`
+    x2 : array of a real floating dtype, of a shape that broadcasts with that of `x1`
         Vectors; converted to the dtype of `x1`.
     axis : int, default -1
+        Of the shape to which both broadcast. All pairs: shapes (N, 1, D) and (1, M, D).
     eps : float, default 0.0
         Least norm to divide by, at least 0; ``eps=1e-8`` is PyTorch's.
 
     Returns
     -------
     array
-        In [-1, 1]; shape of `x1` without `axis`, its dtype and device. 0 for a vector of zeros.
+        In [-1, 1]; shape of both without `axis`; dtype and device of `x1`. 0 for a vector of zeros.
 
     Raises
     ------
     TypeError
         An argument is not real floating, or the arrays come from two libraries.
     ValueError
-        The shapes differ, or `eps` is negative.
+        The shapes do not broadcast, or `eps` is negative.
     IndexError
         There is no such axis.
 
@@ -78,6 +87,7 @@ def cosine_similarity(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0
     return narrow(_cosine(a, b, eps, xp=xp), x1.dtype, xp=xp)
 
 
+@public(eps=NONNEGATIVE)
 def cosine_distance(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0.0) -> Array:
     """One minus the cosine of the angle between vectors: ``1 - cosine_similarity(x1, x2)``.
 
@@ -85,23 +95,24 @@ def cosine_distance(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0.0
     ----------
     x1 : array of a real floating dtype, shape (...)
         Vectors along `axis`.
-    x2 : array of a real floating dtype, shape of `x1`
+    x2 : array of a real floating dtype, of a shape that broadcasts with that of `x1`
         Vectors; converted to the dtype of `x1`.
     axis : int, default -1
+        Of the shape to which both broadcast. All pairs: shapes (N, 1, D) and (1, M, D).
     eps : float, default 0.0
         Least norm to divide by, at least 0.
 
     Returns
     -------
     array
-        In [0, 2]; shape of `x1` without `axis`, its dtype and device. 1 for a vector of zeros.
+        In [0, 2]; shape of both without `axis`; dtype and device of `x1`. 1 for a vector of zeros.
 
     Raises
     ------
     TypeError
         An argument is not real floating, or the arrays come from two libraries.
     ValueError
-        The shapes differ, or `eps` is negative.
+        The shapes do not broadcast, or `eps` is negative.
     IndexError
         There is no such axis.
 
@@ -124,6 +135,7 @@ def cosine_distance(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0.0
     return narrow(_distance_of_directions(a, b, eps, xp=xp), x1.dtype, xp=xp)
 
 
+@public(p=NORM, eps=NONNEGATIVE)
 def pairwise_distance(
     x1: Array,
     x2: Array,
@@ -140,7 +152,7 @@ def pairwise_distance(
     ----------
     x1 : array of a real floating dtype, shape (...)
         Vectors along `axis`.
-    x2 : array of a real floating dtype, shape of `x1`
+    x2 : array of a real floating dtype, of a shape that broadcasts with that of `x1`
         Vectors; converted to the dtype of `x1`.
     p : float, default 2.0
         Order of the norm, greater than 0; ``math.inf`` is the largest absolute difference.
@@ -148,20 +160,21 @@ def pairwise_distance(
         Added to every difference, at least 0; ``eps=1e-6`` is PyTorch's, which makes equal
         vectors ``1e-6 * sqrt(n)`` apart.
     axis : int, default -1
+        Of the shape to which both broadcast. All pairs: shapes (N, 1, D) and (1, M, D).
     keepdims : bool, default False
         Keep `axis` with size 1.
 
     Returns
     -------
     array
-        At least 0; shape of `x1` without `axis`, its dtype and device.
+        At least 0; shape of both without `axis`; dtype and device of `x1`.
 
     Raises
     ------
     TypeError
         An argument is not real floating, or the arrays come from two libraries.
     ValueError
-        The shapes differ, `p` is not positive, or `eps` is negative.
+        The shapes do not broadcast, `p` is not positive, or `eps` is negative.
     IndexError
         There is no such axis.
 
@@ -182,16 +195,14 @@ def pairwise_distance(
     """
     xp = namespace_of(x1=x1, x2=x2)
     a, b = _vectors(x1, x2, axis, xp=xp)
-    if p != INF:
-        check_positive(p=p)
-    check_nonnegative(eps=eps)
 
     result = _length(a - b + eps, p, xp=xp)
     if keepdims:
-        result = xp.expand_dims(result, axis=check_axis(axis, x1.ndim))
+        result = expand_dims(result, (check_axis(axis, max(x1.ndim, x2.ndim)),), xp=xp)
     return narrow(result, x1.dtype, xp=xp)
 
 
+@public(margin=FINITE, p=NORM, eps=NONNEGATIVE)
 @leaves_out(anchor=0.5, positive=0.5, negative=0.5)
 def triplet_margin_loss(
     anchor: Array,
@@ -199,7 +210,7 @@ def triplet_margin_loss(
     negative: Array,
     /,
     *,
-    margin: float = 1.0,
+    margin: float | Array = 1.0,
     p: float = 2.0,
     eps: float = 0.0,
     swap: bool = False,
@@ -219,7 +230,7 @@ def triplet_margin_loss(
         Vectors along `axis`.
     positive, negative : arrays of a real floating dtype, shape of `anchor`
         What should be near, and what should be far.
-    margin : float, default 1.0
+    margin : float or 0-d array, default 1.0
         By how much.
     p, eps : float, default 2.0 and 0.0
         Of `pairwise_distance`, which is D; ``eps=1e-6`` is PyTorch's.
@@ -273,7 +284,6 @@ def triplet_margin_loss(
     )
     check_real_floating(xp, anchor=anchor, positive=positive, negative=negative)
     a, near, far = as_floating(xp, anchor=anchor, positive=positive, negative=negative)
-    check_number(margin=margin)
     measure = distance or partial(pairwise_distance, p=p, eps=eps, axis=axis)
 
     to_near, to_far = measure(a, near), measure(a, far)
@@ -282,10 +292,8 @@ def triplet_margin_loss(
         to_far = _where(other < to_far, other, to_far, xp=xp)
     beyond = (to_near == INF) & (to_far == INF)
     if distance is None and (not readable(beyond, xp=xp) or bool(xp.any(beyond))):
-        origin = stop_gradient(a, xp=xp)
-        first, second = (
-            _ranks(origin, stop_gradient(b, xp=xp), p, eps, axis, xp=xp) for b in (near, far)
-        )
+        origin, *ends = (stop_gradient(v, xp=xp) for v in (a, near, far))
+        first, second = (_ranks(origin, end, p, eps, axis, xp=xp) for end in ends)
         to_near = _where(beyond & (first <= second), 0.0, to_near, xp=xp)
         to_far = _where(beyond & (first >= second), 0.0, to_far, xp=xp)
     loss = relu(margin - to_far + to_near)
@@ -296,11 +304,30 @@ def triplet_margin_loss(
 
 
 def _vectors(x1: Array, x2: Array, axis: int, *, xp: Namespace) -> tuple[Array, Array]:
-    """Return both in the dtype to compute in, checked, with the vectors along the last axis."""
+    """Return both in the dtype to compute in, checked, with the vectors along the last axis.
+
+    Their other axes broadcast.
+    """
     check_real_floating(xp, x1=x1, x2=x2)
-    a, b = as_floating(xp, x1=x1, x2=x2)
-    place = check_axis(axis, x1.ndim)
-    return as_rows(a, (place,), xp=xp), as_rows(b, (place,), xp=xp)
+    a = widen(x1, xp=xp)
+    b = narrow(x2, a.dtype, xp=xp)
+    if not same_shape(a.shape, b.shape):
+        check_broadcastable(x1=x1, x2=x2)
+        a, b = (_with_axes(x, max(x1.ndim, x2.ndim), xp=xp) for x in (a, b))
+    place = check_axis(axis, a.ndim)
+    a, b = as_rows(a, (place,), xp=xp), as_rows(b, (place,), xp=xp)
+    size = max(a.shape[-1], b.shape[-1]) if a.shape[-1] != b.shape[-1] else a.shape[-1]
+    return _stretched(a, size, xp=xp), _stretched(b, size, xp=xp)
+
+
+def _with_axes(x: Array, ndim: int, *, xp: Namespace) -> Array:
+    """Return `x` with axes of size 1 in front, `ndim` in all."""
+    return expand_dims(x, range(ndim - x.ndim), xp=xp)
+
+
+def _stretched(x: Array, size: int, *, xp: Namespace) -> Array:
+    """Return `x` with `size` entries along the last axis, where it has as many or one."""
+    return x if x.shape[-1] == size else broadcast_to(x, (*x.shape[:-1], size), xp=xp)
 
 
 def _length(d: Array, p: float, *, xp: Namespace) -> Array:
@@ -319,7 +346,7 @@ def _length(d: Array, p: float, *, xp: Namespace) -> Array:
 def _norm_of_small_order(d: Array, *, p: float, axes: tuple[int, ...], xp: Namespace) -> Array:
     """``sum(|d|**p)**(1 / p)``, not 0, with the power taken in two halves: it may overflow."""
     size = xp.abs(d)
-    top = xp.max(size, axis=axes, keepdims=True)
+    top = largest_along(size, axes, xp=xp)
     half = total((size / top) ** p, axis=axes, keepdims=True, xp=xp) ** (0.5 / p)
     return top * half * half
 
@@ -328,10 +355,11 @@ def _ranks(a: Array, b: Array, p: float, eps: float, axis: int, *, xp: Namespace
     """Return distances over ``n**(1 / p)``, of a quarter of the vectors: these are all finite."""
     d = a / 4 - b / 4 + eps / 4
     size = xp.abs(d)
-    top = xp.max(size, axis=axis, keepdims=True)
+    top = largest_along(size, (axis,), xp=xp)
     if p != INF:
         share = size / _where(top == 0, 1.0, top, xp=xp)
-        top = top * xp.mean(share**p, axis=axis, keepdims=True) ** (1 / p)
+        mean = total(share**p, axis=axis, keepdims=True, xp=xp) / max(d.shape[axis], 1)
+        top = top * mean ** (1 / p)
     return xp.squeeze(top, axis=axis)
 
 

@@ -1,8 +1,9 @@
 """Losses of a margin: for a score and a target of -1 or 1."""
 
-from portable_losses._gradient import with_gradient
+from portable_losses._gradient import differentiable_again, with_gradient
 from portable_losses._polyfill import clip, minimum
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import as_floating, namespace_of
@@ -22,6 +23,7 @@ __all__ = [
 # In all of them m = target * input, the margin: positive where the sign of the score is right.
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def hinge_loss(
     input: Array,
@@ -74,13 +76,14 @@ def hinge_loss(
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     m = _margin(input, target, xp=xp)
 
-    loss = _hinge(m, xp=xp)
+    loss = _hinge(differentiable_again(m, xp=xp), xp=xp)
 
     return reduce(
         loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
     )
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def squared_hinge_loss(
     input: Array,
@@ -140,6 +143,7 @@ def squared_hinge_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def modified_huber_loss(
     input: Array,
@@ -206,6 +210,7 @@ def modified_huber_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def perceptron_loss(
     input: Array,
@@ -256,7 +261,7 @@ def perceptron_loss(
     array([0., 3.])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-    m = _margin(input, target, xp=xp)
+    m = differentiable_again(_margin(input, target, xp=xp), xp=xp)
 
     loss = _where(m >= 0, 0.0, -m, xp=xp)
 
@@ -265,6 +270,7 @@ def perceptron_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def soft_margin_loss(
     input: Array,
@@ -326,6 +332,7 @@ def soft_margin_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=1)
 def exponential_loss(
     input: Array,
@@ -408,6 +415,5 @@ def _modified_huber_grad(
 @with_gradient(_modified_huber_grad)
 def _modified_huber(m: Array, *, xp: Namespace) -> Array:
     """``max(0, 1 - m)**2`` for m >= -1, else ``-4 * m``."""
-    h = _hinge(m, xp=xp)
-    near = minimum(h, 2.0, xp=xp)
+    near = minimum(h := _hinge(m, xp=xp), 2.0, xp=xp)
     return near * (2 * h - near)

@@ -1,11 +1,13 @@
 """Losses for rows that belong to several classes at once."""
 
 from portable_losses._dtypes import widen
+from portable_losses._gradient import differentiable_again
 from portable_losses._indexing import as_index
 from portable_losses._polyfill import device_of, total
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
-from portable_losses._rows import as_rows, finite_or_nan
+from portable_losses._rows import as_rows, finite_or_nan, largest_along
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
     as_floating,
@@ -29,6 +31,7 @@ from portable_losses.losses._left_out import leaves_out, settle
 __all__ = ["multilabel_margin_loss", "multilabel_soft_margin_loss"]
 
 
+@public
 @leaves_out(input=0.5, target=-1)
 def multilabel_margin_loss(
     input: Array,
@@ -97,7 +100,7 @@ def multilabel_margin_loss(
     check_same_shape(input=input, target=target)
     place = check_axis(axis, input.ndim)
     check_classes(tuple(input.shape), place, name="input")
-    x = as_rows(widen(input, xp=xp), (place,), xp=xp)
+    x = as_rows(differentiable_again(widen(input, xp=xp), xp=xp), (place,), xp=xp)
     label, invalid = _read_labels(as_rows(target, (place,), xp=xp), x, xp=xp)
 
     x = mark_invalid(x, invalid, xp=xp, of_rows=True)
@@ -111,6 +114,7 @@ def multilabel_margin_loss(
     )
 
 
+@public
 @leaves_out(input=0.5, target=0)
 def multilabel_soft_margin_loss(
     input: Array,
@@ -204,7 +208,7 @@ def _read_labels(target: Array, x: Array, *, xp: Namespace) -> tuple[Array, Arra
     target = as_index(target, xp=xp)
     places = xp.arange(classes, dtype=target.dtype, device=device_of(x, xp=xp))
     ends = _where(target == -1, places, classes, xp=xp)
-    named = places < xp.min(ends, axis=-1, keepdims=True)
+    named = places < -largest_along(-ends, (-1,), xp=xp)
     # What `xp` makes stands first: on the tape it is a Tensor, and `target` is not.
     twin = (places[:, None] > places) & (target[..., :, None] == target[..., None, :])
     outside = named & ((target < 0) | (target >= classes))

@@ -6,6 +6,7 @@ from portable_losses._dtypes import widen
 from portable_losses._gradient import with_gradient
 from portable_losses._polyfill import total
 from portable_losses._polyfill import where as _where
+from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
 from portable_losses._rows import as_rows, entry, place_of_largest
 from portable_losses._stable import INF
@@ -27,6 +28,7 @@ from portable_losses.losses._targets import read_target
 __all__ = ["binary_sparsemax_loss", "fenchel_young_loss", "sparsemax_loss"]
 
 
+@public
 @leaves_out(logits=0.5, target=0)
 def sparsemax_loss(
     logits: Array,
@@ -117,6 +119,7 @@ def sparsemax_loss(
     )
 
 
+@public
 @leaves_out(logits=0.5, target=1)
 def binary_sparsemax_loss(
     logits: Array,
@@ -184,6 +187,7 @@ def binary_sparsemax_loss(
     )
 
 
+@public
 @leaves_out(scores=0.5, target=0)
 def fenchel_young_loss(
     scores: Array,

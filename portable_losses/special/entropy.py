@@ -3,6 +3,7 @@
 from portable_losses._dtypes import narrow, tiny, widen
 from portable_losses._gradient import elementwise_call, with_gradient
 from portable_losses._polyfill import constant, maximum, total, where
+from portable_losses._public import public
 from portable_losses._stable import INF, NAN, log, log1p
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_axes, check_real_floating, namespace_of
@@ -11,6 +12,7 @@ from portable_losses.special.logistic import FAR, exponential
 __all__ = ["entr", "entropy", "rel_entr", "xlog1py", "xlogy"]
 
 
+@public
 def xlogy(x: Array, y: Array, /) -> Array:
     """Product with a logarithm: ``x * log(y)``, and 0 where `x` is 0.
 
@@ -29,6 +31,8 @@ def xlogy(x: Array, y: Array, /) -> Array:
     ------
     TypeError
         `x` or `y` is not a real floating array, or they come from two libraries.
+    ValueError
+        The shapes do not broadcast.
 
     Notes
     -----
@@ -46,6 +50,7 @@ def xlogy(x: Array, y: Array, /) -> Array:
     return elementwise_call(_xlogy, x, y)
 
 
+@public
 def xlog1py(x: Array, y: Array, /) -> Array:
     """Product with a logarithm of one plus: ``x * log(1 + y)``, and 0 where `x` is 0.
 
@@ -64,6 +69,8 @@ def xlog1py(x: Array, y: Array, /) -> Array:
     ------
     TypeError
         `x` or `y` is not a real floating array, or they come from two libraries.
+    ValueError
+        The shapes do not broadcast.
 
     Notes
     -----
@@ -81,6 +88,7 @@ def xlog1py(x: Array, y: Array, /) -> Array:
     return elementwise_call(_xlog1py, x, y)
 
 
+@public
 def entr(x: Array, /) -> Array:
     """Share of an entropy: ``-x * log(x)``.
 
@@ -115,6 +123,7 @@ def entr(x: Array, /) -> Array:
     return elementwise_call(_entr, x)
 
 
+@public
 def rel_entr(x: Array, y: Array, /) -> Array:
     """Share of a relative entropy: ``x * log(x / y)``.
 
@@ -133,6 +142,8 @@ def rel_entr(x: Array, y: Array, /) -> Array:
     ------
     TypeError
         `x` or `y` is not a real floating array, or they come from two libraries.
+    ValueError
+        The shapes do not broadcast.
 
     Notes
     -----
@@ -151,6 +162,7 @@ def rel_entr(x: Array, y: Array, /) -> Array:
     return elementwise_call(_rel_entr, x, y)
 
 
+@public
 def entropy(p: Array, /, *, axis: int | tuple[int, ...] = -1, log_input: bool = False) -> Array:
     """Entropy of a distribution, in nats: ``-sum(p * log(p))`` along `axis`.
 

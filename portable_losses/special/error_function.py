@@ -7,6 +7,7 @@ from portable_losses._backend import backend_of
 from portable_losses._dtypes import largest
 from portable_losses._gradient import elementwise_call, with_gradient
 from portable_losses._polyfill import clip, maximum, minimum, where
+from portable_losses._public import public
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
 from portable_losses.special._coefficients import ERF, FALL, MIDDLE
@@ -25,6 +26,7 @@ __all__ = ["erf", "erfc", "erfcx"]
 BEYOND = 14.0  # from here on 12 terms of the continued fraction are exact
 
 
+@public
 def erf(x: Array, /) -> Array:
     """Error function: twice the area under the bell ``exp(-t**2) / sqrt(pi)`` from 0 to x.
 
@@ -64,6 +66,7 @@ def erf(x: Array, /) -> Array:
     return elementwise_call(_erf, x)
 
 
+@public
 def erfc(x: Array, /) -> Array:
     """Complementary error function: ``1 - erf(x)``, with all digits of the right tail.
 
@@ -104,6 +107,7 @@ def erfc(x: Array, /) -> Array:
     return elementwise_call(_erfc, x)
 
 
+@public
 def erfcx(x: Array, /) -> Array:
     """Scaled complementary error function: ``exp(x**2) * erfc(x)``.
 

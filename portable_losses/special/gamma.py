@@ -9,6 +9,7 @@ import math
 
 from portable_losses._gradient import elementwise_call, with_gradient
 from portable_losses._polyfill import constant, minimum, where
+from portable_losses._public import public
 from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import namespace_of_floating
@@ -31,6 +32,7 @@ __all__ = ["digamma", "gammaln"]
 STEPS = 12  # from x to where the series of polygamma holds
 
 
+@public
 def gammaln(x: Array, /) -> Array:
     """Logarithm of the gamma function: ``log(gamma(x))``.
 
@@ -71,6 +73,7 @@ def gammaln(x: Array, /) -> Array:
     return mark_invalid(elementwise_call(_gammaln, x), invalid, xp=xp)
 
 
+@public
 def digamma(x: Array, /) -> Array:
     """Derivative of the logarithm of the gamma function.
 

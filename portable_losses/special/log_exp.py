@@ -3,16 +3,26 @@
 import math
 from typing import Any
 
-from portable_losses._dtypes import narrow, widen
+from portable_losses._dtypes import kind_of, narrow, widen
 from portable_losses._gradient import elementwise_call, stop_gradient, with_gradient
-from portable_losses._options import check_fraction
-from portable_losses._polyfill import clip, constant, total, where
-from portable_losses._rows import as_rows, entry, finite_or_nan, place_of_largest
+from portable_losses._options import Domain
+from portable_losses._polyfill import (
+    broadcast_arrays,
+    broadcast_to,
+    clip,
+    constant,
+    expand_dims,
+    total,
+    where,
+)
+from portable_losses._public import public
+from portable_losses._rows import as_rows, entry, finite_or_nan, largest_along, place_of_largest
 from portable_losses._stable import INF, NAN, log, log1p, sign
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
     check_axes,
     check_bool,
+    check_broadcastable,
     check_broadcasts_to,
     check_real,
     check_real_floating,
@@ -25,6 +35,7 @@ __all__ = ["log1mexp", "logit", "logsumexp"]
 _where, _sign = where, sign  # logsumexp has arguments of these names
 
 
+@public
 def logsumexp(
     x: Array,
     /,
@@ -39,32 +50,34 @@ def logsumexp(
 
     Parameters
     ----------
-    x : array of a real floating dtype, shape (...)
+    x : array of a real or complex floating dtype, shape (...)
     axis : int, tuple of int or None, default None
-        The axes to sum over; None: all.
+        The axes to sum over, of the shape to which `x` and `b` broadcast; None: all.
     keepdims : bool, default False
         Keep the summed axes with size 1.
-    b : array, broadcastable to the shape of `x`, optional
+    b : array, of a shape that broadcasts with that of `x`, optional
         Coefficients, of either sign; converted to the dtype of `x`. An entry with coefficient 0
         adds nothing, whatever `x` holds there.
     return_sign : bool, default False
-        Return the logarithm of the absolute value of the sum, and the sum's sign.
-    where : array of bool, broadcastable to the shape of `x`, optional
+        Return the logarithm of the absolute value of the sum, and the sum's sign (of a complex sum
+        its phase, of absolute value 1).
+    where : array of bool, broadcastable to that shape, optional
         Entries that take part; the others add nothing, whatever they hold.
 
     Returns
     -------
     array, or tuple of two arrays
-        Shape of `x` without `axis`; dtype and device of `x`. -inf for a sum of nothing or of
+        The shape of both without `axis`; dtype and device of `x`. -inf for a sum of nothing or of
         -inf alone (gradient 0), +inf where +inf takes part. A negative sum gives NaN, unless
-        `return_sign`: then (log of its size, -1.0).
+        `return_sign`: then (log of its size, -1.0). The logarithm of a complex sum has an imaginary
+        part in (-pi, pi]; with `return_sign` it is real.
 
     Raises
     ------
     TypeError
-        `x` is not a real floating array, `b` is complex, or `where` is not boolean.
+        `x` is not a floating array, `b` is complex and `x` is not, or `where` is not boolean.
     ValueError
-        `b` or `where` does not broadcast to `x`, or `axis` names an axis twice.
+        The shapes do not broadcast, or `axis` names an axis twice.
     IndexError
         There is no such axis.
 
@@ -72,7 +85,7 @@ def logsumexp(
     -----
     With k the largest term: ``x_k + log1p(sum over i != k of exp(x_i - x_k))``, exact also when
     one term dominates. The gradient is ``softmax(x)``, not ``exp(x - result)``, which would
-    exponentiate the rounding of the result.
+    exponentiate the rounding of the result. Of complex numbers the largest real part is subtracted.
 
     Source: P. Blanchard, D. J. Higham, N. J. Higham, "Accurately computing the log-sum-exp and
     softmax functions" (2021), doi:10.1093/imanum/draa038.
@@ -84,26 +97,34 @@ def logsumexp(
     1000.6931
     """
     xp = namespace_of(x=x, optional={"b": b, "where": where})
-    check_real_floating(xp, x=x)
-    check_real(xp, b=b)
+    is_complex = kind_of(x, xp=xp) == "complex floating"
+    if not is_complex:
+        check_real_floating(xp, x=x)
+        check_real(xp, b=b)
     check_bool(xp, where=where)
+    if b is not None and b.shape != x.shape:
+        check_broadcastable(x=x, b=b)
+        x, b = broadcast_arrays(x, b, xp=xp)
     shape = tuple(x.shape)
-    check_broadcasts_to(shape, b=b, where=where)
+    check_broadcasts_to(shape, where=where)
     axes = check_axes(axis, x.ndim)
+    if is_complex:
+        return _of_complex(x, b, where, axes, keepdims, return_sign, xp=xp)
 
     z = widen(x, xp=xp)
     if where is not None:
         z = _where(where, z, -INF, xp=xp)
     if x.ndim == 0:
         z, axes = z[None], (0,)
-    rows = as_rows(z, axes, xp=xp)
     sign: Any = None
-    if rows.shape[-1] == 0:
-        result = total(rows, axis=-1, xp=xp) - INF
+    if 0 in z.shape:
+        entries = z if b is None else z * narrow(b, z.dtype, xp=xp)  # none, and a path to `b`
+        result = total(entries, axis=axes, xp=xp) - INF
     elif b is None:
-        result = _logsumexp(rows, xp=xp)[..., 0]
+        result = _logsumexp(as_rows(z, axes, xp=xp), xp=xp)[..., 0]
     else:
-        factor = xp.broadcast_to(narrow(b, z.dtype, xp=xp), z.shape)
+        rows = as_rows(z, axes, xp=xp)
+        factor = broadcast_to(narrow(b, z.dtype, xp=xp), z.shape, like=z, xp=xp)
         if where is not None:
             factor = _where(where, factor, 0.0, xp=xp)
         factors = as_rows(factor, axes, xp=xp)
@@ -113,18 +134,48 @@ def logsumexp(
         if not return_sign:
             result = _where(sign < 0, NAN, result, xp=xp)
     if keepdims:
-        kept = tuple(1 if i in axes else n for i, n in enumerate(shape))
-        result = xp.reshape(result, kept)
-        sign = None if sign is None else xp.reshape(sign, kept)
+        result = expand_dims(result, axes, xp=xp)
+        sign = None if sign is None else expand_dims(sign, axes, xp=xp)
     result = narrow(result, x.dtype, xp=xp)
     if not return_sign:
         return result
     if sign is None:
-        sign = _where(result > -INF, result * 0 + 1, 0.0, xp=xp)
-        sign = _where(result == INF, 1.0, sign, xp=xp)
+        sign = _where(result == -INF, 0.0, constant(1.0, result, xp=xp), xp=xp)
+        sign = _where(result == result, sign, result, xp=xp)
     return result, stop_gradient(narrow(sign, x.dtype, xp=xp), xp=xp)
 
 
+def _of_complex(
+    x: Array,
+    b: Array | None,
+    where: Array | None,
+    axes: tuple[int, ...],
+    keepdims: bool,
+    return_sign: bool,
+    *,
+    xp: Namespace,
+) -> Any:
+    """Return `logsumexp` of complex numbers: the sum over the exponential of its largest term."""
+    factor = xp.ones_like(x) if b is None else xp.astype(b, x.dtype)
+    there = factor != 0
+    if where is not None:
+        there = xp.logical_and(there, where)
+    size = stop_gradient(_where(there, xp.real(x), -INF, xp=xp), xp=xp)
+    top = largest_along(size, axes, xp=xp)
+    top = _where(xp.abs(top) < INF, top, 0.0, xp=xp)
+    terms = factor * xp.exp(_where(there, x - xp.astype(top, x.dtype), 0.0, xp=xp))
+    terms = _where(there, terms, 0.0, xp=xp)
+    amount = total(terms, axis=axes, keepdims=keepdims, xp=xp)
+    if not keepdims:
+        top = xp.reshape(top, tuple(amount.shape))
+    if not return_sign:
+        return xp.log(amount) + xp.astype(top, x.dtype)
+    length = xp.abs(amount)
+    phase = amount / xp.astype(_where(length == 0, 1.0, length, xp=xp), x.dtype)
+    return xp.log(length) + top, stop_gradient(phase, xp=xp)
+
+
+@public
 def log1mexp(x: Array, /) -> Array:
     """Logarithm of one minus an exponential: ``log(1 - exp(-|x|))``.
 
@@ -160,6 +211,7 @@ def log1mexp(x: Array, /) -> Array:
     return elementwise_call(_log1mexp, x)
 
 
+@public(eps=Domain("lie in [0, 0.5]", lambda v: 0 <= v <= 0.5))
 def logit(p: Array, /, *, eps: float | None = None) -> Array:
     """Log-odds of a probability, the inverse of the sigmoid: ``log(p / (1 - p))``.
 
@@ -197,10 +249,6 @@ def logit(p: Array, /, *, eps: float | None = None) -> Array:
     >>> logit(np.asarray([0.0, 0.25, 0.5, 1.0])).round(4)
     array([   -inf, -1.0986,  0.    ,     inf])
     """
-    if eps is not None:
-        check_fraction(eps=eps)
-        check_fraction(**{"2 * eps": 2 * eps})
-
     return elementwise_call(_clipped_logit, p, names=("p",), eps=eps)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from portable_losses._dtypes import largest
 from portable_losses._gradient import elementwise_call, rarely, with_gradient
 from portable_losses._polyfill import clip, constant, maximum, minimum, where
+from portable_losses._public import public
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
 from portable_losses.special._coefficients import GELU_ROOT, MIDDLE, SLOPE, TAIL
@@ -26,6 +27,7 @@ __all__ = ["log_ndtr", "ndtr"]
 FAR = 40.0
 
 
+@public
 def ndtr(x: Array, /) -> Array:
     """Distribution function of the standard normal distribution: ``(1 + erf(x / sqrt(2))) / 2``.
 
@@ -60,6 +62,7 @@ def ndtr(x: Array, /) -> Array:
     return elementwise_call(_ndtr, x)
 
 
+@public
 def log_ndtr(x: Array, /) -> Array:
     """Logarithm of the standard normal distribution function: ``log(ndtr(x))``.
 

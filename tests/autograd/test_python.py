@@ -70,6 +70,55 @@ def test_a_tracked_tensor_is_not_converted(leave: Any, error: type[Exception]) -
         assert leave(x.detach()).tolist() == [1.0, 1.0]
 
 
+def stores(statement: str) -> Any:
+    """Return a function of an array `b` and a number `v` that runs a statement."""
+    return lambda b, v: exec(statement, {"b": b, "v": v})
+
+
+STORES: dict[str, Any] = {
+    "place": stores("b[0] = v"),
+    "slice": stores("b[0:1] = v"),
+    "mask": stores("b[b == 0] = v"),
+    "list": stores("b[[0, 1]] = v"),
+    "several": stores("b[0], b[1] = v, v"),
+    "flat": stores("b.flat[0] = v"),
+    "put": lambda b, v: np.put(b, 0, v),
+    "array": lambda b, v: np.array([v, 2.0]),
+    "full": lambda b, v: np.full(3, v),
+}
+
+
+@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize("dtype", ["float64", "float32", "complex128", "int64", "bool"])
+def test_a_tracked_number_is_not_stored_where_its_gradient_would_be_lost(
+    store: str, dtype: str
+) -> None:
+    numbers: Any = np.zeros(3, dtype)
+    v = tensor(np.asarray(3.0))
+    # NumPy raises its own ValueError, from ours, where the element could be a sequence
+    with pytest.raises((TypeError, ValueError)) as raised:
+        STORES[store](numbers, v)
+    first: BaseException = raised.value
+    while (before := first.__cause__ or first.__context__) is not None:
+        first = before
+    if store != "flat":  # there NumPy forgets the error
+        assert "its gradient would be lost" in str(first)
+    assert not numbers.any()
+
+
+def test_a_number_that_is_asked_for_may_be_stored() -> None:
+    v, numbers = tensor(np.asarray(3.0)), np.zeros(6)
+    numbers[0] = float(v)
+    numbers[1] = v.item()
+    numbers[2] = v.detach()
+    numbers[int(v)] = 1.0
+    numbers[4] = float(v) + float(v)
+    held: list[Any] = [None]
+    held[0] = v
+    assert numbers.tolist() == [3.0, 3.0, 3.0, 1.0, 6.0, 0.0]
+    assert held[0].requires_grad
+
+
 def test_the_text_says_library_dtype_device_and_whether_it_is_tracked() -> None:
     torch = pytest.importorskip("torch")
     x = tensor(np.asarray([1.0, 2.0]))

@@ -75,7 +75,7 @@ SHAPES = [
     *(raises(f, ValueError, r"`where` must broadcast to shape \(2, 3\), got shape \(2,\)", Z,
              where=np.ones(2, bool)) for f in ("softmax", "log_softmax", "logsumexp")),
     raises("smooth_labels", ValueError, "`where` must broadcast", Z, alpha=0.1, where=np.ones(2, bool)),
-    raises("logsumexp", ValueError, r"`b` must broadcast to shape \(2, 3\)", Z, b=np.ones(4)),
+    raises("logsumexp", ValueError, r"`x` and `b` must have shapes that broadcast to one", Z, b=np.ones(4)),
     *(raises(f, ValueError, r"`axis` must not name an axis twice, got \(0, -2\)", Z, axis=(0, -2))
       for f in ("softmax", "log_softmax", "softmin", "logsumexp")),
     *(raises(f, IndexError, r"`axis` must lie in \[-2, 2\) for an array of 2 axes, got 2", Z, axis=2)
@@ -96,8 +96,8 @@ OPTIONS = [
       for beta in (0, -1.0, NAN)),
     raises("gelu", ValueError, r"`approximate` must be one of \('none', 'tanh'\), got 'erf'", P,
            approximate="erf"),
-    raises("logit", ValueError, r"eps.* must lie in \[0, 1\], got", P, eps=0.75),
-    raises("logit", ValueError, r"`eps` must lie in \[0, 1\], got -0.1", P, eps=-0.1),
+    raises("logit", ValueError, r"`eps` must lie in \[0, 0.5\], got 0.75", P, eps=0.75),
+    raises("logit", ValueError, r"`eps` must lie in \[0, 0.5\], got -0.1", P, eps=-0.1),
     raises("one_hot", ValueError, "`num_classes` must be at least 1, got 0", Y, 0),
     raises("one_hot", TypeError, "`num_classes` must be an int, got 2.0", Y, 2.0),
     *(raises("smooth_labels", ValueError, rf"`alpha` must lie in \[0, 1\], got {a}", Z, alpha=a)

@@ -4,8 +4,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from array_api_compat import device
-
+from portable_losses._polyfill import device_of
 from portable_losses.autograd._libraries import library_of
 from portable_losses.autograd.tensors.unwrapping import unwrap
 from portable_losses.autograd.transforms.functional import grad, vjp
@@ -131,4 +130,6 @@ def _direction(x: Any, rng: random.Random) -> Any:
     numbers: list[Any] = [rng.gauss(0.0, 1.0) for _ in range(count)]
     if xp.isdtype(x.dtype, "complex floating"):
         numbers = [complex(number, rng.gauss(0.0, 1.0)) for number in numbers]
-    return xp.reshape(xp.asarray(numbers, dtype=x.dtype, device=device(x)), tuple(x.shape))
+    return xp.reshape(
+        xp.asarray(numbers, dtype=x.dtype, device=device_of(x, xp=xp)), tuple(x.shape)
+    )

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from portable_losses._backend import backend_of
+from portable_losses._dtypes import narrow
 from portable_losses._polyfill import total
 from portable_losses._tape import TapeArray
 from portable_losses._typing import Array, Namespace
@@ -34,8 +35,7 @@ def fitted(grad: Any, like: Array, *, name: str, xp: Namespace) -> Any:
     if grad.dtype != like.dtype:
         if is_complex(grad, xp=xp) and not is_complex(like, xp=xp):
             grad = xp.real(grad)
-        if grad.dtype != like.dtype:
-            grad = xp.astype(grad, like.dtype)
+        grad = narrow(grad, like.dtype, xp=xp)
     return grad
 
 

@@ -56,6 +56,23 @@ def walk(
     RuntimeError
         If an earlier walk has freed a node.
     """
+    if not grads:
+        return []
+    enter = library_of(next(iter(grads.values()))).quiet
+    if enter is None:
+        return _walk(grads, lift, targets, needed, free)
+    with enter():  # a gradient may overflow or be NaN on the way, as any result
+        return _walk(grads, lift, targets, needed, free)
+
+
+def _walk(
+    grads: dict[Node, Any],
+    lift: Lift | None,
+    targets: frozenset[Node] | None,
+    needed: set[Node] | None,
+    free: bool,
+) -> list[tuple[Node, Any]]:
+    """Return what `walk` does: the loop over the nodes."""
     gradients = Gradients(grads, targets)
     shared, checker = gradients.shared, detector()
     if checker is not None:

@@ -7,7 +7,7 @@ missing somewhere (`take_along_axis`). The first argument is the namespace.
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from array_api_compat import device as device_of
+from array_api_compat import device as own_device
 
 from portable_losses import _indexing, _polyfill
 from portable_losses._tape import TapeNamespace
@@ -55,7 +55,7 @@ def asarray(
         return tensor_of(inner.asarray(raw, dtype=dtype, device=device, copy=copy))
     raw = obj.array
     tape.library.check(raw, "asarray")
-    same = dtype in (None, raw.dtype) and (device is None or device == device_of(raw))
+    same = dtype in (None, raw.dtype) and (device is None or device == own_device(raw))
     if same and not copy:
         return obj
     out = inner.asarray(raw, dtype=dtype, device=device, copy=copy)
@@ -125,7 +125,7 @@ def full_like(
     """`full` with the shape, dtype and device of `x`."""
     like = raw_argument(tape.library, x, "full_like")
     if isinstance(fill_value, Tensor):
-        home = device_of(like) if device is None else device
+        home = _polyfill.device_of(like, xp=tape.inner) if device is None else device
         kind = like.dtype if dtype is None else dtype
         return full(tape, tuple(like.shape), fill_value, dtype=kind, device=home)
     value = raw_argument(tape.library, fill_value, "fill_value")

@@ -16,8 +16,9 @@ from portable_losses._backend import (
 from portable_losses._gradient import attach_gradient as attach_to
 from portable_losses._gradient import stop_gradient as stop_gradient_of
 from portable_losses._indexing import gather as gather_by
+from portable_losses._polyfill import device_of
 from portable_losses._polyfill import readable as readable_by
-from portable_losses._tape import TapeNamespace
+from portable_losses._tape import TapeNamespace, raw_array
 from portable_losses._typing import Array, Options
 from portable_losses.autograd._error_notes import explain
 from portable_losses.autograd.graph.node import NOTHING, Node, item_nodes
@@ -45,6 +46,9 @@ def tape_backend(tape: TapeNamespace) -> Backend:
     def readable(x: Any) -> bool:
         return readable_by(x.array if isinstance(x, Tensor) else x, xp=tape.inner)
 
+    def device(x: Any) -> Any:
+        return device_of(raw_array(x), xp=tape.inner)
+
     def scatter_add(shape: tuple[int, ...], key: Any, values: Any, *, xp: Any) -> Any:
         return tape.scatter_add(shape, key, values)
 
@@ -57,7 +61,9 @@ def tape_backend(tape: TapeNamespace) -> Backend:
         Autodiff(attach_gradient=attach_gradient, stop_gradient=stop_gradient),
         Arrays(
             readable=readable,
+            device=device,
             quiet=inner.arrays.quiet,
+            adopt=inner.arrays.adopt,
             python_scalars=inner.arrays.python_scalars,
         ),
         Indexing(scatter_add=scatter_add, gather=gather),

@@ -11,10 +11,7 @@ or NaN where two are equal, as in PyTorch and JAX.
 
 from typing import Any, Literal, NamedTuple
 
-from array_api_compat import device
-
-from portable_losses._polyfill import where
-from portable_losses._tape import raw_array
+from portable_losses._polyfill import device_of, where
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd.rules.complex_numbers import adjoint, conj, imag, is_complex, real
 from portable_losses.autograd.rules.table import compose, register
@@ -51,7 +48,7 @@ class SVDResult(NamedTuple):
 
 def identity(x: Array, *, xp: Namespace) -> Array:
     """Return where the diagonal of the square matrices `x` is, as a mask."""
-    home = device(raw_array(x))
+    home = device_of(x, xp=xp)
     return xp.eye(x.shape[-1], dtype=xp.bool, device=home)
 
 

@@ -8,10 +8,7 @@ half of a spectrum is stored, the other half mirrors it, and what is stored coun
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from array_api_compat import device
-
-from portable_losses._polyfill import where
-from portable_losses._tape import raw_array
+from portable_losses._polyfill import device_of, where
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd.rules.complex_numbers import real
 from portable_losses.autograd.rules.table import register
@@ -27,7 +24,7 @@ def _resized(grad: Array, x: Array, *, xp: Namespace) -> Array:
             grad = grad[(*(slice(None),) * axis, slice(0, size), ...)]
         elif missing > 0:
             shape = (*grad.shape[:axis], missing, *grad.shape[axis + 1 :])
-            home = device(raw_array(x))
+            home = device_of(x, xp=xp)
             rest = xp.zeros(shape, dtype=grad.dtype, device=home)
             grad = xp.concat([grad, rest], axis=axis)
     return grad
@@ -35,7 +32,7 @@ def _resized(grad: Array, x: Array, *, xp: Namespace) -> Array:
 
 def _mirrored(grad: Array, axis: int, size: int, *, xp: Namespace) -> Array:
     """Double what a real signal of `size` entries has twice in its spectrum."""
-    home = device(raw_array(grad))
+    home = device_of(grad, xp=xp)
     places = xp.arange(grad.shape[axis], dtype=xp.int64, device=home)
     once = (places == 0) | (places * 2 == size)
     once = xp.reshape(once, (-1,) + (1,) * (grad.ndim - 1 - axis % grad.ndim))

@@ -3,11 +3,9 @@
 import math
 from typing import Any, NamedTuple
 
-from array_api_compat import device
-
 from portable_losses import _indexing
 from portable_losses._indexing import chosen
-from portable_losses._polyfill import take_along_axis, where
+from portable_losses._polyfill import device_of, take_along_axis, where
 from portable_losses._tape import TapeNamespace, inner_of, raw_array
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd.rules.table import VIEW, compose, register
@@ -56,8 +54,8 @@ def settled(x: Array, value: Any, key: Any, *, xp: Namespace) -> tuple[Array, Ar
     several meet, each of them gets the value of the one that is left, which alone has a gradient.
     """
     shape = x[key].shape
-    numbers = xp.reshape(xp.arange(math.prod(shape), device=device(x)), shape)
-    places = xp.zeros(x.shape, dtype=numbers.dtype, device=device(x))
+    numbers = xp.reshape(xp.arange(math.prod(shape), device=device_of(x, xp=xp)), shape)
+    places = xp.zeros(x.shape, dtype=numbers.dtype, device=device_of(x, xp=xp))
     left = assigned(places, numbers, key, xp=xp)[key]
     values = xp.broadcast_to(xp.reshape(value, value.shape[-len(shape) :]), shape)
     values = xp.take(xp.reshape(values, (-1,)), xp.reshape(left, (-1,)), axis=0)
@@ -112,7 +110,7 @@ def _take_along_axis(
     indices = raw_array(indices)
     if indices.shape[axis] == 1 and indices.ndim == x.ndim:  # one class per row: no scatter
         raw = inner_of(xp)
-        places = raw.arange(x.shape[axis], dtype=indices.dtype, device=device(indices))
+        places = raw.arange(x.shape[axis], dtype=indices.dtype, device=device_of(indices, xp=raw))
         places = raw.reshape(places, (-1,) + (1,) * (x.ndim - 1 - axis))
         wanted = where(indices < 0, indices + x.shape[axis], indices, xp=raw)
         return where(wanted == places, grad, 0, xp=xp)
@@ -131,7 +129,7 @@ def _mesh(indices: Array, axis: int, xp: Namespace) -> tuple[Array, ...]:
         indices
         if i == axis
         else xp.reshape(
-            xp.arange(n, dtype=indices.dtype, device=device(indices)),
+            xp.arange(n, dtype=indices.dtype, device=device_of(indices, xp=xp)),
             (-1,) + (1,) * (ndim - 1 - i),
         )
         for i, n in enumerate(indices.shape)

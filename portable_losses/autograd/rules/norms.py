@@ -6,11 +6,8 @@ A norm has the gradient 0 at 0, whatever its order.
 import math
 from typing import Any, Literal
 
-from array_api_compat import device
-
 from portable_losses._gradient import with_gradient
-from portable_losses._polyfill import where
-from portable_losses._tape import raw_array
+from portable_losses._polyfill import device_of, where
 from portable_losses._typing import Array, Axis, Namespace
 from portable_losses.autograd.rules.complex_numbers import adjoint, conj, direction
 from portable_losses.autograd.rules.reduction import kept
@@ -133,7 +130,7 @@ register("linalg.cross", _cross_left, _cross_right)
 
 def _on_diagonal(values: Array, x: Array, offset: int, *, xp: Namespace) -> Array:
     """Return zeros in the shape of `x` with `values` on one diagonal, or on all of it."""
-    home = device(raw_array(x))
+    home = device_of(x, xp=xp)
     mask = xp.eye(*x.shape[-2:], k=offset, dtype=xp.bool, device=home)
     return where(mask, values, 0, xp=xp)
 
@@ -142,7 +139,7 @@ def _diagonal(grad: Array, out: Array, x: Array, *, offset: int = 0, xp: Namespa
     """Put `grad` on the diagonal that it was taken from."""
     before = max(0, -offset)
     after = x.shape[-2] - before - grad.shape[-1]
-    home = device(raw_array(x))
+    home = device_of(x, xp=xp)
     around = [
         xp.zeros((*grad.shape[:-1], n), dtype=grad.dtype, device=home) for n in (before, after)
     ]

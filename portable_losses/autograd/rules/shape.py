@@ -4,10 +4,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from array_api_compat import device as device_of
+from array_api_compat import device as own_device
 from array_api_compat import to_device
 
-from portable_losses._tape import TapeArray, raw_array
+from portable_losses._polyfill import device_of
+from portable_losses._tape import TapeArray
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd.rules.table import LIST, VIEW, compose, register
 
@@ -55,8 +56,8 @@ def _converted(
     xp: Namespace,
 ) -> Array:
     """Bring `grad` back to the device of `x`; the caller undoes the change of dtype."""
-    home = device_of(x)
-    if device_of(grad) == home:
+    home = own_device(x)
+    if own_device(grad) == home:
         return grad
     tensor: Any = grad
     return tensor.to_device(home) if isinstance(grad, TapeArray) else to_device(grad, home)
@@ -156,7 +157,7 @@ def repeat(x: Array, repeats: Any, /, *, axis: int | None = None, xp: Namespace)
     """Take every place as often as it is repeated."""
     if axis is None:
         x, axis = xp.reshape(x, (-1,)), 0
-    places = xp.arange(x.shape[axis], dtype=xp.int64, device=device_of(raw_array(x)))
+    places = xp.arange(x.shape[axis], dtype=xp.int64, device=device_of(x, xp=xp))
     return xp.take(x, xp.repeat(places, repeats), axis=axis)
 
 
@@ -205,7 +206,7 @@ def _number(x: Any, name: str, *, dtype: Any = None, xp: Namespace) -> Any:
 def _kind(*numbers: Any, xp: Namespace) -> tuple[Any, Any]:
     """Return dtype and device of the Tensors among `numbers`."""
     arrays = [x for x in numbers if hasattr(x, "dtype")]
-    return xp.result_type(*arrays), device_of(arrays[0].array)
+    return xp.result_type(*arrays), device_of(arrays[0], xp=xp)
 
 
 @compose("linspace")

@@ -1,7 +1,9 @@
 """What Python asks of a Tensor: numbers, iteration, copies, pickles, and other libraries."""
 
 import operator
+import sys
 from collections.abc import Iterator
+from opcode import opmap
 from typing import Any
 
 from portable_losses.autograd._libraries import library_of
@@ -28,15 +30,23 @@ class PythonTensor(BaseTensor):
         return iter([x[i] for i in places] if len(self.shape) == 1 else [x[i, ...] for i in places])
 
     def __float__(self) -> float:
+        if self._node is not None:
+            _refuse_to_be_stored()
         return float(self.array)
 
     def __int__(self) -> int:
+        if self._node is not None:
+            _refuse_to_be_stored()
         return int(self.array)
 
     def __bool__(self) -> bool:
+        if self._node is not None:
+            _refuse_to_be_stored()
         return bool(self.array)
 
     def __complex__(self) -> complex:
+        if self._node is not None:
+            _refuse_to_be_stored()
         return complex(self.array)
 
     def __index__(self) -> int:
@@ -104,6 +114,25 @@ class PythonTensor(BaseTensor):
         if self.requires_grad:
             twin._collect_here()
         return twin
+
+
+def _refuse_to_be_stored() -> None:
+    """Raise TypeError where a tracked number is about to be stored in an array.
+
+    NumPy asks for a number in ``b[0] = x`` just as ``float(x)`` does, without a word about why.
+    The instruction that the caller is at tells the two apart.
+    """
+    caller = sys._getframe(2)
+    if caller.f_code.co_code[caller.f_lasti] == _STORES:
+        msg = (
+            "a tracked Tensor is not stored in an array that is not tracked, its gradient would be "
+            "lost; make the array a Tensor or collect the numbers with `xp.stack`, or use "
+            "`.detach()` (or `.item()`) to store the value"
+        )
+        raise TypeError(msg)
+
+
+_STORES = opmap["STORE_SUBSCR"]
 
 
 def _number(x: Any) -> Any:

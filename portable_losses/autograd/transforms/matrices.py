@@ -5,8 +5,7 @@ from functools import wraps
 from math import prod
 from typing import Any
 
-from array_api_compat import device
-
+from portable_losses._polyfill import device_of
 from portable_losses.autograd._libraries import library_of, library_of_argument
 from portable_losses.autograd.rules.complex_numbers import is_complex
 from portable_losses.autograd.tensors.tensor import Tensor
@@ -226,7 +225,7 @@ def _units(outs: Sequence[Any], i: int, unit: complex) -> Iterator[list[Any]]:
     zeros = [_library(x).zeros_like(x) for x in raws]
     x, xp = raws[i], _library(raws[i])
     size = prod(x.shape)
-    units = xp.eye(size, dtype=x.dtype, device=device(x)) * unit
+    units = xp.eye(size, dtype=x.dtype, device=device_of(x, xp=xp)) * unit
     for k in range(size):
         yield [*zeros[:i], xp.reshape(units[k, ...], tuple(x.shape)), *zeros[i + 1 :]]
 
@@ -261,6 +260,7 @@ def _stack(gradients: Sequence[Any], out: Any, x: Any) -> Any:
     shape = (*out.shape, *x.shape)
     if not gradients:
         raw = unwrap(x)[0]
-        return _library(raw).zeros(shape, dtype=x.dtype, device=device(raw))
+        xp = _library(raw)
+        return xp.zeros(shape, dtype=x.dtype, device=device_of(raw, xp=xp))
     xp = _space(*gradients)
     return xp.reshape(xp.stack(gradients), shape)
