@@ -91,7 +91,7 @@ def logmeanexp(
     if size == 0:
         result = total(rows, axis=-1, xp=xp) + NAN
     elif where is None:
-        count = constant(float(size), rows, xp=xp)
+        count = constant(size, rows, xp=xp)
         result = _logmeanexp(rows, xp.broadcast_to(count, (*rows.shape[:-1], 1)), xp=xp)[..., 0]
     else:
         valid = as_rows(xp.broadcast_to(where, z.shape), axes, xp=xp)
