@@ -1,5 +1,6 @@
 """Dask: it does not differentiate, and nothing may be computed while a graph is built."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import dask.array as da
@@ -22,12 +23,55 @@ def adopt(x: Any) -> Any:
 
 def scatter_add(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespace) -> Array:
     """Zeros of `shape` with `values` added at `key`: by block behind a mask, else in one task."""
+    if any(n != n for n in shape):
+        return _by_blocks(tuple(shape), key if isinstance(key, tuple) else (key,), values)
     mask: Any = key[0] if isinstance(key, tuple) and len(key) == 1 else key
     if isinstance(mask, da.Array) and mask.dtype == bool and mask.shape == tuple(shape):
         return _fill_blocks(mask, values)
     keys = tuple(map(_whole, key)) if isinstance(key, tuple) else _whole(key)
     made = delayed(_add_at)(tuple(shape), keys, _whole(values))
     return da.from_delayed(made, tuple(shape), dtype=values.dtype)
+
+
+def _by_blocks(shape: tuple[Any, ...], key: tuple[Any, ...], values: Array) -> Array:
+    """Return `scatter_add` by blocks along the axes of unknown size, which `key` leaves whole."""
+    named = sum(k is not None and k is not Ellipsis for k in key)
+    place = key.index(Ellipsis) if Ellipsis in key else len(key)
+    key = (*key[:place], *(slice(None),) * (len(shape) - named), *key[place + 1 :])
+    axes = iter(shape)
+    sizes = [None if k is None else next(axes) for k in key]  # NaN: unknown
+    pairs = list(zip(sizes, key, strict=True))
+    if not all(k is None or isinstance(k, int | slice) for k in key) or any(
+        n != n and k != slice(None) for n, k in pairs
+    ):
+        raise ValueError(_UNKNOWN.format(shape))
+    kept = [n for n, k in pairs if not isinstance(k, int)]
+    values = values.rechunk({i: -1 for i, n in enumerate(kept) if n is not None and n == n})
+    chunks = iter([values.chunks[i] for i, n in enumerate(kept) if n != n])
+    return values.map_blocks(
+        _place,
+        shape,
+        key,
+        dtype=values.dtype,
+        drop_axis=[i for i, n in enumerate(kept) if n is None],
+        new_axis=[i for i, k in enumerate(k for k in key if k is not None) if isinstance(k, int)],
+        chunks=tuple((n,) if n == n else next(chunks) for n in shape),
+        meta=np.empty((0,) * len(shape), dtype=values.dtype),
+    )
+
+
+def _place(block: Any, shape: tuple[Any, ...], key: tuple[Any, ...]) -> Any:
+    """Return zeros with the block at `key`: `shape`, with the block's own sizes for NaN."""
+    sizes, axes, whole = iter(block.shape), iter(shape), []
+    for k in key:
+        if k is None:
+            next(sizes)
+            continue
+        size, own = next(axes), None if isinstance(k, int) else next(sizes)
+        whole.append(own if size != size else size)
+    out = np.zeros(tuple(whole), dtype=block.dtype)
+    out[key] = block
+    return out
 
 
 def gather(x: Array, key: Any) -> Array:
@@ -93,6 +137,7 @@ def _fill(mask: Any, values: Any, chunks: Any) -> Any:
     return out
 
 
+_UNKNOWN = "an array of shape {} must know its sizes; call x.compute_chunk_sizes() first"
 _OTHER_CHUNKS = "a mask must have the chunks of what it chooses from, got chunks {}"
 
 
@@ -100,11 +145,24 @@ def match_layout(grad: Array, x: Array) -> Array:
     """Return `grad` in the chunks of `x`."""
     if not isinstance(grad, da.Array) or grad.chunks == x.chunks or grad.shape != x.shape:
         return grad
+    if any(n != n for n in x.shape):
+        return grad
     return grad.rechunk(x.chunks)
+
+
+def concat(arrays: Sequence[Array], *, axis: int) -> Array:
+    """``da.concatenate``, also of arrays of unknown sizes, which agree along the other axes."""
+    return da.concatenate(arrays, axis=axis, allow_unknown_chunksizes=True)
 
 
 BACKEND = Backend(
     "dask",
-    arrays=Arrays(readable=readable, adopt=adopt, match_layout=match_layout, python_scalars=True),
+    arrays=Arrays(
+        readable=readable,
+        concat=concat,
+        match_layout=match_layout,
+        adopt=adopt,
+        python_scalars=True,
+    ),
     indexing=Indexing(scatter_add=scatter_add, gather=gather),
 )

@@ -29,6 +29,8 @@ def attach_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> 
     def push(primals: tuple[Array, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
         """Return the result and its tangent: the transposed backward applied to the tangents."""
         out = attached(*primals)
+        # A tangent that was given as a Python number is one here.
+        tangents = tuple(jnp.asarray(t) if isinstance(t, float) else t for t in tangents)
         moving = [i for i, t in enumerate(tangents) if t is not None and t.dtype != float0]
 
         def back(grad: Any) -> tuple[Array, ...]:

@@ -74,6 +74,18 @@ class Call:
         )
 
     @property
+    def subnormal(self) -> bool:
+        """Whether any number of the call is subnormal."""
+        if any(isinstance(v, float) and 0 < abs(v) < 2.3e-308 for v in self.options.values()):
+            return True
+        for x in self.given.values():
+            if x.floating:
+                size = np.abs(x.values[(x.values != 0) & np.isfinite(x.values)])
+                if size.size and size.min() < np.finfo(x.values.dtype).tiny:
+                    return True
+        return False
+
+    @property
     def narrowest(self) -> str:
         """Return the least exact dtype of the call."""
         found = {x.dtype for x in self.given.values()}

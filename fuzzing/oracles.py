@@ -130,7 +130,7 @@ def _compare(run: Run, library: Library, reference: Any, gradient: Any) -> list[
     if not _form(run, library, outs):
         return gradient
     outs = run.attempt(library, lambda: [library.numpy(x) for x in outs], "computing")
-    if outs is None or isinstance(outs, Exception) or (library.flushes and _subnormal(call)):
+    if outs is None or isinstance(outs, Exception) or (library.flushes and call.subnormal):
         return gradient
     dtype = call.narrowest
     if dtype == "bfloat16" and call.entry.name == "mape_loss" and "eps" not in call.options:
@@ -212,15 +212,3 @@ def _unread(run: Run, library: Library, made: Made) -> None:
 def _weighed(call: Call) -> bool:
     """Say whether a weight of 0 or a mask may take the bad value out."""
     return bool(WEIGHTS & set(call.options))
-
-
-def _subnormal(call: Call) -> bool:
-    """Say whether any number of the call is subnormal."""
-    if any(isinstance(v, float) and 0 < abs(v) < 2.3e-308 for v in call.options.values()):
-        return True
-    for x in call.given.values():
-        if x.floating:
-            size = np.abs(x.values[(x.values != 0) & np.isfinite(x.values)])
-            if size.size and size.min() < np.finfo(x.values.dtype).tiny:
-                return True
-    return False

@@ -6,7 +6,16 @@ from portable_losses._backend import backend_of, traced_as_constant
 from portable_losses._tape import TapeNamespace, inner_of
 from portable_losses._typing import Array, Namespace
 
-__all__ = ["astype_like", "computable", "kind_of", "largest", "narrow", "tiny", "widen"]
+__all__ = [
+    "astype_like",
+    "computable",
+    "is_half",
+    "kind_of",
+    "largest",
+    "narrow",
+    "tiny",
+    "widen",
+]
 
 
 class DtypeInfo(NamedTuple):
@@ -50,6 +59,11 @@ def _info(dtype: Any, xp: Namespace) -> DtypeInfo:
 def kind_of(x: Array, *, xp: Namespace) -> str:
     """Return the kind of `x`'s dtype, as ``xp.isdtype`` names it; integers are "integral"."""
     return _info(x.dtype, xp).kind
+
+
+def is_half(x: Array, *, xp: Namespace) -> bool:
+    """Return whether `x` is float16 or bfloat16, which are computed in float32."""
+    return _info(x.dtype, xp).half
 
 
 def widen(x: Array, *, xp: Namespace) -> Array:

@@ -1,11 +1,13 @@
 """Joins a forward function and its hand-written gradient for every library."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
+from types import MappingProxyType
 from typing import Any
 
 from portable_losses._backend import Backend, Pair, backend_of, kernel_for
 from portable_losses._dtypes import computable, narrow, widen
+from portable_losses._polyfill import broadcast_arrays, total
 from portable_losses._typing import Array, Namespace, Options
 from portable_losses._validation import (
     check_broadcastable,
@@ -25,6 +27,7 @@ __all__ = [
     "with_gradient",
 ]
 
+NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 NAMED_PAIRS: dict[str, Pair] = {}  # those for which a backend may have a kernel
 
 
@@ -33,13 +36,16 @@ def with_gradient(
     *rest: Callable[..., Array],
     elementwise: bool = False,
     kernel: str = "",
+    by: Mapping[str, Callable[..., Array] | None] = NO_OPTIONS,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorate a forward function with its gradient; see `portable_losses._backend.Pair`.
 
     Either one `backward` for all arrays, or one rule per array, which returns the gradient of
     that array alone: then a library computes only the gradients that are needed. Where all of them
     are `elementwise`, a library may run each as it runs an `entrywise` function. `kernel` is the
-    name under which backends have kernels for this pair.
+    name under which backends have kernels for this pair. `by` has the options that may be 0-d
+    arrays, each with ``rule(grad, out, *arrays, xp, **options)``, whose sum is the gradient by it;
+    None lets the library differentiate the function itself.
     """
 
     def decorate(forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -55,6 +61,9 @@ def with_gradient(
         def call(*arrays: Array, xp: Namespace, **options: Any) -> Any:
             options = {"xp": xp, **options}
             backend = backend_of(xp)
+            for name in by:
+                if not isinstance(options[name], _NUMBERS):
+                    return _by_options(forward, (backward, *rest), by, arrays, options, backend)
             found = kernel_for(portable, backend, arrays, options)
             pair = portable if found is None else portable._replace(kernel=found)
             return attach_gradient(pair, arrays, options, backend)
@@ -62,6 +71,42 @@ def with_gradient(
         return call
 
     return decorate
+
+
+_NUMBERS = (float, int, type(None))
+
+
+def _by_options(
+    forward: Callable[..., Any],
+    rules: tuple[Callable[..., Any], ...],
+    by: Mapping[str, Callable[..., Array] | None],
+    arrays: tuple[Array, ...],
+    options: Options,
+    backend: Backend,
+) -> Any:
+    """Run a pair some of whose options are arrays: they join its arrays, each with its rule."""
+    names = [name for name in by if not isinstance(options[name], _NUMBERS)]
+    found = [by[name] for name in names]
+    own_rules = [rule for rule in found if rule is not None]
+    if len(own_rules) < len(names):
+        return forward(*arrays, **options)
+    backward = _together(list(rules)) if len(rules) > 1 else rules[0]
+    count = len(arrays)
+
+    def joined(*given: Array, **rest: Any) -> Any:
+        """Run forward; the last arrays are options."""
+        return forward(*given[:count], **rest, **dict(zip(names, given[count:], strict=True)))
+
+    def pulled(grad: Any, out: Any, *given: Array, **rest: Any) -> tuple[Array | None, ...]:
+        """Return the gradients by the arrays, and by the options."""
+        rest.update(zip(names, given[count:], strict=True))
+        own = backward(grad, out, *given[:count], **rest)
+        sizes = (rule(grad, out, *given[:count], **rest) for rule in own_rules)
+        return (*own, *(total(one, xp=rest["xp"]) for one in sizes))
+
+    held = {name: value for name, value in options.items() if name not in names}
+    given = (*arrays, *(options[name] for name in names))
+    return attach_gradient(Pair(joined, pulled), given, held, backend)
 
 
 def _register(pair: Pair) -> None:
@@ -136,7 +181,7 @@ def _broadcast_call(
     check_real_floating(xp, **named)
     check_broadcastable(**named)
     dtype = xp.result_type(*arrays)
-    first, *others = xp.broadcast_arrays(*arrays)
+    first, *others = broadcast_arrays(*arrays, xp=xp)
     first = widen(narrow(first, dtype, xp=xp), xp=xp)
     others = [narrow(x, first.dtype, xp=xp) for x in others]
     return narrow(function(first, *others, xp=xp, **options), dtype, xp=xp)

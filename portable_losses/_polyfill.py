@@ -6,7 +6,7 @@ real thing, each of these is one comparison away from it. What a backend says of
 (`Backend.arrays`) is asked here too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import array_api_compat
@@ -15,11 +15,16 @@ from portable_losses._backend import backend_of
 from portable_losses._typing import Array, Namespace
 
 __all__ = [
+    "broadcast_arrays",
     "broadcast_to",
+    "check_known",
     "clip",
     "concat",
     "constant",
     "device_of",
+    "expand_dims",
+    "is_known",
+    "knows_shape",
     "maximum",
     "minimum",
     "readable",
@@ -94,11 +99,66 @@ def clip(x: Array, low: float | None, high: float | None, *, xp: Namespace) -> A
     return x if high is None else minimum(x, high, xp=xp)
 
 
-def broadcast_to(x: Array, shape: tuple[int, ...], *, xp: Namespace) -> Array:
-    """``xp.broadcast_to``, of one number in the library's quickest way."""
+def is_known(size: Any) -> bool:
+    """Say whether an array knows its size along an axis: a lazy one may have NaN or None there."""
+    return size is not None and size == size
+
+
+def check_known(x: Array, axes: Iterable[int] | None = None, *, name: str = "axis") -> None:
+    """Raise ValueError unless `x` knows its sizes along `axes` (None: every axis)."""
+    if not all(is_known(x.shape[i]) for i in (range(x.ndim) if axes is None else axes)):
+        msg = (
+            f"`{name}` needs sizes that an array of shape {tuple(x.shape)} does not know; "
+            "on Dask call x.compute_chunk_sizes() first"
+        )
+        raise ValueError(msg)
+
+
+def knows_shape(x: Array) -> bool:
+    """Say whether an array knows its size along every axis."""
+    return all(n == n and n is not None for n in x.shape)  # unknown is NaN or None
+
+
+def broadcast_arrays(*arrays: Array, xp: Namespace) -> Sequence[Array]:
+    """``xp.broadcast_arrays``, also of arrays that do not know their sizes."""
+    for x in arrays:
+        if not knows_shape(x):
+            break
+    else:
+        made: Sequence[Array] = xp.broadcast_arrays(*arrays)
+        return made
+    everywhere = _everywhere(arrays[0], xp=xp)
+    for x in arrays[1:]:
+        everywhere = xp.logical_or(everywhere, _everywhere(x, xp=xp))
+    return [xp.where(everywhere, x, x) for x in arrays]
+
+
+def _everywhere(x: Array, *, xp: Namespace) -> Array:
+    """Return a mask of the shape of `x`, True everywhere."""
+    return xp.ones_like(x, dtype=xp.bool, device=device_of(x, xp=xp))
+
+
+def broadcast_to(
+    x: Array, shape: tuple[int, ...], *, like: Array | None = None, xp: Namespace
+) -> Array:
+    """``xp.broadcast_to``, of one number in the library's quickest way.
+
+    Where sizes of `shape` are not known, it is the shape to which `x` and `like` broadcast.
+    """
+    if like is not None and not knows_shape(like):
+        return broadcast_arrays(x, like, xp=xp)[0]
     if not x.ndim and (spread := backend_of(xp).speed.spread) is not None:
         return spread(x, shape)
     return xp.broadcast_to(x, shape)
+
+
+def expand_dims(x: Array, axes: Sequence[int], *, xp: Namespace) -> Array:
+    """Return `x` with axes of size 1 at the places `axes` of the result."""
+    known = knows_shape(x)
+    for axis in sorted(axes):  # Dask expands no axis beside an unknown size, and indexes there
+        before = (slice(None),) * axis
+        x = xp.expand_dims(x, axis=axis) if known else x[(*before, None, ...)]
+    return x
 
 
 def concat(arrays: Sequence[Array], *, axis: int = 0, xp: Namespace) -> Array:

@@ -2,10 +2,12 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from functools import partial, wraps
+from typing import Any, ParamSpec, TypeVar, overload
 
+from portable_losses._arguments import OptionChecks, call_with_arrays
 from portable_losses._backend import backend_of, namespace_of_type
+from portable_losses._options import Domain
 
 __all__ = ["public"]
 
@@ -41,42 +43,66 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
 }
 
 
-def public(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a public function, whose first argument is an array.
+@overload
+def public(function: Callable[P, R], /) -> Callable[P, R]: ...
 
+
+@overload
+def public(**domains: Domain) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+
+
+def public(function: Callable[..., Any] | None = None, /, **domains: Domain) -> Callable[..., Any]:
+    """Decorate a public function, whose first argument is an array: ``@public``.
+
+    Or ``@public(delta=POSITIVE)``, where options are numbers: each lies in its domain.
+
+    - Options are checked, those that its signature names as well, before any work; numbers become
+      Python's, or arrays of the library by which the result is differentiated.
     - An option that it does not have is refused, with the name of the one that is meant.
     - NumPy arrays beside those of a library that takes them become arrays of that library.
     - It refuses arrays on two devices, and widens halves, where the library does so for its own.
     - Overflow, underflow and NaN on the way to the result neither warn nor raise: the result says
       what there is to say.
     """
+    if function is None:
+        return partial(public, **domains)
     parameters = inspect.signature(function).parameters
+    checks = OptionChecks(parameters, domains)
+    first = next(iter(parameters))
     by_name = frozenset(n for n, p in parameters.items() if p.kind is not p.POSITIONAL_ONLY)
     full_precision = _needs_full_precision(function.__module__, function.__name__)
     count = sum(p.kind is not p.KEYWORD_ONLY for p in parameters.values())
 
     @wraps(function)
-    def call(*args: P.args, **options: P.kwargs) -> R:
+    def call(*args: Any, **options: Any) -> Any:
         if len(args) > count:
             raise _too_many(len(args), parameters, function.__name__)
         for name in options:
             if name not in by_name:
                 raise _misnamed(name, parameters, function.__name__)
+        run: Callable[..., Any] = function
+        if checks.places:
+            options = checks.named(args, options)
+        if options:
+            as_arrays = checks(args, options)
+            if as_arrays:
+                run = partial(call_with_arrays, function, first, as_arrays, checks)
+            elif checks.places:
+                args, options = checks.placed(args, options)
         if not args:
-            return function(*args, **options)  # which raises
+            return run(*args, **options)  # which raises
         try:
             arrays = backend_of(namespace_of_type(args[0])).arrays
         except TypeError:  # no array: the function says which one
-            return function(*args, **options)
+            return run(*args, **options)
         if arrays.call is not None:
-            made: R = arrays.call(function, args, options, full_precision=full_precision)
-            return made
+            return arrays.call(run, args, options, full_precision=full_precision)
         if arrays.adopt is not None:
-            return _call_adopting(function, arrays.adopt, args, options)
+            return _call_adopting(run, arrays.adopt, args, options)
         if arrays.quiet is None:
-            return function(*args, **options)
+            return run(*args, **options)
         with arrays.quiet():
-            return function(*args, **options)
+            return run(*args, **options)
 
     return call
 

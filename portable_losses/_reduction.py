@@ -4,9 +4,16 @@ import math
 from typing import Any
 
 from portable_losses._dtypes import narrow
-from portable_losses._gradient import with_gradient
+from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._options import check_reduction
-from portable_losses._polyfill import total
+from portable_losses._polyfill import (
+    broadcast_arrays,
+    broadcast_to,
+    device_of,
+    is_known,
+    knows_shape,
+    total,
+)
 from portable_losses._polyfill import where as _where
 from portable_losses._stable import INF
 from portable_losses._typing import Array, BatchReduction, Namespace
@@ -18,7 +25,7 @@ __all__ = ["contribution", "reduce", "weigh"]
 
 def weigh(weight: Array, loss: Array, *, xp: Namespace) -> Array:
     """Return ``weight * loss``, and 0 where `weight` is exactly 0, whatever `loss` is there."""
-    weight, loss = xp.broadcast_arrays(weight, loss)
+    weight, loss = broadcast_arrays(weight, loss, xp=xp)
     return _weigh(weight, loss, xp=xp)
 
 
@@ -59,24 +66,26 @@ def reduce(
     where: Array | None = None,
     sample_weight: Array | None = None,
     denominator: Array | None = None,
-    batch: int | None = None,
+    batch: Array | None = None,
 ) -> Array:
     """Return the mean of `loss`, its sum, or `loss` itself, rounded once to `dtype`.
 
     With weights s and the denominator d, an array (None: 1), the mean is
     ``sum(s * loss) / sum(s * d)``, and 0 with gradient 0 where there is nothing to divide by. What
     the mask `where` leaves out adds 0 to both sums. Where `batch` is given, "batchmean" is the sum
-    divided by that number.
+    divided by the number of its rows.
     """
     check_reduction(reduction, *(() if batch is None else ("batchmean",)))
     weight = as_weight(sample_weight, tuple(loss.shape), name="sample_weight", like=loss, xp=xp)
     if where is not None:
         check_bool(xp, where=where)
         check_broadcasts_to(tuple(loss.shape), where=where)
-        mask = xp.broadcast_to(where, loss.shape)
+        mask = broadcast_to(where, loss.shape, like=loss, xp=xp)
         loss = _where(mask, loss, 0.0, xp=xp)
         counted = narrow(mask, loss.dtype, xp=xp)
         denominator = counted if denominator is None else _where(mask, denominator, 0.0, xp=xp)
+    elif denominator is None and reduction == "mean" and not knows_shape(loss):
+        denominator = _one_each(loss, xp=xp)
     if weight is not None:
         loss = weigh(weight, loss, xp=xp)
     if reduction == "none":
@@ -85,12 +94,26 @@ def reduce(
         return narrow(xp.mean(loss), dtype, xp=xp)
     result = total(loss, xp=xp)
     if reduction == "batchmean" and batch is not None:
-        result = result / max(batch, 1)
+        result = result / _row_count(batch, xp=xp)
     elif reduction == "mean":
         if weight is not None:
-            weight = xp.broadcast_to(weight, loss.shape)
+            weight = broadcast_to(weight, loss.shape, like=loss, xp=xp)
             denominator = weight if denominator is None else xp.multiply(weight, denominator)
         if denominator is not None:  # else `loss` is empty, and its mean 0
             divisor = total(denominator, xp=xp)
             result = result / _where(divisor == 0, 1.0, divisor, xp=xp)
     return narrow(result, dtype, xp=xp)
+
+
+def _row_count(x: Array, *, xp: Namespace) -> Any:
+    """Return the number of rows of `x`, at least 1: an array where the library does not know it."""
+    size = x.shape[0] if x.ndim else 1
+    if is_known(size):
+        return max(size, 1)
+    first = total(_one_each(x, xp=xp), axis=0, xp=xp)[(0,) * (x.ndim - 1)]
+    return _where(first == 0, 1.0, first, xp=xp)
+
+
+def _one_each(x: Array, *, xp: Namespace) -> Array:
+    """Return 1 for every entry of `x`: their sum is a number that a lazy library need not know."""
+    return xp.ones_like(stop_gradient(x, xp=xp), device=device_of(x, xp=xp))

@@ -4,7 +4,7 @@ Pairs of the softmax family work along the last axis; these bring any axis, or s
 back, and find the entry that is set aside in every sum of exponentials.
 """
 
-from portable_losses._polyfill import device_of, take_along_axis, where
+from portable_losses._polyfill import check_known, device_of, take_along_axis, where
 from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace
 
@@ -12,7 +12,8 @@ __all__ = ["as_rows", "entry", "finite_or_nan", "from_rows", "place_of_largest"]
 
 
 def as_rows(x: Array, axes: tuple[int, ...], *, xp: Namespace) -> Array:
-    """Return `x` with all of `axes` joined to one axis, the last."""
+    """Return `x` with all of `axes` joined to one axis, the last; ValueError if it has no size."""
+    check_known(x, axes)
     if axes == (x.ndim - 1,):
         return x
     kept = tuple(i for i in range(x.ndim) if i not in axes)
@@ -39,8 +40,14 @@ def from_rows(
 
 
 def place_of_largest(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
-    """Return the index of each row's largest entry, the first of equal ones, and a mask of it."""
-    k = xp.argmax(x, axis=-1, keepdims=True)
+    """Return the index of each row's largest entry, the first of equal ones, and a mask of it.
+
+    0 where there is none.
+    """
+    if 0 in x.shape:  # of nothing, no library has a largest entry
+        k = xp.zeros((*x.shape[:-1], 1), dtype=xp.int64, device=device_of(x, xp=xp))
+    else:
+        k = xp.argmax(x, axis=-1, keepdims=True)
     return k, xp.arange(x.shape[-1], dtype=k.dtype, device=device_of(x, xp=xp)) == k
 
 

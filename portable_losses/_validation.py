@@ -9,6 +9,7 @@ from typing import Any
 
 from portable_losses._backend import namespace_of_type, refusal_of
 from portable_losses._dtypes import kind_of, narrow, widen
+from portable_losses._polyfill import is_known, knows_shape
 from portable_losses._tape import inner_of
 from portable_losses._typing import Array, Namespace
 
@@ -26,7 +27,7 @@ __all__ = [
     "check_real",
     "check_real_floating",
     "check_same_shape",
-    "is_known",
+    "fits_into",
     "namespace_of",
     "namespace_of_floating",
     "same_shape",
@@ -149,6 +150,8 @@ def check_same_shape(**arrays: Array) -> None:
     if not all(same_shape(shapes[0], shape) for shape in shapes[1:]):
         named = zip(arrays, shapes, strict=True)
         msg = f"shapes must be equal, got {', '.join(f'{n}: {s}' for n, s in named)}"
+        if not all(map(knows_shape, arrays.values())):
+            msg += "; on Dask call x.compute_chunk_sizes() first"
         raise ValueError(msg)
 
 
@@ -196,24 +199,22 @@ def check_broadcastable(**arrays: Array) -> None:
                 raise ValueError(msg)
 
 
-def is_known(size: Any) -> bool:
-    """Say whether an array knows its size along an axis: a lazy one may have NaN or None there."""
-    return size is not None and size == size
-
-
 def check_broadcasts_to(shape: tuple[int, ...], **arrays: Array | None) -> None:
     """Raise ValueError unless every array broadcasts to `shape` without changing it."""
     for name, x in arrays.items():
         if x is None:
             continue
-        own = tuple(x.shape)
-        fits = len(own) <= len(shape) and all(
-            n == 1 or n == m  # `n in (1, m)` is false for a symbolic size of torch.compile
-            for n, m in zip(reversed(own), reversed(shape), strict=False)
-        )
-        if not fits:
-            msg = f"`{name}` must broadcast to shape {tuple(shape)}, got shape {own}"
+        if not fits_into(x.shape, shape):
+            msg = f"`{name}` must broadcast to shape {tuple(shape)}, got shape {tuple(x.shape)}"
             raise ValueError(msg)
+
+
+def fits_into(own: tuple[Any, ...], shape: tuple[Any, ...]) -> bool:
+    """Say whether the first shape broadcasts to the second."""
+    return len(own) <= len(shape) and all(
+        n == 1 or n == m or not (is_known(n) or is_known(m))  # symbolic sizes: no `in`
+        for n, m in zip(reversed(own), reversed(shape), strict=False)
+    )
 
 
 def check_axis(axis: int, ndim: int) -> int:

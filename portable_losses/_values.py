@@ -104,7 +104,8 @@ def check_values(
     if bool(namespace_of_type(bad).any(bad)):  # its own namespace: on the tape, no detour
         value, position = _first_bad(x, bad, xp=xp)
         what = requirement if isinstance(requirement, str) else requirement()
-        msg = f"`{name}` must {what}, got {value} at position {position}"
+        place = f" at position {position}" if position else ""  # a 0-d array has no positions
+        msg = f"`{name}` must {what}, got {value}{place}"
         raise error(msg)
     return None
 

@@ -5,7 +5,6 @@ from typing import Literal
 
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import differentiable_again
-from portable_losses._options import check_choice
 from portable_losses._polyfill import where
 from portable_losses._public import public
 from portable_losses._typing import Array, Namespace
@@ -161,7 +160,6 @@ def geglu(
     >>> geglu(np.asarray([3.0, 4.0]), np.asarray([1.0, -np.inf])).round(4)
     array([ 2.524, -0.   ])
     """
-    check_choice(("none", "tanh"), approximate=approximate)
     return _gated(x, gate, axis, _gelu if approximate == "none" else _gelu_tanh)
 
 
@@ -218,9 +216,10 @@ def _gated(x: Array, gate: Array | None, axis: int, activation: Callable[..., Ar
     xp = namespace_of(x=x, optional={"gate": gate})
     check_real_floating(xp, x=x)
     passing = x
+    place = check_axis(axis, x.ndim if gate is None else max(x.ndim, 1))
     if gate is None:
-        before = (slice(None),) * check_axis(axis, x.ndim)
-        half = check_even(x.shape[len(before)], name="x", axis=axis) // 2
+        before = (slice(None),) * place
+        half = check_even(x.shape[place], name="x", axis=axis) // 2
         passing, gate = x[(*before, slice(half), ...)], x[(*before, slice(half, None), ...)]
     check_real_floating(xp, gate=gate)
     check_same_shape(x=passing, gate=gate)

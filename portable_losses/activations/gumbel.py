@@ -2,7 +2,7 @@
 
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient
-from portable_losses._options import check_positive
+from portable_losses._options import POSITIVE
 from portable_losses._public import public
 from portable_losses._rows import as_rows, from_rows, place_of_largest
 from portable_losses._typing import Array
@@ -17,9 +17,15 @@ from portable_losses.activations.softmax import _softmax
 __all__ = ["gumbel_softmax"]
 
 
-@public
+@public(temperature=POSITIVE)
 def gumbel_softmax(
-    x: Array, noise: Array, /, *, temperature: float = 1.0, hard: bool = False, axis: int = -1
+    x: Array,
+    noise: Array,
+    /,
+    *,
+    temperature: float | Array = 1.0,
+    hard: bool = False,
+    axis: int = -1,
 ) -> Array:
     """Sample from a softmax, relaxed: ``softmax((x + noise) / temperature)`` along `axis`.
 
@@ -29,7 +35,7 @@ def gumbel_softmax(
         Logits. -inf is a class that is never drawn.
     noise : array of a real floating dtype, shape of `x`
         Standard Gumbel noise, ``-log(-log(u))`` with u uniform in (0, 1): the caller draws it.
-    temperature : float, default 1.0
+    temperature : float or 0-d array, default 1.0
         Greater than 0; the smaller, the nearer to a class.
     hard : bool, default False
         Return the class of the largest entry as a row of zeros and a one; the gradient is that of
@@ -70,7 +76,6 @@ def gumbel_softmax(
     xp = namespace_of(x=x, noise=noise)
     check_real_floating(xp, x=x, noise=noise)
     check_same_shape(x=x, noise=noise)
-    check_positive(temperature=temperature)
     axes = (check_axis(axis, x.ndim),)
 
     if 0 in tuple(x.shape):

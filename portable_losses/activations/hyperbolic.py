@@ -1,7 +1,7 @@
 """What is left of x by a hyperbolic tangent, and logits capped by one."""
 
 from portable_losses._gradient import elementwise_call, with_gradient
-from portable_losses._options import check_positive
+from portable_losses._options import POSITIVE
 from portable_losses._polyfill import clip, constant, where
 from portable_losses._public import public
 from portable_losses._stable import INF
@@ -48,14 +48,14 @@ def tanh_shrink(x: Array, /) -> Array:
     return elementwise_call(_tanh_shrink, x)
 
 
-@public
-def softcap(x: Array, /, *, cap: float) -> Array:
+@public(cap=POSITIVE)
+def softcap(x: Array, /, *, cap: float | Array) -> Array:
     """Bound logits smoothly: ``cap * tanh(x / cap)``, infinities kept.
 
     Parameters
     ----------
     x : array of a real floating dtype, shape (...)
-    cap : float
+    cap : float or 0-d array
         Bound of the result, greater than 0.
 
     Returns
@@ -83,8 +83,6 @@ def softcap(x: Array, /, *, cap: float) -> Array:
     >>> softcap(np.asarray([-np.inf, 1.0, 1000.0]), cap=30.0).round(4)
     array([   -inf,  0.9996, 30.    ])
     """
-    check_positive(cap=cap)
-
     return elementwise_call(_softcap, x, cap=cap)
 
 
@@ -111,7 +109,15 @@ def _softcap_grad(grad: Array, out: Array, x: Array, *, cap: float, xp: Namespac
     return (grad * _tanh_slope(_clip_size(x, 1000 * cap, xp=xp) / cap, xp=xp),)
 
 
-@with_gradient(_softcap_grad, elementwise=True)
+def _softcap_by_cap(grad: Array, out: Array, x: Array, *, cap: float, xp: Namespace) -> Array:
+    """``tanh(u) - u * (1 - tanh(u)**2)`` with ``u = x / cap``, 0 at infinities."""
+    u = where(xp.abs(x) == INF, 0.0, _clip_size(x, 1000 * cap, xp=xp), xp=xp) / cap
+    near, t = clip(u, -NEAR, NEAR, xp=xp), _tanh(u, xp=xp)
+    small = near * t * t - _tanh_shrink(near, xp=xp)
+    return grad * where(xp.abs(u) < NEAR, small, t - u * _tanh_slope(u, xp=xp), xp=xp)
+
+
+@with_gradient(_softcap_grad, elementwise=True, by={"cap": _softcap_by_cap})
 def _softcap(x: Array, *, cap: float, xp: Namespace) -> Array:
     """``cap * tanh(x / cap)``, infinities kept."""
     bounded = cap * _tanh(_clip_size(x, 1000 * cap, xp=xp) / cap, xp=xp)

@@ -1,10 +1,13 @@
 """Activations of straight and parabolic pieces: hard forms of smooth ones, and shrinkage."""
 
 from portable_losses._gradient import elementwise_call, with_gradient
-from portable_losses._options import check_nonnegative, check_order
+from portable_losses._options import FINITE, NONNEGATIVE, check_order
 from portable_losses._polyfill import where
 from portable_losses._public import public
+from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace
+from portable_losses._validation import namespace_of
+from portable_losses._values import mark_invalid
 from portable_losses.activations.rectified import _clip
 
 __all__ = [
@@ -87,14 +90,14 @@ def hard_silu(x: Array, /) -> Array:
     return elementwise_call(_hard_silu, x)
 
 
-@public
-def hard_tanh(x: Array, /, *, min_val: float = -1.0, max_val: float = 1.0) -> Array:
+@public(min_val=FINITE, max_val=FINITE)
+def hard_tanh(x: Array, /, *, min_val: float | Array = -1.0, max_val: float | Array = 1.0) -> Array:
     """Hyperbolic tangent of three straight pieces: ``min(max(x, min_val), max_val)``.
 
     Parameters
     ----------
     x : array of a real floating dtype, shape (...)
-    min_val, max_val : float, default -1.0 and 1.0
+    min_val, max_val : float or 0-d array, default -1.0 and 1.0
 
     Returns
     -------
@@ -120,19 +123,20 @@ def hard_tanh(x: Array, /, *, min_val: float = -1.0, max_val: float = 1.0) -> Ar
     >>> hard_tanh(np.asarray([-4.0, 0.5, 1.5]), max_val=2.0)
     array([-1. ,  0.5,  1.5])
     """
-    check_order(min_val=min_val, max_val=max_val)
+    invalid = check_order(min_val=min_val, max_val=max_val)
 
-    return elementwise_call(_clip, x, widened=False, low=min_val, high=max_val)
+    result = elementwise_call(_clip, x, widened=False, low=min_val, high=max_val)
+    return result if invalid is None else mark_invalid(result, invalid, xp=namespace_of(x=x))
 
 
-@public
-def hard_shrink(x: Array, /, *, lambd: float = 0.5) -> Array:
+@public(lambd=NONNEGATIVE)
+def hard_shrink(x: Array, /, *, lambd: float | Array = 0.5) -> Array:
     """Hard thresholding: ``x`` where ``|x| > lambd``, else 0.
 
     Parameters
     ----------
     x : array of a real floating dtype, shape (...)
-    lambd : float, default 0.5
+    lambd : float or 0-d array, default 0.5
         Threshold, at least 0.
 
     Returns
@@ -160,19 +164,17 @@ def hard_shrink(x: Array, /, *, lambd: float = 0.5) -> Array:
     >>> hard_shrink(np.asarray([-2.0, 0.25, 0.75]))
     array([-2.  ,  0.  ,  0.75])
     """
-    check_nonnegative(lambd=lambd)
-
     return elementwise_call(_hard_shrink, x, widened=False, lambd=lambd)
 
 
-@public
-def soft_shrink(x: Array, /, *, lambd: float = 0.5) -> Array:
+@public(lambd=NONNEGATIVE)
+def soft_shrink(x: Array, /, *, lambd: float | Array = 0.5) -> Array:
     """Soft thresholding: ``sign(x) * max(|x| - lambd, 0)``.
 
     Parameters
     ----------
     x : array of a real floating dtype, shape (...)
-    lambd : float, default 0.5
+    lambd : float or 0-d array, default 0.5
         Threshold, at least 0.
 
     Returns
@@ -200,8 +202,6 @@ def soft_shrink(x: Array, /, *, lambd: float = 0.5) -> Array:
     >>> soft_shrink(np.asarray([-2.0, 0.25, 0.75]))
     array([-1.5 ,  0.  ,  0.25])
     """
-    check_nonnegative(lambd=lambd)
-
     return elementwise_call(_soft_shrink, x, lambd=lambd)
 
 
@@ -311,13 +311,27 @@ def _shrink_grad(grad: Array, out: Array, x: Array, *, lambd: float, xp: Namespa
     return (where(xp.abs(x) <= lambd, 0.0, grad, xp=xp),)
 
 
-@with_gradient(_shrink_grad, elementwise=True)
+def _hard_shrink_by_lambd(
+    grad: Array, out: Array, x: Array, *, lambd: float, xp: Namespace
+) -> Array:
+    """0: the jump has no derivative."""
+    return 0.0 * grad
+
+
+@with_gradient(_shrink_grad, elementwise=True, by={"lambd": _hard_shrink_by_lambd})
 def _hard_shrink(x: Array, *, lambd: float, xp: Namespace) -> Array:
     """``x`` where ``|x| > lambd``, else 0."""
     return where(xp.abs(x) <= lambd, 0.0, x, xp=xp)
 
 
-@with_gradient(_shrink_grad, elementwise=True)
+def _soft_shrink_by_lambd(
+    grad: Array, out: Array, x: Array, *, lambd: float, xp: Namespace
+) -> Array:
+    """``-sign(x)`` where ``|x| > lambd``, else 0."""
+    return -grad * where(xp.abs(x) <= lambd, 0.0, sign(x, xp=xp), xp=xp)
+
+
+@with_gradient(_shrink_grad, elementwise=True, by={"lambd": _soft_shrink_by_lambd})
 def _soft_shrink(x: Array, *, lambd: float, xp: Namespace) -> Array:
     """``sign(x) * max(|x| - lambd, 0)``."""
     shrunk = where(x > 0, x - lambd, x + lambd, xp=xp)

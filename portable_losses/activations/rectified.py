@@ -2,7 +2,7 @@
 
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import differentiable_again, elementwise_call, with_gradient
-from portable_losses._options import check_number, check_order
+from portable_losses._options import FINITE, check_order
 from portable_losses._polyfill import where
 from portable_losses._public import public
 from portable_losses._reduction import weigh
@@ -14,6 +14,7 @@ from portable_losses._validation import (
     check_real_floating,
     namespace_of,
 )
+from portable_losses._values import mark_invalid
 
 __all__ = ["leaky_relu", "prelu", "relu", "relu6", "relu_squared", "rrelu", "threshold"]
 
@@ -119,14 +120,14 @@ def relu_squared(x: Array, /) -> Array:
     return elementwise_call(_relu_squared, x)
 
 
-@public
-def leaky_relu(x: Array, /, *, negative_slope: float = 0.01) -> Array:
+@public(negative_slope=FINITE)
+def leaky_relu(x: Array, /, *, negative_slope: float | Array = 0.01) -> Array:
     """Rectified linear unit that leaks: ``x`` where ``x > 0``, else ``negative_slope * x``.
 
     Parameters
     ----------
     x : array of a real floating dtype, shape (...)
-    negative_slope : float, default 0.01
+    negative_slope : float or 0-d array, default 0.01
         Slope below 0; any finite number, also above 1 or below 0.
 
     Returns
@@ -154,8 +155,6 @@ def leaky_relu(x: Array, /, *, negative_slope: float = 0.01) -> Array:
     >>> leaky_relu(np.asarray([-2.0, 0.0, 3.0]), negative_slope=0.1)
     array([-0.2,  0. ,  3. ])
     """
-    check_number(negative_slope=negative_slope)
-
     return elementwise_call(_leaky_relu, x, slope=negative_slope)
 
 
@@ -215,9 +214,14 @@ def prelu(x: Array, weight: Array, /, *, axis: int = -1) -> Array:
     return narrow(_leaky_relu_of_slopes(z, slope, xp=xp), x.dtype, xp=xp)
 
 
-@public
+@public(lower=FINITE, upper=FINITE)
 def rrelu(
-    x: Array, slope: Array | None = None, /, *, lower: float = 0.125, upper: float = 1 / 3
+    x: Array,
+    slope: Array | None = None,
+    /,
+    *,
+    lower: float | Array = 0.125,
+    upper: float | Array = 1 / 3,
 ) -> Array:
     """Rectified linear unit with a random slope: ``x`` where ``x > 0``, else ``slope * x``.
 
@@ -228,7 +232,7 @@ def rrelu(
         Slopes below 0, drawn by the caller from the uniform distribution between `lower` and
         `upper`; converted to the dtype of `x`. None, as when a network is used and not trained:
         the middle of the two.
-    lower, upper : float, default 1/8 and 1/3
+    lower, upper : float or 0-d array, default 1/8 and 1/3
 
     Returns
     -------
@@ -259,24 +263,25 @@ def rrelu(
     >>> rrelu(x, lower=0.25, upper=0.75)
     array([-1.,  3.])
     """
-    check_order(lower=lower, upper=upper)
+    invalid = check_order(lower=lower, upper=upper)
+    xp = namespace_of(x=x, optional={"slope": slope})
     if slope is None:
-        return leaky_relu(x, negative_slope=(lower + upper) / 2)
-    xp = namespace_of(x=x, slope=slope)
-    check_real_floating(xp, x=x, slope=slope)
+        result = leaky_relu(x, negative_slope=(lower + upper) / 2)
+    else:
+        check_real_floating(xp, x=x, slope=slope)
+        z, s = as_floating(xp, x=x, slope=slope)
+        result = narrow(_leaky_relu_of_slopes(z, s, xp=xp), x.dtype, xp=xp)
+    return mark_invalid(result, invalid, xp=xp)
 
-    z, s = as_floating(xp, x=x, slope=slope)
-    return narrow(_leaky_relu_of_slopes(z, s, xp=xp), x.dtype, xp=xp)
 
-
-@public
-def threshold(x: Array, /, *, threshold: float, value: float) -> Array:
+@public(threshold=FINITE, value=FINITE)
+def threshold(x: Array, /, *, threshold: float | Array, value: float | Array) -> Array:
     """Replace what is not above a threshold: ``x`` where ``x > threshold``, else ``value``.
 
     Parameters
     ----------
     x : array of a real floating dtype, shape (...)
-    threshold, value : float
+    threshold, value : float or 0-d array
 
     Returns
     -------
@@ -302,8 +307,6 @@ def threshold(x: Array, /, *, threshold: float, value: float) -> Array:
     >>> threshold(np.asarray([-2.0, 1.0, 3.0]), threshold=1.0, value=20.0)
     array([20., 20.,  3.])
     """
-    check_number(threshold=threshold, value=value)
-
     return elementwise_call(_replace_below, x, widened=False, level=threshold, value=value)
 
 
@@ -313,6 +316,32 @@ def _relu_squared(x: Array, *, xp: Namespace) -> Array:
     return z * z
 
 
+def _replace_below_grad(
+    grad: Array, out: Array, x: Array, *, level: float, value: float, xp: Namespace
+) -> tuple[Array]:
+    """1 where x > level, else 0."""
+    return (where(x <= level, 0.0, grad, xp=xp),)
+
+
+def _replace_below_by_level(
+    grad: Array, out: Array, x: Array, *, level: float, value: float, xp: Namespace
+) -> Array:
+    """0: the jump has no derivative."""
+    return 0.0 * grad
+
+
+def _replace_below_by_value(
+    grad: Array, out: Array, x: Array, *, level: float, value: float, xp: Namespace
+) -> Array:
+    """0 where x > level, else 1."""
+    return where(x <= level, grad, 0.0, xp=xp)
+
+
+@with_gradient(
+    _replace_below_grad,
+    elementwise=True,
+    by={"level": _replace_below_by_level, "value": _replace_below_by_value},
+)
 def _replace_below(x: Array, *, level: float, value: float, xp: Namespace) -> Array:
     """``x`` where x > level, else `value`."""
     return where(x <= level, value, differentiable_again(x, xp=xp), xp=xp)
@@ -326,7 +355,21 @@ def _clip_grad(
     return (where(flat, 0.0, grad, xp=xp),)
 
 
-@with_gradient(_clip_grad, elementwise=True)
+def _clip_by_low(
+    grad: Array, out: Array, x: Array, *, low: float, high: float | None, xp: Namespace
+) -> Array:
+    """1 where x is at most `low`, else 0."""
+    return where(x <= low, grad, 0.0, xp=xp)
+
+
+def _clip_by_high(
+    grad: Array, out: Array, x: Array, *, low: float, high: float | None, xp: Namespace
+) -> Array:
+    """1 where x is at least `high`, else 0."""
+    return where((x >= high) & (x > low), grad, 0.0, xp=xp)
+
+
+@with_gradient(_clip_grad, elementwise=True, by={"low": _clip_by_low, "high": _clip_by_high})
 def _clip(x: Array, *, low: float, high: float | None, xp: Namespace) -> Array:
     """``clip(x, low, high)``; gradient 1 strictly between the bounds, 0 at both."""
     below = x if high is None else where(x >= high, high, x, xp=xp)
@@ -340,7 +383,14 @@ def _leaky_relu_grad(
     return (where(x > 0, grad, slope * grad, xp=xp),)
 
 
-@with_gradient(_leaky_relu_grad, elementwise=True)
+def _leaky_relu_by_slope(
+    grad: Array, out: Array, x: Array, *, slope: float, xp: Namespace
+) -> Array:
+    """0 where x > 0, else x."""
+    return grad * where(x > 0, 0.0, x, xp=xp)
+
+
+@with_gradient(_leaky_relu_grad, elementwise=True, by={"slope": _leaky_relu_by_slope})
 def _leaky_relu(x: Array, *, slope: float, xp: Namespace) -> Array:
     """``x`` where x > 0, else ``slope * x``."""
     below = where(x > 0, 0.0, x, xp=xp)  # the slope never meets +inf: 0 * inf would be NaN

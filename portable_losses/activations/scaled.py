@@ -4,11 +4,11 @@ import math
 
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import differentiable_again, stop_gradient, with_gradient
-from portable_losses._options import check_nonnegative, check_positive
-from portable_losses._polyfill import maximum, minimum, total
+from portable_losses._options import NONNEGATIVE, NORM
+from portable_losses._polyfill import broadcast_to, knows_shape, maximum, minimum, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
-from portable_losses._rows import finite_or_nan
+from portable_losses._rows import entry, finite_or_nan, place_of_largest
 from portable_losses._stable import INF, sign
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
@@ -26,7 +26,7 @@ __all__ = ["normalize", "standardize"]
 Axes = tuple[int, ...]
 
 
-@public
+@public(p=NORM, eps=NONNEGATIVE)
 def normalize(
     x: Array, /, *, p: float = 2.0, axis: int | tuple[int, ...] = -1, eps: float = 1e-12
 ) -> Array:
@@ -76,9 +76,6 @@ def normalize(
     """
     xp = namespace_of(x=x)
     check_real_floating(xp, x=x)
-    if p != INF:
-        check_positive(p=p)
-    check_nonnegative(eps=eps)
     axes = check_axes(axis, x.ndim)
 
     if 0 in tuple(x.shape):
@@ -96,7 +93,7 @@ def normalize(
     return narrow(_where(top == 0, 0.0, y, xp=xp), x.dtype, xp=xp)
 
 
-@public
+@public(eps=NONNEGATIVE)
 def standardize(
     x: Array,
     /,
@@ -157,7 +154,6 @@ def standardize(
     check_real_floating(xp, x=x)
     check_real(xp, mean=mean)
     check_bool(xp, where=where)
-    check_nonnegative(eps=eps)
     shape = tuple(x.shape)
     check_broadcasts_to(shape, mean=mean, where=where)
     axes = check_axes(axis, x.ndim)
@@ -188,15 +184,24 @@ def standardize(
 
 def _max_abs(x: Array, axes: Axes, *, xp: Namespace) -> Array:
     """``max(|x|)`` along `axes`, which are kept; a constant to every derivative."""
-    return xp.max(xp.abs(stop_gradient(x, xp=xp)), axis=axes, keepdims=True)
+    return _largest(xp.abs(stop_gradient(x, xp=xp)), axes, xp=xp)
+
+
+def _largest(size: Array, axes: Axes, *, xp: Namespace) -> Array:
+    """Return the largest of sizes along `axes`, which are kept; of none 0."""
+    if 0 in size.shape:
+        return total(size, axis=axes, keepdims=True, xp=xp)
+    if not knows_shape(size) and axes in ((-1,), (size.ndim - 1,)):  # Dask fails at empty chunks
+        return entry(size, place_of_largest(size, xp=xp)[0], xp=xp)
+    return xp.max(size, axis=axes, keepdims=True)
 
 
 def _mean(x: Array, mask: Array | None, axes: Axes, *, xp: Namespace) -> Array:
     """Return the mean of the entries in `mask` along `axes`, which are kept; of none 0."""
     if mask is None:
         count = math.prod([x.shape[i] for i in axes])
-        return total(x, axis=axes, keepdims=True, xp=xp) / count
-    mask = xp.broadcast_to(mask, x.shape)
+        return total(x, axis=axes, keepdims=True, xp=xp) / max(count, 1)
+    mask = broadcast_to(mask, x.shape, like=x, xp=xp)
     count = total(narrow(mask, x.dtype, xp=xp), axis=axes, keepdims=True, xp=xp)
     kept = _where(mask, x, 0.0, xp=xp)
     return total(kept, axis=axes, keepdims=True, xp=xp) / maximum(count, 1.0, xp=xp)
@@ -224,7 +229,7 @@ def _norm(x: Array, *, p: float, axes: Axes, xp: Namespace) -> Array:
     """``sum(|x|**p)**(1 / p)``, not 0, along `axes`, which are kept."""
     size = xp.abs(x)
     if p == INF:
-        return xp.max(size, axis=axes, keepdims=True)
+        return _largest(size, axes, xp=xp)
     if p == 2:
         return xp.sqrt(total(x * x, axis=axes, keepdims=True, xp=xp))
     return total(size**p, axis=axes, keepdims=True, xp=xp) ** (1 / p)

@@ -8,7 +8,8 @@ exactly 0 are right on a library that differentiates the formula, whatever its s
 from portable_losses._backend import backend_of
 from portable_losses._dtypes import largest
 from portable_losses._gradient import elementwise_call, with_gradient
-from portable_losses._polyfill import clip, maximum, where
+from portable_losses._options import is_number
+from portable_losses._polyfill import clip, maximum, minimum, where
 from portable_losses._public import public
 from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace
@@ -161,10 +162,21 @@ expit = sigmoid
 log_expit = log_sigmoid
 
 
-def _sigmoid_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
+def _sigmoid_slope_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    """``-out * tanh(x / 2)``: the slope is flat at 0, where its own formula would cancel."""
+    return (-grad * out * _tanh(x / 2, xp=xp),)
+
+
+@with_gradient(_sigmoid_slope_grad, elementwise=True)
+def _sigmoid_slope(x: Array, *, xp: Namespace) -> Array:
     """``e / (1 + e)**2`` with ``e = exp(-|x|)``."""
     e = xp.exp(negative_size(x, xp=xp))
-    return (grad * (e / (1 + e * (2 + e))),)
+    return e / (1 + e * (2 + e))
+
+
+def _sigmoid_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
+    """``sigmoid(x) * sigmoid(-x)``."""
+    return (grad * _sigmoid_slope(x, xp=xp),)
 
 
 @with_gradient(_sigmoid_grad, elementwise=True)
@@ -184,11 +196,18 @@ def _softplus_grad(
     return (grad * _sigmoid(_scaled(x, beta, xp=xp), xp=xp),)
 
 
-@with_gradient(_softplus_grad, elementwise=True)
+def _softplus_by_beta(grad: Array, out: Array, x: Array, *, beta: float, xp: Namespace) -> Array:
+    """``-(u * sigmoid(-u) + log1p(exp(-u))) / beta**2`` with ``u = beta * |x|``."""
+    u = -_scaled(negative_size(x, xp=xp), beta, xp=xp)
+    e = xp.exp(-u)
+    return grad * (-(u * (e / (1 + e)) + xp.log1p(e)) / beta / beta)
+
+
+@with_gradient(_softplus_grad, elementwise=True, by={"beta": _softplus_by_beta})
 def _softplus(x: Array, *, beta: float, xp: Namespace) -> Array:
     """``max(x, 0) + log1p(exp(-beta * |x|)) / beta``: beta never multiplies the first term."""
     tail = xp.log1p(xp.exp(_scaled(negative_size(x, xp=xp), beta, xp=xp)))
-    return where(x >= 0, x, 0.0, xp=xp) + (tail if beta == 1 else tail / beta)
+    return where(x >= 0, x, 0.0, xp=xp) + (tail if is_number(beta) and beta == 1 else tail / beta)
 
 
 def _log_sigmoid_grad(
@@ -207,12 +226,15 @@ def _log_sigmoid(x: Array, *, xp: Namespace) -> Array:
 
 def _scaled(x: Array, beta: float, *, xp: Namespace) -> Array:
     """``beta * x``, x bounded where ``exp(beta * x)`` has saturated: it cannot overflow."""
-    return x if beta == 1 else beta * _clip_size(x, 1000 / beta, xp=xp)
+    if is_number(beta) and beta == 1:
+        return x
+    return beta * _clip_size(x, 1000 / beta, xp=xp)
 
 
 def _clip_size(x: Array, bound: float, *, xp: Namespace) -> Array:
     """``clip(x, -bound, bound)``, the bound being a finite number of x's dtype."""
-    bound = min(bound, largest(x, xp=xp))
+    most = largest(x, xp=xp)
+    bound = min(bound, most) if is_number(bound) else minimum(bound, most, xp=xp)
     return clip(x, -bound, bound, xp=xp)
 
 
@@ -227,6 +249,12 @@ def _tanh(x: Array, *, xp: Namespace) -> Array:
     return xp.tanh(x)
 
 
+def _tanh_slope_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    """``-2 * tanh(x) * out``."""
+    return (-2 * grad * _tanh(x, xp=xp) * out,)
+
+
+@with_gradient(_tanh_slope_grad, elementwise=True)
 def _tanh_slope(x: Array, *, xp: Namespace) -> Array:
     """``1 - tanh(x)**2``, with all digits in both tails."""
     e = xp.exp(2 * maximum(negative_size(x, xp=xp), -1000.0, xp=xp))

@@ -3,8 +3,9 @@
 import math
 from typing import Literal
 
+from portable_losses._dtypes import largest
 from portable_losses._gradient import elementwise_call, with_gradient
-from portable_losses._options import check_choice, check_nonnegative, check_positive
+from portable_losses._options import NONNEGATIVE, POSITIVE, is_number
 from portable_losses._polyfill import clip, where
 from portable_losses._public import public
 from portable_losses._stable import sign
@@ -17,14 +18,14 @@ from portable_losses.special.normal import _gelu
 __all__ = ["gelu", "mish", "quick_gelu", "silu", "softplus", "squareplus", "swish"]
 
 
-@public
-def softplus(x: Array, /, *, beta: float = 1.0) -> Array:
+@public(beta=POSITIVE)
+def softplus(x: Array, /, *, beta: float | Array = 1.0) -> Array:
     """Smooth maximum of 0 and x: ``log(1 + exp(beta * x)) / beta``.
 
     Parameters
     ----------
     x : array of a real floating dtype, shape (...)
-    beta : float, default 1.0
+    beta : float or 0-d array, default 1.0
         Sharpness, in units of ``1 / x``. Greater than 0.
 
     Returns
@@ -53,8 +54,6 @@ def softplus(x: Array, /, *, beta: float = 1.0) -> Array:
     >>> softplus(np.asarray([-1000.0, 0.0, 1000.0]))
     array([0.00000000e+00, 6.93147181e-01, 1.00000000e+03])
     """
-    check_positive(beta=beta)
-
     return elementwise_call(_softplus, x, beta=beta)
 
 
@@ -132,8 +131,6 @@ def gelu(x: Array, /, *, approximate: Literal["none", "tanh"] = "none") -> Array
     >>> gelu(np.asarray([-np.inf, 0.0, 1.0])).round(4)
     array([-0.    ,  0.    ,  0.8413])
     """
-    check_choice(("none", "tanh"), approximate=approximate)
-
     return elementwise_call(_gelu if approximate == "none" else _gelu_tanh, x)
 
 
@@ -207,15 +204,15 @@ def mish(x: Array, /) -> Array:
     return elementwise_call(_mish, x)
 
 
-@public
-def squareplus(x: Array, /, *, b: float = 4.0) -> Array:
+@public(b=NONNEGATIVE._replace(of_arrays=POSITIVE))
+def squareplus(x: Array, /, *, b: float | Array = 4.0) -> Array:
     """Algebraic smooth maximum of 0 and x: ``(x + sqrt(x**2 + b)) / 2``.
 
     Parameters
     ----------
     x : array of a real floating dtype, shape (...)
-    b : float, default 4.0
-        Size of the smooth part, in units of ``x**2``. At least 0; relu at 0.
+    b : float or 0-d array, default 4.0
+        Size of the smooth part, in units of ``x**2``. At least 0 (an array: above 0); relu at 0.
 
     Returns
     -------
@@ -243,8 +240,7 @@ def squareplus(x: Array, /, *, b: float = 4.0) -> Array:
     >>> squareplus(np.asarray([-1e6, 0.0, 1.5]))
     array([1.e-06, 1.e+00, 2.e+00])
     """
-    check_nonnegative(b=b)
-    if b == 0:
+    if is_number(b) and b == 0:
         return relu(x)
 
     return elementwise_call(_squareplus, x, b=b)
@@ -258,7 +254,8 @@ swish = silu
 
 def _hypotenuse(x: Array, b: float, *, xp: Namespace) -> Array:
     """``sqrt(x**2 + b)``, whose square does not overflow."""
-    bound = 2**30 * math.sqrt(b)  # beyond, b is below half an ulp of x**2
+    root = math.sqrt(b) if is_number(b) else xp.sqrt(b)
+    bound = 2**30 * root  # beyond, b is below half an ulp of x**2
     near = clip(x, -bound, bound, xp=xp)
     size = x * sign(x, xp=xp)
     return where(size < bound, xp.sqrt(near * near + b), size, xp=xp)
@@ -277,7 +274,14 @@ def _squareplus_slope_grad(
     return (grad * ((b / 2) / h / h / h),)
 
 
-@with_gradient(_squareplus_slope_grad, elementwise=True)
+def _squareplus_slope_by_b(grad: Array, out: Array, x: Array, *, b: float, xp: Namespace) -> Array:
+    """``-x / 4 / h**3`` with ``h = sqrt(x**2 + b)``."""
+    h = _hypotenuse(x, b, xp=xp)
+    near = clip(x, -largest(x, xp=xp), largest(x, xp=xp), xp=xp)
+    return grad * (-(near / h) / h / h / 4)
+
+
+@with_gradient(_squareplus_slope_grad, elementwise=True, by={"b": _squareplus_slope_by_b})
 def _squareplus_slope(x: Array, *, b: float, xp: Namespace) -> Array:
     """``(1 + x / h) / 2`` with ``h = sqrt(x**2 + b)``, without cancellation where x < 0."""
     h = _hypotenuse(x, b, xp=xp)
@@ -290,7 +294,12 @@ def _squareplus_grad(grad: Array, out: Array, x: Array, *, b: float, xp: Namespa
     return (grad * _squareplus_slope(x, b=b, xp=xp),)
 
 
-@with_gradient(_squareplus_grad, elementwise=True)
+def _squareplus_by_b(grad: Array, out: Array, x: Array, *, b: float, xp: Namespace) -> Array:
+    """``1 / 4 / h`` with ``h = sqrt(x**2 + b)``."""
+    return grad * (0.25 / _hypotenuse(x, b, xp=xp))
+
+
+@with_gradient(_squareplus_grad, elementwise=True, by={"b": _squareplus_by_b})
 def _squareplus(x: Array, *, b: float, xp: Namespace) -> Array:
     """``(x + sqrt(x**2 + b)) / 2``, without cancellation where x < 0."""
     h = _hypotenuse(x, b, xp=xp)

@@ -1,7 +1,8 @@
 """Activations along an axis: softmax, its logarithm, and softmin."""
 
+from portable_losses._backend import backend_of
 from portable_losses._dtypes import narrow, widen
-from portable_losses._gradient import with_gradient
+from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._polyfill import total, where
 from portable_losses._public import public
 from portable_losses._rows import as_rows, entry, finite_or_nan, from_rows, place_of_largest
@@ -67,9 +68,9 @@ def softmax(x: Array, /, *, axis: int | tuple[int, ...] = -1, where: Array | Non
     check_broadcasts_to(tuple(x.shape), where=where)
     axes = check_axes(axis, x.ndim)
 
-    rows = as_rows(_masked(widen(x, xp=xp), where, -INF, xp=xp), axes, xp=xp)
     if 0 in tuple(x.shape):
         return x
+    rows = as_rows(_masked(widen(x, xp=xp), where, -INF, xp=xp), axes, xp=xp)
     result = from_rows(_softmax(rows, xp=xp), axes, tuple(x.shape), xp=xp)
     return narrow(_masked(result, where, 0.0, xp=xp), x.dtype, xp=xp)
 
@@ -126,9 +127,9 @@ def log_softmax(
     check_broadcasts_to(tuple(x.shape), where=where)
     axes = check_axes(axis, x.ndim)
 
-    rows = as_rows(_masked(widen(x, xp=xp), where, -INF, xp=xp), axes, xp=xp)
     if 0 in tuple(x.shape):
         return x
+    rows = as_rows(_masked(widen(x, xp=xp), where, -INF, xp=xp), axes, xp=xp)
     result = from_rows(_log_softmax(rows, xp=xp), axes, tuple(x.shape), xp=xp)
     return narrow(_masked(result, where, -INF, xp=xp), x.dtype, xp=xp)
 
@@ -219,7 +220,10 @@ def _log_softmax_grad(
     others = where(largest, rest, (rest - grad) + entry(grad, k, xp=xp), xp=xp)
     # Not exp(out): out is rounded twice, and exp multiplies a relative error by |out|.
     p = xp.exp(x - finite_or_nan(entry(x, k, xp=xp), xp=xp)) * xp.exp(entry(out, k, xp=xp))
-    return (-grad * xp.expm1(out) - p * others,)
+    less = xp.expm1(stop_gradient(out, xp=xp))
+    if backend_of(xp).autodiff.differentiates:  # by p: libraries take expm1(out) + 1 for its slope
+        less = less + (p - stop_gradient(p, xp=xp))
+    return (-grad * less - p * others,)
 
 
 @with_gradient(_log_softmax_grad, kernel="log_softmax")

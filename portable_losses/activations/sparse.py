@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
-from portable_losses._polyfill import device_of, maximum, total, where
+from portable_losses._polyfill import concat, device_of, maximum, total, where
 from portable_losses._public import public
 from portable_losses._rows import as_rows, entry, finite_or_nan, from_rows, place_of_largest
 from portable_losses._typing import Array, Namespace
@@ -129,12 +129,15 @@ def _cut(x: Array, threshold: Threshold, refined: Threshold, *, xp: Namespace) -
     `threshold` estimates tau from a sorted row; `refined` computes it from the entries above that
     estimate.
     """
+    if 0 in x.shape:
+        return x + 0.0  # PyTorch takes no argument for the result of a pair
     k, _ = place_of_largest(x, xp=xp)
     z = x - finite_or_nan(entry(x, k, xp=xp), xp=xp)
     z = maximum(z, -2.0, xp=xp)  # tau is at least -1: what lies below adds nothing to any sum
     ranks = xp.arange(1, x.shape[-1] + 1, dtype=x.dtype, device=device_of(x, xp=xp))
     ordered = xp.sort(stop_gradient(z, xp=xp), axis=-1, descending=True)
-    tau = xp.max(threshold(ordered, ranks, xp=xp), axis=-1, keepdims=True)
+    taus = threshold(ordered, ranks, xp=xp)
+    tau = entry(taus, place_of_largest(taus, xp=xp)[0], xp=xp)
     for _ in range(2):  # a score next to tau may have been on the wrong side of it
         inside = ~(z <= tau)  # True where z is NaN
         count = total(narrow(inside, z.dtype, xp=xp), axis=-1, keepdims=True, xp=xp)
@@ -155,7 +158,7 @@ def _running_sum(x: Array, *, xp: Namespace) -> Array:
     """
     step = 1
     while step < x.shape[-1]:
-        x = x + xp.concat([xp.zeros_like(x[..., :step]), x[..., :-step]], axis=-1)
+        x = x + concat([xp.zeros_like(x[..., :step]), x[..., :-step]], axis=-1, xp=xp)
         step *= 2
     return x
 

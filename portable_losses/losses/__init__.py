@@ -18,6 +18,10 @@ from portable_losses.losses.embedding import (
     triplet_margin_loss,
 )
 from portable_losses.losses.focal import sigmoid_focal_loss, softmax_focal_loss
+from portable_losses.losses.insensitive import (
+    epsilon_insensitive_loss,
+    squared_epsilon_insensitive_loss,
+)
 from portable_losses.losses.likelihood import gaussian_nll_loss, poisson_nll_loss
 from portable_losses.losses.linear_cross_entropy import linear_cross_entropy
 from portable_losses.losses.margin import (
@@ -44,11 +48,9 @@ from portable_losses.losses.regression import huber_loss, l1_loss, mse_loss, smo
 from portable_losses.losses.relative import mape_loss, msle_loss
 from portable_losses.losses.reweighted import generalized_cross_entropy, poly_loss
 from portable_losses.losses.robust import (
-    epsilon_insensitive_loss,
     log_cosh_loss,
     pseudo_huber_loss,
     quantile_loss,
-    squared_epsilon_insensitive_loss,
 )
 from portable_losses.losses.segmentation import dice_loss, jaccard_loss, tversky_loss
 from portable_losses.losses.sparsemax import (

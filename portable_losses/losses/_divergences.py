@@ -6,10 +6,12 @@ of a gradient in p, which would be infinite, is 0.
 
 import math
 
-from portable_losses._gradient import with_gradient
+from portable_losses._gradient import stop_gradient, with_gradient
+from portable_losses._options import is_number
 from portable_losses._polyfill import clip, constant, minimum, where
 from portable_losses._stable import INF, NAN, log, log1p
 from portable_losses._typing import Array, Namespace
+from portable_losses.activations.sigmoid import _sigmoid
 from portable_losses.losses.deviance import _bound, _curve, _log_ratio_of, _times_power
 
 __all__: list[str] = []
@@ -48,13 +50,27 @@ def _kl_excess(p: Array, m: Array, w: Array, *, xp: Namespace) -> Array:
     return where(near, series, far, xp=xp)
 
 
+def _difference_of_exponentials_grad(
+    grad: Array, out: Array, lq: Array, lp: Array, *, xp: Namespace
+) -> tuple[Array | None, ...]:
+    """``exp(lq)`` and ``-exp(lp)``."""
+    return grad * xp.exp(lq), -grad * xp.exp(lp)
+
+
+@with_gradient(_difference_of_exponentials_grad)
+def _difference_of_exponentials(lq: Array, lp: Array, *, xp: Namespace) -> Array:
+    """``exp(lq) - exp(lp)``."""
+    p, u = xp.exp(lp), _difference_of_logs(lq, lp, xp=xp)
+    near = xp.abs(u) < 1
+    return where(near, p * xp.expm1(where(near, u, 0.0, xp=xp)), xp.exp(lq) - p, xp=xp)
+
+
 def _generalized_kl_grad(
     grad: Array, out: Array, lq: Array, lp: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
     """``q - p`` in log q, ``p * log(p / q)`` in log p."""
     p, u = xp.exp(lp), _difference_of_logs(lq, lp, xp=xp)
-    near = xp.abs(u) < 1
-    in_q = where(near, p * xp.expm1(where(near, u, 0.0, xp=xp)), xp.exp(lq) - p, xp=xp)
+    in_q = _difference_of_exponentials(lq, lp, xp=xp)
     return grad * in_q, grad * (p * where(p == 0, 0.0, -u, xp=xp))
 
 
@@ -66,9 +82,9 @@ def _generalized_kl(lq: Array, lp: Array, *, xp: Namespace) -> Array:
 
 def generalized_js(lp: Array, t: Array, beta: float, *, log_target: bool, xp: Namespace) -> Array:
     """Return the terms of `js_div`: Kullback-Leibler divergences where `beta` is 0 or 1."""
-    if beta == 0:
+    if is_number(beta) and beta == 0:
         return _kl(lp, t, log_target=log_target, xp=xp)
-    if beta == 1:
+    if is_number(beta) and beta == 1:
         return _kl(t if log_target else log(t, xp=xp), lp, log_target=True, xp=xp)
     return _js(lp, t, beta=beta, log_target=log_target, xp=xp)
 
@@ -89,8 +105,65 @@ def _parts(
 def _log_mixture(u: Array, share: float, *, xp: Namespace) -> Array:
     """``log(1 - share + share * exp(u))``."""
     near = log1p(share * xp.expm1(minimum(u, 80.0, xp=xp)), xp=xp)
-    far = minimum(u, 1e4, xp=xp) + math.log(share)  # from 1e4 on one probability is 0
+    log_share = math.log(share) if is_number(share) else xp.log(share)
+    far = minimum(u, 1e4, xp=xp) + log_share  # from 1e4 on one probability is 0
     return where(u > 80, far, near, xp=xp)
+
+
+def _js_slope_grad(
+    grad: Array,
+    out: Array,
+    lp: Array,
+    t: Array,
+    of_q: Array,
+    *,
+    beta: float,
+    log_target: bool,
+    xp: Namespace,
+) -> tuple[Array | None, ...]:
+    """By log q ``(beta - 1) * q * (log(m / q) - s)``, by p ``-beta * (1 - s)``.
+
+    s is the share of p in the mixture m, ``beta * p / m``.
+    """
+    share, rest = _shares(lp, t, beta, log_target=log_target, xp=xp)
+    in_lp = (beta - 1) * _times_power(of_q - share, lp, 1.0, log_input=True, xp=xp)
+    in_t = -beta * rest
+    return grad * in_lp, grad * (xp.exp(t) * in_t if log_target else in_t), None
+
+
+def _js_slope_by_beta(
+    grad: Array,
+    out: Array,
+    lp: Array,
+    t: Array,
+    of_q: Array,
+    *,
+    beta: Array,
+    log_target: bool,
+    xp: Namespace,
+) -> Array:
+    """``q * (log(m / q) - (1 - beta) * (p - q) / m)``."""
+    share, rest = _shares(lp, t, beta, log_target=log_target, xp=xp)
+    change = of_q + rest - (1 - beta) / beta * share
+    return grad * _times_power(change, lp, 1.0, log_input=True, xp=xp)
+
+
+def _shares(
+    lp: Array, t: Array, beta: float | Array, *, log_target: bool, xp: Namespace
+) -> tuple[Array, Array]:
+    """Return the shares of p and q in the mixture: ``beta * p / m``, ``(1 - beta) * q / m``."""
+    logs = math if is_number(beta) else xp
+    bias = logs.log(beta) - logs.log1p(-beta)
+    u = _difference_of_logs(lp, t if log_target else log(t, xp=xp), xp=xp) - bias
+    return _sigmoid(-u, xp=xp), _sigmoid(u, xp=xp)
+
+
+@with_gradient(_js_slope_grad, by={"beta": _js_slope_by_beta})
+def _js_slope(
+    lp: Array, t: Array, of_q: Array, *, beta: float, log_target: bool, xp: Namespace
+) -> Array:
+    """``-(1 - beta) * q * of_q``; `of_q`, ``log(m / q)``, comes along as a constant."""
+    return (beta - 1) * _times_power(of_q, lp, 1.0, log_input=True, xp=xp)
 
 
 def _js_grad(
@@ -105,20 +178,35 @@ def _js_grad(
 ) -> tuple[Array | None, ...]:
     """``-(1 - beta) * q * log(m / q)`` in log q, ``-beta * log(m / p)`` in p."""
     p, of_p, of_q = _parts(lp, t, beta=beta, log_target=log_target, xp=xp)
-    in_lp = (beta - 1) * _times_power(of_q, lp, 1.0, log_input=True, xp=xp)
+    in_lp = _js_slope(lp, t, stop_gradient(of_q, xp=xp), beta=beta, log_target=log_target, xp=xp)
     in_t = -beta * where(p == 0, 0.0, of_p, xp=xp)
     return grad * in_lp, grad * (p * in_t if log_target else in_t)
 
 
-@with_gradient(_js_grad)
+def _js_by_beta(
+    grad: Array, out: Array, lp: Array, t: Array, *, beta: float, log_target: bool, xp: Namespace
+) -> Array:
+    """``p * log(p / m) - p - (q * log(q / m) - q)``: the derivatives by m cancel."""
+    to_p, to_q, above = _js_terms(lp, t, beta=beta, log_target=log_target, xp=xp)
+    return grad * ((to_p - to_q) * xp.exp(above))
+
+
+@with_gradient(_js_grad, by={"beta": _js_by_beta})
 def _js(lp: Array, t: Array, *, beta: float, log_target: bool, xp: Namespace) -> Array:
     """``beta * p * log(p / m) + (1 - beta) * q * log(q / m)``, m the mixture of the two."""
+    to_p, to_q, above = _js_terms(lp, t, beta=beta, log_target=log_target, xp=xp)
+    loss = beta * to_p + (1 - beta) * to_q
+    return loss * xp.exp(above)
+
+
+def _js_terms(
+    lp: Array, t: Array, *, beta: float, log_target: bool, xp: Namespace
+) -> tuple[Array, Array, Array]:
+    """Return ``m - p - p * log(m / p)``, the same of q, and the logarithm of a common factor."""
     p, of_p, of_q = _parts(lp, t, beta=beta, log_target=log_target, xp=xp)
     bound = _bound(lp, xp=xp)
     # Where exp(lp) may overflow, the part of lp beyond the bound is factored out of all terms.
     above = clip(lp - bound, 0.0, bound, xp=xp)
     p, q = p * xp.exp(-above), xp.exp(lp - above)
     m = beta * p + (1 - beta) * q
-    to_p, to_q = _kl_excess(p, m, of_p, xp=xp), _kl_excess(q, m, of_q, xp=xp)
-    loss = beta * to_p + (1 - beta) * to_q
-    return loss * xp.exp(above)
+    return _kl_excess(p, m, of_p, xp=xp), _kl_excess(q, m, of_q, xp=xp), above

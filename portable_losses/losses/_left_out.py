@@ -13,15 +13,16 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 from portable_losses._backend import namespace_of_type
 from portable_losses._dtypes import kind_of
 from portable_losses._gradient import stop_gradient
-from portable_losses._polyfill import readable
+from portable_losses._polyfill import broadcast_to, expand_dims, readable
 from portable_losses._polyfill import where as _where
-from portable_losses._stable import INF
+from portable_losses._stable import INF, NAN
 from portable_losses._tape import inner_of, raw_array
 from portable_losses._typing import Array, Axis, Namespace
 from portable_losses._validation import (
     check_axes,
     check_broadcasts_to,
     check_real,
+    fits_into,
     namespace_of,
     same_shape,
 )
@@ -107,13 +108,14 @@ def _changed(
     shape = _without(given[first], axes[first])
     if not all(_agrees(_without(given[n], axes[n]), shape, e) for n, e in specs.items()):
         return list(given.values()), options  # the loss says what does not fit
-    fits = mask is not None and masks_loss and _fits(mask.shape, shape)
+    fits = mask is not None and masks_loss and fits_into(mask.shape, shape)
     if fits and kind_of(mask, xp=xp) == "bool":
         for name, weight in held.items():
             check_broadcasts_to(shape, **{name: weight})
             options[name] = held[name] = _selected(mask, weight, 1, xp=xp)
         given = _replaced(mask, given, specs, axes, shape, xp=xp)
-    bad = _weightless_entries(loss, given, options, held, shape, bound, xp=xp)
+    of_one_entry = [n for n in specs if not axes[n]]
+    bad = _weightless_entries(loss, given, options, held, shape, bound, of_one_entry, xp=xp)
     if bad is not None:
         given = _replaced(~bad, given, specs, axes, shape, xp=xp)
         for name, weight in held.items():  # no slope in a weight of 0 of what is left out
@@ -123,13 +125,7 @@ def _changed(
 
 def _agrees(own: tuple[int, ...], shape: tuple[int, ...], entries: Entries) -> bool:
     """Return whether the shape of an array fits that of the loss; if not, the loss says so."""
-    return _fits(own, shape) if entries.broadcasts else same_shape(own, shape)
-
-
-def _fits(own: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    """Return whether the first shape broadcasts to the second."""
-    pairs = zip(reversed(own), reversed(shape), strict=False)
-    return len(own) <= len(shape) and all(n == 1 or same_shape((n,), (m,)) for n, m in pairs)
+    return fits_into(own, shape) if entries.broadcasts else same_shape(own, shape)
 
 
 def _without(x: Array, axes: tuple[int, ...]) -> tuple[int, ...]:
@@ -153,13 +149,12 @@ def _replaced(
     xp: Namespace,
 ) -> dict[str, Any]:
     """Return the arrays, with their harmless value where the mask `kept` is False."""
-    kept = xp.reshape(kept, (*(1,) * (len(shape) - kept.ndim), *kept.shape))
+    kept = expand_dims(kept, range(len(shape) - kept.ndim), xp=xp)
     made = dict(given)
     for name, entries in specs.items():
         x, mask = given[name], kept
         if x.ndim != len(shape):  # class indices have no axis of the classes
-            for i in sorted(axes[name]):
-                mask = xp.expand_dims(mask, axis=i)
+            mask = expand_dims(mask, axes[name], xp=xp)
         made[name] = _selected(mask, x, entries.value, xp=xp)
     return made
 
@@ -178,18 +173,29 @@ def _weightless_entries(
     held: dict[str, Any],
     shape: tuple[int, ...],
     bound: Callable[..., Array] | None,
+    of_one_entry: list[str],
     *,
     xp: Namespace,
 ) -> Array | None:
-    """Return the mask of the entries of weight 0 without a finite loss; None if there are none."""
+    """Return the mask of the entries of weight 0 without a finite loss; None if there are none.
+
+    Where a loss is of one entry of each array, these must be finite as well: its slope may be
+    infinite at an infinity where the loss is not.
+    """
     others = _constants({k: v for k, v in options.items() if k not in held})
     plain = {**others, **dict.fromkeys(held), "reduction": "none"}
 
     def unreduced() -> Array:
         if bound is not None:
             return bound(*_constants(given).values(), xp=namespace_of(**given))
-        found = loss(*_constants(given).values(), **plain)
-        return found[0] if isinstance(found, tuple) else found
+        constants = _constants(given)
+        made = loss(*constants.values(), **plain)
+        found: Array = made[0] if isinstance(made, tuple) else made
+        for name in of_one_entry:
+            if kind_of(constants[name], xp=xp) == "real floating":
+                finite = xp.abs(constants[name]) < INF
+                found = _where(finite, found, NAN, xp=xp)
+        return found
 
     return weightless(unreduced, held, shape, xp=xp)
 
@@ -218,7 +224,8 @@ def weightless(
             values = unreduced()
     else:
         return None
-    return xp.logical_and(xp.broadcast_to(zero, shape), ~(xp.abs(raw_array(values)) < INF))
+    endless = ~(xp.abs(raw_array(values)) < INF)
+    return xp.logical_and(broadcast_to(zero, shape, like=endless, xp=xp), endless)
 
 
 def settle(x: Array, is_zero: Array, *, xp: Namespace) -> Array:

@@ -183,7 +183,7 @@ def _linear_cross_entropy_grad(
     )
 
 
-@with_gradient(_linear_cross_entropy_grad, kernel="linear_cross_entropy")
+@with_gradient(_linear_cross_entropy_grad, kernel="linear_cross_entropy", by={"softcap": None})
 def _linear_cross_entropy(
     hidden: Array,
     weight: Array,

@@ -4,17 +4,34 @@ A target names classes by index, or gives every class a probability. Everything 
 the classes are the last axis.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from portable_losses._dtypes import narrow
 from portable_losses._gradient import stop_gradient
 from portable_losses._indexing import as_index
-from portable_losses._polyfill import device_of, readable, take_along_axis, total, where
+from portable_losses._options import is_number
+from portable_losses._polyfill import (
+    broadcast_to,
+    device_of,
+    knows_shape,
+    readable,
+    take_along_axis,
+    total,
+    where,
+)
 from portable_losses._reduction import weigh
 from portable_losses._rows import as_rows
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
-from portable_losses._validation import check_classes, check_integer, check_real
+from portable_losses._validation import (
+    check_classes,
+    check_integer,
+    check_real,
+    fits_into,
+    same_shape,
+)
 from portable_losses._values import (
     as_weight,
     check_all_in,
@@ -24,7 +41,7 @@ from portable_losses._values import (
     mark_invalid,
 )
 
-__all__ = ["Target", "idle_rows", "read_index", "read_target"]
+__all__ = ["Target", "idle_rows", "read_index", "read_target", "smoothed_losses"]
 
 
 class Target(NamedTuple):
@@ -53,8 +70,10 @@ class Target(NamedTuple):
     row_mask: Array | None = None
     class_mask: Array | None = None
 
-    def select(self, terms: Array, *, label_smoothing: float, xp: Namespace) -> Array:
+    def select(self, terms: Array, *, label_smoothing: float | Array, xp: Namespace) -> Array:
         """Return ``sum over c of q_c * weight_c * terms_c`` for each row, q smoothed."""
+        if not is_number(label_smoothing):
+            return smoothed_losses(partial(self._selected, terms, xp=xp), label_smoothing, xp=xp)[0]
         if self.q is not None:
             q = self.smoothed(terms, label_smoothing=label_smoothing, xp=xp)
             selected = self._weighted_sum(q, terms, xp=xp)
@@ -68,6 +87,9 @@ class Target(NamedTuple):
                 selected = spread + ((1 - label_smoothing) * selected if label_smoothing < 1 else 0)
         return self.mask_rows(selected, xp=xp)
 
+    def _selected(self, terms: Array, label_smoothing: float, *, xp: Namespace) -> tuple[Array]:
+        return (self.select(terms, label_smoothing=label_smoothing, xp=xp),)
+
     def probabilities(self, like: Array, *, xp: Namespace) -> Array:
         """Return the probability of every class, in the dtype of `like`."""
         if self.q is not None:
@@ -76,14 +98,14 @@ class Target(NamedTuple):
         classes = xp.arange(like.shape[-1], dtype=indices.dtype, device=device_of(like, xp=xp))
         return narrow(indices == classes, like.dtype, xp=xp)
 
-    def smoothed(self, like: Array, *, label_smoothing: float, xp: Namespace) -> Array:
+    def smoothed(self, like: Array, *, label_smoothing: float | Array, xp: Namespace) -> Array:
         """Return the probability of every class, mixed with the uniform distribution."""
         q = self.probabilities(like, xp=xp)
-        if not label_smoothing:
+        if is_number(label_smoothing) and not label_smoothing:
             return q
         return xp.add((1 - label_smoothing) * q, self._uniform(like, label_smoothing, xp=xp))
 
-    def settle(self, z: Array, *, label_smoothing: float, xp: Namespace) -> Array:
+    def settle(self, z: Array, *, label_smoothing: float | Array, xp: Namespace) -> Array:
         """Return `z`, and 0 in rows that are not finite and whose coefficients are all 0."""
         if self.q is None and self.weight is None:
             return z
@@ -126,16 +148,33 @@ class Target(NamedTuple):
     def _weight_of_target(self, like: Array, *, xp: Namespace) -> Array:
         """Return the weight of each row's class."""
         weight: Array = self.weight
-        table = xp.broadcast_to(weight, (*like.shape, weight.shape[0]))
+        shape = (*like.shape, weight.shape[0])
+        table = broadcast_to(weight, shape, like=like[..., None], xp=xp)
         return take_along_axis(table, self.indices, axis=-1, xp=xp)[..., 0]
 
-    def _uniform(self, terms: Array, share: float, *, xp: Namespace) -> Array:
+    def _uniform(self, terms: Array, share: float | Array, *, xp: Namespace) -> Array:
         """Return `share` divided evenly among the classes that exist."""
         if self.class_mask is None:
-            return xp.full_like(stop_gradient(terms, xp=xp), share / terms.shape[-1])
+            share = share / terms.shape[-1]
+            like = stop_gradient(terms, xp=xp)
+            return xp.full_like(like, share) if is_number(share) else share * xp.ones_like(like)
         exists = narrow(self.class_mask, terms.dtype, xp=xp)
         count = total(exists, axis=-1, keepdims=True, xp=xp)
         return exists * (share / where(count == 0, 1.0, count, xp=xp))
+
+
+def smoothed_losses(
+    losses: Callable[[float], tuple[Array, ...]], label_smoothing: float | Array, *, xp: Namespace
+) -> tuple[Array, ...]:
+    """Return ``losses(label_smoothing)``, of which the first is linear in it.
+
+    Of an array it is the mixture of the losses at 0 and 1; the others do not depend on it.
+    """
+    if is_number(label_smoothing):
+        return losses(label_smoothing)
+    (plain, *rest), (uniform, *_) = losses(0.0), losses(1.0)
+    plain = weigh(1 - label_smoothing, plain, xp=xp)
+    return (plain + weigh(label_smoothing, uniform, xp=xp), *rest)
 
 
 def idle_rows(coefficient: Array, finite: Array, *, xp: Namespace) -> Array:
@@ -171,7 +210,7 @@ def read_target(
     rest = shape[:-1]
     given = (*rest[:axis], classes, *rest[axis:])
     check_classes(given, axis, name=name)
-    class_mask, row_mask = _read_mask(mask, shape, axis, given, name=name, xp=xp)
+    class_mask, row_mask = _read_mask(mask, rows, shape, axis, given, name=name, xp=xp)
     weight = as_weight(weight, (classes,), name=weight_name, like=rows, xp=xp)
     if weight is not None and weight.ndim != 1:
         msg = f"`{weight_name}` must have shape ({classes},), got {tuple(weight.shape)}"
@@ -179,7 +218,7 @@ def read_target(
     if weight is not None and weight.shape[0] != classes:
         weight = xp.broadcast_to(weight, (classes,))
 
-    if tuple(target.shape) == given:
+    if same_shape(target.shape, given):
         check_real(xp, target=target)
         q = as_rows(target, (axis,), xp=xp)
         invalid = check_all_in(0, INF, xp=xp, target=q)
@@ -190,7 +229,7 @@ def read_target(
             q = where(class_mask, q, 0.0, xp=xp)
         return Target(q, None, weight, row_mask, class_mask), invalid
 
-    if tuple(target.shape) != rest:
+    if not same_shape(target.shape, rest):
         raise ValueError(_shape_advice(name, given, tuple(target.shape), axis))
     check_integer(xp, target=target)
     target = as_index(target, xp=xp)
@@ -220,7 +259,7 @@ def read_index(
     *others, classes = tuple(rows.shape)
     given = (*others[:axis], classes, *others[axis:])
     check_classes(given, axis, name=name)
-    if tuple(target.shape) != tuple(others):
+    if not same_shape(target.shape, tuple(others)):
         raise ValueError(_shape_advice(name, given, tuple(target.shape), axis, only_indices=True))
     check_integer(xp, target=target)
     target = as_index(target, xp=xp)
@@ -231,6 +270,7 @@ def read_index(
 
 def _read_mask(
     mask: Array | None,
+    rows: Array,
     shape: tuple[int, ...],
     place: int,
     given: tuple[int, ...],
@@ -245,12 +285,12 @@ def _read_mask(
         msg = f"`where` must have a bool dtype, got {mask.dtype}"
         raise TypeError(msg)
     own = tuple(mask.shape)
-    if len(own) == len(given) and all(n == 1 or n == m for n, m in zip(own, given, strict=True)):
-        return as_rows(xp.broadcast_to(mask, given), (place,), xp=xp), None
-    if len(own) == len(shape) - 1 and all(
-        n == 1 or n == m for n, m in zip(own, shape[:-1], strict=True)
-    ):
-        return None, xp.broadcast_to(mask, shape[:-1])
+    if len(own) == len(given) and fits_into(own, given):
+        last = as_rows(mask, (place,), xp=xp)
+        return broadcast_to(last, shape, like=rows, xp=xp), None
+    if len(own) == len(shape) - 1 and fits_into(own, shape[:-1]):
+        like = None if knows_shape(rows) else total(rows, axis=-1, xp=xp)
+        return None, broadcast_to(mask, shape[:-1], like=like, xp=xp)
     msg = (
         f"`where` must have the shape of `{name}`, {given}, to mask classes, or {shape[:-1]}, "
         f"to mask rows, got shape {own}"

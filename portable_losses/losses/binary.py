@@ -1,7 +1,7 @@
 """Binary cross entropy, from logits and from probabilities."""
 
 from portable_losses._gradient import with_gradient
-from portable_losses._options import check_fraction
+from portable_losses._options import FRACTION, WEIGHT, is_number
 from portable_losses._polyfill import maximum
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
@@ -96,7 +96,7 @@ def binary_cross_entropy(
     )
 
 
-@public
+@public(pos_weight=WEIGHT, label_smoothing=FRACTION)
 @leaves_out(logits=0.5, target=1, weights=("weight", "sample_weight"))
 def binary_cross_entropy_with_logits(
     logits: Array,
@@ -104,8 +104,8 @@ def binary_cross_entropy_with_logits(
     /,
     *,
     weight: Array | None = None,
-    pos_weight: Array | None = None,
-    label_smoothing: float = 0.0,
+    pos_weight: float | Array | None = None,
+    label_smoothing: float | Array = 0.0,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -126,9 +126,9 @@ def binary_cross_entropy_with_logits(
     weight : array, broadcastable to `logits`, optional
         Weights of the elements, at least 0. "mean" divides by the number of elements all the
         same, as PyTorch does.
-    pos_weight : array, broadcastable to `logits`, optional
+    pos_weight : float, or array broadcastable to `logits`, optional
         Weight of the positive term, at least 0: usually one number per class.
-    label_smoothing : float in [0, 1], default 0.0
+    label_smoothing : float or 0-d array in [0, 1], default 0.0
     where : array of bool, broadcastable to `logits`, optional
         Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `logits`, optional
@@ -170,14 +170,13 @@ def binary_cross_entropy_with_logits(
         optional={"weight": weight, "pos_weight": pos_weight, "sample_weight": sample_weight},
     )
     z, positive = as_floating(xp, logits=logits, target=target)
-    check_fraction(label_smoothing=label_smoothing)
     shape = tuple(z.shape)
     invalid = check_all_in(0, 1, xp=xp, target=target)
     weight = as_weight(weight, shape, name="weight", like=z, xp=xp)
     pos_weight = as_weight(pos_weight, shape, name="pos_weight", like=z, xp=xp)
 
     negative = None
-    if label_smoothing:
+    if not is_number(label_smoothing) or label_smoothing != 0:
         negative = (1 - positive) * (1 - label_smoothing) + label_smoothing / 2
         positive = positive * (1 - label_smoothing) + label_smoothing / 2
     if pos_weight is not None:
@@ -248,13 +247,32 @@ _FLOOR = -100.0  # of each logarithm, PyTorch's
 _FLAT = 1e-12  # least p * (1 - p), PyTorch's
 
 
+def _slope_in_p_grad(
+    grad: Array, out: Array, p: Array, y: Array, *, xp: Namespace
+) -> tuple[Array | None, ...]:
+    """``y / p**2 + (1 - y) / (1 - p)**2`` in p, ``-1 / (p * (1 - p))`` in y."""
+    flat = (p == 0) | (p == 1)
+    p = _where(flat, 0.5, p, xp=xp)
+    bend = y / p / p + (1 - y) / (1 - p) / (1 - p)
+    in_y = 1 / (p * (1 - p))
+    return (
+        grad * _where(flat, 1 / _FLAT, bend, xp=xp),
+        -grad * _where(flat, 1 / _FLAT, in_y, xp=xp),
+    )
+
+
+@with_gradient(_slope_in_p_grad, elementwise=True)
+def _slope_in_p(p: Array, y: Array, *, xp: Namespace) -> Array:
+    """``(p - y) / (p * (1 - p))``."""
+    return (p - y) / _where((p == 0) | (p == 1), _FLAT, p * (1 - p), xp=xp)
+
+
 def _binary_cross_entropy_grad(
     grad: Array, out: Array, p: Array, y: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
     """``(p - y) / (p * (1 - p))`` in p, ``log(1 - p) - log(p)`` in y."""
-    spread = _where((p == 0) | (p == 1), _FLAT, p * (1 - p), xp=xp)
     in_y = maximum(log1p(-p, xp=xp), _FLOOR, xp=xp) - maximum(log(p, xp=xp), _FLOOR, xp=xp)
-    return grad * ((p - y) / spread), grad * in_y
+    return grad * _slope_in_p(p, y, xp=xp), grad * in_y
 
 
 @with_gradient(_binary_cross_entropy_grad, elementwise=True)

@@ -3,8 +3,8 @@
 from portable_losses._dtypes import astype_like, narrow, widen
 from portable_losses._gradient import stop_gradient
 from portable_losses._indexing import as_index
-from portable_losses._options import check_number, check_positive, require
-from portable_losses._polyfill import device_of, maximum, total
+from portable_losses._options import FINITE, POSITIVE, require
+from portable_losses._polyfill import check_known, device_of, maximum, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce
@@ -31,14 +31,14 @@ __all__ = [
 ]
 
 
-@public
+@public(temperature=POSITIVE)
 def info_nce_loss(
     query: Array,
     key: Array,
     negatives: Array | None = None,
     /,
     *,
-    temperature: float = 0.1,
+    temperature: float | Array = 0.1,
     symmetric: bool = False,
     where: Array | None = None,
     sample_weight: Array | None = None,
@@ -55,7 +55,7 @@ def info_nce_loss(
         The key of each query.
     negatives : array of a real floating dtype, shape (M, D) or (N, M, D), optional
         The other keys, for all queries or for each; None: the keys of the other queries.
-    temperature : float, default 0.1
+    temperature : float or 0-d array, default 0.1
         Divides the cosines. Greater than 0.
     symmetric : bool, default False
         The mean of this and of finding the query of each key; without `negatives` only.
@@ -101,8 +101,8 @@ def info_nce_loss(
     )
     check_real_floating(xp, query=query, key=key)
     check_ndim(2, "(N, D)", query=query, key=key)
+    check_known(query, name="query")
     q, k = as_floating(xp, query=query, key=key)
-    check_positive(temperature=temperature)
     if negatives is not None:
         check_real_floating(xp, negatives=negatives)
         require(not symmetric, "symmetric", "be False with `negatives`", symmetric)
@@ -143,13 +143,13 @@ def info_nce_loss(
     )
 
 
-@public
+@public(temperature=POSITIVE)
 def ntxent_loss(
     embeddings: Array,
     labels: Array,
     /,
     *,
-    temperature: float = 0.07,
+    temperature: float | Array = 0.07,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -165,7 +165,7 @@ def ntxent_loss(
     embeddings : array of a real floating dtype, shape (N, D)
     labels : array of an integer dtype, shape (N,)
         Equal labels make a positive pair.
-    temperature : float, default 0.07
+    temperature : float or 0-d array, default 0.07
         Divides the cosines. Greater than 0.
     where : array of bool, shape (N,) or (1,), optional
         Embeddings that take part; the others are compared with nothing, whatever they hold.
@@ -208,7 +208,6 @@ def ntxent_loss(
         optional={"where": where, "sample_weight": sample_weight},
     )
     labels = _as_labels(embeddings, labels, xp=xp)
-    check_positive(temperature=temperature)
 
     x = widen(embeddings, xp=xp)
     both: Array | None = None
@@ -234,7 +233,7 @@ def ntxent_loss(
     )
 
 
-@public
+@public(gamma=POSITIVE, margin=FINITE)
 def circle_loss(
     embeddings: Array,
     labels: Array,
@@ -242,8 +241,8 @@ def circle_loss(
     ref_labels: Array | None = None,
     /,
     *,
-    gamma: float = 80.0,
-    margin: float = 0.4,
+    gamma: float | Array = 80.0,
+    margin: float | Array = 0.4,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -264,9 +263,9 @@ def circle_loss(
         What to compare with; None: the other embeddings.
     ref_labels : array of an integer dtype, shape (M,), optional
         The labels of `ref_embeddings`, given with them.
-    gamma : float, default 80.0
+    gamma : float or 0-d array, default 80.0
         Scale. Greater than 0.
-    margin : float, default 0.4
+    margin : float or 0-d array, default 0.4
         Relaxation.
     where : array of bool, shape (N,) or (1,), optional
         `embeddings` that take part; the others are compared with nothing, whatever they hold.
@@ -314,8 +313,6 @@ def circle_loss(
         },
     )
     labels = _as_labels(embeddings, labels, xp=xp)
-    check_positive(gamma=gamma)
-    check_number(margin=margin)
     what = "come with `ref_embeddings`, and these with labels"
     require((ref_labels is None) == (ref_embeddings is None), "ref_labels", what, ref_labels)
     if ref_embeddings is not None:
@@ -355,6 +352,7 @@ def _as_labels(x: Array, y: Array, *, prefix: str = "", xp: Namespace) -> Array:
     embeddings, labels = f"{prefix}embeddings", f"{prefix}labels"
     check_real_floating(xp, **{embeddings: x})
     check_ndim(2, "(N, D)", **{embeddings: x})
+    check_known(x, name=embeddings)
     check_integer(xp, **{labels: y})
     if not same_shape(x.shape[:1], y.shape):
         msg = f"`{labels}` must have shape {tuple(x.shape[:1])}, got shape {tuple(y.shape)}"
@@ -371,7 +369,9 @@ def _pairs_of(where: Array, rows: int, *, xp: Namespace) -> tuple[Array, Array]:
 
 
 def _log_sum(x: Array, *, xp: Namespace) -> Array:
-    """``log(sum(exp(x)))`` along the last axis."""
+    """``log(sum(exp(x)))`` along the last axis; -inf where there is nothing to contrast with."""
+    if 0 in x.shape:
+        return total(x, axis=-1, xp=xp) - INF
     return _logsumexp(x, xp=xp)[..., 0]
 
 

@@ -1,13 +1,10 @@
 """Cross entropy from logits, and from log-probabilities."""
 
+from functools import partial
+
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import differentiable_again, with_gradient
-from portable_losses._options import (
-    check_fraction,
-    check_nonnegative,
-    check_positive,
-    check_reduction,
-)
+from portable_losses._options import FRACTION, NONNEGATIVE, POSITIVE, is_number
 from portable_losses._polyfill import total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
@@ -20,13 +17,13 @@ from portable_losses._values import mark_invalid
 from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
 from portable_losses.activations.softmax import _log_softmax, _log_softmax_grad
 from portable_losses.losses._left_out import leaves_out
-from portable_losses.losses._targets import Target, idle_rows, read_target
+from portable_losses.losses._targets import Target, idle_rows, read_target, smoothed_losses
 from portable_losses.special.log_exp import _logsumexp, _logsumexp_grad
 
 __all__ = ["cross_entropy", "nll_loss"]
 
 
-@public
+@public(label_smoothing=FRACTION, z_loss=NONNEGATIVE, softcap=POSITIVE)
 @leaves_out(logits=0.5, target=0)
 def cross_entropy(
     logits: Array,
@@ -36,9 +33,9 @@ def cross_entropy(
     axis: int = -1,
     weight: Array | None = None,
     ignore_index: int = -100,
-    label_smoothing: float = 0.0,
-    z_loss: float = 0.0,
-    softcap: float | None = None,
+    label_smoothing: float | Array = 0.0,
+    z_loss: float | Array = 0.0,
+    softcap: float | Array | None = None,
     where: Array | None = None,
     sample_weight: Array | None = None,
     return_lse: bool = False,
@@ -66,11 +63,11 @@ def cross_entropy(
         Weights of the classes, at least 0.
     ignore_index : int, default -100
         An index that marks a row to leave out. May also be a class.
-    label_smoothing : float in [0, 1], default 0.0
+    label_smoothing : float or 0-d array in [0, 1], default 0.0
         Share of the uniform distribution over the classes that exist.
-    z_loss : float, default 0.0
+    z_loss : float or 0-d array, default 0.0
         Factor of the squared log-partition function, at least 0.
-    softcap : float, optional
+    softcap : float or 0-d array, optional
         Replace z by ``softcap * tanh(z / softcap)`` first; infinities stay. Greater than 0.
     where : array of bool, optional
         With the shape of `logits` (or broadcastable to it): classes that exist, the others having
@@ -128,11 +125,6 @@ def cross_entropy(
     )
     check_real_floating(xp, logits=logits)
     place = check_axis(axis, logits.ndim)
-    check_fraction(label_smoothing=label_smoothing)
-    check_nonnegative(z_loss=z_loss)
-    check_reduction(reduction)
-    if softcap is not None:
-        check_positive(softcap=softcap)
     z = as_rows(widen(logits, xp=xp), (place,), xp=xp)
     target, invalid = read_target(
         z,
@@ -145,13 +137,16 @@ def cross_entropy(
         xp=xp,
     )
 
-    loss, *rest = _cross_entropy(
+    pair = partial(
+        _cross_entropy,
         z,
         *target,
-        label_smoothing=label_smoothing,
         softcap=softcap,
-        with_lse=bool(z_loss) or return_lse,
+        with_lse=return_lse or not is_number(z_loss) or z_loss != 0,
         xp=xp,
+    )
+    loss, *rest = smoothed_losses(
+        lambda smoothing: pair(label_smoothing=smoothing), label_smoothing, xp=xp
     )
     loss, lse = mark_invalid(loss, invalid, xp=xp), rest[0] if rest else None
 
@@ -238,7 +233,6 @@ def nll_loss(
     )
     check_real_floating(xp, log_probs=log_probs)
     place = check_axis(axis, log_probs.ndim)
-    check_reduction(reduction)
     rows = as_rows(differentiable_again(widen(log_probs, xp=xp), xp=xp), (place,), xp=xp)
     target, invalid = read_target(
         rows,
@@ -286,7 +280,7 @@ def reduce_with_lse(
         dtype=loss.dtype,
         xp=xp,
     )
-    if lse is None or not z_loss:
+    if lse is None or (is_number(z_loss) and not z_loss):
         return result
     penalty = reduce(
         z_loss * lse * lse,
@@ -348,7 +342,7 @@ def _cross_entropy_grad(
     return in_z, *Target(q=in_q, weight=in_weight)
 
 
-@with_gradient(_cross_entropy_grad, kernel="cross_entropy")
+@with_gradient(_cross_entropy_grad, kernel="cross_entropy", by={"softcap": None})
 def _cross_entropy(
     z: Array,
     *arrays: Array | None,

@@ -9,6 +9,7 @@ from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._indexing import as_index, scan
 from portable_losses._options import check_reduction
 from portable_losses._polyfill import (
+    check_known,
     concat,
     constant,
     device_of,
@@ -124,6 +125,8 @@ def ctc_loss(
     )
     check_real_floating(xp, log_probs=log_probs)
     check_integer(xp, target=target)
+    check_known(log_probs, name="log_probs")
+    check_known(target, name="target")
     check_reduction(reduction)
     shape = tuple(log_probs.shape)
     _check_shapes(shape, target, blank)
@@ -270,8 +273,10 @@ def _lattice(
     device = device_of(labels, xp=xp)
     blanks = xp.full(labels.shape, blank, dtype=labels.dtype, device=device)
     column = xp.full((sequences, 1), blank, dtype=labels.dtype, device=device)
-    between = xp.reshape(xp.stack([blanks, labels], axis=-1), (sequences, size - 1))
-    classes = concat([between, column], axis=1, xp=xp)
+    classes = column
+    if size > 1:
+        between = xp.reshape(xp.stack([blanks, labels], axis=-1), (sequences, size - 1))
+        classes = concat([between, column], axis=1, xp=xp)
     two_before = concat([column, column, classes], axis=1, xp=xp)[:, :size]
 
     wanted = xp.broadcast_to(classes[None, ...], (frames, sequences, size))

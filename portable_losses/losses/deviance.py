@@ -3,8 +3,8 @@
 import math
 
 from portable_losses._dtypes import computable, largest
-from portable_losses._gradient import with_gradient
-from portable_losses._options import check_outside
+from portable_losses._gradient import stop_gradient, with_gradient
+from portable_losses._options import Domain
 from portable_losses._polyfill import clip, constant
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
@@ -159,7 +159,7 @@ def gamma_deviance_loss(
     )
 
 
-@public
+@public(power=Domain("not lie in (0, 1)", lambda v: not 0 < v < 1))
 @leaves_out(input=0.5, target=1)
 def tweedie_deviance_loss(
     input: Array,
@@ -251,7 +251,6 @@ def _deviance_loss(
     """Return the reduced unit deviance of the family whose variance grows as ``mu**power``."""
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     x, t = as_floating(xp, input=input, target=target)
-    check_outside(0, 1, power=power)
     bad_target = bad_input = None
     if 1 <= power < 2:
         bad_target = check_all_in(0, INF, xp=xp, target=target)
@@ -338,22 +337,59 @@ def _curve(r: Array, b: float, *, xp: Namespace) -> Array:
     return result * r * r
 
 
-def _half_deviance_grad(
-    grad: Array, out: Array, x: Array, t: Array, *, power: float, log_input: bool, xp: Namespace
+def _slope_in_mean_grad(
+    grad: Array,
+    out: Array,
+    x: Array,
+    t: Array,
+    r: Array,
+    *,
+    power: float,
+    log_input: bool,
+    xp: Namespace,
 ) -> tuple[Array | None, ...]:
-    """``(m - t) * m**(-power) * dm/dx`` in x, ``(t**a - m**a) / a`` in t, with a = 1 - power."""
+    """The derivatives of ``m**(c + 1) - t * m**c`` by x and t, in which no digit is lost."""
+    c = 1 - power if log_input else -power
+    less = c if log_input else c - 1  # the power of m in its derivative
+    xs = _where(t == 0, 1.0, x, xp=xp) if c <= 0 else x
+    y = _where(t > 0, t, 1.0, xp=xp)
+    bend = 0.0 * t
+    if c + 1:
+        bend = bend + (c + 1) * _power_of_mean(x, less + 1, log_input=log_input, xp=xp)
+    if c:
+        drop = -c * _times_power(y, xs, less, log_input=log_input, xp=xp)
+        bend = bend + _where(t > 0, drop, -c * t, xp=xp)
+    return grad * bend, -grad * _power_of_mean(x, c, log_input=log_input, xp=xp), None
+
+
+@with_gradient(_slope_in_mean_grad)
+def _slope_in_mean(
+    x: Array, t: Array, r: Array, *, power: float, log_input: bool, xp: Namespace
+) -> Array:
+    """``(m - t) * m**(-power) * dm/dx``; r, which x and t say, comes along as a constant."""
     a = 1 - power
     c = a if log_input else -power
-    y, r = _log_ratio_of(x, t, log_input=log_input, xp=xp)
+    y = _where(t > 0, t, 1.0, xp=xp)
     xs = _where(t == 0, 1.0, x, xp=xp) if a <= 0 else x  # m**a has no part where t = 0
-    part = _power_of_mean(xs, a, log_input=log_input, xp=xp)
     upper = _power_of_mean(x, c + 1, log_input=log_input, xp=xp)
     lower = _times_power(y, xs, c, log_input=log_input, xp=xp)
     below = r < 0  # upper - lower from the larger one, as lower / upper = exp(r)
     share = xp.expm1(_where(below, r, -r, xp=xp))
     slope = _where(below, upper, lower, xp=xp) * _where(below, -share, share, xp=xp)
     rest = upper - t * _power_of_mean(x, c, log_input=log_input, xp=xp) if a > 0 else upper
-    in_x = _where(t > 0, slope, rest, xp=xp)
+    return _where(t > 0, slope, rest, xp=xp)
+
+
+def _half_deviance_grad(
+    grad: Array, out: Array, x: Array, t: Array, *, power: float, log_input: bool, xp: Namespace
+) -> tuple[Array | None, ...]:
+    """``(m - t) * m**(-power) * dm/dx`` in x, ``(t**a - m**a) / a`` in t, with a = 1 - power."""
+    a = 1 - power
+    y, r = _log_ratio_of(x, t, log_input=log_input, xp=xp)
+    constant_r = stop_gradient(r, xp=xp)
+    in_x = _slope_in_mean(x, t, constant_r, power=power, log_input=log_input, xp=xp)
+    xs = _where(t == 0, 1.0, x, xp=xp) if a <= 0 else x
+    part = _power_of_mean(xs, a, log_input=log_input, xp=xp)
     rest = -part / a if a > 0 else 0.0  # infinite at t = 0, which adds nothing
     in_t = _where(t > 0, _gap(y**a, part, r, a, xp=xp), rest, xp=xp)
     return grad * in_x, grad * in_t

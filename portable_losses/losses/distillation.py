@@ -1,7 +1,10 @@
 """What a student learns from a teacher's probabilities."""
 
+from typing import Literal
+
+from portable_losses._dtypes import largest
 from portable_losses._gradient import stop_gradient
-from portable_losses._options import check_choice, check_fraction, check_positive
+from portable_losses._options import FRACTION, POSITIVE, UNIT, is_number, require
 from portable_losses._polyfill import total
 from portable_losses._public import public
 from portable_losses._reduction import reduce
@@ -10,6 +13,7 @@ from portable_losses._typing import Array, Reduction
 from portable_losses._validation import (
     as_floating,
     check_axis,
+    check_classes,
     check_real_floating,
     namespace_of,
 )
@@ -20,16 +24,16 @@ from portable_losses.losses._left_out import leaves_out
 __all__ = ["distillation_loss"]
 
 
-@public
+@public(temperature=POSITIVE, beta=FRACTION._replace(of_arrays=UNIT))
 @leaves_out(student_logits=0.5, teacher_logits=0.5)
 def distillation_loss(
     student_logits: Array,
     teacher_logits: Array,
     /,
     *,
-    temperature: float = 1.0,
-    divergence: str = "kl",
-    beta: float = 0.5,
+    temperature: float | Array = 1.0,
+    divergence: Literal["kl", "reverse_kl", "js"] = "kl",
+    beta: float | Array = 0.5,
     axis: int = -1,
     where: Array | None = None,
     sample_weight: Array | None = None,
@@ -46,12 +50,12 @@ def distillation_loss(
         Unnormalized log-probabilities. -inf is a class of probability 0.
     teacher_logits : array of a real floating dtype, shape of `student_logits`
         The same of the teacher, which gets no gradient.
-    temperature : float, default 1.0
+    temperature : float or 0-d array, default 1.0
         Divides the logits. Greater than 0.
     divergence : {"kl", "reverse_kl", "js"}
         ``KL(p | q)``, ``KL(q | p)``, or `js_div` with `beta`.
-    beta : float in [0, 1], default 0.5
-        Share of the teacher in the mixture of "js".
+    beta : float or 0-d array in [0, 1], default 0.5
+        Share of the teacher in the mixture of "js". An array lies in (0, 1).
     axis : int, default -1
         The axis of the classes.
     where : array of bool, broadcastable to the rows, optional
@@ -99,21 +103,24 @@ def distillation_loss(
     check_real_floating(xp, student_logits=student_logits, teacher_logits=teacher_logits)
     student, teacher = as_floating(xp, student_logits=student_logits, teacher_logits=teacher_logits)
     place = check_axis(axis, student_logits.ndim)
-    check_positive(temperature=temperature)
-    check_choice(("kl", "reverse_kl", "js"), divergence=divergence)
-    check_fraction(beta=beta)
+    check_classes(tuple(student_logits.shape), place, name="student_logits")
+
+    square = temperature * temperature
+    if is_number(square):
+        fits = square <= largest(student, xp=xp)
+        require(fits, "temperature", "have a square that fits the dtype", temperature)
 
     teacher = stop_gradient(teacher, xp=xp)
     lq, lp = (
         _log_softmax(as_rows(z / temperature, (place,), xp=xp), xp=xp) for z in (student, teacher)
     )
-    if divergence == "js" and 0 < beta < 1:
+    if divergence == "js" and (not is_number(beta) or 0 < beta < 1):
         terms = _js(lq, lp, beta=beta, log_target=True, xp=xp)
     elif divergence == "kl" or (divergence == "js" and beta == 0):
         terms = _generalized_kl(lq, lp, xp=xp)
     else:
         terms = _generalized_kl(lp, lq, xp=xp)
-    loss = temperature**2 * total(terms, axis=-1, xp=xp)
+    loss = square * total(terms, axis=-1, xp=xp)
 
     dtype = student_logits.dtype
     return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=dtype, xp=xp)

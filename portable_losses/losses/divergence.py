@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from portable_losses._options import check_fraction
+from portable_losses._options import FRACTION, UNIT
 from portable_losses._polyfill import total
 from portable_losses._public import public
 from portable_losses._reduction import reduce
@@ -187,7 +187,7 @@ def generalized_kl_div(
     )
 
 
-@public
+@public(beta=FRACTION._replace(of_arrays=UNIT))
 @leaves_out(log_probs=0.5, target=1)
 def js_div(
     log_probs: Array,
@@ -195,7 +195,7 @@ def js_div(
     /,
     *,
     log_target: bool = False,
-    beta: float = 0.5,
+    beta: float | Array = 0.5,
     axis: Axis = None,
     where: Array | None = None,
     sample_weight: Array | None = None,
@@ -214,9 +214,9 @@ def js_div(
         Probabilities p, at least 0, or their logarithms; converted to the dtype of `log_probs`.
     log_target : bool, default False
         Does `target` hold logarithms?
-    beta : float in [0, 1], default 0.5
+    beta : float or 0-d array in [0, 1], default 0.5
         Share of p in the mixture. At 0 the loss is ``KL(p | q)``, at 1 ``KL(q | p)``: the limits of
-        the divergence over ``beta * (1 - beta)``.
+        the divergence over ``beta * (1 - beta)``. An array lies in (0, 1).
     axis : int, tuple of int or None, default None
         Axes to sum over before the reduction, those of the classes: "mean" is then the mean
         divergence. None: every entry is an element.
@@ -262,7 +262,6 @@ def js_div(
     array([0.6931])
     """
     xp = namespace_of(log_probs=log_probs, target=target, optional={"sample_weight": sample_weight})
-    check_fraction(beta=beta)
     axes = _axes(axis, log_probs)
     lp, t = as_floating(xp, log_probs=log_probs, target=target)
     invalid = None if log_target else check_all_in(0, INF, xp=xp, target=target)
@@ -365,8 +364,7 @@ def _sum_and_reduce(
     xp: Namespace,
 ) -> Array:
     """Return the reduction of the sums of `terms` over `axes`."""
-    batch = terms.shape[0] if terms.ndim else 1
     loss = total(terms, axis=axes, xp=xp) if axes else terms
     return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=dtype, batch=batch, xp=xp
+        loss, reduction, where=where, sample_weight=sample_weight, dtype=dtype, batch=terms, xp=xp
     )

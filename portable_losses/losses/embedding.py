@@ -5,8 +5,12 @@ from functools import partial
 
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
-from portable_losses._options import check_nonnegative, check_number, check_positive
-from portable_losses._polyfill import clip, readable, total
+from portable_losses._options import (
+    FINITE,
+    NONNEGATIVE,
+    NORM,
+)
+from portable_losses._polyfill import broadcast_to, clip, expand_dims, readable, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce
@@ -19,6 +23,7 @@ from portable_losses._validation import (
     check_broadcastable,
     check_real_floating,
     namespace_of,
+    same_shape,
 )
 from portable_losses.activations.rectified import relu
 from portable_losses.activations.scaled import _max_abs, _norm, _norm_grad, normalize
@@ -32,7 +37,7 @@ __all__ = [
 ]
 
 
-@public
+@public(eps=NONNEGATIVE)
 def cosine_similarity(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0.0) -> Array:
     """Cosine of the angle between vectors: ``sum(x1 * x2) / (|x1| * |x2|)``.
 
@@ -82,7 +87,7 @@ def cosine_similarity(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0
     return narrow(_cosine(a, b, eps, xp=xp), x1.dtype, xp=xp)
 
 
-@public
+@public(eps=NONNEGATIVE)
 def cosine_distance(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0.0) -> Array:
     """One minus the cosine of the angle between vectors: ``1 - cosine_similarity(x1, x2)``.
 
@@ -130,7 +135,7 @@ def cosine_distance(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0.0
     return narrow(_distance_of_directions(a, b, eps, xp=xp), x1.dtype, xp=xp)
 
 
-@public
+@public(p=NORM, eps=NONNEGATIVE)
 def pairwise_distance(
     x1: Array,
     x2: Array,
@@ -190,17 +195,14 @@ def pairwise_distance(
     """
     xp = namespace_of(x1=x1, x2=x2)
     a, b = _vectors(x1, x2, axis, xp=xp)
-    if p != INF:
-        check_positive(p=p)
-    check_nonnegative(eps=eps)
 
     result = _length(a - b + eps, p, xp=xp)
     if keepdims:
-        result = xp.expand_dims(result, axis=check_axis(axis, max(x1.ndim, x2.ndim)))
+        result = expand_dims(result, (check_axis(axis, max(x1.ndim, x2.ndim)),), xp=xp)
     return narrow(result, x1.dtype, xp=xp)
 
 
-@public
+@public(margin=FINITE, p=NORM, eps=NONNEGATIVE)
 @leaves_out(anchor=0.5, positive=0.5, negative=0.5)
 def triplet_margin_loss(
     anchor: Array,
@@ -208,7 +210,7 @@ def triplet_margin_loss(
     negative: Array,
     /,
     *,
-    margin: float = 1.0,
+    margin: float | Array = 1.0,
     p: float = 2.0,
     eps: float = 0.0,
     swap: bool = False,
@@ -228,7 +230,7 @@ def triplet_margin_loss(
         Vectors along `axis`.
     positive, negative : arrays of a real floating dtype, shape of `anchor`
         What should be near, and what should be far.
-    margin : float, default 1.0
+    margin : float or 0-d array, default 1.0
         By how much.
     p, eps : float, default 2.0 and 0.0
         Of `pairwise_distance`, which is D; ``eps=1e-6`` is PyTorch's.
@@ -282,7 +284,6 @@ def triplet_margin_loss(
     )
     check_real_floating(xp, anchor=anchor, positive=positive, negative=negative)
     a, near, far = as_floating(xp, anchor=anchor, positive=positive, negative=negative)
-    check_number(margin=margin)
     measure = distance or partial(pairwise_distance, p=p, eps=eps, axis=axis)
 
     to_near, to_far = measure(a, near), measure(a, far)
@@ -310,7 +311,7 @@ def _vectors(x1: Array, x2: Array, axis: int, *, xp: Namespace) -> tuple[Array, 
     check_real_floating(xp, x1=x1, x2=x2)
     a = widen(x1, xp=xp)
     b = narrow(x2, a.dtype, xp=xp)
-    if a.shape != b.shape:
+    if not same_shape(a.shape, b.shape):
         check_broadcastable(x1=x1, x2=x2)
         a, b = (_with_axes(x, max(x1.ndim, x2.ndim), xp=xp) for x in (a, b))
     place = check_axis(axis, a.ndim)
@@ -321,12 +322,12 @@ def _vectors(x1: Array, x2: Array, axis: int, *, xp: Namespace) -> tuple[Array, 
 
 def _with_axes(x: Array, ndim: int, *, xp: Namespace) -> Array:
     """Return `x` with axes of size 1 in front, `ndim` in all."""
-    return xp.reshape(x, (*(1,) * (ndim - x.ndim), *x.shape))
+    return expand_dims(x, range(ndim - x.ndim), xp=xp)
 
 
 def _stretched(x: Array, size: int, *, xp: Namespace) -> Array:
     """Return `x` with `size` entries along the last axis, where it has as many or one."""
-    return x if x.shape[-1] == size else xp.broadcast_to(x, (*x.shape[:-1], size))
+    return x if x.shape[-1] == size else broadcast_to(x, (*x.shape[:-1], size), xp=xp)
 
 
 def _length(d: Array, p: float, *, xp: Namespace) -> Array:

@@ -1,14 +1,13 @@
 """Focal losses: cross entropies in which easy examples weigh less."""
 
-from numbers import Real
-
-from portable_losses._dtypes import largest
+from portable_losses._dtypes import largest, narrow
 from portable_losses._gradient import with_gradient
-from portable_losses._options import check_fraction, check_nonnegative
+from portable_losses._options import FRACTION, NONNEGATIVE, is_number
 from portable_losses._polyfill import minimum
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
+from portable_losses._stable import expm1, log
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import as_floating, namespace_of
 from portable_losses._values import check_all_in, mark_invalid
@@ -19,16 +18,16 @@ from portable_losses.losses.reweighted import read_classes
 __all__ = ["sigmoid_focal_loss", "softmax_focal_loss"]
 
 
-@public
+@public(alpha=FRACTION, gamma=NONNEGATIVE, label_smoothing=FRACTION)
 @leaves_out(logits=0.5, target=1)
 def sigmoid_focal_loss(
     logits: Array,
     target: Array,
     /,
     *,
-    alpha: float | None = None,
-    gamma: float = 2.0,
-    label_smoothing: float = 0.0,
+    alpha: float | Array | None = None,
+    gamma: float | Array = 2.0,
+    label_smoothing: float | Array = 0.0,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -48,11 +47,11 @@ def sigmoid_focal_loss(
         Log-odds.
     target : array of any real dtype, shape of `logits`
         Probabilities or labels, in [0, 1]; converted to the dtype of `logits`.
-    alpha : float in [0, 1], optional
+    alpha : float or 0-d array in [0, 1], optional
         Weight of the positive examples, ``1 - alpha`` being that of the negative ones.
-    gamma : float, default 2.0
+    gamma : float or 0-d array, default 2.0
         How much easy examples lose, at least 0; 0 is the binary cross entropy.
-    label_smoothing : float in [0, 1], default 0.0
+    label_smoothing : float or 0-d array in [0, 1], default 0.0
     where : array of bool, broadcastable to `logits`, optional
         Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `logits`, optional
@@ -89,10 +88,6 @@ def sigmoid_focal_loss(
     """
     xp = namespace_of(logits=logits, target=target, optional={"sample_weight": sample_weight})
     z, y = as_floating(xp, logits=logits, target=target)
-    check_nonnegative(gamma=gamma)
-    check_fraction(label_smoothing=label_smoothing)
-    if alpha is not None:
-        check_fraction(alpha=alpha)
     invalid = check_all_in(0, 1, xp=xp, target=target)
 
     kept, spread = 1 - label_smoothing, label_smoothing / 2
@@ -107,7 +102,7 @@ def sigmoid_focal_loss(
     )
 
 
-@public
+@public(alpha=NONNEGATIVE._replace(broadcasts=True), gamma=NONNEGATIVE, label_smoothing=FRACTION)
 @leaves_out(logits=0.5, target=0)
 def softmax_focal_loss(
     logits: Array,
@@ -115,10 +110,10 @@ def softmax_focal_loss(
     /,
     *,
     alpha: float | Array | None = None,
-    gamma: float = 2.0,
+    gamma: float | Array = 2.0,
     axis: int = -1,
     ignore_index: int = -100,
-    label_smoothing: float = 0.0,
+    label_smoothing: float | Array = 0.0,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -137,15 +132,15 @@ def softmax_focal_loss(
         Unnormalized log-probabilities. -inf is a class of probability 0.
     target : array of an integer dtype, shape (...); or of any real dtype, shape (..., C)
         Class indices in [0, C), or `ignore_index`; or the classes' probabilities, at least 0.
-    alpha : float or array of shape (C,), optional
+    alpha : float, 0-d array or array of shape (C,), optional
         Weights of the classes, at least 0. "mean" does not divide by them.
-    gamma : float, default 2.0
+    gamma : float or 0-d array, default 2.0
         How much easy examples lose, at least 0; 0 is the cross entropy.
     axis : int, default -1
         The axis of the classes. PyTorch's (N, C, d1, ...) layout is ``axis=1``.
     ignore_index : int, default -100
         An index that marks a row to leave out. May also be a class.
-    label_smoothing : float in [0, 1], default 0.0
+    label_smoothing : float or 0-d array in [0, 1], default 0.0
         Share of the uniform distribution.
     where : array of bool, broadcastable to the rows, optional
         Rows that count; the others add nothing, whatever they hold.
@@ -184,14 +179,10 @@ def softmax_focal_loss(
     >>> print(softmax_focal_loss(logits, np.asarray([0, 0]), reduction="none"))
     [8.75651072e-27 3.00000000e+01]
     """
-    of_class = None if isinstance(alpha, Real) else alpha
+    of_class = None if is_number(alpha) or not getattr(alpha, "ndim", 1) else alpha
     xp = namespace_of(
         logits=logits, target=target, optional={"alpha": of_class, "sample_weight": sample_weight}
     )
-    check_nonnegative(gamma=gamma)
-    check_fraction(label_smoothing=label_smoothing)
-    if isinstance(alpha, Real):
-        check_nonnegative(alpha=alpha)  # type: ignore[arg-type]  # mypy: a Real is no float
     target, loss, invalid = read_classes(
         logits,
         target,
@@ -206,8 +197,8 @@ def softmax_focal_loss(
     terms = _focal(loss, gamma=gamma, xp=xp)
     rows = target.select(terms, label_smoothing=label_smoothing, xp=xp)
     rows = mark_invalid(rows, invalid, xp=xp)
-    if isinstance(alpha, Real):
-        rows = alpha * rows
+    if alpha is not None and of_class is None:
+        rows = weigh(alpha, rows, xp=xp) if hasattr(alpha, "dtype") else alpha * rows
 
     return reduce(
         rows,
@@ -227,7 +218,8 @@ def _modulation(missing: Array, gamma: float, *, xp: Namespace) -> Array:
     """``missing**gamma``, with gradient 0 where `missing` is 0."""
     nothing = missing == 0
     power = _where(nothing, 1.0, missing, xp=xp) ** gamma
-    return _where(nothing, float(gamma == 0), power, xp=xp)
+    at_zero = float(gamma == 0) if is_number(gamma) else narrow(gamma == 0, power.dtype, xp=xp)
+    return _where(nothing, at_zero, power, xp=xp)
 
 
 def _over(x: Array, missing: Array, *, xp: Namespace) -> Array:
@@ -241,12 +233,26 @@ def _focal_grad(
 ) -> tuple[Array | None, ...]:
     """``(1 - p)**gamma * (1 + gamma * p * loss / (1 - p))`` with ``p = exp(-loss)``."""
     near = minimum(loss, 1000.0, xp=xp)  # from there on p is 0
-    missing = -xp.expm1(-near)
+    missing = -expm1(-near, xp=xp)
     rise = gamma * (xp.exp(-near) * _over(near, missing, xp=xp))
     return (grad * (_modulation(missing, gamma, xp=xp) * (1 + rise)),)
 
 
-@with_gradient(_focal_grad)
+def _log_of(missing: Array, hit: Array, *, xp: Namespace) -> Array:
+    """``log(missing)``, given ``hit = 1 - missing``, and 0 where it is -inf."""
+    far = _where(missing < 0.5, missing, 0.5, xp=xp)
+    near = _where(missing < 0.5, 0.5, hit, xp=xp)
+    logarithm = _where(missing < 0.5, log(far, xp=xp), xp.log1p(-near), xp=xp)
+    return _where(missing == 0, 0.0, logarithm, xp=xp)
+
+
+def _focal_by_gamma(grad: Array, out: Array, loss: Array, *, gamma: float, xp: Namespace) -> Array:
+    """``out * log(1 - p)`` with ``p = exp(-loss)``."""
+    logarithm = _log_of(-xp.expm1(-loss), xp.exp(-loss), xp=xp)
+    return grad * weigh(logarithm, out, xp=xp)
+
+
+@with_gradient(_focal_grad, by={"gamma": _focal_by_gamma})
 def _focal(loss: Array, *, gamma: float, xp: Namespace) -> Array:
     """``(1 - exp(-loss))**gamma * loss``."""
     return _modulation(-xp.expm1(-loss), gamma, xp=xp) * loss
@@ -260,6 +266,55 @@ def _binary_parts(
     loss = weigh(positive, _softplus(-z, beta=1.0, xp=xp), xp=xp)
     loss = loss + weigh(negative, _softplus(z, beta=1.0, xp=xp), xp=xp)
     return hit, miss, positive * miss + negative * hit, loss
+
+
+def _binary_focal_slope_grad(
+    grad: Array,
+    out: Array,
+    z: Array,
+    positive: Array,
+    negative: Array,
+    *,
+    gamma: float,
+    xp: Namespace,
+) -> tuple[Array | None, ...]:
+    """The second derivative by z, and those by z and each of the others.
+
+    With m = ``1 - p_t``, q = ``m' / m`` and l the cross entropy, the first is ``m**gamma`` times
+    ``gamma * q * ((gamma - 1) * q * l + (1 - 2 p) * l + 2 l') + l''``.
+    """
+    hit, miss, missing, loss = _binary_parts(z, positive, negative, xp=xp)
+    power, both = _modulation(missing, gamma, xp=xp), hit * miss
+    loss = minimum(loss, largest(loss, xp=xp) / (2 + gamma) ** 2, xp=xp)
+    spread = _over(both, missing, xp=xp)
+    q, rise = (negative - positive) * spread, negative * hit - positive * miss
+    curve = (gamma - 1) * q * (q * loss) + (miss - hit) * (q * loss) + 2 * q * rise
+
+    def mixed(side: Array, own: Array, sign: float) -> Array:
+        share = _over(side, missing, xp=xp)
+        inner = (gamma - 1) * (q * loss) * share + sign * (spread * loss)
+        return gamma * (inner + q * own + share * rise) + sign * side
+
+    by_positive = mixed(miss, _softplus(-z, beta=1.0, xp=xp), -1.0)
+    by_negative = mixed(hit, _softplus(z, beta=1.0, xp=xp), 1.0)
+    return (
+        grad * (power * (gamma * curve + (positive + negative) * both)),
+        grad * weigh(power, by_positive, xp=xp),
+        grad * weigh(power, by_negative, xp=xp),
+    )
+
+
+@with_gradient(_binary_focal_slope_grad, by={"gamma": None})
+def _binary_focal_slope(
+    z: Array, positive: Array, negative: Array, *, gamma: float, xp: Namespace
+) -> Array:
+    """The derivative of `_binary_focal` by z."""
+    hit, miss, missing, loss = _binary_parts(z, positive, negative, xp=xp)
+    power = _modulation(missing, gamma, xp=xp)
+    loss = minimum(loss, largest(loss, xp=xp) / (1 + gamma), xp=xp)
+    # The loss comes last: hit * miss is 0 where it is infinite.
+    rise = gamma * (negative - positive) * (_over(hit * miss, missing, xp=xp) * loss)
+    return power * (rise + (negative * hit - positive * miss))
 
 
 def _binary_focal_grad(
@@ -276,19 +331,33 @@ def _binary_focal_grad(
     hit, miss, missing, loss = _binary_parts(z, positive, negative, xp=xp)
     power = _modulation(missing, gamma, xp=xp)
     loss = minimum(loss, largest(loss, xp=xp) / (1 + gamma), xp=xp)
-    # The loss comes last: hit * miss is 0 where it is infinite.
-    rise = gamma * (negative - positive) * (_over(hit * miss, missing, xp=xp) * loss)
     pull = gamma * _over(loss, missing, xp=xp)
     by_positive = weigh(miss, pull, xp=xp) + _softplus(-z, beta=1.0, xp=xp)
     by_negative = weigh(hit, pull, xp=xp) + _softplus(z, beta=1.0, xp=xp)
     return (
-        grad * (power * (rise + (negative * hit - positive * miss))),
+        grad * _binary_focal_slope(z, positive, negative, gamma=gamma, xp=xp),
         grad * weigh(power, by_positive, xp=xp),
         grad * weigh(power, by_negative, xp=xp),
     )
 
 
-@with_gradient(_binary_focal_grad)
+def _binary_focal_by_gamma(
+    grad: Array,
+    out: Array,
+    z: Array,
+    positive: Array,
+    negative: Array,
+    *,
+    gamma: float,
+    xp: Namespace,
+) -> Array:
+    """``out * log(1 - p)``, p the probability given to the target."""
+    hit, miss, missing, _ = _binary_parts(z, positive, negative, xp=xp)
+    logarithm = _log_of(missing, positive * hit + negative * miss, xp=xp)
+    return grad * weigh(logarithm, out, xp=xp)
+
+
+@with_gradient(_binary_focal_grad, by={"gamma": _binary_focal_by_gamma})
 def _binary_focal(
     z: Array, positive: Array, negative: Array, *, gamma: float, xp: Namespace
 ) -> Array:

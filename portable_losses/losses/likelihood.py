@@ -4,8 +4,12 @@ import math
 
 from portable_losses._dtypes import astype_like, largest
 from portable_losses._gradient import stop_gradient
-from portable_losses._options import check_nonnegative, check_positive
-from portable_losses._polyfill import minimum
+from portable_losses._options import (
+    FINITE,
+    NONNEGATIVE,
+    POSITIVE,
+)
+from portable_losses._polyfill import broadcast_to, minimum
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
@@ -26,7 +30,7 @@ from portable_losses.special.gamma import _gammaln
 __all__ = ["gaussian_nll_loss", "poisson_nll_loss"]
 
 
-@public
+@public(eps=NONNEGATIVE)
 @leaves_out(input=0.5, target=1)
 def poisson_nll_loss(
     input: Array,
@@ -95,7 +99,6 @@ def poisson_nll_loss(
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     x, t = as_floating(xp, input=input, target=target)
-    check_nonnegative(eps=eps)
     bad_target = check_all_in(0, INF, xp=xp, target=target)
     bad_input = None if log_input else check_all_in(0, INF, xp=xp, input=input)
 
@@ -112,12 +115,12 @@ def poisson_nll_loss(
     )
 
 
-@public
+@public(var=FINITE._replace(broadcasts=True, fills=True), eps=POSITIVE)
 @leaves_out(input=0.5, target=1, var=Entries(1, broadcasts=True))
 def gaussian_nll_loss(
     input: Array,
     target: Array,
-    var: Array,
+    var: float | Array,
     /,
     *,
     log_var: bool = False,
@@ -137,7 +140,7 @@ def gaussian_nll_loss(
         Expected value, in some unit u.
     target : array of any real dtype, shape of `input`
         Observation, in u; converted to the dtype of `input`.
-    var : array of any real dtype, broadcastable to `input`
+    var : float, or array of any real dtype, broadcastable to `input`
         Variance, in u squared, at least 0; or its logarithm.
     log_var : bool, default False
         Is `var` the logarithm of the variance? It has no floor then.
@@ -187,9 +190,8 @@ def gaussian_nll_loss(
     d = _error(input, target, xp=xp)
     check_real(xp, var=var)
     check_broadcasts_to(tuple(d.shape), var=var)
-    check_positive(eps=eps)
     invalid = None if log_var else check_all_in(0, INF, xp=xp, var=var)
-    v = xp.broadcast_to(astype_like(var, d, xp=xp), d.shape)
+    v = broadcast_to(astype_like(var, d, xp=xp), d.shape, like=d, xp=xp)
 
     if log_var:
         z = weigh(d, xp.exp(-v / 2), xp=xp)

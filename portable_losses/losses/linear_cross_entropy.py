@@ -2,23 +2,24 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 from portable_losses._dtypes import kind_of, narrow, widen
 from portable_losses._gradient import stop_gradient
 from portable_losses._options import (
-    check_count,
-    check_fraction,
-    check_nonnegative,
-    check_positive,
-    check_reduction,
+    FRACTION,
+    NONNEGATIVE,
+    POSITIVE,
+    is_number,
+    require,
 )
-from portable_losses._polyfill import concat, device_of, readable, total
+from portable_losses._polyfill import broadcast_to, concat, device_of, readable, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
-    check_bool,
     check_broadcasts_to,
+    check_classes,
     check_real,
     check_real_floating,
     namespace_of,
@@ -26,7 +27,7 @@ from portable_losses._validation import (
 from portable_losses._values import mark_invalid
 from portable_losses.losses._left_out import Entries, leaves_out
 from portable_losses.losses._linear_rows import _linear_cross_entropy
-from portable_losses.losses._targets import Target, read_target
+from portable_losses.losses._targets import Target, read_target, smoothed_losses
 from portable_losses.losses.cross_entropy import reduce_with_lse
 
 __all__ = ["linear_cross_entropy"]
@@ -40,7 +41,7 @@ def _bound(hidden: Array, weight: Array, target: Array, *, xp: Namespace) -> Arr
     return sizes + total(xp.abs(target), axis=-1, xp=xp) if shares else sizes
 
 
-@public
+@public(label_smoothing=FRACTION, z_loss=NONNEGATIVE, softcap=POSITIVE)
 @leaves_out(hidden=Entries(0.5, axes=-1), target=Entries(0, axes=-1), bound=_bound)
 def linear_cross_entropy(
     hidden: Array,
@@ -51,9 +52,9 @@ def linear_cross_entropy(
     bias: Array | None = None,
     class_weight: Array | None = None,
     ignore_index: int = -100,
-    label_smoothing: float = 0.0,
-    z_loss: float = 0.0,
-    softcap: float | None = None,
+    label_smoothing: float | Array = 0.0,
+    z_loss: float | Array = 0.0,
+    softcap: float | Array | None = None,
     where: Array | None = None,
     sample_weight: Array | None = None,
     chunk_size: int | None = None,
@@ -80,11 +81,11 @@ def linear_cross_entropy(
         Weights of the classes, at least 0; the `weight` of `cross_entropy`.
     ignore_index : int, default -100
         An index that marks a row to leave out. May also be a class.
-    label_smoothing : float in [0, 1], default 0.0
+    label_smoothing : float or 0-d array in [0, 1], default 0.0
         Share of the uniform distribution over the classes.
-    z_loss : float, default 0.0
+    z_loss : float or 0-d array, default 0.0
         Factor of the squared log-partition function, at least 0.
-    softcap : float, optional
+    softcap : float or 0-d array, optional
         Replace a logit z by ``softcap * tanh(z / softcap)`` first. Greater than 0.
     where : array of bool, broadcastable to the rows, optional
         Rows that count; the others add nothing, whatever they hold.
@@ -143,20 +144,14 @@ def linear_cross_entropy(
     if bias is not None:
         check_real_floating(xp, bias=bias)
     _check_shapes(hidden, weight, bias)
-    check_fraction(label_smoothing=label_smoothing)
-    check_nonnegative(z_loss=z_loss)
-    check_reduction(reduction)
-    if softcap is not None:
-        check_positive(softcap=softcap)
     if chunk_size is not None:
-        check_count(chunk_size=chunk_size)
+        require(chunk_size >= 1, "chunk_size", "be at least 1", chunk_size)
     classes, shape = weight.shape[0], tuple(hidden.shape[:-1])
-    like, given = widen(hidden[..., :0], xp=xp), target
-    check_bool(xp, where=where)
+    given = target
     check_broadcasts_to(shape, where=where)
-    mask = None if where is None else xp.broadcast_to(where, shape)
+    mask = None if where is None else broadcast_to(where, shape, like=hidden[..., 0], xp=xp)
     target, invalid = read_target(
-        like,
+        widen(hidden[..., :0], xp=xp),
         target,
         axis=len(shape),
         weight=class_weight,
@@ -167,34 +162,37 @@ def linear_cross_entropy(
         mask=mask,
         xp=xp,
     )
-    foreseen = _foreseen(reduction, target, sample_weight, shape, z_loss=z_loss, xp=xp)
+    foreseen = None
+    if is_number(z_loss) and is_number(label_smoothing):
+        foreseen = _foreseen(reduction, target, sample_weight, shape, z_loss=z_loss, xp=xp)
 
     def losses(hidden: Array, labels: Array, factor: Array | None) -> tuple[Array, ...]:
-        found: tuple[Array, ...] = _linear_cross_entropy(
+        pair = partial(
+            _linear_cross_entropy,
             hidden,
             weight,
             bias,
             labels,
             target.weight,
             chunk_size=chunk_size,
-            label_smoothing=label_smoothing,
             softcap=softcap,
-            with_lse=bool(z_loss) or return_lse,
+            with_lse=return_lse or not is_number(z_loss) or z_loss != 0,
             foreseen=None if foreseen is None else (factor, z_loss),
             masked=rows is not None and not readable(rows, xp=xp),
             xp=xp,
         )
-        return found
+        return smoothed_losses(
+            lambda smoothing: pair(label_smoothing=smoothing), label_smoothing, xp=xp
+        )
 
-    size = math.prod(shape)
-    hidden = xp.reshape(hidden, (size, hidden.shape[-1]))
-    if target.indices is None:
-        labels = xp.reshape(given, (size, classes))  # in their own dtype: blocks are converted
-    else:
-        labels = xp.reshape(target.indices, (size,))
-    rows = None if target.row_mask is None else xp.reshape(target.row_mask, (size,))
-    found = _of_rows(losses, hidden, labels, foreseen and foreseen[0], rows, xp=xp)
-    loss, *rest = (xp.reshape(one, shape) for one in found)
+    def flat(x: Array, *last: int) -> Array:
+        return x if len(shape) == 1 else xp.reshape(x, (math.prod(shape), *last))
+
+    labels = flat(given, classes) if target.indices is None else flat(target.indices[..., 0])
+    rows = None if target.row_mask is None else flat(target.row_mask)
+    factor = foreseen and foreseen[0]
+    found = _of_rows(losses, flat(hidden, hidden.shape[-1]), labels, factor, rows, xp=xp)
+    loss, *rest = found if len(shape) == 1 else (xp.reshape(one, shape) for one in found)
     loss, lse = mark_invalid(loss, invalid, xp=xp), rest[0] if rest else None
 
     result = reduce_with_lse(
@@ -212,6 +210,7 @@ def _check_shapes(hidden: Array, weight: Array, bias: Array | None) -> None:
             f"got {tuple(hidden.shape)} and {tuple(weight.shape)}"
         )
         raise ValueError(msg)
+    check_classes(tuple(weight.shape), 0, name="weight")
     if bias is not None and tuple(bias.shape) != (weight.shape[0],):
         msg = f"`bias` must have shape {(weight.shape[0],)}, got {tuple(bias.shape)}"
         raise ValueError(msg)

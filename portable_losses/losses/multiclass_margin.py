@@ -4,8 +4,8 @@ from typing import Literal
 
 from portable_losses._dtypes import widen
 from portable_losses._gradient import differentiable_again
-from portable_losses._options import check_choice, check_number
-from portable_losses._polyfill import device_of, total
+from portable_losses._options import FINITE
+from portable_losses._polyfill import broadcast_to, device_of, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 
-@public
+@public(margin=FINITE)
 @leaves_out(input=0.5, target=0)
 def multi_margin_loss(
     input: Array,
@@ -32,7 +32,7 @@ def multi_margin_loss(
     /,
     *,
     p: Literal[1, 2] = 1,
-    margin: float = 1.0,
+    margin: float | Array = 1.0,
     weight: Array | None = None,
     axis: int = -1,
     where: Array | None = None,
@@ -52,7 +52,7 @@ def multi_margin_loss(
     target : array of an integer dtype, shape (...)
         Class indices in [0, C).
     p : {1, 2}
-    margin : float, default 1.0
+    margin : float or 0-d array, default 1.0
     weight : array of shape (C,), optional
         Weights of the classes, at least 0. "mean" divides by the number of rows all the same, as
         PyTorch does.
@@ -97,8 +97,6 @@ def multi_margin_loss(
     xp = namespace_of(
         input=input, target=target, optional={"weight": weight, "sample_weight": sample_weight}
     )
-    check_choice((1, 2), p=p)
-    check_number(margin=margin)
     x, index = _read(input, target, axis=axis, xp=xp)
     classes = x.shape[-1]
     of_class = as_weight(weight, (classes,), name="weight", like=x, xp=xp)
@@ -107,7 +105,7 @@ def multi_margin_loss(
     h = _where(_is_class(x, index, xp=xp), 0.0, h, xp=xp)
     loss = total(h if p == 1 else h * h, axis=-1, xp=xp) / classes
     if of_class is not None:
-        of_row = entry(xp.broadcast_to(of_class, x.shape), index, xp=xp)[..., 0]
+        of_row = entry(broadcast_to(of_class, x.shape, like=x, xp=xp), index, xp=xp)[..., 0]
         loss = weigh(of_row, loss, xp=xp)
 
     return reduce(
@@ -115,14 +113,14 @@ def multi_margin_loss(
     )
 
 
-@public
+@public(margin=FINITE)
 @leaves_out(input=0.5, target=0)
 def multiclass_hinge_loss(
     input: Array,
     target: Array,
     /,
     *,
-    margin: float = 1.0,
+    margin: float | Array = 1.0,
     axis: int = -1,
     where: Array | None = None,
     sample_weight: Array | None = None,
@@ -138,7 +136,7 @@ def multiclass_hinge_loss(
         Scores. -inf is a class that is never near.
     target : array of an integer dtype, shape (...)
         Class indices in [0, C).
-    margin : float, default 1.0
+    margin : float or 0-d array, default 1.0
     axis : int, default -1
         The axis of the classes.
     where : array of bool, broadcastable to the rows, optional
@@ -179,7 +177,6 @@ def multiclass_hinge_loss(
     array([2.])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-    check_number(margin=margin)
     x, index = _read(input, target, axis=axis, xp=xp)
 
     others = _where(_is_class(x, index, xp=xp), -INF, x, xp=xp)

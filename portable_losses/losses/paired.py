@@ -1,7 +1,7 @@
 """Losses of pairs that a target of -1 or 1 tells apart."""
 
 from portable_losses._dtypes import astype_like
-from portable_losses._options import check_number
+from portable_losses._options import FINITE
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce
@@ -12,6 +12,7 @@ from portable_losses._validation import (
     check_real_floating,
     check_same_shape,
     namespace_of,
+    same_shape,
 )
 from portable_losses._values import check_signs, mark_invalid
 from portable_losses.activations.rectified import relu
@@ -21,7 +22,7 @@ from portable_losses.losses.embedding import _cosine, _distance_of_directions, _
 __all__ = ["cosine_embedding_loss", "hinge_embedding_loss", "margin_ranking_loss"]
 
 
-@public
+@public(margin=FINITE)
 @leaves_out(x1=0.5, x2=0.5, target=1)
 def cosine_embedding_loss(
     x1: Array,
@@ -29,7 +30,7 @@ def cosine_embedding_loss(
     target: Array,
     /,
     *,
-    margin: float = 0.0,
+    margin: float | Array = 0.0,
     axis: int = -1,
     where: Array | None = None,
     sample_weight: Array | None = None,
@@ -50,7 +51,7 @@ def cosine_embedding_loss(
         Vectors; converted to the dtype of `x1`.
     target : array of any real dtype, shape of `x1` without `axis`
         -1 or 1.
-    margin : float, default 0.0
+    margin : float or 0-d array, default 0.0
         Cosine up to which a pair of target -1 costs nothing.
     axis : int, default -1
     where : array of bool, broadcastable to the unreduced loss, optional
@@ -91,8 +92,9 @@ def cosine_embedding_loss(
     xp = namespace_of(x1=x1, x2=x2, target=target, optional={"sample_weight": sample_weight})
     check_same_shape(x1=x1, x2=x2)
     a, b = _vectors(x1, x2, axis, xp=xp)
-    check_number(margin=margin)
-    check_same_shape(**{"x1 without `axis`": a[..., 0], "target": target})
+    if not same_shape(a.shape[:-1], target.shape):
+        msg = f"`target` must have shape {tuple(a.shape[:-1])}, got shape {tuple(target.shape)}"
+        raise ValueError(msg)
     check_real(xp, target=target)
     sign = astype_like(target, a, xp=xp)
     invalid = check_signs(xp=xp, target=sign)
@@ -104,7 +106,7 @@ def cosine_embedding_loss(
     return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=x1.dtype, xp=xp)
 
 
-@public
+@public(margin=FINITE)
 @leaves_out(x1=0.5, x2=0.5, target=1)
 def margin_ranking_loss(
     x1: Array,
@@ -112,7 +114,7 @@ def margin_ranking_loss(
     target: Array,
     /,
     *,
-    margin: float = 0.0,
+    margin: float | Array = 0.0,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -127,7 +129,7 @@ def margin_ranking_loss(
         Scores; converted to the dtype of `x1`.
     target : array of any real dtype, shape of `x1`
         1 where `x1` should be larger, -1 where `x2` should.
-    margin : float, default 0.0
+    margin : float or 0-d array, default 0.0
         By how much.
     where : array of bool, broadcastable to the unreduced loss, optional
         Elements that count; the others add nothing, whatever they hold.
@@ -164,7 +166,6 @@ def margin_ranking_loss(
     xp = namespace_of(x1=x1, x2=x2, target=target, optional={"sample_weight": sample_weight})
     check_real_floating(xp, x1=x1, x2=x2)
     a, b, sign = as_floating(xp, x1=x1, x2=x2, target=target)
-    check_number(margin=margin)
     invalid = check_signs(xp=xp, target=sign)
 
     ahead = mark_invalid(xp.multiply(sign, a - b), invalid, xp=xp)
@@ -173,14 +174,14 @@ def margin_ranking_loss(
     return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=x1.dtype, xp=xp)
 
 
-@public
+@public(margin=FINITE)
 @leaves_out(input=0.5, target=1)
 def hinge_embedding_loss(
     input: Array,
     target: Array,
     /,
     *,
-    margin: float = 1.0,
+    margin: float | Array = 1.0,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -193,7 +194,7 @@ def hinge_embedding_loss(
         Distances.
     target : array of any real dtype, shape of `input`
         1 where the distance is the loss, -1 where it should be at least `margin`.
-    margin : float, default 1.0
+    margin : float or 0-d array, default 1.0
     where : array of bool, broadcastable to the unreduced loss, optional
         Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to the unreduced loss, optional
@@ -229,7 +230,6 @@ def hinge_embedding_loss(
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     x, sign = as_floating(xp, input=input, target=target)
-    check_number(margin=margin)
     x = mark_invalid(x, check_signs(xp=xp, target=sign), xp=xp)
 
     loss = _where(sign > 0, x, relu(margin - x), xp=xp)

@@ -1,5 +1,6 @@
 """Losses of lists: scores of items against their relevance."""
 
+from portable_losses._polyfill import broadcast_to
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce
@@ -94,7 +95,7 @@ def ranking_softmax_loss(
     z, q = as_rows(z, (place,), xp=xp), as_rows(q, (place,), xp=xp)
     items, lists = None, None
     if where is not None:
-        items = as_rows(xp.broadcast_to(where, shape), (place,), xp=xp)
+        items = as_rows(broadcast_to(where, shape, like=scores, xp=xp), (place,), xp=xp)
         lists = xp.any(items, axis=-1)
         q = _where(items, q, 0.0, xp=xp)
     invalid = check_all_in(0, INF, xp=xp, labels=q)

@@ -1,8 +1,9 @@
 """Losses for real-valued targets."""
 
 from portable_losses._gradient import with_gradient
-from portable_losses._options import check_nonnegative, check_positive
+from portable_losses._options import NONNEGATIVE, POSITIVE, is_number
 from portable_losses._polyfill import clip, minimum
+from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._stable import sign
@@ -134,14 +135,14 @@ def l1_loss(
     )
 
 
-@public
+@public(beta=NONNEGATIVE._replace(of_arrays=POSITIVE))
 @leaves_out(input=0.5, target=1)
 def smooth_l1_loss(
     input: Array,
     target: Array,
     /,
     *,
-    beta: float = 1.0,
+    beta: float | Array = 1.0,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -159,8 +160,9 @@ def smooth_l1_loss(
         Prediction, in some unit u.
     target : array of any real dtype, shape of `input`
         Observation, in u; converted to the dtype of `input`.
-    beta : float, default 1.0
+    beta : float or 0-d array, default 1.0
         Size of the error, in u, at which the loss turns linear. At least 0; 0 is `l1_loss`.
+        An array is above 0.
     where : array of bool, broadcastable to `input`, optional
         Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
@@ -193,23 +195,25 @@ def smooth_l1_loss(
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     d = _error(input, target, xp=xp)
-    check_nonnegative(beta=beta)
 
-    loss = _huber(d, delta=beta, unit=beta, xp=xp) if beta else _absolute(d, xp=xp)
+    if is_number(beta) and beta == 0:
+        loss = _absolute(d, xp=xp)
+    else:
+        loss = _huber(d, delta=beta, scaled=True, xp=xp)
 
     return reduce(
         loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
     )
 
 
-@public
+@public(delta=POSITIVE)
 @leaves_out(input=0.5, target=1)
 def huber_loss(
     input: Array,
     target: Array,
     /,
     *,
-    delta: float = 1.0,
+    delta: float | Array = 1.0,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -227,7 +231,7 @@ def huber_loss(
         Prediction, in some unit u.
     target : array of any real dtype, shape of `input`
         Observation, in u; converted to the dtype of `input`.
-    delta : float, default 1.0
+    delta : float or 0-d array, default 1.0
         Size of the error, in u, at which the loss turns linear. Greater than 0.
     where : array of bool, broadcastable to `input`, optional
         Elements that count; the others add nothing, whatever they hold.
@@ -265,9 +269,8 @@ def huber_loss(
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     d = _error(input, target, xp=xp)
-    check_positive(delta=delta)
 
-    loss = _huber(d, delta=delta, unit=1.0, xp=xp)
+    loss = _huber(d, delta=delta, scaled=False, xp=xp)
 
     return reduce(
         loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
@@ -292,19 +295,30 @@ def _absolute(d: Array, *, xp: Namespace) -> Array:
 
 
 def _huber_grad(
-    grad: Array, out: Array, d: Array, *, delta: float, unit: float, xp: Namespace
+    grad: Array, out: Array, d: Array, *, delta: float, scaled: bool, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    """``clip(d, -delta, delta) / unit``."""
+    """``clip(d, -delta, delta)``, over `delta` if `scaled`."""
     slope = clip(d, -delta, delta, xp=xp)
-    return (grad * (slope if unit == 1 else slope / unit),)
+    return (grad * (slope / delta if scaled else slope),)
 
 
-@with_gradient(_huber_grad, elementwise=True)
-def _huber(d: Array, *, delta: float, unit: float, xp: Namespace) -> Array:
-    """``n * (|d| - n / 2) / unit`` with ``n = min(|d|, delta)``.
+def _huber_by_delta(
+    grad: Array, out: Array, d: Array, *, delta: float, scaled: bool, xp: Namespace
+) -> Array:
+    """``|d| - n`` with ``n = min(|d|, delta)``; ``-(n / delta)**2 / 2`` if `scaled`."""
+    size = d * sign(d, xp=xp)
+    near = minimum(size, delta, xp=xp)
+    if not scaled:
+        return grad * _where(size <= delta, 0.0, size - delta, xp=xp)
+    return grad * (-0.5 * (near / delta) * (near / delta))
+
+
+@with_gradient(_huber_grad, elementwise=True, by={"delta": _huber_by_delta})
+def _huber(d: Array, *, delta: float, scaled: bool, xp: Namespace) -> Array:
+    """``n * (|d| - n / 2)`` with ``n = min(|d|, delta)``, over `delta` if `scaled`.
 
     The division comes before the multiplication, so that only a loss overflows that is too large.
     """
     size = xp.abs(d)
     near = minimum(size, delta, xp=xp)
-    return (near if unit == 1 else near / unit) * (size - near / 2)
+    return (near / delta if scaled else near) * (size - near / 2)

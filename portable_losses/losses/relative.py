@@ -1,7 +1,7 @@
 """Losses of the error in proportion to the target."""
 
 from portable_losses._gradient import with_gradient
-from portable_losses._options import check_nonnegative
+from portable_losses._options import NONNEGATIVE
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce
@@ -14,7 +14,7 @@ from portable_losses.losses.regression import _absolute
 __all__ = ["mape_loss", "msle_loss"]
 
 
-@public
+@public(eps=NONNEGATIVE)
 @leaves_out(input=0.5, target=1)
 def mape_loss(
     input: Array,
@@ -75,7 +75,6 @@ def mape_loss(
     x, y = as_floating(xp, input=input, target=target)
     if eps is None:
         eps = float(xp.finfo(input.dtype).eps)
-    check_nonnegative(eps=eps)
     invalid = None
     if eps == 0:
         what = "not be 0 where `eps` is 0"

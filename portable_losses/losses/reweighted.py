@@ -2,33 +2,35 @@
 
 from portable_losses._dtypes import widen
 from portable_losses._gradient import with_gradient
-from portable_losses._options import check_fraction, check_number
+from portable_losses._options import FINITE, FRACTION, SHARE, is_number
+from portable_losses._polyfill import minimum
 from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._rows import as_rows
-from portable_losses._stable import INF
+from portable_losses._stable import INF, expm1
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_axis, check_real_floating, namespace_of
 from portable_losses._values import mark_invalid
 from portable_losses.activations.softmax import _log_softmax
 from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses._targets import Target, read_target
+from portable_losses.special.box_cox import _growth
 
 __all__ = ["generalized_cross_entropy", "poly_loss"]
 
 
-@public
+@public(epsilon=FINITE, label_smoothing=FRACTION)
 @leaves_out(logits=0.5, target=0)
 def poly_loss(
     logits: Array,
     target: Array,
     /,
     *,
-    epsilon: float = 2.0,
+    epsilon: float | Array = 2.0,
     axis: int = -1,
     weight: Array | None = None,
     ignore_index: int = -100,
-    label_smoothing: float = 0.0,
+    label_smoothing: float | Array = 0.0,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -47,7 +49,7 @@ def poly_loss(
         Unnormalized log-probabilities. -inf is a class of probability 0.
     target : array of an integer dtype, shape (...); or of any real dtype, shape (..., C)
         Class indices in [0, C), or `ignore_index`; or the classes' probabilities, at least 0.
-    epsilon : float, default 2.0
+    epsilon : float or 0-d array, default 2.0
         Change of the first coefficient of the cross entropy's expansion in ``1 - p``; 0 is the
         cross entropy.
     axis : int, default -1
@@ -56,7 +58,7 @@ def poly_loss(
         Weights of the classes, at least 0.
     ignore_index : int, default -100
         An index that marks a row to leave out. May also be a class.
-    label_smoothing : float in [0, 1], default 0.0
+    label_smoothing : float or 0-d array in [0, 1], default 0.0
         Share of the uniform distribution.
     where : array of bool, broadcastable to the rows, optional
         Rows that count; the others add nothing, whatever they hold.
@@ -98,8 +100,6 @@ def poly_loss(
     xp = namespace_of(
         logits=logits, target=target, optional={"weight": weight, "sample_weight": sample_weight}
     )
-    check_number(epsilon=epsilon)
-    check_fraction(label_smoothing=label_smoothing)
     target, loss, invalid = read_classes(
         logits,
         target,
@@ -110,7 +110,7 @@ def poly_loss(
         xp=xp,
     )
 
-    terms = loss - epsilon * xp.expm1(-loss)
+    terms = loss - epsilon * expm1(-loss, xp=xp)
     rows = target.select(terms, label_smoothing=label_smoothing, xp=xp)
     rows = mark_invalid(rows, invalid, xp=xp)
 
@@ -125,14 +125,14 @@ def poly_loss(
     )
 
 
-@public
+@public(q=FRACTION._replace(of_arrays=SHARE))
 @leaves_out(logits=0.5, target=0)
 def generalized_cross_entropy(
     logits: Array,
     target: Array,
     /,
     *,
-    q: float = 0.7,
+    q: float | Array = 0.7,
     axis: int = -1,
     ignore_index: int = -100,
     where: Array | None = None,
@@ -150,8 +150,8 @@ def generalized_cross_entropy(
         Unnormalized log-probabilities. -inf is a class of probability 0.
     target : array of an integer dtype, shape (...); or of any real dtype, shape (..., C)
         Class indices in [0, C), or `ignore_index`; or the classes' probabilities, at least 0.
-    q : float in [0, 1], default 0.7
-        The greater, the less a wrong label pulls.
+    q : float or 0-d array in [0, 1], default 0.7
+        The greater, the less a wrong label pulls. An array is above 0.
     axis : int, default -1
         The axis of the classes. PyTorch's (N, C, d1, ...) layout is ``axis=1``.
     ignore_index : int, default -100
@@ -195,7 +195,6 @@ def generalized_cross_entropy(
     array([0., 2.])
     """
     xp = namespace_of(logits=logits, target=target, optional={"sample_weight": sample_weight})
-    check_fraction(q=q)
     target, loss, invalid = read_classes(
         logits,
         target,
@@ -206,7 +205,7 @@ def generalized_cross_entropy(
         xp=xp,
     )
 
-    terms = _tempered(loss, q=q, xp=xp) if q else loss
+    terms = loss if is_number(q) and not q else _tempered(loss, q=q, xp=xp)
     rows = target.select(terms, label_smoothing=0.0, xp=xp)
     rows = mark_invalid(rows, invalid, xp=xp)
 
@@ -228,7 +227,7 @@ def read_classes(
     axis: int,
     ignore_index: int,
     weight: Array | None,
-    label_smoothing: float,
+    label_smoothing: float | Array,
     xp: Namespace,
     weight_name: str = "weight",
 ) -> tuple[Target, Array, Array | None]:
@@ -262,7 +261,12 @@ def _tempered_grad(
     return (grad * xp.exp(-q * loss),)
 
 
-@with_gradient(_tempered_grad)
+def _tempered_by_q(grad: Array, out: Array, loss: Array, *, q: float, xp: Namespace) -> Array:
+    """``(u * exp(-u) + expm1(-u)) / q**2`` with ``u = q * loss``."""
+    return grad * -_growth(-minimum(q * loss, 1000.0, xp=xp), q, xp=xp)
+
+
+@with_gradient(_tempered_grad, by={"q": _tempered_by_q})
 def _tempered(loss: Array, *, q: float, xp: Namespace) -> Array:
     """``(1 - exp(-q * loss)) / q``."""
     return -xp.expm1(-q * loss) / q

@@ -4,42 +4,36 @@ import math
 
 from portable_losses._dtypes import largest, narrow
 from portable_losses._gradient import differentiable_again, with_gradient
-from portable_losses._options import check_inside, check_nonnegative, check_positive
+from portable_losses._options import POSITIVE, UNIT, is_number
 from portable_losses._polyfill import clip, constant
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._typing import Array, Namespace, Reduction
-from portable_losses._validation import (
-    check_broadcasts_to,
-    check_real_floating,
-    namespace_of,
-)
+from portable_losses._validation import check_broadcasts_to, check_real_floating, namespace_of
 from portable_losses._values import check_values, mark_invalid
 from portable_losses.activations.sigmoid import _tanh
 from portable_losses.losses._left_out import leaves_out
-from portable_losses.losses.regression import _absolute, _error
+from portable_losses.losses.regression import _error
 from portable_losses.special.logistic import negative_size
 
 __all__ = [
-    "epsilon_insensitive_loss",
     "log_cosh_loss",
     "pseudo_huber_loss",
     "quantile_loss",
-    "squared_epsilon_insensitive_loss",
 ]
 
 # In all of them d = input - target, in the unit of the two.
 
 
-@public
+@public(delta=POSITIVE)
 @leaves_out(input=0.5, target=1)
 def pseudo_huber_loss(
     input: Array,
     target: Array,
     /,
     *,
-    delta: float = 1.0,
+    delta: float | Array = 1.0,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -54,7 +48,7 @@ def pseudo_huber_loss(
         Prediction, in some unit u.
     target : array of any real dtype, shape of `input`
         Observation, in u; converted to the dtype of `input`.
-    delta : float, default 1.0
+    delta : float or 0-d array, default 1.0
         Size of the error, in u, around which the loss turns linear. Greater than 0.
     where : array of bool, broadcastable to `input`, optional
         Elements that count; the others add nothing, whatever they hold.
@@ -92,7 +86,6 @@ def pseudo_huber_loss(
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     d = _error(input, target, xp=xp)
-    check_positive(delta=delta)
 
     loss = _pseudo_huber(d, delta=delta, xp=xp)
 
@@ -161,7 +154,7 @@ def log_cosh_loss(
     )
 
 
-@public
+@public(q=UNIT._replace(broadcasts=True))
 @leaves_out(input=0.5, target=1)
 def quantile_loss(
     input: Array,
@@ -217,7 +210,8 @@ def quantile_loss(
     >>> quantile_loss(x, y, q=0.75, reduction="none")
     array([0.25, 1.5 ])
     """
-    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
+    own = {"q": None if is_number(q) else q, "sample_weight": sample_weight}
+    xp = namespace_of(input=input, target=target, optional=own)
     u = differentiable_again(-_error(input, target, xp=xp), xp=xp)
     above, below, invalid = _quantile(q, u, xp=xp)
 
@@ -229,148 +223,11 @@ def quantile_loss(
     )
 
 
-@public
-@leaves_out(input=0.5, target=1)
-def epsilon_insensitive_loss(
-    input: Array,
-    target: Array,
-    /,
-    *,
-    epsilon: float = 0.1,
-    where: Array | None = None,
-    sample_weight: Array | None = None,
-    reduction: Reduction = "mean",
-) -> Array:
-    """Absolute error beyond a margin: ``max(0, |input - target| - epsilon)``.
-
-    Parameters
-    ----------
-    input : array of a real floating dtype, shape (...)
-        Prediction, in some unit u.
-    target : array of any real dtype, shape of `input`
-        Observation, in u; converted to the dtype of `input`.
-    epsilon : float, default 0.1
-        Size of the error, in u, up to which it costs nothing. At least 0.
-    where : array of bool, broadcastable to `input`, optional
-        Elements that count; the others add nothing, whatever they hold.
-    sample_weight : array, broadcastable to `input`, optional
-        Weights of the elements, at least 0; "mean" divides by their sum.
-    reduction : {"mean", "sum", "none"}
-
-    Returns
-    -------
-    array, in u
-        Shape () after "mean" and "sum", (...) after "none". Dtype and device of `input`.
-
-    Raises
-    ------
-    TypeError
-        `input` is not real floating, or the arrays come from two libraries.
-    ValueError
-        The shapes differ, `epsilon` or a weight is negative, or `reduction` is unknown.
-
-    Notes
-    -----
-    The gradient is ``sign(d)`` where ``|d| > epsilon`` and 0 elsewhere, the kinks included.
-
-    Source: V. N. Vapnik, "The Nature of Statistical Learning Theory" (1995),
-    doi:10.1007/978-1-4757-3264-1.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> d = np.asarray([0.25, -3.0])
-    >>> epsilon_insensitive_loss(d, 0 * d, epsilon=0.5, reduction="none")
-    array([0. , 2.5])
-    """
-    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-    d = _error(input, target, xp=xp)
-    check_nonnegative(epsilon=epsilon)
-
-    loss = _absolute(_beyond(d, epsilon, xp=xp), xp=xp)
-
-    return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
-    )
-
-
-@public
-@leaves_out(input=0.5, target=1)
-def squared_epsilon_insensitive_loss(
-    input: Array,
-    target: Array,
-    /,
-    *,
-    epsilon: float = 0.1,
-    where: Array | None = None,
-    sample_weight: Array | None = None,
-    reduction: Reduction = "mean",
-) -> Array:
-    """Squared error beyond a margin: ``max(0, |input - target| - epsilon)**2``.
-
-    Parameters
-    ----------
-    input : array of a real floating dtype, shape (...)
-        Prediction, in some unit u.
-    target : array of any real dtype, shape of `input`
-        Observation, in u; converted to the dtype of `input`.
-    epsilon : float, default 0.1
-        Size of the error, in u, up to which it costs nothing. At least 0.
-    where : array of bool, broadcastable to `input`, optional
-        Elements that count; the others add nothing, whatever they hold.
-    sample_weight : array, broadcastable to `input`, optional
-        Weights of the elements, at least 0; "mean" divides by their sum.
-    reduction : {"mean", "sum", "none"}
-
-    Returns
-    -------
-    array, in u squared
-        Shape () after "mean" and "sum", (...) after "none". Dtype and device of `input`.
-
-    Raises
-    ------
-    TypeError
-        `input` is not real floating, or the arrays come from two libraries.
-    ValueError
-        The shapes differ, `epsilon` or a weight is negative, or `reduction` is unknown.
-
-    Notes
-    -----
-    The gradient is ``2 * (d - clip(d, -epsilon, epsilon))``.
-
-    Source: sklearn.svm.LinearSVR, for the name.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> d = np.asarray([0.25, -3.0])
-    >>> squared_epsilon_insensitive_loss(d, 0 * d, epsilon=0.5, reduction="none")
-    array([0.  , 6.25])
-    """
-    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-    d = _error(input, target, xp=xp)
-    check_nonnegative(epsilon=epsilon)
-
-    excess = _beyond(d, epsilon, xp=xp)
-    loss = excess * excess
-
-    return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
-    )
-
-
-def _beyond(d: Array, epsilon: float, *, xp: Namespace) -> Array:
-    """``d - clip(d, -epsilon, epsilon)``."""
-    return d - clip(d, -epsilon, epsilon, xp=xp) if epsilon else d
-
-
 def _quantile(q: float | Array, like: Array, *, xp: Namespace) -> tuple[Array, Array, Array | None]:
     """Return ``q`` and ``q - 1`` as arrays of `like`'s dtype, and the mask of bad entries."""
     if isinstance(q, int | float):
-        check_inside(0, 1, q=q)
         return constant(q, like, xp=xp), constant(q - 1, like, xp=xp), None
-    namespace_of(input=like, q=q)
-    check_real_floating(xp, q=q)
+    check_real_floating(namespace_of(input=like, q=q), q=q)
     check_broadcasts_to(tuple(like.shape), q=q)
     invalid = check_values(q, ~((q > 0) & (q < 1)), "lie in (0, 1)", name="q", xp=xp)
     q = narrow(q, like.dtype, xp=xp)
@@ -386,15 +243,36 @@ def _hypotenuse(d: Array, delta: float, *, xp: Namespace) -> Array:
     return _where(small, delta * xp.sqrt(1 + low * low), size * xp.sqrt(1 + high * high), xp=xp)
 
 
-def _pseudo_huber_grad(
+def _pseudo_huber_slope_grad(
     grad: Array, out: Array, d: Array, *, delta: float, xp: Namespace
 ) -> tuple[Array | None, ...]:
+    """``(delta / sqrt(d**2 + delta**2))**3``."""
+    near = clip(d, -largest(d, xp=xp) / 4, largest(d, xp=xp) / 4, xp=xp)
+    share = delta / _hypotenuse(near, delta, xp=xp)
+    return (grad * (share * share * share),)
+
+
+@with_gradient(_pseudo_huber_slope_grad, by={"delta": None})
+def _pseudo_huber_slope(d: Array, *, delta: float, xp: Namespace) -> Array:
     """``delta * d / sqrt(d**2 + delta**2)``."""
     near = clip(d, -largest(d, xp=xp) / 4, largest(d, xp=xp) / 4, xp=xp)
-    return (grad * (delta * (near / _hypotenuse(near, delta, xp=xp))),)
+    return delta * (near / _hypotenuse(near, delta, xp=xp))
 
 
-@with_gradient(_pseudo_huber_grad)
+def _pseudo_huber_by_delta(
+    grad: Array, out: Array, d: Array, *, delta: float, xp: Namespace
+) -> Array:
+    """``e**2 / h`` with ``h = sqrt(d**2 + delta**2)``, ``e = d**2 / (h + delta) = h - delta``."""
+    near = clip(d, -largest(d, xp=xp) / 4, largest(d, xp=xp) / 4, xp=xp)
+    h = _hypotenuse(near, delta, xp=xp)
+    ratio = near / (delta + h)
+    return grad * (ratio * (ratio * (near / h)) * d)
+
+
+@with_gradient(
+    lambda g, out, d, **options: (g * _pseudo_huber_slope(d, **options),),
+    by={"delta": _pseudo_huber_by_delta},
+)
 def _pseudo_huber(d: Array, *, delta: float, xp: Namespace) -> Array:
     """``delta * d**2 / (delta + sqrt(d**2 + delta**2))``."""
     near = clip(d, -largest(d, xp=xp) / 4, largest(d, xp=xp) / 4, xp=xp)  # avoids inf / inf

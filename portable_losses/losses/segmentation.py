@@ -2,8 +2,8 @@
 
 from portable_losses._dtypes import narrow
 from portable_losses._gradient import stop_gradient
-from portable_losses._options import check_nonnegative, require
-from portable_losses._polyfill import concat, total
+from portable_losses._options import NONNEGATIVE, require
+from portable_losses._polyfill import broadcast_to, concat, expand_dims, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
@@ -21,7 +21,7 @@ from portable_losses.losses._regions import layout, sums_of_regions, weights_of_
 __all__ = ["dice_loss", "jaccard_loss", "tversky_loss"]
 
 
-@public
+@public(smooth=NONNEGATIVE)
 def dice_loss(
     input: Array,
     target: Array,
@@ -29,7 +29,7 @@ def dice_loss(
     *,
     axis: Axis = None,
     class_axis: int | None = None,
-    smooth: float = 0.0,
+    smooth: float | Array = 0.0,
     class_weight: Array | str | None = None,
     ignore_background: bool = False,
     where: Array | None = None,
@@ -53,7 +53,7 @@ def dice_loss(
         Axes to sum over. None: all but the first and `class_axis`.
     class_axis : int, optional
         The axis of the classes, one region each.
-    smooth : float, default 0.0
+    smooth : float or 0-d array, default 0.0
         Added to the denominator, at least 0.
     class_weight : array of shape (C,) or "generalized", optional
         Weights w of the classes, at least 0; "generalized": ``1 / sum(t)**2``, and 0 for a class
@@ -116,7 +116,7 @@ def dice_loss(
     )
 
 
-@public
+@public(smooth=NONNEGATIVE)
 def jaccard_loss(
     input: Array,
     target: Array,
@@ -124,7 +124,7 @@ def jaccard_loss(
     *,
     axis: Axis = None,
     class_axis: int | None = None,
-    smooth: float = 0.0,
+    smooth: float | Array = 0.0,
     class_weight: Array | str | None = None,
     ignore_background: bool = False,
     where: Array | None = None,
@@ -148,7 +148,7 @@ def jaccard_loss(
         Axes to sum over. None: all but the first and `class_axis`.
     class_axis : int, optional
         The axis of the classes, one region each.
-    smooth : float, default 0.0
+    smooth : float or 0-d array, default 0.0
         Added to the denominator, at least 0.
     class_weight : array of shape (C,) or "generalized", optional
         Weights w of the classes, at least 0; "generalized": ``1 / sum(t)**2``, and 0 for a class
@@ -210,17 +210,17 @@ def jaccard_loss(
     )
 
 
-@public
+@public(alpha=NONNEGATIVE, beta=NONNEGATIVE, smooth=NONNEGATIVE)
 def tversky_loss(
     input: Array,
     target: Array,
     /,
     *,
-    alpha: float = 0.5,
-    beta: float = 0.5,
+    alpha: float | Array = 0.5,
+    beta: float | Array = 0.5,
     axis: Axis = None,
     class_axis: int | None = None,
-    smooth: float = 0.0,
+    smooth: float | Array = 0.0,
     class_weight: Array | str | None = None,
     ignore_background: bool = False,
     where: Array | None = None,
@@ -240,15 +240,15 @@ def tversky_loss(
         Probabilities, in [0, 1].
     target : array of any real dtype, shape of `input`
         Labels or probabilities, in [0, 1]; converted to the dtype of `input`.
-    alpha : float, default 0.5
+    alpha : float or 0-d array, default 0.5
         Weight of the false positives, at least 0.
-    beta : float, default 0.5
+    beta : float or 0-d array, default 0.5
         Weight of the false negatives, at least 0.
     axis : int, tuple of int or None, default None
         Axes to sum over. None: all but the first and `class_axis`.
     class_axis : int, optional
         The axis of the classes, one region each.
-    smooth : float, default 0.0
+    smooth : float or 0-d array, default 0.0
         Added to the denominator, at least 0.
     class_weight : array of shape (C,) or "generalized", optional
         Weights w of the classes, at least 0; "generalized": ``1 / sum(t)**2``, and 0 for a class
@@ -334,7 +334,6 @@ def _overlap_loss(
         optional={"class_weight": weights, "where": where, "sample_weight": sample_weight},
     )
     p, t = as_floating(xp, input=input, target=target)
-    check_nonnegative(alpha=alpha, beta=beta, smooth=smooth)
     summed, place = layout(input.ndim, axis, class_axis)
     if place is None:
         what = "come with `class_axis`"
@@ -381,16 +380,17 @@ def _overlap_loss(
         )
         bad = weightless(lambda: unreduced(*constants), held, tuple(shape), xp=xp)
         if bad is not None:
-            given = xp.broadcast_to(narrow(sample_weight, p.dtype, xp=xp), bad.shape)
+            given = narrow(sample_weight, p.dtype, xp=xp)
+            given = broadcast_to(given, bad.shape, like=bad, xp=xp)
             sample_weight = _where(bad, 0.0, given, xp=xp)
             if ignore_background and class_weight is None:
                 background = xp.all(bad, axis=-1, keepdims=True)  # left out with all the others
                 bad = concat([background, bad], axis=-1, xp=xp)
             if place is not None:
                 each = class_weight is None
-                bad = xp.moveaxis(bad, -1, place) if each else xp.expand_dims(bad, axis=place)
+                bad = xp.moveaxis(bad, -1, place) if each else expand_dims(bad, (place,), xp=xp)
             for i in summed:
-                bad = xp.expand_dims(bad, axis=i)
+                bad = expand_dims(bad, (i,), xp=xp)
             p, t = _where(bad, 0.5, p, xp=xp), _where(bad, 0.0, t, xp=xp)
     loss = unreduced(p, t)
 

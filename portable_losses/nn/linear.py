@@ -4,7 +4,7 @@ from importlib import import_module
 from math import prod, sqrt
 from typing import Any
 
-from portable_losses._options import check_count
+from portable_losses._options import check_count, check_flag
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_axis, namespace_of
 from portable_losses.autograd import namespace
@@ -75,6 +75,7 @@ class Linear(Module):
         rng: Generator = None,
     ) -> None:
         check_count(in_features=in_features, out_features=out_features)
+        check_flag(bias=bias)
         self.in_features = in_features
         self.out_features = out_features
         library = namespace(numpy_or(xp)).inner

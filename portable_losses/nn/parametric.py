@@ -3,7 +3,7 @@
 from math import sqrt
 from typing import Any
 
-from portable_losses._options import check_count, check_number
+from portable_losses._options import check_count, check_flag, check_number
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses.activations import prelu
 from portable_losses.autograd import namespace
@@ -127,6 +127,7 @@ class LinearCrossEntropyLoss(Module):
         reduction: Reduction = "mean",
     ) -> None:
         check_count(in_features=in_features, num_classes=num_classes)
+        check_flag(bias=bias)
         library = namespace(numpy_or(xp)).inner
         split, bound = in_features * num_classes, 1 / sqrt(in_features)
         numbers = draw_uniform(split + bool(bias) * num_classes, rng)

@@ -1,9 +1,10 @@
 """Adam, and Adam with decoupled weight decay."""
 
+from collections.abc import Iterable
 from math import sqrt
 from typing import Any
 
-from portable_losses._options import check_nonnegative
+from portable_losses._options import check_nonnegative, check_number
 from portable_losses._polyfill import maximum
 from portable_losses._typing import Array
 from portable_losses.optim.optimizer import Group, Optimizer, Params, Update
@@ -91,10 +92,11 @@ class Adam(Optimizer):
 
     def check(self, options: Group) -> None:
         """Raise ValueError unless the options of a group are in their domains."""
-        check_nonnegative(
-            lr=options["lr"], eps=options["eps"], weight_decay=options["weight_decay"]
-        )
-        betas = tuple(options["betas"])
+        numbers = {name: options[name] for name in ("lr", "eps", "weight_decay")}
+        options.update(check_nonnegative(**numbers))
+        given = options["betas"]
+        betas = tuple(given) if isinstance(given, Iterable) else (given,)
+        options["betas"] = betas = tuple(check_number(betas=beta)["betas"] for beta in betas)
         if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
             msg = f"`betas` must be two numbers in [0, 1), got {betas}"
             raise ValueError(msg)

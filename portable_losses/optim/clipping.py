@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from portable_losses._dtypes import narrow, widen
-from portable_losses._options import check_positive, require
+from portable_losses._options import check_flag, check_positive, require
 from portable_losses._polyfill import clip, constant, minimum, readable, total, where
 from portable_losses._rows import finite_or_nan
 from portable_losses._stable import INF
@@ -74,9 +74,10 @@ def clip_grad_norm_(
     >>> p.grad.array.round(6)
     array([0.6, 0.8])
     """
-    check_positive(max_norm=max_norm)
+    max_norm = check_positive(max_norm=max_norm)["max_norm"]
+    check_flag(error_if_nonfinite=error_if_nonfinite)
     if norm_type != INF:
-        check_positive(norm_type=norm_type)
+        norm_type = check_positive(norm_type=norm_type)["norm_type"]
     held, xp = _with_gradients(parameters)
     grads = [widen(p.grad.array, xp=xp) for p in held]
     if not grads:
@@ -142,7 +143,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     >>> p.grad.array
     array([ 1. , -0.5])
     """
-    check_positive(clip_value=clip_value)
+    clip_value = check_positive(clip_value=clip_value)["clip_value"]
     held, xp = _with_gradients(parameters)
     for p in held:
         p.grad = clip(p.grad.array, -clip_value, clip_value, xp=xp)

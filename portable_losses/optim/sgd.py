@@ -87,10 +87,9 @@ class SGD(Optimizer):
 
     def check(self, options: Group) -> None:
         """Raise ValueError unless the options of a group are in their domains."""
-        check_nonnegative(
-            lr=options["lr"], momentum=options["momentum"], weight_decay=options["weight_decay"]
-        )
-        check_number(dampening=options["dampening"])
+        numbers = {name: options[name] for name in ("lr", "momentum", "weight_decay")}
+        options.update(check_nonnegative(**numbers))
+        options.update(check_number(dampening=options["dampening"]))
         if options["nesterov"] and (options["momentum"] <= 0 or options["dampening"] != 0):
             msg = (
                 "`nesterov` must come with momentum > 0 and dampening = 0, "

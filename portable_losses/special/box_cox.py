@@ -1,8 +1,10 @@
 """The Box-Cox transform, a power that becomes a logarithm."""
 
+import math
+
 from portable_losses._gradient import elementwise_call, with_gradient
-from portable_losses._options import check_number
-from portable_losses._polyfill import constant, where
+from portable_losses._options import FINITE, is_number
+from portable_losses._polyfill import clip, constant, where
 from portable_losses._public import public
 from portable_losses._stable import INF, NAN, log
 from portable_losses._typing import Array, Namespace
@@ -14,15 +16,15 @@ __all__ = ["boxcox"]
 SMALLEST = 1e-20  # below, ``x**lmbda - 1`` is ``lmbda * log(x)`` to every digit
 
 
-@public
-def boxcox(x: Array, /, lmbda: float) -> Array:
+@public(lmbda=FINITE)
+def boxcox(x: Array, /, lmbda: float | Array) -> Array:
     """Box-Cox transform: ``(x**lmbda - 1) / lmbda``, and ``log(x)`` for a power of 0.
 
     Parameters
     ----------
     x : array of a real floating dtype, shape (...)
         At least 0.
-    lmbda : float
+    lmbda : float or 0-d array
 
     Returns
     -------
@@ -53,10 +55,12 @@ def boxcox(x: Array, /, lmbda: float) -> Array:
     array([-2.,  0.,  2.])
     """
     xp = namespace_of_floating(x, "x")
-    check_number(lmbda=lmbda)
     invalid = check_all_in(0, INF, xp=xp, x=x)
 
-    power = 0.0 if abs(lmbda) < SMALLEST else float(lmbda)
+    if is_number(lmbda):
+        power = 0.0 if abs(lmbda) < SMALLEST else float(lmbda)
+    else:
+        power = lmbda + where(abs(lmbda) < SMALLEST, constant(SMALLEST, lmbda, xp=xp), 0.0, xp=xp)
     return mark_invalid(elementwise_call(_boxcox, x, power=power), invalid, xp=xp)
 
 
@@ -65,10 +69,28 @@ def _boxcox_grad(grad: Array, out: Array, x: Array, *, power: float, xp: Namespa
     return (grad * _power(x, power - 1, xp=xp),)
 
 
-@with_gradient(_boxcox_grad, elementwise=True)
+def _boxcox_by_power(grad: Array, out: Array, x: Array, *, power: float, xp: Namespace) -> Array:
+    """``(u * exp(u) - expm1(u)) / power**2`` with ``u = power * log(x)``."""
+    return grad * _growth(clip(power * log(x, xp=xp), -1000.0, 1000.0, xp=xp), power, xp=xp)
+
+
+def _growth(u: Array, scale: Array | float, *, xp: Namespace) -> Array:
+    """``(u * exp(u) - expm1(u)) / scale**2``, by a series where the difference cancels."""
+    close = (u > -1) & (u < 1)
+    v = where(close, u, 0.0, xp=xp)
+    series = 0.0 * v
+    for k in range(20, 1, -1):
+        series = series * v + (k - 1) / math.factorial(k)
+    near = (v / scale) * (v / scale) * series
+    root = xp.exp(where(close, 1.0, u, xp=xp) / 2)  # the power alone may overflow
+    far = ((u - 1) * root / scale) * (root / scale) + 1 / scale / scale
+    return where(close, near, far, xp=xp)
+
+
+@with_gradient(_boxcox_grad, elementwise=True, by={"power": _boxcox_by_power})
 def _boxcox(x: Array, *, power: float, xp: Namespace) -> Array:
     """``(x**power - 1) / power``, of power 0 ``log(x)``; by expm1 where x**power is near 1."""
-    if power == 0:
+    if is_number(power) and power == 0:
         return log(x, xp=xp)
     inside = (x > 0) & (x < INF)
     exponent = power * xp.log(where(inside, x, 1.0, xp=xp))
@@ -82,7 +104,13 @@ def _boxcox(x: Array, *, power: float, xp: Namespace) -> Array:
 def _power(x: Array, power: float, *, xp: Namespace) -> Array:
     """``x**power``, with its limits at 0 and infinity, NaN below 0."""
     inside = (x > 0) & (x < INF)
-    at_zero, at_infinity = (0.0, INF) if power > 0 else (INF, 0.0) if power < 0 else (1.0, 1.0)
-    ends = where(x == 0, constant(at_zero, x, xp=xp), NAN, xp=xp)
+    if is_number(power):
+        at_zero, at_infinity = (0.0, INF) if power > 0 else (INF, 0.0) if power < 0 else (1.0, 1.0)
+        at_zero = constant(at_zero, x, xp=xp)
+    else:
+        one = constant(1.0, x, xp=xp)
+        at_zero = where(power > 0, 0.0, where(power < 0, INF, one, xp=xp), xp=xp)
+        at_infinity = where(power < 0, 0.0, where(power > 0, INF, one, xp=xp), xp=xp)
+    ends = where(x == 0, at_zero, NAN, xp=xp)
     ends = where(x == INF, at_infinity, ends, xp=xp)
     return where(inside, where(inside, x, 1.0, xp=xp) ** power, ends, xp=xp)

@@ -190,9 +190,18 @@ def _erf_series(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
 
 
 def _erfcx_slope_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
-    """``2 * erfcx(x) + 2 * x * out``."""
-    near = clip(x, -largest(x, xp=xp), largest(x, xp=xp), xp=xp)
-    return (grad * (2 * _erfcx(x, xp=xp) + 2 * near * out),)
+    """``2 * erfcx(x) + 2 * x * out``; from 4 on, where that cancels, ``-4 * out`` times a ratio.
+
+    It is that of the second and the first repeated integral of erfc, a continued fraction.
+    """
+    limit = 0.5 * largest(x, xp=xp)
+    near = clip(x, -2 * limit, 4.0, xp=xp)
+    middle = 2 * _erfcx(near, xp=xp) + 2 * near * out
+    far = clip(x, 4.0, limit, xp=xp)
+    ratio = 1 / (2 * far)
+    for n in range(18, 1, -1):
+        ratio = 1 / (2 * far + 2 * (n + 1) * ratio)
+    return (grad * where(x < 4, middle, -4 * ratio * out, xp=xp),)
 
 
 @with_gradient(_erfcx_slope_grad, elementwise=True)

@@ -5,8 +5,16 @@ from typing import Any
 
 from portable_losses._dtypes import kind_of, narrow, widen
 from portable_losses._gradient import elementwise_call, stop_gradient, with_gradient
-from portable_losses._options import check_fraction
-from portable_losses._polyfill import clip, constant, total, where
+from portable_losses._options import Domain
+from portable_losses._polyfill import (
+    broadcast_arrays,
+    broadcast_to,
+    clip,
+    constant,
+    expand_dims,
+    total,
+    where,
+)
 from portable_losses._public import public
 from portable_losses._rows import as_rows, entry, finite_or_nan, place_of_largest
 from portable_losses._stable import INF, NAN, log, log1p, sign
@@ -96,7 +104,7 @@ def logsumexp(
     check_bool(xp, where=where)
     if b is not None and b.shape != x.shape:
         check_broadcastable(x=x, b=b)
-        x, b = xp.broadcast_arrays(x, b)
+        x, b = broadcast_arrays(x, b, xp=xp)
     shape = tuple(x.shape)
     check_broadcasts_to(shape, where=where)
     axes = check_axes(axis, x.ndim)
@@ -108,14 +116,15 @@ def logsumexp(
         z = _where(where, z, -INF, xp=xp)
     if x.ndim == 0:
         z, axes = z[None], (0,)
-    rows = as_rows(z, axes, xp=xp)
     sign: Any = None
-    if rows.shape[-1] == 0:
-        result = total(rows, axis=-1, xp=xp) - INF
+    if 0 in z.shape:
+        entries = z if b is None else z * narrow(b, z.dtype, xp=xp)  # none, and a path to `b`
+        result = total(entries, axis=axes, xp=xp) - INF
     elif b is None:
-        result = _logsumexp(rows, xp=xp)[..., 0]
+        result = _logsumexp(as_rows(z, axes, xp=xp), xp=xp)[..., 0]
     else:
-        factor = xp.broadcast_to(narrow(b, z.dtype, xp=xp), z.shape)
+        rows = as_rows(z, axes, xp=xp)
+        factor = broadcast_to(narrow(b, z.dtype, xp=xp), z.shape, like=z, xp=xp)
         if where is not None:
             factor = _where(where, factor, 0.0, xp=xp)
         factors = as_rows(factor, axes, xp=xp)
@@ -125,15 +134,14 @@ def logsumexp(
         if not return_sign:
             result = _where(sign < 0, NAN, result, xp=xp)
     if keepdims:
-        kept = tuple(1 if i in axes else n for i, n in enumerate(shape))
-        result = xp.reshape(result, kept)
-        sign = None if sign is None else xp.reshape(sign, kept)
+        result = expand_dims(result, axes, xp=xp)
+        sign = None if sign is None else expand_dims(sign, axes, xp=xp)
     result = narrow(result, x.dtype, xp=xp)
     if not return_sign:
         return result
     if sign is None:
-        sign = _where(result > -INF, result * 0 + 1, 0.0, xp=xp)
-        sign = _where(result == INF, 1.0, sign, xp=xp)
+        sign = _where(result == -INF, 0.0, constant(1.0, result, xp=xp), xp=xp)
+        sign = _where(result == result, sign, result, xp=xp)
     return result, stop_gradient(narrow(sign, x.dtype, xp=xp), xp=xp)
 
 
@@ -207,7 +215,7 @@ def log1mexp(x: Array, /) -> Array:
     return elementwise_call(_log1mexp, x)
 
 
-@public
+@public(eps=Domain("lie in [0, 0.5]", lambda v: 0 <= v <= 0.5))
 def logit(p: Array, /, *, eps: float | None = None) -> Array:
     """Log-odds of a probability, the inverse of the sigmoid: ``log(p / (1 - p))``.
 
@@ -245,10 +253,6 @@ def logit(p: Array, /, *, eps: float | None = None) -> Array:
     >>> logit(np.asarray([0.0, 0.25, 0.5, 1.0])).round(4)
     array([   -inf, -1.0986,  0.    ,     inf])
     """
-    if eps is not None:
-        check_fraction(eps=eps)
-        check_fraction(**{"2 * eps": 2 * eps})
-
     return elementwise_call(_clipped_logit, p, names=("p",), eps=eps)
 
 

@@ -2,7 +2,17 @@
 
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import with_gradient
-from portable_losses._polyfill import constant, device_of, total, where
+from portable_losses._polyfill import (
+    broadcast_arrays,
+    broadcast_to,
+    concat,
+    constant,
+    device_of,
+    expand_dims,
+    knows_shape,
+    total,
+    where,
+)
 from portable_losses._public import public
 from portable_losses._rows import as_rows, entry, finite_or_nan, from_rows, place_of_largest
 from portable_losses._stable import INF, NAN
@@ -86,19 +96,21 @@ def logmeanexp(
     z = widen(x, xp=xp)
     if x.ndim == 0:
         z, axes = z[None], (0,)
-    rows = as_rows(z, axes, xp=xp)
-    size = rows.shape[-1]
-    if size == 0:
-        result = total(rows, axis=-1, xp=xp) + NAN
+    if 0 in z.shape:
+        result = total(z, axis=axes, xp=xp) + NAN
     elif where is None:
-        count = constant(size, rows, xp=xp)
-        result = _logmeanexp(rows, xp.broadcast_to(count, (*rows.shape[:-1], 1)), xp=xp)[..., 0]
+        rows = as_rows(z, axes, xp=xp)
+        count = constant(rows.shape[-1], rows, xp=xp)
+        result = _logmeanexp(
+            rows, broadcast_to(count, (*rows.shape[:-1], 1), like=rows[..., :1], xp=xp), xp=xp
+        )[..., 0]
     else:
-        valid = as_rows(xp.broadcast_to(where, z.shape), axes, xp=xp)
+        rows = as_rows(z, axes, xp=xp)
+        valid = as_rows(broadcast_to(where, z.shape, like=z, xp=xp), axes, xp=xp)
         count = total(narrow(valid, rows.dtype, xp=xp), axis=-1, keepdims=True, xp=xp)
         result = _logmeanexp(_where(valid, rows, -INF, xp=xp), count, xp=xp)[..., 0]
     if keepdims:
-        result = xp.reshape(result, tuple(1 if i in axes else n for i, n in enumerate(shape)))
+        result = expand_dims(result, axes, xp=xp)
     return narrow(result, x.dtype, xp=xp)
 
 
@@ -192,7 +204,7 @@ def logsubexp(a: Array, b: Array, /) -> Array:
     check_broadcastable(a=a, b=b)
 
     dtype = xp.result_type(a, b)
-    a, b = (widen(narrow(z, dtype, xp=xp), xp=xp) for z in xp.broadcast_arrays(a, b))
+    a, b = (widen(narrow(z, dtype, xp=xp), xp=xp) for z in broadcast_arrays(a, b, xp=xp))
     invalid = check_values(b, b > a, "be at most `a`", name="b", xp=xp)
     endless = (a == b) & (xp.abs(a) == INF)
     gap = _where(endless, 1.0, a, xp=xp) - _where(endless, 0.0, b, xp=xp)
@@ -248,12 +260,12 @@ def _cumulative_logsumexp_grad(grad: Array, out: Array, x: Array, *, xp: Namespa
     own = _where(empty, 0.0, xp.exp(_where(empty, 0.0, x, xp=xp) - top) / whole, xp=xp)
     # an empty sum is no part of the next one, and nothing follows the last
     apart = empty | (_places(x, xp=xp) == x.shape[-1] - 1)
-    fall = _where(apart, 0.0, top - xp.roll(top, -1, axis=-1), xp=xp)
-    factor = _where(apart, 0.0, whole / xp.roll(whole, -1, axis=-1) * xp.exp(fall), xp=xp)
+    fall = _where(apart, 0.0, top - _rolled(top, -1, xp=xp), xp=xp)
+    factor = _where(apart, 0.0, whole / _rolled(whole, -1, xp=xp) * xp.exp(fall), xp=xp)
     step, result = 1, _where(empty, 0.0, grad, xp=xp)
     while step < x.shape[-1]:
-        result = result + factor * xp.roll(result, -step, axis=-1)
-        factor = factor * xp.roll(factor, -step, axis=-1)
+        result = result + factor * _rolled(result, -step, xp=xp)
+        factor = factor * _rolled(factor, -step, xp=xp)
         step *= 2
     return (own * result,)
 
@@ -265,6 +277,13 @@ def _cumulative_logsumexp(x: Array, *, xp: Namespace) -> Array:
     return _where(xp.abs(top) < INF, top + xp.log1p(others), top, xp=xp)
 
 
+def _rolled(x: Array, step: int, *, xp: Namespace) -> Array:
+    """``xp.roll`` along the last axis, which Dask lacks beside an unknown size."""
+    if knows_shape(x):
+        return xp.roll(x, step, axis=-1)
+    return concat([x[..., -step:], x[..., :-step]], axis=-1, xp=xp)
+
+
 def _running_sums(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
     """Return the running maximum m, and ``sum of exp(x_j - m)`` over the entries other than m.
 
@@ -274,7 +293,7 @@ def _running_sums(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
     top, others, places = x, xp.zeros_like(x, device=device_of(x, xp=xp)), _places(x, xp=xp)
     step = 1
     while step < x.shape[-1]:
-        low, low_others = xp.roll(top, step, axis=-1), xp.roll(others, step, axis=-1)
+        low, low_others = _rolled(top, step, xp=xp), _rolled(others, step, xp=xp)
         first = (low >= top) | (low != low)
         even = (low == top) & (xp.abs(low) == INF)
         gap = _where(even, 0.0, low, xp=xp) - _where(even, 0.0, top, xp=xp)

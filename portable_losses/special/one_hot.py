@@ -5,8 +5,8 @@ from typing import Any
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import differentiable_again
 from portable_losses._indexing import as_index
-from portable_losses._options import check_count, check_fraction
-from portable_losses._polyfill import device_of, where
+from portable_losses._options import FRACTION, check_count
+from portable_losses._polyfill import broadcast_to, device_of, expand_dims, where
 from portable_losses._public import public
 from portable_losses._typing import Array
 from portable_losses._validation import (
@@ -72,23 +72,23 @@ def one_hot(x: Array, num_classes: int, /, *, axis: int = -1, dtype: Any = None)
     xp = namespace_of(x=x)
     check_integer(xp, x=x)
     x = as_index(x, xp=xp)
-    check_count(num_classes=num_classes)
+    num_classes = check_count(num_classes=num_classes)["num_classes"]
     place = check_axis(axis, x.ndim + 1)
     zero = xp.zeros((), dtype=dtype, device=device_of(x, xp=xp))
     invalid = check_indices(x, num_classes, name="x", xp=xp)
 
     classes = xp.arange(num_classes, dtype=x.dtype, device=device_of(x, xp=xp))
     shape = tuple(num_classes if i == place else 1 for i in range(x.ndim + 1))
-    hot = xp.expand_dims(x, axis=place) == xp.reshape(classes, shape)
+    hot = expand_dims(x, (place,), xp=xp) == xp.reshape(classes, shape)
     result = narrow(hot, zero.dtype, xp=xp)
     if invalid is None or not xp.isdtype(zero.dtype, "real floating"):  # others have no NaN
         return result
-    return mark_invalid(result, xp.expand_dims(invalid, axis=place), xp=xp)
+    return mark_invalid(result, expand_dims(invalid, (place,), xp=xp), xp=xp)
 
 
-@public
+@public(alpha=FRACTION)
 def smooth_labels(
-    target: Array, /, *, alpha: float, axis: int = -1, where: Array | None = None
+    target: Array, /, *, alpha: float | Array, axis: int = -1, where: Array | None = None
 ) -> Array:
     """Mix class probabilities with the uniform distribution: ``(1 - alpha) * target + alpha / C``.
 
@@ -96,7 +96,7 @@ def smooth_labels(
     ----------
     target : array of a real floating dtype, shape (...)
         Class probabilities along `axis`.
-    alpha : float in [0, 1]
+    alpha : float or 0-d array in [0, 1]
         Share of the uniform distribution.
     axis : int, default -1
         The axis of the classes.
@@ -133,7 +133,6 @@ def smooth_labels(
     xp = namespace_of(target=target, optional={"where": where})
     check_real_floating(xp, target=target)
     check_bool(xp, where=where)
-    check_fraction(alpha=alpha)
     check_broadcasts_to(tuple(target.shape), where=where)
     place = check_axis(axis, target.ndim)
 
@@ -141,7 +140,7 @@ def smooth_labels(
     if where is None:
         result = (1 - alpha) * t + alpha / max(t.shape[place], 1)
     else:
-        valid = xp.broadcast_to(where, t.shape)
+        valid = broadcast_to(where, t.shape, like=t, xp=xp)
         count = xp.sum(xp.astype(valid, t.dtype), axis=place, keepdims=True, dtype=t.dtype)
         share = alpha / _where(count == 0, 1.0, count, xp=xp)
         mixed = (1 - alpha) * _where(valid, t, 0.0, xp=xp) + share

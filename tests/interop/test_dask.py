@@ -1,18 +1,20 @@
 """Dask: nothing is computed while value and gradient are built, and chunks are kept."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import dask.array as da
 import numpy as np
 import pytest
+from array_api_compat import array_namespace
 from dask import config
 
 import portable_losses as pl
 from portable_losses import autograd
 from tests.libraries import EVERY_ROW, named
 from tests.rows import FEW, ONCE
-from tests.samples import Sample
+from tests.samples import Key, Sample
 
 DASK = named("dask")
 
@@ -88,3 +90,111 @@ def test_rows_far_apart_stay_in_their_own_chunks(lazy: None) -> None:
     assert loss.chunks == ((100,) * 10,)
     grad = autograd.grad(lambda z: pl.cross_entropy(z, y, reduction="sum"))(z)
     assert grad.chunks == z.chunks
+
+
+# ---- arrays that do not know their length -------------------------------------------------------
+
+OF_CLASSES = {"weight", "class_weight", "bias", "pos_weight"}  # have no axis of rows
+NEEDS_SIZES = (pl.info_nce_loss, pl.ntxent_loss, pl.circle_loss, pl.ctc_loss)
+SEVERAL = ["glu", "sparsemax", "xlogy", "cumulative_logsumexp", "standardize"]
+
+
+def cut(row: Sample) -> dict[Key, Any] | None:
+    """The arrays of a row as the rows that one mask chose of more; None where there are no rows."""
+    first = row.given[0]
+    if first.ndim == 0 or any(row.function is f for f in (*NEEDS_SIZES, pl.logmeanexp)):
+        return None
+    count, arrays = first.shape[0], dict[Key, Any]()
+    mask = np.ones(count + 4, dtype=bool)
+    mask[[1, count + 1, count + 2, count + 3]] = False
+    for key, a in row.given.items():
+        whole = (key in OF_CLASSES and a.ndim == 1) or a.ndim == 0 or a.shape[0] != count
+        if whole or (row.function is pl.linear_cross_entropy and key == 1):
+            arrays[key] = da.from_array(a)
+        else:  # one block stays empty
+            more = np.insert(a, [1, count, count, count], a[:1], axis=0)
+            more = da.from_array(more, chunks=(2, *a.shape[1:]))
+            arrays[key] = more[da.from_array(mask, chunks=2)]
+            assert math.isnan(arrays[key].shape[0])
+    return arrays
+
+
+CUT = [
+    row
+    for row in ONCE
+    if (EVERY_ROW or row in FEW[2:] or row.function.__name__ in SEVERAL) and cut(row) is not None
+]
+
+
+@pytest.mark.parametrize("row", CUT, ids=str)
+def test_arrays_cut_by_one_mask_have_the_values_and_gradients_of_their_rows(row: Sample) -> None:
+    arrays = cut(row)
+    assert arrays is not None
+    with config.set(scheduler=refuse):
+        outs = row.call(arrays)
+    for out, value in zip(outs, row.value, strict=True):
+        assert_close(out, value)
+
+    def squares(given: dict[Key, Any]) -> tuple[Any, ...]:
+        """The gradients of a sum that needs no length."""
+
+        def f(*xs: Any) -> Any:
+            out = row.call({**given, **dict(zip(row.variables, xs, strict=True))})[0]
+            return array_namespace(out).sum(out * out)
+
+        places = tuple(range(len(row.variables)))
+        return autograd.grad(f, argnums=places)(*(given[key] for key in row.variables))
+
+    for grad, want in zip(squares(arrays), squares(row.given), strict=True):
+        assert_close(grad, want)
+
+
+def of_unknown_length(values: Any, mask: Any) -> Any:
+    return da.from_array(np.asarray(values), chunks=2)[da.from_array(np.asarray(mask), chunks=2)]
+
+
+@pytest.mark.parametrize("name", ["mean", "var", "std", "sum"])
+def test_the_slope_of_a_statistic_counts_the_entries_that_there_are(name: str) -> None:
+    values, mask = np.asarray([1.0, 5.0, -2.0, 0.5, 7.0]), np.asarray([1, 0, 1, 1, 0]) == 1
+
+    def f(x: Any) -> Any:
+        return getattr(array_namespace(x), name)(x)
+
+    grad = autograd.grad(f)(of_unknown_length(values, mask))
+    assert_close(grad, autograd.grad(f)(values[mask]))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_the_loss_of_what_a_mask_leaves_nothing_of_is_zero(reduction: Any) -> None:
+    x = of_unknown_length([1.0, 2.0, 3.0], [False] * 3)
+    value = DASK.numpy(pl.mse_loss(x, x * 2, reduction=reduction))
+    assert value.shape == (() if reduction != "none" else (0,))
+    assert not np.any(value)
+    if reduction != "none":
+        grad = autograd.grad(lambda x: pl.mse_loss(x, x * 2, reduction=reduction))(x)
+        assert DASK.numpy(grad).shape == (0,)
+
+
+def test_where_a_size_is_needed_the_argument_and_the_remedy_are_named() -> None:
+    x = of_unknown_length(np.ones((4, 2)), [True, False, True, True])
+    labels = of_unknown_length(np.asarray([0, 1, 0, 1]), [True, False, True, True])
+    calls: list[tuple[str, Callable[[], Any]]] = [
+        ("query", lambda: pl.info_nce_loss(x, x)),
+        ("embeddings", lambda: pl.ntxent_loss(x, labels)),
+        ("embeddings", lambda: pl.circle_loss(x, labels)),
+        ("axis", lambda: pl.logsumexp(x)),
+        ("axis", lambda: pl.softmax(x, axis=0)),
+        ("axis", lambda: autograd.grad(lambda x: array_namespace(x).prod(x))(x)),
+    ]
+    for name, call in calls:
+        with pytest.raises(ValueError, match=rf"`{name}` needs sizes .* x.compute_chunk_sizes\(\)"):
+            call()
+    x.compute_chunk_sizes()
+    labels.compute_chunk_sizes()
+    assert_close(pl.ntxent_loss(x, labels), pl.ntxent_loss(np.ones((3, 2)), np.asarray([0, 0, 1])))
+
+
+def test_a_known_and_an_unknown_length_do_not_count_as_equal() -> None:
+    x = of_unknown_length([1.0, 2.0, 3.0], [True, False, True])
+    with pytest.raises(ValueError, match=r"shapes must be equal, .*\(nan,\).*compute_chunk_sizes"):
+        pl.mse_loss(x, da.ones(2))

@@ -96,8 +96,8 @@ OPTIONS = [
       for beta in (0, -1.0, NAN)),
     raises("gelu", ValueError, r"`approximate` must be one of \('none', 'tanh'\), got 'erf'", P,
            approximate="erf"),
-    raises("logit", ValueError, r"eps.* must lie in \[0, 1\], got", P, eps=0.75),
-    raises("logit", ValueError, r"`eps` must lie in \[0, 1\], got -0.1", P, eps=-0.1),
+    raises("logit", ValueError, r"`eps` must lie in \[0, 0.5\], got 0.75", P, eps=0.75),
+    raises("logit", ValueError, r"`eps` must lie in \[0, 0.5\], got -0.1", P, eps=-0.1),
     raises("one_hot", ValueError, "`num_classes` must be at least 1, got 0", Y, 0),
     raises("one_hot", TypeError, "`num_classes` must be an int, got 2.0", Y, 2.0),
     *(raises("smooth_labels", ValueError, rf"`alpha` must lie in \[0, 1\], got {a}", Z, alpha=a)

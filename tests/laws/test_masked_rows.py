@@ -136,7 +136,11 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("library", "kernels", "loss", "mask", "target"), CASES, ids=str)
+@pytest.mark.parametrize(
+    ("library", "kernels", "loss", "mask", "target"),
+    CASES,
+    ids=lambda v: getattr(v, "__name__", str(v)),
+)
 def test_a_row_that_is_left_out_leaks_nowhere(
     library: Library,
     kernels: str,

@@ -78,7 +78,7 @@ ERRORS = [
            class_weight=np.asarray(1.0)),
     raises(NAME, ValueError, r"`target` must have shape \(2,\) \(class indices\) or \(2, 4\) "
            r"\(probabilities\) for `hidden @ weight.T` of shape \(2, 4\)", H, W, Y[:1]),
-    raises(NAME, ValueError, "`hidden @ weight.T` must have at least one class", H, W[:0], Y),
+    raises(NAME, ValueError, "`weight` must have at least one class", H, W[:0], Y),
     raises(NAME, TypeError, "`weight` must have a real floating dtype, got .*int64", H,
            W.astype(np.int64), Y),
     raises(NAME, TypeError, "`bias` must have a real floating dtype, got .*int64", H, W, Y,

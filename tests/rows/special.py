@@ -351,7 +351,8 @@ P = np.full((4,), 0.5)
 ERRORS: list[Case] = [
     raises("boxcox", ValueError, "`lmbda` must be a finite number, got inf", P,
            float("inf")),
-    raises("boxcox", TypeError, "`lmbda` must be a Python number, got [nATD]", P, lmbda=P),
+    raises("boxcox", ValueError, r"`lmbda` must be a Python number or an array of shape \(\)", P,
+           lmbda=P),
     raises("rel_entr", TypeError, "`y` must have a real floating dtype, got .*int64", P[:2],
            np.asarray([0, 1])),
 ]  # fmt: skip

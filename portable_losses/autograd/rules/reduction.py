@@ -4,7 +4,14 @@ import math
 from typing import Any
 
 from portable_losses._dtypes import narrow, widen
-from portable_losses._polyfill import broadcast_to, device_of, where
+from portable_losses._polyfill import (
+    broadcast_to,
+    check_known,
+    device_of,
+    expand_dims,
+    knows_shape,
+    where,
+)
 from portable_losses._typing import Array, Axis, Namespace
 from portable_losses.autograd.rules.table import OVERLAPPING, compose, register
 
@@ -23,12 +30,24 @@ def kept(reduced: Array, x: Array, axis: Axis, keepdims: bool, *, xp: Namespace)
     if keepdims:
         return reduced
     axes = axes_of(axis, x.ndim)
-    return xp.reshape(reduced, tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
+    if knows_shape(x):
+        return xp.reshape(reduced, tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
+    return expand_dims(reduced, axes, xp=xp)
 
 
 def count(x: Array, axis: Axis) -> int:
     """Return how many entries each result is made of."""
-    return math.prod(x.shape[i] for i in axes_of(axis, x.ndim))
+    axes = axes_of(axis, x.ndim)
+    check_known(x, axes)
+    return math.prod(x.shape[i] for i in axes)
+
+
+def count_as_array(x: Array, axis: Axis, *, xp: Namespace) -> Any:
+    """`count`, or an array of the counts, as lazy as `x`, where `x` does not know its sizes."""
+    if knows_shape(x):
+        return count(x, axis)
+    each = xp.ones_like(widen(x, xp=xp), device=device_of(x, xp=xp))
+    return xp.sum(each, axis=axis, keepdims=True)
 
 
 def _sum(
@@ -42,19 +61,19 @@ def _sum(
     xp: Namespace,
 ) -> Array:
     """`grad`, spread over the reduced axes."""
-    shape = x.shape
     if grad.ndim:  # a single number fits as it is
         grad = kept(grad, x, axis, keepdims, xp=xp)
-    for n in shape:
-        if n is None or n != n:  # a size that Dask cannot know
-            return grad + xp.zeros_like(x)
-    return broadcast_to(grad, shape, xp=xp)
+    return broadcast_to(grad, x.shape, like=x, xp=xp)
 
 
 def _mean(
     grad: Array, out: Array, x: Array, *, axis: Axis = None, keepdims: bool = False, xp: Namespace
 ) -> Array:
     """``grad / n`` at each of the n entries; float16 holds no n above 65,504."""
+    if not knows_shape(x):
+        wide = widen(kept(grad, x, axis, keepdims, xp=xp), xp=xp)
+        share = narrow(wide / count_as_array(x, axis, xp=xp), grad.dtype, xp=xp)
+        return broadcast_to(share, x.shape, like=x, xp=xp)
     n = math.prod(x.shape) if axis is None else count(x, axis)
     if 0 < n <= EXACT:  # half of the instructions of the other way
         share = grad / n
@@ -103,8 +122,12 @@ def _var(
     xp: Namespace,
 ) -> Array:
     """``grad * 2 * (x - mean) / (n - correction)``, rounded once in half precision."""
-    free = count(x, axis) - correction
-    wide, factor = widen(x, xp=xp), 2 / free if free > 0 else math.nan
+    free = count_as_array(x, axis, xp=xp) - correction
+    wide = widen(x, xp=xp)
+    if knows_shape(x):
+        factor = 2 / free if free > 0 else math.nan
+    else:
+        factor = where(free > 0, 2 / where(free > 0, free, 1.0, xp=xp), math.nan, xp=xp)
     centred = wide - xp.mean(wide, axis=axis, keepdims=True)
     share = widen(kept(grad, x, axis, keepdims, xp=xp), xp=xp) * factor
     return narrow(share * centred, x.dtype, xp=xp)

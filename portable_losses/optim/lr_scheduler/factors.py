@@ -3,12 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
-from portable_losses._options import (
-    check_count,
-    check_fraction,
-    check_nonnegative,
-    check_positive,
-)
+from portable_losses._options import check_count, check_fraction, check_nonnegative, check_positive
 from portable_losses.optim.lr_scheduler.scheduler import LRScheduler, for_groups
 from portable_losses.optim.optimizer import Optimizer
 
