@@ -100,7 +100,7 @@ def logmeanexp(
         result = total(z, axis=axes, xp=xp) + NAN
     elif where is None:
         rows = as_rows(z, axes, xp=xp)
-        count = constant(float(rows.shape[-1]), rows, xp=xp)
+        count = constant(rows.shape[-1], rows, xp=xp)
         result = _logmeanexp(
             rows, broadcast_to(count, (*rows.shape[:-1], 1), like=rows[..., :1], xp=xp), xp=xp
         )[..., 0]
