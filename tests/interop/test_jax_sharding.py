@@ -85,7 +85,7 @@ def run(script: str) -> None:
 
 
 def test_a_sharded_array_has_the_values_and_gradients_of_a_whole_one() -> None:
-    run(("rows = ONCE" if EVERY_ROW else "rows = FEW[::5]") + ROWS)
+    run(("rows = ONCE" if EVERY_ROW else "rows = FEW[5:6]") + ROWS)
 
 
 def test_sharded_arrays_compile_and_results_are_tied_to_no_device_unless_an_array_is() -> None:
