@@ -131,6 +131,9 @@ class Arrays:
         CPU.
     device : callable, (x) -> device, or None
         Where `x` lies. None: ``array_api_compat.device``.
+    call : callable, (function, args, options, *, full_precision) -> result, or None
+        Call a public function as the library calls its own: on arrays of one device, and, where
+        mixed precision is on and the function needs it, in `full_precision`. None: call it.
     concat : callable, (arrays, *, axis) -> array, or None
         ``xp.concat`` where the library's own fails under one of its transforms.
     is_view : callable, (made, x) -> bool, or None
@@ -157,6 +160,7 @@ class Arrays:
 
     readable: Callable[[Array], bool] | None = None
     device: Callable[[Array], Any] | None = None
+    call: Callable[..., Any] | None = None
     concat: Callable[..., Array] | None = None
     is_view: Callable[[Array, Array], bool] | None = None
     match_layout: Callable[[Array, Array], Array] | None = None

@@ -60,6 +60,7 @@ def public(function: Callable[..., Any] | None = None, /, **domains: Domain) -> 
       Python's, or arrays of the library by which the result is differentiated.
     - An option that it does not have is refused, with the name of the one that is meant.
     - NumPy arrays beside those of a library that takes them become arrays of that library.
+    - It refuses arrays on two devices, and widens halves, where the library does so for its own.
     - Overflow, underflow and NaN on the way to the result neither warn nor raise: the result says
       what there is to say.
     """
@@ -69,6 +70,7 @@ def public(function: Callable[..., Any] | None = None, /, **domains: Domain) -> 
     checks = OptionChecks(parameters, domains)
     first = next(iter(parameters))
     by_name = frozenset(n for n, p in parameters.items() if p.kind is not p.POSITIONAL_ONLY)
+    full_precision = _needs_full_precision(function.__module__, function.__name__)
     count = sum(p.kind is not p.KEYWORD_ONLY for p in parameters.values())
 
     @wraps(function)
@@ -93,6 +95,8 @@ def public(function: Callable[..., Any] | None = None, /, **domains: Domain) -> 
             arrays = backend_of(namespace_of_type(args[0])).arrays
         except TypeError:  # no array: the function says which one
             return run(*args, **options)
+        if arrays.call is not None:
+            return arrays.call(run, args, options, full_precision=full_precision)
         if arrays.adopt is not None:
             return _call_adopting(run, arrays.adopt, args, options)
         if arrays.quiet is None:
@@ -101,6 +105,12 @@ def public(function: Callable[..., Any] | None = None, /, **domains: Domain) -> 
             return run(*args, **options)
 
     return call
+
+
+def _needs_full_precision(module: str, name: str) -> bool:
+    """Say whether mixed precision keeps a function in float32: all but activations of one entry."""
+    family = module.removeprefix("portable_losses.activations.")
+    return family in (module, "gumbel", "scaled", "softmax", "sparse") or name == "softplus"
 
 
 def _call_adopting(

@@ -237,6 +237,8 @@ def settle(x: Array, is_zero: Array, *, xp: Namespace) -> Array:
 def _constants(given: dict[str, Any]) -> dict[str, Any]:
     """Return the arrays without their history, anything else as it is."""
     return {
-        name: stop_gradient(x, xp=namespace_of(**{name: x})) if hasattr(x, "shape") else x
+        name: x
+        if isinstance(x, int | float) or not hasattr(x, "shape")  # of a symbol that is no question
+        else stop_gradient(x, xp=namespace_of(**{name: x}))
         for name, x in given.items()
     }

@@ -58,7 +58,10 @@ def _blocks(size: int, chunk_size: int | None, layer: Layer, *, xp: Namespace) -
     weight = layer.weight
     row_bytes = weight.shape[0] * xp.finfo(weight.dtype).bits // 8
     count = chunk_size or max(BLOCK_BYTES // row_bytes, 1)
-    return [slice(i, min(i + count, size)) for i in range(0, max(size, 1), count)]
+    found = [slice(0, min(count, size))]
+    while found[-1].stop < size:  # no range, for which torch.compile takes a graph for each size
+        found.append(slice(found[-1].stop, min(found[-1].stop + count, size)))
+    return found
 
 
 class Block(NamedTuple):

@@ -5,7 +5,11 @@ from functools import partial
 
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
-from portable_losses._options import FINITE, NONNEGATIVE, NORM
+from portable_losses._options import (
+    FINITE,
+    NONNEGATIVE,
+    NORM,
+)
 from portable_losses._polyfill import broadcast_to, clip, expand_dims, readable, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public

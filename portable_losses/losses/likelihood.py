@@ -4,7 +4,11 @@ import math
 
 from portable_losses._dtypes import astype_like, largest
 from portable_losses._gradient import stop_gradient
-from portable_losses._options import FINITE, NONNEGATIVE, POSITIVE
+from portable_losses._options import (
+    FINITE,
+    NONNEGATIVE,
+    POSITIVE,
+)
 from portable_losses._polyfill import broadcast_to, minimum
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public

@@ -6,7 +6,13 @@ from functools import partial
 
 from portable_losses._dtypes import kind_of, narrow, widen
 from portable_losses._gradient import stop_gradient
-from portable_losses._options import FRACTION, NONNEGATIVE, POSITIVE, is_number, require
+from portable_losses._options import (
+    FRACTION,
+    NONNEGATIVE,
+    POSITIVE,
+    is_number,
+    require,
+)
 from portable_losses._polyfill import broadcast_to, concat, device_of, readable, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public

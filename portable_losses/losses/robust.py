@@ -210,8 +210,8 @@ def quantile_loss(
     >>> quantile_loss(x, y, q=0.75, reduction="none")
     array([0.25, 1.5 ])
     """
-    optional = {"q": None if is_number(q) else q, "sample_weight": sample_weight}
-    xp = namespace_of(input=input, target=target, optional=optional)
+    own = {"q": None if is_number(q) else q, "sample_weight": sample_weight}
+    xp = namespace_of(input=input, target=target, optional=own)
     u = differentiable_again(-_error(input, target, xp=xp), xp=xp)
     above, below, invalid = _quantile(q, u, xp=xp)
 
@@ -227,8 +227,7 @@ def _quantile(q: float | Array, like: Array, *, xp: Namespace) -> tuple[Array, A
     """Return ``q`` and ``q - 1`` as arrays of `like`'s dtype, and the mask of bad entries."""
     if isinstance(q, int | float):
         return constant(q, like, xp=xp), constant(q - 1, like, xp=xp), None
-    namespace_of(input=like, q=q)
-    check_real_floating(xp, q=q)
+    check_real_floating(namespace_of(input=like, q=q), q=q)
     check_broadcasts_to(tuple(like.shape), q=q)
     invalid = check_values(q, ~((q > 0) & (q < 1)), "lie in (0, 1)", name="q", xp=xp)
     q = narrow(q, like.dtype, xp=xp)
