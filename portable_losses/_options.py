@@ -210,9 +210,8 @@ def as_integer(name: str, value: Any) -> int:
 
 def as_flag(name: str, value: Any) -> bool:
     """Return True or False, of Python or NumPy, as Python's."""
-    if value is True or value is False:
-        return bool(value)
-    value = item(value)
+    if value.__class__ is not bool:
+        value = item(value)
     if not isinstance(value, bool):
         msg = f"`{name}` must be True or False, got {_shown(value)}"
         raise TypeError(msg)
@@ -221,6 +220,8 @@ def as_flag(name: str, value: Any) -> bool:
 
 def as_choice(choices: tuple[Any, ...], name: str, value: Any) -> Any:
     """Return `value`, one of `choices`, which are names or numbers."""
+    if value.__class__ is str and value in choices:
+        return value
     if not isinstance(value, str):
         found = item(value)
         if isinstance(found, Real) and not isinstance(found, bool):

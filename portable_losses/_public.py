@@ -67,7 +67,7 @@ def public(function: Callable[..., Any] | None = None, /, **domains: Domain) -> 
         return partial(public, **domains)
     parameters = inspect.signature(function).parameters
     checks = OptionChecks(parameters, domains)
-    first = next(iter(parameters))
+    placed, first = bool(checks.places), next(iter(parameters))
     by_name = frozenset(n for n, p in parameters.items() if p.kind is not p.POSITIONAL_ONLY)
     count = sum(p.kind is not p.KEYWORD_ONLY for p in parameters.values())
 
@@ -79,13 +79,13 @@ def public(function: Callable[..., Any] | None = None, /, **domains: Domain) -> 
             if name not in by_name:
                 raise _misnamed(name, parameters, function.__name__)
         run: Callable[..., Any] = function
-        if checks.places:
+        if placed:
             options = checks.named(args, options)
         if options:
             as_arrays = checks(args, options)
-            if as_arrays:
+            if as_arrays is not None:
                 run = partial(call_with_arrays, function, first, as_arrays, checks)
-            elif checks.places:
+            elif placed:
                 args, options = checks.placed(args, options)
         if not args:
             return run(*args, **options)  # which raises
