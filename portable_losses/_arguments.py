@@ -52,6 +52,7 @@ class OptionChecks:
     def __call__(self, args: tuple[Any, ...], given: dict[str, Any]) -> dict[str, Domain] | None:
         """Make all of `given` Python's; return the domains of those that stay arrays, if any."""
         as_arrays: dict[str, Domain] | None = None
+        value: Any
         for name, value in given.items():
             check = self.checks.get(name)
             if check is None or (value is None and name in self.optional):

@@ -12,7 +12,7 @@ from portable_losses._backend import backend_of, namespace_of_type
 from portable_losses._dtypes import kind_of
 from portable_losses._polyfill import constant, readable
 from portable_losses._tape import TapeArray
-from portable_losses._typing import Array, Reduction
+from portable_losses._typing import Array
 from portable_losses._values import check_values
 
 __all__ = [
@@ -39,7 +39,6 @@ __all__ = [
     "check_number",
     "check_order",
     "check_positive",
-    "check_reduction",
     "in_domain",
     "is_number",
     "item",
@@ -47,8 +46,6 @@ __all__ = [
 ]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-REDUCTIONS: tuple[Reduction, ...] = ("mean", "sum", "none")
 
 
 class Domain(NamedTuple):
@@ -129,11 +126,6 @@ def check_choice(choices: tuple[object, ...], **options: object) -> None:
     """Raise ValueError unless every option is one of `choices`."""
     for name, value in options.items():
         as_choice(choices, name, value)
-
-
-def check_reduction(reduction: str, *more: str) -> None:
-    """Raise ValueError unless `reduction` is one of the three or of `more`."""
-    as_choice((*REDUCTIONS, *more), "reduction", reduction)
 
 
 def is_number(value: float | Array) -> bool:
