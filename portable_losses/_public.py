@@ -68,7 +68,7 @@ def public(function: Callable[..., Any] | None = None, /, **domains: Domain) -> 
         return partial(public, **domains)
     parameters = inspect.signature(function).parameters
     checks = OptionChecks(parameters, domains)
-    first = next(iter(parameters))
+    placed, first = bool(checks.places), next(iter(parameters))
     by_name = frozenset(n for n, p in parameters.items() if p.kind is not p.POSITIONAL_ONLY)
     full_precision = _needs_full_precision(function.__module__, function.__name__)
     count = sum(p.kind is not p.KEYWORD_ONLY for p in parameters.values())
@@ -78,15 +78,15 @@ def public(function: Callable[..., Any] | None = None, /, **domains: Domain) -> 
         if len(args) > count:
             raise _too_many(len(args), parameters, function.__name__)
         run: Callable[..., Any] = function
-        if options or checks.places:
+        if options or placed:
             for name in options:
                 if name not in by_name:
                     raise _misnamed(name, parameters, function.__name__)
-            named = checks.named(args, options) if checks.places else options
+            named = checks.named(args, options) if placed else options
             as_arrays = checks(args, named)
-            if as_arrays:
+            if as_arrays is not None:
                 options, run = named, partial(call_with_arrays, function, first, as_arrays, checks)
-            elif checks.places:
+            elif placed:
                 args, options = checks.placed(args, named)
         arrays = arrays_of(args[0]) if args else None
         if arrays is None:  # the function says what it lacks
