@@ -1,5 +1,7 @@
 """PyTorch: gradients through ``torch.autograd.Function``, in every mode PyTorch has."""
 
+from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 import array_api_compat.torch as xp_torch
@@ -173,6 +175,38 @@ def _is_constant(arrays: tuple[Array, ...]) -> bool:
     return forward_ad._current_level < 0 and all(a is None or _is_plain(a) for a in arrays)
 
 
+def call(
+    function: Callable[..., Any], args: tuple[Any, ...], options: Options, *, full_precision: bool
+) -> Any:
+    """Call a function on tensors of one device; under autocast, some of halves made float32."""
+    here = args[0].device
+    for x in (*args, *options.values()):
+        if isinstance(x, torch.Tensor) and x.device != here and x.ndim:
+            raise _apart(function, args, options)
+    kind = here.type
+    widens = full_precision and torch.amp.is_autocast_available(kind)
+    if not (widens and torch.is_autocast_enabled(kind)):
+        return function(*args, **options)
+    with torch.autocast(kind, enabled=False):  # which would round what we multiply
+        return function(*map(_float32, args), **{n: _float32(x) for n, x in options.items()})
+
+
+def _apart(function: Callable[..., Any], args: tuple[Any, ...], options: Options) -> ValueError:
+    """Return the error of tensors on several devices."""
+    given = dict(zip(signature(function).parameters, args, strict=False)) | options
+    places = {n: x.device for n, x in given.items() if isinstance(x, torch.Tensor)}
+    named = ", ".join(f"`{name}`: {place}" for name, place in places.items())
+    return ValueError(f"all arrays must be on one device, got {named}")
+
+
+def _float32(x: Any) -> Any:
+    """Return a tensor of halves in float32, anything else as it is."""
+    return x.float() if isinstance(x, torch.Tensor) and x.dtype in _HALVES else x
+
+
+_HALVES = (torch.float16, torch.bfloat16)
+
+
 def device(x: Array) -> Any:
     """Return where `x` lies; ``array_api_compat.device`` cannot be traced by torch.compile."""
     return x.device
@@ -213,6 +247,7 @@ BACKEND = Backend(
     Arrays(
         readable=readable,
         device=device,
+        call=call,
         concat=torch.cat,  # torch.concat has no batching rule in gradients with is_grads_batched
         is_view=is_view,
         computed_in=dict.fromkeys((torch.uint16, torch.uint32, torch.uint64), torch.int64),

@@ -110,7 +110,8 @@ def check_order(**numbers: float | Array) -> Array | None:
     (name, low), (above, high) = numbers.items()
     bad: Any = low > high
     if is_number(low) and is_number(high):
-        require(not bad, name, f"be at most `{above}` = {high}", low)
+        if bad:  # torch.compile cannot write the message
+            require(False, name, f"be at most `{above}` = {high}", low)
         return None
     xp = namespace_of_type(bad)
     low = constant(low, high, xp=xp) if is_number(low) else low

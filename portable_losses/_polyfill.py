@@ -116,7 +116,7 @@ def check_known(x: Array, axes: Iterable[int] | None = None, *, name: str = "axi
 
 def knows_shape(x: Array) -> bool:
     """Say whether an array knows its size along every axis."""
-    return all(n == n and n is not None for n in x.shape)  # unknown is NaN or None
+    return all(n is not None and n == n for n in x.shape)
 
 
 def broadcast_arrays(*arrays: Array, xp: Namespace) -> Sequence[Array]:

@@ -4,11 +4,18 @@ Pairs of the softmax family work along the last axis; these bring any axis, or s
 back, and find the entry that is set aside in every sum of exponentials.
 """
 
-from portable_losses._polyfill import check_known, device_of, take_along_axis, where
+from portable_losses._polyfill import (
+    check_known,
+    device_of,
+    knows_shape,
+    take_along_axis,
+    total,
+    where,
+)
 from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace
 
-__all__ = ["as_rows", "entry", "finite_or_nan", "from_rows", "place_of_largest"]
+__all__ = ["as_rows", "entry", "finite_or_nan", "from_rows", "largest_along", "place_of_largest"]
 
 
 def as_rows(x: Array, axes: tuple[int, ...], *, xp: Namespace) -> Array:
@@ -62,3 +69,12 @@ def entry(x: Array, k: Array, *, xp: Namespace) -> Array:
 def finite_or_nan(x: Array, *, xp: Namespace) -> Array:
     """Return `x` with NaN for infinities: NaN passes through arithmetic without a warning."""
     return where(xp.abs(x) < INF, x, NAN, xp=xp)
+
+
+def largest_along(x: Array, axes: tuple[int, ...], *, xp: Namespace) -> Array:
+    """``xp.max`` along `axes`, which are kept; 0 of nothing."""
+    if 0 in x.shape:
+        return total(x, axis=axes, keepdims=True, xp=xp)
+    if not knows_shape(x) and axes in ((-1,), (x.ndim - 1,)):  # Dask fails at an empty block
+        return entry(x, place_of_largest(x, xp=xp)[0], xp=xp)
+    return xp.max(x, axis=axes, keepdims=True)

@@ -3,10 +3,11 @@
 import math
 
 from portable_losses._backend import backend_of
+from portable_losses._gradient import with_gradient
 from portable_losses._polyfill import constant, where
 from portable_losses._typing import Array, Namespace
 
-__all__ = ["INF", "NAN", "log", "log1p", "sign"]
+__all__ = ["INF", "NAN", "expm1", "log", "log1p", "sign"]
 
 INF, NAN = math.inf, math.nan
 
@@ -21,6 +22,17 @@ def log1p(x: Array, *, xp: Namespace) -> Array:
     """``xp.log1p`` without a warning at its pole: -inf at -1, NaN below."""
     inside = where(x > -1, x, 0.0, xp=xp)
     return where(x > -1, xp.log1p(inside), _pole(x == -1, x, xp=xp), xp=xp)
+
+
+def _expm1_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    """``exp(x)``: PyTorch and JAX take ``out + 1``, which has lost it far left."""
+    return (grad * xp.exp(x),)
+
+
+@with_gradient(_expm1_grad, elementwise=True)
+def expm1(x: Array, *, xp: Namespace) -> Array:
+    """``xp.expm1``, with all digits in its derivative."""
+    return xp.expm1(x)
 
 
 def _pole(at: Array, like: Array, *, xp: Namespace) -> Array:

@@ -225,7 +225,10 @@ def check_axis(axis: int, ndim: int) -> int:
     if not -ndim <= axis < ndim:
         msg = f"`axis` must lie in [{-ndim}, {ndim}) for an array of {ndim} axes, got {axis}"
         raise IndexError(msg)
-    return range(ndim)[axis]  # an int, also where torch.compile makes symbols of numbers
+    place = ndim - 1
+    while axis != place and axis != place - ndim:  # torch.compile may make a symbol of `axis`
+        place -= 1
+    return place
 
 
 def check_axes(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:

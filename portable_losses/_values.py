@@ -6,6 +6,7 @@ True at the bad entries, for `mark_invalid`, which turns them into NaN in value 
 a wrong number, and nothing is computed or synchronised in order to look.
 """
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
@@ -87,7 +88,7 @@ class validation:  # noqa: N801 - used as a function and as a context manager
 def check_values(
     x: Array,
     bad: Array,
-    requirement: str,
+    requirement: str | Callable[[], str],
     *,
     name: str,
     xp: Namespace,
@@ -95,14 +96,16 @@ def check_values(
 ) -> Array | None:
     """Raise `error` at the first `bad` entry of `x`, called `name`, which must meet `requirement`.
 
-    None: there is no such entry. Where `bad` cannot be read it comes back, for `mark_invalid`.
+    One with a number in it is a function, as torch.compile cannot write symbols. None: there is no
+    such entry. Where `bad` cannot be read it comes back, for `mark_invalid`.
     """
     if not (readable(bad, xp=xp) and _VALIDATING.get()):  # under jit the mask is traced, x not
         return bad
     if bool(namespace_of_type(bad).any(bad)):  # its own namespace: on the tape, no detour
         value, position = _first_bad(x, bad, xp=xp)
+        what = requirement if isinstance(requirement, str) else requirement()
         place = f" at position {position}" if position else ""  # a 0-d array has no positions
-        msg = f"`{name}` must {requirement}, got {value}{place}"
+        msg = f"`{name}` must {what}, got {value}{place}"
         raise error(msg)
     return None
 
@@ -207,11 +210,14 @@ def check_indices(
 ) -> Array | None:
     """Check that every entry of `x`, called `name`, is a class index or `ignore_index`."""
     bad = (x < 0) | (x >= classes)
-    what = f"hold class indices in [0, {classes})"
     if ignore_index is not None:
         bad = bad & (x != ignore_index)
-        what += f" or ignore_index={ignore_index}"
-    return check_values(x, bad, what, name=name, xp=xp, error=IndexError)
+
+    def requirement() -> str:
+        ignored = "" if ignore_index is None else f" or ignore_index={ignore_index}"
+        return f"hold class indices in [0, {classes}){ignored}"
+
+    return check_values(x, bad, requirement, name=name, xp=xp, error=IndexError)
 
 
 def as_weight(

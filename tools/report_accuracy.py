@@ -27,13 +27,16 @@ import numpy as np
 
 from portable_losses._typing import Array
 from portable_losses.autograd import vjp
+from tests.accuracy import curvature
 from tests.accuracy.ulp import Report, Truth, measure, pairs, samples, truth
 from tests.curves import Curve, OfTwo, Pointwise
+from tests.libraries import named
 from tests.rows import CURVES, OF_TWO, POINTWISE
 
 TARGET = Path(__file__).parents[1] / "docs" / "accuracy.md"
 DTYPES = (np.float32, np.float64)
 PEERS = ("torch", "jax", "scipy")
+BENDS = 8  # a second derivative is measured at one in so many inputs: the truth takes long
 
 Function = Callable[..., Any]
 Row = Curve | OfTwo | Pointwise
@@ -124,6 +127,7 @@ class Line:
     name: str
     dtype: str
     reports: dict[str, list[Report]]  # by library, "ours" first
+    bends: list[Report]  # of our second derivatives, by each argument
 
 
 def inputs_of(row: Row, dtype: Any) -> tuple[Array, ...]:
@@ -167,7 +171,8 @@ def measured(row: Row, dtype: Any, libraries: Sequence[str]) -> Line:
         ]
         for library, found in results.items()
     }
-    return Line(str(row), np.dtype(dtype).name, reports)
+    bends = curvature.reports(row, named("numpy"), dtype, every=BENDS)
+    return Line(str(row), np.dtype(dtype).name, reports, bends)
 
 
 # ---- half precision --------------------------------------------------------------------------
@@ -236,7 +241,7 @@ def cell(report: Report, *, ours: bool) -> str:
 
 def table(lines: Sequence[Line], libraries: Sequence[str]) -> Iterator[str]:
     """The rows of one dtype in Markdown."""
-    heads = ["function", "value", "gradient"]
+    heads = ["function", "value", "gradient", "second derivative"]
     heads += [f"{one} {what}" for one in libraries for what in ("value", "gradient")]
     yield "| " + " | ".join(heads) + " |"
     yield "|" + "---|" * len(heads)
@@ -247,6 +252,8 @@ def table(lines: Sequence[Line], libraries: Sequence[str]) -> Iterator[str]:
             value = [cell(r, ours=library == "ours") for r in reports[:1]]
             slopes = [cell(r, ours=library == "ours") for r in reports[1:]]
             cells += ["".join(value) or "-", " ; ".join(slopes) or "-"]
+            if library == "ours":
+                cells.append(" ; ".join(cell(r, ours=True) for r in line.bends))
         yield "| " + " | ".join(cells) + " |"
 
 
@@ -264,7 +271,8 @@ value at an input within one ulp; the bar is 4, for losses 8) and where the stri
 Normal inputs and results; NumPy arrays, gradients by the tape. After a dot the defects: `nf` NaN
 or infinity where the truth is finite, `z` 0 where it is a normal number, `nz` a number where it is
 0, `inf` wrong at an infinite input, `special` a wrong NaN or pole. `;` separates the gradients of
-two arguments. Where a result cancels by nature (losses), an ulp is one of its largest term.""",
+two arguments. Where a result cancels by nature (losses), an ulp is one of its largest term. Second
+derivatives, by one argument twice, are measured at one in {BENDS} of the inputs, off the kinks.""",
     ]
     for dtype in DTYPES:
         name = np.dtype(dtype).name

@@ -5,10 +5,10 @@ import math
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import differentiable_again, stop_gradient, with_gradient
 from portable_losses._options import NONNEGATIVE, NORM
-from portable_losses._polyfill import broadcast_to, knows_shape, maximum, minimum, total
+from portable_losses._polyfill import broadcast_to, maximum, minimum, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
-from portable_losses._rows import entry, finite_or_nan, place_of_largest
+from portable_losses._rows import finite_or_nan, largest_along
 from portable_losses._stable import INF, sign
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
@@ -184,16 +184,7 @@ def standardize(
 
 def _max_abs(x: Array, axes: Axes, *, xp: Namespace) -> Array:
     """``max(|x|)`` along `axes`, which are kept; a constant to every derivative."""
-    return _largest(xp.abs(stop_gradient(x, xp=xp)), axes, xp=xp)
-
-
-def _largest(size: Array, axes: Axes, *, xp: Namespace) -> Array:
-    """Return the largest of sizes along `axes`, which are kept; of none 0."""
-    if 0 in size.shape:
-        return total(size, axis=axes, keepdims=True, xp=xp)
-    if not knows_shape(size) and axes in ((-1,), (size.ndim - 1,)):  # Dask fails at empty chunks
-        return entry(size, place_of_largest(size, xp=xp)[0], xp=xp)
-    return xp.max(size, axis=axes, keepdims=True)
+    return largest_along(xp.abs(stop_gradient(x, xp=xp)), axes, xp=xp)
 
 
 def _mean(x: Array, mask: Array | None, axes: Axes, *, xp: Namespace) -> Array:
@@ -229,7 +220,7 @@ def _norm(x: Array, *, p: float, axes: Axes, xp: Namespace) -> Array:
     """``sum(|x|**p)**(1 / p)``, not 0, along `axes`, which are kept."""
     size = xp.abs(x)
     if p == INF:
-        return _largest(size, axes, xp=xp)
+        return largest_along(size, axes, xp=xp)
     if p == 2:
         return xp.sqrt(total(x * x, axis=axes, keepdims=True, xp=xp))
     return total(size**p, axis=axes, keepdims=True, xp=xp) ** (1 / p)

@@ -1,7 +1,8 @@
 """Activations along an axis: softmax, its logarithm, and softmin."""
 
+from portable_losses._backend import backend_of
 from portable_losses._dtypes import narrow, widen
-from portable_losses._gradient import with_gradient
+from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._polyfill import total, where
 from portable_losses._public import public
 from portable_losses._rows import as_rows, entry, finite_or_nan, from_rows, place_of_largest
@@ -218,8 +219,13 @@ def _log_softmax_grad(
     rest = total(where(largest, 0.0, grad, xp=xp), axis=-1, keepdims=True, xp=xp)
     others = where(largest, rest, (rest - grad) + entry(grad, k, xp=xp), xp=xp)
     # Not exp(out): out is rounded twice, and exp multiplies a relative error by |out|.
-    p = xp.exp(x - finite_or_nan(entry(x, k, xp=xp), xp=xp)) * xp.exp(entry(out, k, xp=xp))
-    return (-grad * xp.expm1(out) - p * others,)
+    # The largest entry has no part in d, where its own slope would cancel what is left of the row.
+    d = where(largest, 0.0, x - finite_or_nan(entry(x, k, xp=xp), xp=xp), xp=xp)
+    p = xp.exp(d) * xp.exp(entry(out, k, xp=xp))
+    less = xp.expm1(stop_gradient(out, xp=xp))
+    if backend_of(xp).autodiff.differentiates:  # by p: libraries take expm1(out) + 1 for its slope
+        less = less + (p - stop_gradient(p, xp=xp))
+    return (-grad * less - p * others,)
 
 
 @with_gradient(_log_softmax_grad, kernel="log_softmax")

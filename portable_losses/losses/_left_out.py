@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 from portable_losses._backend import namespace_of_type
 from portable_losses._dtypes import kind_of
 from portable_losses._gradient import stop_gradient
-from portable_losses._polyfill import broadcast_to, expand_dims, readable
+from portable_losses._polyfill import broadcast_arrays, broadcast_to, expand_dims, readable
 from portable_losses._polyfill import where as _where
 from portable_losses._stable import INF, NAN
 from portable_losses._tape import inner_of, raw_array
@@ -230,13 +230,15 @@ def weightless(
 
 def settle(x: Array, is_zero: Array, *, xp: Namespace) -> Array:
     """Return `x`, and 0 where it is not finite and `is_zero` says that its coefficient is 0."""
-    is_zero, x = xp.broadcast_arrays(is_zero, x)
+    is_zero, x = broadcast_arrays(is_zero, x, xp=xp)
     return _where(is_zero & ~xp.isfinite(x), 0.0, x, xp=xp)
 
 
 def _constants(given: dict[str, Any]) -> dict[str, Any]:
     """Return the arrays without their history, anything else as it is."""
     return {
-        name: stop_gradient(x, xp=namespace_of(**{name: x})) if hasattr(x, "shape") else x
+        name: x
+        if isinstance(x, int | float) or not hasattr(x, "shape")  # of a symbol that is no question
+        else stop_gradient(x, xp=namespace_of(**{name: x}))
         for name, x in given.items()
     }

@@ -6,6 +6,7 @@ from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import with_gradient
 from portable_losses._polyfill import concat, total
 from portable_losses._polyfill import where as _where
+from portable_losses._rows import largest_along
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
 from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
@@ -45,17 +46,22 @@ def _layer(
     hidden: Array, weight: Array, bias: Array | None, softcap: float | None, *, xp: Namespace
 ) -> Layer:
     """Return the layer in the dtype to compute in: that of the widened `hidden`."""
-    dtype = widen(hidden[:0, ...], xp=xp).dtype
+    dtype = widen(hidden[..., :0], xp=xp).dtype
     bias = None if bias is None else narrow(bias, dtype, xp=xp)
     return Layer(narrow(weight, dtype, xp=xp), bias, softcap)
 
 
 def _blocks(size: int, chunk_size: int | None, layer: Layer, *, xp: Namespace) -> list[slice]:
-    """Return slices that cut `size` rows into blocks, one even of no rows."""
+    """Return slices that cut `size` rows into blocks: one of no rows, and of an unknown number."""
+    if not isinstance(size, int):
+        return [slice(None)]
     weight = layer.weight
     row_bytes = weight.shape[0] * xp.finfo(weight.dtype).bits // 8
     count = chunk_size or max(BLOCK_BYTES // row_bytes, 1)
-    return [slice(i, min(i + count, size)) for i in range(0, max(size, 1), count)]
+    found = [slice(0, min(count, size))]
+    while found[-1].stop < size:  # no range, for which torch.compile takes a graph for each size
+        found.append(slice(found[-1].stop, min(found[-1].stop + count, size)))
+    return found
 
 
 class Block(NamedTuple):
@@ -105,7 +111,7 @@ def _block(
     finite = xp.all(xp.isfinite(x), axis=-1, keepdims=True)
     x = _where(idle_rows(coefficient, finite, xp=xp), 0.0, x, xp=xp)
     raw = layer.raw(x)
-    finite = xp.isfinite(xp.max(raw, axis=-1, keepdims=True))
+    finite = xp.isfinite(largest_along(raw, (-1,), xp=xp))
     idle = idle_rows(coefficient, finite, xp=xp)
     raw = _where(idle, 0.0, raw, xp=xp)
     return Block(x, raw, layer.capped(raw, xp=xp), target, q, idle)

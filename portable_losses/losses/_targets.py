@@ -22,7 +22,7 @@ from portable_losses._polyfill import (
     where,
 )
 from portable_losses._reduction import weigh
-from portable_losses._rows import as_rows
+from portable_losses._rows import as_rows, largest_along
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
@@ -111,7 +111,7 @@ class Target(NamedTuple):
             return z
         q = self.smoothed(z, label_smoothing=label_smoothing, xp=xp)
         coefficient = q if self.weight is None else weigh(q, self.weight, xp=xp)
-        finite = xp.isfinite(xp.max(z, axis=-1, keepdims=True))
+        finite = xp.isfinite(largest_along(z, (-1,), xp=xp))
         return where(idle_rows(coefficient, finite, xp=xp), 0.0, z, xp=xp)
 
     def mask_rows(self, values: Array, *, xp: Namespace) -> Array:

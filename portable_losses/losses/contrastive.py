@@ -109,7 +109,8 @@ def info_nce_loss(
         n, d = tuple(query.shape)
         shape = tuple(negatives.shape)
         fits = shape[-1:] == (d,) and (len(shape) == 2 or (len(shape) == 3 and shape[0] == n))
-        require(fits, "negatives", f"have shape (M, {d}) or ({n}, M, {d})", shape)
+        if not fits:  # torch.compile cannot write the message
+            require(False, "negatives", f"have shape (M, {d}) or ({n}, M, {d})", shape)
 
     both: Array | None = None
     if where is not None:
@@ -317,7 +318,8 @@ def circle_loss(
     if ref_embeddings is not None:
         ref_labels = _as_labels(ref_embeddings, ref_labels, prefix="ref_", xp=xp)
         d, shape = embeddings.shape[1], tuple(ref_embeddings.shape)
-        require(shape[1] == d, "ref_embeddings", f"have shape (M, {d})", shape)
+        if shape[1] != d:
+            require(False, "ref_embeddings", f"have shape (M, {d})", shape)
     x = widen(embeddings, xp=xp)
     both: Array | None = None
     if where is not None:

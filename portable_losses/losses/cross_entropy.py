@@ -9,7 +9,7 @@ from portable_losses._polyfill import total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
-from portable_losses._rows import as_rows
+from portable_losses._rows import as_rows, largest_along
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_axis, check_real_floating, namespace_of
@@ -314,7 +314,7 @@ def _cross_entropy_grad(
     coefficient = q if weight is None else weigh(q, weight, xp=xp)
     idle: Array | None = None
     if not with_lse and (weight is not None or target.q is not None):
-        finite = xp.isfinite(xp.max(seen, axis=-1, keepdims=True))
+        finite = xp.isfinite(largest_along(seen, (-1,), xp=xp))
         idle = idle_rows(coefficient, finite, xp=xp)
         seen = _where(idle, 0.0, seen, xp=xp)
     capped = seen if softcap is None else _softcap(seen, cap=softcap, xp=xp)

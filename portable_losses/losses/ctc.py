@@ -190,7 +190,7 @@ def _read_lengths(
         raise ValueError(msg)
     x = xp.reshape(as_index(x, xp=xp), (sequences,))
     bad = (x < 0) | (x > most)
-    invalid = check_values(x, bad, f"lie in [0, {most}]", name=name, xp=xp)
+    invalid = check_values(x, bad, lambda: f"lie in [0, {most}]", name=name, xp=xp)
     return _where(bad, most, x, xp=xp), invalid
 
 

@@ -14,7 +14,7 @@ from portable_losses._polyfill import broadcast_to, clip, expand_dims, readable,
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce
-from portable_losses._rows import as_rows
+from portable_losses._rows import as_rows, largest_along
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
@@ -346,7 +346,7 @@ def _length(d: Array, p: float, *, xp: Namespace) -> Array:
 def _norm_of_small_order(d: Array, *, p: float, axes: tuple[int, ...], xp: Namespace) -> Array:
     """``sum(|d|**p)**(1 / p)``, not 0, with the power taken in two halves: it may overflow."""
     size = xp.abs(d)
-    top = xp.max(size, axis=axes, keepdims=True)
+    top = largest_along(size, axes, xp=xp)
     half = total((size / top) ** p, axis=axes, keepdims=True, xp=xp) ** (0.5 / p)
     return top * half * half
 
@@ -355,10 +355,11 @@ def _ranks(a: Array, b: Array, p: float, eps: float, axis: int, *, xp: Namespace
     """Return distances over ``n**(1 / p)``, of a quarter of the vectors: these are all finite."""
     d = a / 4 - b / 4 + eps / 4
     size = xp.abs(d)
-    top = xp.max(size, axis=axis, keepdims=True)
+    top = largest_along(size, (axis,), xp=xp)
     if p != INF:
         share = size / _where(top == 0, 1.0, top, xp=xp)
-        top = top * xp.mean(share**p, axis=axis, keepdims=True) ** (1 / p)
+        mean = total(share**p, axis=axis, keepdims=True, xp=xp) / max(d.shape[axis], 1)
+        top = top * mean ** (1 / p)
     return xp.squeeze(top, axis=axis)
 
 

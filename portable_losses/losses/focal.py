@@ -7,7 +7,7 @@ from portable_losses._polyfill import minimum
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
-from portable_losses._stable import log
+from portable_losses._stable import expm1, log
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import as_floating, namespace_of
 from portable_losses._values import check_all_in, mark_invalid
@@ -233,7 +233,7 @@ def _focal_grad(
 ) -> tuple[Array | None, ...]:
     """``(1 - p)**gamma * (1 + gamma * p * loss / (1 - p))`` with ``p = exp(-loss)``."""
     near = minimum(loss, 1000.0, xp=xp)  # from there on p is 0
-    missing = -xp.expm1(-near)
+    missing = -expm1(-near, xp=xp)
     rise = gamma * (xp.exp(-near) * _over(near, missing, xp=xp))
     return (grad * (_modulation(missing, gamma, xp=xp) * (1 + rise)),)
 
@@ -268,6 +268,55 @@ def _binary_parts(
     return hit, miss, positive * miss + negative * hit, loss
 
 
+def _binary_focal_slope_grad(
+    grad: Array,
+    out: Array,
+    z: Array,
+    positive: Array,
+    negative: Array,
+    *,
+    gamma: float,
+    xp: Namespace,
+) -> tuple[Array | None, ...]:
+    """The second derivative by z, and those by z and each of the others.
+
+    With m = ``1 - p_t``, q = ``m' / m`` and l the cross entropy, the first is ``m**gamma`` times
+    ``gamma * q * ((gamma - 1) * q * l + (1 - 2 p) * l + 2 l') + l''``.
+    """
+    hit, miss, missing, loss = _binary_parts(z, positive, negative, xp=xp)
+    power, both = _modulation(missing, gamma, xp=xp), hit * miss
+    loss = minimum(loss, largest(loss, xp=xp) / (2 + gamma) ** 2, xp=xp)
+    spread = _over(both, missing, xp=xp)
+    q, rise = (negative - positive) * spread, negative * hit - positive * miss
+    curve = (gamma - 1) * q * (q * loss) + (miss - hit) * (q * loss) + 2 * q * rise
+
+    def mixed(side: Array, own: Array, sign: float) -> Array:
+        share = _over(side, missing, xp=xp)
+        inner = (gamma - 1) * (q * loss) * share + sign * (spread * loss)
+        return gamma * (inner + q * own + share * rise) + sign * side
+
+    by_positive = mixed(miss, _softplus(-z, beta=1.0, xp=xp), -1.0)
+    by_negative = mixed(hit, _softplus(z, beta=1.0, xp=xp), 1.0)
+    return (
+        grad * (power * (gamma * curve + (positive + negative) * both)),
+        grad * weigh(power, by_positive, xp=xp),
+        grad * weigh(power, by_negative, xp=xp),
+    )
+
+
+@with_gradient(_binary_focal_slope_grad, by={"gamma": None})
+def _binary_focal_slope(
+    z: Array, positive: Array, negative: Array, *, gamma: float, xp: Namespace
+) -> Array:
+    """The derivative of `_binary_focal` by z."""
+    hit, miss, missing, loss = _binary_parts(z, positive, negative, xp=xp)
+    power = _modulation(missing, gamma, xp=xp)
+    loss = minimum(loss, largest(loss, xp=xp) / (1 + gamma), xp=xp)
+    # The loss comes last: hit * miss is 0 where it is infinite.
+    rise = gamma * (negative - positive) * (_over(hit * miss, missing, xp=xp) * loss)
+    return power * (rise + (negative * hit - positive * miss))
+
+
 def _binary_focal_grad(
     grad: Array,
     out: Array,
@@ -282,13 +331,11 @@ def _binary_focal_grad(
     hit, miss, missing, loss = _binary_parts(z, positive, negative, xp=xp)
     power = _modulation(missing, gamma, xp=xp)
     loss = minimum(loss, largest(loss, xp=xp) / (1 + gamma), xp=xp)
-    # The loss comes last: hit * miss is 0 where it is infinite.
-    rise = gamma * (negative - positive) * (_over(hit * miss, missing, xp=xp) * loss)
     pull = gamma * _over(loss, missing, xp=xp)
     by_positive = weigh(miss, pull, xp=xp) + _softplus(-z, beta=1.0, xp=xp)
     by_negative = weigh(hit, pull, xp=xp) + _softplus(z, beta=1.0, xp=xp)
     return (
-        grad * (power * (rise + (negative * hit - positive * miss))),
+        grad * _binary_focal_slope(z, positive, negative, gamma=gamma, xp=xp),
         grad * weigh(power, by_positive, xp=xp),
         grad * weigh(power, by_negative, xp=xp),
     )

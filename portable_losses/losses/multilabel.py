@@ -7,7 +7,7 @@ from portable_losses._polyfill import device_of, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
-from portable_losses._rows import as_rows, finite_or_nan
+from portable_losses._rows import as_rows, finite_or_nan, largest_along
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
     as_floating,
@@ -208,7 +208,7 @@ def _read_labels(target: Array, x: Array, *, xp: Namespace) -> tuple[Array, Arra
     target = as_index(target, xp=xp)
     places = xp.arange(classes, dtype=target.dtype, device=device_of(x, xp=xp))
     ends = _where(target == -1, places, classes, xp=xp)
-    named = places < xp.min(ends, axis=-1, keepdims=True)
+    named = places < -largest_along(-ends, (-1,), xp=xp)
     # What `xp` makes stands first: on the tape it is a Tensor, and `target` is not.
     twin = (places[:, None] > places) & (target[..., :, None] == target[..., None, :])
     outside = named & ((target < 0) | (target >= classes))

@@ -7,7 +7,7 @@ from portable_losses._polyfill import minimum
 from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._rows import as_rows
-from portable_losses._stable import INF
+from portable_losses._stable import INF, expm1
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_axis, check_real_floating, namespace_of
 from portable_losses._values import mark_invalid
@@ -110,7 +110,7 @@ def poly_loss(
         xp=xp,
     )
 
-    terms = loss - epsilon * xp.expm1(-loss)
+    terms = loss - epsilon * expm1(-loss, xp=xp)
     rows = target.select(terms, label_smoothing=label_smoothing, xp=xp)
     rows = mark_invalid(rows, invalid, xp=xp)
 

@@ -218,6 +218,16 @@ def _times_log(x: Array, logarithm: Array, *, xp: Namespace) -> Array:
     return x * inside
 
 
+def _quotient_grad(
+    grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace
+) -> tuple[Array | None, ...]:
+    """``1 / y`` and ``-out / y``, never by ``y**2``; 0 at the pole."""
+    pole = y == 0
+    below = where(pole, 1.0, y, xp=xp)
+    return grad * where(pole, 0.0, 1 / below, xp=xp), -grad * where(pole, 0.0, out / below, xp=xp)
+
+
+@with_gradient(_quotient_grad, elementwise=True)
 def _quotient(x: Array, y: Array, *, xp: Namespace) -> Array:
     """``x / y`` without a warning at y = 0: infinite there, and 0 where x is 0."""
     pole = y == 0
@@ -316,6 +326,14 @@ def _is_close(x: Array, y: Array) -> Array:
     return (0.5 * x <= y) & (0.5 * y <= x)
 
 
+def _log_ratio_grad(
+    grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace
+) -> tuple[Array | None, ...]:
+    """``1 / x`` and ``-1 / y``."""
+    return grad / x, -grad / y
+
+
+@with_gradient(_log_ratio_grad, elementwise=True)
 def _log_ratio(x: Array, y: Array, *, xp: Namespace) -> Array:
     """``log(x / y)`` of positive, finite numbers: no overflow, and all digits where x is near y."""
     close = _is_close(x, y)
@@ -351,7 +369,9 @@ def _rel_entr_grad(
     """``1 + log(x / y)`` in x, ``-x / y`` in y."""
     inside, p, q = _positive_finite(x, y, xp=xp)
     in_x = where(inside, 1 + _log_ratio(p, q, xp=xp), _slope_in_x(x, y, xp=xp), xp=xp)
-    return grad * in_x, grad * where(inside, -p / q, _slope_in_y(x, y, 0.0, xp=xp), xp=xp)
+    return grad * in_x, grad * where(
+        inside, -_quotient(p, q, xp=xp), _slope_in_y(x, y, 0.0, xp=xp), xp=xp
+    )
 
 
 def _slope_in_y(x: Array, y: Array, rest: float, *, xp: Namespace) -> Array:

@@ -16,7 +16,7 @@ from portable_losses._polyfill import (
     where,
 )
 from portable_losses._public import public
-from portable_losses._rows import as_rows, entry, finite_or_nan, place_of_largest
+from portable_losses._rows import as_rows, entry, finite_or_nan, largest_along, place_of_largest
 from portable_losses._stable import INF, NAN, log, log1p, sign
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
@@ -161,11 +161,7 @@ def _of_complex(
     if where is not None:
         there = xp.logical_and(there, where)
     size = stop_gradient(_where(there, xp.real(x), -INF, xp=xp), xp=xp)
-    top = (
-        xp.max(size, axis=axes, keepdims=True)
-        if 0 not in x.shape
-        else total(size, axis=axes, keepdims=True, xp=xp)
-    )
+    top = largest_along(size, axes, xp=xp)
     top = _where(xp.abs(top) < INF, top, 0.0, xp=xp)
     terms = factor * xp.exp(_where(there, x - xp.astype(top, x.dtype), 0.0, xp=xp))
     terms = _where(there, terms, 0.0, xp=xp)

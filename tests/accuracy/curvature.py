@@ -8,10 +8,21 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from portable_losses._typing import Array
-from tests.accuracy.ulp import DIGITS, PRECISION, Exact, mixed_error, pairs, samples
+from tests.accuracy.ulp import (
+    DIGITS,
+    PRECISION,
+    Exact,
+    Report,
+    Truth,
+    measure,
+    mixed_error,
+    pairs,
+    samples,
+    truth,
+)
 from tests.curves import Curve, OfTwo, Pointwise
 
-__all__ = ["Row", "bends", "bends_of", "gross", "inputs_of", "slopes_of"]
+__all__ = ["Row", "bends", "bends_of", "gross", "inputs_of", "reports", "slopes_of"]
 
 Row = Curve | OfTwo | Pointwise
 Number = Any  # mpmath has no types
@@ -43,7 +54,10 @@ def total(value: Any) -> Number:
 
 
 def exact_bend(slope: Exact, place: int, dtype: Any) -> Exact:
-    """Return the second derivative as a function, by differences of slopes; NaN at a kink."""
+    """Return the second derivative as a function, by differences of slopes.
+
+    It is NaN at a kink, and where the slope is beyond the largest number.
+    """
     digits = 150 if dtype == np.float32 else 700
 
     def bend(*point: Number) -> Number:
@@ -55,6 +69,8 @@ def exact_bend(slope: Exact, place: int, dtype: Any) -> Exact:
                 right[place] += size
                 left[place] -= size
                 found.append((total(slope(*right)) - total(slope(*left))) / (2 * size))
+            if not abs(total(slope(*point))) <= float(np.finfo(dtype).max):
+                return mpmath.nan
             whole, half = found
             if not abs(whole - half) <= abs(half) * mpmath.mpf("1e-12"):
                 return mpmath.nan  # a jump of the slope is twice as steep in half the step
@@ -92,22 +108,38 @@ def summed(x: Any) -> Any:
     return array_namespace(x).sum(x)
 
 
-def gross(got: Array, columns: Sequence[Array], exact: Exact) -> dict[str, list[Any]]:
-    """Return the inputs at which a normal number came out wrong by more than its digits.
+def reports(row: Row, library: Any, dtype: Any, *, every: int) -> list[Report]:
+    """Measure the second derivatives of a row where there is one and the slope is a number."""
+    columns, made = inputs_of(row, dtype, every=every), list[Report]()
+    with np.errstate(all="ignore"):
+        found = bends(row, library, columns)
+    for got, exact in zip(found, bends_of(row, dtype), strict=True):
+        known = truth(exact, columns)
+        kept = ~np.isnan(known.high)
+        known = Truth(*(part[kept] for part in (known.high, known.low, known.power, known.scale)))
+        made.append(measure(got[kept], [x[kept] for x in columns], exact, known=known))
+    return made
 
-    ``lost``: as 0; ``nonfinite``: as NaN or infinity; ``wrong``: off by more than 1 % of the truth
-    at any input within one ulp.
+
+def gross(got: Array, columns: Sequence[Array], exact: Exact) -> dict[str, list[Any]]:
+    """Return the inputs at which a result is wrong by more than its digits, with both numbers.
+
+    ``nonfinite``: NaN or infinity where the truth is a number of the dtype. Where that is a normal
+    number, ``lost``: 0, and ``wrong``: off by more than 1 %, at all inputs within one ulp.
     """
     info, found = np.finfo(got.dtype), dict[str, list[Any]]()
     for result, point in zip(got, zip(*columns, strict=True), strict=True):
         with mpmath.workdps(DIGITS):
             want = exact(*(mpmath.mpf(float(x)) for x in point))
             size = abs(want)
-            if not float(info.tiny) <= size <= float(info.max):  # NaN neither
+            if not size <= float(info.max):  # NaN neither
                 continue
-            if np.isfinite(result) and abs(mpmath.mpf(float(result)) - want) <= size / 100:
+            finite = bool(np.isfinite(result))
+            if finite and abs(mpmath.mpf(float(result)) - want) <= max(
+                size / 100, float(info.tiny)
+            ):
                 continue
         if mixed_error(result, point, exact) > 0.01 * 2.0 ** PRECISION[got.dtype]:
-            kind = "lost" if result == 0 else "wrong" if np.isfinite(result) else "nonfinite"
+            kind = "nonfinite" if not finite else "wrong" if result else "lost"
             found.setdefault(kind, []).append((*map(float, point), float(result), float(want)))
     return found

@@ -143,11 +143,14 @@ def _sweep(
     m, inner = library.module, library._replace(in_blocks=_at_once)
     (count, width), (classes, _), dtype = work.hidden.shape, work.weight.shape, work.weight.dtype
     room = library.empty((work.rows, classes), dtype)
-    outs = [m.empty(count, dtype=dtype) for _ in range(2 if work.options["with_lse"] else 1)]
+    outs = [
+        m.empty(count, dtype=dtype, **library.at)
+        for _ in range(2 if work.options["with_lse"] else 1)
+    ]
     given = _given(m, outs, work.options, dtype) if grad is None else grad
     by_hidden = library.empty((count, width), dtype) if 0 in wanted else None
-    by_weight = m.zeros((classes, width), dtype=dtype) if 1 in wanted else None
-    by_bias = m.zeros((1, classes), dtype=dtype) if 2 in wanted else None
+    by_weight = m.zeros((classes, width), dtype=dtype, **library.at) if 1 in wanted else None
+    by_bias = m.zeros((1, classes), dtype=dtype, **library.at) if 2 in wanted else None
 
     for start in range(0, count, work.rows):
         block = slice(start, min(start + work.rows, count))
@@ -173,7 +176,7 @@ def _sweep(
         if by_weight is not None:
             products.added(by_weight, z.T, x)
         if by_bias is not None:
-            products.added(by_bias, m.ones((1, len(z)), dtype=dtype), z)
+            products.added(by_bias, m.ones((1, len(z)), dtype=dtype, **library.at), z)
     by_bias = None if by_bias is None else by_bias[0]
     return tuple(outs), Made((by_hidden, by_weight, by_bias), given)
 

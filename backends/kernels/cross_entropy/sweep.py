@@ -15,7 +15,7 @@ smoothing gives to each of the C classes, and s what the target has besides::
 so that neither the loss of a confident row nor its slope is a difference of large numbers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
@@ -35,7 +35,8 @@ class Library(NamedTuple):
     ``module`` has their common functions; ``in_blocks(work, count, rows)`` calls `work` on blocks
     of rows; ``size`` is the number of entries in a block; ``largest(z)`` is the place of the
     largest entry in each row, that of a NaN if there is one; ``empty(shape, dtype)`` is memory for
-    a large result; ``quiet()`` keeps infinities from warning.
+    a large result; ``quiet()`` keeps infinities from warning; ``at`` tells creation functions
+    where, which NumPy before 2 cannot be told.
     """
 
     module: Any
@@ -44,6 +45,7 @@ class Library(NamedTuple):
     largest: Callable[[Array], Array]
     empty: Callable[[tuple[int, ...], Any], Array]
     quiet: Callable[[], AbstractContextManager[Any]] = nullcontext
+    at: Mapping[str, str] = {}
 
 
 class RowArguments(NamedTuple):
@@ -144,9 +146,13 @@ def sweep(library: Library, given: RowArguments, exponentials: Array | None) -> 
     parts: dict[int, tuple[Array | None, ...]] = {}
 
     def work(block: slice) -> None:
-        rows, index = m.arange(block.stop - block.start), given.index[block]
+        rows, index = m.arange(block.stop - block.start, **library.at), given.index[block]
         z, slope = _capped(given, block)
-        e = m.empty(z.shape, dtype=dtype) if exponentials is None else exponentials[block]
+        e = (
+            m.empty(z.shape, dtype=dtype, **library.at)
+            if exponentials is None
+            else exponentials[block]
+        )
         place = library.largest(z)
         largest = z[rows, place]
         m.subtract(z, m.where(m.isfinite(largest), largest, NAN)[:, None], out=e)
@@ -221,7 +227,7 @@ def finish(
         factor, at_place, share = (m.where(idle, 0.0, x) for x in (factor, at_place, share))
 
     def work(block: slice) -> None:
-        e, rows = swept.exponentials[block], m.arange(block.stop - block.start)
+        e, rows = swept.exponentials[block], m.arange(block.stop - block.start, **library.at)
         if idle is not None:
             e[idle[block]] = 0
         m.multiply(e, factor[block, None], out=e)

@@ -43,7 +43,7 @@ def _largest(z: Array) -> Array:
     parts = z[:, :whole].view(count, -1, PART)
     tops = parts.amax(-1)
     part = tops.argmax(-1)
-    rows = torch.arange(count)
+    rows = torch.arange(count, device=z.device)
     place = part * PART + parts[rows, part].argmax(-1)
     if whole == classes:
         return place
@@ -70,9 +70,9 @@ def _accepts(*arrays: Array | None, **options: Any) -> bool:
 def _empty(shape: tuple[int, ...], dtype: Any) -> Array:
     memory = large(math.prod(shape) * dtype.itemsize)
     if memory is None:
-        return torch.empty(shape, dtype=dtype)
+        return torch.empty(shape, dtype=dtype, device="cpu")
     return torch.frombuffer(memory, dtype=dtype).view(shape)
 
 
-TORCH = Library(torch, _in_turn, 2**20, _largest, _empty)
+TORCH = Library(torch, _in_turn, 2**20, _largest, _empty, at={"device": "cpu"})
 CROSS_ENTROPY = Kernel(_accepts, partial(run, TORCH))
