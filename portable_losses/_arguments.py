@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from inspect import Parameter
 from numbers import Real
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin
 
 from portable_losses._backend import namespace_of_type
@@ -52,10 +52,9 @@ class OptionChecks:
     def __call__(self, args: tuple[Any, ...], given: dict[str, Any]) -> dict[str, Domain] | None:
         """Make all of `given` Python's; return the domains of those that stay arrays, if any."""
         as_arrays: dict[str, Domain] | None = None
-        value: Any
         for name, value in given.items():
             check = self.checks.get(name)
-            if check is None or (value is None and name in self.optional):
+            if check is None or (value.__class__ is NoneType and name in self.optional):
                 continue
             if check.__class__ is not Domain:
                 given[name] = check(name, value)
