@@ -176,6 +176,8 @@ def as_number(name: str, value: Any) -> float:
 
 def item(value: Any) -> Any:
     """Return the Python number in a 0-d array of a library without derivatives, else `value`."""
+    if isinstance(value, int | float):  # what torch.compile has in place of one has no attributes
+        return value
     if not hasattr(value, "dtype") or value.ndim or isinstance(value, TapeArray):
         return value
     try:

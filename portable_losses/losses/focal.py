@@ -200,7 +200,7 @@ def softmax_focal_loss(
     rows = target.select(terms, label_smoothing=label_smoothing, xp=xp)
     rows = mark_invalid(rows, invalid, xp=xp)
     if alpha is not None and of_class is None:
-        rows = weigh(alpha, rows, xp=xp) if hasattr(alpha, "dtype") else alpha * rows
+        rows = alpha * rows if isinstance(alpha, int | float) else weigh(alpha, rows, xp=xp)
 
     return reduce(
         rows,
