@@ -100,7 +100,13 @@ def logmeanexp(
         result = total(z, axis=axes, xp=xp) + NAN
     elif where is None:
         rows = as_rows(z, axes, xp=xp)
-        count = constant(float(rows.shape[-1]), rows, xp=xp)
+        size = rows.shape[-1]
+        if isinstance(size, int):
+            count = constant(size, rows, xp=xp)
+        else:  # a symbol of jax.export
+            count = total(
+                xp.ones_like(rows, device=device_of(rows, xp=xp)), axis=-1, keepdims=True, xp=xp
+            )
         result = _logmeanexp(
             rows, broadcast_to(count, (*rows.shape[:-1], 1), like=rows[..., :1], xp=xp), xp=xp
         )[..., 0]

@@ -122,7 +122,7 @@ def cut(row: Sample) -> dict[Key, Any] | None:
 CUT = [
     row
     for row in ONCE
-    if (EVERY_ROW or row in FEW[2:] or row.function.__name__ in SEVERAL) and cut(row) is not None
+    if (EVERY_ROW or row in FEW[-3:] or row.function.__name__ in SEVERAL) and cut(row) is not None
 ]
 
 
