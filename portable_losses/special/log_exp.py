@@ -344,12 +344,24 @@ def _log1mexp(x: Array, *, xp: Namespace) -> Array:
     return _where(a < math.log(2), near, far, xp=xp)
 
 
-def _logit_grad(grad: Array, out: Array, p: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
+def _logit_slope_grad(grad: Array, out: Array, p: Array, *, xp: Namespace) -> tuple[Array]:
+    """``(2 * p - 1) * out**2``, 0 where p is not inside (0, 1)."""
+    inside = (p > 0) & (p < 1)
+    slope = _where(inside, out, 0.0, xp=xp)
+    return (grad * ((2 * _where(inside, p, 0.5, xp=xp) - 1) * slope * slope),)
+
+
+@with_gradient(_logit_slope_grad, elementwise=True)
+def _logit_slope(p: Array, *, xp: Namespace) -> Array:
     """``1 / (p * (1 - p))``: +inf at 0 and 1, NaN outside."""
     inside = (p > 0) & (p < 1)
     q = _where(inside, p, 0.5, xp=xp)
     pole = _where((p == 0) | (p == 1), constant(INF, p, xp=xp), NAN, xp=xp)
-    return (grad * _where(inside, 1 / (q * (1 - q)), pole, xp=xp),)
+    return _where(inside, 1 / (q * (1 - q)), pole, xp=xp)
+
+
+def _logit_grad(grad: Array, out: Array, p: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
+    return (grad * _logit_slope(p, xp=xp),)
 
 
 @with_gradient(_logit_grad, elementwise=True)
