@@ -47,17 +47,19 @@ class OptionChecks:
         self.optional = {n for n, p in parameters.items() if p.default is None}
         self.places = [(i, n) for i, n in enumerate(parameters) if n in domains.keys() - keywords]
         found = {n: _check_of(n, p.annotation) for n, p in keywords.items() if n not in domains}
-        self.checks: dict[str, Any] = {n: c for n, c in found.items() if c is not None} | domains
+        self.domains = domains
+        self.others = {name: check for name, check in found.items() if check is not None}
 
     def __call__(self, args: tuple[Any, ...], given: dict[str, Any]) -> dict[str, Domain] | None:
         """Make all of `given` Python's; return the domains of those that stay arrays, if any."""
         as_arrays: dict[str, Domain] | None = None
         for name, value in given.items():
-            check = self.checks.get(name)
-            if check is None or (value.__class__ is NoneType and name in self.optional):
+            if value.__class__ is NoneType and name in self.optional:
                 continue
-            if check.__class__ is not Domain:
-                given[name] = check(name, value)
+            check = self.domains.get(name)
+            if check is None:
+                if name in self.others:
+                    given[name] = self.others[name](name, value)
             elif value.__class__ is not float or not SMALLEST < value < LARGEST or check.fills:
                 if name in self.arrays and _stays_array(value, check):
                     if not check.broadcasts or getattr(value, "ndim", None) == 0:
