@@ -115,13 +115,13 @@ class _Depending(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
         ctx.save_for_backward(*inputs[1:])
 
     @staticmethod
-    def backward(ctx: Any, grad: Array) -> tuple[Array | None, ...]:
+    def backward(ctx: Any, *grads: Array) -> tuple[Array | None, ...]:
         others = ctx.saved_tensors
-        return grad, *_depending(tuple(map(torch.zeros_like, others)), others)
+        return *grads, *_depending(tuple(map(torch.zeros_like, others)), others)
 
     @staticmethod
-    def jvp(ctx: Any, tangent: Array, *others: Array) -> Array:
-        return tangent.view_as(tangent)
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        return tangents[0].view_as(tangents[0])
 
 
 def _depending(grads: tuple[Array | None, ...], arrays: Any) -> tuple[Array | None, ...]:

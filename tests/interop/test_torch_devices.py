@@ -21,7 +21,7 @@ def with_gradients(sample: Sample, arrays: Arrays) -> list[Array]:
     outs = sample.call({**arrays, **leaves})
     if not leaves:
         return list(outs)
-    total = sum(torch.where(torch.isfinite(out), out, 0.0).sum() for out in outs)
+    total: Any = sum(torch.where(torch.isfinite(out), out, 0.0).sum() for out in outs)
     options: dict[str, Any] = {"materialize_grads": True}
     return [*outs, *torch.autograd.grad(total, list(leaves.values()), **options)]
 
