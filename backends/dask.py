@@ -1,6 +1,6 @@
 """Dask: it does not differentiate, and nothing may be computed while a graph is built."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import dask.array as da
@@ -8,7 +8,7 @@ import numpy as np
 from dask.delayed import delayed
 
 from portable_losses._backend import Arrays, Backend, Indexing
-from portable_losses._typing import Array, Namespace
+from portable_losses._typing import Array, Namespace, Options
 
 
 def readable(x: Array) -> bool:
@@ -16,8 +16,15 @@ def readable(x: Array) -> bool:
     return False
 
 
-def adopt(x: Any) -> Any:
-    """Return a NumPy array as a Dask array."""
+def call(
+    function: Callable[..., Any], args: tuple[Any, ...], options: Options, *, full_precision: bool
+) -> Any:
+    """Call a function with NumPy arrays beside Dask's own made arrays of Dask."""
+    return function(*map(_adopted, args), **{name: _adopted(x) for name, x in options.items()})
+
+
+def _adopted(x: Any) -> Any:
+    """Return a NumPy array as one of Dask's, anything else as it is."""
     return da.asarray(x) if type(x) is np.ndarray else x
 
 
@@ -161,7 +168,7 @@ BACKEND = Backend(
         readable=readable,
         concat=concat,
         match_layout=match_layout,
-        adopt=adopt,
+        call=call,
         python_scalars=True,
     ),
     indexing=Indexing(scatter_add=scatter_add, gather=gather),

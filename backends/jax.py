@@ -53,8 +53,15 @@ def readable(x: Array) -> bool:
     return all(d.platform == "cpu" for d in x.devices())
 
 
-def adopt(x: Any) -> Any:
-    """Return a NumPy array as a JAX array, of the dtype that JAX takes it for."""
+def call(
+    function: Callable[..., Any], args: tuple[Any, ...], options: Options, *, full_precision: bool
+) -> Any:
+    """Call a function with NumPy arrays beside JAX's own made arrays of JAX."""
+    return function(*map(_adopted, args), **{name: _adopted(x) for name, x in options.items()})
+
+
+def _adopted(x: Any) -> Any:
+    """Return a NumPy array as one of JAX's, anything else as it is."""
     return jnp.asarray(x) if type(x) is np.ndarray else x
 
 
@@ -92,6 +99,6 @@ def scan(
 BACKEND = Backend(
     "jax",
     Autodiff(attach_gradient=attach_gradient, stop_gradient=jax.lax.stop_gradient),
-    Arrays(readable=readable, device=device, adopt=adopt, python_scalars=True),
+    Arrays(readable=readable, device=device, call=call, python_scalars=True),
     Indexing(scatter_add=scatter_add, assign=assign, scan=scan),
 )

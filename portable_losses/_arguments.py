@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from inspect import Parameter
 from numbers import Real
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin
 
 from portable_losses._backend import namespace_of_type
@@ -43,28 +43,29 @@ class OptionChecks:
 
     def __init__(self, parameters: Mapping[str, Parameter], domains: dict[str, Domain]) -> None:
         keywords = {n: p for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
-        self.domains = domains
         self.arrays = {n for n in domains if Any in get_args(parameters[n].annotation)}
         self.optional = {n for n, p in parameters.items() if p.default is None}
         self.places = [(i, n) for i, n in enumerate(parameters) if n in domains.keys() - keywords]
         found = {n: _check_of(n, p.annotation) for n, p in keywords.items() if n not in domains}
-        self.others = {name: check for name, check in found.items() if check is not None}
+        self.checks: dict[str, Any] = {n: c for n, c in found.items() if c is not None} | domains
 
-    def __call__(self, args: tuple[Any, ...], given: dict[str, Any]) -> dict[str, Domain]:
-        """Make all of `given` Python's; return the domains of those that stay arrays."""
-        as_arrays: dict[str, Domain] = {}
+    def __call__(self, args: tuple[Any, ...], given: dict[str, Any]) -> dict[str, Domain] | None:
+        """Make all of `given` Python's; return the domains of those that stay arrays, if any."""
+        as_arrays: dict[str, Domain] | None = None
         for name, value in given.items():
-            if value is None and name in self.optional:
+            check = self.checks.get(name)
+            if check is None or (value.__class__ is NoneType and name in self.optional):
                 continue
-            domain = self.domains.get(name)
-            if domain is not None:
-                if name in self.arrays and _stays_array(value, domain):
-                    if not domain.broadcasts or getattr(value, "ndim", None) == 0:
-                        as_arrays[name] = domain
+            if check.__class__ is not Domain:
+                given[name] = check(name, value)
+            elif value.__class__ is not float or not SMALLEST < value < LARGEST or check.fills:
+                if name in self.arrays and _stays_array(value, check):
+                    if not check.broadcasts or getattr(value, "ndim", None) == 0:
+                        as_arrays = {**(as_arrays or {}), name: check}
                     continue  # an array of more axes is for the function to check
-                given[name] = _number_of(domain, name, value, args)
-            elif name in self.others:
-                given[name] = self.others[name](name, value)
+                given[name] = _number_of(check, name, value, args)
+            elif not check.holds(value):  # a usual number is not looked at again
+                in_domain(check, name, value)
         return as_arrays
 
     def named(self, args: tuple[Any, ...], given: dict[str, Any]) -> dict[str, Any]:

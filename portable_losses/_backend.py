@@ -32,6 +32,7 @@ __all__ = [
     "Kernel",
     "Pair",
     "Speed",
+    "arrays_of",
     "backend_of",
     "load_backend",
     "namespace_of_type",
@@ -132,8 +133,9 @@ class Arrays:
     device : callable, (x) -> device, or None
         Where `x` lies. None: ``array_api_compat.device``.
     call : callable, (function, args, options, *, full_precision) -> result, or None
-        Call a public function as the library calls its own: on arrays of one device, and, where
-        mixed precision is on and the function needs it, in `full_precision`. None: call it.
+        Call a public function as the library calls its own: on arrays of one device, in
+        `full_precision` where mixed precision is on and the function needs it, with NumPy arrays
+        beside its own where it takes them. None: call it.
     concat : callable, (arrays, *, axis) -> array, or None
         ``xp.concat`` where the library's own fails under one of its transforms.
     is_view : callable, (made, x) -> bool, or None
@@ -142,9 +144,6 @@ class Arrays:
         `grad` distributed as `x` is (chunks of a Dask array). None: `grad`.
     quiet : callable, () -> context manager, or None
         Within it overflow and invalid operations neither warn nor raise. None: they never do.
-    adopt : callable, (x) -> x, or None
-        A NumPy array as one of the library, anything else as it is, where the library's own
-        functions take NumPy arrays beside its own. None: they do not.
     python_scalars : bool
         Do `maximum` and `minimum` take a Python scalar, cheaply and under every trace?
     gives_way : bool
@@ -165,7 +164,6 @@ class Arrays:
     is_view: Callable[[Array, Array], bool] | None = None
     match_layout: Callable[[Array, Array], Array] | None = None
     quiet: Callable[[], AbstractContextManager[Any]] | None = None
-    adopt: Callable[[Any], Any] | None = None
     python_scalars: bool = False
     gives_way: bool = True
     computed_in: Mapping[Any, Any] = field(default_factory=dict[Any, Any])
@@ -296,6 +294,17 @@ def namespace_of_type(x: Array) -> Namespace:
     return found
 
 
+def arrays_of(x: Any) -> Arrays | None:
+    """Return what is said of the library's arrays; None where `x` is no array."""
+    kind = type(x)
+    if _is_known(kind):
+        return _ARRAYS[kind]
+    try:
+        return backend_of(namespace_of_type(x)).arrays
+    except TypeError:
+        return None
+
+
 @traced_as_constant
 def _is_known(kind: type) -> bool:
     """Say whether a backend lists this type of array; the type's library is loaded then."""
@@ -314,6 +323,7 @@ def refusal_of(kind: type) -> str:
 _LIBRARIES: dict[str, str] = {}  # of namespaces: asking one for what it has not takes 2 us
 _LOADED: dict[str, Backend] = {}
 _NAMESPACES: dict[type, Namespace] = {}
+_ARRAYS: dict[type, Arrays] = {}  # of the types in _NAMESPACES
 _REFUSED: dict[str, str] = {}
 _HAS_NAMESPACE_METHOD: set[type] = set()  # other types: the method is quicker than array_namespace
 
@@ -333,6 +343,7 @@ def ensure_loaded(name: str) -> bool:
         if kernels_are_off():
             found = replace(found, speed=Speed())
         _NAMESPACES.update(found.arrays.namespaces)
+        _ARRAYS.update(dict.fromkeys(found.arrays.namespaces, found.arrays))
         _REFUSED.update(found.arrays.refused)
         _LOADED[name] = found
     return True

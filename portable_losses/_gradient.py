@@ -90,7 +90,8 @@ def _by_options(
     own_rules = [rule for rule in found if rule is not None]
     if len(own_rules) < len(names):
         return forward(*arrays, **options)
-    backward = _together(list(rules)) if len(rules) > 1 else rules[0]
+    first, *others = rules
+    backward = _together(list(rules)) if others else first
     count = len(arrays)
 
     def joined(*given: Array, **rest: Any) -> Any:

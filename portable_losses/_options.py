@@ -12,7 +12,7 @@ from portable_losses._backend import backend_of, namespace_of_type
 from portable_losses._dtypes import kind_of
 from portable_losses._polyfill import constant, readable
 from portable_losses._tape import TapeArray
-from portable_losses._typing import Array, Reduction
+from portable_losses._typing import Array
 from portable_losses._values import check_values
 
 __all__ = [
@@ -39,7 +39,6 @@ __all__ = [
     "check_number",
     "check_order",
     "check_positive",
-    "check_reduction",
     "in_domain",
     "is_number",
     "item",
@@ -47,8 +46,6 @@ __all__ = [
 ]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-REDUCTIONS: tuple[Reduction, ...] = ("mean", "sum", "none")
 
 
 class Domain(NamedTuple):
@@ -132,11 +129,6 @@ def check_choice(choices: tuple[object, ...], **options: object) -> None:
         as_choice(choices, name, value)
 
 
-def check_reduction(reduction: str, *more: str) -> None:
-    """Raise ValueError unless `reduction` is one of the three or of `more`."""
-    as_choice((*REDUCTIONS, *more), "reduction", reduction)
-
-
 def is_number(value: float | Array) -> bool:
     """Return whether an option that was checked is a Python number, and no array."""
     return isinstance(value, int | float)
@@ -184,6 +176,8 @@ def as_number(name: str, value: Any) -> float:
 
 def item(value: Any) -> Any:
     """Return the Python number in a 0-d array of a library without derivatives, else `value`."""
+    if isinstance(value, int | float):  # what torch.compile has in place of one has no attributes
+        return value
     if not hasattr(value, "dtype") or value.ndim or isinstance(value, TapeArray):
         return value
     try:
@@ -211,9 +205,8 @@ def as_integer(name: str, value: Any) -> int:
 
 def as_flag(name: str, value: Any) -> bool:
     """Return True or False, of Python or NumPy, as Python's."""
-    if value is True or value is False:
-        return bool(value)
-    value = item(value)
+    if value.__class__ is not bool:
+        value = item(value)
     if not isinstance(value, bool):
         msg = f"`{name}` must be True or False, got {_shown(value)}"
         raise TypeError(msg)
@@ -222,6 +215,8 @@ def as_flag(name: str, value: Any) -> bool:
 
 def as_choice(choices: tuple[Any, ...], name: str, value: Any) -> Any:
     """Return `value`, one of `choices`, which are names or numbers."""
+    if value.__class__ is str and value in choices:
+        return value
     if not isinstance(value, str):
         found = item(value)
         if isinstance(found, Real) and not isinstance(found, bool):

@@ -6,7 +6,7 @@ from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar, overload
 
 from portable_losses._arguments import OptionChecks, call_with_arrays
-from portable_losses._backend import backend_of, namespace_of_type
+from portable_losses._backend import arrays_of
 from portable_losses._options import Domain
 
 __all__ = ["public"]
@@ -59,8 +59,8 @@ def public(function: Callable[..., Any] | None = None, /, **domains: Domain) -> 
     - Options are checked, those that its signature names as well, before any work; numbers become
       Python's, or arrays of the library by which the result is differentiated.
     - An option that it does not have is refused, with the name of the one that is meant.
-    - NumPy arrays beside those of a library that takes them become arrays of that library.
-    - It refuses arrays on two devices, and widens halves, where the library does so for its own.
+    - What a library does at a call of its own functions is done: PyTorch refuses arrays on two
+      devices and widens halves under autocast, JAX and Dask take NumPy arrays beside their own.
     - Overflow, underflow and NaN on the way to the result neither warn nor raise: the result says
       what there is to say.
     """
@@ -68,7 +68,7 @@ def public(function: Callable[..., Any] | None = None, /, **domains: Domain) -> 
         return partial(public, **domains)
     parameters = inspect.signature(function).parameters
     checks = OptionChecks(parameters, domains)
-    first = next(iter(parameters))
+    placed, first = bool(checks.places), next(iter(parameters))
     by_name = frozenset(n for n, p in parameters.items() if p.kind is not p.POSITIONAL_ONLY)
     full_precision = _needs_full_precision(function.__module__, function.__name__)
     count = sum(p.kind is not p.KEYWORD_ONLY for p in parameters.values())
@@ -77,28 +77,22 @@ def public(function: Callable[..., Any] | None = None, /, **domains: Domain) -> 
     def call(*args: Any, **options: Any) -> Any:
         if len(args) > count:
             raise _too_many(len(args), parameters, function.__name__)
-        for name in options:
-            if name not in by_name:
-                raise _misnamed(name, parameters, function.__name__)
         run: Callable[..., Any] = function
-        if checks.places:
-            options = checks.named(args, options)
-        if options:
-            as_arrays = checks(args, options)
-            if as_arrays:
-                run = partial(call_with_arrays, function, first, as_arrays, checks)
-            elif checks.places:
-                args, options = checks.placed(args, options)
-        if not args:
-            return run(*args, **options)  # which raises
-        try:
-            arrays = backend_of(namespace_of_type(args[0])).arrays
-        except TypeError:  # no array: the function says which one
+        if options or placed:
+            for name in options:
+                if name not in by_name:
+                    raise _misnamed(name, parameters, function.__name__)
+            named = checks.named(args, options) if placed else options
+            as_arrays = checks(args, named)
+            if as_arrays is not None:
+                options, run = named, partial(call_with_arrays, function, first, as_arrays, checks)
+            elif placed:
+                args, options = checks.placed(args, named)
+        arrays = arrays_of(args[0]) if args else None
+        if arrays is None:  # the function says what it lacks
             return run(*args, **options)
         if arrays.call is not None:
             return arrays.call(run, args, options, full_precision=full_precision)
-        if arrays.adopt is not None:
-            return _call_adopting(run, arrays.adopt, args, options)
         if arrays.quiet is None:
             return run(*args, **options)
         with arrays.quiet():
@@ -111,16 +105,6 @@ def _needs_full_precision(module: str, name: str) -> bool:
     """Say whether mixed precision keeps a function in float32: all but activations of one entry."""
     family = module.removeprefix("portable_losses.activations.")
     return family in (module, "gumbel", "scaled", "softmax", "sparse") or name == "softplus"
-
-
-def _call_adopting(
-    function: Callable[..., R],
-    adopt: Callable[[Any], Any],
-    args: tuple[Any, ...],
-    options: dict[str, Any],
-) -> R:
-    """Call with NumPy arrays beside those of the first argument's library made arrays of it."""
-    return function(*map(adopt, args), **{name: adopt(x) for name, x in options.items()})
 
 
 def _misnamed(name: str, parameters: Mapping[str, inspect.Parameter], function: str) -> TypeError:

@@ -5,7 +5,6 @@ from typing import Any
 
 from portable_losses._dtypes import narrow
 from portable_losses._gradient import stop_gradient, with_gradient
-from portable_losses._options import check_reduction
 from portable_losses._polyfill import (
     broadcast_arrays,
     broadcast_to,
@@ -75,7 +74,6 @@ def reduce(
     the mask `where` leaves out adds 0 to both sums. Where `batch` is given, "batchmean" is the sum
     divided by the number of its rows.
     """
-    check_reduction(reduction, *(() if batch is None else ("batchmean",)))
     weight = as_weight(sample_weight, tuple(loss.shape), name="sample_weight", like=loss, xp=xp)
     if where is not None:
         check_bool(xp, where=where)

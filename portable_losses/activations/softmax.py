@@ -219,7 +219,9 @@ def _log_softmax_grad(
     rest = total(where(largest, 0.0, grad, xp=xp), axis=-1, keepdims=True, xp=xp)
     others = where(largest, rest, (rest - grad) + entry(grad, k, xp=xp), xp=xp)
     # Not exp(out): out is rounded twice, and exp multiplies a relative error by |out|.
-    p = xp.exp(x - finite_or_nan(entry(x, k, xp=xp), xp=xp)) * xp.exp(entry(out, k, xp=xp))
+    # The largest entry has no part in d, where its own slope would cancel what is left of the row.
+    d = where(largest, 0.0, x - finite_or_nan(entry(x, k, xp=xp), xp=xp), xp=xp)
+    p = xp.exp(d) * xp.exp(entry(out, k, xp=xp))
     less = xp.expm1(stop_gradient(out, xp=xp))
     if backend_of(xp).autodiff.differentiates:  # by p: libraries take expm1(out) + 1 for its slope
         less = less + (p - stop_gradient(p, xp=xp))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from portable_losses._dtypes import narrow
+from portable_losses._dtypes import kind_of, narrow
 from portable_losses._gradient import stop_gradient
 from portable_losses._indexing import as_index
 from portable_losses._options import is_number
@@ -26,6 +26,7 @@ from portable_losses._rows import as_rows, largest_along
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
+    check_axis,
     check_classes,
     check_integer,
     check_real,
@@ -41,7 +42,39 @@ from portable_losses._values import (
     mark_invalid,
 )
 
-__all__ = ["Target", "idle_rows", "read_index", "read_target", "smoothed_losses"]
+__all__ = [
+    "LAST",
+    "Target",
+    "axis_of_classes",
+    "idle_rows",
+    "read_index",
+    "read_target",
+    "smoothed_losses",
+]
+
+
+class Last(int):
+    """The default of `axis`: -1, of which is known that the caller has not written it."""
+
+
+LAST = Last(-1)
+
+
+def axis_of_classes(axis: int, x: Array, target: Array, *, name: str, xp: Namespace) -> int:
+    """Return `axis` counted from the front; it has to be given where axis 1 would fit as well."""
+    shape = tuple(x.shape)
+    if axis is LAST:
+        axis = -1
+        own = tuple(target.shape)
+        fits = x.ndim > 2 and own == shape[:-1] == (*shape[:1], *shape[2:])
+        if fits and kind_of(target, xp=xp) == "integral":
+            msg = (
+                f"`axis` must be given where the last axis of `{name}` and axis 1 could both hold "
+                f"the classes: axis=-1, or axis=1 as in PyTorch; got shape {shape}, with "
+                f"`target` of shape {own}"
+            )
+            raise ValueError(msg)
+    return check_axis(axis, x.ndim)
 
 
 class Target(NamedTuple):

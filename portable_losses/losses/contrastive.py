@@ -266,7 +266,7 @@ def circle_loss(
     gamma : float or 0-d array, default 80.0
         Scale. Greater than 0.
     margin : float or 0-d array, default 0.4
-        Relaxation.
+        Relaxation. A derivative by it is, as that by the embeddings, one of constant factors.
     where : array of bool, shape (N,) or (1,), optional
         `embeddings` that take part; the others are compared with nothing, whatever they hold.
     sample_weight : array, broadcastable to the unreduced loss, optional

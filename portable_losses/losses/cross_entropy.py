@@ -12,12 +12,19 @@ from portable_losses._reduction import reduce, weigh
 from portable_losses._rows import as_rows, largest_along
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
-from portable_losses._validation import check_axis, check_real_floating, namespace_of
+from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses._values import mark_invalid
 from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
 from portable_losses.activations.softmax import _log_softmax, _log_softmax_grad
 from portable_losses.losses._left_out import leaves_out
-from portable_losses.losses._targets import Target, idle_rows, read_target, smoothed_losses
+from portable_losses.losses._targets import (
+    LAST,
+    Target,
+    axis_of_classes,
+    idle_rows,
+    read_target,
+    smoothed_losses,
+)
 from portable_losses.special.log_exp import _logsumexp, _logsumexp_grad
 
 __all__ = ["cross_entropy", "nll_loss"]
@@ -30,7 +37,7 @@ def cross_entropy(
     target: Array,
     /,
     *,
-    axis: int = -1,
+    axis: int = LAST,
     weight: Array | None = None,
     ignore_index: int = -100,
     label_smoothing: float | Array = 0.0,
@@ -58,7 +65,8 @@ def cross_entropy(
         one-hot target of integers or bools is one of them). Rows of probabilities usually sum to
         1; what they sum to multiplies the loss.
     axis : int, default -1
-        The axis of the classes. PyTorch's (N, C, d1, ...) layout is ``axis=1``.
+        The axis of the classes. PyTorch's (N, C, d1, ...) layout is ``axis=1``. To be written where
+        the shape of class indices fits both.
     weight : array of shape (C,), optional
         Weights of the classes, at least 0.
     ignore_index : int, default -100
@@ -124,7 +132,7 @@ def cross_entropy(
         optional={"weight": weight, "where": where, "sample_weight": sample_weight},
     )
     check_real_floating(xp, logits=logits)
-    place = check_axis(axis, logits.ndim)
+    place = axis_of_classes(axis, logits, target, name="logits", xp=xp)
     z = as_rows(widen(logits, xp=xp), (place,), xp=xp)
     target, invalid = read_target(
         z,
@@ -164,7 +172,7 @@ def nll_loss(
     target: Array,
     /,
     *,
-    axis: int = -1,
+    axis: int = LAST,
     weight: Array | None = None,
     ignore_index: int = -100,
     where: Array | None = None,
@@ -183,7 +191,8 @@ def nll_loss(
         Class indices in [0, C), or `ignore_index`; or the classes' probabilities, at least 0 (a
         one-hot target of integers or bools is one of them).
     axis : int, default -1
-        The axis of the classes. PyTorch's (N, C, d1, ...) layout is ``axis=1``.
+        The axis of the classes. PyTorch's (N, C, d1, ...) layout is ``axis=1``. To be written where
+        the shape of class indices fits both.
     weight : array of shape (C,), optional
         Weights of the classes, at least 0.
     ignore_index : int, default -100
@@ -232,7 +241,7 @@ def nll_loss(
         optional={"weight": weight, "sample_weight": sample_weight},
     )
     check_real_floating(xp, log_probs=log_probs)
-    place = check_axis(axis, log_probs.ndim)
+    place = axis_of_classes(axis, log_probs, target, name="log_probs", xp=xp)
     rows = as_rows(differentiable_again(widen(log_probs, xp=xp), xp=xp), (place,), xp=xp)
     target, invalid = read_target(
         rows,

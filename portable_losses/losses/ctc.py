@@ -7,7 +7,6 @@ from typing import NamedTuple
 from portable_losses._dtypes import kind_of, narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._indexing import as_index, scan
-from portable_losses._options import check_reduction
 from portable_losses._polyfill import (
     check_known,
     concat,
@@ -127,7 +126,6 @@ def ctc_loss(
     check_integer(xp, target=target)
     check_known(log_probs, name="log_probs")
     check_known(target, name="target")
-    check_reduction(reduction)
     shape = tuple(log_probs.shape)
     _check_shapes(shape, target, blank)
     alone, sequences = len(shape) == 2, 1 if len(shape) == 2 else shape[1]

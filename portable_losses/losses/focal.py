@@ -13,6 +13,7 @@ from portable_losses._validation import as_floating, namespace_of
 from portable_losses._values import check_all_in, mark_invalid
 from portable_losses.activations.sigmoid import _sigmoid, _softplus
 from portable_losses.losses._left_out import leaves_out
+from portable_losses.losses._targets import LAST
 from portable_losses.losses.reweighted import read_classes
 
 __all__ = ["sigmoid_focal_loss", "softmax_focal_loss"]
@@ -111,7 +112,7 @@ def softmax_focal_loss(
     *,
     alpha: float | Array | None = None,
     gamma: float | Array = 2.0,
-    axis: int = -1,
+    axis: int = LAST,
     ignore_index: int = -100,
     label_smoothing: float | Array = 0.0,
     where: Array | None = None,
@@ -137,7 +138,8 @@ def softmax_focal_loss(
     gamma : float or 0-d array, default 2.0
         How much easy examples lose, at least 0; 0 is the cross entropy.
     axis : int, default -1
-        The axis of the classes. PyTorch's (N, C, d1, ...) layout is ``axis=1``.
+        The axis of the classes. PyTorch's (N, C, d1, ...) layout is ``axis=1``. To be written where
+        the shape of class indices fits both.
     ignore_index : int, default -100
         An index that marks a row to leave out. May also be a class.
     label_smoothing : float or 0-d array in [0, 1], default 0.0
@@ -198,7 +200,7 @@ def softmax_focal_loss(
     rows = target.select(terms, label_smoothing=label_smoothing, xp=xp)
     rows = mark_invalid(rows, invalid, xp=xp)
     if alpha is not None and of_class is None:
-        rows = weigh(alpha, rows, xp=xp) if hasattr(alpha, "dtype") else alpha * rows
+        rows = alpha * rows if isinstance(alpha, int | float) else weigh(alpha, rows, xp=xp)
 
     return reduce(
         rows,

@@ -12,10 +12,10 @@ from portable_losses._reduction import reduce, weigh
 from portable_losses._rows import as_rows, entry, finite_or_nan, place_of_largest
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
-from portable_losses._validation import check_axis, check_real_floating, namespace_of
+from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses._values import as_weight
 from portable_losses.losses._left_out import leaves_out
-from portable_losses.losses._targets import read_index
+from portable_losses.losses._targets import LAST, axis_of_classes, read_index
 
 __all__ = [
     "multi_margin_loss",
@@ -34,7 +34,7 @@ def multi_margin_loss(
     p: Literal[1, 2] = 1,
     margin: float | Array = 1.0,
     weight: Array | None = None,
-    axis: int = -1,
+    axis: int = LAST,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -57,7 +57,7 @@ def multi_margin_loss(
         Weights of the classes, at least 0. "mean" divides by the number of rows all the same, as
         PyTorch does.
     axis : int, default -1
-        The axis of the classes.
+        The axis of the classes. To be written where the shape of `target` would fit axis 1 as well.
     where : array of bool, broadcastable to the rows, optional
         Rows that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to the rows, optional
@@ -121,7 +121,7 @@ def multiclass_hinge_loss(
     /,
     *,
     margin: float | Array = 1.0,
-    axis: int = -1,
+    axis: int = LAST,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -138,7 +138,7 @@ def multiclass_hinge_loss(
         Class indices in [0, C).
     margin : float or 0-d array, default 1.0
     axis : int, default -1
-        The axis of the classes.
+        The axis of the classes. To be written where the shape of `target` would fit axis 1 as well.
     where : array of bool, broadcastable to the rows, optional
         Rows that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to the rows, optional
@@ -195,7 +195,7 @@ def multiclass_perceptron_loss(
     target: Array,
     /,
     *,
-    axis: int = -1,
+    axis: int = LAST,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -209,7 +209,7 @@ def multiclass_perceptron_loss(
     target : array of an integer dtype, shape (...)
         Class indices in [0, C).
     axis : int, default -1
-        The axis of the classes.
+        The axis of the classes. To be written where the shape of `target` would fit axis 1 as well.
     where : array of bool, broadcastable to the rows, optional
         Rows that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to the rows, optional
@@ -259,7 +259,7 @@ def multiclass_perceptron_loss(
 def _read(input: Array, target: Array, *, axis: int, xp: Namespace) -> tuple[Array, Array]:
     """Return the scores, classes on the last axis, and the indices of the targets, both checked."""
     check_real_floating(xp, input=input)
-    place = check_axis(axis, input.ndim)
+    place = axis_of_classes(axis, input, target, name="input", xp=xp)
     x = as_rows(differentiable_again(widen(input, xp=xp), xp=xp), (place,), xp=xp)
     return read_index(x, target, axis=place, name="input", xp=xp)
 

@@ -9,11 +9,11 @@ from portable_losses._reduction import reduce
 from portable_losses._rows import as_rows
 from portable_losses._stable import INF, expm1
 from portable_losses._typing import Array, Namespace, Reduction
-from portable_losses._validation import check_axis, check_real_floating, namespace_of
+from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses._values import mark_invalid
 from portable_losses.activations.softmax import _log_softmax
 from portable_losses.losses._left_out import leaves_out
-from portable_losses.losses._targets import Target, read_target
+from portable_losses.losses._targets import LAST, Target, axis_of_classes, read_target
 from portable_losses.special.box_cox import _growth
 
 __all__ = ["generalized_cross_entropy", "poly_loss"]
@@ -27,7 +27,7 @@ def poly_loss(
     /,
     *,
     epsilon: float | Array = 2.0,
-    axis: int = -1,
+    axis: int = LAST,
     weight: Array | None = None,
     ignore_index: int = -100,
     label_smoothing: float | Array = 0.0,
@@ -53,7 +53,8 @@ def poly_loss(
         Change of the first coefficient of the cross entropy's expansion in ``1 - p``; 0 is the
         cross entropy.
     axis : int, default -1
-        The axis of the classes. PyTorch's (N, C, d1, ...) layout is ``axis=1``.
+        The axis of the classes. PyTorch's (N, C, d1, ...) layout is ``axis=1``. To be written where
+        the shape of class indices fits both.
     weight : array of shape (C,), optional
         Weights of the classes, at least 0.
     ignore_index : int, default -100
@@ -133,7 +134,7 @@ def generalized_cross_entropy(
     /,
     *,
     q: float | Array = 0.7,
-    axis: int = -1,
+    axis: int = LAST,
     ignore_index: int = -100,
     where: Array | None = None,
     sample_weight: Array | None = None,
@@ -153,7 +154,8 @@ def generalized_cross_entropy(
     q : float or 0-d array in [0, 1], default 0.7
         The greater, the less a wrong label pulls. An array is above 0.
     axis : int, default -1
-        The axis of the classes. PyTorch's (N, C, d1, ...) layout is ``axis=1``.
+        The axis of the classes. PyTorch's (N, C, d1, ...) layout is ``axis=1``. To be written where
+        the shape of class indices fits both.
     ignore_index : int, default -100
         An index that marks a row to leave out. May also be a class.
     where : array of bool, broadcastable to the rows, optional
@@ -236,7 +238,7 @@ def read_classes(
     The classes are the last axis.
     """
     check_real_floating(xp, logits=logits)
-    place = check_axis(axis, logits.ndim)
+    place = axis_of_classes(axis, logits, target, name="logits", xp=xp)
     z = as_rows(widen(logits, xp=xp), (place,), xp=xp)
     target, invalid = read_target(
         z,

@@ -23,7 +23,7 @@ from portable_losses._values import check_bits, mark_invalid
 from portable_losses.activations.piecewise import _sparse_plus
 from portable_losses.activations.sparse import _sparsemax
 from portable_losses.losses._left_out import leaves_out
-from portable_losses.losses._targets import read_target
+from portable_losses.losses._targets import LAST, axis_of_classes, read_target
 
 __all__ = ["binary_sparsemax_loss", "fenchel_young_loss", "sparsemax_loss"]
 
@@ -35,7 +35,7 @@ def sparsemax_loss(
     target: Array,
     /,
     *,
-    axis: int = -1,
+    axis: int = LAST,
     ignore_index: int = -100,
     where: Array | None = None,
     sample_weight: Array | None = None,
@@ -54,7 +54,8 @@ def sparsemax_loss(
     target : array of an integer dtype, shape (...); or of any real dtype, shape (..., C)
         Class indices in [0, C), or `ignore_index`; or the classes' probabilities, at least 0.
     axis : int, default -1
-        The axis of the classes. PyTorch's (N, C, d1, ...) layout is ``axis=1``.
+        The axis of the classes. PyTorch's (N, C, d1, ...) layout is ``axis=1``. To be written where
+        the shape of class indices fits both.
     ignore_index : int, default -100
         An index that marks a row to leave out. May also be a class.
     where : array of bool, broadcastable to the rows, optional
@@ -98,7 +99,7 @@ def sparsemax_loss(
     """
     xp = namespace_of(logits=logits, target=target, optional={"sample_weight": sample_weight})
     check_real_floating(xp, logits=logits)
-    place = check_axis(axis, logits.ndim)
+    place = axis_of_classes(axis, logits, target, name="logits", xp=xp)
     z = as_rows(widen(logits, xp=xp), (place,), xp=xp)
     target, invalid = read_target(
         z, target, axis=place, ignore_index=ignore_index, name="logits", xp=xp

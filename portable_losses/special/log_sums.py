@@ -102,7 +102,7 @@ def logmeanexp(
         rows = as_rows(z, axes, xp=xp)
         size = rows.shape[-1]
         if isinstance(size, int):
-            count = constant(float(size), rows, xp=xp)
+            count = constant(size, rows, xp=xp)
         else:  # a symbol of jax.export
             count = total(
                 xp.ones_like(rows, device=device_of(rows, xp=xp)), axis=-1, keepdims=True, xp=xp
@@ -263,10 +263,15 @@ def _cumulative_logsumexp_grad(grad: Array, out: Array, x: Array, *, xp: Namespa
     empty = out == -INF
     top, others = _running_sums(x, xp=xp)
     top, whole = _where(empty, 0.0, finite_or_nan(top, xp=xp), xp=xp), 1 + others
-    own = _where(empty, 0.0, xp.exp(_where(empty, 0.0, x, xp=xp) - top) / whole, xp=xp)
+    # What is the largest so far has no part in a difference from itself, nor from the same largest
+    # one place on: the two slopes would cancel what is left.
+    mine = (_places(x, xp=xp) == 0) | (x > _rolled(top, 1, xp=xp))
+    own = xp.exp(_where(empty | mine & (top == top), 0.0, x - top, xp=xp))
+    own = _where(empty, 0.0, own / whole, xp=xp)
     # an empty sum is no part of the next one, and nothing follows the last
     apart = empty | (_places(x, xp=xp) == x.shape[-1] - 1)
-    fall = _where(apart, 0.0, top - _rolled(top, -1, xp=xp), xp=xp)
+    after = _rolled(top, -1, xp=xp)
+    fall = _where(apart | (top == after), 0.0, top - after, xp=xp)
     factor = _where(apart, 0.0, whole / _rolled(whole, -1, xp=xp) * xp.exp(fall), xp=xp)
     step, result = 1, _where(empty, 0.0, grad, xp=xp)
     while step < x.shape[-1]:

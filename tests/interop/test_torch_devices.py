@@ -1,6 +1,5 @@
 """What PyTorch's default device, and tensors of two devices, mean to our functions."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -66,15 +65,8 @@ def test_arrays_of_two_devices_are_refused_by_name(sample: Sample, key: Key) -> 
         sample.call(arrays)
 
 
-def message_of(call: Callable[[], Any]) -> str:
-    with pytest.raises(ValueError, match="`") as caught:
-        call()
-    return str(caught.value)
-
-
 def test_the_message_names_each_argument_and_its_device() -> None:
     logits, target = torch.zeros(2, 3, device="meta"), torch.asarray([0, 1])
-    told = message_of(lambda: pl.cross_entropy(logits, target, sample_weight=torch.ones(2)))
-    assert told == (
-        "all arrays must be on one device, got `logits`: meta, `target`: cpu, `sample_weight`: cpu"
-    )
+    told = "got `logits`: meta, `target`: cpu, `sample_weight`: cpu$"
+    with pytest.raises(ValueError, match=told):
+        pl.cross_entropy(logits, target, sample_weight=torch.ones(2))

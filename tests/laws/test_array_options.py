@@ -37,14 +37,10 @@ def options_of(row: Sample, *, given: bool) -> list[tuple[str, float]]:
 
 
 #: every option once; and what else the rows give
-BY_OPTION_ONCE = [(row, *one) for row in ONCE for one in options_of(row, given=True)]
-KNOWN = {(row.function, name) for row, name, _ in BY_OPTION_ONCE}
-BY_OPTION_ONCE += [
-    (row, *one)
-    for row in ONCE
-    for one in options_of(row, given=False)
-    if (row.function, one[0]) not in KNOWN
-]
+GIVEN = [(row, *one) for row in ONCE for one in options_of(row, given=True)]
+KNOWN = {(row.function, name) for row, name, _ in GIVEN}
+LEFT = [(row, *one) for row in ONCE for one in options_of(row, given=False)]
+BY_OPTION_ONCE = [*GIVEN, *(case for case in LEFT if (case[0].function, case[1]) not in KNOWN)]
 BY_OPTION = [
     *BY_OPTION_ONCE,
     *((row, *one) for row in SELECTED if row not in ONCE for one in options_of(row, given=True)),

@@ -80,4 +80,6 @@ def test_the_slopes_at_a_kink_are_those_of_the_tape_on_numpy(library: Library, r
             got = derivatives(row, library, given)
         rtol = 1e-6 if want[0].dtype == got[0].dtype else 1e-4  # JAX may compute in float32
         for one, other in zip(got, want, strict=True):
-            np.testing.assert_allclose(one, other, rtol=rtol, atol=rtol * 1e-3, err_msg=str(given))
+            finite = np.isfinite(one) | np.isfinite(other)  # else both have overflowed
+            kept = np.where(finite, one, 0.0), np.where(finite, other, 0.0)
+            np.testing.assert_allclose(*kept, rtol=rtol, atol=rtol * 1e-3, err_msg=str(given))

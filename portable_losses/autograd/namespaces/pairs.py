@@ -63,7 +63,7 @@ def tape_backend(tape: TapeNamespace) -> Backend:
             readable=readable,
             device=device,
             quiet=inner.arrays.quiet,
-            adopt=inner.arrays.adopt,
+            call=inner.arrays.call,
             python_scalars=inner.arrays.python_scalars,
         ),
         Indexing(scatter_add=scatter_add, gather=gather),
