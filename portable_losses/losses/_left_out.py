@@ -190,11 +190,11 @@ def _weightless_entries(
             return bound(*_constants(given).values(), xp=namespace_of(**given))
         constants = _constants(given)
         made = loss(*constants.values(), **plain)
-        found: Array = made[0] if isinstance(made, tuple) else made
+        found = raw_array(made[0] if isinstance(made, tuple) else made)
         for name in of_one_entry:
-            if kind_of(constants[name], xp=xp) == "real floating":
-                finite = xp.abs(constants[name]) < INF
-                found = _where(finite, found, NAN, xp=xp)
+            x, raw = raw_array(constants[name]), inner_of(xp)
+            if kind_of(x, xp=raw) == "real floating":
+                found = _where(raw.abs(x) < INF, found, NAN, xp=raw)
         return found
 
     return weightless(unreduced, held, shape, xp=xp)

@@ -113,8 +113,8 @@ def cut(row: Sample) -> dict[Key, Any] | None:
             arrays[key] = da.from_array(a)
         else:  # one block stays empty
             more = np.insert(a, [1, count, count, count], a[:1], axis=0)
-            more = da.from_array(more, chunks=(2, *a.shape[1:]))
-            arrays[key] = more[da.from_array(mask, chunks=2)]
+            more = da.from_array(more).rechunk((2, *a.shape[1:]))
+            arrays[key] = more[da.from_array(mask).rechunk(2)]
             assert math.isnan(arrays[key].shape[0])
     return arrays
 
@@ -150,7 +150,8 @@ def test_arrays_cut_by_one_mask_have_the_values_and_gradients_of_their_rows(row:
 
 
 def of_unknown_length(values: Any, mask: Any) -> Any:
-    return da.from_array(np.asarray(values), chunks=2)[da.from_array(np.asarray(mask), chunks=2)]
+    whole, chosen = (da.from_array(np.asarray(x)).rechunk(2) for x in (values, mask))
+    return whole[chosen]
 
 
 @pytest.mark.parametrize("name", ["mean", "var", "std", "sum"])
