@@ -2,27 +2,29 @@
 
 from portable_losses._dtypes import astype_like, narrow, widen
 from portable_losses._gradient import stop_gradient
-from portable_losses._indexing import as_index
 from portable_losses._options import FINITE, POSITIVE, require
-from portable_losses._polyfill import check_known, device_of, maximum, total
+from portable_losses._polyfill import check_known, maximum, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._stable import INF
-from portable_losses._typing import Array, Namespace, Reduction
+from portable_losses._typing import Array, Reduction
 from portable_losses._validation import (
     as_floating,
-    check_bool,
-    check_broadcasts_to,
-    check_integer,
     check_ndim,
     check_real_floating,
     namespace_of,
-    same_shape,
 )
 from portable_losses.activations.scaled import normalize
 from portable_losses.activations.sigmoid import _softplus
-from portable_losses.special.log_exp import _logsumexp
+from portable_losses.losses._batches import (
+    as_labels,
+    diagonal,
+    log_sum,
+    pairs_of,
+    weightless_rows,
+    without_rows,
+)
 
 __all__ = [
     "circle_loss",
@@ -114,29 +116,40 @@ def info_nce_loss(
 
     both: Array | None = None
     if where is not None:
-        row, both = _pairs_of(where, q.shape[0], xp=xp)
+        row, both = pairs_of(where, q.shape[0], xp=xp)
         q, k = _where(row, q, 0.5, xp=xp), _where(row, k, 0.5, xp=xp)
         if negatives is not None and negatives.ndim == 3:
             negatives = _where(row[..., None], negatives, 0.5, xp=xp)
 
-    u, v = normalize(q, eps=0.0), normalize(k, eps=0.0)
-    own = total(u * v, axis=-1, xp=xp) / temperature
-    if negatives is None:
-        cosines = xp.matmul(u, xp.matrix_transpose(v)) / temperature
-        others = _where(_diagonal(cosines, xp=xp), -INF, cosines, xp=xp)
-        if both is not None:
-            others = _where(both, others, -INF, xp=xp)
-        loss = _softplus(_log_sum(others, xp=xp) - own, beta=1.0, xp=xp)
-        if symmetric:
-            back = _log_sum(xp.matrix_transpose(others), xp=xp)
-            loss = (loss + _softplus(back - own, beta=1.0, xp=xp)) / 2
-    else:
+    def losses(q: Array, k: Array, negatives: Array | None) -> Array:
+        u, v = normalize(q, eps=0.0), normalize(k, eps=0.0)
+        own = total(u * v, axis=-1, xp=xp) / temperature
+        if negatives is None:
+            cosines = xp.matmul(u, xp.matrix_transpose(v)) / temperature
+            others = _where(diagonal(cosines, xp=xp), -INF, cosines, xp=xp)
+            if both is not None:
+                others = _where(both, others, -INF, xp=xp)
+            loss = _softplus(log_sum(others, xp=xp) - own, beta=1.0, xp=xp)
+            if symmetric:
+                back = log_sum(xp.matrix_transpose(others), xp=xp)
+                loss = (loss + _softplus(back - own, beta=1.0, xp=xp)) / 2
+            return loss
         w = normalize(astype_like(negatives, q, xp=xp), eps=0.0)
         if w.ndim == 2:
             others = xp.matmul(u, xp.matrix_transpose(w))
         else:
             others = total(u[:, None, :] * w, axis=-1, xp=xp)
-        loss = _softplus(_log_sum(others / temperature, xp=xp) - own, beta=1.0, xp=xp)
+        return _softplus(log_sum(others / temperature, xp=xp) - own, beta=1.0, xp=xp)
+
+    if sample_weight is not None and not symmetric:
+        bad, sample_weight = weightless_rows(losses, (q, k, negatives), sample_weight, xp=xp)
+        if bad is not None:  # where negatives are given, no row is compared with another one's
+            q = without_rows(bad, q, xp=xp)
+            if negatives is not None:
+                k = without_rows(bad, k, xp=xp)
+                if negatives.ndim == 3:
+                    negatives = without_rows(bad, negatives, xp=xp)
+    loss = losses(q, k, negatives)
 
     return reduce(
         loss, reduction, where=where, sample_weight=sample_weight, dtype=query.dtype, xp=xp
@@ -207,20 +220,20 @@ def ntxent_loss(
         labels=labels,
         optional={"where": where, "sample_weight": sample_weight},
     )
-    labels = _as_labels(embeddings, labels, xp=xp)
+    labels = as_labels(embeddings, labels, xp=xp)
 
     x = widen(embeddings, xp=xp)
     both: Array | None = None
     if where is not None:
-        row, both = _pairs_of(where, x.shape[0], xp=xp)
+        row, both = pairs_of(where, x.shape[0], xp=xp)
         x = _where(row, x, 0.5, xp=xp)
     u = normalize(x, eps=0.0)
     s = xp.matmul(u, xp.matrix_transpose(u)) / temperature
     same = labels[:, None] == labels[None, :]
-    pairs = ~_diagonal(s, xp=xp) & same  # a Tensor of the tape stands first
+    pairs = ~diagonal(s, xp=xp) & same  # a Tensor of the tape stands first
     if both is not None:
         pairs, same = pairs & both, ~both | same
-    others = _log_sum(_where(same, -INF, s, xp=xp), xp=xp)
+    others = log_sum(_where(same, -INF, s, xp=xp), xp=xp)
     loss = _where(pairs, _softplus(others[:, None] - s, beta=1.0, xp=xp), 0.0, xp=xp)
 
     return reduce(
@@ -312,70 +325,42 @@ def circle_loss(
             "sample_weight": sample_weight,
         },
     )
-    labels = _as_labels(embeddings, labels, xp=xp)
+    labels = as_labels(embeddings, labels, xp=xp)
     what = "come with `ref_embeddings`, and these with labels"
     require((ref_labels is None) == (ref_embeddings is None), "ref_labels", what, ref_labels)
     if ref_embeddings is not None:
-        ref_labels = _as_labels(ref_embeddings, ref_labels, prefix="ref_", xp=xp)
+        ref_labels = as_labels(ref_embeddings, ref_labels, prefix="ref_", xp=xp)
         d, shape = embeddings.shape[1], tuple(ref_embeddings.shape)
         if shape[1] != d:
             require(False, "ref_embeddings", f"have shape (M, {d})", shape)
     x = widen(embeddings, xp=xp)
     both: Array | None = None
     if where is not None:
-        row, both = _pairs_of(where, x.shape[0], xp=xp)
+        row, both = pairs_of(where, x.shape[0], xp=xp)
         x = _where(row, x, 0.5, xp=xp)
         both = both if ref_embeddings is None else row
-    u = normalize(x, eps=0.0)
-
-    refs = x if ref_embeddings is None else ref_embeddings
     of_refs = labels if ref_labels is None else ref_labels
-    v = normalize(astype_like(refs, u, xp=xp), eps=0.0)
-    s = xp.matmul(u, xp.matrix_transpose(v))
-    same = xp.equal(labels[:, None], of_refs[None, :])
-    pairs = ~_diagonal(s, xp=xp) & same if ref_embeddings is None else same
-    if both is not None:
-        pairs, same = pairs & both, ~both | same
-    of_other = stop_gradient(maximum(s + margin, 0.0, xp=xp), xp=xp) * (s - margin)
-    of_pair = stop_gradient(maximum(1 + margin - s, 0.0, xp=xp), xp=xp) * (1 - margin - s)
-    pull = _log_sum(_where(same, -INF, gamma * of_other, xp=xp), xp=xp)
-    push = _log_sum(_where(pairs, gamma * of_pair, -INF, xp=xp), xp=xp)
-    loss = _softplus(pull + push, beta=1.0, xp=xp)
+
+    def losses(x: Array) -> Array:
+        u = normalize(x, eps=0.0)
+        refs = x if ref_embeddings is None else ref_embeddings
+        v = normalize(astype_like(refs, u, xp=xp), eps=0.0)
+        s = xp.matmul(u, xp.matrix_transpose(v))
+        same = xp.equal(labels[:, None], of_refs[None, :])
+        pairs = ~diagonal(s, xp=xp) & same if ref_embeddings is None else same
+        if both is not None:
+            pairs, same = pairs & both, ~both | same
+        of_other = stop_gradient(maximum(s + margin, 0.0, xp=xp), xp=xp) * (s - margin)
+        of_pair = stop_gradient(maximum(1 + margin - s, 0.0, xp=xp), xp=xp) * (1 - margin - s)
+        pull = log_sum(_where(same, -INF, gamma * of_other, xp=xp), xp=xp)
+        push = log_sum(_where(pairs, gamma * of_pair, -INF, xp=xp), xp=xp)
+        return _softplus(pull + push, beta=1.0, xp=xp)
+
+    if sample_weight is not None and ref_embeddings is not None:
+        bad, sample_weight = weightless_rows(losses, (x,), sample_weight, xp=xp)
+        x = x if bad is None else without_rows(bad, x, xp=xp)
+    loss = losses(x)
 
     return reduce(
         loss, reduction, where=where, sample_weight=sample_weight, dtype=embeddings.dtype, xp=xp
     )
-
-
-def _as_labels(x: Array, y: Array, *, prefix: str = "", xp: Namespace) -> Array:
-    """Return `y` in one dtype for all labels, checked: N integers for a real floating (N, D)."""
-    embeddings, labels = f"{prefix}embeddings", f"{prefix}labels"
-    check_real_floating(xp, **{embeddings: x})
-    check_ndim(2, "(N, D)", **{embeddings: x})
-    check_known(x, name=embeddings)
-    check_integer(xp, **{labels: y})
-    if not same_shape(x.shape[:1], y.shape):
-        msg = f"`{labels}` must have shape {tuple(x.shape[:1])}, got shape {tuple(y.shape)}"
-        raise ValueError(msg)
-    return as_index(y, xp=xp)
-
-
-def _pairs_of(where: Array, rows: int, *, xp: Namespace) -> tuple[Array, Array]:
-    """Return the mask of the rows that take part, as a column, and that of the pairs of them."""
-    check_bool(xp, where=where)
-    check_broadcasts_to((rows,), where=where)
-    mask = xp.broadcast_to(where, (rows,))
-    return mask[:, None], mask[:, None] & mask[None, :]
-
-
-def _log_sum(x: Array, *, xp: Namespace) -> Array:
-    """``log(sum(exp(x)))`` along the last axis; -inf where there is nothing to contrast with."""
-    if 0 in x.shape:
-        return total(x, axis=-1, xp=xp) - INF
-    return _logsumexp(x, xp=xp)[..., 0]
-
-
-def _diagonal(s: Array, *, xp: Namespace) -> Array:
-    """Return the mask of the diagonal."""
-    places = xp.arange(s.shape[0], device=device_of(s, xp=xp))
-    return places[:, None] == places[None, :]

@@ -222,3 +222,47 @@ def test_every_loss_has_a_mask_and_a_weight() -> None:
         if not {"where", "sample_weight"} <= set(inspect.signature(f).parameters)
     ]
     assert lacking == []
+
+
+ROWS_OF_THEIR_OWN: dict[str, tuple[Callable[..., Any], tuple[int, ...]]] = {
+    # a loss of arrays of 4 rows, and those of the arrays whose rows enter no other row's loss
+    "info_nce": (lambda q, k, n, w, y: pl.info_nce_loss(q, k, sample_weight=w), (0,)),
+    "info_nce, negatives": (
+        lambda q, k, n, w, y: pl.info_nce_loss(q, k, n[0, ...], sample_weight=w),
+        (0, 1),
+    ),
+    "info_nce, negatives of each": (
+        lambda q, k, n, w, y: pl.info_nce_loss(q, k, n, sample_weight=w),
+        (0, 1, 2),
+    ),
+    "circle, references": (
+        lambda q, k, n, w, y: pl.circle_loss(q, y, k, y, sample_weight=w),
+        (0,),
+    ),
+}
+
+
+@pytest.mark.parametrize("library", [one for one in EVERYWHERE if one.module not in SLOW], ids=str)
+@pytest.mark.parametrize("name", ROWS_OF_THEIR_OWN)
+@pytest.mark.parametrize("bad", BAD)
+def test_a_row_of_weight_zero_that_no_other_row_is_compared_with_is_left_out(
+    library: Library, name: str, bad: float
+) -> None:
+    loss, own = ROWS_OF_THEIR_OWN[name]
+    random = np.random.default_rng(5)
+    clean = [random.normal(size=s) for s in ((4, 3), (4, 3), (4, 2, 3))]
+    spoiled = [a.copy() for a in clean]
+    for i in own:
+        spoiled[i][2] = bad
+    held = library.array(np.asarray([1.0, 2.0, 0.0, 0.5])), library.array(np.asarray([0, 1, 1, 0]))
+    gradient = library.gradient(lambda *x: loss(*x, *held), (0, 1))
+    results = []
+    for arrays in (clean, spoiled):
+        made = [library.array(a) for a in arrays]
+        results.append([loss(*made, *held), *gradient(*made)])
+    for got, want in zip(results[1], results[0], strict=True):
+        got, want = library.numpy(got), library.numpy(want)
+        if bad != 1e38 or got.shape == ():
+            np.testing.assert_array_equal(got, want)
+        else:  # a finite row has its own cosines, and no gradient
+            np.testing.assert_allclose(got, want, rtol=1e-12)
