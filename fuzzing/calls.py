@@ -341,6 +341,8 @@ def _bad_dtype(r: Random, call: Call) -> Call:
     place = names.index(name)
     wanted = call.plan.arrays.get(name)
     if r.random() < 0.4:
+        if call.entry.name == "logsumexp" and place == 0:  # takes them
+            return call
         dtype = r.choice(("complex64", "complex128"))
         must = True
     elif wanted is not None and wanted.dtypes == "index":

@@ -171,7 +171,8 @@ class Torch(Library):
         if not all(x.numel() for x in wanted):
             return [self.torch.zeros_like(x) for x in wanted]
         total = sum((grad * self.weights(grad)).sum() for grad in grads)
-        return list(self.torch.autograd.grad(total, wanted))  # raises where one is missing
+        # raises where none of the gradients depends on anything, which torch's own do
+        return list(self.torch.autograd.grad(total, wanted, materialize_grads=True))
 
     def _differentiate(
         self, call: Call, made: Made, names: list[str], *, again: bool = False
