@@ -92,8 +92,11 @@ def _cross_entropy_slope(
     y = of_rows(index, rows, count)
     g = of_rows(g_loss, rows, count).to(tl.float32)
     own = g * share  # the coefficient of the target, besides what smoothing gives to every class
+    idle = rest != rest
     if weighted:
-        own *= tl.load(weight + y, mask=rows < count, other=0.0).to(tl.float32)
+        of_target = tl.load(weight + y, mask=rows < count, other=0.0).to(tl.float32)
+        own *= of_target
+        idle &= of_target == 0  # 0 times NaN is 0
     hit = y == at
     of_place, of_others = tl.where(hit, own, 0.0), tl.where(hit, 0.0, own)
     if smooth:
@@ -127,6 +130,8 @@ def _cross_entropy_slope(
         if masked:
             counts = of_rows(counted, rows, count) != 0
             slope = tl.where(counts[:, None], slope, 0.0)
+        if weighted and not (smooth or with_lse):
+            slope = tl.where(idle[:, None], 0.0, slope)
         put(by_z, rows, places, count, classes, slope)
 
 

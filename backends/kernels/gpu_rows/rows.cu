@@ -275,6 +275,8 @@ OF_CUDA cross_entropy_slope(const float* g_loss, const float* g_lse, const float
     float top = shift[row], rest = others[row], g = g_loss[row], of_lse = g_lse ? g_lse[row] : 0.0f;
     float own = g * share;  // the coefficient of the target, besides what every class has
     if (weight) own *= weight[target];
+    // 0 times NaN is 0, where no class has a coefficient.
+    if (weight && weight[target] == 0 && even == 0 && !g_lse && rest != rest) counts = false;
     float of_place = target == largest ? own : 0.0f, of_others = target == largest ? 0.0f : own;
     if (even > 0) {
         float sum = classes - 1.0f;
