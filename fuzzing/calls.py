@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass, field, replace
+from inspect import signature
 from random import Random
 from typing import Any
 
@@ -11,6 +12,7 @@ from fuzzing.arrays import Given, Text, draw_layout, number_text, shown
 from fuzzing.families import Plan, Wanted
 from fuzzing.table import TABLE, Entry
 from fuzzing.values import BAD_VALUES, INTEGERS, floats
+from portable_losses.losses._targets import LAST
 
 __all__ = ["Call", "draw"]
 
@@ -159,7 +161,12 @@ def _options(r: Random, entry: Entry, plan: Plan, few: bool) -> dict[str, Any]:
         options["min_val"] = min(options.get("min_val", -1.0), options.get("max_val", 1.0))
     if "lower" in options or "upper" in options:
         options["lower"] = min(options.get("lower", 0.125), options.get("upper", 1 / 3))
-    return {name: options[name] for name in entry.options if name in options}
+    found = {name: options[name] for name in entry.options if name in options}
+    axis, shape = signature(entry.function).parameters.get("axis"), plan.base
+    last = axis is not None and axis.default is LAST and "axis" not in options
+    if last and len(shape) > 2 and (*shape[:1], *shape[2:]) == tuple(shape[:-1]):
+        found["axis"] = -1  # has to be given
+    return found
 
 
 def _narrow_regions(plan: Plan, name: str, value: Any) -> None:

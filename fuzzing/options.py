@@ -180,7 +180,7 @@ OPTIONS: Mapping[str, Option] = {
     "min_val": finite(-1.0, -2),
     "negative_slope": finite(0.01, 2.0, 0),
     "num_classes": Option(_choice(5), (0, -1, 1.5, "a", None, True)),
-    "p": positive(2.0, 1.0, 3.0, 0.5, math.inf),
+    "p": Option(_choice(2.0, 1.0, 3.0, 0.5, math.inf), (0, -1.0, math.nan, *NO_NUMBERS)),
     "pos_weight": Option(_broadcast("weight")),
     "power": Option(_choice(0.0, 1.0, 1.5, 2.0, 3, -1.0), (0.5, math.nan, math.inf, *NO_NUMBERS)),
     "q": fraction(0.7, 0.5),

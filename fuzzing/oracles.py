@@ -151,6 +151,8 @@ def _compare(run: Run, library: Library, reference: Any, gradient: Any) -> list[
     scale = _gradient_scale(call, reference, gradient)
     for name, got, want in zip(tracked, slopes, gradient, strict=True):
         how = difference(got, want, dtype, scale=scale)
+        if how == "nan" and call.subnormal and _weighed(call):
+            continue  # 0 times an infinite slope, by a library's own rules
         if how:
             run.found("gradient", f"{library.name}: {how}, by {name}", f"{got} is not {want}")
     return gradient
@@ -164,7 +166,9 @@ def _gradient_scale(call: Call, reference: tuple[Any, ...], gradient: list[Any])
         sizes.append(_largest(reference[0]))
     of_arrays = [_largest(x.values) for x in call.arrays.values() if x.floating]
     if call.entry.name in UNIT_VECTORS:  # a gradient is what is left of one orthogonal to x
-        sizes += [20.0 / size for size in of_arrays if size]
+        of_rows = [np.abs(np.nan_to_num(x.values)) for x in call.arrays.values() if x.floating]
+        least = [np.max(x, axis=-1)[np.max(x, axis=-1) > 0] for x in of_rows if x.size and x.ndim]
+        sizes += [20.0 / float(x.min()) for x in least if x.size]
     elif call.entry.name == "linear_cross_entropy":  # weights times what sums to 0
         sizes += of_arrays
     return max(sizes)

@@ -62,9 +62,10 @@ class OptionChecks:
                     given[name] = self.others[name](name, value)
             elif value.__class__ is not float or not SMALLEST < value < LARGEST or check.fills:
                 if name in self.arrays and _stays_array(value, check):
-                    if not check.broadcasts or getattr(value, "ndim", None) == 0:
+                    alone = getattr(value, "ndim", None) == 0 and not check.fills
+                    if not check.broadcasts or alone:
                         as_arrays = {**(as_arrays or {}), name: check}
-                    continue  # an array of more axes is for the function to check
+                    continue  # an array of data is for the function to check
                 given[name] = _number_of(check, name, value, args)
             elif not check.holds(value):  # a usual number is not looked at again
                 in_domain(check, name, value)
@@ -153,7 +154,7 @@ def _stays_array(value: Any, domain: Domain) -> bool:
         or not (domain.broadcasts or hasattr(value, "dtype"))
     ):
         return False
-    return item(value) is value
+    return domain.fills or item(value) is value
 
 
 def call_with_arrays(

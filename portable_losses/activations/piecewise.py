@@ -125,7 +125,7 @@ def hard_tanh(x: Array, /, *, min_val: float | Array = -1.0, max_val: float | Ar
     """
     invalid = check_order(min_val=min_val, max_val=max_val)
 
-    result = elementwise_call(_clip, x, widened=False, low=min_val, high=max_val)
+    result = elementwise_call(_clip, x, low=min_val, high=max_val)
     return result if invalid is None else mark_invalid(result, invalid, xp=namespace_of(x=x))
 
 
@@ -164,7 +164,7 @@ def hard_shrink(x: Array, /, *, lambd: float | Array = 0.5) -> Array:
     >>> hard_shrink(np.asarray([-2.0, 0.25, 0.75]))
     array([-2.  ,  0.  ,  0.75])
     """
-    return elementwise_call(_hard_shrink, x, widened=False, lambd=lambd)
+    return elementwise_call(_hard_shrink, x, lambd=lambd)
 
 
 @public(lambd=NONNEGATIVE)

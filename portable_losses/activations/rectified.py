@@ -307,7 +307,7 @@ def threshold(x: Array, /, *, threshold: float | Array, value: float | Array) ->
     >>> threshold(np.asarray([-2.0, 1.0, 3.0]), threshold=1.0, value=20.0)
     array([20., 20.,  3.])
     """
-    return elementwise_call(_replace_below, x, widened=False, level=threshold, value=value)
+    return elementwise_call(_replace_below, x, level=threshold, value=value)
 
 
 def _relu_squared(x: Array, *, xp: Namespace) -> Array:

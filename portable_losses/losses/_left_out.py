@@ -106,7 +106,10 @@ def _changed(
         for n, e in specs.items()
     }
     shape = _without(given[first], axes[first])
-    if not all(_agrees(_without(given[n], axes[n]), shape, e) for n, e in specs.items()):
+    floating = kind_of(given[first], xp=xp) == "real floating"
+    if not floating or not all(
+        _agrees(_without(given[n], axes[n]), shape, e) for n, e in specs.items()
+    ):
         return list(given.values()), options  # the loss says what does not fit
     fits = mask is not None and masks_loss and fits_into(mask.shape, shape)
     if fits and kind_of(mask, xp=xp) == "bool":
@@ -118,6 +121,11 @@ def _changed(
     bad = _weightless_entries(loss, given, options, held, shape, bound, of_one_entry, xp=xp)
     if bad is not None:
         given = _replaced(~bad, given, specs, axes, shape, xp=xp)
+        if mask is not None and mask.ndim > len(shape):  # a mask of classes: now all are there
+            rows = bad
+            for i in sorted(axes[first]):
+                rows = xp.expand_dims(rows, axis=i)
+            options["where"] = xp.logical_or(mask, rows)
         for name, weight in held.items():  # no slope in a weight of 0 of what is left out
             options[name] = _selected(~xp.logical_and(bad, weight == 0), weight, 0, xp=xp)
     return list(given.values()), options
