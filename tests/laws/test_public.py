@@ -75,12 +75,11 @@ def ends_of(row: Sample, dtype: str, turn: int) -> dict[Key, Any]:
 @pytest.mark.parametrize("dtype", ENDS)
 @pytest.mark.parametrize("row", TABLE, ids=str)
 def test_no_finite_number_warns_or_raises_a_floating_point_error(row: Sample, dtype: str) -> None:
-    for turn in range(2):
-        arrays = ends_of(row, dtype, turn)
-        with pl.validation(False), np.errstate(all="raise"):
-            row.call(arrays)
-            if row.variables:
-                gradient_of(row, arrays)
+    arrays = ends_of(row, dtype, TABLE.index(row) % 8)
+    with pl.validation(False), np.errstate(all="raise"):
+        row.call(arrays)
+        if row.variables:
+            gradient_of(row, arrays)
 
 
 def gradient_of(row: Sample, arrays: dict[Key, Any]) -> None:
@@ -132,7 +131,7 @@ def test_numpy_arrays_may_stand_beside_those_of_a_library_that_takes_them(
         return
     for x, like in zip(outs(made[first]), row.call(made), strict=True):
         assert (type(x), x.shape, x.dtype) == (type(like), like.shape, like.dtype)
-    if row in FEW:
+    if row in FEW[::4]:
         for x, value in zip(outs(made[first]), row.value, strict=True):
             np.testing.assert_allclose(library.numpy(x), value, rtol=1e-6)
 
