@@ -12,7 +12,7 @@ from typing import Any
 
 from portable_losses._backend import backend_of, namespace_of_type
 from portable_losses._dtypes import computable, kind_of, narrow
-from portable_losses._gradient import entrywise
+from portable_losses._gradient import entrywise, stop_gradient
 from portable_losses._polyfill import constant, readable, where
 from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace
@@ -114,6 +114,7 @@ def _first_bad(x: Array, bad: Array, *, xp: Namespace) -> tuple[Any, tuple[int, 
     """Return the first bad entry of `x`, as a Python number, and its position."""
     shape = tuple(bad.shape)
     first = int(xp.argmax(xp.reshape(xp.astype(bad, xp.int8), (-1,))))
+    x = stop_gradient(x, xp=xp)  # a number that JAX differentiates by is not shown
     value = xp.reshape(xp.broadcast_to(x, shape), (-1,))[first]
     position: tuple[int, ...] = ()
     for size in reversed(shape):

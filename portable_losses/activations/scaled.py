@@ -2,7 +2,7 @@
 
 import math
 
-from portable_losses._dtypes import narrow, widen
+from portable_losses._dtypes import narrow, tiny, widen
 from portable_losses._gradient import differentiable_again, stop_gradient, with_gradient
 from portable_losses._options import NONNEGATIVE, NORM
 from portable_losses._polyfill import broadcast_to, maximum, minimum, total
@@ -82,7 +82,7 @@ def normalize(
         return x
     z = widen(x, xp=xp)
     top = _max_abs(z, axes, xp=xp)  # a constant: the quotient does not depend on it
-    scale = _where(top == 0, 1.0, finite_or_nan(top, xp=xp), xp=xp)
+    scale = _where(top == 0, 1.0, as_divisor(finite_or_nan(top, xp=xp), xp=xp), xp=xp)
     safe = _where(top == 0, 1.0, z, xp=xp)
     unit = safe / scale
     norm = _norm(unit, p=p, axes=axes, xp=xp)
@@ -170,6 +170,7 @@ def standardize(
     if variance is None:
         root = math.sqrt(eps)
         scale = maximum(_max_abs(d, axes, xp=xp), root, xp=xp)
+        scale = _where(scale < INF, as_divisor(scale, xp=xp), scale, xp=xp)
         scale = _where(scale == 0, 1.0, scale, xp=xp)
         d = d / scale
         square = _mean(d * d, where, axes, xp=xp)
@@ -185,6 +186,14 @@ def standardize(
 def _max_abs(x: Array, axes: Axes, *, xp: Namespace) -> Array:
     """``max(|x|)`` along `axes`, which are kept; a constant to every derivative."""
     return largest_along(xp.abs(stop_gradient(x, xp=xp)), axes, xp=xp)
+
+
+def as_divisor(size: Array, *, xp: Namespace) -> Array:
+    """Return the size to divide by, at most 1 / the smallest normal number.
+
+    XLA multiplies by the reciprocal, and takes one that is subnormal for 0.
+    """
+    return minimum(size, 1 / tiny(size, xp=xp), xp=xp)
 
 
 def _mean(x: Array, mask: Array | None, axes: Axes, *, xp: Namespace) -> Array:

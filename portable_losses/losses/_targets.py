@@ -254,12 +254,12 @@ def read_target(
     if same_shape(target.shape, given):
         check_real(xp, target=target)
         q = as_rows(target, (axis,), xp=xp)
+        if class_mask is not None:  # what is masked may hold anything
+            q = where(class_mask, narrow(q, rows.dtype, xp=xp), 0.0, xp=xp)
         invalid = check_all_in(0, INF, xp=xp, target=q)
         if invalid is not None:
             invalid = xp.any(invalid, axis=-1)
         q = narrow(q, rows.dtype, xp=xp)
-        if class_mask is not None:
-            q = where(class_mask, q, 0.0, xp=xp)
         return Target(q, None, weight, row_mask, class_mask), invalid
 
     if not same_shape(target.shape, rest):

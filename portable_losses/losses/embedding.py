@@ -26,7 +26,7 @@ from portable_losses._validation import (
     same_shape,
 )
 from portable_losses.activations.rectified import relu
-from portable_losses.activations.scaled import _max_abs, _norm, _norm_grad, normalize
+from portable_losses.activations.scaled import _max_abs, _norm, _norm_grad, as_divisor, normalize
 from portable_losses.losses._left_out import leaves_out
 
 __all__ = [
@@ -338,6 +338,7 @@ def _length(d: Array, p: float, *, xp: Namespace) -> Array:
     if p < 1:
         norm = _norm_of_small_order(d, p=p, axes=(-1,), xp=xp)
     else:
+        scale = as_divisor(scale, xp=xp)
         norm = scale * _norm(d / scale, p=p, axes=(-1,), xp=xp)
     return _where(usual, norm, top, xp=xp)[..., 0]
 
