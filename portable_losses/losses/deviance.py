@@ -299,6 +299,9 @@ def _times_power(y: Array, x: Array, c: float, *, log_input: bool, xp: Namespace
     """``y * m**c``, computed so that it overflows only where the product does."""
     if not log_input:
         m = _mean(x, xp=xp)
+        if c < -2:  # of a second derivative: the power alone would overflow
+            half = m ** ((c + 1) / 2)
+            return y / m * half * half
         return y / m * m ** (c + 1) if c <= -1 else y * m**c
     bound, e = _bound(x, xp=xp), c * x
     shift = _where(e > bound, bound, _where(e < -bound, -bound, 0.0 * y, xp=xp), xp=xp)
