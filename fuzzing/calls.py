@@ -188,8 +188,13 @@ def _logarithms(entry: Entry, plan: Plan, options: dict[str, Any]) -> None:
             if options.get(option, default) is True:
                 name = entry.arrays[place]
                 plan.arrays[name] = replace(plan.arrays[name], domain=domain)
-    if entry.name == "tweedie_deviance_loss" and options.get("power", 1.5) == 0.0:
-        options["log_input"] = False
+    power = options.get("power", 1.5)
+    if entry.name == "tweedie_deviance_loss" and isinstance(power, float | int):
+        if power == 0:
+            options["log_input"] = False
+        name = entry.arrays[1]
+        domain = "real" if power <= 0 else "positive"
+        plan.arrays[name] = replace(plan.arrays[name], domain=domain)
 
 
 def _array(r: Random, w: Wanted, dtype: str, few: bool) -> Given:
@@ -211,6 +216,8 @@ def _array(r: Random, w: Wanted, dtype: str, few: bool) -> Given:
     numbers = floats(r, w.domain.rstrip("*"), dtype, 97 if tiled else count)
     with np.errstate(all="ignore"):
         values = np.asarray(numbers, "float32" if own == "bfloat16" else own)
+    if w.domain == "positive":  # also where the dtype is another one
+        values[values == 0] = 1
     if own == "bfloat16":
         values = _bfloat16(values)
     values = np.resize(values, w.shape) if tiled else values.reshape(w.shape)

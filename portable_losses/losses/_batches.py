@@ -8,7 +8,7 @@ from portable_losses._gradient import stop_gradient
 from portable_losses._indexing import as_index
 from portable_losses._polyfill import check_known, device_of, total
 from portable_losses._polyfill import where as _where
-from portable_losses._stable import INF
+from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
     check_bool,
@@ -54,12 +54,18 @@ def weightless_rows(
 ) -> tuple[Array | None, Array]:
     """Return the mask of the rows of weight 0 without a finite loss, if any, and the weights.
 
-    The weights are 0, without a derivative, in these rows.
+    Left out as well are rows of the first array that are not finite: their loss may be, where they
+    are compared with nothing. The weights are 0, without a derivative, in these rows.
     """
     x: Any = arrays[0]
     constants = [None if a is None else stop_gradient(a, xp=xp) for a in arrays]
+
+    def unreduced() -> Array:
+        finite = xp.all(xp.isfinite(constants[0]), axis=-1)
+        return _where(finite, losses(*constants), NAN, xp=xp)
+
     held = {"sample_weight": sample_weight}
-    bad = weightless(lambda: losses(*constants), held, tuple(x.shape[:1]), xp=xp)
+    bad = weightless(unreduced, held, tuple(x.shape[:1]), xp=xp)
     if bad is None:
         return None, sample_weight
     weight = xp.broadcast_to(astype_like(sample_weight, x, xp=xp), bad.shape)

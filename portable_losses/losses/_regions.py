@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from portable_losses._gradient import with_gradient
 from portable_losses._options import check_choice, require
 from portable_losses._polyfill import total
 from portable_losses._polyfill import where as _where
@@ -10,7 +11,7 @@ from portable_losses._typing import Array, Axis, Namespace
 from portable_losses._validation import check_axes, check_axis
 from portable_losses._values import as_weight
 
-__all__ = ["layout", "sums_of_regions", "weights_of_regions"]
+__all__ = ["layout", "share", "sums_of_regions", "weights_of_regions"]
 
 
 def layout(ndim: int, axis: Axis, class_axis: int | None) -> tuple[tuple[int, ...], int | None]:
@@ -49,3 +50,18 @@ def weights_of_regions(
     classes = volume.shape[-1] + ignore_background
     weight = as_weight(class_weight, (classes,), name="class_weight", like=volume, xp=xp)
     return xp.broadcast_to(weight, (classes,))[int(ignore_background) :]
+
+
+def _share_grad(
+    grad: Array, out: Array, x: Array, rest: Array, *, xp: Namespace
+) -> tuple[Any, ...]:
+    """``rest / (x + rest)**2`` in x, ``-x / (x + rest)**2`` in the rest."""
+    whole = _where(x + rest == 0, 1.0, x + rest, xp=xp)
+    return grad * (rest / whole / whole), grad * (-(x / whole) / whole)
+
+
+@with_gradient(_share_grad)
+def share(x: Array, rest: Array, *, xp: Namespace) -> Array:
+    """``x / (x + rest)``, 0 where both are 0: no difference in its gradient cancels."""
+    empty = x + rest == 0
+    return _where(empty, 0.0, x, xp=xp) / _where(empty, 1.0, x + rest, xp=xp)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from functools import partial
 
-from portable_losses._dtypes import kind_of, narrow, widen
+from portable_losses._dtypes import computable, kind_of, narrow, widen
 from portable_losses._gradient import stop_gradient
 from portable_losses._options import (
     FRACTION,
@@ -238,7 +238,8 @@ def _foreseen(
         return None
     check_real(xp, sample_weight=sample_weight)
     check_broadcasts_to(shape, sample_weight=sample_weight)
-    factor = xp.broadcast_to(stop_gradient(sample_weight, xp=xp), shape)
+    weight = computable(stop_gradient(sample_weight, xp=xp), xp=xp)
+    factor = xp.broadcast_to(weight, shape)
     return (xp.reshape(factor, (-1,)),)
 
 

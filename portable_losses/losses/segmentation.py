@@ -16,7 +16,7 @@ from portable_losses._validation import (
 )
 from portable_losses._values import check_all_in, mark_invalid
 from portable_losses.losses._left_out import weightless
-from portable_losses.losses._regions import layout, sums_of_regions, weights_of_regions
+from portable_losses.losses._regions import layout, share, sums_of_regions, weights_of_regions
 
 __all__ = ["dice_loss", "jaccard_loss", "tversky_loss"]
 
@@ -360,14 +360,11 @@ def _overlap_loss(
         numerator, both, volume = (
             sums_of_regions(x, summed, place, ignore_background, xp=xp) for x in terms
         )
-        denominator = both + numerator
         if class_weight is not None:
             w = weights_of_regions(class_weight, volume, ignore_background, xp=xp)
             numerator = total(weigh(w, numerator, xp=xp), axis=-1, xp=xp)
-            denominator = total(weigh(w, denominator, xp=xp), axis=-1, xp=xp)
-        denominator = denominator + smooth
-        empty = denominator == 0
-        return _where(empty, 0.0, numerator, xp=xp) / _where(empty, 1.0, denominator, xp=xp)
+            both = total(weigh(w, both, xp=xp), axis=-1, xp=xp)
+        return share(numerator, both + smooth, xp=xp)
 
     if sample_weight is not None:
         shape = [n for i, n in enumerate(input.shape) if i not in summed]
