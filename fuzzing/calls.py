@@ -1,5 +1,6 @@
 """From an integer to a call: the function, its arrays and options, and what must come of them."""
 
+import math
 import warnings
 from dataclasses import dataclass, field, replace
 from inspect import signature
@@ -86,6 +87,16 @@ class Call:
                 if size.size and size.min() < np.finfo(x.values.dtype).tiny:
                     return True
         return False
+
+    @property
+    def tiny(self) -> bool:
+        """Whether ``1 / x**2`` overflows for any number of the call."""
+        for x in self.given.values():
+            if x.floating and x.values.size:
+                size = np.abs(x.values[x.values != 0]).min(initial=1.0)
+                if size < 2 * math.sqrt(np.finfo(x.values.dtype).tiny):
+                    return True
+        return self.subnormal
 
     @property
     def narrowest(self) -> str:

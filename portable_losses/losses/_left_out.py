@@ -6,13 +6,12 @@ of 0 with the slope at that entry.
 """
 
 import inspect
-import math
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from portable_losses._backend import namespace_of_type
-from portable_losses._dtypes import is_half, kind_of, tiny
+from portable_losses._dtypes import kind_of
 from portable_losses._gradient import stop_gradient
 from portable_losses._polyfill import broadcast_arrays, broadcast_to, expand_dims, readable
 from portable_losses._polyfill import where as _where
@@ -188,7 +187,8 @@ def _weightless_entries(
 ) -> Array | None:
     """Return the mask of the entries of weight 0 without a finite loss; None if there are none.
 
-    Where a loss is of one entry of each array, its slope has to be finite as well.
+    Where a loss is of one entry of each array, these must be finite as well: its slope may be
+    infinite at an infinity where the loss is not.
     """
     others = _constants({k: v for k, v in options.items() if k not in held})
     plain = {**others, **dict.fromkeys(held), "reduction": "none"}
@@ -202,7 +202,7 @@ def _weightless_entries(
         for name in of_one_entry:
             x, raw = raw_array(constants[name]), inner_of(xp)
             if kind_of(x, xp=raw) == "real floating":
-                found = _where(_has_a_finite_slope(x, xp=raw), found, NAN, xp=raw)
+                found = _where(raw.abs(x) < INF, found, NAN, xp=raw)
         return found
 
     return weightless(unreduced, held, shape, xp=xp)
@@ -234,18 +234,6 @@ def weightless(
         return None
     endless = ~(xp.abs(raw_array(values)) < INF)
     return xp.logical_and(broadcast_to(zero, shape, like=endless, xp=xp), endless)
-
-
-def _has_a_finite_slope(x: Array, *, xp: Namespace) -> Array:
-    """Return a mask, False where a finite loss of these entries may have an infinite slope.
-
-    That is at an infinity, and where ``1 / x**2`` overflows.
-    """
-    size = xp.abs(x)
-    usual = size < INF
-    if not is_half(x, xp=xp):  # halves are widened
-        usual = usual & ((size > 2 * math.sqrt(tiny(x, xp=xp))) | (size == 0))
-    return usual
 
 
 def settle(x: Array, is_zero: Array, *, xp: Namespace) -> Array:
