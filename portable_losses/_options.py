@@ -6,7 +6,7 @@ a function by its signature, for `@public`.
 
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from portable_losses._backend import backend_of, namespace_of_type
 from portable_losses._dtypes import kind_of
@@ -44,8 +44,6 @@ __all__ = [
     "item",
     "require",
 ]
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Domain(NamedTuple):
