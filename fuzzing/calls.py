@@ -204,7 +204,7 @@ def _logarithms(entry: Entry, plan: Plan, options: dict[str, Any]) -> None:
         if power == 0:
             options["log_input"] = False
         name = entry.arrays[1]
-        domain = "real" if power <= 0 else "positive"
+        domain = "real" if power <= 0 else "positive" if power >= 2 else "nonnegative"
         plan.arrays[name] = replace(plan.arrays[name], domain=domain)
 
 

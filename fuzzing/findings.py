@@ -59,7 +59,8 @@ class Run:
 
         What is raised beside these is a finding, and None is returned. A warning is one, too, and
         so is a FloatingPointError on finite input, where NumPy is asked to raise it; then `f` is
-        called again with both off, as it is at once where it is to be `quiet`.
+        called again with both off, as it is at once where it is to be `quiet`: what Dask computes
+        it computes when it is asked to, outside of our call.
         """
         call = call or self.call
         self.counts[library.name] += 1

@@ -253,7 +253,7 @@ OWN: Mapping[str, Mapping[str, Option]] = {
     },
     "logmeanexp": {"axis": AXES, "where": MASK_OF_ENTRIES},
     "logsumexp": {"axis": AXES, "b": Option(_broadcast("real")), "where": MASK_OF_ENTRIES},
-    "mape_loss": {"eps": optional(positive(1e-3))},
+    "mape_loss": {"eps": optional(nonnegative(1e-3))},
     "multi_margin_loss": {
         "p": Option(_choice(1, 2), (0, 3, 1.5, "a", None, True)),
     },

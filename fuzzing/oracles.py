@@ -130,7 +130,7 @@ def _compare(run: Run, library: Library, reference: Any, gradient: Any) -> list[
     outs, grads = result if differentiates else (result, None)
     if not _form(run, library, outs):
         return gradient
-    outs = run.attempt(library, lambda: [library.numpy(x) for x in outs], "computing")
+    outs = run.attempt(library, lambda: [library.numpy(x) for x in outs], "computing", quiet=True)
     if outs is None or isinstance(outs, Exception):
         return gradient
     dtype = call.narrowest
@@ -143,7 +143,9 @@ def _compare(run: Run, library: Library, reference: Any, gradient: Any) -> list[
             return gradient
     if grads is None or not all(np.isfinite(np.asarray(r)).all() for r in reference):
         return gradient
-    slopes = run.attempt(library, lambda: [library.numpy(g) for g in grads], "computing")
+    slopes = run.attempt(
+        library, lambda: [library.numpy(g) for g in grads], "computing", quiet=True
+    )
     if slopes is None or isinstance(slopes, Exception):
         return gradient
     if gradient is None:
@@ -195,7 +197,9 @@ def _compare_errors(run: Run, library: Library, result: Any, reference: Any) -> 
     if library.lazy and call.bad.startswith("value of"):
         if _weighed(call):
             return
-        outs = run.attempt(library, lambda: [library.numpy(x) for x in result], "computing")
+        outs = run.attempt(
+            library, lambda: [library.numpy(x) for x in result], "computing", quiet=True
+        )
         if isinstance(outs, list) and all(
             np.isfinite(x).all() for x in outs if x.dtype.kind == "f"
         ):

@@ -2,7 +2,7 @@
 
 import math
 
-from portable_losses._dtypes import narrow, tiny, widen
+from portable_losses._dtypes import largest, narrow, tiny, widen
 from portable_losses._gradient import differentiable_again, stop_gradient, with_gradient
 from portable_losses._options import NONNEGATIVE, NORM
 from portable_losses._polyfill import broadcast_to, maximum, minimum, total
@@ -220,8 +220,9 @@ def _norm_grad(
         share = share / total(share, axis=axes, keepdims=True, xp=xp)
     else:
         share = _where(size == 0, 1.0, size, xp=xp) ** (p - 1)
-    slope = sign(y, xp=xp) * share  # infinite for a small p, where what it meets may be 0
-    return (_where(grad == 0, 0.0, grad * slope, xp=xp) if p < 1 else grad * slope,)
+        if p < 1:  # infinite, where what it meets may be 0
+            share = minimum(share, largest(x, xp=xp), xp=xp)
+    return (grad * (sign(y, xp=xp) * share),)
 
 
 @with_gradient(_norm_grad)
