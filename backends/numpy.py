@@ -1,7 +1,7 @@
 """NumPy: it does not differentiate, and every value can be read."""
 
 import math
-from contextvars import ContextVar, copy_context
+from contextvars import copy_context
 from functools import partial
 from typing import Any
 
@@ -78,7 +78,7 @@ class Quiet:
         _STATE.reset(self._before)
 
 
-def _state_of_errors() -> tuple[ContextVar[Any] | None, Any]:
+def _state_of_errors() -> tuple[Any, Any]:
     """Return the variable that `np.errstate` sets, and what it sets it to; None if there is none.
 
     NumPy does not name it: it is the one that differs within.
@@ -90,7 +90,6 @@ def _state_of_errors() -> tuple[ContextVar[Any] | None, Any]:
     return (found[0], within[found[0]]) if len(found) == 1 else (None, None)
 
 
-_STATE: Any
 _STATE, _IGNORING = _state_of_errors()
 
 BACKEND = Backend(
