@@ -154,7 +154,8 @@ def _stays_array(value: Any, domain: Domain) -> bool:
         or not (domain.broadcasts or hasattr(value, "dtype"))
     ):
         return False
-    return domain.fills or item(value) is value
+    found = item(value)
+    return found is value or (domain.fills and not isinstance(found, bool))
 
 
 def call_with_arrays(

@@ -122,10 +122,7 @@ def _changed(
     if bad is not None:
         given = _replaced(~bad, given, specs, axes, shape, xp=xp)
         if mask is not None and mask.ndim > len(shape):  # a mask of classes: now all are there
-            rows = bad
-            for i in sorted(axes[first]):
-                rows = xp.expand_dims(rows, axis=i)
-            options["where"] = xp.logical_or(mask, rows)
+            options["where"] = xp.logical_or(mask, expand_dims(bad, axes[first], xp=xp))
         for name, weight in held.items():  # no slope in a weight of 0 of what is left out
             options[name] = _selected(~xp.logical_and(bad, weight == 0), weight, 0, xp=xp)
     return list(given.values()), options
