@@ -119,11 +119,8 @@ def with_kernels(library: Library, kernels: str, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setitem(_backend._LOADED, library.package, own)
 
 
-#: JAX and Dask take seconds for a case: one each here, all of them in `make test-all`.
-SLOWLY = [
-    ("jax", pl.cross_entropy, "class weight"),
-    ("dask", pl.linear_cross_entropy, "class weight"),
-]
+#: JAX and Dask take seconds for a case: one here, all of them in `make test-all`.
+SLOWLY = [("jax", pl.cross_entropy, "class weight")]
 CASES = [
     (library, kernels, loss, mask, target)
     for library in EVERYWHERE
