@@ -2,7 +2,7 @@
 
 import math
 
-from portable_losses._dtypes import computable, largest
+from portable_losses._dtypes import computable, largest, tiny
 from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._options import Domain
 from portable_losses._polyfill import clip, constant
@@ -299,10 +299,11 @@ def _times_power(y: Array, x: Array, c: float, *, log_input: bool, xp: Namespace
     """``y * m**c``, computed so that it overflows only where the product does."""
     if not log_input:
         m = _mean(x, xp=xp)
-        if c < -2:  # of a second derivative: the power alone would overflow
-            half = m ** ((c + 1) / 2)
-            return y / m * half * half
-        return y / m * m ** (c + 1) if c <= -1 else y * m**c
+        if c >= -2:
+            return y / m * m ** (c + 1) if c <= -1 else y * m**c
+        power, half = m ** (c + 1), m ** ((c + 1) / 2)  # the power alone may overflow
+        ends = (power == INF) | (power < tiny(x, xp=xp))
+        return _where(ends, y / m * half * half, y / m * power, xp=xp)
     bound, e = _bound(x, xp=xp), c * x
     shift = _where(e > bound, bound, _where(e < -bound, -bound, 0.0 * y, xp=xp), xp=xp)
     return y * xp.exp(shift) * xp.exp(e - shift)
