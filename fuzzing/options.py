@@ -253,7 +253,9 @@ OWN: Mapping[str, Mapping[str, Option]] = {
     },
     "logmeanexp": {"axis": AXES, "where": MASK_OF_ENTRIES},
     "logsumexp": {"axis": AXES, "b": Option(_broadcast("real")), "where": MASK_OF_ENTRIES},
-    "mape_loss": {"eps": optional(nonnegative(1e-3))},
+    "mape_loss": {  # 0 is an eps as well, where no target is 0
+        "eps": Option(_choice(None, 1e-3, 0.25), (-1.0, math.nan, math.inf, "a", True))
+    },
     "multi_margin_loss": {
         "p": Option(_choice(1, 2), (0, 3, 1.5, "a", None, True)),
     },
