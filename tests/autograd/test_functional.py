@@ -137,18 +137,17 @@ def test_what_is_not_a_number_on_the_tape_is_refused(f: Any, message: str) -> No
 def test_only_floating_arguments_are_differentiated(x: Any) -> None:
     with pytest.raises(TypeError, match="only floating arrays have a gradient, got"):
         grad(cube)(x)
-    with pytest.raises(TypeError, match="only floating"):
-        tensor(x)
+    assert tensor(x).dtype == np.float64  # a leaf is made floating, an argument is not
     assert tensor(x, requires_grad=False).dtype == x.dtype
 
 
-@pytest.mark.parametrize("x", [2.0, [1.0, 2.0], "text"])
+@pytest.mark.parametrize("x", [2.0, "text"])
 def test_what_is_no_array_is_refused_with_advice(x: Any) -> None:
-    with pytest.raises(TypeError, match="asarray"):
-        tensor(x)
-    if not isinstance(x, list):
+    if x == "text":
         with pytest.raises(TypeError, match="asarray"):
-            grad(cube)(x)
+            tensor(x)
+    with pytest.raises(TypeError, match="asarray"):
+        grad(cube)(x)
 
 
 def test_other_arguments_may_be_anything() -> None:
