@@ -20,6 +20,7 @@ __all__ = [
     "array_of",
     "check_differentiable",
     "copy_like",
+    "default_library",
     "is_array",
     "library_named",
     "library_of",
@@ -126,7 +127,7 @@ def array_of(data: Any, dtype: Any = None, *, differentiable: bool = False) -> A
     library = _BY_TYPE.get(array.__class__)
     if library is None:
         if is_plain(array):
-            array = array_of_plain(array, "data", xp=numpy_or(None, "data"))
+            array = array_of_plain(array, "data", xp=default_library().xp)
         library = library_of_argument(array)
     if dtype is not None:
         array = library.xp.astype(array, dtype, copy=False)
@@ -149,6 +150,11 @@ def copy_like(like: Array, values: Any) -> Array:
         return library.xp.astype(given, like.dtype, copy=True)
     array = array_of_plain(given, "values", xp=library.xp, device=device_of(like))
     return library.xp.astype(array, like.dtype, copy=False)
+
+
+def default_library() -> Library:
+    """Return the library of plain numbers: NumPy, if nothing says another one."""
+    return library_named(numpy_or(None, "data"))
 
 
 def library_named(xp: Namespace) -> Library:

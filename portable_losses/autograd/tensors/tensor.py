@@ -138,7 +138,6 @@ class Tensor(CreatedTensor):
         if requires_grad:
             self._collect_here()
 
-    __array_ufunc__ = None  # a NumPy array beside an operator lets the Tensor answer
     __array_priority__ = 1000.0
 
     # ---- what the standard asks of an array ---------------------------------------------------
@@ -164,11 +163,12 @@ class Tensor(CreatedTensor):
 
     @property
     def T(self) -> "Tensor":  # noqa: N802 - the standard's name
-        """The transpose of a matrix."""
-        if self.ndim != 2:
-            msg = f"`T` needs 2 axes, got shape {self.shape}; use `mT` or `xp.permute_dims`"
-            raise ValueError(msg)
-        return self.mT
+        """The axes in reverse order: the transpose of a matrix."""
+        if self.ndim == 2:
+            return self.mT
+        reverse = tuple(range(self.ndim))[::-1]
+        turned: Tensor = self.__array_namespace__().permute_dims(self, reverse)
+        return turned
 
     @property
     def mT(self) -> "Tensor":  # noqa: N802 - the standard's name
