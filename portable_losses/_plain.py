@@ -103,7 +103,7 @@ def call_with_plain(
     arrays: dict[str, Array] = {}
     beside_tensors = any(isinstance(x, TapeArray) for x in given.values())
     for name, x in given.items():
-        if is_plain(x) and _takes_array(parameters[name].annotation, x):
+        if is_plain(x) and _takes_array(parameters[name].annotation):
             plain.add(name)
             made = array_of_plain(x, name, xp=xp, device=device)
             if kind_of(made, xp=xp) == "real floating":  # not rounded to the default dtype before
@@ -140,7 +140,7 @@ def _floating_dtype(like: Array | None, *, xp: Namespace, device: Any) -> Any:
     return xp.float32 if is_half(like, xp=xp) else like.dtype
 
 
-def _takes_array(annotation: Any, x: Any) -> bool:
-    """Say whether an argument may be an array; a number is one only where it is not an option."""
+def _takes_array(annotation: Any) -> bool:
+    """Say whether an argument is an array, and no option that may be a number as well."""
     kinds = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
-    return Any in kinds and not (float in kinds and isinstance(x, Number))
+    return Any in kinds and float not in kinds
