@@ -5,6 +5,36 @@ the standard's functions. The files of functions fill it, `protocols.py` answers
 it, and the methods of a Tensor are looked up in it.
 """
 
+from . import (
+    calculus,
+    creation,
+    diagonals,
+    einsum,
+    fourier,
+    joining,
+    linear_algebra,
+    norms,
+    padding,
+    places,
+    polynomials,
+    products,
+    shapes,
+)
 from .names import FUNCTIONS
 
-__all__ = ["FUNCTIONS"]
+__all__ = [
+    "FUNCTIONS",
+    "calculus",
+    "creation",
+    "diagonals",
+    "einsum",
+    "fourier",
+    "joining",
+    "linear_algebra",
+    "norms",
+    "padding",
+    "places",
+    "polynomials",
+    "products",
+    "shapes",
+]

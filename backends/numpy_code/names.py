@@ -6,7 +6,7 @@ differentiated as often as one likes.
 """
 
 from collections.abc import Callable
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any, TypeVar
 
 from portable_losses._tape import TapeArray
@@ -25,8 +25,11 @@ def named(*names: str) -> Callable[[Function], Function]:
     """
 
     def register(function: Function) -> Function:
-        known = list(signature(function).parameters)
-        entry = _with_out(function, known.index("out")) if "out" in known else function
+        known = signature(function).parameters
+        entry = function
+        if "out" in known:
+            by_position = known["out"].kind is not Parameter.KEYWORD_ONLY
+            entry = _with_out(function, list(known).index("out") if by_position else None)
         for name in names:
             if name in FUNCTIONS:
                 msg = f"`{name}` is named twice"
@@ -37,12 +40,12 @@ def named(*names: str) -> Callable[[Function], Function]:
     return register
 
 
-def _with_out(function: Callable[..., Any], place: int) -> Callable[..., Any]:
+def _with_out(function: Callable[..., Any], place: int | None) -> Callable[..., Any]:
     """Return `function`, whose result is stored in `out` where that is given."""
 
     def call(*args: Any, **options: Any) -> Any:
         out = options.pop("out", None)
-        if len(args) > place:
+        if place is not None and len(args) > place:
             out = args[place]
             args = (*args[:place], None, *args[place + 1 :])
         made = function(*args, **options)

@@ -166,8 +166,7 @@ class Frame:
 
 
 KINDS: dict[str, tuple[Callable[[], Any], str]] = {
-    "list": (lambda: [1.0], "got list; convert it first, for example with xp.asarray"),
-    "number": (lambda: 1.0, "got float; convert it first"),
+    "text": (lambda: "1.0", "got str; convert it first, for example with xp.asarray"),
     "column": (Frame, r"Frame; pass its `.to_numpy\(\)`"),
     "masked": (
         lambda: np.ma.masked_array([1.0], [True]),
