@@ -1,13 +1,15 @@
 """NumPy's names on Tensors: plain NumPy code is recorded, over the arrays of every library.
 
-`names.py` is the table: a name of NumPy's and a function with NumPy's signature, composed of the standard's functions.
-The files of functions fill it, `protocols.py` answers NumPy (and CuPy) from it, and Tensor's methods are in it.
+`names.py` is the table: NumPy's names, and for each a function with NumPy's signature, composed of
+the standard's functions. The files of functions fill it, `protocols.py` answers NumPy and CuPy from
+it, and the methods of a Tensor are looked up in it.
 """
 
-from . import (
+from . import (  # noqa: F401 - each fills the table
     calculus,
     creation,
     diagonals,
+    dtypes,
     einsum,
     fourier,
     joining,
@@ -17,21 +19,9 @@ from . import (
     places,
     polynomials,
     products,
+    refused,
     shapes,
 )
+from .names import FUNCTIONS
 
-__all__ = [
-    "calculus",
-    "creation",
-    "diagonals",
-    "einsum",
-    "fourier",
-    "joining",
-    "linear_algebra",
-    "norms",
-    "padding",
-    "places",
-    "polynomials",
-    "products",
-    "shapes",
-]
+__all__ = ["FUNCTIONS"]

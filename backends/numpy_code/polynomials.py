@@ -147,7 +147,7 @@ def poly(seq_of_zeros: Any, *, xp: Any) -> Any:
         made = convolve(made, xp.concat([one, -root[None]]), xp=xp)
     if not xp.isdtype(made.dtype, "complex floating"):
         return made
-    return xp.real(made) if matrix and is_real(zeros, xp=xp) or _in_pairs(roots, xp=xp) else made
+    return xp.real(made) if (matrix and is_real(zeros, xp=xp)) or _in_pairs(roots, xp=xp) else made
 
 
 def is_real(x: Any, *, xp: Any) -> bool:

@@ -4,21 +4,19 @@ import numpy as np
 import pytest
 
 from tests.autograd.numpy_calls import (
-    NUMPY,
     Call,
     call,
     check_gradients,
     check_values,
     numbers,
-    over_libraries,
 )
-from tests.libraries import Library
 
 U, V, W = numbers(5), numbers(3), numbers(3, seed=1)
 M, K, C = numbers(2, 3), numbers(3, 4), numbers(2, 3, 4)
 S = numbers(3, 3)
 N = np.asarray(0.7)
 Z = numbers(2, 3, kind="complex128")
+COMPLEX = ("dask",)  # warns when it takes from complex numbers
 ONES = np.asarray([[1, 2, 3], [4, 5, 6]])
 
 CASES = [
@@ -145,8 +143,14 @@ CASES = [
         for a, v in ((U, V), (V, U), (U, numbers(4)), (numbers(2), U))
     ],
     call("convolve", U, [1, 2]),
-    call("correlate", U, numbers(3, kind="complex128"), "full"),
-    call("correlate", numbers(2, kind="complex128"), numbers(5, kind="complex128"), "same"),
+    call("correlate", U, numbers(3, kind="complex128"), "full", not_on=COMPLEX),
+    call(
+        "correlate",
+        numbers(2, kind="complex128"),
+        numbers(5, kind="complex128"),
+        "same",
+        not_on=COMPLEX,
+    ),
     call("vander", V),
     call("vander", V, 2),
     call("vander", V, 4, increasing=True),
@@ -174,11 +178,11 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("library", "one"), over_libraries(CASES), ids=str)
-def test_values_are_those_of_numpy(one: Call, library: Library) -> None:
-    check_values(one, library)
+@pytest.mark.parametrize("number", range(len(CASES)), ids=lambda number: str(CASES[number]))
+def test_values_are_those_of_numpy_on_every_library(number: int) -> None:
+    check_values(CASES, number)
 
 
 @pytest.mark.parametrize("one", [one for one in CASES if one.smooth], ids=str)
 def test_both_derivatives_are_those_of_differences(one: Call) -> None:
-    check_gradients(one, NUMPY)
+    check_gradients(one)
