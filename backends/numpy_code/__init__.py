@@ -5,7 +5,7 @@ the standard's functions. The files of functions fill it, `protocols.py` answers
 it, and the methods of a Tensor are looked up in it.
 """
 
-from . import (  # noqa: F401 - each fills the table
+from . import (  # each fills the table
     calculus,
     creation,
     diagonals,
@@ -24,4 +24,21 @@ from . import (  # noqa: F401 - each fills the table
 )
 from .names import FUNCTIONS
 
-__all__ = ["FUNCTIONS"]
+__all__ = [
+    "FUNCTIONS",
+    "calculus",
+    "creation",
+    "diagonals",
+    "dtypes",
+    "einsum",
+    "fourier",
+    "joining",
+    "linear_algebra",
+    "norms",
+    "padding",
+    "places",
+    "polynomials",
+    "products",
+    "refused",
+    "shapes",
+]

@@ -13,7 +13,7 @@ __all__ = ["result_type"]
 
 def _dtype(x: Any, *, xp: Any) -> Any:
     """Return the dtype of a Tensor, or the library's own for another dtype or its name."""
-    return x.dtype if isinstance(x, TapeArray) else dtype_of(x, xp=xp)
+    return getattr(x, "dtype", x) if isinstance(x, TapeArray) else dtype_of(x, xp=xp)
 
 
 @named("result_type")

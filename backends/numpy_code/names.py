@@ -26,7 +26,7 @@ def named(*names: str) -> Callable[[Function], Function]:
 
     def register(function: Function) -> Function:
         known = signature(function).parameters
-        entry = function
+        entry: Callable[..., Any] = function
         if "out" in known:
             by_position = known["out"].kind is not Parameter.KEYWORD_ONLY
             entry = _with_out(function, list(known).index("out") if by_position else None)

@@ -42,7 +42,7 @@ class AxisError(ValueError, IndexError):
 
 def kind_of(x: Any, *, xp: Any) -> int:
     """Return the place of the dtype of `x`, or of a dtype, in bool < integer < real < complex."""
-    dtype = x.dtype if isinstance(x, TapeArray) else x
+    dtype = getattr(x, "dtype", None) if isinstance(x, TapeArray) else x
     return next(i for i in reversed(range(4)) if xp.isdtype(dtype, _KINDS[i]))
 
 

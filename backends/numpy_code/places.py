@@ -124,7 +124,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None, *, xp: Any) -> Any
     axis = axis_of(axis, a.ndim)
     n = a.shape[axis]
     single = not isinstance(obj, slice | list | tuple | range) and not getattr(obj, "shape", ())
-    before = [obj.__index__()] if single else _insertions(obj, n)
+    before = [integers(obj)] if single else _insertions(obj, n)
     new = xp.astype(arrays(a, values, xp=xp)[1], a.dtype)
     new = xp.reshape(new, (*(1,) * (a.ndim - new.ndim), *new.shape))
     if single:

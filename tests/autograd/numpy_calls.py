@@ -9,10 +9,10 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
-from portable_losses.backends.numpy_code.names import FUNCTIONS
 
 from portable_losses.autograd import Tensor, gradcheck, tensor
-from tests.libraries import EVERY_ROW, LIBRARIES, SLOW
+from portable_losses.backends.numpy_code.names import FUNCTIONS
+from tests.libraries import EVERY_ROW, LIBRARIES, SLOW, Library
 
 __all__ = [
     "NUMPY",
@@ -22,6 +22,7 @@ __all__ = [
     "check_gradients",
     "check_values",
     "numbers",
+    "over_libraries",
 ]
 
 #: one of each kind: those that differ in flags and devices alone are left out
@@ -29,7 +30,7 @@ OVER = [
     one for one in LIBRARIES if one.name in ("numpy", "array_api_strict", "torch", "jax", "dask")
 ]
 NUMPY = OVER[0]
-_EACH = 1 if EVERY_ROW else 50  # of so many calls, one is made on a slow library
+_EACH = 1 if EVERY_ROW else 12  # of so many calls, one is made on a slow library
 
 
 class Call(NamedTuple):
@@ -119,30 +120,37 @@ def _flat(x: Any) -> list[Any]:
     return [x]
 
 
+def over_libraries(calls: Sequence[Call]) -> list[tuple[Library, Call]]:
+    """Return each call with each library that can do it; of slow libraries, some of them."""
+    return [
+        (library, one)
+        for library in OVER
+        for number, one in enumerate(calls)
+        if library.name not in one.not_on and (library.module not in SLOW or not number % _EACH)
+    ]
+
+
 # ---- what is checked ----------------------------------------------------------------------------
 
 
-def check_values(calls: Sequence[Call], number: int) -> None:
-    """Compare values, shapes and kinds of dtypes with NumPy's own, on every library."""
-    one = calls[number]
+def check_values(one: Call, library: Library) -> None:
+    """Compare values, shapes and kinds of dtypes with NumPy's own."""
     expected = attrgetter(one.name)(np)(*one.args, **one.options)
     expected = _flat(expected if one.then is None else one.then(expected))
-    for library in OVER:
-        if library.name in one.not_on or (library.module in SLOW and number % _EACH):
-            continue
-        leaves = [tensor(library.array(x)) for x in _found((one.args, one.options))]
-        got = on_tensors(one, *leaves)
-        assert len(got) == len(expected), library
-        for mine, theirs in zip(got, map(np.asarray, expected), strict=True):
-            value = library.numpy(mine) if isinstance(mine, Tensor) else np.asarray(mine)
-            assert value.shape == theirs.shape, library
-            assert value.dtype.kind == theirs.dtype.kind, library
-            np.testing.assert_allclose(value, theirs, rtol=1e-9, atol=1e-12, err_msg=str(library))
+    leaves = [tensor(library.array(x)) for x in _found((one.args, one.options))]
+    got = on_tensors(one, *leaves)
+    assert len(got) == len(expected)
+    for mine, theirs in zip(got, expected, strict=True):
+        value = library.numpy(mine) if isinstance(mine, Tensor) else np.asarray(mine)
+        theirs = np.asarray(theirs)
+        assert value.shape == theirs.shape, (value.shape, theirs.shape)
+        assert value.dtype.kind == theirs.dtype.kind, (value.dtype, theirs.dtype)
+        np.testing.assert_allclose(value, theirs, rtol=1e-9, atol=1e-12)
 
 
-def check_gradients(one: Call, order: int = 2) -> None:
-    """Compare derivatives of the first and second order with differences, on NumPy."""
-    leaves = [NUMPY.array(x) for x in _found((one.args, one.options))]
+def check_gradients(one: Call, library: Library, order: int = 2) -> None:
+    """Compare derivatives of the first and second order with differences."""
+    leaves = [library.array(x) for x in _found((one.args, one.options))]
     gradcheck(partial(_inexact_results, one), leaves, order=order)
 
 

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 
 from tests.autograd.numpy_calls import (
+    NUMPY,
     Call,
     call,
     check_gradients,
     check_values,
     numbers,
+    over_libraries,
 )
+from tests.libraries import Library
 
 V, M, C = numbers(5), numbers(2, 3), numbers(2, 3, 4)
 W = numbers(4)
@@ -184,11 +187,11 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("number", range(len(CASES)), ids=lambda number: str(CASES[number]))
-def test_values_are_those_of_numpy_on_every_library(number: int) -> None:
-    check_values(CASES, number)
+@pytest.mark.parametrize(("library", "one"), over_libraries(CASES), ids=str)
+def test_values_are_those_of_numpy(one: Call, library: Library) -> None:
+    check_values(one, library)
 
 
 @pytest.mark.parametrize("one", [one for one in CASES if one.smooth], ids=str)
 def test_both_derivatives_are_those_of_differences(one: Call) -> None:
-    check_gradients(one)
+    check_gradients(one, NUMPY)
