@@ -9,6 +9,7 @@ from . import (
     calculus,
     creation,
     diagonals,
+    dtypes,
     einsum,
     fourier,
     joining,
@@ -18,6 +19,7 @@ from . import (
     places,
     polynomials,
     products,
+    refused,
     shapes,
 )
 from .names import FUNCTIONS
@@ -27,6 +29,7 @@ __all__ = [
     "calculus",
     "creation",
     "diagonals",
+    "dtypes",
     "einsum",
     "fourier",
     "joining",
@@ -36,5 +39,6 @@ __all__ = [
     "places",
     "polynomials",
     "products",
+    "refused",
     "shapes",
 ]

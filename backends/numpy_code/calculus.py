@@ -95,10 +95,7 @@ def _slope(f: Any, spacing: Any, axis: int, edge_order: int, *, xp: Any) -> Any:
     if spacing.ndim > 1 or (spacing.ndim == 1 and spacing.shape[0] != n):
         msg = "when 1d, distances must match the length of the corresponding dimension"
         raise ValueError(msg)
-    if spacing.ndim == 0:
-        h = xp.broadcast_to(spacing, (n - 1,))
-    else:
-        h = spacing[1:] - spacing[:-1]
+    h = spacing[1:] - spacing[:-1] if spacing.ndim else xp.broadcast_to(spacing, (n - 1,))
     h = xp.reshape(h, (-1,) + (1,) * (f.ndim - 1 - axis))
 
     def at(first: int, last: int) -> Any:

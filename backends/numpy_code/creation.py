@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from .names import named
+from .names import dtype_of, named
 from .operands import (
     arrays,
     axis_of,
     default_float,
     device_like,
-    dtype_of,
     floating,
     inserted_axes,
     is_inexact,

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from .names import named
-from .operands import axes_of, default_float, device_like, dtype_of, positions
+from .names import dtype_of, named
+from .operands import axes_of, default_float, device_like, positions
 from .shapes import moved, ravel, tensor
 
 __all__ = ["diag", "diagonal", "trace", "triangle"]

@@ -5,8 +5,8 @@ from math import prod
 from string import ascii_letters
 from typing import Any, NamedTuple
 
-from .names import named
-from .operands import arrays, dtype_of
+from .names import dtype_of, named
+from .operands import arrays
 
 __all__ = ["einsum"]
 
@@ -198,3 +198,25 @@ def _sizes(terms: Sequence[Term]) -> dict[str, int]:
                 raise ValueError(msg)
             sizes[name] = n if sizes.get(name, 1) == 1 else sizes[name]
     return sizes
+
+
+@named("einsum_path")
+def einsum_path(
+    *operands: Any, optimize: Any = "greedy", einsum_call: bool = False, xp: Any
+) -> Any:
+    """Return the order of contraction, as NumPy writes it, and a line that says it in words."""
+    subscripts, result, given = _parsed(operands)
+    found = arrays(*given, xp=xp)
+    names, wanted = _named_axes(subscripts, result, [x.ndim for x in found])
+    terms = [_diagonal(x.detach(), axes, xp=xp) for x, axes in zip(found, names, strict=True)]
+    sizes = _sizes(terms)
+    path: list[Any] = ["einsum_path"]
+    while len(terms) > 1:
+        i, j = _cheapest(terms, wanted, sizes)
+        kept = _kept(terms, (i, j), wanted)
+        left = tuple(n for n in sizes if n in kept and n in {*terms[i].names, *terms[j].names})
+        shape = xp.zeros(tuple(sizes[n] for n in left))
+        terms = [*(t for k, t in enumerate(terms) if k not in (i, j)), Term(shape, left)]
+        path.append((i, j))
+    path = path if len(path) > 1 else ["einsum_path", (0,)]
+    return path, f"  Complete contraction:  {','.join(subscripts)}->{''.join(wanted)}"

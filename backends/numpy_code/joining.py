@@ -1,12 +1,13 @@
 """NumPy's functions that put arrays together and take them apart."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from portable_losses._tape import TapeArray
 
-from .names import named
-from .operands import arrays, axis_of, beside, dtype_of, integers, key
+from .names import dtype_of, named
+from .operands import arrays, axis_of, beside, integers, key
 from .shapes import atleast_1d, atleast_2d, atleast_3d, ravel, tensor, transpose
 
 __all__ = ["concatenate", "split", "stack"]
@@ -138,7 +139,7 @@ def _cut(x: Any, sections: Any, axis: int) -> list[Any]:
     else:
         small, more = divmod(size, sections)
         starts = [i * small + min(i, more) for i in range(sections + 1)]
-        ranges = list(zip(starts[:-1], starts[1:], strict=True))
+        ranges = list(pairwise(starts))
     return [x[key(axis, slice(start, max(start, stop)))] for start, stop in ranges]
 
 

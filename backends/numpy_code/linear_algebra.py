@@ -336,7 +336,7 @@ def tensorsolve(a: Any, b: Any, axes: Any = None, *, xp: Any) -> Any:
     shape = a.shape[b.ndim :]
     size = prod(shape)
     if size != prod(a.shape[: b.ndim]):
-        msg = "Input arrays must satisfy the requirement prod(a.shape[b.ndim:]) == prod(a.shape[:b.ndim])"
+        msg = f"`a` and `b` must be of as many equations as unknowns, got {a.shape} and {b.shape}"
         raise ValueError(msg)
     return xp.reshape(solve(xp.reshape(a, (-1, size)), xp.reshape(b, (-1,)), xp=xp), shape)
 

@@ -31,7 +31,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False, *, x
 
 def _of_vectors(x: Any, order: Any, axis: Any, keepdims: bool, *, xp: Any) -> Any:
     """Return the norm along axes: the sum of powers, the largest, the smallest, or how many."""
-    if isinstance(order, str):
+    if order in ("fro", "nuc"):
         msg = f"Invalid norm order {order!r} for vectors"
         raise ValueError(msg)
     axes = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis

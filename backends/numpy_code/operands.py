@@ -1,4 +1,4 @@
-"""What a function of the table makes of its arguments first: Tensors of one dtype, positions, axes, dtypes."""
+"""What a function makes of its arguments first: Tensors of one dtype, positions, axes."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 from portable_losses._polyfill import device_of
 from portable_losses._tape import TapeArray
 
-from .names import array
+from .names import array, dtype_of
 
 __all__ = [
     "AxisError",
@@ -17,7 +17,6 @@ __all__ = [
     "beside",
     "default_float",
     "device_like",
-    "dtype_of",
     "floating",
     "home_of",
     "inserted_axes",
@@ -32,22 +31,6 @@ __all__ = [
 ]
 
 _KINDS = ("bool", "integral", "real floating", "complex floating")
-_PYTHON = {bool: "bool", int: "int64", float: "float64", complex: "complex128"}
-_SHORT = {
-    "?": "bool",
-    "i": "int32",
-    "i4": "int32",
-    "i8": "int64",
-    "f": "float32",
-    "f4": "float32",
-    "d": "float64",
-    "f8": "float64",
-    "c8": "complex64",
-    "c16": "complex128",
-    "float": "float64",
-    "int": "int64",
-    "complex": "complex128",
-}
 
 
 class AxisError(ValueError, IndexError):
@@ -59,7 +42,7 @@ class AxisError(ValueError, IndexError):
 
 def kind_of(x: Any, *, xp: Any) -> int:
     """Return the place of the dtype of `x`, or of a dtype, in bool < integer < real < complex."""
-    dtype = x.dtype if isinstance(x, TapeArray) else x
+    dtype = getattr(x, "dtype", None) if isinstance(x, TapeArray) else x
     return next(i for i in reversed(range(4)) if xp.isdtype(dtype, _KINDS[i]))
 
 
@@ -89,7 +72,7 @@ def _first(x: Any) -> Any:
 
 
 def arrays(*xs: Any, xp: Any) -> list[Any]:
-    """Return all as Tensors of one dtype on one device; lists and numbers as exact as the Tensors."""
+    """Return all as Tensors of one dtype on one device; lists are as exact as the Tensors."""
     like = [x for x in map(_first, xs) if x is not None and is_inexact(x, xp=xp)]
     exact = xp.result_type(*like) if like else None
     home = home_of(xs, xp=xp)
@@ -97,7 +80,7 @@ def arrays(*xs: Any, xp: Any) -> list[Any]:
 
 
 def _made(x: Any, exact: Any, home: Any, *, xp: Any) -> Any:
-    """Return `x` as a Tensor, a number or a list of numbers no less exact than the dtype `exact`."""
+    """Return `x` as a Tensor, a list of numbers no less exact than the dtype `exact`."""
     if isinstance(x, TapeArray):
         return x
     if hasattr(x, "__array_namespace__") or _first(x) is not None:
@@ -120,7 +103,7 @@ def _plain(x: Any) -> Any:
 
 
 def promoted(*xs: Any, xp: Any) -> list[Any]:
-    """Return Tensors in the dtype that all of them have together: integers take that of the rest."""
+    """Return Tensors in the dtype that they have together: integers take that of the rest."""
     if len({x.dtype for x in xs}) < 2:
         return list(xs)
     kinds = [kind_of(x, xp=xp) for x in xs]
@@ -150,30 +133,15 @@ def floating(x: Any, *, xp: Any) -> Any:
 
 
 def default_float(*, xp: Any) -> Any:
-    """Return the dtype of NumPy's floats, or the widest that the library has."""
-    return xp.result_type(xp.zeros(1, dtype=xp.float64).dtype)
-
-
-def dtype_of(dtype: Any, *, xp: Any) -> Any:
-    """Return the library's own dtype for NumPy's, a Python type, or the name of either."""
-    if dtype is None:
-        return None
-    if isinstance(dtype, type) and dtype in _PYTHON:
-        return getattr(xp, _PYTHON[dtype])
-    name = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or str(dtype)
-    name = name.rpartition(".")[2].lstrip("<=>|")
-    found = getattr(xp, _SHORT.get(name, name), None)
-    if found is None:
-        msg = f"`dtype` must be one of the library's, got {dtype!r}"
-        raise TypeError(msg)
-    return found
+    """Return the dtype of NumPy's floats, or the library's own where it has none of them."""
+    return dtype_of("float64", xp=xp)
 
 
 # ---- positions ----------------------------------------------------------------------------------
 
 
 def integers(x: Any) -> Any:
-    """Return an integer, or a list of them, for what the user gave: nested lists, an array, a range."""
+    """Return an integer, or nested lists of them, for a number, lists, an array or a range."""
     if hasattr(x, "tolist"):
         x = x.tolist()
     if isinstance(x, list | tuple | range):
@@ -207,7 +175,7 @@ def whole_shape(shape: Any, size: int | None = None) -> tuple[int, ...]:
 
 
 def key(axis: int, part: Any) -> tuple[Any, ...]:
-    """Return the index that takes `part`, an integer or a slice, along `axis` and all of the others."""
+    """Return the index that takes `part` along `axis` and all of the others."""
     return (*(slice(None),) * axis, part, ...)
 
 
@@ -215,7 +183,7 @@ def key(axis: int, part: Any) -> tuple[Any, ...]:
 
 
 def axis_of(axis: Any, ndim: int) -> int:
-    """Return `axis` counted from the first; AxisError where an array of `ndim` axes has none such."""
+    """Return `axis` counted from the first; AxisError where there is none such among `ndim`."""
     place: int = axis.__index__()
     if not -ndim <= place < ndim:
         msg = f"axis {place} is out of bounds for array of dimension {ndim}"

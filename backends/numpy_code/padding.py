@@ -69,7 +69,7 @@ def _refuse_mode(mode: Any) -> None:
 def _pairs(given: Any, ndim: int, *, dictionary: bool = False) -> list[Pair]:
     """Return what is before and behind every axis, given once, once for all axes, or for each."""
     if dictionary and isinstance(given, dict):
-        found = [(0, 0)] * ndim
+        found: list[Any] = [(0, 0)] * ndim
         for axis, width in given.items():
             found[axis_of(axis, ndim)] = width if isinstance(width, tuple | list) else (width,) * 2
         return [(a, b) for a, b in found]

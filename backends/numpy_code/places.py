@@ -1,6 +1,6 @@
 """NumPy's functions that take, leave out, put in and replace entries at positions."""
 
-from typing import Any, NoReturn
+from typing import Any
 
 from portable_losses._tape import TapeArray
 
@@ -100,7 +100,7 @@ def delete(arr: Any, obj: Any, axis: Any = None, *, xp: Any) -> Any:
 
 
 def _listed(obj: Any, n: int) -> list[int]:
-    """Return the positions among `n` that an integer, a slice, a mask or a list of integers names."""
+    """Return the positions among `n` that an integer, a slice, a mask or a list names."""
     if isinstance(obj, slice):
         return list(range(*obj.indices(n)))
     found = obj.tolist() if hasattr(obj, "tolist") else obj
@@ -124,7 +124,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None, *, xp: Any) -> Any
     axis = axis_of(axis, a.ndim)
     n = a.shape[axis]
     single = not isinstance(obj, slice | list | tuple | range) and not getattr(obj, "shape", ())
-    before = [obj.__index__()] if single else _insertions(obj, n)
+    before = [integers(obj)] if single else _insertions(obj, n)
     new = xp.astype(arrays(a, values, xp=xp)[1], a.dtype)
     new = xp.reshape(new, (*(1,) * (a.ndim - new.ndim), *new.shape))
     if single:
@@ -167,17 +167,13 @@ def append(arr: Any, values: Any, axis: Any = None, *, xp: Any) -> Any:
 
 def updated(target: Any, name: str) -> Any:
     """Return the array to be updated in place; TypeError where it is no Tensor."""
-    if isinstance(target, TapeArray):
-        return target
-    _refuse_update(target, name)
-
-
-def _refuse_update(target: Any, name: str) -> NoReturn:
-    msg = (
-        f"`{name}` would store Tensors in {type(target).__name__}, where their gradient would be lost; "
-        "make that a Tensor first, or build the result with `np.where` or `np.concatenate`"
-    )
-    raise TypeError(msg)
+    if not isinstance(target, TapeArray):
+        msg = (
+            f"`{name}` stores no Tensors in {type(target).__name__}: their gradient would be lost; "
+            "make that a Tensor first, or build the result with `np.where` or `np.concatenate`"
+        )
+        raise TypeError(msg)
+    return target
 
 
 def _stored_like(a: Any, values: Any, *, xp: Any) -> Any:

@@ -91,7 +91,7 @@ def outer_of_vectors(x1: Any, x2: Any, /, *, xp: Any) -> Any:
     """Return the product of each entry of one vector and each of another."""
     a, b = arrays(x1, x2, xp=xp)
     if a.ndim != 1 or b.ndim != 1:
-        msg = f"Input arrays must be one-dimensional, but they are x1.ndim={a.ndim} and x2.ndim={b.ndim}."
+        msg = f"`x1` and `x2` must have one axis, got shapes {a.shape} and {b.shape}"
         raise ValueError(msg)
     return a[:, None] * b[None, :]
 
@@ -168,7 +168,7 @@ def cross_of_vectors(x1: Any, x2: Any, /, *, axis: int = -1, xp: Any) -> Any:
     """Return the vectors of three entries at right angles to both."""
     a, b = arrays(x1, x2, xp=xp)
     if a.shape[axis] != 3 or b.shape[axis] != 3:
-        msg = f"Both input arrays must be (arrays of) 3-dimensional vectors, but they are {a.shape[axis]} and {b.shape[axis]} dimensional instead."
+        msg = f"`x1` and `x2` must be vectors of 3 entries, got shapes {a.shape} and {b.shape}"
         raise ValueError(msg)
     return cross(a, b, axis=axis, xp=xp)
 
@@ -177,7 +177,7 @@ def cross_of_vectors(x1: Any, x2: Any, /, *, axis: int = -1, xp: Any) -> Any:
 
 
 def _convolved(a: Any, v: Any, *, xp: Any) -> Any:
-    """Return every sum of products of two vectors that overlap, `v` the shorter one, turned round."""
+    """Return every sum of products of two vectors that overlap, the shorter one turned round."""
     margin = xp.zeros((v.shape[0] - 1,), dtype=a.dtype, device=device_like(a, xp=xp))
     wide = xp.concat([margin, a, margin]) if v.shape[0] > 1 else a
     return xp.matmul(windows(wide, v.shape[0], 0, xp=xp), xp.flip(v))

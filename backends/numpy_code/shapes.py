@@ -4,13 +4,12 @@ from typing import Any
 
 from portable_losses._tape import TapeArray
 
-from .names import named
+from .names import dtype_of, named
 from .operands import (
     arrays,
     axes_of,
     axis_of,
     beside,
-    dtype_of,
     home_of,
     inserted_axes,
     integers,
@@ -57,7 +56,7 @@ def reshape(a: Any, /, shape: Any, order: str = "C", *, copy: Any = None, xp: An
 
 def _check_order(order: str) -> None:
     if order not in ("C", "F"):
-        msg = f"`order` must be 'C' or 'F', got {order!r}: how a Tensor lies in memory is its library's"
+        msg = f"`order` must be 'C' or 'F', got {order!r}: a Tensor has no layout of its own"
         raise ValueError(msg)
 
 
