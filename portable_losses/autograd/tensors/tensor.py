@@ -23,6 +23,7 @@ from portable_losses.autograd.rules import LIST, OPERATIONS
 from portable_losses.autograd.tensors.base import BaseTensor
 from portable_losses.autograd.tensors.creation import CreatedTensor
 from portable_losses.autograd.tensors.operators import binary, constant, in_place, unary
+from portable_losses.autograd.tensors.spelling import Size
 from portable_losses.autograd.tensors.unwrapping import raw_key
 from portable_losses.autograd.tensors.view_steps import (
     UNKNOWN,
@@ -156,10 +157,13 @@ class Tensor(CreatedTensor):
         return len(self.array.shape)
 
     @property
-    def size(self) -> int | None:
-        """The number of entries, None where the library does not know it."""
+    def size(self) -> Any:
+        """The number of entries, None where the library does not know it.
+
+        Called it is PyTorch's method: ``x.size()`` is the shape, ``x.size(0)`` the first size.
+        """
         entries: int | None = size(self.array)
-        return entries
+        return None if entries is None else Size(entries, self.shape)
 
     @property
     def T(self) -> "Tensor":  # noqa: N802 - the standard's name
@@ -230,7 +234,8 @@ class Tensor(CreatedTensor):
         return tensor_of(~self.array)
 
     def __getitem__(self, key: Any, /) -> "Tensor":
-        key, a, node = raw_key(key), self.array, self._node
+        a, node = self.array, self._node
+        key = raw_key(key, a)
         try:
             out = a[key]
         except Exception as error:
