@@ -123,9 +123,10 @@ def array_of(data: Any, dtype: Any = None, *, differentiable: bool = False) -> A
     `differentiable`: integers and bools become the library's default floating dtype, unless `dtype`
     says what they are to be; TypeError if that has no gradient.
     """
-    array = raw_array(data)
-    library = _BY_TYPE.get(array.__class__)
+    array = data
+    library = _BY_TYPE.get(data.__class__)
     if library is None:
+        array = raw_array(data)
         if is_plain(array):
             array = array_of_plain(array, "data", xp=default_library().xp)
         library = library_of_argument(array)
