@@ -16,6 +16,7 @@ from portable_losses._typing import Array, Namespace
 __all__ = [
     "Library",
     "check_differentiable",
+    "default_library",
     "is_array",
     "library_named",
     "library_of",
@@ -110,6 +111,11 @@ def library_of_argument(x: Any) -> Library:
         msg = f"an array is needed, got {type(x).__name__}; make one with `xp.asarray`"
         raise TypeError(msg)
     return library_of(x)
+
+
+def default_library() -> Library:
+    """Return the library of plain numbers: NumPy, if nothing says another one."""
+    return library_named(import_module("numpy"))
 
 
 def library_named(xp: Namespace) -> Library:

@@ -22,8 +22,8 @@ from portable_losses.autograd.graph.node import NOTHING, Node, item_nodes
 from portable_losses.autograd.graph.recording import recorder, recorder_if_enabled, use_recorder
 from portable_losses.autograd.rules import LIST, OPERATIONS
 from portable_losses.autograd.tensors.base import BaseTensor
+from portable_losses.autograd.tensors.methods import NumpyTensor
 from portable_losses.autograd.tensors.operators import binary, constant, in_place, unary
-from portable_losses.autograd.tensors.python import PythonTensor
 from portable_losses.autograd.tensors.unwrapping import raw_key
 from portable_losses.autograd.tensors.view_steps import (
     UNKNOWN,
@@ -81,7 +81,7 @@ _constant = partial(constant, tensor_of)
 _unary = partial(unary, tensor_of)
 
 
-class Tensor(PythonTensor):
+class Tensor(NumpyTensor):
     """An array that remembers how it was computed.
 
     Made by `tensor` or by a function of ``namespace(xp)``, not by calling the class. It follows
@@ -111,7 +111,6 @@ class Tensor(PythonTensor):
 
     __slots__ = ()
 
-    __array_ufunc__ = None  # a NumPy array beside an operator lets the Tensor answer
     __array_priority__ = 1000.0
 
     # ---- what the standard asks of an array ---------------------------------------------------
@@ -137,11 +136,12 @@ class Tensor(PythonTensor):
 
     @property
     def T(self) -> "Tensor":  # noqa: N802 - the standard's name
-        """The transpose of a matrix."""
-        if self.ndim != 2:
-            msg = f"`T` needs 2 axes, got shape {self.shape}; use `mT` or `xp.permute_dims`"
-            raise ValueError(msg)
-        return self.mT
+        """The axes in reverse order: the transpose of a matrix."""
+        if self.ndim == 2:
+            return self.mT
+        reverse = tuple(range(self.ndim))[::-1]
+        turned: Tensor = self.__array_namespace__().permute_dims(self, reverse)
+        return turned
 
     @property
     def mT(self) -> "Tensor":  # noqa: N802 - the standard's name
