@@ -66,6 +66,7 @@ _OPERATORS: dict[str, tuple[str, str]] = {
     "subtract": ("__sub__", "__rsub__"),
     "multiply": ("__mul__", "__rmul__"),
     "divide": ("__truediv__", "__rtruediv__"),
+    "true_divide": ("__truediv__", "__rtruediv__"),  # CuPy's name
     "power": ("__pow__", "__rpow__"),
     "matmul": ("__matmul__", "__rmatmul__"),
     "floor_divide": ("__floordiv__", "__rfloordiv__"),
