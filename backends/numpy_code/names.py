@@ -6,7 +6,7 @@ differentiated as often as one likes.
 """
 
 from collections.abc import Callable
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any, TypeVar
 
 from portable_losses._tape import TapeArray
@@ -25,8 +25,11 @@ def named(*names: str) -> Callable[[Function], Function]:
     """
 
     def register(function: Function) -> Function:
-        known = list(signature(function).parameters)
-        entry = _with_out(function, known.index("out")) if "out" in known else function
+        parameters = signature(function).parameters
+        entry: Callable[..., Any] = function
+        if "out" in parameters:
+            keyword = parameters["out"].kind is Parameter.KEYWORD_ONLY
+            entry = _with_out(function, None if keyword else [*parameters].index("out"))
         for name in names:
             if name in FUNCTIONS:
                 msg = f"`{name}` is named twice"
@@ -37,12 +40,12 @@ def named(*names: str) -> Callable[[Function], Function]:
     return register
 
 
-def _with_out(function: Callable[..., Any], place: int) -> Callable[..., Any]:
-    """Return `function`, whose result is stored in `out` where that is given."""
+def _with_out(function: Callable[..., Any], place: int | None) -> Callable[..., Any]:
+    """Return `function`, whose result is stored in `out`, the argument at `place`, if given."""
 
     def call(*args: Any, **options: Any) -> Any:
         out = options.pop("out", None)
-        if len(args) > place:
+        if place is not None and len(args) > place:
             out = args[place]
             args = (*args[:place], None, *args[place + 1 :])
         made = function(*args, **options)
