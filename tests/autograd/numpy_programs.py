@@ -1,7 +1,8 @@
 """Programs in plain NumPy, of the kinds that people write, for the tape to differentiate.
 
-Nothing in them is written for a tape: `np` is NumPy itself. The first argument is what is differentiated by, the others are data.
-A program that makes arrays of its own (``np.eye(3)``) is for NumPy alone: no array of one library stands beside one of another.
+Nothing in them is written for a tape: `np` is NumPy itself. The first argument is what is
+differentiated by, the others are data. A program that makes arrays of its own (``np.eye(3)``) is
+for NumPy alone: no array of one library stands beside one of another.
 """
 
 from collections.abc import Callable
@@ -26,6 +27,8 @@ class Program(NamedTuple):
         return self.name
 
 
+ROWS = ("array_api_strict",)  # wants every axis in a key: `theta[0, :]` for `theta[0]`
+CHUNKS = ("dask",)  # solves and transforms what lies in one piece only
 OTHERS = ("array_api_strict", "torch", "jax", "dask", "double")
 
 dice = np.random.default_rng(7)
@@ -63,7 +66,7 @@ def gaussian_process(theta: Any, x: Any, y: Any) -> Any:
     kernel = scale * np.exp(-0.5 * (gaps / length) ** 2) + noise * np.diag(np.ones_like(x))
     root = np.linalg.cholesky(kernel)
     alpha = np.linalg.solve(root.T, np.linalg.solve(root, y))
-    return -0.5 * y.dot(alpha) - np.log(np.diag(root)).sum() - len(y) / 2 * np.log(2 * np.pi)
+    return -0.5 * y @ alpha - np.log(np.diag(root)).sum() - len(y) / 2 * np.log(2 * np.pi)
 
 
 def logistic_regression(w: Any, x: Any, y: Any) -> Any:
@@ -124,7 +127,9 @@ def perceptron(w: Any, x: Any, targets: Any) -> Any:
     hidden = np.tanh(x @ first[:6].reshape(2, 3) + first[6])
     out = hidden @ second.reshape(3, 3) - first[7]
     out = out - out.max(axis=1, keepdims=True)
-    return -np.mean(np.sum(targets * (out - np.log(np.exp(out).sum(axis=1, keepdims=True))), axis=1))
+    return -np.mean(
+        np.sum(targets * (out - np.log(np.exp(out).sum(axis=1, keepdims=True))), axis=1)
+    )
 
 
 def lstm(w: Any, x: Any) -> Any:
@@ -151,7 +156,9 @@ def attention(w: Any, x: Any) -> Any:
 def factorization(theta: Any, ratings: Any) -> Any:
     u, v = theta[:5], theta[5:]
     known = ratings > 0
-    return np.linalg.norm(np.where(known, ratings - u @ v.T, 0.0)) ** 2 + 0.1 * np.vdot(theta, theta)
+    return np.linalg.norm(np.where(known, ratings - u @ v.T, 0.0)) ** 2 + 0.1 * np.vdot(
+        theta, theta
+    )
 
 
 def principal_components(w: Any, x: Any) -> Any:
@@ -239,7 +246,7 @@ def portfolio(w: Any, returns: Any) -> Any:
     """The Sharpe ratio of shares that sum to 1, with its sign turned."""
     shares = np.exp(w) / np.sum(np.exp(w))
     spread = np.sqrt(shares.T @ np.cov(returns.T) @ shares)
-    return -np.average(returns, axis=0).dot(shares) / spread
+    return -np.average(returns, axis=0) @ shares / spread
 
 
 def spline(heights: Any, at: Any, seen: Any) -> Any:
@@ -282,27 +289,69 @@ def hinge(angles: Any, arm: Any) -> Any:
 
 PROGRAMS = [
     Program("Kalman filter", kalman_filter, np.array([-1.0, -2.0, -0.5]), (SERIES,), OTHERS),
-    Program("Gaussian process", gaussian_process, np.array([0.2, -0.5, -2.0]), (TIMES, np.sin(TIMES))),
-    Program("logistic regression", logistic_regression, np.array([0.4, -0.3, 0.1]), (POINTS, LABELS)),
+    Program(
+        "Gaussian process",
+        gaussian_process,
+        np.array([0.2, -0.5, -2.0]),
+        (TIMES, np.sin(TIMES)),
+        CHUNKS,
+    ),
+    Program(
+        "logistic regression", logistic_regression, np.array([0.4, -0.3, 0.1]), (POINTS, LABELS)
+    ),
     Program("robust regression", robust_regression, np.array([0.4, -0.3]), (POINTS, SERIES[:6])),
     Program("mixture of Gaussians", mixture, np.array([-0.5, 0.8, 0.1, -0.3, 0.2]), (SERIES,)),
     Program("hidden Markov model", hidden_markov, dice.normal(size=12), (SERIES,)),
-    Program("variational bound", variational, dice.normal(size=6), (dice.normal(size=(8, 2)), POINTS)),
-    Program("negative binomial", negative_binomial, np.array([0.7, -0.2]), (np.array([0.0, 3.0, 1.0, 7.0]),)),
+    Program(
+        "variational bound",
+        variational,
+        dice.normal(size=6),
+        (dice.normal(size=(8, 2)), POINTS),
+        CHUNKS,
+    ),
+    Program(
+        "negative binomial",
+        negative_binomial,
+        np.array([0.7, -0.2]),
+        (np.array([0.0, 3.0, 1.0, 7.0]),),
+    ),
     Program("perceptron", perceptron, dice.normal(size=17), (POINTS, ONE_HOT)),
-    Program("LSTM", lstm, dice.normal(size=32), (POINTS,)),
+    Program("LSTM", lstm, dice.normal(size=32), (POINTS,), ROWS),
     Program("attention", attention, dice.normal(size=(3, 3, 3)), (dice.normal(size=(4, 3)),)),
-    Program("factorization", factorization, dice.normal(size=(9, 2)), (np.abs(dice.normal(size=(5, 4))),)),
-    Program("principal components", principal_components, np.array([0.7, 1.2, 0.4, 0.9]), (dice.normal(size=(7, 4)),)),
-    Program("predator and prey", predator_and_prey, np.array([1.1, 0.4, 0.2, 0.5]), (np.array([2.0, 1.0]), np.ones((5, 2)))),
+    Program(
+        "factorization",
+        factorization,
+        dice.normal(size=(9, 2)),
+        (np.abs(dice.normal(size=(5, 4))),),
+        ROWS,
+    ),
+    Program(
+        "principal components",
+        principal_components,
+        np.array([0.7, 1.2, 0.4, 0.9]),
+        (dice.normal(size=(7, 4)),),
+        CHUNKS,
+    ),
+    Program(
+        "predator and prey",
+        predator_and_prey,
+        np.array([1.1, 0.4, 0.2, 0.5]),
+        (np.array([2.0, 1.0]), np.ones((5, 2))),
+    ),
     Program("diffusion", diffusion, IMAGE, (IMAGE[::-1].copy(),)),
-    Program("planets", planets, dice.normal(size=(6, 2)), (np.array([1.0, 0.5, 0.2]),)),
+    Program("planets", planets, dice.normal(size=(6, 2)), (np.array([1.0, 0.5, 0.2]),), ROWS),
     Program("one dose", one_dose, np.array([0.8, -0.4, -1.7]), (TIMES, np.exp(-TIMES))),
     Program("option price", option_price, np.array([1.05, -1.2]), (dice.normal(size=(6, 10)),)),
     Program("valleys", valleys, np.array([0.3, -0.4, 1.2]), (), OTHERS),
     Program("portfolio", portfolio, np.array([0.3, -0.2, 0.5]), (dice.normal(size=(9, 3)),)),
-    Program("spline", spline, np.array([0.2, 0.9, 0.4, -0.3, 0.6]), (TIMES[:-1], np.cos(TIMES[:-1])), OTHERS),
-    Program("image filter", blur, dice.normal(size=(3, 3)), (IMAGE,)),
+    Program(
+        "spline",
+        spline,
+        np.array([0.2, 0.9, 0.4, -0.3, 0.6]),
+        (TIMES[:-1], np.cos(TIMES[:-1])),
+        OTHERS,
+    ),
+    Program("image filter", blur, dice.normal(size=(3, 3)), (IMAGE,), CHUNKS),
     Program("Kepler's equation", kepler, np.array([0.9, 0.3]), (), ("double",)),
     Program("hinge", hinge, np.array([0.4, -0.7]), (np.array([0.3, 0.5, -0.8]),), OTHERS),
 ]
