@@ -1,0 +1,332 @@
+"""A formula as machine code: one loop over the entries, whatever the number of its steps.
+
+Every step is an instruction, or a few (`elementary`), on one entry; LLVM turns the loop into one on
+vectors. An entry is loaded and stored in the dtype of its array, and computed in that of the
+formula: half types cost no pass of their own. There are two ways in::
+
+    flat(operands, results, count)               arrays without gaps, as pointers
+    strided(pointers, sizes, strides, nothing)   as NumPy calls a ufunc: any strides
+
+`strided` copies what has gaps, or is one number, into small buffers and calls `flat` on those, so
+that there is one loop to compile. What is computed does not depend on how it is called, on the
+number of threads, or on the vectors of the processor: nothing is reassociated or contracted.
+"""
+
+import ctypes
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from llvmlite import binding, ir
+
+from . import elementary
+from .arithmetic_llvm import Arithmetic
+from .trace import BOOL, CAST, SELECT, Formula, Place, Untraceable
+
+__all__ = ["Code", "compiled", "is_supported"]
+
+BYTE, BIT, LONG = ir.IntType(8), ir.IntType(1), ir.IntType(64)
+POINTER = ir.PointerType(BYTE)
+ENTRIES = 256  # of a buffer: what a few of them hold stays in the nearest cache
+
+binding.initialize_native_target()
+binding.initialize_native_asmprinter()
+
+
+class Code(NamedTuple):
+    """A compiled formula: the addresses of its two ways in, and what keeps them alive."""
+
+    flat: int
+    strided: int
+    count: int  # of operands and results
+    engine: Any
+
+    def function(self) -> Callable[..., None]:
+        """Return `flat` as a function of addresses and the number of entries."""
+        kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * self.count, ctypes.c_int64)
+        return kind(self.flat)
+
+
+# ---- the processor ------------------------------------------------------------------------------
+
+
+def _features(without: str) -> dict[str, bool]:
+    """Return what the processor has; what begins with `without` is left out."""
+    found = dict(binding.get_host_cpu_features())
+    return {name: there and not (without and name.startswith(without)) for name, there in found.items()}
+
+
+def is_supported() -> bool:
+    """Say whether the processor multiplies and adds with one rounding, as every formula needs."""
+    triple = binding.get_process_triple()
+    return triple.startswith(("aarch64", "arm64")) or bool(binding.get_host_cpu_features().get("fma"))
+
+
+def _machine(without: str = "") -> Any:
+    """Return the target machine."""
+    flags = ",".join(("+" if on else "-") + name for name, on in _features(without).items())
+    target = binding.Target.from_default_triple()
+    return target.create_target_machine(cpu=binding.get_host_cpu_name(), features=flags, opt=3)
+
+
+# ---- entries in memory --------------------------------------------------------------------------
+
+
+class Entry(NamedTuple):
+    """How entries of a dtype lie in memory."""
+
+    type: Any
+    size: int
+
+
+def _entry(dtype: Any) -> Entry:
+    """Return how entries of a dtype lie in memory; bfloat16 is named, as NumPy has none."""
+    found = _ENTRIES.get(dtype if isinstance(dtype, str) else np.dtype(dtype).name)
+    if found is None:
+        raise Untraceable
+    return found
+
+
+_ENTRIES = {
+    "bool": Entry(BYTE, 1),
+    "float16": Entry(ir.HalfType(), 2),
+    "bfloat16": Entry(ir.IntType(16), 2),
+    "float32": Entry(ir.FloatType(), 4),
+    "float64": Entry(ir.DoubleType(), 8),
+}
+
+
+def _loaded(a: Arithmetic, raw: Any, dtype: Any) -> Any:
+    """Return an entry of an array as a value of the arithmetic, or a condition."""
+    builder = a.builder
+    if dtype == "bfloat16":
+        wide = builder.zext(raw, ir.IntType(32))
+        return builder.bitcast(builder.shl(wide, ir.Constant(wide.type, 16)), ir.FloatType())
+    if dtype == BOOL:
+        return builder.icmp_unsigned("!=", raw, ir.Constant(BYTE, 0))
+    return builder.fpext(raw, a.kind.type) if raw.type != a.kind.type else raw
+
+
+def _stored(a: Arithmetic, value: Any, dtype: Any) -> Any:
+    """Return a value as an entry of an array."""
+    builder = a.builder
+    if dtype == "bfloat16":
+        return _as_bfloat16(a, value)
+    if value.type == BIT:
+        return builder.zext(value, BYTE)
+    entry = _entry(dtype).type
+    return builder.fptrunc(value, entry) if value.type != entry else value
+
+
+def _as_bfloat16(a: Arithmetic, value: Any) -> Any:
+    """Return the upper half of the bits, rounded to nearest, ties to even; NaN stays one."""
+    builder, whole = a.builder, ir.IntType(32)
+    bits = a.bits(value)
+    last = builder.and_(builder.lshr(bits, ir.Constant(whole, 16)), ir.Constant(whole, 1))
+    rounded = builder.add(bits, builder.add(last, ir.Constant(whole, 0x7FFF)))
+    nan = builder.or_(bits, ir.Constant(whole, 0x400000))
+    chosen = builder.select(a.not_equal(value, value), nan, rounded)
+    return builder.trunc(builder.lshr(chosen, ir.Constant(whole, 16)), ir.IntType(16))
+
+
+# ---- steps --------------------------------------------------------------------------------------
+
+_METHODS: dict[Any, str] = {
+    np.add: "add",
+    np.subtract: "subtract",
+    np.multiply: "multiply",
+    np.divide: "divide",
+    np.negative: "negative",
+    np.absolute: "absolute",
+    np.sqrt: "sqrt",
+    np.maximum: "maximum",
+    np.minimum: "minimum",
+    np.floor: "floor",
+    np.ceil: "ceil",
+    np.trunc: "trunc",
+    np.rint: "rint",
+    np.copysign: "copysign",
+    np.less: "less",
+    np.less_equal: "less_equal",
+    np.greater: "greater",
+    np.greater_equal: "greater_equal",
+    np.equal: "equal",
+    np.not_equal: "not_equal",
+    np.bitwise_and: "both",
+    np.bitwise_or: "either",
+    np.bitwise_xor: "differ",
+    np.invert: "invert",
+    SELECT: "select",
+    CAST: "as_number",
+}
+
+
+def _square(a: Arithmetic, x: Any) -> Any:
+    return a.multiply(x, x)
+
+
+def _sign(a: Arithmetic, x: Any) -> Any:
+    """Return -1, 0 or 1; of NaN itself, of a zero the zero."""
+    one = a.copysign(a.constant(1.0), x)
+    return a.select(a.either(a.less(x, 0.0), a.greater(x, 0.0)), one, x)
+
+
+_OWN: dict[Any, Callable[..., Any]] = {
+    np.square: _square,
+    np.reciprocal: lambda a, x: a.divide(1.0, x),
+    np.isnan: lambda a, x: a.not_equal(x, x),
+    np.sign: _sign,
+}
+
+
+def _computed(a: Arithmetic, formula: Formula, values: list[Any]) -> list[Any]:
+    """Return the results of a formula of these values; Untraceable for a step that is not known."""
+
+    def operand(x: Any) -> Any:
+        return values[x.number] if isinstance(x, Place) else a.constant(float(x))
+
+    for step in formula.steps:
+        given = [operand(x) for x in step.operands]
+        if step.operation in _METHODS:
+            values.append(getattr(a, _METHODS[step.operation])(*given))
+            continue
+        name = getattr(step.operation, "__name__", step.operation)
+        function = _OWN.get(step.operation) or getattr(elementary, name, None)
+        if function is None:
+            raise Untraceable(name)
+        values.append(function(a, *given))
+    return [operand(x) for x in formula.results]
+
+
+# ---- the loops ----------------------------------------------------------------------------------
+
+
+def _loop(builder: Any, count: Any, body: Callable[[Any], None]) -> None:
+    """Write a loop over ``range(count)``, whose `body` is given the number of the turn."""
+    function, before = builder.function, builder.block
+    inside, after = (function.append_basic_block(name) for name in ("inside", "after"))
+    zero, one = ir.Constant(LONG, 0), ir.Constant(LONG, 1)
+    builder.cbranch(builder.icmp_signed(">", count, zero), inside, after)
+    builder.position_at_end(inside)
+    i = builder.phi(LONG)
+    i.add_incoming(zero, before)
+    body(i)
+    following = builder.add(i, one, flags=["nsw"])
+    i.add_incoming(following, builder.block)
+    builder.cbranch(builder.icmp_signed("<", following, count), inside, after)
+    builder.position_at_end(after)
+
+
+def _write_flat(module: Any, formula: Formula, dtypes: Sequence[Any]) -> Any:
+    """Write the loop over arrays without gaps."""
+    pointers = [ir.PointerType(_entry(dtype).type) for dtype in dtypes]
+    flat = ir.Function(module, ir.FunctionType(ir.VoidType(), [*pointers, LONG]), "flat")
+    for argument in flat.args[:-1]:
+        argument.add_attribute("noalias")
+    builder = ir.IRBuilder(flat.append_basic_block())
+    given = formula.given
+
+    def body(i: Any) -> None:
+        a = Arithmetic(builder, module, formula.dtype.name)
+        raws = [builder.load(builder.gep(p, [i])) for p in flat.args[:given]]
+        values = [_loaded(a, *one) for one in zip(raws, dtypes[:given], strict=True)]
+        results = _computed(a, formula, values)
+        for target, value, dtype in zip(flat.args[given:-1], results, dtypes[given:], strict=True):
+            builder.store(_stored(a, value, dtype), builder.gep(target, [i]))
+
+    _loop(builder, flat.args[-1], body)
+    builder.ret_void()
+    return flat
+
+
+def _write_strided(module: Any, flat: Any, dtypes: Sequence[Any], given: int) -> None:
+    """Write the loop that NumPy calls, over chunks of entries."""
+    longs = ir.PointerType(LONG)
+    kind = ir.FunctionType(ir.VoidType(), [ir.PointerType(POINTER), longs, longs, POINTER])
+    strided = ir.Function(module, kind, "strided")
+    builder = ir.IRBuilder(strided.append_basic_block())
+    entries = [_entry(dtype) for dtype in dtypes]
+    arguments, sizes, steps, _ = strided.args
+
+    def at(pointer: Any, i: int) -> Any:
+        return builder.load(builder.gep(pointer, [ir.Constant(LONG, i)]))
+
+    count = at(sizes, 0)
+    pointers = [at(arguments, i) for i in range(len(entries))]
+    strides = [at(steps, i) for i in range(len(entries))]
+    dense = [
+        builder.icmp_signed("==", stride, ir.Constant(LONG, entry.size))
+        for stride, entry in zip(strides, entries, strict=True)
+    ]
+    whole = ir.Constant(BIT, 1)
+    for one in dense:
+        whole = builder.and_(whole, one)
+    buffers = [builder.alloca(ir.ArrayType(entry.type, ENTRIES)) for entry in entries]
+    buffers = [
+        builder.bitcast(b, ir.PointerType(entry.type))
+        for b, entry in zip(buffers, entries, strict=True)
+    ]
+    # As many entries at once as a buffer holds; all of them where no buffer is needed.
+    step = builder.select(whole, count, ir.Constant(LONG, ENTRIES))
+    step = builder.select(
+        builder.icmp_signed(">", step, ir.Constant(LONG, 0)), step, ir.Constant(LONG, 1)
+    )
+    chunks = builder.sdiv(
+        builder.sub(builder.add(count, step), ir.Constant(LONG, 1)), step
+    )
+
+    def copy(i: int, start: Any, length: Any, *, out: bool) -> None:
+        """Copy a chunk from an array with gaps into its buffer, or back."""
+        type_ = ir.PointerType(entries[i].type)
+
+        def one(j: Any) -> None:
+            offset = builder.mul(builder.add(start, j), strides[i])
+            place = builder.bitcast(builder.gep(pointers[i], [offset]), type_)
+            kept = builder.gep(buffers[i], [j])
+            source, target = (kept, place) if out else (place, kept)
+            builder.store(builder.load(source), target)
+
+        skipped = builder.select(dense[i], ir.Constant(LONG, 0), length)
+        _loop(builder, skipped, one)
+
+    def chunk(number: Any) -> None:
+        start = builder.mul(number, step)
+        rest = builder.sub(count, start)
+        length = builder.select(builder.icmp_signed("<", rest, step), rest, step)
+        for i in range(given):
+            copy(i, start, length, out=False)
+        places = []
+        for i, entry in enumerate(entries):
+            type_ = ir.PointerType(entry.type)
+            direct = builder.gep(pointers[i], [builder.mul(start, strides[i])])
+            places.append(builder.select(dense[i], builder.bitcast(direct, type_), buffers[i]))
+        builder.call(flat, [*places, length])
+        for i in range(given, len(entries)):
+            copy(i, start, length, out=True)
+
+    _loop(builder, chunks, chunk)
+    builder.ret_void()
+
+
+def compiled(formula: Formula, dtypes: Sequence[Any] | None = None, *, without: str = "") -> Code:
+    """Return the machine code of a formula, for arrays of these dtypes: operands, then results.
+
+    They are the formula's own if none are given. Untraceable where a step is not known. What the
+    processor has and begins with `without` ("avx512") is not used.
+    """
+    if dtypes is None:
+        raise NotImplementedError
+    module = ir.Module("formula")
+    module.triple = binding.get_process_triple()
+    flat = _write_flat(module, formula, dtypes)
+    _write_strided(module, flat, dtypes, formula.given)
+    machine = _machine(without)
+    parsed = binding.parse_assembly(str(module))
+    options = binding.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = True
+    passes = binding.create_pass_builder(machine, options)
+    passes.getModulePassManager().run(parsed, passes)
+    engine = binding.create_mcjit_compiler(parsed, machine)
+    engine.finalize_object()
+    ways = (engine.get_function_address(name) for name in ("flat", "strided"))
+    return Code(*ways, len(dtypes), engine)
