@@ -1,5 +1,32 @@
 """NumPy's names on Tensors: plain NumPy code is recorded, over the arrays of every library.
 
-`names.py` is the table: a name of NumPy's and a function with NumPy's signature, composed of the standard's functions.
-The files of functions fill it, `protocols.py` answers NumPy (and CuPy) from it, and Tensor's methods are in it.
+`names.py` is the table: NumPy's names, and for each a function with NumPy's signature, composed of
+the standard's functions. The files of functions fill it, `protocols.py` answers NumPy and CuPy from
+it, and the methods of a Tensor are looked up in it.
 """
+
+from . import (
+    elementwise,
+    logic,
+    mathematics,
+    nan_reductions,
+    quantiles,
+    reductions,
+    sets,
+    sorting,
+    statistics,
+)
+from .names import FUNCTIONS
+
+__all__ = [
+    "FUNCTIONS",
+    "elementwise",
+    "logic",
+    "mathematics",
+    "nan_reductions",
+    "quantiles",
+    "reductions",
+    "sets",
+    "sorting",
+    "statistics",
+]

@@ -1,30 +1,35 @@
-"""The table of NumPy's names: ``"sum"``, ``"linalg.norm"``, ``"fft.fft2"``, and what they stand for.
+"""The table of NumPy's names, ``"sum"``, ``"linalg.norm"``, and what they stand for.
 
-A function of the table has NumPy's signature, and `xp`, the namespace of the Tensors at hand, as a keyword. Of `xp` it uses the
-standard's functions alone, so that it serves every library and is differentiated as often as one likes.
+A function of the table has NumPy's signature, and `xp`, the namespace of the Tensors at hand, as a
+keyword. Of `xp` it uses the standard's functions alone, so that it serves every library and is
+differentiated as often as one likes.
 """
 
 from collections.abc import Callable
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any, TypeVar
 
 from portable_losses._tape import TapeArray
 
-__all__ = ["FUNCTIONS", "array", "named", "stored"]
+__all__ = ["FUNCTIONS", "REFUSED", "array", "dtype_of", "named", "stored"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
+REFUSED: dict[str, str] = {}  # of names that are not there: what to write instead
 
 
 def named(*names: str) -> Callable[[Function], Function]:
     """Register a function under names of NumPy's.
 
-    An `out` that its signature has is no concern of the function: who calls by name gets what stores the result there.
+    An `out` in its signature is no concern of the function: what is registered stores the result.
     """
 
     def register(function: Function) -> Function:
-        known = list(signature(function).parameters)
-        entry = _with_out(function, known.index("out")) if "out" in known else function
+        known = signature(function).parameters
+        entry = function
+        if "out" in known:
+            by_position = known["out"].kind is not Parameter.KEYWORD_ONLY
+            entry = _with_out(function, list(known).index("out") if by_position else None)
         for name in names:
             if name in FUNCTIONS:
                 msg = f"`{name}` is named twice"
@@ -35,12 +40,12 @@ def named(*names: str) -> Callable[[Function], Function]:
     return register
 
 
-def _with_out(function: Callable[..., Any], place: int) -> Callable[..., Any]:
+def _with_out(function: Callable[..., Any], place: int | None) -> Callable[..., Any]:
     """Return `function`, whose result is stored in `out` where that is given."""
 
     def call(*args: Any, **options: Any) -> Any:
         out = options.pop("out", None)
-        if len(args) > place:
+        if place is not None and len(args) > place:
             out = args[place]
             args = (*args[:place], None, *args[place + 1 :])
         made = function(*args, **options)
@@ -57,14 +62,41 @@ def stored(out: Any, made: Any, *, xp: Any) -> Any:
         (out,) = out
     if not isinstance(out, TapeArray):
         msg = (
-            f"`out` must be a Tensor where a Tensor is computed with, got {type(out).__name__}: the gradient would be lost; "
-            "leave `out` away and use the result"
+            f"`out` must be a Tensor beside Tensors, got {type(out).__name__}: its gradient would "
+            "be lost; leave `out` away and use the result"
         )
         raise TypeError(msg)
-    out[...] = made if made.dtype == out.dtype else xp.astype(made, out.dtype)
-    return out
+    kept: Any = out
+    kept[...] = made if made.dtype == kept.dtype else xp.astype(made, kept.dtype)
+    return kept
 
 
 def array(x: Any, *, xp: Any) -> Any:
     """Return `x` as a Tensor: a Tensor as it is, an array, a number or nested lists made one."""
     return x if isinstance(x, TapeArray) else xp.asarray(x)
+
+
+def dtype_of(dtype: Any, *, xp: Any) -> Any:
+    """Return the library's own dtype for what NumPy code says: ``float``, "float32", a NumPy dtype.
+
+    A dtype that the library has not counts as its default one of that kind (float64 on JAX).
+    """
+    if dtype is None:
+        return None
+    name = _PYTHON_TYPES.get(dtype) or getattr(dtype, "name", None)
+    if not isinstance(name, str):
+        name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", None)
+    info = xp.__array_namespace_info__()
+    found = info.dtypes().get(name)
+    if found is not None:
+        return found
+    kind = _DEFAULTS.get(name)
+    return dtype if kind is None else info.default_dtypes()[kind]
+
+
+_PYTHON_TYPES = {bool: "bool", int: "int64", float: "float64", complex: "complex128"}
+_DEFAULTS: dict[Any, str] = {
+    "float64": "real floating",
+    "complex128": "complex floating",
+    "int64": "integral",
+}
