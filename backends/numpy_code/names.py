@@ -26,7 +26,7 @@ def named(*names: str) -> Callable[[Function], Function]:
 
     def register(function: Function) -> Function:
         known = signature(function).parameters
-        entry = function
+        entry: Callable[..., Any] = function
         if "out" in known:
             by_position = known["out"].kind is not Parameter.KEYWORD_ONLY
             entry = _with_out(function, list(known).index("out") if by_position else None)
@@ -86,6 +86,7 @@ def dtype_of(dtype: Any, *, xp: Any) -> Any:
     name = _PYTHON_TYPES.get(dtype) or getattr(dtype, "name", None)
     if not isinstance(name, str):
         name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", None)
+    name = _SHORT.get(name, name)
     info = xp.__array_namespace_info__()
     found = info.dtypes().get(name)
     if found is not None:
@@ -95,6 +96,18 @@ def dtype_of(dtype: Any, *, xp: Any) -> Any:
 
 
 _PYTHON_TYPES = {bool: "bool", int: "int64", float: "float64", complex: "complex128"}
+_SHORT: dict[Any, str] = {
+    **{kind.__name__: name for kind, name in _PYTHON_TYPES.items()},
+    "?": "bool",
+    "i4": "int32",
+    "i8": "int64",
+    "f4": "float32",
+    "f8": "float64",
+    "f": "float32",
+    "d": "float64",
+    "c8": "complex64",
+    "c16": "complex128",
+}
 _DEFAULTS: dict[Any, str] = {
     "float64": "real floating",
     "complex128": "complex floating",

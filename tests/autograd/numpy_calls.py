@@ -4,7 +4,7 @@ The floating arrays of a call become Tensors over one library; everything else s
 with `constants` arrays of integers and truth values become Tensors, too.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -13,15 +13,26 @@ import numpy as np
 from portable_losses.backends.numpy_code.names import FUNCTIONS
 
 from portable_losses.autograd import Tensor, gradcheck, namespace, tensor
-from tests.libraries import LIBRARIES, Library
+from tests.libraries import EVERY_ROW, LIBRARIES, SLOW, Library
 
-__all__ = ["NUMPY", "OVER", "Call", "call", "check_gradients", "check_values", "numbers"]
+__all__ = [
+    "NUMPY",
+    "OVER",
+    "Call",
+    "call",
+    "check_gradients",
+    "check_values",
+    "has_slopes",
+    "numbers",
+    "over_libraries",
+]
 
 #: one of each kind: those that differ in flags and devices alone are left out
 OVER = [
     one for one in LIBRARIES if one.name in ("numpy", "array_api_strict", "torch", "jax", "dask")
 ]
 NUMPY = OVER[0]
+_EACH = 1 if EVERY_ROW else 12  # of so many calls, one is made on a slow library
 
 
 class Call(NamedTuple):
@@ -116,6 +127,16 @@ def _flat(x: Any) -> list[Any]:
     return [x]
 
 
+def over_libraries(calls: Sequence[Call]) -> list[tuple[Library, Call]]:
+    """Return each call with each library that can do it; of slow libraries, some of them."""
+    return [
+        (library, one)
+        for library in OVER
+        for number, one in enumerate(calls)
+        if library.name not in one.not_on and (library.module not in SLOW or not number % _EACH)
+    ]
+
+
 # ---- what is checked ----------------------------------------------------------------------------
 
 
@@ -135,7 +156,7 @@ def check_values(one: Call, library: Library) -> None:
         np.testing.assert_allclose(value, theirs, rtol=3e-6 if single else 1e-9, atol=1e-12)
 
 
-def has_slopes(one: Call, steps: Collection[str]) -> bool:
+def has_slopes(one: Call, steps: Collection[str] = ()) -> bool:
     """Say whether derivatives of a call are looked at: none of `steps`, and of floating arrays."""
     found = any(True for _ in _found((one.args, one.options)))
     return one.smooth and found and one.name not in steps
@@ -148,8 +169,5 @@ def check_gradients(one: Call, library: Library, order: int = 2) -> None:
 
 
 def _inexact_results(one: Call, library: Library, *tensors: Any) -> Any:
-    return [
-        x
-        for x in on_tensors(one, library, *tensors)
-        if isinstance(x, Tensor) and x._node is not None
-    ]
+    results = on_tensors(one, library, *tensors)
+    return [x for x in results if isinstance(x, Tensor) and x.requires_grad]

@@ -142,9 +142,6 @@ def test_scalars_of_numpy_are_numbers_beside_every_library(array_library: Any) -
 
 def test_a_tracked_tensor_is_not_converted_silently() -> None:
     t = tensor(np.ones(2))
-    for convert in (np.asarray, np.exp, np.sum, lambda x: np.add(x, 1)):
-        with pytest.raises(TypeError):
-            convert(t)
     with pytest.raises(TypeError, match=r"use `.detach\(\)`"):
         np.asarray(t)
     with pytest.raises(BufferError, match=r"use `.detach\(\)`"):
@@ -178,8 +175,7 @@ def test_a_tensor_without_axes_is_a_number_and_no_sequence() -> None:
     for refuse in (iter, len):
         with pytest.raises(TypeError, match="without axes"):
             refuse(t)
-    with pytest.raises(ValueError, match="`T` needs 2 axes"):
-        t.T  # noqa: B018
+    assert t.T.shape == ()
 
 
 def test_asarray_of_a_tensor_is_the_tensor() -> None:

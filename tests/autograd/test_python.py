@@ -1,6 +1,7 @@
 """What Python asks of a Tensor: numbers, iteration, copies, pickles, texts, other libraries."""
 
 import copy
+import math
 import operator
 import pickle
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from portable_losses.autograd import Tensor, namespace, tensor, value_and_grad
+from portable_losses.autograd.tensors import python
 
 NP = namespace(np)
 
@@ -54,7 +56,11 @@ def test_length_and_iteration_go_along_the_first_axis(array_library: Any) -> Non
     "leave, error",
     [
         (np.asarray, TypeError),
-        (lambda x: np.add(np.ones(2), x), TypeError),
+        (lambda x: np.array([x, x]), TypeError),
+        (lambda x: np.array([x[0], x[1]], dtype=object), TypeError),
+        (lambda x: np.vectorize(abs)(x), TypeError),
+        (lambda x: np.zeros(2).__setitem__(slice(None), x), TypeError),
+        (lambda x: np.add(np.ones(2), 1.0, out=np.ones(2)).__iadd__(x), TypeError),
         (np.from_dlpack, BufferError),
     ],
 )
@@ -85,6 +91,7 @@ STORES: dict[str, Any] = {
     "put": lambda b, v: np.put(b, 0, v),
     "array": lambda b, v: np.array([v, 2.0]),
     "full": lambda b, v: np.full(3, v),
+    "out": lambda b, v: np.add(1.0, v, out=b),
 }
 
 
@@ -106,13 +113,36 @@ def test_a_tracked_number_is_not_stored_where_its_gradient_would_be_lost(
     assert not numbers.any()
 
 
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the next tracked number that becomes one of Python's warn, as in a new process."""
+    monkeypatch.setattr(python, "_SAID", [])
+
+
+@pytest.mark.usefixtures("silent")
+@pytest.mark.parametrize(
+    "leave",
+    [float, int, complex, math.exp, lambda v: np.zeros(3).fill(v)],
+)
+def test_a_tracked_number_that_becomes_one_of_python_s_warns_once(leave: Any) -> None:
+    v = tensor(np.asarray(3.0))
+    with pytest.warns(UserWarning, match=r"`\.item\(\)` says that this is meant.*np\.stack"):
+        leave(v)
+    leave(v)
+
+
+@pytest.mark.usefixtures("silent")
+def test_nothing_warns_where_no_gradient_is_lost() -> None:
+    v = tensor(np.asarray(3.0))
+    assert (v.item(), float(v.detach()), bool(v), f"{v:.2f}") == (3.0, 3.0, True, "3.00")
+
+
 def test_a_number_that_is_asked_for_may_be_stored() -> None:
     v, numbers = tensor(np.asarray(3.0)), np.zeros(6)
-    numbers[0] = float(v)
-    numbers[1] = v.item()
+    numbers[1] = numbers[0] = v.item()
     numbers[2] = v.detach()
-    numbers[int(v)] = 1.0
-    numbers[4] = float(v) + float(v)
+    numbers[int(v.item())] = 1.0
+    numbers[4] = v.item() + v.item()
     held: list[Any] = [None]
     held[0] = v
     assert numbers.tolist() == [3.0, 3.0, 3.0, 1.0, 6.0, 0.0]

@@ -20,6 +20,7 @@ from portable_losses.autograd.graph.node import NOTHING, Node, item_nodes
 from portable_losses.autograd.graph.recording import recorder
 from portable_losses.autograd.namespaces.signatures import check_call
 from portable_losses.autograd.rules import LIST, Operation
+from portable_losses.autograd.tensors.methods import numpy_function
 from portable_losses.autograd.tensors.tensor import Tensor, tensor_of
 from portable_losses.autograd.tensors.unwrapping import is_tracked, raw_argument, raw_tree
 
@@ -264,13 +265,16 @@ def constant_function(tape: TapeNamespace, name: str) -> Callable[..., Any]:
 
 
 def constants_only_function(tape: TapeNamespace, name: str) -> Callable[..., Any]:
-    """Return ``xp.<name>``, which has no rule and refuses a tracked Tensor."""
+    """Return ``xp.<name>``, which has no rule: of a tracked Tensor NumPy's, else refused."""
     plain = constant_function(tape, name)
 
     def function(*args: Any, **options: Any) -> Any:
-        if is_tracked((args, options)):
+        if not is_tracked((args, options)):
+            return plain(*args, **options)
+        composed = numpy_function(tape.prefix + name)
+        if composed is None:
             _refuse(tape, name)
-        return plain(*args, **options)
+        return composed(*args, xp=tape.library.tape, **options)
 
     return function
 

@@ -2,6 +2,7 @@
 
 import operator
 import sys
+import warnings
 from collections.abc import Iterator
 from opcode import opmap
 from typing import Any
@@ -31,23 +32,26 @@ class PythonTensor(BaseTensor):
 
     def __float__(self) -> float:
         if self._node is not None:
-            _refuse_to_be_stored()
+            _leave_as_number()
         return float(self.array)
 
     def __int__(self) -> int:
         if self._node is not None:
-            _refuse_to_be_stored()
+            _leave_as_number()
         return int(self.array)
 
     def __bool__(self) -> bool:
         if self._node is not None:
-            _refuse_to_be_stored()
+            _leave_as_number(warned=True)
         return bool(self.array)
 
     def __complex__(self) -> complex:
         if self._node is not None:
-            _refuse_to_be_stored()
+            _leave_as_number()
         return complex(self.array)
+
+    def __format__(self, spec: str, /) -> str:
+        return format(self.item(), spec) if spec else str(self)
 
     def __index__(self) -> int:
         return operator.index(self.array)
@@ -78,8 +82,8 @@ class PythonTensor(BaseTensor):
         """Raise `error` if this Tensor is tracked."""
         if self._node is not None:
             msg = (
-                "a tracked Tensor is not converted silently, its gradient would be lost; "
-                "use `.detach()` (or `.array`) to take the values"
+                "a tracked Tensor is not converted silently, its gradient would be lost; collect "
+                "Tensors with `np.stack` (`xp.stack`), or use `.detach()` to take the values"
             )
             raise error(msg)
 
@@ -116,22 +120,33 @@ class PythonTensor(BaseTensor):
         return twin
 
 
-def _refuse_to_be_stored() -> None:
-    """Raise TypeError where a tracked number is about to be stored in an array.
+def _leave_as_number(*, warned: bool = False) -> None:
+    """Warn that a tracked number becomes a Python number; raise where it is about to be stored.
 
     NumPy asks for a number in ``b[0] = x`` just as ``float(x)`` does, without a word about why.
-    The instruction that the caller is at tells the two apart.
+    The instruction that the caller is at tells these two apart, and no others: ``b.fill(x)`` looks
+    as ``float(x)`` does.
     """
     caller = sys._getframe(2)
     if caller.f_code.co_code[caller.f_lasti] == _STORES:
         msg = (
             "a tracked Tensor is not stored in an array that is not tracked, its gradient would be "
-            "lost; make the array a Tensor or collect the numbers with `xp.stack`, or use "
-            "`.detach()` (or `.item()`) to store the value"
+            "lost; make the array a Tensor or collect the numbers with `np.stack` (`xp.stack`), or "
+            "use `.item()` (or `.detach()`) to store the value"
         )
         raise TypeError(msg)
+    if warned or _SAID:
+        return
+    _SAID.append(True)
+    msg = (
+        "a tracked Tensor becomes a Python number, without a gradient: `.item()` says that this is "
+        "meant; to store it in an array with its gradient, collect the numbers with `np.stack` "
+        "(`xp.stack`). This warning comes once"
+    )
+    warnings.warn(msg, UserWarning, stacklevel=3)
 
 
+_SAID: list[bool] = []
 _STORES = opmap["STORE_SUBSCR"]
 
 

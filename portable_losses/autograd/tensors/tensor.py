@@ -13,17 +13,16 @@ from portable_losses._tape import TapeArray
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd._error_notes import explain
 from portable_losses.autograd._libraries import (
-    check_differentiable,
+    array_of,
     is_array,
     library_of,
-    library_of_argument,
 )
 from portable_losses.autograd.graph.node import NOTHING, Node, item_nodes
 from portable_losses.autograd.graph.recording import recorder, recorder_if_enabled, use_recorder
 from portable_losses.autograd.rules import LIST, OPERATIONS
 from portable_losses.autograd.tensors.base import BaseTensor
+from portable_losses.autograd.tensors.creation import CreatedTensor
 from portable_losses.autograd.tensors.operators import binary, constant, in_place, unary
-from portable_losses.autograd.tensors.python import PythonTensor
 from portable_losses.autograd.tensors.unwrapping import raw_key
 from portable_losses.autograd.tensors.view_steps import (
     UNKNOWN,
@@ -47,9 +46,9 @@ _DEEPEST = 32  # steps that one view remembers
 def tensor_of(array: Array, node: Node | None = None) -> "Tensor":
     """Return a raw array, and the node that it came from, as a Tensor.
 
-    A function, since an `__init__` would take half as long again, twice in every operation.
+    A function, which asks nothing: `Tensor` itself would take as long as an operation.
     """
-    made = Tensor()
+    made = blank()
     made.array = array
     made._node = node
     return made
@@ -81,16 +80,37 @@ _constant = partial(constant, tensor_of)
 _unary = partial(unary, tensor_of)
 
 
-class Tensor(PythonTensor):
+class Tensor(CreatedTensor):
     """An array that remembers how it was computed.
 
-    Made by `tensor` or by a function of ``namespace(xp)``, not by calling the class. It follows
-    the Array API standard; what it is computed with is the library of its `array`.
+    It follows the Array API standard; what it is computed with is the library of its `array`.
+
+    Parameters
+    ----------
+    data : array, number, or nested lists
+        An array of any Array API library, of any shape and on any device; numbers and nested lists
+        of them become a NumPy array. Of a Tensor the values, without their history. An array is
+        shared, not copied: do not write to it while a graph refers to it.
+    requires_grad : bool, default False
+        Whether this is a leaf that collects a gradient. Integers and bools then become the
+        library's default floating dtype.
+    dtype : optional
+        As the library of `data` has it; by default that of `data`.
 
     Attributes
     ----------
-    array : array
+    array, data : array
         The wrapped library's own array.
+    grad : Tensor or None
+        What ``backward()`` has collected.
+
+    Raises
+    ------
+    TypeError
+        `data` is no array, number or list of numbers; or `requires_grad` with a `dtype` that is not
+        floating, real or complex.
+    ValueError
+        The lists in `data` have different lengths.
 
     Notes
     -----
@@ -100,18 +120,24 @@ class Tensor(PythonTensor):
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from portable_losses.autograd import tensor
-    >>> x = tensor(np.asarray([1.0, 2.0]))
+    >>> from portable_losses import Tensor
+    >>> x = Tensor([1, 2], requires_grad=True)
     >>> y = x @ x
     >>> y.backward()
-    >>> x.grad.tolist()
-    [2.0, 4.0]
+    >>> x.grad.data
+    array([2., 4.])
+    >>> Tensor.zeros(2, 3).shape
+    (2, 3)
     """
 
     __slots__ = ()
 
-    __array_ufunc__ = None  # a NumPy array beside an operator lets the Tensor answer
+    def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None) -> None:
+        self.array = array_of(data, dtype, differentiable=requires_grad)
+        self._node = None
+        if requires_grad:
+            self._collect_here()
+
     __array_priority__ = 1000.0
 
     # ---- what the standard asks of an array ---------------------------------------------------
@@ -137,11 +163,12 @@ class Tensor(PythonTensor):
 
     @property
     def T(self) -> "Tensor":  # noqa: N802 - the standard's name
-        """The transpose of a matrix."""
-        if self.ndim != 2:
-            msg = f"`T` needs 2 axes, got shape {self.shape}; use `mT` or `xp.permute_dims`"
-            raise ValueError(msg)
-        return self.mT
+        """The axes in reverse order: the transpose of a matrix."""
+        if self.ndim == 2:
+            return self.mT
+        reverse = tuple(range(self.ndim))[::-1]
+        turned: Tensor = self.__array_namespace__().permute_dims(self, reverse)
+        return turned
 
     @property
     def mT(self) -> "Tensor":  # noqa: N802 - the standard's name
@@ -233,6 +260,9 @@ class Tensor(PythonTensor):
         library = library_of(self.array).name
         values = repr(self.array)
         return f"Tensor({values}, {library} {self.dtype} on {self.device}{tracked})"
+
+
+blank = partial(object.__new__, Tensor)  # without a question to `__init__`
 
 
 class View(Tensor):
@@ -333,49 +363,42 @@ class View(Tensor):
             refuse("`reshape` of a view: whether it is one, too, depends on the library")
 
 
-def tensor(x: Any, /, *, requires_grad: bool = True) -> Tensor:
+def tensor(x: Any, /, *, requires_grad: bool = True, dtype: Any = None) -> Tensor:
     """Return `x` as a Tensor, by default as a leaf that collects a gradient.
 
     Parameters
     ----------
-    x : array
-        An array of any Array API library, of any shape and on any device, or a Tensor (whose
-        history is left behind).
+    x : array, number, or nested lists
+        As `Tensor` takes it.
     requires_grad : bool, optional
         False for a constant.
+    dtype : optional
+        As the library of `x` has it; by default that of `x`.
 
     Returns
     -------
     Tensor
-        Shape, dtype and device of `x`.
+        Shape, dtype and device of `x`; with `requires_grad`, integers become floating.
 
     Raises
     ------
     TypeError
-        For what is no array, and with `requires_grad` for a dtype that is not floating, real
-        or complex.
+        As `Tensor` raises it.
 
     Notes
     -----
-    The memory of `x` is shared, not copied: do not write to it while a graph refers to it.
+    ``Tensor(x, requires_grad=True)``.
 
     Examples
     --------
-    >>> import numpy as np
     >>> from portable_losses.autograd import tensor
-    >>> x = tensor(np.asarray(3.0))
+    >>> x = tensor(3.0)
     >>> (x * x).backward()
     >>> float(x.grad)
     6.0
     """
-    if isinstance(x, Tensor):
-        x = x.array
-    if not requires_grad:
-        library_of_argument(x)
-        return tensor_of(x)
-    check_differentiable(x)
-    return tensor_of(x)._collect_here()
+    return Tensor(x, requires_grad, dtype)
 
 
 def _unpickled(array: Array, requires_grad: bool) -> Tensor:
-    return tensor(array, requires_grad=requires_grad)
+    return Tensor(array, requires_grad)

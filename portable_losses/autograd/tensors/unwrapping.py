@@ -3,6 +3,7 @@
 from numbers import Number
 from typing import Any
 
+from portable_losses._polyfill import device_of
 from portable_losses._tape import TapeArray, raw_array
 from portable_losses._typing import Array
 from portable_losses.autograd._libraries import Library, is_array, library_of
@@ -29,9 +30,20 @@ def raw_operand(x: Any, beside: Array) -> Any:
     if isinstance(x, Number):
         return x if library.owns(x) else _python_number(x)
     if not is_array(x):
-        return NotImplemented
+        return _of_list(x, beside) if isinstance(x, list | tuple) else NotImplemented
     library.check(x, "operand")
     return x
+
+
+def _of_list(x: Any, beside: Array) -> Array:
+    """Return nested lists of numbers as an array; tracked Tensors in them raise TypeError."""
+    if is_tracked(x):
+        msg = "a list of tracked Tensors is no operand; join them by `np.stack` (`xp.stack`)"
+        raise TypeError(msg)
+    library = library_of(beside)
+    return library.xp.asarray(
+        raw_tree(x, library, "operand"), device=device_of(beside, xp=library.xp)
+    )
 
 
 def raw_argument(library: Library, x: Any, name: str) -> Any:

@@ -3,14 +3,16 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from portable_losses._tape import raw_array
 from portable_losses.autograd._libraries import check_differentiable, library_of
 from portable_losses.autograd.graph.node import Node, Reached, new_node, reachable
 from portable_losses.autograd.graph.recording import call_recorded, recorder
 from portable_losses.autograd.graph.walk import walk
 from portable_losses.autograd.rules.shape import ALIAS
 from portable_losses.autograd.tensors.tensor import Tensor, lift, tensor_of
-from portable_losses.autograd.tensors.unwrapping import unwrap
+from portable_losses.autograd.tensors.unwrapping import is_tracked, unwrap
 from portable_losses.autograd.transforms.nested import flatten_nested
+from portable_losses.autograd.transforms.numbers import floating, is_number
 
 __all__ = ["Call", "check_tensor", "positions"]
 
@@ -26,7 +28,10 @@ class Call:
         trees = [flatten_nested(args[i]) for i in numbers]
         self.rebuilds = [rebuild for _, rebuild in trees]
         self.given = [leaves for leaves, _ in trees]
-        self.leaves = [[_leaf(x) for x in leaves] for leaves in self.given]
+        self.leaves = [
+            [_leaf(floating(x, list(args)) if is_number(x) else x) for x in leaves]
+            for leaves in self.given
+        ]
         self.nodes = {leaf._node for leaves in self.leaves for leaf in leaves if leaf._node}
         self.args = list(args)
         for i, rebuild, leaves in zip(numbers, self.rebuilds, self.leaves, strict=True):
@@ -118,6 +123,8 @@ class Call:
         gradient = found.get(leaf._node) if leaf._node is not None else None
         if gradient is None:
             gradient = library_of(leaf.array).xp.zeros_like(leaf.array)
+        if is_number(given):
+            return gradient if is_tracked(gradient) else tensor_of(raw_array(gradient)).item()
         if isinstance(gradient, Tensor):
             return (
                 gradient
@@ -141,8 +148,11 @@ class Call:
         """Return one result: a Tensor if the caller gave one, or if the call is `enclosed`."""
         if enclosed and x._node is not None:
             return x
-        given = any(isinstance(v, Tensor) for leaves in self.given for v in leaves)
-        return x.detach() if given else x.array
+        given = [v for leaves in self.given for v in leaves]
+        if any(isinstance(v, Tensor) for v in given):
+            return x.detach()
+        numbers = not x.shape and all(map(is_number, given))
+        return x.detach().item() if numbers else x.array
 
 
 def positions(argnums: int | Sequence[int], count: int) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from portable_losses.autograd.tensors.tensor import Tensor
 from portable_losses.autograd.tensors.unwrapping import is_tracked
 from portable_losses.autograd.transforms.call import Call, check_tensor
 from portable_losses.autograd.transforms.nested import flatten_nested
+from portable_losses.autograd.transforms.numbers import arrays_for_numbers
 
 __all__ = ["grad", "stop_gradient", "value_and_grad", "vjp"]
 
@@ -31,7 +32,7 @@ def grad(
     ----------
     f : callable
         Takes arrays (or nested lists, tuples and dicts of arrays) and returns one real number: a
-        Tensor without axes.
+        Tensor without axes. Python numbers may stand for arrays; their gradients are numbers.
     argnums : int or sequence of int, optional
         The positional arguments to differentiate by.
     has_aux : bool, optional
@@ -184,7 +185,7 @@ def vjp(f: Callable[..., Any], /, *args: Any, has_aux: bool = False) -> Any:
         check_tensor(out)
 
     def pullback(cotangent: Any, /) -> tuple[Any, ...]:
-        seeds, _ = flatten_nested(cotangent)
+        seeds, _ = flatten_nested(arrays_for_numbers(cotangent, outs)[0])
         if len(seeds) != len(outs):
             msg = f"the cotangent must have {len(outs)} arrays, got {len(seeds)}"
             raise ValueError(msg)

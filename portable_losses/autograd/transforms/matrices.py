@@ -13,6 +13,7 @@ from portable_losses.autograd.tensors.unwrapping import unwrap
 from portable_losses.autograd.transforms.call import positions
 from portable_losses.autograd.transforms.functional import grad, vjp
 from portable_losses.autograd.transforms.nested import flatten_nested
+from portable_losses.autograd.transforms.numbers import arrays_for_numbers, numbers_for_arrays
 
 __all__ = ["flatten", "hessian", "jacobian"]
 
@@ -78,7 +79,7 @@ def jacobian(
                 full[i] = x
             return f(*full, **options)
 
-        chosen = [args[i] for i in places]
+        chosen, numbers = arrays_for_numbers([args[i] for i in places], list(args))
         out, pullback = vjp(of_chosen, *chosen)
         outs, rebuild = flatten_nested(out)
         by_complex, by_real = _kinds(flatten_nested(chosen)[0])
@@ -93,7 +94,8 @@ def jacobian(
             ]
             stacked = _stacked(rows, x, chosen)
             blocks.append(stacked[0] if isinstance(argnums, int) else tuple(stacked))
-        return rebuild(blocks)
+        made = rebuild(blocks)
+        return numbers_for_arrays(made) if numbers else made
 
     return jacobian_of_f
 

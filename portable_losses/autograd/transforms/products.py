@@ -16,6 +16,7 @@ from portable_losses.autograd.tensors.unwrapping import unwrap
 from portable_losses.autograd.transforms.call import Call, check_tensor
 from portable_losses.autograd.transforms.functional import grad, vjp
 from portable_losses.autograd.transforms.nested import flatten_nested
+from portable_losses.autograd.transforms.numbers import arrays_for_numbers, numbers_for_arrays
 
 __all__ = ["elementwise_grad", "ggnvp", "hvp", "jvp"]
 
@@ -101,6 +102,11 @@ def jvp(f: Callable[..., Any], args: Sequence[Any], tangents: Sequence[Any], /) 
     >>> dy.tolist()
     [2.0, 40.0]
     """
+    args, numbers = arrays_for_numbers(args)
+    tangents, _ = arrays_for_numbers(tangents, args)
+    if numbers:
+        pair: tuple[Any, Any] = numbers_for_arrays(jvp(f, args, tangents))
+        return pair
     _check_fit(args, tangents, "tangents")
     call = Call(args, tuple(range(len(args))))
     result = call.run(f, {})
@@ -158,6 +164,11 @@ def hvp(f: Callable[..., Any], args: Sequence[Any], v: Sequence[Any], /) -> tupl
     >>> hvp(lambda x: (x @ x) ** 2, (x,), (v,))[0].tolist()
     [12.0, 4.0]
     """
+    args, numbers = arrays_for_numbers(args)
+    v, _ = arrays_for_numbers(v, args)
+    if numbers:
+        found: tuple[Any, ...] = numbers_for_arrays(hvp(f, args, v))
+        return found
     _check_fit(args, v, "v")
     _, pullback = vjp(grad(f, argnums=tuple(range(len(args)))), *args)
     product: tuple[Any, ...] = pullback(tuple(v))
@@ -205,6 +216,11 @@ def ggnvp(
     >>> ggnvp(lambda x: x * x, lambda y: y @ y, (x,), (v,))[0].tolist()
     [8.0, 0.0]
     """
+    args, numbers = arrays_for_numbers(args)
+    v, _ = arrays_for_numbers(v, args)
+    if numbers:
+        found: tuple[Any, ...] = numbers_for_arrays(ggnvp(f, loss, args, v))
+        return found
     out, moved = jvp(f, args, v)
     (curved,) = hvp(loss, (out,), (moved,))
     _, pullback = vjp(f, *args)

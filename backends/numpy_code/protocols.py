@@ -1,0 +1,243 @@
+"""NumPy's two protocols, and CuPy's, answered from the table of names.
+
+A name goes to the namespace of the Tensor at hand, whatever library that is: ``np.exp`` of a
+Tensor over PyTorch is PyTorch's.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from numbers import Number
+from typing import Any, NoReturn
+
+from portable_losses._backend import arrays_of
+from portable_losses._tape import TapeArray
+
+from .names import FUNCTIONS, REFUSED, array, dtype_of, stored
+
+__all__ = ["OF_VALUES", "answer_cupy", "answer_function", "answer_ufunc"]
+
+Call = Callable[..., Any]
+
+# ---- functions ----------------------------------------------------------------------------------
+
+
+_FOUND: dict[Any, Call] = {}  # of functions, by their Python object
+
+
+def answer_function(
+    xp: Any, function: Call, kinds: Iterable[type], args: Any, options: Mapping[str, Any]
+) -> Any:
+    """Return what a function below ``numpy`` is of Tensors; NotImplemented if it is not ours."""
+    for kind in kinds:
+        if not (issubclass(kind, TapeArray) or _is_known(kind, xp)):
+            return NotImplemented
+    made = _FOUND.get(function)
+    if made is None:
+        made = _FOUND[function] = _named(function)
+    return made(*args, xp=xp, **options)
+
+
+def _named(function: Call) -> Call:
+    """Return what stands in the table for a function below ``numpy``."""
+    inside = function.__module__.partition(".")[2]
+    name = f"{inside}.{function.__name__}" if inside else function.__name__
+    if name in OF_VALUES:
+        return _of_values(function, detached=name in _TEXTS)
+    made = FUNCTIONS.get(name)
+    if made is None:
+        _refuse(f"numpy.{name}", REFUSED.get(name))
+    return made
+
+
+_TEXTS = frozenset(["array2string", "array_repr", "array_str"])
+OF_VALUES = _TEXTS | {"save", "savetxt", "savez", "savez_compressed"}  # NumPy's own are called
+
+
+def _of_values(function: Call, *, detached: bool) -> Call:
+    """Return NumPy's own function of the values; only a text may be of tracked ones."""
+
+    def values(x: Any) -> Any:
+        if not isinstance(x, TapeArray):
+            return x
+        kept: Any = x
+        return (kept.detach() if detached else kept).__array__()
+
+    def call(*args: Any, xp: Any, **options: Any) -> Any:
+        return function(*map(values, args), **{key: values(v) for key, v in options.items()})
+
+    return call
+
+
+def _is_known(kind: type, xp: Any) -> bool:
+    """Say whether arrays of this type are NumPy's or of the library below the Tensors."""
+    return kind.__module__.partition(".")[0] == "numpy" or xp.library.knows(kind)
+
+
+def _refuse(name: str, advice: str | None) -> NoReturn:
+    """Raise TypeError: the function `name` does not compute with Tensors."""
+    what = advice or "compose it of others, or use `.detach()` where no gradient is needed"
+    msg = f"`{name}` of a Tensor is not known, and its gradient would be lost; {what}"
+    raise TypeError(msg)
+
+
+# ---- ufuncs -------------------------------------------------------------------------------------
+
+# Python's operators answer first: they are the quickest way, and one table of rules.
+_OPERATORS: dict[str, tuple[str, str]] = {
+    "add": ("__add__", "__radd__"),
+    "subtract": ("__sub__", "__rsub__"),
+    "multiply": ("__mul__", "__rmul__"),
+    "divide": ("__truediv__", "__rtruediv__"),
+    "true_divide": ("__truediv__", "__rtruediv__"),  # CuPy's name
+    "power": ("__pow__", "__rpow__"),
+    "matmul": ("__matmul__", "__rmatmul__"),
+    "floor_divide": ("__floordiv__", "__rfloordiv__"),
+    "remainder": ("__mod__", "__rmod__"),
+    "less": ("__lt__", "__gt__"),
+    "less_equal": ("__le__", "__ge__"),
+    "greater": ("__gt__", "__lt__"),
+    "greater_equal": ("__ge__", "__le__"),
+    "equal": ("__eq__", "__eq__"),
+    "not_equal": ("__ne__", "__ne__"),
+    "bitwise_and": ("__and__", "__rand__"),
+    "bitwise_or": ("__or__", "__ror__"),
+    "bitwise_xor": ("__xor__", "__rxor__"),
+    "left_shift": ("__lshift__", "__rlshift__"),
+    "right_shift": ("__rshift__", "__rrshift__"),
+}
+_REDUCED = {
+    "add": "sum",
+    "multiply": "prod",
+    "maximum": "max",
+    "minimum": "min",
+    "logical_and": "all",
+    "logical_or": "any",
+}
+_ACCUMULATED = {"add": "cumsum", "multiply": "cumprod"}
+_CALLS: dict[Any, Call] = {}  # of ufuncs: what was found for each
+# How the numbers are computed inside NumPy, which is nothing to the tape.
+_IGNORED = frozenset(["casting", "order", "subok"])
+
+
+def answer_ufunc(xp: Any, ufunc: Any, method: str, inputs: Any, options: dict[str, Any]) -> Any:
+    """Return what a ufunc, or a method of one, is of Tensors."""
+    if method == "__call__":
+        call = _CALLS.get(ufunc)
+        if call is None:
+            call = _CALLS[ufunc] = _call_of(ufunc.__name__, ufunc.nin)
+        if options:
+            return _with_options(call, ufunc.__name__, inputs, options, xp=xp)
+        return call(*inputs, xp=xp)
+    return _method(ufunc, method, inputs, options, xp=xp)
+
+
+def answer_cupy(xp: Any, kernel: Any, inputs: Any, options: dict[str, Any]) -> Any:
+    """Return what a ufunc of CuPy's is of Tensors: its names are ``cupy_add`` and the like."""
+    name = kernel.name
+    for prefix in ("cupyx_scipy_special_", "cupyx_scipy_", "cupy_"):
+        name = name.removeprefix(prefix)
+    call = _CALLS.get(name)
+    if call is None:
+        call = _CALLS[name] = _call_of(name, kernel.nin)
+    return _with_options(call, name, inputs, options, xp=xp)
+
+
+def _call_of(name: str, count: int) -> Call:
+    """Return a function of a ufunc's inputs: an operator's, that of the table, or SciPy's."""
+    if name in _OPERATORS:
+        return _operator(*_OPERATORS[name])
+    made = FUNCTIONS.get(name) or _special(name)
+    if count == 1:
+        return made
+
+    def call(*inputs: Any, xp: Any, **options: Any) -> Any:
+        return made(*inputs, xp=xp, **options) if all(map(_is_operand, inputs)) else NotImplemented
+
+    return call
+
+
+def _special(name: str) -> Call:
+    """Return SciPy's ufunc `name`, of the namespace that a call names."""
+
+    def call(*inputs: Any, xp: Any) -> Any:
+        found = getattr(xp.special, name, None)
+        if found is None:
+            _refuse(name, REFUSED.get(name))
+        return found(*inputs)
+
+    return call
+
+
+def _operator(forward: str, reflected: str) -> Call:
+    """Return a function of two operands, one of them a Tensor, whose method answers."""
+
+    def call(x1: Any, x2: Any, /, *, xp: Any) -> Any:
+        if isinstance(x1, TapeArray):
+            return getattr(x1, forward)(x2)
+        return getattr(x2, reflected)(x1)
+
+    return call
+
+
+def _is_operand(x: Any) -> bool:
+    """Say whether a ufunc of Tensors takes `x`; other types answer for themselves."""
+    if isinstance(x, TapeArray | Number | list | tuple):
+        return True
+    return arrays_of(x) is not None
+
+
+def _with_options(
+    call: Call, name: str, inputs: tuple[Any, ...], options: dict[str, Any], *, xp: Any
+) -> Any:
+    """Return what a ufunc's call with `out`, `where`, `dtype` or `axis` is of Tensors."""
+    outs = options.pop("out", None) or ()
+    outs = outs if isinstance(outs, tuple) else (outs,)
+    where = options.pop("where", True)
+    dtype = options.pop("dtype", None)
+    options = {key: value for key, value in options.items() if key not in _IGNORED}
+    if where is not True and not outs:
+        msg = f"`where` of `{name}` needs `out`, which has the other entries; use `np.where`"
+        raise TypeError(msg)
+    if dtype is not None:
+        kind = dtype_of(dtype, xp=xp)
+        inputs = tuple(xp.astype(array(v, xp=xp), kind) for v in inputs)
+    elif not any(isinstance(v, TapeArray) for v in inputs):  # NumPy's arrays, into a Tensor
+        inputs = tuple(array(v, xp=xp) for v in inputs)
+    made = call(*inputs, xp=xp, **options)
+    if not outs or made is NotImplemented:
+        return made
+    results = made if isinstance(made, tuple) else (made,)
+    kept = [
+        new if out is None else stored(out, _chosen(where, new, out, xp=xp), xp=xp)
+        for out, new in zip(outs, results, strict=True)
+    ]
+    return tuple(kept) if isinstance(made, tuple) else kept[0]
+
+
+def _chosen(where: Any, new: Any, out: Any, *, xp: Any) -> Any:
+    """Return `new` where it is wanted, and what `out` has elsewhere."""
+    return new if where is True else xp.where(array(where, xp=xp), new, out)
+
+
+# ---- methods of ufuncs --------------------------------------------------------------------------
+
+
+def _method(
+    ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[str, Any], *, xp: Any
+) -> Any:
+    """Return ``np.add.reduce`` and the like of Tensors."""
+    name = ufunc.__name__
+    if method == "outer":
+        a, b = (array(v, xp=xp) for v in inputs)
+        pair = (a[(..., *[None] * b.ndim)], b)
+        return answer_ufunc(xp, ufunc, "__call__", pair, options)
+    table = {"reduce": _REDUCED, "accumulate": _ACCUMULATED}.get(method, {})
+    if name not in table:
+        _refuse(f"{name}.{method}", _ADVICE.get(method))
+    options = {"axis": 0, **options} if len(inputs) == 1 else options
+    return FUNCTIONS[table[name]](*inputs, xp=xp, **options)
+
+
+_ADVICE = {
+    "at": "use `x[key] = v` on a Tensor, or `scatter_add` of its namespace",
+    "reduceat": "use `np.split` and a sum of each part, or differences of `np.cumsum`",
+}
