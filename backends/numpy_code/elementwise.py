@@ -7,7 +7,7 @@ from typing import Any
 from portable_losses._dtypes import kind_of
 from portable_losses._gradient import stop_gradient
 
-from .names import REFUSED, array, named
+from .names import array, named
 from .promotion import (
     arrays,
     floating,
@@ -265,6 +265,3 @@ def _whole(name: str, x1: Any, x2: Any, *, xp: Any) -> list[Any]:
         msg = f"`{name}` takes integers only, got {made[0].dtype}"
         raise TypeError(msg)
     return made
-
-
-REFUSED["isnat"] = "dates are no numbers; compare them before they become Tensors"
