@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from portable_losses.autograd import Tensor, tensor
+from portable_losses.autograd import Tensor, gradcheck, tensor
 
 A = np.asarray([[0.5, -1.0, 2.0], [3.0, 0.25, -0.5]])
 
@@ -144,6 +144,34 @@ def test_an_xarray_of_a_tensor_is_differentiated() -> None:
     expected = 2 * np.asarray([1.0, 2.0, 3.0]) * np.exp(A * np.asarray([1.0, 2.0, 3.0]))
     expected[0] += 2.0
     np.testing.assert_allclose(values(x.grad), expected, rtol=1e-15)
+
+
+OF_XARRAY: dict[str, Callable[[Any], Any]] = {
+    "sum": lambda d: d.sum("a"),
+    "mean": lambda d: d.mean(),
+    "max": lambda d: d.max("b"),
+    "std": lambda d: d.std("b"),
+    "cumsum": lambda d: d.cumsum("b"),
+    "diff": lambda d: d.diff("b"),
+    "dot": lambda d: xr.dot(d, d, dim="b"),
+    "where": lambda d: d.where(d > 0, 0.0),
+    "fillna": lambda d: d.fillna(0.0),
+    "groupby": lambda d: d.groupby("a").mean(),
+    "concat": lambda d: xr.concat([d, 2 * d], "a"),
+    "stack": lambda d: d.stack(z=("a", "b")) * 2.0,
+    "sel": lambda d: d.sel(a=1).T,
+    "dataset": lambda d: (xr.Dataset({"x": d}) * d)["x"],
+}
+
+
+@pytest.mark.parametrize("name", OF_XARRAY)
+def test_what_xarray_does_is_differentiated(name: str) -> None:
+    def loss(x: Any) -> Any:
+        named = xr.DataArray(x, dims=("a", "b"), coords={"a": [0, 1]})
+        return (OF_XARRAY[name](named) ** 2).sum().data
+
+    assert loss(tensor(A)).item() == pytest.approx(float(loss(A)), rel=1e-15)
+    gradcheck(loss, (A,), order=2)
 
 
 @pytest.mark.parametrize("combine", ["t * s", "s * t"])
