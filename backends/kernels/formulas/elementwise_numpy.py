@@ -20,14 +20,17 @@ from portable_losses._typing import Array, Options
 
 from ..machine.blocks import in_blocks
 from ..machine.memory_numpy import empty
+from .machine_code import machine_code
 from .program_numpy import Blockwise, Branching, simple
 from .trace import Formula, Untraceable, key_of, slopes_of, trace
+from .ufunc_numpy import as_ufunc
 
 __all__ = ["VALUE_AND_SLOPE", "elementwise"]
 
 SIZE = 3 * 2**20  # bytes that a block and its buffers take; with less, threads wait for the lock
 FEWEST = 2**16  # entries in all from which on blocks pay
 SMALL = 2**11  # entries up to which NumPy's own memory is as quick as buffers
+SPAN = 2**17  # entries that machine code takes at once
 KEPT = 512  # programs: each is of a function, dtypes and options
 
 Function = Callable[..., Any]
@@ -101,6 +104,36 @@ def _scaled(slope: Array, grad: Array) -> Array:
 # ---- programs ----------------------------------------------------------------------------------
 
 
+class Machine:
+    """A formula as machine code: a ufunc, called on blocks of large arrays."""
+
+    def __init__(self, formula: Formula, code: Any, name: str, dtypes: Sequence[Any]) -> None:
+        self.formula = formula
+        self._code = code  # lives as long as the ufunc
+        self._ufunc = as_ufunc(code.strided, name, dtypes, formula.given)
+
+    def __call__(self, given: Sequence[Array], size: int) -> tuple[Any, ...]:
+        """Return the results for the arrays `given`, the largest of which has this size."""
+        if size < FEWEST:
+            found = self._ufunc(*given)
+            return found if isinstance(found, tuple) else (found,)
+        shape, axis, parts = _aligned(given)
+        outs = tuple([empty(shape, dtype) for dtype in self.formula.dtypes])
+        targets = [x.reshape(axis) for x in outs]
+
+        def work(block: slice) -> None:
+            self._ufunc(
+                *[x[block] if x.ndim else x for x in parts], out=tuple([x[block] for x in targets])
+            )
+
+        in_blocks(work, axis[0], max(1, SPAN // max(1, math.prod(axis[1:]))))
+        return outs
+
+    def arranged(self, outs: tuple[Any, ...]) -> Any:
+        """Return the results as the function returns them."""
+        return _arranged(self.formula, outs)
+
+
 class Program:
     """A formula, as a program for small arrays and one for large ones, written when needed."""
 
@@ -128,11 +161,7 @@ class Program:
 
     def arranged(self, outs: tuple[Any, ...]) -> Any:
         """Return the results as the function returns them."""
-        several = self.formula.several
-        if several is None:
-            return outs[0]
-        found = iter(outs)
-        return tuple([next(found) if there else None for there in several])
+        return _arranged(self.formula, outs)
 
     def _fill(self, targets: list[Array], parts: list[Array]) -> None:
         """Write the results to `targets`, a block of entries at a time."""
@@ -163,7 +192,15 @@ class Program:
             in_blocks(work, axis[0], rows)
 
 
-_PROGRAMS: dict[Any, Program | None] = {}  # None: the function cannot be traced
+def _arranged(formula: Formula, outs: tuple[Any, ...]) -> Any:
+    """Return results as the function returns them."""
+    if formula.several is None:
+        return outs[0]
+    found = iter(outs)
+    return tuple([next(found) if there else None for there in formula.several])
+
+
+_PROGRAMS: dict[Any, Machine | Program | None] = {}  # None: the function cannot be traced
 _MET: set[Any] = set()  # the keys of what was called once, on a small array
 
 
@@ -174,7 +211,7 @@ def _program(
     options: Options,
     *,
     now: bool,
-) -> Program | None:
+) -> Machine | Program | None:
     """Return the program of a function, with a `rule` also of its slope; None where there is none.
 
     A program costs as much as some ten small calls: unless it is needed `now`, the first call for
@@ -191,11 +228,40 @@ def _program(
     if len(_MET) + len(_PROGRAMS) > KEPT:
         _MET.clear()
         _PROGRAMS.clear()
-    if not now and key not in _MET:
+    if key not in _MET:
+        made = _compiled(function, rule, dtypes, options)
+        if made is not None or now:
+            _PROGRAMS[key] = made = made or _written(function, rule, dtypes, options)
+            return made
         _MET.add(key)
         return None
     _PROGRAMS[key] = made = _written(function, rule, dtypes, options)
     return made
+
+
+def _formula(
+    function: Function, rule: Function | None, dtypes: tuple[Any, ...], options: Options
+) -> Formula:
+    """Return the formula of a function, with a `rule` also of its slope."""
+    if rule is None:
+        return trace(function, dtypes, options)
+    return slopes_of(function, [rule], dtypes, options)
+
+
+def _compiled(
+    function: Function, rule: Function | None, dtypes: tuple[Any, ...], options: Options
+) -> Machine | None:
+    """Return machine code; None where there is none."""
+    given = [d for d in dtypes if d is not None]
+    found = machine_code(
+        lambda: _formula(function, rule, dtypes, options),
+        (function, rule, dtypes),
+        lambda formula: [*given, *formula.dtypes],
+    )
+    if found is None:
+        return None
+    formula, code = found
+    return Machine(formula, code, function.__name__, [*given, *formula.dtypes])
 
 
 def _written(
@@ -203,13 +269,9 @@ def _written(
 ) -> Program | None:
     """Return a new program; None where the function or its rule cannot be traced."""
     try:
-        if rule is None:
-            formula = trace(function, dtypes, options)
-        else:
-            formula = slopes_of(function, [rule], dtypes, options)
+        return Program(_formula(function, rule, dtypes, options))
     except (Untraceable, AttributeError):
         return None
-    return Program(formula)
 
 
 # ---- blocks ------------------------------------------------------------------------------------

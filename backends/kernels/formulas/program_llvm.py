@@ -53,20 +53,24 @@ class Code(NamedTuple):
 def _features(without: str) -> dict[str, bool]:
     """Return what the processor has; what begins with `without` is left out."""
     found = dict(binding.get_host_cpu_features())
-    return {name: there and not (without and name.startswith(without)) for name, there in found.items()}
+    return {
+        name: there and not (without and name.startswith(without)) for name, there in found.items()
+    }
 
 
 def is_supported() -> bool:
     """Say whether the processor multiplies and adds with one rounding, as every formula needs."""
     triple = binding.get_process_triple()
-    return triple.startswith(("aarch64", "arm64")) or bool(binding.get_host_cpu_features().get("fma"))
+    return triple.startswith(("aarch64", "arm64")) or bool(
+        binding.get_host_cpu_features().get("fma")
+    )
 
 
 def _machine(without: str = "") -> Any:
     """Return the target machine."""
     flags = ",".join(("+" if on else "-") + name for name, on in _features(without).items())
     target = binding.Target.from_default_triple()
-    return target.create_target_machine(cpu=binding.get_host_cpu_name(), features=flags, opt=3)
+    return target.create_target_machine(cpu=binding.get_host_cpu_name(), features=flags, opt=2)
 
 
 # ---- entries in memory --------------------------------------------------------------------------
@@ -223,6 +227,7 @@ def _write_flat(module: Any, formula: Formula, dtypes: Sequence[Any]) -> Any:
     flat = ir.Function(module, ir.FunctionType(ir.VoidType(), [*pointers, LONG]), "flat")
     for argument in flat.args[:-1]:
         argument.add_attribute("noalias")
+    flat.attributes.add("noinline")  # `strided` calls it: once is enough
     builder = ir.IRBuilder(flat.append_basic_block())
     given = formula.given
 
@@ -244,6 +249,8 @@ def _write_strided(module: Any, flat: Any, dtypes: Sequence[Any], given: int) ->
     longs = ir.PointerType(LONG)
     kind = ir.FunctionType(ir.VoidType(), [ir.PointerType(POINTER), longs, longs, POINTER])
     strided = ir.Function(module, kind, "strided")
+    strided.attributes.add("minsize")
+    strided.attributes.add("optsize")
     builder = ir.IRBuilder(strided.append_basic_block())
     entries = [_entry(dtype) for dtype in dtypes]
     arguments, sizes, steps, _ = strided.args
@@ -271,9 +278,7 @@ def _write_strided(module: Any, flat: Any, dtypes: Sequence[Any], given: int) ->
     step = builder.select(
         builder.icmp_signed(">", step, ir.Constant(LONG, 0)), step, ir.Constant(LONG, 1)
     )
-    chunks = builder.sdiv(
-        builder.sub(builder.add(count, step), ir.Constant(LONG, 1)), step
-    )
+    chunks = builder.sdiv(builder.sub(builder.add(count, step), ir.Constant(LONG, 1)), step)
 
     def copy(i: int, start: Any, length: Any, *, out: bool) -> None:
         """Copy a chunk from an array with gaps into its buffer, or back."""
@@ -308,22 +313,21 @@ def _write_strided(module: Any, flat: Any, dtypes: Sequence[Any], given: int) ->
     builder.ret_void()
 
 
-def compiled(formula: Formula, dtypes: Sequence[Any] | None = None, *, without: str = "") -> Code:
+def compiled(formula: Formula, dtypes: Sequence[Any], *, without: str = "") -> Code:
     """Return the machine code of a formula, for arrays of these dtypes: operands, then results.
 
-    They are the formula's own if none are given. Untraceable where a step is not known. What the
-    processor has and begins with `without` ("avx512") is not used.
+    Untraceable where a step is not known. What the processor has and begins with `without`
+    ("avx512") is not used.
     """
-    if dtypes is None:
-        raise NotImplementedError
     module = ir.Module("formula")
     module.triple = binding.get_process_triple()
     flat = _write_flat(module, formula, dtypes)
     _write_strided(module, flat, dtypes, formula.given)
     machine = _machine(without)
     parsed = binding.parse_assembly(str(module))
-    options = binding.create_pipeline_tuning_options(speed_level=3)
+    options = binding.create_pipeline_tuning_options(speed_level=2)
     options.loop_vectorization = True
+    options.loop_unrolling = options.loop_interleaving = False  # longer, and no quicker
     passes = binding.create_pass_builder(machine, options)
     passes.getModulePassManager().run(parsed, passes)
     engine = binding.create_mcjit_compiler(parsed, machine)

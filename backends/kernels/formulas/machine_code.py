@@ -1,0 +1,55 @@
+"""Formulas as machine code, where llvmlite is installed and the processor is known; else None.
+
+llvmlite is imported by the first formula that is compiled. What was compiled is kept for the
+process; a formula whose options change from call to call is compiled for the first few only.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from threading import Lock
+from typing import Any
+
+from .trace import Formula, Untraceable
+
+__all__ = ["MOST", "compiler", "machine_code"]
+
+MOST = 64  # codes of one function, dtypes and gradients: each is of other options
+
+_COMPILER: list[Any] = []  # the module, or None where there is none
+_COUNT: Counter[Any] = Counter()
+_LOCK = Lock()  # LLVM is used by one thread at a time
+
+
+def compiler() -> Any:
+    """Return the module that compiles formulas, None where there is none."""
+    if not _COMPILER:
+        try:
+            found = import_module(f"{__package__}.program_llvm")
+        except ModuleNotFoundError as error:
+            if error.name != "llvmlite":
+                raise
+            found = None
+        _COMPILER.append(found if found and found.is_supported() else None)
+    return _COMPILER[0]
+
+
+def machine_code(
+    written: Callable[[], Formula], family: Any, dtypes: Callable[[Formula], Sequence[Any]]
+) -> tuple[Formula, Any] | None:
+    """Return the formula that is `written`, and its code; None where it cannot be compiled.
+
+    `family` tells the formulas apart that differ in options alone; `dtypes` are those of the arrays
+    in memory, operands and then results.
+    """
+    with _LOCK:
+        found = compiler()
+        if found is None or _COUNT[family] >= MOST:
+            return None
+        try:
+            formula = written()
+            code = found.compiled(formula, dtypes(formula))
+        except (Untraceable, AttributeError):
+            return None
+        _COUNT[family] += 1
+        return formula, code
