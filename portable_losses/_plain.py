@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 from array_api_compat import is_array_api_obj, is_numpy_array
 
-from portable_losses._backend import namespace_of_type
+from portable_losses._backend import namespace_of_type, refusal_of
 from portable_losses._dtypes import is_half, kind_of
 from portable_losses._polyfill import device_of
 from portable_losses._tape import TapeArray
@@ -103,7 +103,7 @@ def call_with_plain(
     arrays: dict[str, Array] = {}
     beside_tensors = any(isinstance(x, TapeArray) for x in given.values())
     for name, x in given.items():
-        if is_plain(x) and _takes_array(parameters[name].annotation, x):
+        if is_plain(x) and _takes_array(parameters[name].annotation):
             plain.add(name)
             made = array_of_plain(x, name, xp=xp, device=device)
             if kind_of(made, xp=xp) == "real floating":  # not rounded to the default dtype before
@@ -128,7 +128,9 @@ def call_with_plain(
 def _example(given: Mapping[str, Any]) -> Array | None:
     """Return the array that the others are to be like: of a Tensor if there is one, floating."""
     tensors = [x.array for x in given.values() if isinstance(x, TapeArray)]
-    arrays = tensors or [x for x in given.values() if is_array_api_obj(x)]
+    arrays = tensors or [
+        x for x in given.values() if is_array_api_obj(x) and not refusal_of(type(x))
+    ]
     floating = (x for x in arrays if kind_of(x, xp=namespace_of_type(x)) == "real floating")
     return next(floating, arrays[0] if arrays else None)
 
@@ -140,7 +142,7 @@ def _floating_dtype(like: Array | None, *, xp: Namespace, device: Any) -> Any:
     return xp.float32 if is_half(like, xp=xp) else like.dtype
 
 
-def _takes_array(annotation: Any, x: Any) -> bool:
-    """Say whether an argument may be an array; a number is one only where it is not an option."""
+def _takes_array(annotation: Any) -> bool:
+    """Say whether an argument is an array, and no option that may be a number as well."""
     kinds = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
-    return Any in kinds and not (float in kinds and isinstance(x, Number))
+    return Any in kinds and float not in kinds

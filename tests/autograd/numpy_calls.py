@@ -9,9 +9,9 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
+from portable_losses.backends.numpy_code.names import FUNCTIONS
 
 from portable_losses.autograd import Tensor, gradcheck, tensor
-from portable_losses.backends.numpy_code.names import FUNCTIONS
 from tests.libraries import EVERY_ROW, LIBRARIES, SLOW, Library
 
 __all__ = [
