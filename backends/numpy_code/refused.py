@@ -22,6 +22,7 @@ REFUSED.update(
     busday_count=_DATES,
     busday_offset=_DATES,
     is_busday=_DATES,
+    isnat=_DATES,
     datetime_as_string=_DATES,
     min_scalar_type="use `x.dtype`",
 )

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, ClassVar, TypeVar
 
-from array_api_compat import device as device_of
 from array_api_compat import is_array_api_obj as is_array
 
 from portable_losses._backend import backend_of, namespace_of_type
 from portable_losses._plain import array_of_plain, default_floating, is_plain, numpy_or
+from portable_losses._polyfill import device_of
 from portable_losses._tape import TapeArray, TapeNamespace, raw_array
 from portable_losses._typing import Array, Namespace
 
@@ -123,9 +123,10 @@ def array_of(data: Any, dtype: Any = None, *, differentiable: bool = False) -> A
     `differentiable`: integers and bools become the library's default floating dtype, unless `dtype`
     says what they are to be; TypeError if that has no gradient.
     """
-    array = raw_array(data)
-    library = _BY_TYPE.get(array.__class__)
+    array = data
+    library = _BY_TYPE.get(data.__class__)
     if library is None:
+        array = raw_array(data)
         if is_plain(array):
             array = array_of_plain(array, "data", xp=default_library().xp)
         library = library_of_argument(array)
@@ -133,7 +134,7 @@ def array_of(data: Any, dtype: Any = None, *, differentiable: bool = False) -> A
         array = library.xp.astype(array, dtype, copy=False)
     if differentiable and (array.dtype.__class__, array.dtype) not in _FLOATING:
         if dtype is None and library.xp.isdtype(array.dtype, ("bool", "integral")):
-            dtype = default_floating(library.xp, device_of(array))
+            dtype = default_floating(library.xp, device_of(array, xp=library.xp))
             array = library.xp.astype(array, dtype)
         check_differentiable(array)
     return array
@@ -148,7 +149,8 @@ def copy_like(like: Array, values: Any) -> Array:
     if not is_plain(given):
         library.check(given, "values")
         return library.xp.astype(given, like.dtype, copy=True)
-    array = array_of_plain(given, "values", xp=library.xp, device=device_of(like))
+    device = device_of(like, xp=library.xp)
+    array = array_of_plain(given, "values", xp=library.xp, device=device)
     return library.xp.astype(array, like.dtype, copy=False)
 
 

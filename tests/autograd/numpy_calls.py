@@ -1,9 +1,10 @@
 """Calls of NumPy's functions, and how each is held against NumPy's own on plain arrays.
 
-The floating arrays of a call become Tensors over one library; everything else stays as it is.
+The floating arrays of a call become Tensors over one library; everything else stays as it is, or
+with `constants` arrays of integers and truth values become Tensors, too.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from portable_losses.backends.numpy_code.names import FUNCTIONS
 
-from portable_losses.autograd import Tensor, gradcheck, tensor
+from portable_losses.autograd import Tensor, gradcheck, namespace, tensor
 from tests.libraries import EVERY_ROW, LIBRARIES, SLOW, Library
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "call",
     "check_gradients",
     "check_values",
+    "has_slopes",
     "numbers",
     "over_libraries",
 ]
@@ -40,6 +42,7 @@ class Call(NamedTuple):
     not_on: tuple[str, ...]  # libraries that have not what it is composed of
     smooth: bool  # may it be differentiated there
     then: Callable[..., Any] | None  # what is looked at, where the result itself is not unique
+    constants: bool  # are arrays of integers and truth values Tensors, too
 
     def __str__(self) -> str:
         words = [_short(x) for x in self.args]
@@ -53,9 +56,10 @@ def call(
     not_on: tuple[str, ...] = (),
     smooth: bool = True,
     then: Callable[..., Any] | None = None,
+    constants: bool = False,
     **options: Any,
 ) -> Call:
-    return Call(name, args, options, not_on, smooth, then)
+    return Call(name, args, options, not_on, smooth, then, constants)
 
 
 def _short(x: Any) -> str:
@@ -94,23 +98,26 @@ def _found(x: Any) -> Iterator[Any]:
             yield from _found(v)
 
 
-def _put(x: Any, made: Iterator[Any]) -> Any:
+def _put(x: Any, made: Iterator[Any], constant: Callable[..., Any]) -> Any:
     """Return nested arguments with the next of `made` in the place of every floating array."""
-    if _is_tracked(x):
-        return next(made)
+    if isinstance(x, np.ndarray):
+        return next(made) if _is_tracked(x) else constant(x)
     if isinstance(x, dict):
-        return {key: _put(v, made) for key, v in x.items()}
+        return {key: _put(v, made, constant) for key, v in x.items()}
     if isinstance(x, list | tuple):
-        return type(x)([_put(v, made) for v in x])
+        return type(x)([_put(v, made, constant) for v in x])
     return x
 
 
-def on_tensors(one: Call, *tensors: Any) -> Any:
+def on_tensors(one: Call, library: Library, *tensors: Any) -> Any:
     """Return the call's results on Tensors, in a flat list."""
+
+    def constant(x: Any) -> Any:
+        return tensor(library.array(x), requires_grad=False) if one.constants else x
+
     made = iter(tensors)
-    args, options = _put(one.args, made), _put(one.options, made)
-    xp = tensors[0].__array_namespace__()
-    out = FUNCTIONS[one.name](*args, xp=xp, **options)
+    args, options = (_put(x, made, constant) for x in (one.args, one.options))
+    out = FUNCTIONS[one.name](*args, xp=namespace(library.xp), **options)
     return _flat(out if one.then is None else one.then(out))
 
 
@@ -138,21 +145,29 @@ def check_values(one: Call, library: Library) -> None:
     expected = attrgetter(one.name)(np)(*one.args, **one.options)
     expected = _flat(expected if one.then is None else one.then(expected))
     leaves = [tensor(library.array(x)) for x in _found((one.args, one.options))]
-    got = on_tensors(one, *leaves)
+    got = on_tensors(one, library, *leaves)
     assert len(got) == len(expected)
     for mine, theirs in zip(got, expected, strict=True):
         value = library.numpy(mine) if isinstance(mine, Tensor) else np.asarray(mine)
         theirs = np.asarray(theirs)
         assert value.shape == theirs.shape, (value.shape, theirs.shape)
         assert value.dtype.kind == theirs.dtype.kind, (value.dtype, theirs.dtype)
-        np.testing.assert_allclose(value, theirs, rtol=1e-9, atol=1e-12)
+        single = value.dtype in (np.float32, np.complex64)  # PyTorch's default
+        np.testing.assert_allclose(value, theirs, rtol=3e-6 if single else 1e-9, atol=1e-12)
+
+
+def has_slopes(one: Call, steps: Collection[str] = ()) -> bool:
+    """Say whether derivatives of a call are looked at: none of `steps`, and of floating arrays."""
+    found = any(True for _ in _found((one.args, one.options)))
+    return one.smooth and found and one.name not in steps
 
 
 def check_gradients(one: Call, library: Library, order: int = 2) -> None:
     """Compare derivatives of the first and second order with differences."""
     leaves = [library.array(x) for x in _found((one.args, one.options))]
-    gradcheck(partial(_inexact_results, one), leaves, order=order)
+    gradcheck(partial(_inexact_results, one, library), leaves, order=order)
 
 
-def _inexact_results(one: Call, *tensors: Any) -> Any:
-    return [x for x in on_tensors(one, *tensors) if isinstance(x, Tensor) and x._node is not None]
+def _inexact_results(one: Call, library: Library, *tensors: Any) -> Any:
+    results = on_tensors(one, library, *tensors)
+    return [x for x in results if isinstance(x, Tensor) and x.requires_grad]

@@ -7,12 +7,12 @@ from portable_losses._plain import numpy_or
 from portable_losses._typing import Namespace
 from portable_losses.autograd._libraries import array_of, copy_like, library_named, library_of
 from portable_losses.autograd.graph.recording import use_recorder
-from portable_losses.autograd.tensors.methods import NumpyTensor
+from portable_losses.autograd.tensors.spelling import SpelledTensor
 
 __all__ = ["CreatedTensor"]
 
 
-class CreatedTensor(NumpyTensor):
+class CreatedTensor(SpelledTensor):
     """Creation as class methods, in NumPy's and PyTorch's spelling; `data`, `numpy` and `assign`.
 
     Each takes `dtype`, `requires_grad`, and, where there is no array to go by, `xp` and `device`:

@@ -22,7 +22,14 @@ from portable_losses.autograd.graph.recording import recorder, recorder_if_enabl
 from portable_losses.autograd.rules import LIST, OPERATIONS
 from portable_losses.autograd.tensors.base import BaseTensor
 from portable_losses.autograd.tensors.creation import CreatedTensor
-from portable_losses.autograd.tensors.operators import binary, constant, in_place, unary
+from portable_losses.autograd.tensors.operators import (
+    binary,
+    constant,
+    in_place,
+    results_are,
+    unary,
+)
+from portable_losses.autograd.tensors.spelling import Size
 from portable_losses.autograd.tensors.unwrapping import raw_key
 from portable_losses.autograd.tensors.view_steps import (
     UNKNOWN,
@@ -35,11 +42,12 @@ from portable_losses.autograd.tensors.view_steps import (
     refuse,
 )
 
-__all__ = ["Tensor", "View", "lift", "tensor", "tensor_of"]
+__all__ = ["Tensor", "View", "blank", "lift", "tensor", "tensor_of"]
 
 _GETITEM = OPERATIONS["getitem"]
 _array: Any = TapeArray.__dict__["array"]
 _node: Any = TapeArray.__dict__["_node"]
+_NUMBERED = frozenset([slice, int])  # the keys that are as the library takes them
 _DEEPEST = 32  # steps that one view remembers
 
 
@@ -73,11 +81,6 @@ def lift(node: Node) -> tuple[Any, tuple[Any, ...], Namespace]:
         results: Any = tuple(tensor_of(x, item) for x, item in zip(out, items, strict=True))
         return results, args, library_of(out[0]).tape
     return tensor_of(out, node), args, library_of(out).tape
-
-
-_binary = partial(binary, tensor_of)
-_constant = partial(constant, tensor_of)
-_unary = partial(unary, tensor_of)
 
 
 class Tensor(CreatedTensor):
@@ -156,10 +159,13 @@ class Tensor(CreatedTensor):
         return len(self.array.shape)
 
     @property
-    def size(self) -> int | None:
-        """The number of entries, None where the library does not know it."""
+    def size(self) -> Any:
+        """The number of entries, None where the library does not know it.
+
+        Called it is PyTorch's method: ``x.size()`` is the shape, ``x.size(0)`` the first size.
+        """
         entries: int | None = size(self.array)
-        return entries
+        return None if entries is None else Size(entries, self.shape)
 
     @property
     def T(self) -> "Tensor":  # noqa: N802 - the standard's name
@@ -186,25 +192,25 @@ class Tensor(CreatedTensor):
             return tensor_of(out)
         return tensor_of(out, record(OPERATIONS["to_device"], out, (a,), NOTHING, (node,)))
 
-    __add__, __radd__ = _binary("add", operator.add)
-    __sub__, __rsub__ = _binary("subtract", operator.sub)
-    __mul__, __rmul__ = _binary("multiply", operator.mul)
-    __truediv__, __rtruediv__ = _binary("divide", operator.truediv)
-    __floordiv__, __rfloordiv__ = _binary("floor_divide", operator.floordiv)
-    __mod__, __rmod__ = _binary("remainder", operator.mod)
-    __pow__, __rpow__ = _binary("pow", operator.pow)
-    __matmul__, __rmatmul__ = _binary("matmul", operator.matmul)
-    __and__, __rand__ = _constant(operator.and_)
-    __or__, __ror__ = _constant(operator.or_)
-    __xor__, __rxor__ = _constant(operator.xor)
-    __lshift__, __rlshift__ = _constant(operator.lshift)
-    __rshift__, __rrshift__ = _constant(operator.rshift)
-    __lt__, _ = _constant(operator.lt)
-    __le__, _ = _constant(operator.le)
-    __gt__, _ = _constant(operator.gt)
-    __ge__, _ = _constant(operator.ge)
-    __eq__, _ = _constant(operator.eq)
-    __ne__, _ = _constant(operator.ne)
+    __add__, __radd__ = binary("add", operator.add)
+    __sub__, __rsub__ = binary("subtract", operator.sub)
+    __mul__, __rmul__ = binary("multiply", operator.mul)
+    __truediv__, __rtruediv__ = binary("divide", operator.truediv)
+    __floordiv__, __rfloordiv__ = binary("floor_divide", operator.floordiv)
+    __mod__, __rmod__ = binary("remainder", operator.mod)
+    __pow__, __rpow__ = binary("pow", operator.pow)
+    __matmul__, __rmatmul__ = binary("matmul", operator.matmul)
+    __and__, __rand__ = constant(operator.and_)
+    __or__, __ror__ = constant(operator.or_)
+    __xor__, __rxor__ = constant(operator.xor)
+    __lshift__, __rlshift__ = constant(operator.lshift)
+    __rshift__, __rrshift__ = constant(operator.rshift)
+    __lt__, _ = constant(operator.lt)
+    __le__, _ = constant(operator.le)
+    __gt__, _ = constant(operator.gt)
+    __ge__, _ = constant(operator.ge)
+    __eq__, _ = constant(operator.eq)
+    __ne__, _ = constant(operator.ne)
     del _
     __hash__ = object.__hash__  # by identity, as a key for an optimiser's state
 
@@ -222,15 +228,17 @@ class Tensor(CreatedTensor):
     __ilshift__ = in_place(__lshift__)
     __irshift__ = in_place(__rshift__)
 
-    __neg__ = _unary("negative", operator.neg)
-    __pos__ = _unary("positive", operator.pos)
-    __abs__ = _unary("abs", operator.abs)
+    __neg__ = unary("negative", operator.neg)
+    __pos__ = unary("positive", operator.pos)
+    __abs__ = unary("abs", operator.abs)
 
     def __invert__(self) -> "Tensor":
         return tensor_of(~self.array)
 
     def __getitem__(self, key: Any, /) -> "Tensor":
-        key, a, node = raw_key(key), self.array, self._node
+        a, node = self.array, self._node
+        if key.__class__ not in _NUMBERED:
+            key = raw_key(key, a)
         try:
             out = a[key]
         except Exception as error:
@@ -263,6 +271,7 @@ class Tensor(CreatedTensor):
 
 
 blank = partial(object.__new__, Tensor)  # without a question to `__init__`
+results_are(blank)
 
 
 class View(Tensor):
@@ -397,7 +406,10 @@ def tensor(x: Any, /, *, requires_grad: bool = True, dtype: Any = None) -> Tenso
     >>> float(x.grad)
     6.0
     """
-    return Tensor(x, requires_grad, dtype)
+    made = blank()
+    made.array = array_of(x, dtype, differentiable=requires_grad)
+    made._node = None
+    return made._collect_here() if requires_grad else made
 
 
 def _unpickled(array: Array, requires_grad: bool) -> Tensor:
