@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 from llvmlite import binding, ir
+from portable_losses.backends.kernels.formulas.arithmetic_llvm import KINDS, Arithmetic
 
 from portable_losses._typing import Array
-from portable_losses.backends.kernels.formulas.arithmetic_llvm import KINDS, Arithmetic
 
 binding.initialize_native_target()
 binding.initialize_native_asmprinter()

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from math import inf, nan
 from typing import Any, NamedTuple
 
-from .elementary_coefficients import EXP, LN2, LOG, LOG2E
+from .elementary_coefficients import ATANH, EXP, LN2, LOG, LOG2E, TWO_THIRDS
 
 __all__ = [
+    "arctanh",
     "exp",
     "exp2",
     "expm1",
@@ -22,6 +23,8 @@ __all__ = [
     "log1p",
     "log2",
     "polynomial",
+    "power",
+    "sinh",
     "tanh",
 ]
 
@@ -33,6 +36,8 @@ LARGEST = {"float32": 89.0, "float64": 710.0}
 SMALLEST = {"float32": -104.5, "float64": -746.0}
 NO_MORE = {"float32": 20.0, "float64": 40.0}  # expm1(-x) is -1, and tanh(x / 2) is 1
 ROOT_HALF_BITS = {"float32": 0x3F3504F3, "float64": 0x3FE6A09E667F3BCD}  # of the root of 1/2
+LINEAR = {"float32": 2.0**-13, "float64": 2.0**-27}  # sinh(x) is x below
+HUGE = 2.0**60  # beside it 1 is nothing
 FLAT = 64.0  # an exponent at which 1 is nothing
 
 
@@ -72,6 +77,13 @@ def _product(a: Arithmetic, x: Value, y: Value) -> Two:
     """Return ``x * y`` exactly."""
     high = a.multiply(x, y)
     return Two(high, a.fma(x, y, a.negative(high)))
+
+
+def _times(a: Arithmetic, x: Two, y: Two) -> Two:
+    """Return ``x * y``."""
+    product = _product(a, x.high, y.high)
+    low = a.fma(x.high, y.low, a.fma(x.low, y.high, product.low))
+    return Two(product.high, low)
 
 
 def _quotient(a: Arithmetic, x: Two, y: Two) -> Two:
@@ -199,6 +211,26 @@ def _expm1_of_negative(a: Arithmetic, x: Value) -> Two:
     return Two(a.multiply(y.high, power), a.multiply(y.low, power))
 
 
+def sinh(a: Arithmetic, x: Value) -> Value:
+    """``(y + y / (1 + y)) / 2`` with ``y = exp(|x|) - 1``, and the sign of `x`."""
+    size = a.absolute(x)
+    y, n = _expm1_parts(a, _clamped(a, size, 0.0, LARGEST[a.name] + 1))
+    n = a.subtract_integers(n, 1)  # the half of y, which is finite where y is not
+    half = Two(_scaled(a, y.high, n), _scaled(a, y.low, n))
+    large = a.greater(half.high, HUGE)
+    y = Two(
+        a.multiply(a.select(large, HUGE, half.high), 2.0),
+        a.multiply(a.select(large, 0.0, half.low), 2.0),
+    )
+    below = _sum_of_any(a, 1.0, y.high)
+    share = _quotient(a, y, Two(below.high, a.add(below.low, y.low)))
+    total = _sum(a, half.high, a.multiply(share.high, 0.5))
+    low = a.add(total.low, a.fma(share.low, 0.5, half.low))
+    found = a.select(a.less(half.high, inf), a.add(total.high, low), half.high)
+    found = a.select(a.less(size, LINEAR[a.name]), size, found)
+    return a.copysign(found, x)
+
+
 # ---- logarithms --------------------------------------------------------------------------------
 
 
@@ -287,3 +319,81 @@ def log1p(a: Arithmetic, x: Value, low: Value | None = None) -> Value:
     found = _log_sum(a, split.whole, Two(near.high, a.fma(rest, slope, near.low)))
     found = a.select(a.equal(x, 0.0), x, a.add(found.high, found.low))
     return _with_ends(a, x, found, pole=-1.0)
+
+
+def arctanh(a: Arithmetic, x: Value) -> Value:
+    """``log1p(2 |x| / (1 - |x|)) / 2``, and the sign of `x`."""
+    size = a.absolute(x)
+    below = _sum(a, 1.0, a.negative(size))
+    ratio = _quotient(a, Two(a.multiply(size, 2.0), 0.0), below)
+    found = a.multiply(log1p(a, ratio.high, ratio.low), 0.5)
+    found = a.select(a.less(size, 1.0), found, a.select(a.equal(size, 1.0), inf, nan))
+    return a.copysign(found, x)
+
+
+# ---- powers ------------------------------------------------------------------------------------
+
+
+def power(a: Arithmetic, x: Value, y: Value) -> Value:
+    """``x**y``, with the ends that C and NumPy have."""
+    size = a.absolute(x)
+    found = _power_of_size(a, size, y)
+    found = a.select(a.either(a.equal(y, 0.0), a.equal(x, 1.0)), 1.0, found)
+    found = a.select(a.both(a.equal(size, 1.0), a.equal(y, y)), 1.0, found)
+
+    is_integer = a.equal(a.rint(y), y)
+    half = a.multiply(y, 0.5)
+    is_odd = a.both(is_integer, a.not_equal(a.rint(half), half))
+    signed = a.select(is_odd, a.copysign(found, x), found)
+    undefined = a.both(a.both(a.less(x, 0.0), a.less(size, inf)), a.invert(is_integer))
+    return a.select(a.both(undefined, a.not_equal(y, 0.0)), nan, signed)
+
+
+def _power_of_size(a: Arithmetic, x: Value, y: Value) -> Value:
+    """Return ``x**y`` for x from 0 to infinity, NaN for ``0 * inf`` in the exponent."""
+    if a.name == "float32":
+        return a.narrowed(_coarse_power(a.wide, a.widened(x), a.widened(y)))
+    logarithm = _log_in_two(a, x)
+    high = a.multiply(y, logarithm.high)
+    low = a.fma(y, logarithm.low, a.fma(y, logarithm.high, a.negative(high)))
+    return exp(a, high, a.select(a.less(a.absolute(high), 2000.0), low, 0.0))
+
+
+def _coarse_power(a: Arithmetic, x: Value, y: Value) -> Value:
+    """Return ``x**y`` of widened numbers, with some digits more than float32 has."""
+    split = _split(a, x)
+    f = a.subtract(split.significand, 1.0)
+    square = a.multiply(f, f)
+    tail = a.fma(f, polynomial(a, f, LOG["coarse"]), -0.5)
+    logarithm = a.fma(split.whole, LN2["float64"][0], a.fma(square, tail, f))
+    n = _reduced(a, _clamped(a, a.multiply(y, _log_ends(a, x, logarithm)), -120.0, 100.0))
+    r = n.rest.high
+    near = a.add(1.0, a.fma(a.multiply(r, r), polynomial(a, r, EXP["coarse"]), r))
+    scale = a.shift_left(a.subtract_integers(n.biased, a.kind.bias), a.kind.digits)
+    return a.multiply(near, a.from_bits(scale))
+
+
+def _log_ends(a: Arithmetic, x: Value, logarithm: Value) -> Value:
+    """Return the logarithm of a number from 0 on: -inf at 0; infinity and NaN themselves."""
+    return a.select(a.less(x, inf), a.select(a.equal(x, 0.0), -inf, logarithm), x)
+
+
+def _log_in_two(a: Arithmetic, x: Value) -> Two:
+    """Return the logarithm of a number from 0 on, with 11 digits more than the dtype has."""
+    k, m = _split_any(a, x)
+    # log(m) = 2 s + s**3 (2/3 + z q(z)) with s = (m - 1) / (m + 1), z = s**2
+    s = _quotient(a, Two(a.subtract(m, 1.0), 0.0), _sum(a, 1.0, m))
+    s = _sum(a, s.high, s.low)
+    z = _times(a, s, s)
+    quotient = polynomial(a, z.high, ATANH[a.name])
+    first, second = TWO_THIRDS[a.name]
+    rest = _product(a, z.high, quotient)
+    inner = _sum(a, first, rest.high)
+    inner = Two(inner.high, a.add(inner.low, a.fma(z.low, quotient, a.add(rest.low, second))))
+    cube = _times(a, _times(a, s, z), inner)
+    near = _sum(a, a.multiply(s.high, 2.0), cube.high)
+    near = Two(near.high, a.add(near.low, a.fma(s.low, 2.0, cube.low)))
+    total = _log_sum(a, k, near)
+    total = _sum(a, total.high, total.low)
+    inside = a.both(a.greater(x, 0.0), a.less(x, inf))
+    return Two(_log_ends(a, x, total.high), a.select(inside, total.low, 0.0))
