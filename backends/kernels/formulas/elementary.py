@@ -12,10 +12,23 @@ from collections.abc import Sequence
 from math import inf, nan
 from typing import Any, NamedTuple
 
-from .elementary_coefficients import ATANH, EXP, LN2, LOG, LOG2E, TWO_THIRDS
+from .elementary_coefficients import (
+    ATANH,
+    ERF,
+    ERFC,
+    EXP,
+    LN2,
+    LOG,
+    LOG2E,
+    MIDDLE,
+    REACH,
+    TWO_THIRDS,
+)
 
 __all__ = [
     "arctanh",
+    "erf",
+    "erfc",
     "exp",
     "exp2",
     "expm1",
@@ -57,6 +70,11 @@ class Two(NamedTuple):
 
     high: Value
     low: Value
+
+
+def _rounded(a: Arithmetic, x: Two) -> Value:
+    """Return the nearest number."""
+    return a.add(x.high, x.low)
 
 
 def _sum(a: Arithmetic, x: Value, y: Value) -> Two:
@@ -148,19 +166,19 @@ def exp(a: Arithmetic, x: Value, low: Value | None = None) -> Value:
     """``exp(x)``, or ``exp(x + low)`` of a number in two parts."""
     x = _clamped(a, x, SMALLEST[a.name], LARGEST[a.name])
     n = _reduced(a, x, low)
-    return _scaled(a, _exp_near_0(a, n.rest), n.biased)
+    return _scaled(a, _rounded(a, _exp_near_0(a, n.rest)), n.biased)
 
 
-def _exp_near_0(a: Arithmetic, r: Two) -> Value:
+def _exp_near_0(a: Arithmetic, r: Two, table: str | None = None) -> Two:
     """Return ``exp(r)`` for ``|r| <= log(2) / 2``."""
     total = _sum(a, 1.0, r.high)
-    return a.add(total.high, a.add(total.low, _exp_tail(a, r)))
+    return Two(total.high, a.add(total.low, _exp_tail(a, r, table)))
 
 
-def _exp_tail(a: Arithmetic, r: Two) -> Value:
+def _exp_tail(a: Arithmetic, r: Two, table: str | None = None) -> Value:
     """Return ``exp(r.high + r.low) - 1 - r.high``."""
     low = a.fma(r.high, r.low, r.low)
-    return a.fma(a.multiply(r.high, r.high), polynomial(a, r.high, EXP[a.name]), low)
+    return a.fma(a.multiply(r.high, r.high), polynomial(a, r.high, EXP[table or a.name]), low)
 
 
 def exp2(a: Arithmetic, x: Value) -> Value:
@@ -173,7 +191,8 @@ def exp2(a: Arithmetic, x: Value) -> Value:
     first, second = LN2[a.name]
     r = _sum(a, a.multiply(f, first), a.multiply(f, second))
     lost = a.fma(f, first, a.negative(a.multiply(f, first)))
-    return _scaled(a, _exp_near_0(a, Two(r.high, a.add(r.low, lost))), _biased(a, shifted))
+    near = _exp_near_0(a, Two(r.high, a.add(r.low, lost)))
+    return _scaled(a, _rounded(a, near), _biased(a, shifted))
 
 
 def _expm1_parts(a: Arithmetic, x: Value) -> tuple[Two, Value]:
@@ -397,3 +416,42 @@ def _log_in_two(a: Arithmetic, x: Value) -> Two:
     total = _sum(a, total.high, total.low)
     inside = a.both(a.greater(x, 0.0), a.less(x, inf))
     return Two(_log_ends(a, x, total.high), a.select(inside, total.low, 0.0))
+
+
+# ---- the error function ------------------------------------------------------------------------
+
+
+def erf(a: Arithmetic, x: Value) -> Value:
+    """The error function; float32 is computed in float64, as for the next one."""
+    return a.narrowed(_erf(a.wide, a.widened(x), _table(a)))
+
+
+def erfc(a: Arithmetic, x: Value) -> Value:
+    """One minus the error function."""
+    return a.narrowed(_erfc(a.wide, a.widened(x), _table(a)))
+
+
+def _table(a: Arithmetic) -> str:
+    return "coarse" if a.name == "float32" else a.name
+
+
+def _erf(a: Arithmetic, x: Value, table: str) -> Value:
+    """Return ``x + x q(x**2)`` up to 1, from there on ``1 - erfc(|x|)`` with the sign of `x`."""
+    size = a.absolute(x)
+    near = a.fma(x, polynomial(a, a.multiply(x, x), ERF[table]), x)
+    far = a.copysign(a.subtract(1.0, _erfc(a, size, table)), x)
+    return a.select(a.less(size, 1.0), a.select(a.equal(x, 0.0), x, near), far)
+
+
+def _erfc(a: Arithmetic, x: Value, table: str) -> Value:
+    """Return ``exp(-x**2) p(t) / (1 + 2 x)`` from 0 on, two minus that of ``-x`` below."""
+    size = _clamped(a, a.absolute(x), 0.0, REACH[table])
+    square = _product(a, size, size)
+    n = _reduced(a, a.negative(square.high), a.negative(square.low))
+    t = a.divide(a.subtract(size, MIDDLE), a.add(size, MIDDLE))
+    *highest, last = ERFC[table]
+    p = _sum(a, last, a.multiply(t, polynomial(a, t, highest)))
+    below = _sum_of_any(a, 1.0, a.multiply(size, 2.0))
+    found = _rounded(a, _quotient(a, _times(a, _exp_near_0(a, n.rest, table), p), below))
+    found = _scaled(a, found, n.biased)
+    return a.select(a.less(x, 0.0), a.subtract(2.0, found), found)
