@@ -1,7 +1,7 @@
 """Compute the numbers behind exp, log, tanh and their like of the compiled kernels.
 
 Run ``python -m tools.fit_elementary`` after a change here: it rewrites
-``backends/kernels/formulas/elementary_coefficients.py`` and prints how far each polynomial is
+``backends/kernels/formulas/elementary/coefficients.py`` and prints how far each polynomial is
 from its function. It needs mpmath and nothing else, and yields the same file on every machine:
 all arithmetic has 50 digits and every coefficient is rounded once, at the end.
 
@@ -9,12 +9,14 @@ The polynomials are interpolated at Chebyshev points, which is within a factor o
 of their degree. ``coarse`` stands for what float32 computes in float64 steps.
 
 - ``EXP``: q(r) with ``exp(r) = 1 + r + r**2 q(r)`` for ``|r| <= log(2) / 2``.
-- ``LOG``: q(f) with ``log(1 + f) = f - f**2 / 2 + f**3 q(f)``, 1 + f between the roots of 1/2 and 2.
+- ``LOG``: q(f) with ``log(1 + f) = f - f**2 / 2 + f**3 q(f)`` for numbers ``1 + f`` between the
+  square roots of 1/2 and 2.
 - ``ATANH``: q(z) with ``log((1 + s) / (1 - s)) = 2 s + s**3 (2/3 + z q(z))``, ``z = s**2``, for the
   same numbers ``(1 + s) / (1 - s)``.
 - ``ERF``: q(s) with ``erf(x) = x + x q(x**2)`` for ``|x| <= 1``.
-- ``ERFC``: p(t) with ``erfc(x) exp(x**2) = p(t) / (1 + 2 x)``, ``t = (x - MIDDLE) / (x + MIDDLE)``, for
-  ``0 <= x <= REACH``, from where on erfc is 0. The quotient is nearly constant.
+- ``ERFC``: p(t) with ``erfc(x) exp(x**2) = p(t) / (1 + 2 x)``,
+  ``t = (x - MIDDLE) / (x + MIDDLE)``, for ``0 <= x <= REACH``, from where
+  on erfc is 0. The quotient is nearly constant.
 - ``LN2``, ``LOG2E``, ``TWO_THIRDS``: a number in two parts. The first part of log(2) has so few
   digits that its product with any exponent is exact.
 """
@@ -28,9 +30,8 @@ import mpmath
 from tools.fit_error_function import interpolate
 
 Real = Any  # mpmath has no types
-TARGET = (
-    Path(__file__).parents[1] / "backends" / "kernels" / "formulas" / "elementary_coefficients.py"
-)
+FORMULAS = Path(__file__).parents[1] / "backends" / "kernels" / "formulas"
+TARGET = FORMULAS / "elementary" / "coefficients.py"
 DIGITS = {"float32": 24, "float64": 53, "coarse": 53}
 DEGREES = {
     "EXP": {"float32": 5, "float64": 10, "coarse": 6},
