@@ -10,15 +10,24 @@ from portable_losses.losses import *  # noqa: F403
 from portable_losses.special import *  # noqa: F403
 
 __version__ = "0.1.0"
+_OF_THE_TAPE = ("Tensor", "no_grad", "tensor")  # imported on first use
 __all__ = ["validation"]
+__all__ += _OF_THE_TAPE
 __all__ += activations.__all__
 __all__ += losses.__all__
 __all__ += special.__all__
 
 
 def __getattr__(name: str) -> Any:
-    """Import ``portable_losses.autograd``, ``.nn`` and ``.optim`` when they are first used."""
+    """Import ``autograd``, ``nn`` and ``optim``, and what comes from there, on first use."""
     if name in ("autograd", "nn", "optim"):
         return import_module(f"portable_losses.{name}")
+    if name in _OF_THE_TAPE:
+        return getattr(import_module("portable_losses.autograd"), name)
     msg = f"module 'portable_losses' has no attribute {name!r}"
     raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    """Return the names, with those that are imported on first use."""
+    return sorted({*globals(), *_OF_THE_TAPE, "autograd", "nn", "optim"})

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from portable_losses._backend import backend_of, namespace_of_type
 from portable_losses._dtypes import kind_of
+from portable_losses._plain import Unfit
 from portable_losses._polyfill import constant, readable
 from portable_losses._tape import TapeArray
 from portable_losses._typing import Array
@@ -162,7 +163,7 @@ def as_number(name: str, value: Any) -> float:
         value = item(value)
     if isinstance(value, bool) or not isinstance(value, Real):
         msg = f"`{name}` must be a Python number, got {type(value).__name__}"
-        raise TypeError(msg)
+        raise Unfit(msg, name)
     if isinstance(value, Integral) and -_INT64 <= int(value) < _INT64:
         return int(value)
     try:

@@ -8,6 +8,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 from portable_losses._arguments import OptionChecks, call_with_arrays
 from portable_losses._backend import arrays_of
 from portable_losses._options import Domain
+from portable_losses._plain import Unfit, call_with_plain
 
 __all__ = ["public"]
 
@@ -59,6 +60,7 @@ def public(function: Callable[..., Any] | None = None, /, **domains: Domain) -> 
     - Options are checked, those that its signature names as well, before any work; numbers become
       Python's, or arrays of the library by which the result is differentiated.
     - An option that it does not have is refused, with the name of the one that is meant.
+    - Numbers, nested lists, and NumPy's arrays beside Tensors of another library are made arrays.
     - What a library does at a call of its own functions is done: PyTorch refuses arrays on two
       devices and widens halves under autocast, JAX and Dask take NumPy arrays beside their own.
     - Overflow, underflow and NaN on the way to the result neither warn nor raise: the result says
@@ -77,26 +79,31 @@ def public(function: Callable[..., Any] | None = None, /, **domains: Domain) -> 
     def call(*args: Any, **options: Any) -> Any:
         if len(args) > count:
             raise _too_many(len(args), parameters, function.__name__)
-        run: Callable[..., Any] = function
-        if options or placed:
-            for name in options:
-                if name not in by_name:
-                    raise _misnamed(name, parameters, function.__name__)
-            named = checks.named(args, options) if placed else options
-            as_arrays = checks(args, named)
-            if as_arrays is not None:
-                options, run = named, partial(call_with_arrays, function, first, as_arrays, checks)
-            elif placed:
-                args, options = checks.placed(args, named)
-        arrays = arrays_of(args[0]) if args else None
-        if arrays is None:  # the function says what it lacks
-            return run(*args, **options)
-        if arrays.call is not None:
-            return arrays.call(run, args, options, full_precision=full_precision)
-        if arrays.quiet is None:
-            return run(*args, **options)
-        with arrays.quiet():
-            return run(*args, **options)
+        try:
+            run: Callable[..., Any] = function
+            xs, named = args, options
+            if options or placed:
+                for name in options:
+                    if name not in by_name:
+                        raise _misnamed(name, parameters, function.__name__)
+                named = checks.named(args, options) if placed else options
+                as_arrays = checks(args, named)
+                if as_arrays is not None:
+                    run = partial(call_with_arrays, function, first, as_arrays, checks)
+                elif placed:
+                    xs, named = checks.placed(args, named)
+            arrays = arrays_of(args[0]) if args else None
+            if arrays is None:  # the function says what it lacks
+                return run(*xs, **named)
+            if arrays.call is not None:
+                return arrays.call(run, xs, named, full_precision=full_precision)
+            if arrays.quiet is None:
+                return run(*xs, **named)
+            with arrays.quiet():
+                return run(*xs, **named)
+        except Unfit as error:
+            unfit = error
+        return call_with_plain(unfit, call, parameters, args, options)
 
     return call
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from portable_losses._backend import namespace_of_type, refusal_of
 from portable_losses._dtypes import kind_of, narrow, widen
+from portable_losses._plain import Unfit
 from portable_losses._polyfill import is_known, knows_shape
 from portable_losses._tape import inner_of
 from portable_losses._typing import Array, Namespace
@@ -59,8 +60,7 @@ def namespace_of(
             found = xp
         else:
             kinds = ", ".join(f"{n}: {_kind(a)}" for n, a in given.items() if a is not None)
-            msg = f"all arrays must come from one library, got {kinds}"
-            raise TypeError(msg)
+            raise Unfit(f"all arrays must come from one library, got {kinds}")  # noqa: EM102
     return found
 
 
@@ -78,7 +78,7 @@ def namespace_of_floating(x: Array, name: str) -> Namespace:
     return xp
 
 
-def _no_array(name: str, x: object) -> TypeError:
+def _no_array(name: str, x: object) -> Unfit:
     """Return the error of an argument that is no array, and what to write instead."""
     advice = refusal_of(type(x))
     kind = _kind(x).removeprefix("builtins.")
@@ -86,7 +86,7 @@ def _no_array(name: str, x: object) -> TypeError:
         found = [a for k, a in _CONVERSIONS.items() if kind.startswith(k) or hasattr(x, k)]
         advice = found[0] if found else "convert it first, for example with xp.asarray"
     msg = f"`{name}` must be an array of an Array API library, got {kind}; {advice}"
-    return TypeError(msg)
+    return Unfit(msg, name)
 
 
 _CONVERSIONS = {  # what has an array in it, by its type or by a method, and how to get at that
@@ -109,10 +109,10 @@ def check_real_floating(xp: Namespace, **arrays: Array) -> None:
             raise _not_floating(name, x)
 
 
-def _not_floating(name: str, x: Array) -> TypeError:
+def _not_floating(name: str, x: Array) -> Unfit:
     """Return the error of an array whose dtype is not real floating."""
-    return TypeError(
-        f"`{name}` must have a real floating dtype, got {x.dtype}; convert it with xp.astype"
+    return Unfit(
+        f"`{name}` must have a real floating dtype, got {x.dtype}; convert it with xp.astype", name
     )
 
 

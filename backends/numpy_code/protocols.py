@@ -13,7 +13,7 @@ from portable_losses._tape import TapeArray
 
 from .names import FUNCTIONS, REFUSED, array, dtype_of, stored
 
-__all__ = ["answer_cupy", "answer_function", "answer_ufunc"]
+__all__ = ["OF_VALUES", "answer_cupy", "answer_function", "answer_ufunc"]
 
 Call = Callable[..., Any]
 
@@ -40,10 +40,31 @@ def _named(function: Call) -> Call:
     """Return what stands in the table for a function below ``numpy``."""
     inside = function.__module__.partition(".")[2]
     name = f"{inside}.{function.__name__}" if inside else function.__name__
+    if name in OF_VALUES:
+        return _of_values(function, detached=name in _TEXTS)
     made = FUNCTIONS.get(name)
     if made is None:
         _refuse(f"numpy.{name}", REFUSED.get(name))
     return made
+
+
+_TEXTS = frozenset(["array2string", "array_repr", "array_str"])
+OF_VALUES = _TEXTS | {"save", "savetxt", "savez", "savez_compressed"}  # NumPy's own are called
+
+
+def _of_values(function: Call, *, detached: bool) -> Call:
+    """Return NumPy's own function of the values; only a text may be of tracked ones."""
+
+    def values(x: Any) -> Any:
+        if not isinstance(x, TapeArray):
+            return x
+        kept: Any = x
+        return (kept.detach() if detached else kept).__array__()
+
+    def call(*args: Any, xp: Any, **options: Any) -> Any:
+        return function(*map(values, args), **{key: values(v) for key, v in options.items()})
+
+    return call
 
 
 def _is_known(kind: type, xp: Any) -> bool:
@@ -66,6 +87,7 @@ _OPERATORS: dict[str, tuple[str, str]] = {
     "subtract": ("__sub__", "__rsub__"),
     "multiply": ("__mul__", "__rmul__"),
     "divide": ("__truediv__", "__rtruediv__"),
+    "true_divide": ("__truediv__", "__rtruediv__"),  # CuPy's name
     "power": ("__pow__", "__rpow__"),
     "matmul": ("__matmul__", "__rmatmul__"),
     "floor_divide": ("__floordiv__", "__rfloordiv__"),

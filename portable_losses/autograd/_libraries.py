@@ -10,12 +10,16 @@ from typing import Any, ClassVar, TypeVar
 from array_api_compat import is_array_api_obj as is_array
 
 from portable_losses._backend import backend_of, namespace_of_type
-from portable_losses._tape import TapeArray, TapeNamespace
+from portable_losses._plain import array_of_plain, default_floating, is_plain, numpy_or
+from portable_losses._polyfill import device_of
+from portable_losses._tape import TapeArray, TapeNamespace, raw_array
 from portable_losses._typing import Array, Namespace
 
 __all__ = [
     "Library",
+    "array_of",
     "check_differentiable",
+    "copy_like",
     "default_library",
     "is_array",
     "library_named",
@@ -113,9 +117,46 @@ def library_of_argument(x: Any) -> Library:
     return library_of(x)
 
 
+def array_of(data: Any, dtype: Any = None, *, differentiable: bool = False) -> Array:
+    """Return what a user gave as an array: that of a Tensor, NumPy's for numbers and lists.
+
+    `differentiable`: integers and bools become the library's default floating dtype, unless `dtype`
+    says what they are to be; TypeError if that has no gradient.
+    """
+    array = data
+    library = _BY_TYPE.get(data.__class__)
+    if library is None:
+        array = raw_array(data)
+        if is_plain(array):
+            array = array_of_plain(array, "data", xp=default_library().xp)
+        library = library_of_argument(array)
+    if dtype is not None:
+        array = library.xp.astype(array, dtype, copy=False)
+    if differentiable and (array.dtype.__class__, array.dtype) not in _FLOATING:
+        if dtype is None and library.xp.isdtype(array.dtype, ("bool", "integral")):
+            dtype = default_floating(library.xp, device_of(array, xp=library.xp))
+            array = library.xp.astype(array, dtype)
+        check_differentiable(array)
+    return array
+
+
+def copy_like(like: Array, values: Any) -> Array:
+    """Return values, of the library of `like` or plain, in new memory: in its dtype, where it is.
+
+    TypeError for an array of another library.
+    """
+    library, given = library_of(like), raw_array(values)
+    if not is_plain(given):
+        library.check(given, "values")
+        return library.xp.astype(given, like.dtype, copy=True)
+    device = device_of(like, xp=library.xp)
+    array = array_of_plain(given, "values", xp=library.xp, device=device)
+    return library.xp.astype(array, like.dtype, copy=False)
+
+
 def default_library() -> Library:
     """Return the library of plain numbers: NumPy, if nothing says another one."""
-    return library_named(import_module("numpy"))
+    return library_named(numpy_or(None, "data"))
 
 
 def library_named(xp: Namespace) -> Library:

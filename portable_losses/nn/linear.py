@@ -1,10 +1,10 @@
 """Layers with and without parameters: `Linear`, `Flatten`, `Identity`."""
 
-from importlib import import_module
 from math import prod, sqrt
 from typing import Any
 
 from portable_losses._options import check_count, check_flag
+from portable_losses._plain import numpy_or
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_axis, namespace_of
 from portable_losses.autograd import namespace
@@ -12,7 +12,7 @@ from portable_losses.nn.generator import Generator, as_array, draw_uniform
 from portable_losses.nn.module import Module
 from portable_losses.nn.parameter import Parameter
 
-__all__ = ["Flatten", "Identity", "Linear", "numpy_or"]
+__all__ = ["Flatten", "Identity", "Linear"]
 
 
 class Linear(Module):
@@ -170,14 +170,3 @@ class Identity(Module):
     def forward(self, x: Any, /) -> Any:
         """Return `x`."""
         return x
-
-
-def numpy_or(xp: Namespace | None) -> Namespace:
-    """Return `xp`, and NumPy for None."""
-    if xp is not None:
-        return xp
-    try:
-        return import_module("numpy")
-    except ModuleNotFoundError as error:
-        msg = "`xp` is NumPy by default, which is not installed; pass the namespace of a library"
-        raise ModuleNotFoundError(msg) from error

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from portable_losses._plain import is_plain
 from portable_losses._typing import Array
 from portable_losses._validation import check_real_floating
 from portable_losses.autograd import Tensor
-from portable_losses.autograd._libraries import library_of, library_of_argument
+from portable_losses.autograd._libraries import array_of, copy_like, library_of
 
 __all__ = ["Parameter"]
 
@@ -15,9 +16,9 @@ class Parameter(Tensor):
 
     Parameters
     ----------
-    data : array or Tensor
-        The values, of a real floating dtype. The array is shared, not copied, and never written
-        to: an optimiser puts a new array in its place.
+    data : array, Tensor, number, or nested lists
+        The values, as `Tensor` takes them; integers become floating. An array is shared, not
+        copied, and never written to: an optimiser puts a new array in its place.
     requires_grad : bool, default True
         Whether to collect a gradient. A parameter without one is saved and moved with its module,
         and left alone by optimisers.
@@ -25,15 +26,14 @@ class Parameter(Tensor):
     Raises
     ------
     TypeError
-        `data` is no array, or not real floating.
+        `data` is no array, number or list of numbers, or complex.
     ValueError
         `data` is the result of recorded operations, whose history would be lost.
 
     Examples
     --------
-    >>> import numpy as np
     >>> from portable_losses import nn
-    >>> p = nn.Parameter(np.asarray([1.0, 2.0]))
+    >>> p = nn.Parameter([1.0, 2.0])
     >>> (p @ p).backward()
     >>> p.grad.array
     array([2., 4.])
@@ -47,8 +47,9 @@ class Parameter(Tensor):
                 msg = "a parameter starts a graph, got a recorded result; use `.detach()` first"
                 raise ValueError(msg)
             data = data.array
-        check_real_floating(library_of_argument(data).xp, data=data)
-        self.array, self._node = data, None
+        array = array_of(data, differentiable=True)
+        check_real_floating(library_of(array).xp, data=array)
+        self.array, self._node = array, None
         if requires_grad:
             self._collect_here()
 
@@ -56,8 +57,11 @@ class Parameter(Tensor):
         """Put other values, of any shape and library, under this parameter; return it.
 
         The collected gradient, which belonged to the old values, is forgotten. What was computed
-        from the old values is unchanged.
+        from the old values is unchanged. Numbers and lists become an array of the library, the
+        dtype and the device that the parameter has.
         """
+        if is_plain(data):
+            data = copy_like(self.array, data)
         fresh = Parameter(data, requires_grad=self.requires_grad)
         self.array, self._node = fresh.array, fresh._node
         self.zero_grad()

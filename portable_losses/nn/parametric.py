@@ -4,12 +4,12 @@ from math import sqrt
 from typing import Any
 
 from portable_losses._options import check_count, check_flag, check_number
+from portable_losses._plain import numpy_or
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses.activations import prelu
 from portable_losses.autograd import namespace
 from portable_losses.losses import linear_cross_entropy
 from portable_losses.nn.generator import Generator, as_array, draw_uniform
-from portable_losses.nn.linear import numpy_or
 from portable_losses.nn.module import Module
 from portable_losses.nn.parameter import Parameter
 

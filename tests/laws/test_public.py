@@ -1,6 +1,5 @@
 """What stands around every public function: names of options, warnings, NumPy arrays."""
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -9,13 +8,11 @@ import pytest
 
 import portable_losses as pl
 from portable_losses import autograd
-from tests.libraries import INSTALLED, LIBRARIES, Library, named
+from tests.libraries import INSTALLED, LIBRARIES, PUBLIC, Library, named
 from tests.rows import FEW, ONCE, TABLE
 from tests.samples import Key, Sample
 
-FUNCTIONS: list[Callable[..., Any]] = [
-    f for f in (getattr(pl, name) for name in pl.__all__) if inspect.isfunction(f)
-]
+FUNCTIONS: list[Callable[..., Any]] = [getattr(pl, name) for name in PUBLIC]
 # Finite numbers at the ends of each dtype, around 1, and around where exp and squares end.
 ENDS = {
     "float16": [6e4, -6e4, 6e-8, -6e-8, 0.0, 1.0, -11.0, 300.0],
@@ -169,8 +166,7 @@ class Frame:
 
 
 KINDS: dict[str, tuple[Callable[[], Any], str]] = {
-    "list": (lambda: [1.0], "got list; convert it first, for example with xp.asarray"),
-    "number": (lambda: 1.0, "got float; convert it first"),
+    "text": (lambda: "1.0", "got str; convert it first, for example with xp.asarray"),
     "column": (Frame, r"Frame; pass its `.to_numpy\(\)`"),
     "masked": (
         lambda: np.ma.masked_array([1.0], [True]),

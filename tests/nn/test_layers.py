@@ -99,9 +99,9 @@ def test_the_default_library_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatc
     def missing(name: str) -> Any:
         raise ModuleNotFoundError(name=name)
 
-    monkeypatch.setattr("portable_losses.nn.linear.import_module", missing)
+    monkeypatch.setattr("portable_losses._plain.import_module", missing)
     with pytest.raises(
-        ModuleNotFoundError, match="`xp` is NumPy by default, which is not installed"
+        ModuleNotFoundError, match="`xp` is NumPy's by default, which is not installed"
     ):
         nn.Linear(1, 1)
 

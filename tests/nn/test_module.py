@@ -104,12 +104,22 @@ def test_a_bias_that_was_left_out_may_be_assigned_later() -> None:
     assert [name for name, _ in layer.named_parameters()] == ["weight"]
 
 
-def test_what_is_no_array_is_not_assigned_to_a_parameter() -> None:
+def test_what_has_no_real_numbers_is_not_assigned_to_a_parameter() -> None:
     layer = nn.Linear(2, 1, rng=0)
-    with pytest.raises(TypeError, match="an array is needed, got list"):
-        layer.weight = [[1.0, 2.0]]
-    with pytest.raises(TypeError, match="`data` must have a real floating dtype, got int64"):
-        layer.weight = np.asarray([[1, 2]])
+    with pytest.raises(TypeError, match="an array is needed, got str"):
+        layer.weight = "text"
+    with pytest.raises(TypeError, match="`data` must have a real floating dtype, got complex128"):
+        layer.weight = np.asarray([[1j, 2]])
+
+
+def test_numbers_become_a_parameter_like_the_one_they_are_assigned_to(library: Library) -> None:
+    layer = linear(library, 2, 1)
+    before = layer.weight
+    layer.weight = [[1, 2]]
+    assert layer.weight is before
+    assert layer.weight.dtype == library.xp.float64
+    np.testing.assert_array_equal(library.numpy(layer.weight), [[1.0, 2.0]])
+    assert nn.Parameter([1, 2]).array.tolist() == [1.0, 2.0]
 
 
 def test_a_recorded_result_is_not_assigned_to_a_parameter() -> None:

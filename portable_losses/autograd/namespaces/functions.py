@@ -20,7 +20,8 @@ from portable_losses.autograd.graph.node import NOTHING, Node, item_nodes
 from portable_losses.autograd.graph.recording import recorder
 from portable_losses.autograd.namespaces.signatures import check_call
 from portable_losses.autograd.rules import LIST, Operation
-from portable_losses.autograd.tensors.tensor import Tensor, tensor_of
+from portable_losses.autograd.tensors.methods import numpy_function
+from portable_losses.autograd.tensors.tensor import Tensor, blank, tensor_of
 from portable_losses.autograd.tensors.unwrapping import is_tracked, raw_argument, raw_tree
 
 __all__ = [
@@ -80,9 +81,13 @@ def _recorded_one(tape: TapeNamespace, name: str, operation: Operation) -> Calla
             except Exception as error:
                 explain(error, operation.name, a)
                 raise
+            made = blank()  # not by `tensor_of`: the call would take a thirtieth of all this
+            made.array = out
             if node is None or not (record := recorder()):
-                return tensor_of(out)
-            return tensor_of(out, record(operation, out, (a,), NOTHING, (node,)))
+                made._node = None
+            else:
+                made._node = record(operation, out, (a,), NOTHING, (node,))
+            return made
         options = _raw_options(tape, name, options)
         try:
             out = getattr(inner, name)(a, *args, **options)
@@ -264,13 +269,16 @@ def constant_function(tape: TapeNamespace, name: str) -> Callable[..., Any]:
 
 
 def constants_only_function(tape: TapeNamespace, name: str) -> Callable[..., Any]:
-    """Return ``xp.<name>``, which has no rule and refuses a tracked Tensor."""
+    """Return ``xp.<name>``, which has no rule: of a tracked Tensor NumPy's, else refused."""
     plain = constant_function(tape, name)
 
     def function(*args: Any, **options: Any) -> Any:
-        if is_tracked((args, options)):
+        if not is_tracked((args, options)):
+            return plain(*args, **options)
+        composed = numpy_function(tape.prefix + name)
+        if composed is None:
             _refuse(tape, name)
-        return plain(*args, **options)
+        return composed(*args, xp=tape.library.tape, **options)
 
     return function
 

@@ -195,7 +195,7 @@ def setitem(tape: TapeNamespace, x: Tensor, key: Any, value: Any, /) -> Tensor:
     """Return `x` with `value` at `key`."""
     raw, raw_value = x.array, raw_argument(tape.library, value, "value")
     node, value_node = x._node, value._node if isinstance(value, Tensor) else None
-    key, options, new = raw_key(key), NOTHING, raw_value
+    key, options, new = raw_key(key, raw), NOTHING, raw_value
     try:
         if value_node is not None and may_repeat(key, xp=tape.inner):
             new, counts = settled(raw, raw_value, key, xp=tape.inner)
@@ -210,7 +210,8 @@ def setitem(tape: TapeNamespace, x: Tensor, key: Any, value: Any, /) -> Tensor:
 @own("scatter_add")
 def scatter_add(tape: TapeNamespace, shape: tuple[int, ...], key: Any, values: Any, /) -> Tensor:
     """Return zeros of `shape` with `values` added at `key`; what meets at one place adds up."""
-    key, raw = raw_key(key), raw_argument(tape.library, values, "values")
+    raw = raw_argument(tape.library, values, "values")
+    key = raw_key(key, raw)
     out = _indexing.scatter_add(shape, key, raw, xp=tape.inner)
     node = values._node if isinstance(values, Tensor) else None
     return recorded(OPERATIONS["scatter_add"], out, (raw, key), NOTHING, (node,))

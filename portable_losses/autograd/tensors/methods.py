@@ -12,16 +12,21 @@ from typing import Any
 from portable_losses.autograd._libraries import library_of
 from portable_losses.autograd.tensors.python import PythonTensor
 
-__all__ = ["NumpyTensor"]
+__all__ = ["NumpyTensor", "numpy_function"]
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
 
-def _function(name: str) -> Callable[..., Any]:
-    """Return a function of the table."""
+def numpy_function(name: str) -> Callable[..., Any] | None:
+    """Return the function of the table that NumPy calls `name`, None where there is none."""
     if not _FUNCTIONS:
         _FUNCTIONS.update(import_module("portable_losses.backends.numpy_code").FUNCTIONS)
-    return _FUNCTIONS[name]
+    return _FUNCTIONS.get(name)
+
+
+def _function(name: str) -> Any:
+    """Return a function of the table that is known to be there."""
+    return numpy_function(name)
 
 
 def _protocol(name: str) -> Callable[..., Any]:

@@ -13,17 +13,23 @@ from portable_losses._tape import TapeArray
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd._error_notes import explain
 from portable_losses.autograd._libraries import (
-    check_differentiable,
+    array_of,
     is_array,
     library_of,
-    library_of_argument,
 )
 from portable_losses.autograd.graph.node import NOTHING, Node, item_nodes
 from portable_losses.autograd.graph.recording import recorder, recorder_if_enabled, use_recorder
 from portable_losses.autograd.rules import LIST, OPERATIONS
 from portable_losses.autograd.tensors.base import BaseTensor
-from portable_losses.autograd.tensors.methods import NumpyTensor
-from portable_losses.autograd.tensors.operators import binary, constant, in_place, unary
+from portable_losses.autograd.tensors.creation import CreatedTensor
+from portable_losses.autograd.tensors.operators import (
+    binary,
+    constant,
+    in_place,
+    results_are,
+    unary,
+)
+from portable_losses.autograd.tensors.spelling import Size
 from portable_losses.autograd.tensors.unwrapping import raw_key
 from portable_losses.autograd.tensors.view_steps import (
     UNKNOWN,
@@ -36,20 +42,21 @@ from portable_losses.autograd.tensors.view_steps import (
     refuse,
 )
 
-__all__ = ["Tensor", "View", "lift", "tensor", "tensor_of"]
+__all__ = ["Tensor", "View", "blank", "lift", "tensor", "tensor_of"]
 
 _GETITEM = OPERATIONS["getitem"]
 _array: Any = TapeArray.__dict__["array"]
 _node: Any = TapeArray.__dict__["_node"]
+_NUMBERED = frozenset([slice, int])  # the keys that are as the library takes them
 _DEEPEST = 32  # steps that one view remembers
 
 
 def tensor_of(array: Array, node: Node | None = None) -> "Tensor":
     """Return a raw array, and the node that it came from, as a Tensor.
 
-    A function, since an `__init__` would take half as long again, twice in every operation.
+    A function, which asks nothing: `Tensor` itself would take as long as an operation.
     """
-    made = Tensor()
+    made = blank()
     made.array = array
     made._node = node
     return made
@@ -76,21 +83,37 @@ def lift(node: Node) -> tuple[Any, tuple[Any, ...], Namespace]:
     return tensor_of(out, node), args, library_of(out).tape
 
 
-_binary = partial(binary, tensor_of)
-_constant = partial(constant, tensor_of)
-_unary = partial(unary, tensor_of)
-
-
-class Tensor(NumpyTensor):
+class Tensor(CreatedTensor):
     """An array that remembers how it was computed.
 
-    Made by `tensor` or by a function of ``namespace(xp)``, not by calling the class. It follows
-    the Array API standard; what it is computed with is the library of its `array`.
+    It follows the Array API standard; what it is computed with is the library of its `array`.
+
+    Parameters
+    ----------
+    data : array, number, or nested lists
+        An array of any Array API library, of any shape and on any device; numbers and nested lists
+        of them become a NumPy array. Of a Tensor the values, without their history. An array is
+        shared, not copied: do not write to it while a graph refers to it.
+    requires_grad : bool, default False
+        Whether this is a leaf that collects a gradient. Integers and bools then become the
+        library's default floating dtype.
+    dtype : optional
+        As the library of `data` has it; by default that of `data`.
 
     Attributes
     ----------
-    array : array
+    array, data : array
         The wrapped library's own array.
+    grad : Tensor or None
+        What ``backward()`` has collected.
+
+    Raises
+    ------
+    TypeError
+        `data` is no array, number or list of numbers; or `requires_grad` with a `dtype` that is not
+        floating, real or complex.
+    ValueError
+        The lists in `data` have different lengths.
 
     Notes
     -----
@@ -100,16 +123,23 @@ class Tensor(NumpyTensor):
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from portable_losses.autograd import tensor
-    >>> x = tensor(np.asarray([1.0, 2.0]))
+    >>> from portable_losses import Tensor
+    >>> x = Tensor([1, 2], requires_grad=True)
     >>> y = x @ x
     >>> y.backward()
-    >>> x.grad.tolist()
-    [2.0, 4.0]
+    >>> x.grad.data
+    array([2., 4.])
+    >>> Tensor.zeros(2, 3).shape
+    (2, 3)
     """
 
     __slots__ = ()
+
+    def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None) -> None:
+        self.array = array_of(data, dtype, differentiable=requires_grad)
+        self._node = None
+        if requires_grad:
+            self._collect_here()
 
     __array_priority__ = 1000.0
 
@@ -129,10 +159,13 @@ class Tensor(NumpyTensor):
         return len(self.array.shape)
 
     @property
-    def size(self) -> int | None:
-        """The number of entries, None where the library does not know it."""
+    def size(self) -> Any:
+        """The number of entries, None where the library does not know it.
+
+        Called it is PyTorch's method: ``x.size()`` is the shape, ``x.size(0)`` the first size.
+        """
         entries: int | None = size(self.array)
-        return entries
+        return None if entries is None else Size(entries, self.shape)
 
     @property
     def T(self) -> "Tensor":  # noqa: N802 - the standard's name
@@ -159,25 +192,25 @@ class Tensor(NumpyTensor):
             return tensor_of(out)
         return tensor_of(out, record(OPERATIONS["to_device"], out, (a,), NOTHING, (node,)))
 
-    __add__, __radd__ = _binary("add", operator.add)
-    __sub__, __rsub__ = _binary("subtract", operator.sub)
-    __mul__, __rmul__ = _binary("multiply", operator.mul)
-    __truediv__, __rtruediv__ = _binary("divide", operator.truediv)
-    __floordiv__, __rfloordiv__ = _binary("floor_divide", operator.floordiv)
-    __mod__, __rmod__ = _binary("remainder", operator.mod)
-    __pow__, __rpow__ = _binary("pow", operator.pow)
-    __matmul__, __rmatmul__ = _binary("matmul", operator.matmul)
-    __and__, __rand__ = _constant(operator.and_)
-    __or__, __ror__ = _constant(operator.or_)
-    __xor__, __rxor__ = _constant(operator.xor)
-    __lshift__, __rlshift__ = _constant(operator.lshift)
-    __rshift__, __rrshift__ = _constant(operator.rshift)
-    __lt__, _ = _constant(operator.lt)
-    __le__, _ = _constant(operator.le)
-    __gt__, _ = _constant(operator.gt)
-    __ge__, _ = _constant(operator.ge)
-    __eq__, _ = _constant(operator.eq)
-    __ne__, _ = _constant(operator.ne)
+    __add__, __radd__ = binary("add", operator.add)
+    __sub__, __rsub__ = binary("subtract", operator.sub)
+    __mul__, __rmul__ = binary("multiply", operator.mul)
+    __truediv__, __rtruediv__ = binary("divide", operator.truediv)
+    __floordiv__, __rfloordiv__ = binary("floor_divide", operator.floordiv)
+    __mod__, __rmod__ = binary("remainder", operator.mod)
+    __pow__, __rpow__ = binary("pow", operator.pow)
+    __matmul__, __rmatmul__ = binary("matmul", operator.matmul)
+    __and__, __rand__ = constant(operator.and_)
+    __or__, __ror__ = constant(operator.or_)
+    __xor__, __rxor__ = constant(operator.xor)
+    __lshift__, __rlshift__ = constant(operator.lshift)
+    __rshift__, __rrshift__ = constant(operator.rshift)
+    __lt__, _ = constant(operator.lt)
+    __le__, _ = constant(operator.le)
+    __gt__, _ = constant(operator.gt)
+    __ge__, _ = constant(operator.ge)
+    __eq__, _ = constant(operator.eq)
+    __ne__, _ = constant(operator.ne)
     del _
     __hash__ = object.__hash__  # by identity, as a key for an optimiser's state
 
@@ -195,15 +228,17 @@ class Tensor(NumpyTensor):
     __ilshift__ = in_place(__lshift__)
     __irshift__ = in_place(__rshift__)
 
-    __neg__ = _unary("negative", operator.neg)
-    __pos__ = _unary("positive", operator.pos)
-    __abs__ = _unary("abs", operator.abs)
+    __neg__ = unary("negative", operator.neg)
+    __pos__ = unary("positive", operator.pos)
+    __abs__ = unary("abs", operator.abs)
 
     def __invert__(self) -> "Tensor":
         return tensor_of(~self.array)
 
     def __getitem__(self, key: Any, /) -> "Tensor":
-        key, a, node = raw_key(key), self.array, self._node
+        a, node = self.array, self._node
+        if key.__class__ not in _NUMBERED:
+            key = raw_key(key, a)
         try:
             out = a[key]
         except Exception as error:
@@ -233,6 +268,10 @@ class Tensor(NumpyTensor):
         library = library_of(self.array).name
         values = repr(self.array)
         return f"Tensor({values}, {library} {self.dtype} on {self.device}{tracked})"
+
+
+blank = partial(object.__new__, Tensor)  # without a question to `__init__`
+results_are(blank)
 
 
 class View(Tensor):
@@ -333,49 +372,45 @@ class View(Tensor):
             refuse("`reshape` of a view: whether it is one, too, depends on the library")
 
 
-def tensor(x: Any, /, *, requires_grad: bool = True) -> Tensor:
+def tensor(x: Any, /, *, requires_grad: bool = True, dtype: Any = None) -> Tensor:
     """Return `x` as a Tensor, by default as a leaf that collects a gradient.
 
     Parameters
     ----------
-    x : array
-        An array of any Array API library, of any shape and on any device, or a Tensor (whose
-        history is left behind).
+    x : array, number, or nested lists
+        As `Tensor` takes it.
     requires_grad : bool, optional
         False for a constant.
+    dtype : optional
+        As the library of `x` has it; by default that of `x`.
 
     Returns
     -------
     Tensor
-        Shape, dtype and device of `x`.
+        Shape, dtype and device of `x`; with `requires_grad`, integers become floating.
 
     Raises
     ------
     TypeError
-        For what is no array, and with `requires_grad` for a dtype that is not floating, real
-        or complex.
+        As `Tensor` raises it.
 
     Notes
     -----
-    The memory of `x` is shared, not copied: do not write to it while a graph refers to it.
+    ``Tensor(x, requires_grad=True)``.
 
     Examples
     --------
-    >>> import numpy as np
     >>> from portable_losses.autograd import tensor
-    >>> x = tensor(np.asarray(3.0))
+    >>> x = tensor(3.0)
     >>> (x * x).backward()
     >>> float(x.grad)
     6.0
     """
-    if isinstance(x, Tensor):
-        x = x.array
-    if not requires_grad:
-        library_of_argument(x)
-        return tensor_of(x)
-    check_differentiable(x)
-    return tensor_of(x)._collect_here()
+    made = blank()
+    made.array = array_of(x, dtype, differentiable=requires_grad)
+    made._node = None
+    return made._collect_here() if requires_grad else made
 
 
 def _unpickled(array: Array, requires_grad: bool) -> Tensor:
-    return tensor(array, requires_grad=requires_grad)
+    return Tensor(array, requires_grad)

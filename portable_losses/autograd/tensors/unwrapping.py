@@ -3,6 +3,7 @@
 from numbers import Number
 from typing import Any
 
+from portable_losses._plain import array_of_plain
 from portable_losses._polyfill import device_of
 from portable_losses._tape import TapeArray, raw_array
 from portable_losses._typing import Array
@@ -63,11 +64,25 @@ def _python_number(x: Any) -> Any:
     return x.item() if hasattr(x, "item") else x
 
 
-def raw_key(key: Any) -> Any:
-    """Return an index with the raw arrays of its Tensors."""
+def raw_key(key: Any, beside: Array) -> Any:
+    """Return an index of `beside` with the raw arrays of its Tensors, and arrays for its lists."""
     if isinstance(key, tuple):
-        return tuple([raw_array(k) for k in key])
-    return raw_array(key)
+        return tuple(
+            [_positions(k, beside) if k.__class__ in _LISTED else raw_array(k) for k in key]
+        )
+    return _positions(key, beside) if key.__class__ in _LISTED else raw_array(key)
+
+
+def _positions(listed: Any, beside: Array) -> Array:
+    """Return a list of positions, or of truth values, as an array of the library of `beside`."""
+    xp = library_of(beside).xp
+    device = device_of(beside, xp=xp)
+    if len(listed):
+        return array_of_plain(list(listed), "key", xp=xp, device=device)
+    return xp.zeros(0, dtype=xp.int64, device=device)
+
+
+_LISTED = frozenset([list, range])
 
 
 def raw_tree(x: Any, library: Library, name: str) -> Any:
