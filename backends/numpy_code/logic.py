@@ -80,13 +80,17 @@ named("isneginf")(lambda x, out=None, *, xp: array(x, xp=xp) == -math.inf)
 @named("where")
 def where(condition: Any, x: Any = None, y: Any = None, /, *, xp: Any) -> Any:
     """Return `x` where a condition holds and `y` elsewhere; of a condition alone, where it does."""
+    if x is not None and y is not None:
+        try:
+            return xp.where(condition, x, y)
+        except (TypeError, RuntimeError):
+            condition = truth(condition, xp=xp)
+            return xp.where(condition, *promoted(x, y, xp=xp))
     condition = array(condition, xp=xp)
     if x is None and y is None:
         return xp.nonzero(condition if condition.ndim else xp.reshape(condition, (1,)))
-    if x is None or y is None:
-        msg = "`where` takes both `x` and `y`, or neither"
-        raise ValueError(msg)
-    return xp.where(truth(condition, xp=xp), *promoted(x, y, xp=xp))
+    msg = "`where` takes both `x` and `y`, or neither"
+    raise ValueError(msg)
 
 
 @named("select")

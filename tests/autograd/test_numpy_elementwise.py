@@ -59,6 +59,8 @@ isposinf isneginf nextafter equal not_equal less less_equal greater greater_equa
 logical_or logical_xor heaviside
 """
 
+SUBNORMAL = ("jax",)  # reads them as 0
+
 CASES = [
     *[call(name, M) for name in ANYWHERE.split()],
     call("imag", M, smooth=False),
@@ -140,7 +142,12 @@ CASES = [
         call(name, NANS, np.asarray([1.0, np.nan, np.nan, 2.0]), smooth=False)
         for name in ("fmax", "fmin")
     ],
-    call("frexp", np.asarray([5e-324, 1e-310, 2.0**-1022, 1e308, 0.5, 1.0, -3.0]), smooth=False),
+    call(
+        "frexp",
+        np.asarray([5e-324, 1e-310, 2.0**-1022, 1e308, 0.5, 1.0, -3.0]),
+        smooth=False,
+        not_on=SUBNORMAL,
+    ),
     call("ldexp", np.asarray([1.5, 0.7]), np.asarray([-1074, 1023]), constants=True, smooth=False),
     call("sinc", np.asarray([0.0, 1e-9, 1e-3, 0.3, 0.32, 3.0])),
     call("i0", np.asarray([0.0, -3.0, 25.0, 700.0]), smooth=False),
