@@ -233,3 +233,12 @@ def test_slopes_at_0(name: str, slope: float) -> None:
 def test_what_a_ufunc_does_not_take_is_refused(call: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         call(tensor(np.asarray([1.0, 2.0])), namespace(np))
+
+
+def test_the_points_of_interp_have_the_name_that_numpy_gives_them() -> None:
+    points, values = tensor(np.asarray([0.0, 1.0])), np.asarray([2.0, 6.0])
+    interp: Any = np.interp
+    made = interp(0.25, xp=points, fp=values)
+    assert float(made) == 3.0
+    made.backward()
+    assert points.grad.tolist() == [-3.0, -1.0]
