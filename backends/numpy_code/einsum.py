@@ -6,7 +6,7 @@ from string import ascii_letters
 from typing import Any, NamedTuple
 
 from .names import dtype_of, named
-from .operands import arrays
+from .promotion import arrays
 
 __all__ = ["einsum"]
 

@@ -4,18 +4,11 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
+from portable_losses._polyfill import device_of
+
 from .names import named
-from .operands import (
-    arrays,
-    axes_of,
-    axis_of,
-    default_float,
-    device_like,
-    is_inexact,
-    key,
-    positions,
-    whole_shape,
-)
+from .operands import axes_of, axis_of, is_inexact, key, positions, whole_shape
+from .promotion import arrays, default_float
 from .shapes import moved, tensor
 
 __all__ = ["apply_along_axis", "pad", "windows"]
@@ -179,7 +172,7 @@ def _ramp(a: Any, axis: int, count: int, end: int, value: Any, *, xp: Any) -> An
     edge = a[key(axis, slice(n - 1, n) if end else slice(0, 1))]
     kind = a.dtype if is_inexact(a, xp=xp) else default_float(xp=xp)
     steps = [i / count for i in range(count)]
-    weight = xp.asarray(steps[::-1] if end else steps, dtype=kind, device=device_like(a, xp=xp))
+    weight = xp.asarray(steps[::-1] if end else steps, dtype=kind, device=device_of(a, xp=xp))
     weight = xp.reshape(weight, (-1,) + (1,) * (a.ndim - 1 - axis))
     edge, value = (xp.astype(x, kind) for x in (edge, value))
     return xp.astype(value + (edge - value) * weight, a.dtype)

@@ -6,7 +6,6 @@ from portable_losses._tape import TapeArray
 
 from .names import dtype_of, named
 from .operands import (
-    arrays,
     axes_of,
     axis_of,
     beside,
@@ -18,6 +17,7 @@ from .operands import (
     size_of,
     whole_shape,
 )
+from .promotion import arrays
 
 __all__ = [
     "atleast_1d",
