@@ -292,7 +292,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None, *, xp: Any) -> tuple[Any, Any, Any,
     rank = xp.sum(xp.astype(known > cut * known[..., :1], xp.int64))
     errors = xp.abs(b - xp.matmul(a, found))
     residuals = xp.sum(errors * errors, axis=0, keepdims=b.ndim == 1)
-    if rows <= columns or int(rank) < columns:
+    if rows <= columns or (readable(raw_array(rank), xp=xp.inner) and int(rank) < columns):
         residuals = residuals[:0]
     return found, residuals, rank, values
 
