@@ -48,6 +48,8 @@ def floating(x: Any, *, xp: Any) -> Any:
 
 def arrays(*xs: Any, xp: Any) -> list[Any]:
     """Return `xs` as Tensors of one dtype."""
+    if all(isinstance(x, TapeArray) for x in xs) and len({x.dtype for x in xs}) == 1:
+        return list(xs)
     made = promoted(*xs, xp=xp)
     dtype = xp.result_type(*made)
     home = _home(made, xp=xp)

@@ -92,6 +92,10 @@ CASES = [
             ("->", N),
             (",ij", N, M),
             ("ik,kj->ij", numbers(2, 1), numbers(3, 4)),
+            ("ij,jk,ik->ik", M, numbers(3, 1), numbers(2, 4)),
+            ("ij,jk,ik->", M, numbers(3, 1), numbers(2, 4)),
+            ("ij,ij->i", numbers(1, 3), M),
+            ("ijj,j...->i...", numbers(2, 3, 3), K),
             ("ij,jk->ik", Z, Z.T),
         )
     ],
