@@ -210,8 +210,8 @@ def windows(x: Any, size: int, axis: int, *, xp: Any) -> Any:
     if size < 0 or n < 1:
         msg = "window shape cannot be larger than input array shape"
         raise ValueError(msg)
-    places = [i + j for i in range(n) for j in range(size)]
-    taken = xp.take(x, positions(places, x, xp=xp), axis=axis)
+    first, step = (xp.arange(k, dtype=xp.int64, device=device_of(x, xp=xp)) for k in (n, size))
+    taken = xp.take(x, xp.reshape(first[:, None] + step[None, :], (-1,)), axis=axis)
     apart = xp.reshape(taken, (*x.shape[:axis], n, size, *x.shape[axis + 1 :]))
     return xp.moveaxis(apart, axis + 1, -1)
 
