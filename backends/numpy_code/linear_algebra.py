@@ -9,7 +9,7 @@ from portable_losses._tape import raw_array
 
 from .names import named
 from .norms import norm
-from .operands import axis_of
+from .operands import axis_of, integers
 from .promotion import arrays, floating, is_complex
 
 __all__ = ["eigvals", "inv", "lstsq", "pinv", "solve"]
@@ -301,6 +301,8 @@ def lstsq(a: Any, b: Any, rcond: Any = None, *, xp: Any) -> tuple[Any, Any, Any,
 def matrix_power(a: Any, n: int, *, xp: Any) -> Any:
     """Return the matrix times itself; for negative `n` its inverse."""
     (x,) = arrays(a, xp=xp)
+    if not isinstance(n, int):
+        n = integers(n)
     if n < 0:
         return matrix_power(inv(x, xp=xp), -n, xp=xp)
     if n == 0:

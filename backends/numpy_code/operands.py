@@ -65,6 +65,9 @@ def integers(x: Any) -> Any:
         x = x.tolist()
     if isinstance(x, list | tuple | range):
         return [integers(v) for v in x]
+    if not hasattr(x, "__index__"):
+        msg = f"an integer is needed, got {x!r}"
+        raise TypeError(msg)
     return x.__index__()
 
 

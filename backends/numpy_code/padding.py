@@ -73,7 +73,11 @@ def _pairs(given: Any, ndim: int, *, dictionary: bool = False) -> list[Pair]:
     rows = [list(r) if isinstance(r, list | tuple) else r for r in given]
     if all(isinstance(r, list) for r in rows):
         rows = [r * 2 if len(r) == 1 else r for r in rows]
-        return [(r[0], r[1]) for r in (rows * ndim if len(rows) == 1 else rows)]
+        rows = rows * ndim if len(rows) == 1 else rows
+        if len(rows) != ndim:
+            msg = f"one pair for each of {ndim} axes is needed, got {len(rows)}"
+            raise ValueError(msg)
+        return [(r[0], r[1]) for r in rows]
     return [(rows[0], rows[-1])] * ndim
 
 

@@ -226,7 +226,7 @@ def polyfit(
     x, y, *weights = (floating(v, xp=xp) for v in arrays(x, y, *(() if w is None else (w,)), xp=xp))
     if x.ndim != 1 or y.ndim not in (1, 2) or x.shape[0] != y.shape[0]:
         msg = f"expected x and y to have same length, got shapes {x.shape} and {y.shape}"
-        raise ValueError(msg)
+        raise TypeError(msg)
     order = int(deg) + 1
     left, right = vander(x, order, xp=xp), y
     if weights:
