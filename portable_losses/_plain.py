@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 from array_api_compat import is_array_api_obj, is_numpy_array
 
-from portable_losses._backend import namespace_of_type
+from portable_losses._backend import namespace_of_type, refusal_of
 from portable_losses._dtypes import is_half, kind_of
 from portable_losses._polyfill import device_of
 from portable_losses._tape import TapeArray
@@ -135,7 +135,9 @@ def call_with_plain(
 def _example(given: Mapping[str, Any]) -> Array | None:
     """Return the array that the others are to be like: of a Tensor if there is one, floating."""
     tensors = [x.array for x in given.values() if isinstance(x, TapeArray)]
-    arrays = tensors or [x for x in given.values() if is_array_api_obj(x)]
+    arrays = tensors or [
+        x for x in given.values() if is_array_api_obj(x) and not refusal_of(type(x))
+    ]
     floating = (x for x in arrays if kind_of(x, xp=namespace_of_type(x)) == "real floating")
     return next(floating, arrays[0] if arrays else None)
 

@@ -8,6 +8,7 @@ its functions take.
 
 import operator
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, NoReturn
 
 import array_api_compat.numpy as xp_numpy
@@ -89,7 +90,9 @@ def _key(key: Any) -> Any:
 def _outside(x: Any) -> Any:
     if isinstance(x, np.ndarray | np.generic):
         return Array(x)
-    return type(x)(map(_outside, x)) if isinstance(x, list | tuple) else x
+    if isinstance(x, list | tuple):
+        return getattr(type(x), "_make", type(x))(map(_outside, x))
+    return x
 
 
 def _wrapped(function: Callable[..., Any], *, makes: bool) -> Callable[..., Any]:
@@ -101,6 +104,17 @@ def _wrapped(function: Callable[..., Any], *, makes: bool) -> Callable[..., Any]
 
     return call
 
+
+class _Extension(ModuleType):
+    """The functions of an extension of the standard."""
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(getattr(xp_numpy, self.__name__), name)
+        return _wrapped(found, makes=name.endswith("freq"))
+
+
+linalg, fft = _Extension("linalg"), _Extension("fft")
+__array_namespace_info__ = xp_numpy.__array_namespace_info__
 
 _MAKERS = ("arange", "asarray", "empty", "eye", "full", "linspace", "ones", "zeros")
 _COPY = ("asarray", "full")

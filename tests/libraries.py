@@ -16,7 +16,7 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from portable_losses import autograd
+from portable_losses import activations, autograd, losses, special
 from portable_losses._typing import Array, Namespace
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "INSTALLED",
     "LIBRARIES",
     "ON_TAPE",
+    "PUBLIC",
     "SLOW",
     "VERSIONS",
     "Library",
@@ -34,6 +35,7 @@ __all__ = [
 
 Gradient = Callable[..., tuple[Array, ...]]
 
+PUBLIC = sorted([*activations.__all__, *losses.__all__, *special.__all__])  # the functions
 SLOW = ("jax.numpy", "dask.array")  # seconds to compile, or to build a graph
 GPU = os.environ.get("PORTABLE_LOSSES_GPU") == "1"
 EVERY_ROW = os.environ.get("PORTABLE_LOSSES_ROWS") == "all"  # make test-all

@@ -6,7 +6,7 @@ differentiated as often as one likes.
 """
 
 from collections.abc import Callable
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any, TypeVar
 
 from portable_losses._tape import TapeArray
@@ -25,8 +25,11 @@ def named(*names: str) -> Callable[[Function], Function]:
     """
 
     def register(function: Function) -> Function:
-        known = list(signature(function).parameters)
-        entry = _with_out(function, known.index("out")) if "out" in known else function
+        known = signature(function).parameters
+        entry: Callable[..., Any] = function
+        if "out" in known:
+            by_position = known["out"].kind is not Parameter.KEYWORD_ONLY
+            entry = _with_out(function, list(known).index("out") if by_position else None)
         for name in names:
             if name in FUNCTIONS:
                 msg = f"`{name}` is named twice"
@@ -37,12 +40,12 @@ def named(*names: str) -> Callable[[Function], Function]:
     return register
 
 
-def _with_out(function: Callable[..., Any], place: int) -> Callable[..., Any]:
+def _with_out(function: Callable[..., Any], place: int | None) -> Callable[..., Any]:
     """Return `function`, whose result is stored in `out` where that is given."""
 
     def call(*args: Any, **options: Any) -> Any:
         out = options.pop("out", None)
-        if len(args) > place:
+        if place is not None and len(args) > place:
             out = args[place]
             args = (*args[:place], None, *args[place + 1 :])
         made = function(*args, **options)
@@ -83,6 +86,7 @@ def dtype_of(dtype: Any, *, xp: Any) -> Any:
     name = _PYTHON_TYPES.get(dtype) or getattr(dtype, "name", None)
     if not isinstance(name, str):
         name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", None)
+    name = _SHORT.get(name, name)
     info = xp.__array_namespace_info__()
     found = info.dtypes().get(name)
     if found is not None:
@@ -92,6 +96,18 @@ def dtype_of(dtype: Any, *, xp: Any) -> Any:
 
 
 _PYTHON_TYPES = {bool: "bool", int: "int64", float: "float64", complex: "complex128"}
+_SHORT: dict[Any, str] = {
+    **{kind.__name__: name for kind, name in _PYTHON_TYPES.items()},
+    "?": "bool",
+    "i4": "int32",
+    "i8": "int64",
+    "f4": "float32",
+    "f8": "float64",
+    "f": "float32",
+    "d": "float64",
+    "c8": "complex64",
+    "c16": "complex128",
+}
 _DEFAULTS: dict[Any, str] = {
     "float64": "real floating",
     "complex128": "complex floating",

@@ -13,7 +13,7 @@ from portable_losses._tape import TapeArray
 
 from .names import FUNCTIONS, REFUSED, array, dtype_of, stored
 
-__all__ = ["answer_cupy", "answer_function", "answer_ufunc"]
+__all__ = ["OF_VALUES", "answer_cupy", "answer_function", "answer_ufunc"]
 
 Call = Callable[..., Any]
 
@@ -40,10 +40,31 @@ def _named(function: Call) -> Call:
     """Return what stands in the table for a function below ``numpy``."""
     inside = function.__module__.partition(".")[2]
     name = f"{inside}.{function.__name__}" if inside else function.__name__
+    if name in OF_VALUES:
+        return _of_values(function, detached=name in _TEXTS)
     made = FUNCTIONS.get(name)
     if made is None:
         _refuse(f"numpy.{name}", REFUSED.get(name))
     return made
+
+
+_TEXTS = frozenset(["array2string", "array_repr", "array_str"])
+OF_VALUES = _TEXTS | {"save", "savetxt", "savez", "savez_compressed"}  # NumPy's own are called
+
+
+def _of_values(function: Call, *, detached: bool) -> Call:
+    """Return NumPy's own function of the values; only a text may be of tracked ones."""
+
+    def values(x: Any) -> Any:
+        if not isinstance(x, TapeArray):
+            return x
+        kept: Any = x
+        return (kept.detach() if detached else kept).__array__()
+
+    def call(*args: Any, xp: Any, **options: Any) -> Any:
+        return function(*map(values, args), **{key: values(v) for key, v in options.items()})
+
+    return call
 
 
 def _is_known(kind: type, xp: Any) -> bool:
@@ -123,7 +144,7 @@ def answer_cupy(xp: Any, kernel: Any, inputs: Any, options: dict[str, Any]) -> A
 def _call_of(name: str, count: int) -> Call:
     """Return a function of a ufunc's inputs: an operator's, that of the table, or SciPy's."""
     if name in _OPERATORS:
-        return _operator(*_OPERATORS[name])
+        return _operator(name)
     made = FUNCTIONS.get(name) or _special(name)
     if count == 1:
         return made
@@ -146,13 +167,21 @@ def _special(name: str) -> Call:
     return call
 
 
-def _operator(forward: str, reflected: str) -> Call:
-    """Return a function of two operands, one of them a Tensor, whose method answers."""
+def _operator(name: str) -> Call:
+    """Return a function of two operands, one of them a Tensor, whose method answers.
+
+    What the library's operator refuses, integers beside floating numbers on array-api-strict, is
+    the table's affair.
+    """
+    forward, reflected = _OPERATORS[name]
 
     def call(x1: Any, x2: Any, /, *, xp: Any) -> Any:
-        if isinstance(x1, TapeArray):
-            return getattr(x1, forward)(x2)
-        return getattr(x2, reflected)(x1)
+        try:
+            if isinstance(x1, TapeArray):
+                return getattr(x1, forward)(x2)
+            return getattr(x2, reflected)(x1)
+        except TypeError:
+            return FUNCTIONS[name](x1, x2, xp=xp)
 
     return call
 

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import array_api_compat.cupy as xp_cupy
+import cupy
 import numpy as np
 import pytest
+from portable_losses.backends.numpy_code.names import FUNCTIONS, REFUSED
 
 import portable_losses as pl
 from portable_losses import nn, optim
@@ -392,3 +394,17 @@ def test_two_steps_of_training_read_no_value(
         after.append([library.numpy(p) for p in model.parameters()])
     for got, want in zip(*after, strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-14)
+
+
+def test_ufuncs_and_functions_of_cupy_take_tensors() -> None:
+    """Tensors over NumPy: a ufunc of CuPy's asks its arguments before it asks for a card."""
+    x = tensor(np.asarray([0.5, 0.25]))
+    loss = cupy.sum(cupy.add(cupy.exp(x), 1.0) * cupy.where(x.detach() > 0.3, x, 0.0))
+    loss.backward()
+    assert x.grad.tolist() == pytest.approx([1.5 * np.exp(0.5) + 1.0, 0.0], rel=1e-15)
+
+
+def test_every_ufunc_of_cupy_is_known_or_refused_with_advice() -> None:
+    names = {x.name.removeprefix("cupy_") for x in vars(cupy).values() if isinstance(x, cupy.ufunc)}
+    assert len(names) > 80
+    assert [n for n in sorted(names) if n not in FUNCTIONS and n not in REFUSED] == []

@@ -12,6 +12,7 @@ or NaN where two are equal, as in PyTorch and JAX.
 from typing import Any, Literal, NamedTuple
 
 from portable_losses._polyfill import device_of, where
+from portable_losses._tape import TapeNamespace
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd.rules.complex_numbers import adjoint, conj, imag, is_complex, real
 from portable_losses.autograd.rules.table import compose, register
@@ -210,6 +211,10 @@ def _svd(
             )
             raise ValueError(msg)
         u, vh = u[..., : s.shape[-1]], vh[..., : s.shape[-1], :]
+        if isinstance(
+            xp, TapeNamespace
+        ):  # to be differentiated, they must not be those beside loose ones
+            u, s, vh = xp.linalg.svd(x, full_matrices=False)
     if grad_u is None and grad_vh is None:
         return (xp.matmul(u * grad_s[..., None, :], vh),)
     v, across, along = adjoint(vh, xp=xp), s[..., None, :], s[..., :, None]

@@ -128,7 +128,10 @@ def _hypotenuse(x: Array, *, xp: Namespace) -> Array:
 
 
 def _across(x: Array, *, xp: Namespace) -> Array:
-    return conj(xp.sqrt((1 - x) * (x + 1)), xp=xp)
+    """``sqrt(1 - x**2)``, on the side of the cut where the function itself is."""
+    if is_complex(x, xp=xp):  # -(x - 1) keeps the sign of an imaginary 0, which 1 - x does not
+        return xp.conj(xp.sqrt(-(x - 1)) * xp.sqrt(x + 1))
+    return xp.sqrt((1 - x) * (x + 1))
 
 
 def _atan(grad: Array, out: Array, x: Array, *, xp: Namespace) -> Array:

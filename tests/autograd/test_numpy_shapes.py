@@ -1,0 +1,197 @@
+"""NumPy's functions of shapes, positions and padding on Tensors, beside NumPy's own."""
+
+import numpy as np
+import pytest
+
+from tests.autograd.numpy_calls import (
+    NUMPY,
+    Call,
+    call,
+    check_gradients,
+    check_values,
+    numbers,
+    over_libraries,
+)
+from tests.libraries import Library
+
+V, M, C = numbers(5), numbers(2, 3), numbers(2, 3, 4)
+W = numbers(4)
+N = np.asarray(0.7)
+RESHAPED = ("dask",)  # joins and splits axes of several chunks only where these fit
+
+CASES = [
+    call("reshape", C, (4, 6), not_on=RESHAPED),
+    call("reshape", C, (6, -1)),
+    call("reshape", C, -1),
+    call("reshape", C, (4, -1, 3), order="F", not_on=RESHAPED),
+    call("reshape", C, 24, "F", not_on=RESHAPED),
+    call("reshape", M, (3, 2), "F", copy=True, not_on=RESHAPED),
+    call("ravel", C),
+    call("ravel", M, "F", not_on=RESHAPED),
+    call("transpose", M),
+    call("transpose", C),
+    call("transpose", C, (1, -1, 0)),
+    call("transpose", V),
+    call("transpose", N),
+    call("transpose", [V, V]),
+    call("matrix_transpose", C),
+    call("linalg.matrix_transpose", C),
+    call("swapaxes", C, 0, -1),
+    call("moveaxis", C, 0, -1),
+    call("moveaxis", C, [0, 1], [-1, -2]),
+    call("rollaxis", C, 2),
+    call("rollaxis", C, 0, 3),
+    call("rollaxis", C, -1, -2),
+    call("squeeze", numbers(1, 3, 1)),
+    call("squeeze", numbers(1, 3, 1), -1),
+    call("squeeze", numbers(1, 3, 1), (0, 2)),
+    call("squeeze", V),
+    call("expand_dims", M, 1),
+    call("expand_dims", M, (0, -1)),
+    call("broadcast_to", V, (2, 5)),
+    call("broadcast_to", N, 3),
+    call("broadcast_arrays", M, numbers(2, 1), 2.0),
+    call("atleast_1d", N),
+    call("atleast_1d", N, M),
+    call("atleast_2d", V),
+    call("atleast_2d", N),
+    call("atleast_3d", V),
+    call("atleast_3d", M),
+    call("atleast_3d", N),
+    call("atleast_3d", C),
+    call("flip", C),
+    call("flip", C, (0, -1)),
+    call("flip", C, 1),
+    call("flipud", M),
+    call("fliplr", M),
+    *[call("rot90", C, k, axes) for k in (-1, 0, 1, 2, 3, 5) for axes in ((0, 1), (2, 0))],
+    call("roll", C, 2),
+    call("roll", C, 3, 1),
+    call("roll", C, (1, -2), (0, 2)),
+    call("roll", C, (1, 2), 1),
+    call("roll", C, 1, (0, 1)),
+    call("roll", C, (1, 2), (1, 1)),
+    call("tile", V, 2),
+    call("tile", M, (2, 1, 2)),
+    call("tile", M, (2,)),
+    call("repeat", M, 2),
+    call("repeat", M, 2, axis=1),
+    call("repeat", M, [1, 0, 3], axis=-1),
+    call("repeat", M, np.asarray([2, 1]), 0),
+    call("resize", M, (3, 4)),
+    call("resize", M, 4),
+    call("resize", M, (2, 0), smooth=False),
+    call("trim_zeros", np.asarray([0.0, 0.0, 1.0, 0.0, 2.0, 0.0]), smooth=False),
+    call("trim_zeros", np.asarray([0.0, 1.0, 2.0, 0.0]), "f", smooth=False),
+    call("trim_zeros", np.asarray([0.0, 1.0, 2.0, 0.0]), "b", smooth=False),
+    call("shape", C, smooth=False),
+    call("ndim", C, smooth=False),
+    call("size", C, smooth=False),
+    call("size", C, 1, smooth=False),
+    call("copy", M),
+    call("astype", M, np.float64),
+    call("astype", M, np.int64, smooth=False),
+    # ---- positions ----
+    call("take", M, [0, 5, -1]),
+    call("take", M, [[0, 2], [1, -1]], axis=1),
+    call("take", M, 1, axis=1),
+    call("take", C, np.asarray([[1, 0]]), 0),
+    call("take", V, [7, -8], mode="wrap"),
+    call("take", V, [7, -8], mode="clip"),
+    call("take_along_axis", M, np.asarray([[2, 0], [1, -1]]), 1, not_on=("dask",)),
+    call("take_along_axis", M, np.asarray([[2], [1]]), axis=-1),
+    call("take_along_axis", M, np.asarray([[1, 0, 1]]), axis=0),
+    call("take_along_axis", M, np.asarray([4, 0, 1]), axis=None, not_on=("dask",)),
+    call("delete", V, 1),
+    call("delete", V, [0, -1]),
+    call("delete", C, slice(0, 3, 2), 2),
+    call("delete", M, np.asarray([True, False, True]), axis=1),
+    call("delete", M, 3),
+    call("insert", V, 2, 9.0),
+    call("insert", V, -1, [8.0, 9.0]),
+    call("insert", V, [1, 3], W[:2]),
+    call("insert", V, [3, 1, 1], W[:3]),
+    call("insert", V, [5, 0], N),
+    call("insert", M, 1, numbers(3), axis=0),
+    call("insert", M, 1, numbers(2), axis=1),
+    call("insert", M, [1], [[1.0], [2.0]], axis=1),
+    call("insert", M, [0, 2], numbers(2, 2), axis=1),
+    call("insert", M, slice(0, 2), 1.5, axis=1),
+    call("insert", M, 3, N),
+    call("append", V, W),
+    call("append", M, N),
+    call("append", M, numbers(2, 1), axis=1),
+    call("append", M, [[1, 2, 3]], axis=0),
+    # ---- diagonals and triangles ----
+    call("diag", V),
+    call("diag", V, 2),
+    call("diag", V, -1),
+    call("diag", M),
+    call("diag", M, 1),
+    call("diag", M, -1),
+    call("diagflat", M, 1),
+    call("diagonal", C),
+    call("diagonal", C, 1, 0, 2),
+    call("diagonal", C, -1, axis1=2, axis2=1),
+    call("linalg.diagonal", C, offset=1),
+    call("trace", M),
+    call("trace", C, 1),
+    call("trace", C, 0, 2, 1),
+    call("linalg.trace", C, offset=-1),
+    call("tril", M),
+    call("tril", V),
+    call("tril", C, -1),
+    call("triu", M, 1),
+    call("triu", V, -1),
+    call("tril_indices_from", M, 1, smooth=False),
+    call("triu_indices_from", M, smooth=False),
+    call("diag_indices_from", numbers(3, 3), smooth=False),
+    # ---- padding and windows ----
+    *[
+        call("pad", M, width, mode)
+        for mode in (
+            "edge",
+            "wrap",
+            "reflect",
+            "symmetric",
+            "linear_ramp",
+            "maximum",
+            "minimum",
+            "mean",
+            "constant",
+        )
+        for width in (1, ((0, 2), (4, 5)))
+    ],
+    *[call("pad", M, ((1, 2), (3, 0)), "median", not_on=("dask",))],
+    call("pad", V, (1, 2)),
+    call("pad", V, (1, 2), constant_values=N),
+    call("pad", M, 1, constant_values=((1.0, 2.0), (3, 4))),
+    call("pad", M, {0: (1, 2), -1: 3}),
+    call("pad", M, (1, 2), "linear_ramp", end_values=(N, 2.0)),
+    call("pad", V, 2, "maximum", stat_length=2),
+    call("pad", V, 2, "mean", stat_length=((2, 3),)),
+    *[
+        call("pad", V, width, mode, reflect_type="odd")
+        for mode in ("reflect", "symmetric")
+        for width in ((2, 3), (9, 7))
+    ],
+    call("pad", numbers(1), 3, "reflect"),
+    call("lib.stride_tricks.sliding_window_view", V, 3),
+    call("lib.stride_tricks.sliding_window_view", M, (2, 2)),
+    call("lib.stride_tricks.sliding_window_view", M, 2, 1),
+    call("lib.stride_tricks.sliding_window_view", V, (2, 3), (0, 0)),
+    call("apply_along_axis", lambda line: line[0] * line[1:], 1, C),
+    call("apply_along_axis", lambda line: line[0] * line[1], 0, C),
+    call("apply_along_axis", lambda line: line[:, None] * line[None, :2], -1, M),
+    call("apply_over_axes", lambda x, axis: x * (1 + axis), M, (0, -1)),
+]
+
+
+@pytest.mark.parametrize(("library", "one"), over_libraries(CASES), ids=str)
+def test_values_are_those_of_numpy(one: Call, library: Library) -> None:
+    check_values(one, library)
+
+
+@pytest.mark.parametrize("one", [one for one in CASES if one.smooth], ids=str)
+def test_both_derivatives_are_those_of_differences(one: Call) -> None:
+    check_gradients(one, NUMPY)
