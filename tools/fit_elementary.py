@@ -1,7 +1,7 @@
 """Compute the numbers behind exp, log, tanh and their like of the compiled kernels.
 
 Run ``python -m tools.fit_elementary`` after a change here: it rewrites
-``backends/kernels/formulas/elementary_coefficients.py`` and prints how far each polynomial is
+``backends/kernels/formulas/elementary/coefficients.py`` and prints how far each polynomial is
 from its function. It needs mpmath and nothing else, and yields the same file on every machine:
 all arithmetic has 50 digits and every coefficient is rounded once, at the end.
 
@@ -9,9 +9,14 @@ The polynomials are interpolated at Chebyshev points, which is within a factor o
 of their degree. ``coarse`` stands for what float32 computes in float64 steps.
 
 - ``EXP``: q(r) with ``exp(r) = 1 + r + r**2 q(r)`` for ``|r| <= log(2) / 2``.
-- ``LOG``: q(f) with ``log(1 + f) = f - f**2 / 2 + f**3 q(f)`` for ``sqrt(1/2) <= 1 + f <= sqrt(2)``.
+- ``LOG``: q(f) with ``log(1 + f) = f - f**2 / 2 + f**3 q(f)`` for numbers ``1 + f`` between the
+  square roots of 1/2 and 2.
 - ``ATANH``: q(z) with ``log((1 + s) / (1 - s)) = 2 s + s**3 (2/3 + z q(z))``, ``z = s**2``, for the
   same numbers ``(1 + s) / (1 - s)``.
+- ``ERF``: q(s) with ``erf(x) = x + x q(x**2)`` for ``|x| <= 1``.
+- ``ERFC``: p(t) with ``erfc(x) exp(x**2) = p(t) / (1 + 2 x)``,
+  ``t = (x - MIDDLE) / (x + MIDDLE)``, for ``0 <= x <= REACH``, from where
+  on erfc is 0. The quotient is nearly constant.
 - ``LN2``, ``LOG2E``, ``TWO_THIRDS``: a number in two parts. The first part of log(2) has so few
   digits that its product with any exponent is exact.
 """
@@ -25,15 +30,18 @@ import mpmath
 from tools.fit_error_function import interpolate
 
 Real = Any  # mpmath has no types
-TARGET = (
-    Path(__file__).parents[1] / "backends" / "kernels" / "formulas" / "elementary_coefficients.py"
-)
+FORMULAS = Path(__file__).parents[1] / "backends" / "kernels" / "formulas"
+TARGET = FORMULAS / "elementary" / "coefficients.py"
 DIGITS = {"float32": 24, "float64": 53, "coarse": 53}
 DEGREES = {
     "EXP": {"float32": 5, "float64": 10, "coarse": 6},
     "LOG": {"float32": 9, "float64": 21, "coarse": 12},
     "ATANH": {"float64": 8},
+    "ERF": {"float64": 13, "coarse": 8},
+    "ERFC": {"float64": 25, "coarse": 12},
 }
+MIDDLE = 2.5
+REACH = {"float64": 28.0, "coarse": 11.0}
 EXPONENT_DIGITS = {"float32": 9, "float64": 12}
 
 
@@ -59,7 +67,23 @@ def atanh_quotient(z: Real) -> Real:
         return ((2 * mpmath.atanh(s) - 2 * s) / s**3 - mpmath.mpf(2) / 3) / z
 
 
-def intervals() -> dict[str, tuple[Callable[[Real], Real], Real, Real]]:
+def erf_quotient(s: Real) -> Real:
+    """Return ``erf(x) / x - 1`` for ``s = x**2``."""
+    return 2 / mpmath.sqrt(mpmath.pi) * mpmath.hyp1f1(0.5, 1.5, -s) - 1
+
+
+def position(x: float) -> Real:
+    """Return the t that stands for `x`."""
+    return (mpmath.mpf(x) - MIDDLE) / (x + MIDDLE)
+
+
+def erfc_quotient(t: Real) -> Real:
+    """Return ``erfc(x) exp(x**2) (1 + 2 x)``."""
+    x = MIDDLE * (1 + t) / (1 - t)
+    return mpmath.erfc(x) * mpmath.exp(x * x) * (1 + 2 * x)
+
+
+def intervals(kind: str) -> dict[str, tuple[Callable[[Real], Real], Real, Real]]:
     """Return the function behind each table, and where it is needed, a little widened."""
     half, root = mpmath.log(2) / 2, mpmath.sqrt(2)
     slack = mpmath.mpf("1.0001")
@@ -68,6 +92,8 @@ def intervals() -> dict[str, tuple[Callable[[Real], Real], Real, Real]]:
         "EXP": (exp_quotient, -half * slack, half * slack),
         "LOG": (log_quotient, (1 / root - 1) * slack, (root - 1) * slack),
         "ATANH": (atanh_quotient, mpmath.mpf(0), s * s * slack),
+        "ERF": (erf_quotient, mpmath.mpf(0), mpmath.mpf(1)),
+        "ERFC": (erfc_quotient, mpmath.mpf(-1), position(REACH.get(kind, 1.0))),
     }
 
 
@@ -86,14 +112,14 @@ def in_two(exact: Real, kind: str, spared: int = 0) -> tuple[float, float]:
 
 def polynomial(name: str, kind: str) -> list[float]:
     """Return the coefficients of one table, the highest first."""
-    function, low, high = intervals()[name]
+    function, low, high = intervals(kind)[name]
     found = interpolate(function, low, high, DEGREES[name][kind])
     return [float(rounded(c, DIGITS[kind])) for c in reversed(found)]
 
 
 def error(name: str, kind: str) -> float:
     """Return how far the rounded polynomial is from its function, at most."""
-    function, low, high = intervals()[name]
+    function, low, high = intervals(kind)[name]
     numbers = polynomial(name, kind)
     points = [low + (high - low) * i / 400 for i in range(401)]
     return float(max(abs(mpmath.polyval(numbers, x) - function(x)) for x in points))
@@ -121,6 +147,9 @@ def source() -> str:
         "",
         "Written by tools/fit_elementary.py, which says what they are: do not edit.",
         '"""',
+        "",
+        f"MIDDLE = {MIDDLE!r}",
+        f"REACH = {REACH!r}",
     ]
     for name, by_kind in tables().items():
         lines += ["", f"{name} = {{"]

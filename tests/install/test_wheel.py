@@ -19,7 +19,7 @@ import portable_losses
 
 ROOT = Path(__file__).parents[2]
 HOMES = {"portable_losses": "portable_losses", "backends": "portable_losses/backends"}
-EXTRAS = {"numpy", "torch", "jax", "cupy", "dask", "examples", "all"}
+EXTRAS = {"numpy", "torch", "jax", "cupy", "dask", "examples", "fast", "all"}
 
 
 class Built(NamedTuple):

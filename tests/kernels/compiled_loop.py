@@ -2,13 +2,16 @@
 
 import ctypes
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 from llvmlite import binding, ir
 
 from portable_losses._typing import Array
-from portable_losses.backends.kernels.formulas.arithmetic_llvm import KINDS, Arithmetic
+
+arithmetic: Any = import_module("portable_losses.backends.kernels.formulas.arithmetic_llvm")
+elementary: Any = import_module("portable_losses.backends.kernels.formulas.elementary")
 
 binding.initialize_native_target()
 binding.initialize_native_asmprinter()
@@ -31,12 +34,12 @@ def compiled(
     name = np.dtype(dtype).name
     module = ir.Module("elementary")
     module.triple = binding.get_process_triple()
-    pointer = ir.PointerType(KINDS[name].type)
+    pointer = ir.PointerType(arithmetic.KINDS[name].type)
     signature = ir.FunctionType(ir.VoidType(), [pointer] * (operands + 1) + [LONG])
     loop = ir.Function(module, signature, "loop")
     for argument in loop.args[:-1]:
         argument.add_attribute("noalias")
-    _write_loop(loop, lambda b, values: function(Arithmetic(b, module, name), *values))
+    _write_loop(loop, lambda b, values: function(arithmetic.Arithmetic(b, module, name), *values))
     run, engine = _machine_code(module, operands, without, vectorised)
 
     def call(*arrays: Array) -> Array:

@@ -1,0 +1,176 @@
+"""exp and what follows from it: a multiple of log(2), and a polynomial for the rest.
+
+Integers are kept in the low digits of a float to which `_magic` was added, because processors
+convert vectors of integers of 64 bits slowly, or not at all.
+"""
+
+from math import inf
+from typing import NamedTuple
+
+from .coefficients import EXP, LN2, LOG2E
+from .two_parts import (
+    Arithmetic,
+    Two,
+    Value,
+    exact_sum,
+    exact_sum_of_any,
+    polynomial,
+    quotient,
+    rounded,
+)
+
+__all__ = [
+    "Reduced",
+    "clamped",
+    "exp",
+    "exp2",
+    "exp_near_0",
+    "expm1",
+    "reduced",
+    "scaled",
+    "sinh",
+    "tanh",
+]
+
+# From here on exp is infinite, and from there down it is 0: both clamps are beyond by a little.
+LARGEST = {"float32": 89.0, "float64": 710.0}
+SMALLEST = {"float32": -104.5, "float64": -746.0}
+NO_MORE = {"float32": 20.0, "float64": 40.0}  # expm1(-x) is -1, and tanh(x / 2) is 1
+LINEAR = {"float32": 2.0**-13, "float64": 2.0**-27}  # sinh(x) is x below
+HUGE = 2.0**60  # beside it 1 is nothing
+FLAT = 64.0  # an exponent at which 1 is nothing
+
+
+def _magic(a: Arithmetic) -> float:
+    """Return the number to which an integer of either sign is added to lie in its low digits."""
+    return float(3 * 2 ** (a.kind.digits - 1))
+
+
+class Reduced(NamedTuple):
+    """``x = n log(2) + rest``: the rest in two parts; n as a float, and plus twice the bias."""
+
+    rest: Two
+    whole: Value
+    biased: Value
+
+
+def reduced(a: Arithmetic, x: Value, low: Value | None = None) -> Reduced:
+    """Return `x`, of moderate size, plus what it may lack (`low`), as a multiple of log(2)."""
+    magic = _magic(a)
+    first, second = LN2[a.name]
+    shifted = a.fma(x, LOG2E[a.name][0], magic)
+    whole = a.subtract(shifted, magic)
+    exact = a.fma(whole, -first, x)  # no digit is lost: the product is close to x
+    rest = a.fma(whole, -second, exact)
+    lost = a.fma(whole, -second, a.subtract(exact, rest))
+    if low is not None:
+        rest, lost = exact_sum(a, rest, a.add(lost, low))
+    return Reduced(Two(rest, lost), whole, _biased(a, shifted))
+
+
+def _biased(a: Arithmetic, shifted: Value) -> Value:
+    """Return the integer in the low digits, plus twice the bias: never below 0."""
+    origin = a.bits(_magic(a))
+    return a.add_integers(a.subtract_integers(a.bits(shifted), origin), 2 * a.kind.bias)
+
+
+def scaled(a: Arithmetic, x: Value, biased: Value) -> Value:
+    """Return ``x 2**n``, by two factors, as the power alone may overflow or be subnormal."""
+    half = a.shift_right(biased, 1)
+    other = a.subtract_integers(biased, half)
+    once = a.multiply(x, a.from_bits(a.shift_left(half, a.kind.digits)))
+    return a.multiply(once, a.from_bits(a.shift_left(other, a.kind.digits)))
+
+
+def clamped(a: Arithmetic, x: Value, low: float, high: float) -> Value:
+    """Return `x` between two numbers; NaN stays."""
+    x = a.select(a.less(x, low), low, x)
+    return a.select(a.greater(x, high), high, x)
+
+
+def exp(a: Arithmetic, x: Value, low: Value | None = None) -> Value:
+    """``exp(x)``, or ``exp(x + low)`` of a number in two parts."""
+    x = clamped(a, x, SMALLEST[a.name], LARGEST[a.name])
+    n = reduced(a, x, low)
+    return scaled(a, rounded(a, exp_near_0(a, n.rest)), n.biased)
+
+
+def exp_near_0(a: Arithmetic, r: Two, table: str | None = None) -> Two:
+    """Return ``exp(r)`` for ``|r| <= log(2) / 2``."""
+    total = exact_sum(a, 1.0, r.high)
+    return Two(total.high, a.add(total.low, _exp_tail(a, r, table)))
+
+
+def _exp_tail(a: Arithmetic, r: Two, table: str | None = None) -> Value:
+    """Return ``exp(r.high + r.low) - 1 - r.high``."""
+    low = a.fma(r.high, r.low, r.low)
+    return a.fma(a.multiply(r.high, r.high), polynomial(a, r.high, EXP[table or a.name]), low)
+
+
+def exp2(a: Arithmetic, x: Value) -> Value:
+    """``2**x``."""
+    bias = float(a.kind.bias)
+    x = clamped(a, x, -bias - a.kind.digits - 2, bias + 2)
+    magic = _magic(a)
+    shifted = a.add(x, magic)
+    f = a.subtract(x, a.subtract(shifted, magic))
+    first, second = LN2[a.name]
+    r = exact_sum(a, a.multiply(f, first), a.multiply(f, second))
+    lost = a.fma(f, first, a.negative(a.multiply(f, first)))
+    near = exp_near_0(a, Two(r.high, a.add(r.low, lost)))
+    return scaled(a, rounded(a, near), _biased(a, shifted))
+
+
+def _expm1_parts(a: Arithmetic, x: Value) -> tuple[Two, Value]:
+    """Return y and n with ``exp(x) - 1 = y 2**n``, y in two parts and n as `Reduced.biased`."""
+    n = reduced(a, x)
+    inverse = a.shift_left(a.subtract_integers(3 * a.kind.bias, n.biased), a.kind.digits)
+    inverse = a.select(a.greater(n.whole, FLAT), 0.0, a.from_bits(inverse))
+    # exp(x) - 1 = 2**n (1 - 2**-n + r + tail)
+    start = exact_sum_of_any(a, 1.0, a.negative(inverse))
+    near = exact_sum(a, start.high, n.rest.high)
+    low = a.add(a.add(near.low, start.low), _exp_tail(a, n.rest))
+    return exact_sum(a, near.high, low), n.biased
+
+
+def expm1(a: Arithmetic, x: Value) -> Value:
+    """``exp(x) - 1``."""
+    y, n = _expm1_parts(a, clamped(a, x, -NO_MORE[a.name], LARGEST[a.name]))
+    return a.select(a.equal(x, 0.0), x, scaled(a, y.high, n))
+
+
+def tanh(a: Arithmetic, x: Value) -> Value:
+    """``-y / (2 + y)`` with ``y = exp(-2 |x|) - 1``, and the sign of `x`."""
+    size = a.absolute(x)
+    size = a.select(a.greater(size, NO_MORE[a.name]), NO_MORE[a.name], size)
+    y = _expm1_of_negative(a, a.multiply(size, -2.0))
+    below = exact_sum(a, 2.0, y.high)
+    found = quotient(a, y, Two(below.high, a.add(below.low, y.low)))
+    return a.select(a.equal(x, 0.0), x, a.copysign(a.add(found.high, found.low), x))
+
+
+def _expm1_of_negative(a: Arithmetic, x: Value) -> Two:
+    """Return ``exp(x) - 1`` in two parts, for x between ``-2 NO_MORE`` and 0."""
+    y, n = _expm1_parts(a, x)
+    power = a.from_bits(a.shift_left(a.subtract_integers(n, a.kind.bias), a.kind.digits))
+    return Two(a.multiply(y.high, power), a.multiply(y.low, power))
+
+
+def sinh(a: Arithmetic, x: Value) -> Value:
+    """``(y + y / (1 + y)) / 2`` with ``y = exp(|x|) - 1``, and the sign of `x`."""
+    size = a.absolute(x)
+    y, n = _expm1_parts(a, clamped(a, size, 0.0, LARGEST[a.name] + 1))
+    n = a.subtract_integers(n, 1)  # the half of y, which is finite where y is not
+    half = Two(scaled(a, y.high, n), scaled(a, y.low, n))
+    large = a.greater(half.high, HUGE)
+    y = Two(
+        a.multiply(a.select(large, HUGE, half.high), 2.0),
+        a.multiply(a.select(large, 0.0, half.low), 2.0),
+    )
+    below = exact_sum_of_any(a, 1.0, y.high)
+    share = quotient(a, y, Two(below.high, a.add(below.low, y.low)))
+    total = exact_sum(a, half.high, a.multiply(share.high, 0.5))
+    low = a.add(total.low, a.fma(share.low, 0.5, half.low))
+    found = a.select(a.less(half.high, inf), a.add(total.high, low), half.high)
+    found = a.select(a.less(size, LINEAR[a.name]), size, found)
+    return a.copysign(found, x)
