@@ -5,7 +5,7 @@ the standard's functions. The files of functions fill it, `protocols.py` answers
 it, and the methods of a Tensor are looked up in it.
 """
 
-from . import (
+from . import (  # each fills the table
     calculus,
     creation,
     diagonals,

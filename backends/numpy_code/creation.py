@@ -85,7 +85,7 @@ def _filled(name: str) -> Callable[..., Any]:
 
 def _dtype(dtype: Any, *, xp: Any) -> Any:
     """Return the library's own dtype; by default its floats."""
-    return default_float(xp=xp) if dtype in (None, float) else dtype_of(dtype, xp=xp)
+    return default_float(xp=xp) if dtype is None or dtype is float else dtype_of(dtype, xp=xp)
 
 
 for _name in ("zeros", "ones", "empty"):
@@ -121,7 +121,10 @@ def eye(
     xp: Any,
 ) -> Any:
     """Return ones on a diagonal, of the library of a Tensor."""
-    return xp.eye(N, N if M is None else M, k=k, dtype=_dtype(dtype, xp=xp), device=device)
+    columns = N if M is None else M
+    size = max(N, columns)  # Dask has square ones only
+    made = xp.eye(size, size, k=k, dtype=_dtype(dtype, xp=xp), device=device)
+    return made if columns == N else made[:N, :columns]
 
 
 @named("identity")

@@ -182,6 +182,12 @@ def _stored_like(a: Any, values: Any, *, xp: Any) -> Any:
     return made if made.dtype == a.dtype else xp.astype(made, a.dtype)
 
 
+def _mask(mask: Any, like: Any, *, xp: Any) -> Any:
+    """Return a mask beside `like`; other numbers count as True where they are not 0."""
+    made = beside(mask, (like,), xp=xp)
+    return made if xp.isdtype(made.dtype, "bool") else made != 0
+
+
 def replaced(a: Any, places: list[int], values: Any, *, xp: Any) -> None:
     """Put `values`, one for each of the flat `places`, into `a`; of two at one place the last."""
     order = list(range(a.size))
@@ -197,7 +203,7 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True, *,
     a = updated(dst, "copyto")
     values = xp.broadcast_to(_stored_like(a, src, xp=xp), a.shape)
     if where is not True:
-        mask = xp.broadcast_to(beside(where, (a,), xp=xp), a.shape)
+        mask = xp.broadcast_to(_mask(where, a, xp=xp), a.shape)
         values = xp.where(mask, values, a)
     a[...] = values
 
@@ -226,15 +232,15 @@ def flat_places(indices: Any, like: Any, mode: str, *, xp: Any) -> list[int]:
 def putmask(a: Any, /, mask: Any, values: Any, *, xp: Any) -> None:
     """Update the entries under a mask, with the values at their places, repeated as needed."""
     x = updated(a, "putmask")
-    under = xp.reshape(beside(mask, (x,), xp=xp), x.shape)
-    x[...] = xp.where(under != 0, resize(_stored_like(x, values, xp=xp), x.shape, xp=xp), x)
+    under = xp.reshape(_mask(mask, x, xp=xp), x.shape)
+    x[...] = xp.where(under, resize(_stored_like(x, values, xp=xp), x.shape, xp=xp), x)
 
 
 @named("place")
 def place(arr: Any, mask: Any, vals: Any, *, xp: Any) -> None:
     """Update the entries under a mask with the values in their order, repeated as needed."""
     x = updated(arr, "place")
-    under = ravel(beside(mask, (x,), xp=xp), xp=xp) != 0
+    under = ravel(_mask(mask, x, xp=xp), xp=xp)
     values = ravel(_stored_like(x, vals, xp=xp), xp=xp)
     if values.size == 0:
         if bool(xp.any(under)):

@@ -1,6 +1,7 @@
 """What NumPy makes of arguments: Tensors of one dtype, whatever the library below promotes."""
 
 from collections.abc import Callable
+from numbers import Number
 from typing import Any
 
 from portable_losses._dtypes import kind_of
@@ -51,9 +52,9 @@ def arrays(*xs: Any, xp: Any) -> list[Any]:
     dtype = xp.result_type(*made)
     home = _home(made, xp=xp)
     return [
-        (x if x.dtype == dtype else xp.astype(x, dtype))
-        if isinstance(x, TapeArray)
-        else xp.asarray(x, dtype=dtype, device=home)
+        xp.asarray(x, dtype=dtype, device=home)
+        if type(x) in _PYTHON
+        else (x if x.dtype == dtype else xp.astype(x, dtype))
         for x in made
     ]
 
@@ -75,15 +76,12 @@ def promoted(*xs: Any, xp: Any, inexact: bool = False) -> list[Any]:
         return made
     wanted = _INEXACT if rank >= 2 else (_RANKS[1],)
     pairs = list(zip(made, kinds, strict=True))
-    found = [x.dtype for x, kind in pairs if kind in wanted and isinstance(x, TapeArray)]
+    found = [x.dtype for x, kind in pairs if kind in wanted and type(x) not in _PYTHON]
     if found:
         dtype = xp.result_type(*found)
     else:
         dtype = default_float(xp=xp) if rank >= 2 else default_integer(xp=xp)
-    return [
-        xp.astype(x, dtype) if isinstance(x, TapeArray) and kind not in wanted else x
-        for x, kind in pairs
-    ]
+    return [x if type(x) in _PYTHON or kind in wanted else xp.astype(x, dtype) for x, kind in pairs]
 
 
 def _beside(x: Any, tensors: list[Any], *, xp: Any) -> Any:
@@ -107,6 +105,9 @@ def lenient(function: Callable[..., Any], *xs: Any, xp: Any, inexact: bool = Fal
     try:
         return function(*xs)
     except (TypeError, RuntimeError):
+        for x in xs:
+            if not isinstance(x, TapeArray | Number | list | tuple):
+                xp.library.check(x, "operand")  # nothing of another library is converted
         made = promoted(*xs, xp=xp, inexact=inexact)
         if all(a is b for a, b in zip(made, xs, strict=True)):
             raise

@@ -144,7 +144,7 @@ def answer_cupy(xp: Any, kernel: Any, inputs: Any, options: dict[str, Any]) -> A
 def _call_of(name: str, count: int) -> Call:
     """Return a function of a ufunc's inputs: an operator's, that of the table, or SciPy's."""
     if name in _OPERATORS:
-        return _operator(*_OPERATORS[name])
+        return _operator(name)
     made = FUNCTIONS.get(name) or _special(name)
     if count == 1:
         return made
@@ -167,13 +167,21 @@ def _special(name: str) -> Call:
     return call
 
 
-def _operator(forward: str, reflected: str) -> Call:
-    """Return a function of two operands, one of them a Tensor, whose method answers."""
+def _operator(name: str) -> Call:
+    """Return a function of two operands, one of them a Tensor, whose method answers.
+
+    What the library's operator refuses, integers beside floating numbers on array-api-strict, is
+    the table's affair.
+    """
+    forward, reflected = _OPERATORS[name]
 
     def call(x1: Any, x2: Any, /, *, xp: Any) -> Any:
-        if isinstance(x1, TapeArray):
-            return getattr(x1, forward)(x2)
-        return getattr(x2, reflected)(x1)
+        try:
+            if isinstance(x1, TapeArray):
+                return getattr(x1, forward)(x2)
+            return getattr(x2, reflected)(x1)
+        except TypeError:
+            return FUNCTIONS[name](x1, x2, xp=xp)
 
     return call
 

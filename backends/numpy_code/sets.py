@@ -60,8 +60,8 @@ def unique(
     if axis is None:
         inverse = xp.reshape(inverse, ar.shape)
     counts = xp.diff(starts, append=xp.full_like(starts[:1], rows.shape[0]))
-    parts = ((return_index, places), (return_inverse, inverse), (return_counts, counts))
-    return (made, *(part for wanted, part in parts if wanted))
+    more = ((return_index, places), (return_inverse, inverse), (return_counts, counts))
+    return (made, *(part for wanted, part in more if wanted))
 
 
 def _starts(entries: Any, equal_nan: bool, *, xp: Any) -> Any:

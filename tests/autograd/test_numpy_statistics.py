@@ -1,5 +1,7 @@
 """NumPy's averages, quantiles, correlations and histograms on Tensors, beside NumPy's own."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from portable_losses.backends.numpy_code.names import FUNCTIONS
@@ -110,16 +112,18 @@ def test_the_position_of_a_quantile_is_differentiated(method: str) -> None:
     xp = namespace(np)
     check = grad(lambda q: xp.sum(FUNCTIONS["quantile"](V, q, method=method, xp=xp)))
     q, eps = np.asarray([0.31, 0.62]), 1e-7
-    ahead, behind = (np.quantile(V, q + sign * eps, method=method) for sign in (1, -1))
+    options: Any = {"method": method}
+    ahead, behind = (np.quantile(V, q + sign * eps, **options) for sign in (1, -1))
     np.testing.assert_allclose(check(q), (ahead - behind) / (2 * eps), rtol=1e-6, atol=1e-7)
 
 
 def test_a_number_keeps_the_dtype_of_the_entries() -> None:
     x = V.astype(np.float32)
     for q in (0.3, 1, [0.3, 0.5], np.float64(0.3), np.asarray([0.25], dtype=np.float32)):
-        for method in ("linear", "lower", "inverted_cdf"):
-            got = FUNCTIONS["quantile"](tensor(x), q, method=method, xp=namespace(np))
-            assert got.dtype == np.quantile(x, q, method=method).dtype, (q, method)
+        options: Any
+        for options in ({"method": "linear"}, {"method": "lower"}, {"method": "inverted_cdf"}):
+            got = FUNCTIONS["quantile"](tensor(x), q, xp=namespace(np), **options)
+            assert got.dtype == np.quantile(x, q, **options).dtype, (q, options)
 
 
 @pytest.mark.parametrize(

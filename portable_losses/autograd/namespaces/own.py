@@ -55,7 +55,8 @@ def asarray(
         return tensor_of(inner.asarray(raw, dtype=dtype, device=device, copy=copy))
     raw = obj.array
     tape.library.check(raw, "asarray")
-    same = dtype in (None, raw.dtype) and (device is None or device == own_device(raw))
+    same_dtype = dtype is None or dtype == raw.dtype  # NumPy has float64 equal to None
+    same = same_dtype and (device is None or device == own_device(raw))
     if same and not copy:
         return obj
     out = inner.asarray(raw, dtype=dtype, device=device, copy=copy)

@@ -149,7 +149,7 @@ def tile(x: Array, repetitions: tuple[int, ...], /, *, xp: Namespace) -> Array:
     apart = xp.reshape(x, tuple(n for size in shape for n in (1, size)))
     wide = tuple(n for pair in zip(times, shape, strict=True) for n in pair)
     merged = tuple(t * n for t, n in zip(times, shape, strict=True))
-    return xp.reshape(xp.broadcast_to(apart, wide), merged)
+    return xp.reshape(xp.broadcast_to(apart, wide), merged, copy=True)
 
 
 @compose("repeat")

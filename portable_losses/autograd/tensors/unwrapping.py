@@ -3,6 +3,7 @@
 from numbers import Number
 from typing import Any
 
+from portable_losses._dtypes import kind_of
 from portable_losses._plain import array_of_plain
 from portable_losses._polyfill import device_of
 from portable_losses._tape import TapeArray, raw_array
@@ -41,10 +42,13 @@ def _of_list(x: Any, beside: Array) -> Array:
     if is_tracked(x):
         msg = "a list of tracked Tensors is no operand; join them by `np.stack` (`xp.stack`)"
         raise TypeError(msg)
-    library = library_of(beside)
-    return library.xp.asarray(
-        raw_tree(x, library, "operand"), device=device_of(beside, xp=library.xp)
-    )
+    library, xp = library_of(beside), library_of(beside).xp
+    listed, device = raw_tree(x, library, "operand"), device_of(beside, xp=library.xp)
+    made = xp.asarray(listed, device=device)
+    if kind_of(made, xp=xp) == kind_of(beside, xp=xp) == "real floating":
+        dtype = xp.result_type(made, beside)  # not rounded to the library's default before
+        made = made if made.dtype == dtype else xp.asarray(listed, dtype=dtype, device=device)
+    return made
 
 
 def raw_argument(library: Library, x: Any, name: str) -> Any:
