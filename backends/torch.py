@@ -14,7 +14,7 @@ from portable_losses._typing import Array, Namespace, Options
 
 from .kernels.cross_entropy.linear_torch import LINEAR_CROSS_ENTROPY
 from .kernels.cross_entropy.sweep_torch import CROSS_ENTROPY
-from .kernels.formulas.elementwise_torch import ELEMENTWISE
+from .kernels.formulas.elementwise_torch import ELEMENTWISE, backward_of
 from .kernels.gpu_rows.rows_torch import CUDA
 from .kernels.machine.by_device import by_device
 
@@ -35,10 +35,12 @@ class _BoundPair:
         out, self.fused = self.pair.kernel.run(self.pair, arrays, self.options, self.wanted)
         return out
 
-    def rule(self, grads: tuple[Array, ...]) -> Any:
+    def rule(self, grads: tuple[Array, ...], arrays: tuple[Array, ...]) -> Any:
         """Return the kernel's backward, or the pair's where that is differentiated again."""
-        again = self.fused is None or torch.is_grad_enabled() or not all(map(_is_plain, grads))
-        return self.pair.backward if again else self.fused
+        if self.fused is None:
+            return self.pair.backward
+        again = torch.is_grad_enabled() or not all(map(_is_plain, grads))
+        return backward_of(self.pair, arrays) if again else self.fused
 
 
 class _Attached(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
@@ -114,7 +116,7 @@ class _AttachedBothWays(_Attached):
 
 def _pull_back(ctx: Any, grads: Any, outs: Any, arrays: Any) -> tuple[Array | None, ...]:
     grad, out = (tuple(grads), tuple(outs)) if ctx.several else (grads[0], outs[0])
-    return ctx.bound.rule(grads)(grad, out, *arrays, **ctx.bound.options)
+    return ctx.bound.rule(grads, arrays)(grad, out, *arrays, **ctx.bound.options)
 
 
 class _Depending(torch.autograd.Function):  # type: ignore[misc, unused-ignore]

@@ -62,7 +62,8 @@ class Pair(NamedTuple):
     backward, which is still the one to differentiate again.
 
     ``elementwise``: each entry of a result depends on the entries at its place alone. ``name`` is
-    the one under which `Speed.kernels` may have a kernel; "" has none.
+    the one under which `Speed.kernels` may have a kernel; "" has none. ``wide``: a kernel that is
+    given half dtypes returns float32.
     """
 
     forward: Callable[..., Any]
@@ -71,6 +72,7 @@ class Pair(NamedTuple):
     kernel: "Kernel | None" = None
     elementwise: bool = False
     name: str = ""
+    wide: bool = False
 
 
 class Kernel(NamedTuple):
@@ -81,6 +83,9 @@ class Kernel(NamedTuple):
     the places of the arrays that need a gradient. If there are any, `backward` has the signature
     of the pair's, returns at least those gradients, and may keep what the forward computed.
     ``gradients``: of how many arrays, from the first, `backward` returns the gradient.
+    ``halves(*arrays, xp, **options) -> bool`` says whether `run` takes arrays of half dtypes: it
+    computes in float32, and returns the dtype of the arrays, or float32 if the pair is `wide`.
+    None: it takes none.
     """
 
     accepts: Callable[..., bool]
@@ -88,6 +93,7 @@ class Kernel(NamedTuple):
         [Pair, tuple[Array, ...], Options, tuple[int, ...]], tuple[Any, Callable[..., Any]]
     ]
     gradients: int = 1
+    halves: Callable[..., bool] | None = None
 
 
 def traced_as_constant(function: Function) -> Function:

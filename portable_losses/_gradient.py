@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from portable_losses._backend import Backend, Pair, backend_of, kernel_for
-from portable_losses._dtypes import computable, narrow, widen
+from portable_losses._dtypes import computable, is_half, narrow, widen
 from portable_losses._polyfill import broadcast_arrays, total
 from portable_losses._typing import Array, Namespace, Options
 from portable_losses._validation import (
@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+_PAIRS: dict[Callable[..., Any], Pair] = {}  # of what `with_gradient` made
 NAMED_PAIRS: dict[str, Pair] = {}  # those for which a backend may have a kernel
 
 
@@ -68,6 +69,7 @@ def with_gradient(
             pair = portable if found is None else portable._replace(kernel=found)
             return attach_gradient(pair, arrays, options, backend)
 
+        _PAIRS[call] = portable
         return call
 
     return decorate
@@ -167,7 +169,33 @@ def elementwise_call(
     xp = namespace_of_floating(x, names[0])
     if not widened:
         return function(computable(x, xp=xp), xp=xp, **options)
+    if is_half(x, xp=xp):
+        made = of_halves(function, (x,), options, wide=False, xp=xp)
+        if made is not None:
+            return made
     return narrow(function(widen(x, xp=xp), xp=xp, **options), x.dtype, xp=xp)
+
+
+def of_halves(
+    function: Callable[..., Any],
+    arrays: tuple[Array, ...],
+    options: Options,
+    *,
+    wide: bool,
+    xp: Namespace,
+) -> Any:
+    """Return a pair of arrays of one half dtype, by a kernel that computes in float32; else None.
+
+    The result has that dtype, or float32 if it is to be `wide`.
+    """
+    pair, backend = _PAIRS.get(function), backend_of(xp)
+    kernel = backend.speed.elementwise_kernel
+    if pair is None or not pair.elementwise or kernel is None or kernel.halves is None:
+        return None
+    if not kernel.halves(pair, arrays, options):
+        return None
+    pair = pair._replace(kernel=kernel, wide=wide)
+    return attach_gradient(pair, arrays, {"xp": xp, **options}, backend)
 
 
 def _broadcast_call(

@@ -23,13 +23,21 @@ from ..machine.blocks import in_blocks, limit_workers
 from .machine_code import machine_code
 from .trace import Formula, key_of, trace
 
-__all__ = ["ELEMENTWISE"]
+__all__ = ["ELEMENTWISE", "backward_of"]
 
 FEWEST = 2**16  # entries from which on several threads pay
 SPAN = 2**17  # entries that machine code takes at once
 KEPT = 512  # programs: each is of a function, dtypes and options
 FLOATS = (torch.float32, torch.float64)
-NAMES = {torch.float32: "float32", torch.float64: "float64", torch.bool: "bool"}
+HALVES = (torch.float16, torch.bfloat16)
+NAMES = {
+    torch.float32: "float32",
+    torch.float64: "float64",
+    torch.bool: "bool",
+    torch.float16: "float16",
+    torch.bfloat16: "bfloat16",
+}
+DTYPES = {name: dtype for dtype, name in NAMES.items()}
 PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 
@@ -39,67 +47,79 @@ class Code:
     def __init__(self, formula: Formula, code: Any, dtypes: tuple[str, ...]) -> None:
         self._code = code  # lives as long as this
         self._run = code.function()
-        self._sizes = [np.dtype(name).itemsize for name in dtypes]
+        self._sizes = [DTYPES[name].itemsize for name in dtypes]
+        self._results = [DTYPES[name] for name in dtypes[formula.given :]]
         self._strided = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(code.strided)
-        self.count = len(formula.results)
 
     def __call__(self, given: list[Array], like: Array) -> list[Array]:
-        """Return the results, of the shape of `like`; operands of other strides are copied."""
-        outs = [torch.empty_like(like) for _ in range(self.count)]
+        """Return the results, in the layout of `like`; operands in another one are copied."""
+        if not like.is_contiguous() and not _is_dense(like):
+            like = like.contiguous()
+        strides = like.stride()
+        outs = [torch.empty_like(like, dtype=dtype) for dtype in self._results]
         count = like.numel()
-        operands = [x if x.is_contiguous() else _laid_out(x) for x in given]
-        arrays = [*operands, *outs]
-        if any(x.stride() and not any(x.stride()) and x.numel() > 1 for x in operands):
-            self._run_strided(arrays, count)
-            return outs
+        arrays = [*(x if x.stride() == strides else _laid_out(x, like) for x in given), *outs]
         places = [x.data_ptr() for x in arrays]
-        if count < FEWEST:
+        if any(_is_one_number(x) for x in arrays):
+            self._run_strided(arrays, places, count)
+        elif count < FEWEST:
             self._run(*places, count)
-            return outs
+        else:
 
-        def work(block: slice) -> None:
-            starts = [p + block.start * size for p, size in zip(places, self._sizes, strict=True)]
-            self._run(*starts, block.stop - block.start)
+            def work(block: slice) -> None:
+                starts = [p + block.start * n for p, n in zip(places, self._sizes, strict=True)]
+                self._run(*starts, block.stop - block.start)
 
-        with limit_workers(torch.get_num_threads()):
-            in_blocks(work, count, SPAN)
+            with limit_workers(torch.get_num_threads()):
+                in_blocks(work, count, SPAN)
         return outs
 
-    def _run_strided(self, arrays: list[Array], count: int) -> None:
+    def _run_strided(self, arrays: list[Array], places: list[int], count: int) -> None:
         """Run on operands of which some are one number, repeated."""
-        steps = [
-            size if x.is_contiguous() else 0 for x, size in zip(arrays, self._sizes, strict=True)
-        ]
-        strides = (ctypes.c_int64 * len(arrays))(*steps)
-        places = [x.data_ptr() for x in arrays]
+        pairs = zip(arrays, self._sizes, strict=True)
+        steps = [0 if _is_one_number(x) else size for x, size in pairs]
+        strides = (ctypes.c_int64 * len(steps))(*steps)
 
         def work(block: slice) -> None:
             starts = [p + block.start * step for p, step in zip(places, steps, strict=True)]
             pointers = (ctypes.c_void_p * len(starts))(*starts)
             size = ctypes.c_int64(block.stop - block.start)
-            self._strided(
-                ctypes.addressof(pointers), ctypes.addressof(size), ctypes.addressof(strides), None
-            )
+            addresses = map(ctypes.addressof, (pointers, size, strides))
+            self._strided(*addresses, None)
 
         with limit_workers(torch.get_num_threads()):
             in_blocks(work, count, SPAN)
 
 
-def _laid_out(x: Array) -> Array:
-    """Return `x` without gaps, or as it is where all of its entries are one number."""
-    return x if x.numel() > 1 and not any(x.stride()) else x.contiguous()
+def _is_one_number(x: Array) -> bool:
+    """Say whether all entries of `x` are one number in memory: the gradient of a sum is."""
+    strides = x.stride()
+    return bool(strides) and not any(strides) and x.numel() > 1
+
+
+def _is_dense(x: Array) -> bool:
+    """Say whether `x` has neither gaps nor entries that are one, in any order of its axes."""
+    return bool(torch.ops.aten.is_non_overlapping_and_dense(x))
+
+
+def _laid_out(x: Array, like: Array) -> Array:
+    """Return `x` in the layout of `like`, or as it is where all of its entries are one number."""
+    if _is_one_number(x):
+        return x
+    return torch.empty_like(like, dtype=x.dtype).copy_(x)
 
 
 class Program:
     """A pair as machine code: its value, and its gradients by those operands that need one."""
 
     def __init__(
-        self, pair: Pair, value: Code, dtypes: tuple[str | None, ...], options: Options
+        self, pair: Pair, value: Code, dtypes: tuple[str | None, ...], result: str, options: Options
     ) -> None:
         self._pair = pair
         self._options = options
         self._value = value
         self._dtypes = dtypes
+        self._result = result
         self._gradients: dict[tuple[int, ...], Code | None] = {}
 
     def value(self, arrays: tuple[Array, ...]) -> Array:
@@ -113,7 +133,7 @@ class Program:
         if wanted not in self._gradients:
             self._gradients[wanted] = self._gradient_code(wanted)
         code = self._gradients[wanted]
-        if code is None or grad.dtype != arrays[0].dtype:
+        if code is None or grad.dtype != DTYPES[self._result]:
             return None
         found = iter(code([grad, *(x for x in arrays if x is not None)], arrays[0]))
         return tuple([next(found) if i in wanted else None for i in range(len(arrays))])
@@ -130,33 +150,42 @@ class Program:
             return tuple([found[i] for i in wanted])
 
         family = pair.forward, pair.backward, wanted
-        return _code(pulled, family, (self._dtypes[0], *self._dtypes), self._options)
+        given = (self._result, *self._dtypes)
+        return _code(pulled, family, given, str(self._dtypes[0]), self._options)
 
 
 def _code(
-    function: Callable[..., Any], family: Any, dtypes: tuple[str | None, ...], options: Options
+    function: Callable[..., Any],
+    family: Any,
+    given: tuple[str | None, ...],
+    result: str,
+    options: Options,
 ) -> Code | None:
-    """Return the code of a function of arrays of these dtypes; None where there is none."""
-    traced = tuple([None if name is None else np.dtype(name) for name in dtypes])
-    given = [x for x in traced if x is not None]
+    """Return the code of a function of arrays of these dtypes; None where there is none.
+
+    Half dtypes are those of arrays in memory: the formula is one of float32.
+    """
+    traced = tuple([None if x is None else np.dtype(WIDE.get(x, x)) for x in given])
+    operands = [x for x in given if x is not None]
     found = machine_code(
         lambda: trace(function, traced, options),
-        (family, dtypes),
-        lambda formula: [*given, *formula.dtypes],
+        (family, given, result),
+        lambda formula: [*operands, *[result] * len(formula.results)],
     )
     if found is None:
         return None
     formula, code = found
-    return Code(formula, code, tuple(d.name for d in (*given, *formula.dtypes)))
+    return Code(formula, code, (*operands, *[result] * len(formula.results)))
 
 
+WIDE = {"float16": "float32", "bfloat16": "float32"}
 _PROGRAMS: dict[Any, Program | None] = {}  # None: the pair cannot be compiled
 
 
 def _program(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Program | None:
     """Return the program of a pair for arrays of these dtypes; None where there is none."""
     dtypes = tuple([None if x is None else x.dtype for x in arrays])
-    key = pair.forward, pair.backward, dtypes, *key_of(options)
+    key = pair.forward, pair.backward, pair.wide, dtypes, *key_of(options)
     try:
         return _PROGRAMS[key]
     except KeyError:
@@ -166,21 +195,33 @@ def _program(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Program |
     if len(_PROGRAMS) > KEPT:
         _PROGRAMS.clear()
     names = tuple([None if d is None else NAMES[d] for d in dtypes])
+    result = WIDE.get(str(names[0]), str(names[0])) if pair.wide else str(names[0])
     plain = {name: x for name, x in options.items() if name != "xp"}
-    code = _code(pair.forward, (pair.forward, pair.backward), names, plain)
-    _PROGRAMS[key] = None
-    if code is not None and code.count == 1:
-        _PROGRAMS[key] = Program(pair, code, names, plain)
-    return _PROGRAMS[key]
+    code = _code(pair.forward, (pair.forward, pair.backward), names, result, plain)
+    made = None if code is None else Program(pair, code, names, result, plain)
+    _PROGRAMS[key] = made
+    return made
 
 
 # ---- the kernel --------------------------------------------------------------------------------
 
 
 def _accepts(*arrays: Any, **_: Any) -> bool:
-    """Say whether these are plain tensors in host memory, of one shape, outside every transform."""
+    """Say whether these are plain tensors of a dtype that is computed in."""
+    return arrays[0].dtype in FLOATS and _are_plain(arrays)
+
+
+def _halves(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
+    """Say whether these are plain tensors of one half dtype, for which there is machine code."""
+    dtype = arrays[0].dtype
+    fits = dtype in HALVES and all(x is None or x.dtype in (dtype, torch.bool) for x in arrays)
+    return fits and _are_plain(arrays) and _program(pair, arrays, options) is not None
+
+
+def _are_plain(arrays: tuple[Any, ...]) -> bool:
+    """Say whether tensors lie in host memory, are of one shape, and seen by no transform."""
     first = arrays[0]
-    if torch.compiler.is_compiling() or first.dtype not in FLOATS or forward_ad._current_level >= 0:
+    if torch.compiler.is_compiling() or forward_ad._current_level >= 0:
         return False
     shape = first.shape
     for x in arrays:
@@ -205,9 +246,25 @@ def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[in
 
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
         found = program.gradients(grad, arrays, wanted)
-        return pair.backward(grad, out, *arrays, **options) if found is None else found
+        return backward_of(pair, arrays)(grad, out, *arrays, **options) if found is None else found
 
     return program.value(arrays), backward
 
 
-ELEMENTWISE = Kernel(_accepts, _run, gradients=16)
+def backward_of(pair: Pair, arrays: tuple[Any, ...]) -> Callable[..., Any]:
+    """Return the backward of a pair; of half dtypes one that computes in float32."""
+    if arrays[0].dtype not in HALVES or not pair.elementwise:
+        return pair.backward
+
+    def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> tuple[Any, ...]:
+        wide = [x.float() if x is not None and x.dtype in HALVES else x for x in arrays]
+        out = pair.forward(*wide, **options)
+        pulled = pair.backward(grad.float(), out, *wide, **options)
+        return tuple(
+            [None if g is None else g.to(x.dtype) for g, x in zip(pulled, arrays, strict=True)]
+        )
+
+    return backward
+
+
+ELEMENTWISE = Kernel(_accepts, _run, gradients=16, halves=_halves)
