@@ -14,6 +14,7 @@ __all__ = [
     "arrays",
     "default_float",
     "default_integer",
+    "exact",
     "floating",
     "is_complex",
     "lenient",
@@ -44,6 +45,13 @@ def floating(x: Any, *, xp: Any) -> Any:
     """Return `x` as a Tensor of a floating dtype, real or complex."""
     x = array(x, xp=xp)
     return x if kind_of(x, xp=xp) in _INEXACT else xp.astype(x, default_float(xp=xp))
+
+
+def exact(x: Any, *, xp: Any) -> Any:
+    """Return `x` as a Tensor of floating numbers, no less exact than the library's default ones."""
+    x = floating(x, xp=xp)
+    dtype = xp.result_type(x.dtype, default_float(xp=xp))
+    return x if x.dtype == dtype else xp.astype(x, dtype)
 
 
 def arrays(*xs: Any, xp: Any) -> list[Any]:
@@ -78,10 +86,18 @@ def promoted(*xs: Any, xp: Any, inexact: bool = False) -> list[Any]:
     pairs = list(zip(made, kinds, strict=True))
     found = [x.dtype for x, kind in pairs if kind in wanted and type(x) not in _PYTHON]
     if found:
-        dtype = xp.result_type(*found)
+        dtype = _together(found, [x.dtype for x in made if type(x) not in _PYTHON], xp=xp)
     else:
         dtype = default_float(xp=xp) if rank >= 2 else default_integer(xp=xp)
     return [x if type(x) in _PYTHON or kind in wanted else xp.astype(x, dtype) for x, kind in pairs]
+
+
+def _together(wanted: list[Any], every: list[Any], *, xp: Any) -> Any:
+    """Return the dtype of all, of those of the wanted kind where the kinds do not promote."""
+    try:
+        return xp.result_type(*every)
+    except TypeError:  # array-api-strict, which promotes within a kind alone
+        return xp.result_type(*wanted)
 
 
 def _beside(x: Any, tensors: list[Any], *, xp: Any) -> Any:
