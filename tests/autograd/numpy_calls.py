@@ -6,11 +6,11 @@ with `constants` arrays of integers and truth values become Tensors, too.
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
+from importlib import import_module
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
-from portable_losses.backends.numpy_code.names import FUNCTIONS
 
 from portable_losses.autograd import Tensor, gradcheck, namespace, tensor
 from tests.libraries import EVERY_ROW, LIBRARIES, SLOW, Library
@@ -32,6 +32,7 @@ OVER = [
     one for one in LIBRARIES if one.name in ("numpy", "array_api_strict", "torch", "jax", "dask")
 ]
 NUMPY = OVER[0]
+FUNCTIONS: Any = import_module("portable_losses.backends.numpy_code").FUNCTIONS
 # Of so many calls, one is made on a library: seconds go by on a slow one.
 _EACH = {"numpy": 1, **dict.fromkeys(SLOW, 1 if EVERY_ROW else 50)}
 _OTHER = 1 if EVERY_ROW else 3
