@@ -179,7 +179,8 @@ def _edges(a: Any, bins: Any, limits: Any, *, xp: Any) -> Any:
         low, high = (xp.asarray(v, dtype=default_float(xp=xp)) for v in (0.0, 1.0))
     same = low == high
     low, high = xp.where(same, low - 0.5, low), xp.where(same, high + 0.5, high)
-    return xp.linspace(low, high, bins + 1)
+    steps = xp.arange(bins + 1, dtype=low.dtype, device=device_of(a, xp=xp))
+    return xp.where(steps == bins, high, steps * ((high - low) / bins) + low)
 
 
 @named("bincount")

@@ -90,6 +90,7 @@ CASES = [
     call("histogram", V, bins=3, weights=np.abs(V) + 1.0),
     call("histogram", V, [-2.0, 0.0, 0.5, 3.0], density=True, weights=np.abs(V)),
     call("histogram", K, 5, constants=True),
+    call("histogram", np.arange(11.0), smooth=False),
     call("bincount", K[0], constants=True),
     call("bincount", K[1], W, constants=True),
     call("bincount", K[1], weights=W, minlength=12, constants=True),
