@@ -149,7 +149,7 @@ def source() -> str:
         '"""',
         "",
         f"MIDDLE = {MIDDLE!r}",
-        f"REACH = {REACH!r}",
+        "REACH = {" + ", ".join(f'"{kind}": {x!r}' for kind, x in REACH.items()) + "}",
     ]
     for name, by_kind in tables().items():
         lines += ["", f"{name} = {{"]

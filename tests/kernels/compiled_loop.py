@@ -57,7 +57,7 @@ def _write_loop(loop: Any, body: Callable[[Any, list[Any]], Any]) -> None:
     start, inside, end = [loop.append_basic_block(name) for name in ("start", "inside", "end")]
     *pointers, target, count = loop.args
     zero, one = ir.Constant(LONG, 0), ir.Constant(LONG, 1)
-    builder = ir.IRBuilder(start)
+    builder: Any = ir.IRBuilder(start)
     builder.cbranch(builder.icmp_signed(">", count, zero), inside, end)
     builder.position_at_end(inside)
     i = builder.phi(LONG)

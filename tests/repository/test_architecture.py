@@ -76,7 +76,9 @@ def foreign_to_a_backend(source: str, library: str) -> set[str]:
 
 
 def library_of(path: Path) -> str:
-    """The library that a file of ``backends/`` needs: a kernel says so itself."""
+    """The library that a file of ``backends/`` needs: a kernel says so itself, or by its name."""
+    if path.stem.endswith("_llvm"):
+        return "llvmlite"
     return declared(path.read_text("utf-8")) if KERNELS in path.parents else path.stem
 
 
