@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 import portable_losses as pl
+from benchmarks.numpy_code import numpy_code
 from benchmarks.tape import called, sgd_step, sixty_operations, written_out
 from benchmarks.timing import Program, Race
 from portable_losses.autograd import value_and_grad
@@ -192,6 +193,7 @@ def full_size() -> list[Callable[[], list[Race]]]:
         lambda: linear_cross_entropy(4096, 256, 32000),
         lambda: threads(4096, 32000, 8_000_000),
         tape,
+        lambda: numpy_code(rows=200, entries=1_000_000, steps=1_000),
     ]
 
 
@@ -205,4 +207,5 @@ def tiny() -> list[Race]:
         *threads(4, 5, 7),
         sixty_operations(6),
         *(sgd_step(losses, rows=7, columns=3) for losses in (written_out(), called())),
+        *numpy_code(rows=7, entries=9, steps=8),
     ]

@@ -11,8 +11,8 @@ class Line(nn.Module):
     """A slope and an intercept."""
 
     def __init__(self) -> None:
-        self.a = nn.Parameter(np.asarray(0.0))
-        self.b = nn.Parameter(np.asarray(0.0))
+        self.a = nn.Parameter(0.0)
+        self.b = nn.Parameter(0.0)
 
     def forward(self, x: Any) -> Any:
         """Return the line at `x`."""

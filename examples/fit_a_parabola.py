@@ -1,24 +1,25 @@
-"""Fit ``5 x**2 + 3`` with Adam: two numbers, no module, plain Tensors."""
+"""Fit ``5 x**2 + 3`` with Adam: three coefficients, no module, plain Tensors."""
 
 import numpy as np
 
 import portable_losses as pl
-from portable_losses import optim
-from portable_losses.autograd import tensor
+from portable_losses import Tensor, optim
 
 
-def main() -> tuple[float, float]:
-    """Return the fitted coefficients."""
+def main() -> list[float]:
+    """Return the fitted coefficients of ``x**2``, ``x`` and 1."""
     x = np.linspace(-1, 1, 50)
     y = 5 * x**2 + 3
-    a, b = tensor(np.asarray(0.0)), tensor(np.asarray(0.0))
-    optimizer = optim.Adam([a, b], lr=0.1)
-    for _ in range(800):
+    powers = np.stack([x**2, x, np.ones(50)], axis=1)
+    w = Tensor.zeros(3, requires_grad=True)
+    optimizer = optim.Adam([w], lr=0.1)
+    for _ in range(1000):
         optimizer.zero_grad()
-        pl.mse_loss(a * x**2 + b, y).backward()
+        pl.mse_loss(powers @ w, y).backward()
         optimizer.step()
-    print(f"{a.item():.4f} x^2 + {b.item():.4f}")
-    return a.item(), b.item()
+    found: list[float] = w.tolist()
+    print("{:.4f} x^2 {:+.4f} x {:+.4f}".format(*found))
+    return found
 
 
 if __name__ == "__main__":

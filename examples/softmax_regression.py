@@ -63,6 +63,13 @@ def digits() -> Digits:
     return Digits(train_images - mean, train_labels, test_images - mean, test_labels)
 
 
+def initialize(module: nn.Module) -> None:
+    """Draw the weights of a linear layer from a narrow normal distribution."""
+    if isinstance(module, nn.Linear):
+        nn.init.normal_(module.weight, std=0.01, rng=SEED)
+        nn.init.zeros_(module.bias)
+
+
 def train(
     library: Library, data: Digits, *, epochs: int = EPOCHS, tick: Callable[[], Any] = bool
 ) -> Run:
@@ -70,42 +77,37 @@ def train(
     with library.session():
         started = time.perf_counter()
         xp = library.xp
-        linear = nn.Linear(64, 10, xp=xp, dtype=xp.float64, device=library.device, rng=SEED)
-        nn.init.normal_(linear.weight, std=0.01, rng=SEED)
-        nn.init.zeros_(linear.bias)
-        net = nn.Sequential(nn.Flatten(), linear)
+        linear = nn.Linear(64, 10, xp=xp, dtype=xp.float64, device=library.device)
+        net = nn.Sequential(nn.Flatten(), linear).apply(initialize)
         loss = nn.CrossEntropyLoss(reduction="none")
         optimizer = optim.SGD(net.parameters(), lr=RATE)
         images, labels = library.array(data.train_images), library.array(data.train_labels)
         batches = [(images[rows, ...], labels[rows]) for rows in data.rows_of_batches()]
         order = random.Random(SEED)
 
-        def mean_loss(inputs: Any, target: Any) -> Any:
-            losses = loss(net(inputs), target)
-            return losses.__array_namespace__().mean(losses)
-
         history: list[float] = []
         for _ in range(epochs):
             order.shuffle(batches)
             for inputs, target in batches:
                 optimizer.zero_grad()
-                mean_loss(inputs, target).backward()
+                loss(net(inputs), target).mean().backward()
                 optimizer.step()
                 library.settle(net)
                 tick()
             with no_grad():
-                history.append(float(mean_loss(images, labels)))
+                history.append(loss(net(images), labels).mean().item())
         with no_grad():
             inputs = library.array(data.test_images)
-            test_loss = float(mean_loss(inputs, library.array(data.test_labels)))
-            chosen = as_numpy(net(inputs)).argmax(axis=1)
+            target = library.array(data.test_labels)
+            test_loss = loss(net(inputs), target).mean().item()
+            hits = net(inputs).argmax(axis=1) == target
         weights = {name: as_numpy(p) for name, p in net.named_parameters()}
         return Run(
             library.name,
             library.where(),
             history,
             test_loss,
-            float(np.mean(chosen == data.test_labels)),
+            float(np.mean(as_numpy(hits))),
             weights,
             time.perf_counter() - started,
         )

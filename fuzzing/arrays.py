@@ -55,10 +55,6 @@ class Given:
 
 def substitute(x: Given) -> Any:
     """Make what is given in place of an array on purpose."""
-    if x.form == "list":
-        return x.values.tolist()
-    if x.form == "number":
-        return 0.5
     if x.form == "text":
         return "text"
     with warnings.catch_warnings():
@@ -121,8 +117,6 @@ def shown(x: Given) -> str:
     )
     if x.form != "array":
         return {
-            "list": numbers,
-            "number": "0.5",
             "text": "'text'",
             "matrix": f"np.matrix({array})",
             "masked": f"np.ma.masked_array({array}, {_first_place(x.values).tolist()})",

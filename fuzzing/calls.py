@@ -21,7 +21,7 @@ FEW = 4  # of so many calls one has a shape that libraries compile for
 NAMES = sorted(TABLE)
 FLOATS = ("float32", "float64", "float32", "float64", "float16", "bfloat16")
 INTEGER_DTYPES = ("int64", "int64", "int32", "int8", "uint8", "int16", "uint16", "uint32", "uint64")
-FORMS = ("list", "number", "text", "matrix", "masked")
+FORMS = ("text", "matrix", "masked")
 #: an option that says that an array holds logarithms, the array, and its domain then
 LOGARITHMS = {
     "log_input": (0, "real"),
@@ -392,11 +392,10 @@ def _bad_form(r: Random, call: Call) -> Call:
     form = r.choice(FORMS)
     if form == "matrix" and x.values.ndim != 2:
         form = "masked"
-    must = form in ("text", "matrix", "masked") or name == call.entry.arrays[0]
-    if form in ("number", "text") and name in call.options:
+    if form == "text" and name in call.options:
         return call  # an option that may be a number as well
     changed = replace(x, form=form, layout="C")
-    return replace(call.having(**{name: changed}), bad=f"{form} given", must=must)
+    return replace(call.having(**{name: changed}), bad=f"{form} given", must=True)
 
 
 def _bad_option(r: Random, call: Call) -> Call:

@@ -187,7 +187,7 @@ OPTIONS: Mapping[str, Option] = {
     "reduction": choice("mean", "sum", "none", "none"),
     "return_lse": FLAG,
     "return_sign": FLAG,
-    "sample_weight": Option(_rows("weight"), ("a", [1.0])),
+    "sample_weight": Option(_rows("weight"), ("a",)),
     "smooth": nonnegative(1.0),
     "softcap": optional(positive(2.5, 30.0)),
     "swap": FLAG,
@@ -198,14 +198,14 @@ OPTIONS: Mapping[str, Option] = {
     "value": finite(0.5),
     "variance": Option(_broadcast("nonnegative")),
     "weight": Option(_of_class("weight"), ("a",)),
-    "where": Option(_rows("real", "bool"), ("a", [True])),
+    "where": Option(_rows("real", "bool"), ("a",)),
     "z_loss": nonnegative(0.1),
     "zero_infinity": FLAG,
     "distance": Option(
         _choice(Text(pl.cosine_distance, "pl.cosine_distance")), ("a", 1.0)
     ),
 }  # fmt: skip
-MASK_OF_ENTRIES = Option(_broadcast("real", "bool"), ("a", [True]))
+MASK_OF_ENTRIES = Option(_broadcast("real", "bool"), ("a",))
 BATCH_MEAN = choice("mean", "sum", "none", "batchmean")
 SOME_AXES = Option(lambda r, plan: plan.options.get("axis"), NO_AXES)
 ELEMENT_WEIGHT = Option(_broadcast("weight", lift=()), ("a",))
@@ -217,7 +217,7 @@ REGION_OPTIONS: Mapping[str, Option] = {
     "class_axis": OPTIONS["class_axis"],
     "where": MASK_OF_ENTRIES,
 }
-MASK_OF_BATCH = Option(lambda r, plan: Wanted("real", plan.base[:1], "bool"), ("a", [True]))
+MASK_OF_BATCH = Option(lambda r, plan: Wanted("real", plan.base[:1], "bool"), ("a",))
 
 
 def _alpha_of_classes(r: Random, plan: Plan) -> Any:
@@ -234,7 +234,7 @@ def _quantiles(r: Random, plan: Plan) -> Any:
 
 #: options that one or a few functions understand in their own way
 OWN: Mapping[str, Mapping[str, Option]] = {
-    "cross_entropy": {"where": Option(_mask_of_classes_or_rows, ("a", [True]))},
+    "cross_entropy": {"where": Option(_mask_of_classes_or_rows, ("a",))},
     "ranking_softmax_loss": {"where": MASK_OF_ENTRIES},
     "circle_loss": {"gamma": positive(2.0, 80.0), "where": MASK_OF_BATCH},
     "ntxent_loss": {"where": MASK_OF_BATCH},

@@ -10,7 +10,8 @@ from portable_losses.losses import *  # noqa: F403
 from portable_losses.special import *  # noqa: F403
 
 __version__ = "0.1.0"
-_OF_THE_TAPE = ("Tensor", "no_grad", "tensor")  # imported on first use
+_WITH_THE_TAPE = ("autograd", "data", "nn", "optim")  # imported on first use, as is
+_OF_THE_TAPE = ("Tensor", "no_grad", "tensor")
 __all__ = ["validation"]
 __all__ += _OF_THE_TAPE
 __all__ += activations.__all__
@@ -19,8 +20,8 @@ __all__ += special.__all__
 
 
 def __getattr__(name: str) -> Any:
-    """Import ``autograd``, ``nn`` and ``optim``, and what comes from there, on first use."""
-    if name in ("autograd", "nn", "optim"):
+    """Import the packages of the tape, and what comes from there, on first use."""
+    if name in _WITH_THE_TAPE:
         return import_module(f"portable_losses.{name}")
     if name in _OF_THE_TAPE:
         return getattr(import_module("portable_losses.autograd"), name)
@@ -30,4 +31,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """Return the names, with those that are imported on first use."""
-    return sorted({*globals(), *_OF_THE_TAPE, "autograd", "nn", "optim"})
+    return sorted({*globals(), *_OF_THE_TAPE, *_WITH_THE_TAPE})

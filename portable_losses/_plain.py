@@ -85,6 +85,7 @@ def call_with_plain(
     unfit: Unfit,
     call: Callable[..., Any],
     parameters: Mapping[str, Parameter],
+    options_alone: frozenset[str],
     args: tuple[Any, ...],
     options: Options,
 ) -> Any:
@@ -92,25 +93,31 @@ def call_with_plain(
 
     They are of the library of the other arguments; NumPy's where there is no array. Floating
     numbers have the dtype of the first floating argument, integers become floating where the
-    function wants that. Where nothing can be made an array, `unfit` is raised again.
+    function wants that. Where nothing can be made an array, `unfit` is raised again: those in
+    `options_alone` are numbers, whatever the annotation says.
     """
     given = dict(zip(parameters, args, strict=False)) | options
+    plain = {
+        name
+        for name, x in given.items()
+        if name not in options_alone and is_plain(x) and _takes(parameters[name].annotation, x)
+    }
+    numpys = {n for n, x in given.items() if is_numpy_array(x)}
+    beside_tensors = any(isinstance(x, TapeArray) for x in given.values())
+    if not plain and not (beside_tensors and numpys):
+        raise unfit
     like = _example(given)
     xp = numpy_or(None, next(iter(given))) if like is None else namespace_of_type(like)
     device = None if like is None else device_of(like, xp=xp)
     floating = _floating_dtype(like, xp=xp, device=device)
-    plain: set[str] = set()  # what was made of Python's numbers
     arrays: dict[str, Array] = {}
-    beside_tensors = any(isinstance(x, TapeArray) for x in given.values())
-    for name, x in given.items():
-        if is_plain(x) and _takes_array(parameters[name].annotation):
-            plain.add(name)
-            made = array_of_plain(x, name, xp=xp, device=device)
-            if kind_of(made, xp=xp) == "real floating":  # not rounded to the default dtype before
-                made = array_of_plain(x, name, xp=xp, dtype=floating, device=device)
-            arrays[name] = made
-        elif beside_tensors and is_numpy_array(x) and not is_numpy_array(like):
-            arrays[name] = xp.asarray(x, device=device, copy=True)
+    for name in plain:
+        made = array_of_plain(given[name], name, xp=xp, device=device)
+        if kind_of(made, xp=xp) == "real floating":  # not rounded to the default dtype before
+            made = array_of_plain(given[name], name, xp=xp, dtype=floating, device=device)
+        arrays[name] = made
+    if beside_tensors and not is_numpy_array(like):
+        arrays |= {name: xp.asarray(given[name], device=device, copy=True) for name in numpys}
     if not arrays:
         raise unfit
     given |= arrays
@@ -142,7 +149,7 @@ def _floating_dtype(like: Array | None, *, xp: Namespace, device: Any) -> Any:
     return xp.float32 if is_half(like, xp=xp) else like.dtype
 
 
-def _takes_array(annotation: Any) -> bool:
-    """Say whether an argument is an array, and no option that may be a number as well."""
+def _takes(annotation: Any, x: Any) -> bool:
+    """Say whether an argument may be an array; a number is one only where it is not an option."""
     kinds = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
-    return Any in kinds and float not in kinds
+    return Any in kinds and not (float in kinds and isinstance(x, Number))

@@ -73,6 +73,7 @@ def public(function: Callable[..., Any] | None = None, /, **domains: Domain) -> 
     placed, first = bool(checks.places), next(iter(parameters))
     by_name = frozenset(n for n, p in parameters.items() if p.kind is not p.POSITIONAL_ONLY)
     full_precision = _needs_full_precision(function.__module__, function.__name__)
+    alone = frozenset(name for name, domain in domains.items() if not domain.broadcasts)
     count = sum(p.kind is not p.KEYWORD_ONLY for p in parameters.values())
 
     @wraps(function)
@@ -103,7 +104,7 @@ def public(function: Callable[..., Any] | None = None, /, **domains: Domain) -> 
                 return run(*xs, **named)
         except Unfit as error:
             unfit = error
-        return call_with_plain(unfit, call, parameters, args, options)
+        return call_with_plain(unfit, call, parameters, alone, args, options)
 
     return call
 

@@ -99,6 +99,8 @@ def _wrapped(function: Callable[..., Any], *, makes: bool) -> Callable[..., Any]
     def call(*args: Any, **options: Any) -> Any:
         assert options.pop("device", "double:0") in ("double:0", None), "made on the wrong device"
         assert not (makes and any(isinstance(a, Array) for a in args)) or function.__name__ in _COPY
+        if function.__name__ == "asarray" and isinstance(args[0], np.ndarray):  # a copy on purpose
+            args = (Array(args[0]), *args[1:])
         named = {name: _inside(value) for name, value in options.items()}
         return _outside(function(*map(_inside, args), **named))
 

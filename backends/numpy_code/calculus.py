@@ -3,7 +3,8 @@
 from typing import Any
 
 from .names import named
-from .operands import arrays, axes_of, axis_of, floating, key
+from .operands import axes_of, axis_of, key
+from .promotion import arrays, floating
 from .shapes import ravel, tensor
 
 __all__ = ["diff"]

@@ -3,17 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+from portable_losses._polyfill import device_of, readable
+from portable_losses._tape import raw_array
+
 from .names import dtype_of, named
-from .operands import (
-    arrays,
-    axis_of,
-    default_float,
-    device_like,
-    floating,
-    inserted_axes,
-    is_inexact,
-    whole_shape,
-)
+from .operands import axis_of, inserted_axes, whole_shape
+from .promotion import arrays, default_float, floating
 from .shapes import tensor
 
 __all__ = ["linspace"]
@@ -38,7 +33,7 @@ def _like(name: str) -> Callable[..., Any]:
         a = tensor(a, xp=xp)
         kind = a.dtype if dtype is None else dtype_of(dtype, xp=xp)
         sizes = a.shape if shape is None else whole_shape(shape)
-        return getattr(xp, name)(sizes, dtype=kind, device=device or device_like(a, xp=xp))
+        return getattr(xp, name)(sizes, dtype=kind, device=device or device_of(a, xp=xp))
 
     like.__doc__ = f"Return {name} in the shape, dtype and device of another array."
     return like
@@ -170,7 +165,7 @@ def linspace(
         raise ValueError(msg)
     start, stop = xp.broadcast_arrays(*(floating(x, xp=xp) for x in arrays(start, stop, xp=xp)))
     steps = num - 1 if endpoint else num
-    kind, home = start.dtype, device_like(start, xp=xp)
+    kind, home = start.dtype, device_of(start, xp=xp)
     shares = [i / steps for i in range(num)] if steps > 0 else [0.0] * num
     weight = xp.reshape(xp.asarray(shares, dtype=kind, device=home), (num,) + (1,) * start.ndim)
     made = start * (1 - weight) + stop * weight
@@ -178,7 +173,7 @@ def linspace(
         made = xp.moveaxis(made, 0, axis_of(axis, made.ndim))
     if dtype is not None:
         wanted = dtype_of(dtype, xp=xp)
-        made = made if is_inexact(wanted, xp=xp) else xp.floor(made)
+        made = xp.floor(made) if xp.isdtype(wanted, "integral") else made
         made = xp.astype(made, wanted)
     if device is not None:
         made = xp.asarray(made, device=device)
@@ -211,6 +206,11 @@ def _in_dtype(x: Any, dtype: Any, *, xp: Any) -> Any:
     return x if dtype is None else xp.astype(x, dtype_of(dtype, xp=xp))
 
 
+def _is_known_zero(x: Any, *, xp: Any) -> bool:
+    """Say whether an entry is seen to be 0, where looking is free."""
+    return readable(raw_array(x), xp=xp.inner) and bool(xp.any(x.detach() == 0))
+
+
 @named("geomspace")
 def geomspace(
     start: Any,
@@ -225,6 +225,9 @@ def geomspace(
     """Return numbers between two ends in equal ratios; both ends are met."""
     start, stop = (floating(x, xp=xp) for x in arrays(start, stop, xp=xp))
     start, stop = xp.broadcast_arrays(start, stop)
+    if any(_is_known_zero(x, xp=xp) for x in (start, stop)):
+        msg = "Geometric sequence cannot include zero"
+        raise ValueError(msg)
     ratio = stop / start
     exponents = linspace(xp.zeros_like(ratio), xp.log(ratio), num, endpoint, xp=xp)
     made = start * xp.exp(exponents)

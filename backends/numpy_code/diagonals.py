@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from portable_losses._polyfill import device_of
+
 from .names import dtype_of, named
-from .operands import axes_of, default_float, device_like, positions
+from .operands import axes_of, positions
+from .promotion import default_float
 from .shapes import moved, ravel, tensor
 
 __all__ = ["diag", "diagonal", "trace", "triangle"]
@@ -59,7 +62,7 @@ def diag(v: Any, k: int = 0, *, xp: Any) -> Any:
     if v.ndim != 1:
         msg = "Input must be 1- or 2-d."
         raise ValueError(msg)
-    home, size = device_like(v, xp=xp), v.shape[0] + abs(k)
+    home, size = device_of(v, xp=xp), v.shape[0] + abs(k)
     if k:
         nothing = xp.zeros((abs(k),), dtype=v.dtype, device=home)
         v = xp.concat([nothing, v] if k > 0 else [v, nothing])

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from portable_losses._polyfill import device_of
 from portable_losses._tape import TapeArray
 from portable_losses.autograd.tensors.view_steps import forward
 
 from .names import dtype_of, named
-from .operands import device_like, floating, kind_of
+from .promotion import floating
 
 __all__ = ["result_type"]
 
@@ -40,7 +41,15 @@ def can_cast(from_: Any, to: Any, casting: str = "safe", *, xp: Any) -> bool:
         return bool(first == second)
     if casting == "safe":
         return bool(xp.can_cast(first, second))
-    return casting == "unsafe" or kind_of(first, xp=xp) <= kind_of(second, xp=xp)
+    return casting == "unsafe" or _rank(first, xp=xp) <= _rank(second, xp=xp)
+
+
+def _rank(dtype: Any, *, xp: Any) -> int:
+    """Return the place of a dtype in bool < integer < real < complex."""
+    return next(i for i, kind in enumerate(_KINDS) if xp.isdtype(dtype, kind))
+
+
+_KINDS = ("bool", "integral", "real floating", "complex floating")
 
 
 @named("shares_memory", "may_share_memory")
@@ -56,7 +65,7 @@ def shares_memory(a: Any, b: Any, /, max_work: Any = None, *, xp: Any) -> bool:
 
 def _numbers(x: Any, root: Any, *, xp: Any) -> list[int]:
     """Return which entries of its root a view shows, by their number."""
-    home = device_like(root, xp=xp)
+    home = device_of(root, xp=xp)
     shown = xp.reshape(xp.arange(root.size, dtype=xp.int64, device=home), root.shape)
     for step in getattr(x, "_steps", ()):
         shown = forward(step, shown)

@@ -1,12 +1,13 @@
 """NumPy's `einsum`: sums of products by names of axes, contracted pair by pair through `matmul`."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from math import prod
 from string import ascii_letters
 from typing import Any, NamedTuple
 
 from .names import dtype_of, named
-from .operands import arrays
+from .promotion import arrays
 
 __all__ = ["einsum"]
 
@@ -37,8 +38,9 @@ def _letters(subscripts: Iterable[Any]) -> str:
     return "".join("..." if s is Ellipsis else ascii_letters[s] for s in subscripts)
 
 
+@lru_cache
 def _named_axes(
-    subscripts: Sequence[str], result: str | None, ranks: Sequence[int]
+    subscripts: tuple[str, ...], result: str | None, ranks: tuple[int, ...]
 ) -> tuple[list[tuple[str, ...]], tuple[str, ...]]:
     """Return the name of every axis; those under an ellipsis have numbers, the last one "0"."""
     names: list[tuple[str, ...]] = []
@@ -101,7 +103,7 @@ def _arranged(term: Term, names: Sequence[str], *, xp: Any) -> Any:
         x = xp.permute_dims(x, order)
     sizes = iter(x.shape)
     shape = tuple(next(sizes) if n in term.names else 1 for n in names)
-    return x if shape == tuple(x.shape) else xp.reshape(x, shape)
+    return _shaped(x, shape, xp=xp)
 
 
 # ---- two operands -------------------------------------------------------------------------------
@@ -124,19 +126,24 @@ def _product(a: Term, b: Term, kept: set[str], sizes: dict[str, int], *, xp: Any
     free = [[n for n in t.names if n not in both] for t in (a, b)]
     names = (*batch, *free[0], *free[1])
 
-    def count(axes: Iterable[str]) -> int:
-        return prod(sizes[n] for n in axes)
+    shape = {n: size for t in (a, b) for n, size in zip(t.names, t.array.shape, strict=True)}
+
+    def merged(*groups: Sequence[str]) -> tuple[int, ...]:
+        """Return the batch's sizes, and the size of each group of axes as one."""
+        wanted = [g for g in groups if g or batch]
+        return (*(shape[n] for n in batch), *(prod(shape[n] for n in g) for g in wanted))
 
     left = _arranged(a, [*batch, *free[0], *summed], xp=xp)
     right = _arranged(b, [*batch, *summed, *free[1]], xp=xp)
-    outer = tuple(sizes[n] for n in batch)
-    left = xp.reshape(
-        left, (*outer, *((count(free[0]),) if free[0] or batch else ()), count(summed))
-    )
-    right = xp.reshape(
-        right, (*outer, count(summed), *((count(free[1]),) if free[1] or batch else ()))
-    )
-    return Term(xp.reshape(xp.matmul(left, right), tuple(sizes[n] for n in names)), names)
+    left = _shaped(left, merged(free[0], summed), xp=xp)
+    right = _shaped(right, merged(summed, free[1]), xp=xp)
+    made = xp.matmul(left, right)
+    return Term(_shaped(made, tuple(shape[n] for n in names), xp=xp), names)
+
+
+def _shaped(x: Any, shape: tuple[int, ...], *, xp: Any) -> Any:
+    """Return `x` in a shape, as it is where it has that."""
+    return x if shape == tuple(x.shape) else xp.reshape(x, shape)
 
 
 def _cheapest(
@@ -154,6 +161,8 @@ def _cheapest(
         )
 
     pairs = [(i, j) for j in range(len(terms)) for i in range(j)]
+    if len(pairs) == 1:
+        return pairs[0]
     return min(pairs, key=growth)
 
 
@@ -178,7 +187,7 @@ def einsum(
     found = arrays(*given, xp=xp)
     if dtype is not None:
         found = [xp.astype(x, dtype_of(dtype, xp=xp)) for x in found]
-    names, wanted = _named_axes(subscripts, result, [x.ndim for x in found])
+    names, wanted = _named_axes(tuple(subscripts), result, tuple(x.ndim for x in found))
     terms = [_diagonal(x, axes, xp=xp) for x, axes in zip(found, names, strict=True)]
     sizes = _sizes(terms)
     while len(terms) > 1:
@@ -207,7 +216,7 @@ def einsum_path(
     """Return the order of contraction, as NumPy writes it, and a line that says it in words."""
     subscripts, result, given = _parsed(operands)
     found = arrays(*given, xp=xp)
-    names, wanted = _named_axes(subscripts, result, [x.ndim for x in found])
+    names, wanted = _named_axes(tuple(subscripts), result, tuple(x.ndim for x in found))
     terms = [_diagonal(x.detach(), axes, xp=xp) for x, axes in zip(found, names, strict=True)]
     sizes = _sizes(terms)
     path: list[Any] = ["einsum_path"]

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .names import named
-from .operands import axes_of, axis_of, floating
+from .operands import axes_of, axis_of
+from .promotion import floating, is_complex
 from .shapes import tensor
 
 __all__: list[str] = []
@@ -27,7 +28,7 @@ def _one_axis(name: str) -> Callable[..., Any]:
 def _transformed(name: str, a: Any, n: Any, axis: int, norm: Any, *, xp: Any) -> Any:
     """Return one transform along one axis, of real or complex numbers as it needs them."""
     a = floating(a, xp=xp)
-    given = xp.isdtype(a.dtype, "complex floating")
+    given = is_complex(a, xp=xp)
     if name in _REAL_INPUT:
         if given:
             msg = f"`{name}` takes real numbers, got {a.dtype}"

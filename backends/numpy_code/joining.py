@@ -7,7 +7,8 @@ from typing import Any
 from portable_losses._tape import TapeArray
 
 from .names import dtype_of, named
-from .operands import arrays, axis_of, beside, integers, key
+from .operands import axis_of, beside, integers, key
+from .promotion import arrays
 from .shapes import atleast_1d, atleast_2d, atleast_3d, ravel, tensor, transpose
 
 __all__ = ["concatenate", "split", "stack"]

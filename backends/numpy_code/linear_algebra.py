@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any, NamedTuple
 
-from portable_losses._polyfill import readable
+from portable_losses._polyfill import device_of, readable
 from portable_losses._tape import raw_array
 
 from .names import named
 from .norms import norm
-from .operands import arrays, axis_of, device_like, floating
+from .operands import axis_of, integers
+from .promotion import arrays, floating, is_complex
 
 __all__ = ["eigvals", "inv", "lstsq", "pinv", "solve"]
 
@@ -32,7 +33,7 @@ class EighResult(NamedTuple):
 def _adjoint(x: Any, *, xp: Any) -> Any:
     """Return the conjugate transpose of every matrix."""
     turned = xp.matrix_transpose(x)
-    return xp.conj(turned) if xp.isdtype(x.dtype, "complex floating") else turned
+    return xp.conj(turned) if is_complex(x, xp=xp) else turned
 
 
 def _hermitian(a: Any, uplo: str, *, xp: Any) -> Any:
@@ -146,8 +147,8 @@ def eigvals(a: Any, *, xp: Any) -> Any:
 
 def _are_real(a: Any, values: Any, *, xp: Any) -> bool:
     """Say whether complex eigenvalues of real matrices are known to be real."""
-    complex_values = xp.isdtype(values.dtype, "complex floating")
-    if not complex_values or xp.isdtype(a.dtype, "complex floating"):
+    complex_values = is_complex(values, xp=xp)
+    if not complex_values or is_complex(a, xp=xp):
         return False
     found = values.detach()
     return readable(raw_array(found), xp=xp.inner) and bool(xp.all(xp.imag(found) == 0))
@@ -239,7 +240,7 @@ def pinv(
         cut = max(a.shape[-2:]) * float(xp.finfo(a.dtype).eps)
     if hasattr(cut, "shape") or isinstance(cut, list):
         cut = arrays(a, cut, xp=xp)[1].detach()
-        cut = xp.real(cut) if xp.isdtype(cut.dtype, "complex floating") else cut
+        cut = xp.real(cut) if is_complex(cut, xp=xp) else cut
     return _pseudo_inverse(a, cut, xp=xp)
 
 
@@ -291,7 +292,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None, *, xp: Any) -> tuple[Any, Any, Any,
     rank = xp.sum(xp.astype(known > cut * known[..., :1], xp.int64))
     errors = xp.abs(b - xp.matmul(a, found))
     residuals = xp.sum(errors * errors, axis=0, keepdims=b.ndim == 1)
-    if rows <= columns or int(rank) < columns:
+    if rows <= columns or (readable(raw_array(rank), xp=xp.inner) and int(rank) < columns):
         residuals = residuals[:0]
     return found, residuals, rank, values
 
@@ -300,10 +301,12 @@ def lstsq(a: Any, b: Any, rcond: Any = None, *, xp: Any) -> tuple[Any, Any, Any,
 def matrix_power(a: Any, n: int, *, xp: Any) -> Any:
     """Return the matrix times itself; for negative `n` its inverse."""
     (x,) = arrays(a, xp=xp)
+    if not isinstance(n, int):
+        n = integers(n)
     if n < 0:
         return matrix_power(inv(x, xp=xp), -n, xp=xp)
     if n == 0:
-        one = xp.eye(x.shape[-1], dtype=x.dtype, device=device_like(x, xp=xp))
+        one = xp.eye(x.shape[-1], dtype=x.dtype, device=device_of(x, xp=xp))
         return xp.broadcast_to(one, x.shape)
     made: Any = None
     while n:

@@ -6,6 +6,7 @@ from functools import reduce
 from typing import Any
 
 from portable_losses._gradient import stop_gradient
+from portable_losses._polyfill import readable
 
 from .elementwise import truth
 from .mathematics import imag
@@ -33,27 +34,33 @@ def isclose(
 @named("allclose")
 def allclose(
     a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False, *, xp: Any
-) -> bool:
+) -> Any:
     """Return whether all entries are close."""
-    return bool(xp.all(isclose(a, b, rtol, atol, equal_nan, xp=xp)))
+    return _answer(xp.all(isclose(a, b, rtol, atol, equal_nan, xp=xp)), xp=xp)
+
+
+def _answer(x: Any, *, xp: Any) -> Any:
+    """Return a truth value as Python's, where looking at it is free."""
+    return bool(x) if readable(x, xp=xp) else x
 
 
 @named("array_equal")
-def array_equal(a1: Any, a2: Any, equal_nan: bool = False, *, xp: Any) -> bool:
+def array_equal(a1: Any, a2: Any, equal_nan: bool = False, *, xp: Any) -> Any:
     """Return whether two arrays have one shape and equal entries."""
     a1, a2 = arrays(a1, a2, xp=xp)
     if a1.shape != a2.shape:
         return False
     same = a1 == a2
-    return bool(xp.all(same | ((a1 != a1) & (a2 != a2)) if equal_nan else same))
+    return _answer(xp.all(same | ((a1 != a1) & (a2 != a2)) if equal_nan else same), xp=xp)
 
 
 @named("array_equiv")
-def array_equiv(a1: Any, a2: Any, *, xp: Any) -> bool:
+def array_equiv(a1: Any, a2: Any, *, xp: Any) -> Any:
     """Return whether two arrays have equal entries once they are broadcast."""
     a1, a2 = arrays(a1, a2, xp=xp)
     sizes = zip(reversed(a1.shape), reversed(a2.shape), strict=False)
-    return all(n == m or 1 in (n, m) for n, m in sizes) and bool(xp.all(a1 == a2))
+    fit = all(n == m or 1 in (n, m) for n, m in sizes)
+    return fit and _answer(xp.all(a1 == a2), xp=xp)
 
 
 # ---- kinds of numbers -------------------------------------------------------------------------
@@ -73,13 +80,17 @@ named("isneginf")(lambda x, out=None, *, xp: array(x, xp=xp) == -math.inf)
 @named("where")
 def where(condition: Any, x: Any = None, y: Any = None, /, *, xp: Any) -> Any:
     """Return `x` where a condition holds and `y` elsewhere; of a condition alone, where it does."""
+    if x is not None and y is not None:
+        try:
+            return xp.where(condition, x, y)
+        except (TypeError, RuntimeError):
+            condition = truth(condition, xp=xp)
+            return xp.where(condition, *promoted(x, y, xp=xp))
     condition = array(condition, xp=xp)
     if x is None and y is None:
         return xp.nonzero(condition if condition.ndim else xp.reshape(condition, (1,)))
-    if x is None or y is None:
-        msg = "`where` takes both `x` and `y`, or neither"
-        raise ValueError(msg)
-    return xp.where(truth(condition, xp=xp), *promoted(x, y, xp=xp))
+    msg = "`where` takes both `x` and `y`, or neither"
+    raise ValueError(msg)
 
 
 @named("select")
@@ -103,7 +114,7 @@ def choose(a: Any, choices: Sequence[Any], out: Any = None, mode: str = "raise",
         a = xp.remainder(a, count)
     elif mode == "clip":
         a = xp.clip(a, 0, count - 1)
-    elif bool(xp.any((a < 0) | (a >= count))):
+    elif readable(a, xp=xp) and bool(xp.any((a < 0) | (a >= count))):
         msg = f"`a` must be in 0 ... {count - 1} to choose from {count} arrays"
         raise ValueError(msg)
     return reduce(lambda rest, i: xp.where(a == i, made[i], rest), range(count), made[0])

@@ -4,8 +4,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from portable_losses._dtypes import kind_of
 from portable_losses._gradient import stop_gradient
 from portable_losses._polyfill import device_of
+from portable_losses._tape import TapeArray
 
 from .elementwise import conjugate
 from .names import array, dtype_of, named
@@ -38,13 +40,16 @@ def clip(
 ) -> Any:
     """Return `a`, bounded from below, from above, or both; slope 1 at the bounds."""
     low, high = (a_min if min is None else min), (a_max if max is None else max)
+    plain = dtype is None and _are_numbers(low, high) and isinstance(a, TapeArray)
+    if plain and kind_of(a, xp=xp) == "real floating":
+        return xp.clip(a, low, high)
     bounds = [x for x in (low, high) if x is not None]
     a, *bounds = promoted(a, *bounds, xp=xp)
     if dtype is not None:
         a = xp.astype(array(a, xp=xp), dtype_of(dtype, xp=xp))
     low = bounds.pop(0) if low is not None else None
     high = bounds.pop(0) if high is not None else None
-    if all(x is None or isinstance(x, int | float) for x in (low, high)):
+    if _are_numbers(low, high):
         return xp.clip(a, low, high)
     if low is not None:
         a, low = arrays(a, low, xp=xp)
@@ -53,6 +58,11 @@ def clip(
         a, high = arrays(a, high, xp=xp)
         a = xp.where((a > high) | (high != high), high, a)
     return a
+
+
+def _are_numbers(*bounds: Any) -> bool:
+    """Say whether all bounds that are given are Python numbers."""
+    return all(x is None or type(x) in (int, float) for x in bounds)
 
 
 @named("round", "around")

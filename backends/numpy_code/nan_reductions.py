@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from portable_losses._polyfill import readable
+
 from .elementwise import truth
 from .names import FUNCTIONS, array, named
 from .reductions import Axis, axes_of, max_, min_
@@ -73,7 +75,7 @@ def _place(name: str, last: float) -> Callable[..., Any]:
 
     def call(a: Any, axis: int | None = None, *args: Any, xp: Any, **options: Any) -> Any:
         a = array(a, xp=xp)
-        if bool(xp.any(xp.all(a != a, axis=axis))):
+        if readable(a, xp=xp) and bool(xp.any(xp.all(a != a, axis=axis))):
             msg = f"`nan{name}` found nothing but NaN"
             raise ValueError(msg)
         return function(filled(a, last, xp=xp), axis, *args, xp=xp, **options)

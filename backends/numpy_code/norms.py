@@ -3,7 +3,8 @@
 from typing import Any
 
 from .names import named
-from .operands import axes_of, floating
+from .operands import axes_of
+from .promotion import floating
 from .shapes import ravel
 
 __all__ = ["norm"]

@@ -1,36 +1,27 @@
-"""What a function makes of its arguments first: Tensors of one dtype, positions, axes."""
+"""What a function makes of its arguments first: where Tensors are, positions, shapes, axes."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
+from portable_losses._dtypes import kind_of
 from portable_losses._polyfill import device_of
 from portable_losses._tape import TapeArray
 
-from .names import array, dtype_of
-
 __all__ = [
     "AxisError",
-    "arrays",
     "axes_of",
     "axis_of",
     "beside",
-    "default_float",
-    "device_like",
-    "floating",
     "home_of",
     "inserted_axes",
     "integers",
     "is_inexact",
     "key",
-    "kind_of",
     "positions",
-    "promoted",
     "size_of",
     "whole_shape",
 ]
-
-_KINDS = ("bool", "integral", "real floating", "complex floating")
 
 
 class AxisError(ValueError, IndexError):
@@ -40,26 +31,10 @@ class AxisError(ValueError, IndexError):
 # ---- arrays -------------------------------------------------------------------------------------
 
 
-def kind_of(x: Any, *, xp: Any) -> int:
-    """Return the place of the dtype of `x`, or of a dtype, in bool < integer < real < complex."""
-    dtype = getattr(x, "dtype", None) if isinstance(x, TapeArray) else x
-    return next(i for i in reversed(range(4)) if xp.isdtype(dtype, _KINDS[i]))
-
-
-def is_inexact(x: Any, *, xp: Any) -> bool:
-    """Say whether `x` is real or complex, not of integers or truth values."""
-    return kind_of(x, xp=xp) > 1
-
-
 def home_of(*xs: Any, xp: Any) -> Any:
     """Return the device of the first Tensor in nested arguments, None where there is none."""
     found = _first(xs)
-    return None if found is None else device_like(found, xp=xp)
-
-
-def device_like(x: Any, *, xp: Any) -> Any:
-    """Return the device of the Tensor `x`."""
-    return device_of(x, xp=xp)
+    return None if found is None else device_of(found, xp=xp)
 
 
 def _first(x: Any) -> Any:
@@ -71,70 +46,14 @@ def _first(x: Any) -> Any:
     return None
 
 
-def arrays(*xs: Any, xp: Any) -> list[Any]:
-    """Return all as Tensors of one dtype on one device; lists are as exact as the Tensors."""
-    like = [x for x in map(_first, xs) if x is not None and is_inexact(x, xp=xp)]
-    exact = xp.result_type(*like) if like else None
-    home = home_of(xs, xp=xp)
-    return promoted(*[_made(x, exact, home, xp=xp) for x in xs], xp=xp)
-
-
-def _made(x: Any, exact: Any, home: Any, *, xp: Any) -> Any:
-    """Return `x` as a Tensor, a list of numbers no less exact than the dtype `exact`."""
-    if isinstance(x, TapeArray):
-        return x
-    if hasattr(x, "__array_namespace__") or _first(x) is not None:
-        return array(_plain(x), xp=xp)
-    made = xp.asarray(_plain(x), device=home)
-    if exact is None or not is_inexact(made, xp=xp):
-        return made
-    if xp.finfo(made.dtype).eps <= xp.finfo(exact).eps:
-        return made
-    return xp.asarray(_plain(x), dtype=xp.result_type(made.dtype, exact), device=home)
-
-
-def _plain(x: Any) -> Any:
-    """Return `x` with tuples as lists, and NumPy's scalars as Python's."""
-    if isinstance(x, list | tuple):
-        return [_plain(v) for v in x]
-    if isinstance(x, TapeArray) or getattr(x, "shape", None) != () or not hasattr(x, "item"):
-        return x
-    return x.item()
-
-
-def promoted(*xs: Any, xp: Any) -> list[Any]:
-    """Return Tensors in the dtype that they have together: integers take that of the rest."""
-    if len({x.dtype for x in xs}) < 2:
-        return list(xs)
-    kinds = [kind_of(x, xp=xp) for x in xs]
-    try:
-        dtype = xp.result_type(*xs)
-    except TypeError:  # array-api-strict promotes within a kind alone
-        dtype = _across(xs, kinds, xp=xp)
-    return [x if x.dtype == dtype else xp.astype(x, dtype) for x in xs]
-
-
-def _across(xs: Sequence[Any], kinds: Sequence[int], *, xp: Any) -> Any:
-    """Return the dtype of arrays of several kinds."""
-    highest = [x.dtype for x, kind in zip(xs, kinds, strict=True) if kind == max(kinds)]
-    reals = [x.dtype for x, kind in zip(xs, kinds, strict=True) if kind == 2]
-    return xp.result_type(*highest, *(reals if max(kinds) == 3 else ()))
-
-
 def beside(x: Any, others: Any, *, xp: Any) -> Any:
     """Return `x` as a Tensor on the device of `others`, in a dtype of its own."""
-    return _made(x, None, home_of(others, xp=xp), xp=xp)
+    return x if isinstance(x, TapeArray) else xp.asarray(x, device=home_of(others, xp=xp))
 
 
-def floating(x: Any, *, xp: Any) -> Any:
-    """Return `x` as a Tensor of real or complex numbers; integers become the library's default."""
-    (x,) = arrays(x, xp=xp)
-    return x if is_inexact(x, xp=xp) else xp.astype(x, default_float(xp=xp))
-
-
-def default_float(*, xp: Any) -> Any:
-    """Return the dtype of NumPy's floats, or the library's own where it has none of them."""
-    return dtype_of("float64", xp=xp)
+def is_inexact(x: Any, *, xp: Any) -> bool:
+    """Say whether the Tensor `x` is of real or complex numbers."""
+    return kind_of(x, xp=xp) in ("real floating", "complex floating")
 
 
 # ---- positions ----------------------------------------------------------------------------------
@@ -146,6 +65,9 @@ def integers(x: Any) -> Any:
         x = x.tolist()
     if isinstance(x, list | tuple | range):
         return [integers(v) for v in x]
+    if not hasattr(x, "__index__"):
+        msg = f"an integer is needed, got {x!r}"
+        raise TypeError(msg)
     return x.__index__()
 
 
@@ -153,7 +75,7 @@ def positions(x: Any, like: Any, *, xp: Any) -> Any:
     """Return `x` as a Tensor of integers beside `like`: a Tensor of them as it is."""
     if isinstance(x, TapeArray):
         return x
-    return xp.asarray(integers(x), dtype=xp.int64, device=device_like(like, xp=xp))
+    return xp.asarray(integers(x), dtype=xp.int64, device=device_of(like, xp=xp))
 
 
 def size_of(shape: Iterable[int]) -> int:

@@ -4,18 +4,11 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
+from portable_losses._polyfill import device_of
+
 from .names import named
-from .operands import (
-    arrays,
-    axes_of,
-    axis_of,
-    default_float,
-    device_like,
-    is_inexact,
-    key,
-    positions,
-    whole_shape,
-)
+from .operands import axes_of, axis_of, is_inexact, key, positions, whole_shape
+from .promotion import arrays, default_float
 from .shapes import moved, tensor
 
 __all__ = ["apply_along_axis", "pad", "windows"]
@@ -80,7 +73,11 @@ def _pairs(given: Any, ndim: int, *, dictionary: bool = False) -> list[Pair]:
     rows = [list(r) if isinstance(r, list | tuple) else r for r in given]
     if all(isinstance(r, list) for r in rows):
         rows = [r * 2 if len(r) == 1 else r for r in rows]
-        return [(r[0], r[1]) for r in (rows * ndim if len(rows) == 1 else rows)]
+        rows = rows * ndim if len(rows) == 1 else rows
+        if len(rows) != ndim:
+            msg = f"one pair for each of {ndim} axes is needed, got {len(rows)}"
+            raise ValueError(msg)
+        return [(r[0], r[1]) for r in rows]
     return [(rows[0], rows[-1])] * ndim
 
 
@@ -179,7 +176,7 @@ def _ramp(a: Any, axis: int, count: int, end: int, value: Any, *, xp: Any) -> An
     edge = a[key(axis, slice(n - 1, n) if end else slice(0, 1))]
     kind = a.dtype if is_inexact(a, xp=xp) else default_float(xp=xp)
     steps = [i / count for i in range(count)]
-    weight = xp.asarray(steps[::-1] if end else steps, dtype=kind, device=device_like(a, xp=xp))
+    weight = xp.asarray(steps[::-1] if end else steps, dtype=kind, device=device_of(a, xp=xp))
     weight = xp.reshape(weight, (-1,) + (1,) * (a.ndim - 1 - axis))
     edge, value = (xp.astype(x, kind) for x in (edge, value))
     return xp.astype(value + (edge - value) * weight, a.dtype)
@@ -217,8 +214,8 @@ def windows(x: Any, size: int, axis: int, *, xp: Any) -> Any:
     if size < 0 or n < 1:
         msg = "window shape cannot be larger than input array shape"
         raise ValueError(msg)
-    places = [i + j for i in range(n) for j in range(size)]
-    taken = xp.take(x, positions(places, x, xp=xp), axis=axis)
+    first, step = (xp.arange(k, dtype=xp.int64, device=device_of(x, xp=xp)) for k in (n, size))
+    taken = xp.take(x, xp.reshape(first[:, None] + step[None, :], (-1,)), axis=axis)
     apart = xp.reshape(taken, (*x.shape[:axis], n, size, *x.shape[axis + 1 :]))
     return xp.moveaxis(apart, axis + 1, -1)
 

@@ -2,19 +2,12 @@
 
 from typing import Any
 
+from portable_losses._polyfill import device_of
 from portable_losses._tape import TapeArray
 
 from .names import named
-from .operands import (
-    arrays,
-    axis_of,
-    beside,
-    device_like,
-    integers,
-    positions,
-    size_of,
-    whole_shape,
-)
+from .operands import axis_of, beside, integers, positions, size_of, whole_shape
+from .promotion import arrays
 from .shapes import moved, ravel, resize, tensor
 
 __all__ = ["append", "flat_places", "take", "take_along_axis", "updated"]
@@ -224,7 +217,9 @@ def flat_places(indices: Any, like: Any, mode: str, *, xp: Any) -> list[int]:
     found: list[int] = xp.reshape(places, (-1,)).detach().tolist()
     if mode == "raise":
         check_places(found, like.size)
-    made: list[int] = counted(positions(found, like, xp=xp), like.size, mode, xp=xp).tolist()
+    made: list[int] = counted(
+        positions(found, like, xp=xp), size_of(like.shape), mode, xp=xp
+    ).tolist()
     return made
 
 
@@ -248,7 +243,7 @@ def place(arr: Any, mask: Any, vals: Any, *, xp: Any) -> None:
             raise ValueError(msg)
         return
     number = xp.cumulative_sum(xp.astype(under, xp.int64)) - 1
-    number = xp.where(under, number % values.size, 0)
+    number = xp.where(under, number % size_of(values.shape), 0)
     made = xp.where(under, xp.take(values, number, axis=0), ravel(x, xp=xp))
     x[...] = xp.reshape(made, x.shape)
 
@@ -273,7 +268,7 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False, *, xp: Any) -> None:
 def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any, *, xp: Any) -> None:
     """Update for every line along an axis the entries at its own positions."""
     x = updated(arr, "put_along_axis")
-    numbers = xp.reshape(xp.arange(x.size, dtype=xp.int64, device=device_like(x, xp=xp)), x.shape)
+    numbers = xp.reshape(xp.arange(x.size, dtype=xp.int64, device=device_of(x, xp=xp)), x.shape)
     places = take_along_axis(numbers, positions(indices, x, xp=xp), axis, xp=xp)
     new = xp.broadcast_to(_stored_like(x, values, xp=xp), places.shape)
     replaced(x, ravel(places, xp=xp).tolist(), ravel(new, xp=xp), xp=xp)

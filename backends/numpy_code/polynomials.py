@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from portable_losses._polyfill import readable
+from portable_losses._polyfill import device_of, readable
 from portable_losses._tape import raw_array
 
 from .linear_algebra import eigvals, lstsq
 from .names import named
-from .operands import arrays, beside, device_like, floating
+from .operands import beside
 from .products import convolve, outer
+from .promotion import arrays, floating, is_complex
 from .shapes import atleast_1d
 
 __all__ = ["polyval", "vander"]
@@ -29,7 +30,7 @@ def vander(x: Any, N: Any = None, increasing: bool = False, *, xp: Any) -> Any: 
     columns = [xp.ones_like(x)]
     count = x.shape[0] if N is None else N
     if not count:
-        return xp.zeros((x.shape[0], 0), dtype=x.dtype, device=device_like(x, xp=xp))
+        return xp.zeros((x.shape[0], 0), dtype=x.dtype, device=device_of(x, xp=xp))
     while len(columns) < count:
         columns.append(columns[-1] * x)
     return xp.stack(columns if increasing else columns[::-1], axis=1)
@@ -45,6 +46,30 @@ def polyval(p: Any, x: Any, *, xp: Any) -> Any:
     return value
 
 
+@named("polynomial.polynomial.polyval2d")
+def polyval2d(x: Any, y: Any, c: Any, *, xp: Any) -> Any:
+    """Return the values of a polynomial in two variables; its lowest powers come first."""
+    x, y, c = arrays(x, y, c, xp=xp)
+    return _series(_series(c, x, xp=xp), y, each=True, xp=xp)
+
+
+@named("polynomial.polynomial.polygrid2d")
+def polygrid2d(x: Any, y: Any, c: Any, *, xp: Any) -> Any:
+    """Return the values at every pair of two variables."""
+    x, y, c = arrays(x, y, c, xp=xp)
+    return _series(_series(c, x, xp=xp), y, xp=xp)
+
+
+def _series(c: Any, x: Any, *, each: bool = False, xp: Any) -> Any:
+    """Return the values of polynomials along the first axis of `c`, at all of `x` or each."""
+    if not each:
+        c = xp.reshape(c, (*c.shape, *(1,) * x.ndim))
+    value: Any = 0
+    for coefficient in reversed(xp.unstack(c)):
+        value = value * x + coefficient
+    return value
+
+
 def _aligned(a1: Any, a2: Any, *, xp: Any) -> tuple[Any, Any]:
     """Return two polynomials as vectors of one length."""
     found = [getattr(a, "coeffs", a) for a in (a1, a2)]
@@ -55,7 +80,7 @@ def _aligned(a1: Any, a2: Any, *, xp: Any) -> tuple[Any, Any]:
         missing = size - x.shape[0]
         if not missing:
             return x
-        return xp.concat([xp.zeros((missing,), dtype=x.dtype, device=device_like(x, xp=xp)), x])
+        return xp.concat([xp.zeros((missing,), dtype=x.dtype, device=device_of(x, xp=xp)), x])
 
     return longer(a), longer(b)
 
@@ -117,7 +142,7 @@ def polyder(p: Any, m: int = 1, *, xp: Any) -> Any:
     """Return the derivative of order `m` of a polynomial."""
     x = _coefficients(p, xp=xp)
     for _ in range(m):
-        powers = xp.arange(x.shape[0] - 1, 0, -1, dtype=x.dtype, device=device_like(x, xp=xp))
+        powers = xp.arange(x.shape[0] - 1, 0, -1, dtype=x.dtype, device=device_of(x, xp=xp))
         x = x[:-1] * powers
     return x
 
@@ -126,10 +151,10 @@ def polyder(p: Any, m: int = 1, *, xp: Any) -> Any:
 def polyint(p: Any, m: int = 1, k: Any = None, *, xp: Any) -> Any:
     """Return the integral of order `m` of a polynomial, with the constants `k`."""
     x = floating(_coefficients(p, (k,), xp=xp), xp=xp)
-    zeros = xp.zeros((1,), dtype=x.dtype, device=device_like(x, xp=xp))
+    zeros = xp.zeros((1,), dtype=x.dtype, device=device_of(x, xp=xp))
     constants = zeros if k is None else atleast_1d(arrays(x, k, xp=xp)[1], xp=xp)
     for i in range(m):
-        powers = xp.arange(x.shape[0], 0, -1, dtype=x.dtype, device=device_like(x, xp=xp))
+        powers = xp.arange(x.shape[0], 0, -1, dtype=x.dtype, device=device_of(x, xp=xp))
         place = min(i, constants.shape[0] - 1)
         x = xp.concat([x / powers, xp.astype(constants[place : place + 1], x.dtype)])
     return x
@@ -141,18 +166,17 @@ def poly(seq_of_zeros: Any, *, xp: Any) -> Any:
     zeros = atleast_1d(arrays(seq_of_zeros, xp=xp)[0], xp=xp)
     matrix = zeros.ndim == 2
     roots = floating(eigvals(zeros, xp=xp) if matrix else zeros, xp=xp)
-    made = xp.ones((1,), dtype=roots.dtype, device=device_like(roots, xp=xp))
+    made = xp.ones((1,), dtype=roots.dtype, device=device_of(roots, xp=xp))
     one = made
     for root in xp.unstack(roots):
         made = convolve(made, xp.concat([one, -root[None]]), xp=xp)
-    if not xp.isdtype(made.dtype, "complex floating"):
+    if not is_complex(made, xp=xp):
         return made
-    return xp.real(made) if (matrix and is_real(zeros, xp=xp)) or _in_pairs(roots, xp=xp) else made
-
-
-def is_real(x: Any, *, xp: Any) -> bool:
-    """Say whether `x` has no complex dtype."""
-    return not xp.isdtype(x.dtype, "complex floating")
+    return (
+        xp.real(made)
+        if (matrix and not is_complex(zeros, xp=xp)) or _in_pairs(roots, xp=xp)
+        else made
+    )
 
 
 def _in_pairs(roots: Any, *, xp: Any) -> bool:
@@ -178,10 +202,10 @@ def roots(p: Any, *, xp: Any) -> Any:
     zeros = len(values) - 1 - filled[-1]
     x = x[filled[0] : filled[-1] + 1]
     count = x.shape[0] - 1
-    none = xp.zeros((zeros,), dtype=x.dtype, device=device_like(x, xp=xp))
+    none = xp.zeros((zeros,), dtype=x.dtype, device=device_of(x, xp=xp))
     if count < 1:
         return none
-    below = xp.eye(count - 1, count, dtype=x.dtype, device=device_like(x, xp=xp))
+    below = xp.eye(count - 1, count, dtype=x.dtype, device=device_of(x, xp=xp))
     found = eigvals(xp.concat([-(x[1:] / x[0])[None, :], below]), xp=xp)
     return xp.concat([found, xp.astype(none, found.dtype)]) if zeros else found
 
@@ -202,7 +226,7 @@ def polyfit(
     x, y, *weights = (floating(v, xp=xp) for v in arrays(x, y, *(() if w is None else (w,)), xp=xp))
     if x.ndim != 1 or y.ndim not in (1, 2) or x.shape[0] != y.shape[0]:
         msg = f"expected x and y to have same length, got shapes {x.shape} and {y.shape}"
-        raise ValueError(msg)
+        raise TypeError(msg)
     order = int(deg) + 1
     left, right = vander(x, order, xp=xp), y
     if weights:

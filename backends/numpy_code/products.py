@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+from portable_losses._polyfill import device_of
+
 from .names import named
-from .operands import arrays, axes_of, axis_of, device_like, inserted_axes
+from .operands import axes_of, axis_of, inserted_axes
 from .padding import windows
+from .promotion import arrays, is_complex
 from .shapes import ravel
 
 __all__ = ["convolve", "dot", "matmul", "outer", "tensordot"]
@@ -13,7 +16,7 @@ __all__ = ["convolve", "dot", "matmul", "outer", "tensordot"]
 
 def _conj(x: Any, *, xp: Any) -> Any:
     """Return the complex conjugate; a real array as it is."""
-    return xp.conj(x) if xp.isdtype(x.dtype, "complex floating") else x
+    return xp.conj(x) if is_complex(x, xp=xp) else x
 
 
 @named("dot")
@@ -178,7 +181,7 @@ def cross_of_vectors(x1: Any, x2: Any, /, *, axis: int = -1, xp: Any) -> Any:
 
 def _convolved(a: Any, v: Any, *, xp: Any) -> Any:
     """Return every sum of products of two vectors that overlap, the shorter one turned round."""
-    margin = xp.zeros((v.shape[0] - 1,), dtype=a.dtype, device=device_like(a, xp=xp))
+    margin = xp.zeros((v.shape[0] - 1,), dtype=a.dtype, device=device_of(a, xp=xp))
     wide = xp.concat([margin, a, margin]) if v.shape[0] > 1 else a
     return xp.matmul(windows(wide, v.shape[0], 0, xp=xp), xp.flip(v))
 

@@ -48,6 +48,8 @@ def floating(x: Any, *, xp: Any) -> Any:
 
 def arrays(*xs: Any, xp: Any) -> list[Any]:
     """Return `xs` as Tensors of one dtype."""
+    if all(isinstance(x, TapeArray) for x in xs) and len({x.dtype for x in xs}) == 1:
+        return list(xs)
     made = promoted(*xs, xp=xp)
     dtype = xp.result_type(*made)
     home = _home(made, xp=xp)
@@ -78,10 +80,21 @@ def promoted(*xs: Any, xp: Any, inexact: bool = False) -> list[Any]:
     pairs = list(zip(made, kinds, strict=True))
     found = [x.dtype for x, kind in pairs if kind in wanted and type(x) not in _PYTHON]
     if found:
-        dtype = xp.result_type(*found)
+        dtype = _together([x for x in made if isinstance(x, TapeArray)], found, xp=xp)
     else:
         dtype = default_float(xp=xp) if rank >= 2 else default_integer(xp=xp)
     return [x if type(x) in _PYTHON or kind in wanted else xp.astype(x, dtype) for x, kind in pairs]
+
+
+def _together(tensors: list[Any], found: list[Any], *, xp: Any) -> Any:
+    """Return the dtype of Tensors of several kinds, of the highest of which `found` has the dtypes.
+
+    It is the library's own: of float32 and int64 NumPy makes float64, PyTorch and JAX float32.
+    """
+    try:
+        return xp.result_type(*tensors)
+    except TypeError:  # array-api-strict has none for kinds that meet
+        return xp.result_type(*found)
 
 
 def _beside(x: Any, tensors: list[Any], *, xp: Any) -> Any:

@@ -33,6 +33,9 @@ def answer_function(
     made = _FOUND.get(function)
     if made is None:
         made = _FOUND[function] = _named(function)
+    if "xp" in options:  # an argument of `np.interp`, and no namespace
+        options = {**options, "points": options["xp"]}
+        del options["xp"]
     return made(*args, xp=xp, **options)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from portable_losses._gradient import stop_gradient
-from portable_losses._polyfill import device_of
+from portable_losses._polyfill import device_of, readable
 
 from .names import array, named
 from .promotion import default_float, floating
@@ -117,7 +117,7 @@ def _quantile(
         parts = floating(q, xp=xp)
     exact = a.dtype if type(q) in (int, float) else xp.result_type(a, parts)
     parts = xp.astype(parts, wide) / scale
-    if not bool(xp.all((parts >= 0) & (parts <= 1))):
+    if readable(parts, xp=xp) and not bool(xp.all((parts >= 0) & (parts <= 1))):
         msg = f"`q` must be in [0, {scale}]"
         raise ValueError(msg)
     flat = xp.reshape(parts, (-1,))

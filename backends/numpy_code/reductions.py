@@ -24,8 +24,8 @@ Axis = int | tuple[int, ...] | None
 
 def axes_of(axis: Any) -> Axis:
     """Return `axis` in Python's integers."""
-    if axis is None:
-        return None
+    if axis is None or axis.__class__ is int:
+        return axis
     return tuple(map(index, axis)) if isinstance(axis, tuple) else index(axis)
 
 
@@ -49,12 +49,12 @@ def number(a: Any, *, xp: Any) -> Any:
     return xp.astype(a, default_integer(xp=xp)) if kind_of(a, xp=xp) == "bool" else a
 
 
-def _short(function: Callable[..., Any], a: Any, *, xp: Any) -> Any:
-    """Return a reduction of everything, in the way that costs least."""
+def _reduced(function: Callable[..., Any], a: Any, *, xp: Any, **options: Any) -> Any:
+    """Return a reduction, in the way that costs least."""
     try:
-        return function(a)
+        return function(a, **options)
     except (TypeError, RuntimeError):  # a list, or truth values where the library refuses them
-        return function(number(a, xp=xp))
+        return function(number(a, xp=xp), **options)
 
 
 # ---- sums and products ------------------------------------------------------------------------
@@ -74,10 +74,10 @@ def sum_(
 ) -> Any:
     """Return the sum."""
     if axis is None and dtype is None and not keepdims and initial is None and where is True:
-        return _short(xp.sum, a, xp=xp)
-    a = _chosen(number(a, xp=xp), where, 0, xp=xp)
+        return _reduced(xp.sum, a, xp=xp)
+    a = a if where is True else _chosen(number(a, xp=xp), where, 0, xp=xp)
     options = {} if dtype is None else {"dtype": dtype_of(dtype, xp=xp)}
-    made = xp.sum(a, axis=axes_of(axis), keepdims=keepdims, **options)
+    made = _reduced(xp.sum, a, xp=xp, axis=axes_of(axis), keepdims=keepdims, **options)
     return made if initial is None else made + initial
 
 
@@ -218,7 +218,7 @@ def max_(
 ) -> Any:
     """Return the largest entry; several that are largest share the gradient."""
     if axis is None and not keepdims and initial is None and where is True:
-        return _short(xp.max, a, xp=xp)
+        return _reduced(xp.max, a, xp=xp)
     return _extreme(xp.max, xp.maximum, a, axis, keepdims, initial, where, xp=xp)
 
 
@@ -235,7 +235,7 @@ def min_(
 ) -> Any:
     """Return the smallest entry; several that are smallest share the gradient."""
     if axis is None and not keepdims and initial is None and where is True:
-        return _short(xp.min, a, xp=xp)
+        return _reduced(xp.min, a, xp=xp)
     return _extreme(xp.min, xp.minimum, a, axis, keepdims, initial, where, xp=xp)
 
 

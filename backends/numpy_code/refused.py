@@ -7,6 +7,7 @@ __all__: list[str] = []
 _FROM_FILES = "read an array first, and make a Tensor of it"
 _FROM_FUNCTIONS = "compute with `np.arange` or `np.meshgrid`, or `np.stack` what was computed"
 _BITS = "bits have no gradient; use `.detach()`"
+_COUNTS = "counts have no gradient; use `.detach()`, or `np.histogram` along one axis"
 _DATES = "dates have no gradient, and no library but NumPy has them"
 
 REFUSED.update(
@@ -17,6 +18,9 @@ REFUSED.update(
     loadtxt=_FROM_FILES,
     fromfunction=_FROM_FUNCTIONS,
     fromiter=_FROM_FUNCTIONS,
+    histogram2d=_COUNTS,
+    histogramdd=_COUNTS,
+    histogram_bin_edges=_COUNTS,
     packbits=_BITS,
     unpackbits=_BITS,
     busday_count=_DATES,

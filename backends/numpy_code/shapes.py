@@ -6,7 +6,6 @@ from portable_losses._tape import TapeArray
 
 from .names import dtype_of, named
 from .operands import (
-    arrays,
     axes_of,
     axis_of,
     beside,
@@ -18,6 +17,7 @@ from .operands import (
     size_of,
     whole_shape,
 )
+from .promotion import arrays
 
 __all__ = [
     "atleast_1d",
@@ -325,6 +325,9 @@ def repeat(a: Any, repeats: Any, axis: Any = None, *, xp: Any) -> Any:
     if len(times) != n:
         msg = f"`repeats` must have one entry or {n}, got {len(times)}"
         raise ValueError(msg)
+    if any(count < 0 for count in times):
+        msg = f"`repeats` must not be negative, got {min(times)}"
+        raise ValueError(msg)
     places = [i for i, count in enumerate(times) for _ in range(count)]
     return xp.take(a, positions(places, a, xp=xp), axis=axis)
 
@@ -334,6 +337,9 @@ def resize(a: Any, new_shape: Any, *, xp: Any) -> Any:
     """Return the entries in another shape, from the first one again where there are too few."""
     a = ravel(a, xp=xp)
     shape = whole_shape(new_shape)
+    if any(n < 0 for n in shape):
+        msg = f"all elements of `new_shape` must be non-negative, got {shape}"
+        raise ValueError(msg)
     count = size_of(shape)
     if a.size == 0:
         return xp.zeros(shape, dtype=a.dtype, device=home_of(a, xp=xp))

@@ -109,9 +109,11 @@ def digitize(x: Any, bins: Any, right: bool = False, *, xp: Any) -> Any:
     """Return the number of the bin that each entry is in; the edges ascend or descend."""
     x, bins = (stop_gradient(v, xp=xp) for v in arrays(x, bins, xp=xp))
     side = "left" if right else "right"
-    if bins.shape[0] > 1 and bool(bins[0] > bins[-1]):
-        return bins.shape[0] - searchsorted(xp.flip(bins), x, side, xp=xp)
-    return searchsorted(bins, x, side, xp=xp)
+    place = searchsorted(bins, x, side, xp=xp)
+    if bins.shape[0] < 2:
+        return place
+    from_above = bins.shape[0] - searchsorted(xp.flip(bins), x, side, xp=xp)
+    return xp.where(bins[0] > bins[-1], from_above, place)
 
 
 @named("nonzero")

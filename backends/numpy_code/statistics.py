@@ -3,6 +3,7 @@
 from typing import Any
 
 from portable_losses._gradient import stop_gradient
+from portable_losses._polyfill import device_of
 
 from .elementwise import conjugate
 from .names import array, dtype_of, named
@@ -145,12 +146,15 @@ def histogram(
     edges = _edges(a, bins, range, xp=xp)
     count = edges.shape[0] - 1
     fixed, x = (stop_gradient(v, xp=xp) for v in arrays(edges, a, xp=xp))
-    place = searchsorted(fixed, x, "right", xp=xp) - 1
-    inside = (x >= fixed[0]) & (x <= fixed[-1])
-    place = xp.where(inside, xp.where(place == count, count - 1, place), 0)
     if weights is None:
-        made = xp.scatter_add((count,), place, xp.astype(inside, default_integer(xp=xp)))
+        ordered = xp.sort(x)
+        before = searchsorted(ordered, fixed[:-1], "left", xp=xp)
+        within = searchsorted(ordered, fixed[-1:], "right", xp=xp)  # the last edge is in its bin
+        made = xp.diff(xp.concat([before, within]))
     else:
+        place = searchsorted(fixed, x, "right", xp=xp) - 1
+        inside = (x >= fixed[0]) & (x <= fixed[-1])
+        place = xp.where(inside, xp.where(place == count, count - 1, place), 0)
         w = xp.reshape(array(weights, xp=xp), (-1,))
         made = xp.scatter_add((count,), place, xp.where(inside, w, 0))
     if density:
@@ -189,6 +193,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, *, xp: Any) -> Any
         raise ValueError(msg)
     size = max(int(xp.max(x)) + 1, minlength)
     if weights is None:
-        return xp.scatter_add((size,), x, xp.ones_like(x, dtype=default_integer(xp=xp)))
+        steps = xp.arange(size + 1, dtype=x.dtype, device=device_of(x, xp=xp))
+        return xp.diff(xp.searchsorted(xp.sort(x), steps))
     w = floating(weights, xp=xp)
     return xp.scatter_add((size,), x, xp.astype(w, xp.result_type(w, default_float(xp=xp))))

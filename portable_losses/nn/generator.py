@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from portable_losses._typing import Array, Namespace
 
-__all__ = ["Generator", "draw_normal", "draw_uniform", "manual_seed"]
+__all__ = ["Generator", "as_source", "draw_normal", "draw_uniform", "manual_seed"]
 
 # None, a seed, a random.Random, or numpy.random.Generator and its like (`random`,
 # `standard_normal`, both of a size).
@@ -53,7 +53,7 @@ def manual_seed(seed: int, /) -> None:
 
 def draw_uniform(size: int, rng: Generator) -> list[float]:
     """Return `size` numbers, uniform in [0, 1)."""
-    source = _source(rng)
+    source = as_source(rng)
     if isinstance(source, random.Random):
         draw = source.random
         return [draw() for _ in range(size)]
@@ -62,7 +62,7 @@ def draw_uniform(size: int, rng: Generator) -> list[float]:
 
 def draw_normal(size: int, rng: Generator) -> list[float]:
     """Return `size` numbers of the standard normal distribution."""
-    source = _source(rng)
+    source = as_source(rng)
     if not isinstance(source, random.Random):
         return _listed(source.standard_normal(size))
     # Box and Muller's pairs. Python promises `random` alone to stay as it is between its versions,
@@ -87,7 +87,7 @@ def as_array(
     return xp.reshape(xp.asarray(numbers, dtype=dtype, device=device), shape)
 
 
-def _source(rng: Generator) -> Any:
+def as_source(rng: Generator) -> Any:
     """Return what draws the numbers for `rng`; TypeError if it is no generator."""
     if rng is None:
         return _DEFAULT

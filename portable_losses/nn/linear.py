@@ -41,7 +41,8 @@ class Linear(Module):
     Raises
     ------
     TypeError
-        When called, if the argument's dtype is not that of `weight`, or its library another.
+        When called, if the argument is of another library than `weight`, or of a dtype that its
+        library does not promote. (float32 images and float64 weights give float64.)
     ValueError
         A size is less than 1; when called, if the last axis of the argument has another size.
     ModuleNotFoundError
@@ -97,17 +98,23 @@ class Linear(Module):
         """Return ``x @ weight.T + bias``."""
         weight = self.weight
         xp = namespace_of(x=x, weight=weight)
-        if x.dtype != weight.dtype:
-            msg = f"`x` must have the dtype of `weight`, {weight.dtype}, got {x.dtype}"
-            raise TypeError(msg)
         if x.ndim < 1 or x.shape[-1] != weight.shape[1]:
             msg = (
                 f"`x` must have {weight.shape[1]} features in its last axis, "
                 f"got shape {tuple(x.shape)}"
             )
             raise ValueError(msg)
-        out = xp.matmul(x, weight.mT)
-        return out if self.bias is None else out + self.bias
+        try:
+            out = xp.matmul(x, weight.mT)
+            return out if self.bias is None else out + self.bias
+        except Exception as error:
+            if x.dtype == weight.dtype:
+                raise
+            msg = (
+                f"`x` has dtype {x.dtype} and `weight` {weight.dtype}, which their library does "
+                "not promote; make the layer with `dtype=`, or convert `x` with xp.astype"
+            )
+            raise TypeError(msg) from error
 
     def __repr__(self) -> str:
         return f"Linear({self.in_features}, {self.out_features}, bias={self.bias is not None})"

@@ -6,11 +6,11 @@ with `constants` arrays of integers and truth values become Tensors, too.
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
+from importlib import import_module
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
-from portable_losses.backends.numpy_code.names import FUNCTIONS
 
 from portable_losses.autograd import Tensor, gradcheck, namespace, tensor
 from tests.libraries import EVERY_ROW, LIBRARIES, SLOW, Library
@@ -32,7 +32,10 @@ OVER = [
     one for one in LIBRARIES if one.name in ("numpy", "array_api_strict", "torch", "jax", "dask")
 ]
 NUMPY = OVER[0]
-_EACH = 1 if EVERY_ROW else 12  # of so many calls, one is made on a slow library
+FUNCTIONS: Any = import_module("portable_losses.backends.numpy_code").FUNCTIONS
+# Of so many calls, one is made on a library: seconds go by on a slow one.
+_EACH = {"numpy": 1, **dict.fromkeys(SLOW, 1 if EVERY_ROW else 50)}
+_OTHER = 1 if EVERY_ROW else 3
 
 
 class Call(NamedTuple):
@@ -133,7 +136,7 @@ def over_libraries(calls: Sequence[Call]) -> list[tuple[Library, Call]]:
         (library, one)
         for library in OVER
         for number, one in enumerate(calls)
-        if library.name not in one.not_on and (library.module not in SLOW or not number % _EACH)
+        if library.name not in one.not_on and number % _EACH.get(library.module, _OTHER) == 0
     ]
 
 

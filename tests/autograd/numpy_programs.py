@@ -93,7 +93,7 @@ def mixture(theta: Any, y: Any) -> Any:
 
 def hidden_markov(theta: Any, y: Any) -> Any:
     """The forward algorithm in logarithms, three states."""
-    moves = np.reshape(theta[:9], (3, 3))
+    moves: Any = np.reshape(theta[:9], (3, 3))
     moves = moves - np.log(np.exp(moves).sum(axis=1, keepdims=True))
     alpha = -0.5 * (y[0] - theta[9:]) ** 2
     for value in y[1:]:
@@ -236,7 +236,7 @@ def option_price(theta: Any, noise: Any) -> Any:
 
 def valleys(x: Any) -> Any:
     """Functions that minimizers are tried on."""
-    rosenbrock = np.sum(100.0 * (x[1:] - x[:-1] ** 2.0) ** 2.0 + (1 - x[:-1]) ** 2.0)
+    rosenbrock: Any = np.sum(100.0 * (x[1:] - x[:-1] ** 2.0) ** 2.0 + (1 - x[:-1]) ** 2.0)
     ackley = -20 * np.exp(-0.2 * np.sqrt(np.mean(x**2))) - np.exp(np.mean(np.cos(2 * np.pi * x)))
     griewank = np.sum(x**2) / 4000 - np.prod(np.cos(x / np.sqrt(np.arange(1, len(x) + 1))))
     return rosenbrock + ackley + griewank
@@ -262,7 +262,7 @@ def blur(kernel: Any, image: Any) -> Any:
     rows, columns = image.shape
     taps = [wide[i : i + rows, j : j + columns] for i in range(3) for j in range(3)]
     out = sum(k * tap for k, tap in zip(kernel.ravel(), taps, strict=True))
-    there = np.fft.fft2(out) * np.exp(-np.abs(np.fft.fft2(kernel, s=out.shape)))
+    there = np.fft.fft2(out) * np.exp(-np.abs(np.fft.fft2(kernel, s=image.shape)))
     return np.mean(np.fft.ifft2(there).real ** 2) + np.std(out)
 
 

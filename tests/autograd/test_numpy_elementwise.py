@@ -59,6 +59,8 @@ isposinf isneginf nextafter equal not_equal less less_equal greater greater_equa
 logical_or logical_xor heaviside
 """
 
+SUBNORMAL = ("jax",)  # reads them as 0
+
 CASES = [
     *[call(name, M) for name in ANYWHERE.split()],
     call("imag", M, smooth=False),
@@ -140,7 +142,12 @@ CASES = [
         call(name, NANS, np.asarray([1.0, np.nan, np.nan, 2.0]), smooth=False)
         for name in ("fmax", "fmin")
     ],
-    call("frexp", np.asarray([5e-324, 1e-310, 2.0**-1022, 1e308, 0.5, 1.0, -3.0]), smooth=False),
+    call(
+        "frexp",
+        np.asarray([5e-324, 1e-310, 2.0**-1022, 1e308, 0.5, 1.0, -3.0]),
+        smooth=False,
+        not_on=SUBNORMAL,
+    ),
     call("ldexp", np.asarray([1.5, 0.7]), np.asarray([-1074, 1023]), constants=True, smooth=False),
     call("sinc", np.asarray([0.0, 1e-9, 1e-3, 0.3, 0.32, 3.0])),
     call("i0", np.asarray([0.0, -3.0, 25.0, 700.0]), smooth=False),
@@ -226,3 +233,12 @@ def test_slopes_at_0(name: str, slope: float) -> None:
 def test_what_a_ufunc_does_not_take_is_refused(call: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         call(tensor(np.asarray([1.0, 2.0])), namespace(np))
+
+
+def test_the_points_of_interp_have_the_name_that_numpy_gives_them() -> None:
+    points, values = tensor(np.asarray([0.0, 1.0])), np.asarray([2.0, 6.0])
+    interp: Any = np.interp
+    made = interp(0.25, xp=points, fp=values)
+    assert float(made) == 3.0
+    made.backward()
+    assert points.grad.tolist() == [-3.0, -1.0]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.fft  # is loaded when it is first asked for
 import pytest
 from numpy._core.overrides import ARRAY_FUNCTIONS
 
@@ -15,8 +14,13 @@ from portable_losses.autograd import grad, no_grad, tensor
 from tests.autograd.numpy_calls import OVER, numbers
 from tests.libraries import Library
 
+for _name in ("fft", "polynomial"):  # loaded when they are first asked for
+    import_module(f"numpy.{_name}")
 TABLE: Any = import_module("portable_losses.backends.numpy_code.names")
 PROTOCOLS: Any = import_module("portable_losses.backends.numpy_code.protocols")
+
+
+STRINGS = ("char.", "strings.")  # functions of text, which no Tensor holds
 
 
 def name_of(function: Callable[..., Any]) -> str:
@@ -26,7 +30,7 @@ def name_of(function: Callable[..., Any]) -> str:
 
 def test_every_function_that_asks_its_arguments_is_known_or_refused_with_advice() -> None:
     known = {*TABLE.FUNCTIONS, *PROTOCOLS.OF_VALUES}
-    names = set(map(name_of, ARRAY_FUNCTIONS))
+    names = {name for name in map(name_of, ARRAY_FUNCTIONS) if not name.startswith(STRINGS)}
     assert len(names) > 280
     assert sorted(names - known - set(TABLE.REFUSED)) == []
     assert sorted(known & set(TABLE.REFUSED)) == []
@@ -96,7 +100,7 @@ def test_updates_in_place_are_those_of_numpy(name: str, library: Library) -> Non
     np.testing.assert_allclose(library.numpy(x.grad), whole.reshape(3, 4), atol=1e-12)
     parts = np.zeros(3)
     for i in range(3):
-        ends = []
+        ends: list[Any] = []
         for step in (0.5, -0.5):
             moved, values = X * 2, V.copy()
             values[i] += step
@@ -107,7 +111,7 @@ def test_updates_in_place_are_those_of_numpy(name: str, library: Library) -> Non
 
 
 def test_a_leaf_is_updated_without_recording_only() -> None:
-    x = tensor(np.zeros((2, 2)))
+    x: Any = tensor(np.zeros((2, 2)))
     with pytest.raises(RuntimeError, match="leaf"):
         np.fill_diagonal(x, 1.0)
     with no_grad():

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import _ufuncs
 
 from portable_losses.autograd import grad, hvp, tensor, value_and_grad
 from tests.autograd.numpy_programs import PROGRAMS, Program
@@ -33,9 +34,11 @@ def along(f: Callable[[float], Any], step: float) -> Any:
 
 def differences(f: Callable[[Any], Any], x: Any) -> Any:
     """The derivatives of `f` by every entry of `x`."""
-    directions = np.eye(x.size).reshape(-1, *x.shape)
-    slopes = [along(lambda t, d=d: f(x + t * d), 1e-3) for d in directions]
-    return np.reshape(slopes, x.shape)
+
+    def slope(direction: Any) -> Any:
+        return along(lambda t: f(x + t * direction), 1e-3)
+
+    return np.reshape([slope(d) for d in np.eye(x.size).reshape(-1, *x.shape)], x.shape)
 
 
 @cache
@@ -83,3 +86,20 @@ def test_a_program_gives_the_same_gradients_over_another_library(
     right, want = gradient_over_numpy(program.name)
     close(library.numpy(value), np.asarray(right), 1e-12)
     close(library.numpy(slope), want, 1e-10)
+
+
+UFUNCS = ("expit", "logit", "gammaln", "psi", "erf", "ndtri", "log_ndtr", "entr", "xlogy", "kl_div")
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch", "double"])
+@pytest.mark.parametrize("name", UFUNCS)
+def test_a_ufunc_of_scipy_needs_no_switch(name: str, library: str) -> None:
+    ufunc = getattr(_ufuncs, name)  # what `scipy.special` itself has where the switch is off
+    assert type(ufunc) is np.ufunc
+    x, home = np.array([0.2, 0.5, 0.9]), named(library)
+    arrays = (x, x[::-1].copy())[: ufunc.nin]
+    f = lambda x: np.sum(ufunc(x, *arrays[1:]))  # noqa: E731
+    others = [tensor(home.array(a), requires_grad=False) for a in arrays[1:]]
+    value, slope = value_and_grad(lambda x: np.sum(ufunc(x, *others)))(home.array(x))
+    close(home.numpy(value), f(x), 1e-12)
+    close(home.numpy(slope), differences(f, x), 1e-6)

@@ -187,6 +187,14 @@ def test_a_vector_holds_all_arrays_of_a_structure(array_library: Any) -> None:
         flatten({})
 
 
+def test_a_vector_holds_python_numbers_too() -> None:
+    vector, unflatten = flatten((1.0, X, [2.0, {"a": 3}]))
+    assert vector.tolist() == [1.0, *X.ravel().tolist(), 2.0, 3.0]
+    assert unflatten(vector)[2] == [2.0, {"a": 3.0}]
+    assert flatten(1 + 1j)[0].tolist() == [1 + 1j]
+    assert grad(lambda x: NP.sum(flatten([x, 2.0 * x, 1.0])[0] ** 2))(3.0) == 30.0
+
+
 def test_what_must_be_used_is_used() -> None:
     with pytest.raises(ValueError, match="does not depend on an argument"):
         grad(lambda x, y: NP.sum(x), argnums=(0, 1), allow_unused=False)(X, X)

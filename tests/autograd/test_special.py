@@ -283,6 +283,7 @@ CALLS: dict[str, Callable[..., Array]] = {
         name: lambda s, x, y, n=name, k=count: getattr(s, n)(*[2.5, 1.5][:k], x)
         for name, count in PARAMETERS.items()
     },
+    "boxcox": lambda s, x, y: s.boxcox(x, 0.7),
     "polygamma": lambda s, x, y: s.polygamma(2, x),
     "multigammaln": lambda s, x, y: s.multigammaln(x + 2.0, 3),
     "logsumexp": lambda s, x, y: s.logsumexp(x, axis=0, b=y, keepdims=True),

@@ -164,8 +164,8 @@ def test_an_integer_first_argument_is_a_type_error(library: Library, row: Sample
 @pytest.mark.parametrize("row", FIRST, ids=str)
 def test_what_is_no_array_is_a_type_error(row: Sample) -> None:
     named_ = parameters(row)
-    for key, array in row.given.items():
-        for x in (array.tolist(), None, "x"):
+    for key in row.given:
+        for x in (None, "x"):
             if x is None and key != 0:
                 continue
             name = named_[key] if isinstance(key, int) else key

@@ -75,16 +75,36 @@ def test_linear_names_the_features_that_it_needs() -> None:
         layer(np.asarray(1.0))
 
 
-def test_linear_converts_no_dtype_and_no_library() -> None:
+def test_linear_converts_no_library() -> None:
     layer = nn.Linear(3, 2)
-    with pytest.raises(
-        TypeError, match="`x` must have the dtype of `weight`, float64, got float32"
-    ):
-        layer(np.ones((4, 3), np.float32))
     with pytest.raises(TypeError, match="torch"):
         layer(pytest.importorskip("torch").ones((4, 3)))
     with pytest.raises(TypeError, match="`x` must be an array of an Array API library, got list"):
         layer([[1.0, 2.0, 3.0]])
+
+
+@pytest.mark.parametrize(
+    "make", [nn.Linear, nn.LinearCrossEntropyLoss, lambda *_, **o: nn.PReLU(**o)]
+)
+def test_a_layer_takes_another_precision_than_its_own(library: Library, make: Any) -> None:
+    given = {"xp": library.xp, "device": library._device(), "dtype": library.xp.float64}
+    layer = make(3, 2, **given)
+    x = tensor(library.array(np.ones((4, 3)), "float32"))
+    target = [library.array([0, 1, 1, 0])] if make is nn.LinearCrossEntropyLoss else []
+    out = layer(x, *target)
+    if make is nn.Linear:  # as the product of the two has it
+        assert out.dtype == library.xp.float64
+    out.__array_namespace__().sum(out).backward()
+    assert x.grad.dtype == library.xp.float32
+    assert layer.weight.grad.dtype == library.xp.float64
+
+
+def test_linear_names_the_option_where_a_library_does_not_promote() -> None:
+    torch = pytest.importorskip("torch")
+    layer = nn.Linear(3, 2, xp=torch, dtype=torch.float64)
+    message = "dtype torch.bfloat16 and `weight` torch.float64.*make the layer with `dtype=`"
+    with pytest.raises(TypeError, match=message):
+        layer(torch.ones((4, 3), dtype=torch.bfloat16))
 
 
 @pytest.mark.parametrize("size", [0, -1])

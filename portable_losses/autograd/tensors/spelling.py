@@ -87,8 +87,8 @@ class SpelledTensor(NumpyTensor):
         """Return the entries between two ends, each of which may be left out.
 
         They are given by position, or as `min` and `max` (PyTorch, the standard), `a_min` and
-        `a_max` (NumPy), `x_min` and `x_max`. The gradient is that of ``xp.clip``: 1 inside, 0 at
-        the ends and outside.
+        `a_max` (NumPy), `x_min` and `x_max`. The gradient is that of ``xp.clip``: 1 at the ends
+        and between them, 0 outside.
         """
         if "out" in options or len(ends) > 2:  # NumPy's further arguments
             return super().clip(*ends, **options)

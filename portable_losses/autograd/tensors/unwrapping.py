@@ -3,10 +3,12 @@
 from numbers import Number
 from typing import Any
 
+from array_api_compat import is_numpy_array
+
 from portable_losses._dtypes import kind_of
 from portable_losses._plain import array_of_plain
 from portable_losses._polyfill import device_of
-from portable_losses._tape import TapeArray, raw_array
+from portable_losses._tape import TapeArray
 from portable_losses._typing import Array
 from portable_losses.autograd._libraries import Library, is_array, library_of
 from portable_losses.autograd.graph.node import Node
@@ -69,20 +71,32 @@ def _python_number(x: Any) -> Any:
 
 
 def raw_key(key: Any, beside: Array) -> Any:
-    """Return an index of `beside` with the raw arrays of its Tensors, and arrays for its lists."""
+    """Return an index of `beside` with arrays of its library for Tensors, lists and NumPy's."""
     if isinstance(key, tuple):
-        return tuple(
-            [_positions(k, beside) if k.__class__ in _LISTED else raw_array(k) for k in key]
-        )
-    return _positions(key, beside) if key.__class__ in _LISTED else raw_array(key)
+        return tuple([_raw_part(k, beside) for k in key])
+    return _raw_part(key, beside)
 
 
-def _positions(listed: Any, beside: Array) -> Array:
-    """Return a list of positions, or of truth values, as an array of the library of `beside`."""
+def _raw_part(k: Any, beside: Array) -> Any:
+    """Return a part of a key as the library of `beside` takes it."""
+    kind = k.__class__
+    if kind is slice or kind is int or k is None or k is Ellipsis or kind is beside.__class__:
+        return k
+    if isinstance(k, TapeArray):
+        return k.array
+    if kind in _LISTED or (is_numpy_array(k) and k.ndim):
+        return _positions(k, beside)
+    return k
+
+
+def _positions(given: Any, beside: Array) -> Array:
+    """Return positions, or truth values, as an array of the library of `beside`."""
     xp = library_of(beside).xp
     device = device_of(beside, xp=xp)
-    if len(listed):
-        return array_of_plain(list(listed), "key", xp=xp, device=device)
+    if is_numpy_array(given):
+        return xp.asarray(given, device=device)
+    if len(given):
+        return array_of_plain(list(given), "key", xp=xp, device=device)
     return xp.zeros(0, dtype=xp.int64, device=device)
 
 

@@ -141,7 +141,7 @@ def flatten(tree: Any, /) -> tuple[Any, Callable[[Any], Any]]:
     Parameters
     ----------
     tree : array or nested lists, tuples and dicts of arrays
-        Of one library.
+        Of one library; a Python number is an array without axes.
 
     Returns
     -------
@@ -170,7 +170,7 @@ def flatten(tree: Any, /) -> tuple[Any, Callable[[Any], Any]]:
     >>> unflatten(vector * 2)["w"].tolist()
     [[2.0, 4.0]]
     """
-    arrays, rebuild = flatten_nested(tree)
+    arrays, rebuild = flatten_nested(arrays_for_numbers(tree)[0])
     if not arrays:
         msg = "`tree` must hold at least one array"
         raise ValueError(msg)
