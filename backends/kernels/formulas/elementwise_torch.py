@@ -20,7 +20,7 @@ from portable_losses._backend import Kernel, Pair
 from portable_losses._typing import Array, Options
 
 from ..machine.blocks import in_blocks, limit_workers
-from .machine_code import machine_code
+from .machine_code import NATIVE, machine_code
 from .trace import Formula, key_of, trace
 
 __all__ = ["ELEMENTWISE", "backward_of"]
@@ -168,7 +168,7 @@ def _code(
     traced = tuple([None if x is None else np.dtype(WIDE.get(x, x)) for x in given])
     operands = [x for x in given if x is not None]
     found = machine_code(
-        lambda: trace(function, traced, options),
+        lambda: trace(function, traced, options, native=NATIVE),
         (family, given, result),
         lambda formula: [*operands, *[result] * len(formula.results)],
     )

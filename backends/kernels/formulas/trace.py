@@ -247,8 +247,8 @@ class RecordingNamespace:
         self._recording.rare[condition.place] = None
         return condition
 
-    def _native(self, name: str, x: Any) -> Any:
-        return self._recording.apply(name, x, dtype=x.dtype)
+    def _native(self, name: str, x: Any, *others: Any) -> Any:
+        return self._recording.apply(name, x, *others, dtype=x.dtype)
 
     def where(self, condition: Any, x1: Any, x2: Any, /) -> Any:
         """``xp.where``."""
@@ -332,13 +332,15 @@ def slopes_of(
     rules: Sequence[Callable[..., Any]],
     dtypes: Sequence[Any],
     options: Options,
+    *,
+    native: Iterable[str] = (),
 ) -> Formula:
     """Return the formula of forward, and of what each rule multiplies the gradient with.
 
     Untraceable where a rule is anything but such a product.
     """
     recording, given = _start(dtypes)
-    options = {**options, "xp": RecordingNamespace(recording)}
+    options = {**options, "xp": RecordingNamespace(recording, native)}
     out = forward(*given, **options)
     if not isinstance(out, Symbol):
         raise Untraceable
