@@ -1,4 +1,7 @@
-"""Elementwise functions on NumPy in blocks: the same bits as at once, whatever the arrays."""
+"""Elementwise functions on NumPy as programs, in blocks: the same bits as at once.
+
+The programs serve where nothing is compiled; `test_machine_code.py` is about what is.
+"""
 
 import tracemalloc
 from collections.abc import Callable
@@ -23,6 +26,7 @@ formulas: Any = pytest.importorskip("portable_losses.backends.kernels.formulas.t
 kernels: Any = pytest.importorskip("portable_losses.backends.kernels.formulas.elementwise_numpy")
 programs: Any = pytest.importorskip("portable_losses.backends.kernels.formulas.program_numpy")
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
 
 NUMPY = next(one for one in LIBRARIES if one.module == "numpy")
 
