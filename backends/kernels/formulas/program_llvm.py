@@ -13,6 +13,7 @@ number of threads, or on the vectors of the processor: nothing is reassociated o
 """
 
 import ctypes
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ __all__ = ["Code", "compiled", "is_supported"]
 
 BYTE, BIT, LONG = ir.IntType(8), ir.IntType(1), ir.IntType(64)
 POINTER = ir.PointerType(BYTE)
+VARIABLE = "PORTABLE_LOSSES_CPU_WITHOUT"  # features of the processor, by how their names begin
 WIDEST = '"prefer-vector-width"="512"'  # LLVM itself would take half of it, by a fifth slower
 ENTRIES = 256  # of a buffer: what a few of them hold stays in the nearest cache
 
@@ -54,6 +56,7 @@ class Code(NamedTuple):
 def _features(without: str) -> dict[str, bool]:
     """Return what the processor has; what begins with `without` is left out."""
     found = dict(binding.get_host_cpu_features())
+    without = without or os.environ.get(VARIABLE, "")
     return {
         name: there and not (without and name.startswith(without)) for name, there in found.items()
     }
