@@ -189,10 +189,10 @@ def _gelu(x: Array, *, xp: Namespace) -> Array:
     """``x * Phi(x)``, Phi from the tail of the side of x: ``1 + erf`` would cancel on the left."""
     z = minimum(xp.abs(x), FAR, xp=xp)
     first, second = bell_in_two(z, xp=xp)
-    tail, one = scaled_tail(z, xp=xp) * first, constant(1.0, x, xp=xp)
+    tail = scaled_tail(z, xp=xp) * first
     # The second factor last: the tail alone is subnormal before its product with x is.
     scaled = maximum(x, -FAR, xp=xp) * where(x < 0, tail, 1.0 - tail, xp=xp)
-    return scaled * where(x < 0, second, one, xp=xp)
+    return where(x < 0, scaled * second, scaled, xp=xp)
 
 
 def _abs(x: Array, *, xp: Namespace) -> Array:
