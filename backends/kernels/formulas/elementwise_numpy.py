@@ -21,7 +21,7 @@ from portable_losses._typing import Array, Options
 from ..machine.blocks import in_blocks
 from ..machine.memory_numpy import empty
 from .machine_code import NATIVE, machine_code
-from .program_numpy import Blockwise, Branching, simple
+from .program_numpy import Blockwise, simple
 from .trace import Formula, Untraceable, key_of, slopes_of, trace
 from .ufunc_numpy import as_ufunc
 
@@ -146,9 +146,9 @@ class Program:
         return simple(self.formula)
 
     @cached_property
-    def blockwise(self) -> Blockwise | Branching:
+    def blockwise(self) -> Blockwise:
         """The program for blocks of large ones."""
-        return (Branching if self.formula.rare else Blockwise)(self.formula)
+        return Blockwise(self.formula)
 
     def __call__(self, given: Sequence[Array], size: int) -> tuple[Any, ...]:
         """Return the results for the arrays `given`, the largest of which has this size."""
