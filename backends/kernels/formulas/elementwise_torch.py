@@ -41,6 +41,7 @@ NAMES = {
 DTYPES = {name: dtype for dtype, name in NAMES.items()}
 PLAIN = (torch.Tensor, torch.nn.Parameter)
 _modes = torch._C._len_torch_dispatch_stack  # how many there are that see every operation
+_traced = torch._C._get_tracing_state  # of torch.jit.trace
 
 
 class Code:
@@ -233,7 +234,7 @@ def _halves(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
 def _are_plain(arrays: tuple[Any, ...]) -> bool:
     """Say whether tensors lie on one device, are of one shape, and seen by no transform."""
     first = arrays[0]
-    if torch.compiler.is_compiling() or forward_ad._current_level >= 0 or _modes():
+    if torch.compiler.is_compiling() or forward_ad._current_level >= 0 or _modes() or _traced():
         return False
     shape, device = first.shape, first.device
     if device.type not in ("cpu", "cuda") or (device.type == "cuda" and not _is_ready(device)):
