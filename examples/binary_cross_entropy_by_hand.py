@@ -48,7 +48,7 @@ class Model(nn.Module):
 def points(n: int = 99) -> tuple[Any, Any]:
     """Return `n` points around two centres, and the number of the centre."""
     rng = np.random.default_rng(0)
-    labels = np.arange(n) % 2
+    labels: Any = np.arange(n) % 2
     return rng.normal(size=(n, 2)) + 3.0 * labels[:, None], labels
 
 

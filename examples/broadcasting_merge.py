@@ -18,7 +18,7 @@ def main() -> tuple[Any, Any]:
     weight = rng.normal(size=(11, 4))
 
     a, b = Tensor(first, requires_grad=True), Tensor(second, requires_grad=True)
-    joined = np.concatenate([a, b.repeat([1, 3, 1])], axis=2)
+    joined: Any = np.concatenate([a, b.repeat([1, 3, 1])], axis=2)
     (joined @ weight).relu().sum().backward()
 
     c, d = Tensor(first, requires_grad=True), Tensor(second, requires_grad=True)

@@ -218,8 +218,6 @@ class Speed:
         Run an `entrywise` function in parts.
     elementwise_kernel : Kernel, or None
         Runs both halves of an elementwise pair in one pass.
-    rarely : callable, (condition) -> condition, or None
-        The same, told that it hardly ever holds: a kernel may look for entries where it does.
     kernels : mapping of str to Kernel
         Faster ways through a pair, by the name that `with_gradient` gave the pair.
     """
@@ -229,7 +227,6 @@ class Speed:
     special: Mapping[str, Callable[..., Array]] = field(default_factory=dict[str, Any])
     elementwise: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
     elementwise_kernel: Kernel | None = None
-    rarely: Callable[[Array], Array] | None = None
     kernels: Mapping[str, Kernel] = field(default_factory=dict[str, Kernel])
 
 

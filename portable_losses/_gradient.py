@@ -22,7 +22,6 @@ __all__ = [
     "differentiable_again",
     "elementwise_call",
     "entrywise",
-    "rarely",
     "stop_gradient",
     "with_gradient",
 ]
@@ -214,12 +213,6 @@ def _broadcast_call(
     first = widen(narrow(first, dtype, xp=xp), xp=xp)
     others = [narrow(x, first.dtype, xp=xp) for x in others]
     return narrow(function(first, *others, xp=xp, **options), dtype, xp=xp)
-
-
-def rarely(condition: Array, *, xp: Namespace) -> Array:
-    """Return `condition`, told to the library's kernels as one that hardly ever holds."""
-    own = backend_of(xp).speed.rarely
-    return condition if own is None else own(condition)
 
 
 def attach_gradient(

@@ -62,7 +62,8 @@ class ArrayDataset:
         self._arrays = named or {f"arrays[{i}]": x for i, x in enumerate(arrays)}
         self._named, self._alone = bool(named), len(arrays) == 1
         for name, x in self._arrays.items():
-            if not is_array(x) or not x.ndim:
+            array: Any = x
+            if not is_array(x) or not array.ndim:
                 kind = type(x).__name__
                 msg = f"`{name}` must be an array of at least one axis, got {kind}"
                 raise TypeError(msg)

@@ -16,6 +16,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -94,6 +95,16 @@ def portable(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
             return function(*arrays)
 
     return call
+
+
+@pytest.fixture
+def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elementwise formulas as where llvmlite is missing: as programs of NumPy's own functions."""
+    formulas = "portable_losses.backends.kernels.formulas"
+    monkeypatch.setattr(import_module(f"{formulas}.machine_code"), "_COMPILER", [None])
+    for name in ("numpy", "torch"):  # the libraries whose formulas are compiled
+        if INSTALLED[name]:
+            monkeypatch.setattr(import_module(f"{formulas}.elementwise_{name}"), "_PROGRAMS", {})
 
 
 @pytest.fixture

@@ -90,8 +90,8 @@ def sweep_of_powers(count: int) -> Worst:
 
 
 def numbers(count: int) -> Iterator[Array]:
-    """Return all float32 numbers, or `count` of them, evenly among their bits, in chunks."""
-    step = max(1, ALL // count)
+    """Return all float32 numbers, or about `count`, evenly among their bits, in chunks."""
+    step = ALL // count | 1  # odd: numbers with any last digit
     for start in range(0, ALL, CHUNK * step):
         stop = min(ALL, start + CHUNK * step)
         yield np.arange(start, stop, step, dtype=np.uint64).astype(np.uint32).view(np.float32)
@@ -102,14 +102,15 @@ def pairs(dtype: Any, count: int) -> Iterator[tuple[Array, Array]]:
     random = np.random.default_rng(0)
     limits = np.finfo(dtype)
     lowest, highest = limits.minexp - limits.nmant - 1, limits.maxexp
-    for _ in range(-(-count // CHUNK)):
-        x = np.exp2(random.uniform(lowest + 1, highest, CHUNK))
+    chunk = min(count, CHUNK)
+    for _ in range(-(-count // chunk)):
+        x = np.exp2(random.uniform(lowest + 1, highest, chunk))
         x[::3] = 1 + np.ldexp(
             random.uniform(-1, 1, x[::3].size), -random.integers(0, limits.nmant, x[::3].size)
         )
         x = np.abs(x).astype(dtype)
         x[x == 1] = 2
-        y = (random.uniform(lowest, highest, CHUNK) / np.log2(x.astype(LONG))).astype(dtype)
+        y = (random.uniform(lowest, highest, chunk) / np.log2(x.astype(LONG))).astype(dtype)
         y[::5] = np.rint(y[::5])
         yield x, y
 
@@ -140,13 +141,14 @@ def stratified(function: Function, count: int) -> Iterator[tuple[Array]]:
     """Return float64 numbers of the domain: of all exponents, evenly, and close to 1, in chunks."""
     random = np.random.default_rng(1)
     low, high = (min(max(end, -800.0), 800.0) for end in function.domain)
-    for _ in range(-(-count // CHUNK)):
-        third = CHUNK // 3
-        sign = random.choice([-1.0, 1.0], third)
-        sizes = sign * np.exp2(random.uniform(-1074, 1024, third))
-        moderate = sign * np.exp2(random.uniform(-30, 10, third))
-        near_1 = 1 + np.ldexp(sign, -random.integers(1, 53, third)) * random.uniform(0, 1, third)
-        evenly = random.uniform(low, high, third)
+    quarter = min(count, CHUNK) // 4
+    for _ in range(-(-count // (4 * quarter))):
+        sign = random.choice([-1.0, 1.0], quarter)
+        off = sign * random.uniform(0, 1, quarter)
+        sizes = sign * np.exp2(random.uniform(-1074, 1024, quarter))
+        moderate = sign * np.exp2(random.uniform(-30, 10, quarter))
+        near_1 = 1 + np.ldexp(off, -random.integers(1, 53, quarter))
+        evenly = random.uniform(low, high, quarter)
         x = np.concatenate([sizes, moderate, near_1, evenly])
         yield (x[(x > function.domain[0]) & (x < function.domain[1])],)
 
@@ -198,7 +200,7 @@ def document(rows: list[str], options: Any) -> str:
         machine=f"{machine()}, {binding.get_host_cpu_name()}",
         python=python_version(),
         libraries=", ".join(f"{name} {version(name)}" for name in ("numpy", "llvmlite", "mpmath")),
-        single="all 2^32 numbers" if count >= ALL else f"{count:.0e} numbers",
+        single="all 2^32 numbers" if count >= ALL else f"one in {ALL // count} of the 2^32 numbers",
         pairs=f"{min(count, PAIRS):.0e}",
         double=f"{int(options.double):.0e}",
         few=f"{few // 10:.0e}",
@@ -218,8 +220,8 @@ where it is; subnormal numbers and results are among them. The bar is 1, for pow
 erfc 1.5.
 
 - float32, sweep: {single}, beside the float64 function; {pairs} pairs of a power.
-- float64, sweep: {double} numbers, beside NumPy's `longdouble` of 64 digits, where it has
-  the function.
+- float64, sweep: {double} numbers, beside NumPy's `longdouble` of 64 digits, where there is one;
+  the error functions have none.
 - mpmath: {few} numbers in float32, {more} in float64.
 
 | function | float32, sweep | float32, mpmath | float64, sweep | float64, mpmath |

@@ -13,6 +13,7 @@ from .elementwise import conjugate
 from .names import array, dtype_of, named
 from .promotion import (
     arrays,
+    exact,
     floating,
     is_complex,
     promoted,
@@ -212,7 +213,7 @@ def interp(
     xp: Any,
 ) -> Any:
     """Return the values of the broken line through ``(points, fp)`` at `x`; all may be tracked."""
-    x, points, fp = (floating(v, xp=xp) for v in arrays(x, points, fp, xp=xp))
+    x, points, fp = (exact(v, xp=xp) for v in arrays(x, points, fp, xp=xp))
     if period is not None:
         x, points = xp.remainder(x, abs(period)), xp.remainder(points, abs(period))
         order = xp.argsort(stop_gradient(points, xp=xp))

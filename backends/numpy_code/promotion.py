@@ -14,6 +14,7 @@ __all__ = [
     "arrays",
     "default_float",
     "default_integer",
+    "exact",
     "floating",
     "is_complex",
     "lenient",
@@ -44,6 +45,13 @@ def floating(x: Any, *, xp: Any) -> Any:
     """Return `x` as a Tensor of a floating dtype, real or complex."""
     x = array(x, xp=xp)
     return x if kind_of(x, xp=xp) in _INEXACT else xp.astype(x, default_float(xp=xp))
+
+
+def exact(x: Any, *, xp: Any) -> Any:
+    """Return `x` as a Tensor of floating numbers, no less exact than the library's default ones."""
+    x = floating(x, xp=xp)
+    dtype = xp.result_type(x.dtype, default_float(xp=xp))
+    return x if x.dtype == dtype else xp.astype(x, dtype)
 
 
 def arrays(*xs: Any, xp: Any) -> list[Any]:

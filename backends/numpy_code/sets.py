@@ -117,7 +117,7 @@ def union1d(ar1: Any, ar2: Any, *, xp: Any) -> Any:
 @named("setdiff1d")
 def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False, *, xp: Any) -> Any:
     """Return the entries of one array that are not in the other."""
-    ar1, ar2 = arrays(ar1, ar2, xp=xp)
+    ar1 = array(ar1, xp=xp)
     ar1 = xp.reshape(ar1, (-1,)) if assume_unique else unique(ar1, xp=xp)
     return extract(isin(ar1, ar2, invert=True, xp=xp), ar1, xp=xp)
 
@@ -125,6 +125,7 @@ def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False, *, xp: Any) -> An
 @named("setxor1d")
 def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False, *, xp: Any) -> Any:
     """Return the entries that are in one of two arrays and not in both."""
+    ar1, ar2 = arrays(ar1, ar2, xp=xp)
     return sort(
         xp.concat([setdiff1d(ar1, ar2, xp=xp), setdiff1d(ar2, ar1, xp=xp)]),
         xp=xp,

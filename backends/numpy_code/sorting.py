@@ -59,7 +59,7 @@ def sort_complex(a: Any, *, xp: Any) -> Any:
     a = sort(a, xp=xp)
     if is_complex(a, xp=xp):
         return a
-    single = a.dtype == xp.float32 or a.dtype in (xp.int8, xp.int16, xp.uint8, xp.uint16)
+    single = xp.isdtype(a.dtype, "integral") and xp.iinfo(a.dtype).bits < 32  # as in NumPy
     return xp.astype(a, xp.complex64 if single else xp.complex128)
 
 

@@ -11,6 +11,7 @@ from .promotion import (
     arrays,
     default_float,
     default_integer,
+    exact,
     floating,
     is_complex,
 )
@@ -105,7 +106,7 @@ def _ones(size: int) -> tuple[int, ...]:
 
 def _variables(x: Any, rowvar: bool, dtype: Any, *, xp: Any) -> Any:
     """Return a matrix with a variable in each row."""
-    x = floating(x, xp=xp) if dtype is None else xp.astype(array(x, xp=xp), dtype_of(dtype, xp=xp))
+    x = exact(x, xp=xp) if dtype is None else xp.astype(array(x, xp=xp), dtype_of(dtype, xp=xp))
     if x.ndim > 2:
         msg = f"the variables must be in 1 or 2 axes, got shape {x.shape}"
         raise ValueError(msg)
@@ -171,14 +172,15 @@ def _edges(a: Any, bins: Any, limits: Any, *, xp: Any) -> Any:
     if not isinstance(bins, int):
         return array(bins, xp=xp)
     if limits is not None:
-        low, high = (floating(v, xp=xp) for v in limits)
+        low, high = (v for v, _ in (arrays(v, floating(a, xp=xp), xp=xp) for v in limits))
     elif a.shape[0]:
         low, high = (floating(v, xp=xp) for v in (xp.min(a), xp.max(a)))
     else:
         low, high = (xp.asarray(v, dtype=default_float(xp=xp)) for v in (0.0, 1.0))
     same = low == high
     low, high = xp.where(same, low - 0.5, low), xp.where(same, high + 0.5, high)
-    return xp.linspace(low, high, bins + 1)
+    steps = xp.arange(bins + 1, dtype=low.dtype, device=device_of(a, xp=xp))
+    return xp.where(steps == bins, high, steps * ((high - low) / bins) + low)
 
 
 @named("bincount")

@@ -150,8 +150,7 @@ def copy_like(like: Array, values: Any) -> Array:
         library.check(given, "values")
         return library.xp.astype(given, like.dtype, copy=True)
     device = device_of(like, xp=library.xp)
-    array = array_of_plain(given, "values", xp=library.xp, device=device)
-    return library.xp.astype(array, like.dtype, copy=False)
+    return array_of_plain(given, "values", xp=library.xp, dtype=like.dtype, device=device)
 
 
 def default_library() -> Library:

@@ -14,7 +14,7 @@ import math
 from functools import partial
 
 from portable_losses._backend import backend_of
-from portable_losses._gradient import rarely, with_gradient
+from portable_losses._gradient import with_gradient
 from portable_losses._polyfill import constant, maximum, where
 from portable_losses._typing import Array, Namespace
 from portable_losses.special._coefficients import (
@@ -73,7 +73,6 @@ def exponential(
     u: Array, rest: Array | None, far: Array, *, xp: Namespace
 ) -> tuple[Array, Array, Array]:
     """Return ``exp(u + rest)``, 0 where `far`, and two factors of it that keep digits there."""
-    far = rarely(far, xp=xp)
     scaled = xp.exp(where(far, u - FAR, u, xp=xp))
     if rest is not None:
         scaled = scaled + scaled * rest

@@ -5,6 +5,7 @@ rounding error is computed beside it, and ``exp(u) * (1 + rest)`` has all digits
 doi:10.1007/BF01397083.
 """
 
+from portable_losses._backend import backend_of
 from portable_losses._typing import Array, Namespace
 
 __all__ = ["product", "split", "square", "sum_of"]
@@ -19,6 +20,10 @@ def split(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
 
 def square(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
     """Return ``x * x``; right also after a compiler has joined products and sums."""
+    fma = backend_of(xp).speed.special.get("fma")
+    if fma is not None:
+        value = x * x
+        return value, fma(x, x, -value)
     high, low = split(x, xp=xp)
     whole, rest = high * high, low * (x + high)
     value = whole + rest
@@ -27,6 +32,10 @@ def square(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
 
 def product(a: Array, b: Array, *, xp: Namespace) -> tuple[Array, Array]:
     """Return ``a * b``."""
+    fma = backend_of(xp).speed.special.get("fma")
+    if fma is not None:
+        value = a * b
+        return value, fma(a, b, -value)
     (a1, a2), (b1, b2) = split(a, xp=xp), split(b, xp=xp)
     value = a * b
     return value, ((a1 * b1 - value) + (a1 * b2 + a2 * b1)) + a2 * b2

@@ -98,7 +98,7 @@ def test_a_ufunc_of_scipy_needs_no_switch(name: str, library: str) -> None:
     assert type(ufunc) is np.ufunc
     x, home = np.array([0.2, 0.5, 0.9]), named(library)
     arrays = (x, x[::-1].copy())[: ufunc.nin]
-    f = lambda x: np.sum(ufunc(x, *arrays[1:]))  # noqa: E731
+    f: Callable[[Any], Any] = lambda x: np.sum(ufunc(x, *arrays[1:]))  # noqa: E731
     others = [tensor(home.array(a), requires_grad=False) for a in arrays[1:]]
     value, slope = value_and_grad(lambda x: np.sum(ufunc(x, *others)))(home.array(x))
     close(home.numpy(value), f(x), 1e-12)

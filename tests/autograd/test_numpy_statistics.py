@@ -90,6 +90,7 @@ CASES = [
     call("histogram", V, bins=3, weights=np.abs(V) + 1.0),
     call("histogram", V, [-2.0, 0.0, 0.5, 3.0], density=True, weights=np.abs(V)),
     call("histogram", K, 5, constants=True),
+    call("histogram", np.arange(11.0), smooth=False),
     call("bincount", K[0], constants=True),
     call("bincount", K[1], W, constants=True),
     call("bincount", K[1], weights=W, minlength=12, constants=True),
@@ -140,3 +141,30 @@ def test_a_number_keeps_the_dtype_of_the_entries() -> None:
 def test_a_wrong_argument_raises(name: str, args: tuple[object, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         FUNCTIONS[name](*args, xp=namespace(np))
+
+
+@pytest.mark.parametrize(
+    "name, args",
+    [
+        ("cov", (M,)),
+        ("corrcoef", (M,)),
+        ("interp", (V, np.asarray([0.0, 1.0]), np.asarray([2.0, 3.0]))),
+        ("histogram", (V, 4, (-1.0, 1.0))),
+        ("average", (M, 1, W)),
+        ("median", (M,)),
+        ("fmax", (M, COUNTS)),
+        ("logaddexp2", (M, COUNTS)),
+        ("sort_complex", (V,)),
+        ("setdiff1d", (V, [0.3])),
+        ("var", (M,)),
+        ("cumsum", (M,)),
+    ],
+)
+def test_single_precision_has_the_dtype_that_numpy_gives_it(name: str, args: Any) -> None:
+    single = [
+        x.astype(np.float32) if str(getattr(x, "dtype", "")) == "float64" else x for x in args
+    ]
+    expected = getattr(np, name)(*single)
+    got = FUNCTIONS[name](tensor(single[0]), *single[1:], xp=namespace(np))
+    pairs = zip(got, expected, strict=True) if isinstance(got, tuple) else [(got, expected)]
+    assert all(mine.dtype == theirs.dtype for mine, theirs in pairs)

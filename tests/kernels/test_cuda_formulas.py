@@ -21,6 +21,8 @@ from tests.rows import ONCE
 pytest.importorskip("cupy")  # there is no wheel of it for macOS
 formulas: Any = import_module("portable_losses.backends.kernels.formulas.program_cuda")
 of_cupy: Any = import_module("portable_losses.backends.kernels.formulas.elementwise_cupy")
+odd: Any = import_module("portable_losses.backends.kernels.trial.odd_entries")
+of_torch: Any = import_module("portable_losses.backends.kernels.formulas.code_cuda_torch")
 
 Seen = dict[tuple[Any, ...], Any]
 
@@ -124,7 +126,7 @@ def test_what_is_written_out_computes_what_the_formula_does(
     loaded = ctypes.CDLL(str(tmp_path / "formulas.so"))
     wrong: list[str] = []
     for i, ((function, present, given), formula) in enumerate(found.items()):
-        arrays = of_cupy.grid(dtypes_of(present, dtype))
+        arrays = odd.grid(dtypes_of(present, dtype))
         with np.errstate(all="ignore"):
             want = function(*arrays, xp=xp, **dict(given))
         listed = want if isinstance(want, tuple) else (want,)
@@ -201,6 +203,37 @@ def test_an_operation_that_stands_there_twice_is_computed_once() -> None:
 
 def test_the_check_sees_what_differs() -> None:
     x: Any = np.asarray([1.0, np.nan, np.inf], np.float32)
-    assert of_cupy.difference((x, None), (x, None), np.asarray) is None
+    assert odd.difference((x, None), (x, None), np.asarray) is None
     for bad in (x * np.float32(1 + 1e-6), np.nan_to_num(x), x.astype(np.float64), x[:2], None):
-        assert of_cupy.difference((bad,), (x,), np.asarray) is not None
+        assert odd.difference((bad,), (x,), np.asarray) is not None
+
+
+# ---- PyTorch's tensors ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+def test_the_template_of_every_formula_compiles(dtype: Any, calls: Seen) -> None:
+    nvrtc: Any = pytest.importorskip("cupy").cuda.nvrtc
+    found, _ = written(calls, dtype)
+    kind = "float" if dtype is np.float32 else "double"
+    parts = []
+    for i, ((function, *_), formula) in enumerate(found.items()):
+        text = of_torch.source_of(f"f{i}_{function.__name__.strip('_<>')}", formula)
+        parsed = of_torch.jiterator._CodeParser(text)
+        count = len(formula.taken) + len([x for x in formula.returned if x is not None])
+        words = ", ".join([kind] * len(formula.taken) + [f"{kind}&"] * (count - len(formula.taken)))
+        parts += [text, f"template void {parsed.function_name}<{kind}>({words});"]
+    program = nvrtc.createProgram("\n".join(parts), "formulas.cu", (), ())
+    nvrtc.compileProgram(
+        program, ("--std=c++17", "--gpu-architecture=compute_80", "-default-device", "-w")
+    )
+
+
+def test_half_types_are_computed_in_float32_within_a_template() -> None:
+    formula = formulas.written(
+        lambda x, m, *, xp: xp.where(m, xp.exp(x), x), (np.dtype(np.float32), np.dtype(bool)), {}
+    )
+    text = of_torch.source_of("chosen", formula)
+    assert text.startswith("template <typename T> void chosen(T x0_, T x1_, T& y0) {")
+    assert "const float x0 = x0_;" in text
+    assert "const bool x1 = x1_ != T(0);" in text

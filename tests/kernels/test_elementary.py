@@ -1,8 +1,10 @@
 """The elementary functions of compiled formulas: beside mpmath, at their ends, and bit by bit."""
 
 import itertools
+from argparse import Namespace
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import mpmath
@@ -177,6 +179,17 @@ def test_the_bits_are_the_same_without_avx512_and_without_vectors(
 
 def test_the_committed_coefficients_are_what_the_script_computes() -> None:
     assert TARGET.read_text(encoding="utf-8") == source()
+
+
+@pytest.mark.parametrize("function", [FUNCTIONS[0], POWER], ids=str)
+def test_the_report_measures_every_function_in_four_ways(function: Function) -> None:
+    report: Any = import_module("tools.report_elementary")
+    options = Namespace(count=2**16, double=2**12, exact=500)
+    with np.errstate(all="ignore"):
+        cells = report.row(function, options).split(" | ")
+        errors_in_it = [float(cell.split()[0]) for cell in cells[1:]]
+    assert all(0.4 < one <= 1 for one in errors_in_it)
+    assert report.document(["| a row |"], options).endswith("|---|---|---|---|---|\n| a row |\n")
 
 
 # ---- the tests can fail -------------------------------------------------------------------------

@@ -68,6 +68,7 @@ class Arithmetic:
         return [self.integer(x) if isinstance(x, int) else x for x in numbers]
 
     def _call(self, name: str, *operands: Number) -> Value:
+        """Return what an operation of LLVM's own makes."""
         full = f"llvm.{name}.{self.kind.suffix}"
         function = self.module.globals.get(full)
         if function is None:

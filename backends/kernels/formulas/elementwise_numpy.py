@@ -20,8 +20,8 @@ from portable_losses._typing import Array, Options
 
 from ..machine.blocks import in_blocks
 from ..machine.memory_numpy import empty
-from .machine_code import machine_code
-from .program_numpy import Blockwise, Branching, simple
+from .machine_code import NATIVE, machine_code
+from .program_numpy import Blockwise, simple
 from .trace import Formula, Untraceable, key_of, slopes_of, trace
 from .ufunc_numpy import as_ufunc
 
@@ -146,9 +146,9 @@ class Program:
         return simple(self.formula)
 
     @cached_property
-    def blockwise(self) -> Blockwise | Branching:
+    def blockwise(self) -> Blockwise:
         """The program for blocks of large ones."""
-        return (Branching if self.formula.rare else Blockwise)(self.formula)
+        return Blockwise(self.formula)
 
     def __call__(self, given: Sequence[Array], size: int) -> tuple[Any, ...]:
         """Return the results for the arrays `given`, the largest of which has this size."""
@@ -240,12 +240,16 @@ def _program(
 
 
 def _formula(
-    function: Function, rule: Function | None, dtypes: tuple[Any, ...], options: Options
+    function: Function,
+    rule: Function | None,
+    dtypes: tuple[Any, ...],
+    options: Options,
+    native: Sequence[str] = (),
 ) -> Formula:
     """Return the formula of a function, with a `rule` also of its slope."""
     if rule is None:
-        return trace(function, dtypes, options)
-    return slopes_of(function, [rule], dtypes, options)
+        return trace(function, dtypes, options, native=native)
+    return slopes_of(function, [rule], dtypes, options, native=native)
 
 
 def _compiled(
@@ -254,7 +258,7 @@ def _compiled(
     """Return machine code; None where there is none."""
     given = [d for d in dtypes if d is not None]
     found = machine_code(
-        lambda: _formula(function, rule, dtypes, options),
+        lambda: _formula(function, rule, dtypes, options, NATIVE),
         (function, rule, dtypes),
         lambda formula: [*given, *formula.dtypes],
     )

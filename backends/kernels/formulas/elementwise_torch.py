@@ -1,4 +1,4 @@
-"""Elementwise pairs on PyTorch tensors in host memory, as machine code: one pass each way.
+"""Elementwise pairs on PyTorch tensors as machine code, on CUDA as one launch: a pass each way.
 
 The gradient is computed from the saved operands in one pass of its own, as PyTorch's functions do
 it. Where it is differentiated in turn, the portable pair is. Transforms and forward mode never come
@@ -20,7 +20,8 @@ from portable_losses._backend import Kernel, Pair
 from portable_losses._typing import Array, Options
 
 from ..machine.blocks import in_blocks, limit_workers
-from .machine_code import machine_code
+from .code_cuda_torch import CudaCode, cuda_code
+from .machine_code import NATIVE, machine_code
 from .trace import Formula, key_of, trace
 
 __all__ = ["ELEMENTWISE", "backward_of"]
@@ -39,6 +40,8 @@ NAMES = {
 }
 DTYPES = {name: dtype for dtype, name in NAMES.items()}
 PLAIN = (torch.Tensor, torch.nn.Parameter)
+_modes = torch._C._len_torch_dispatch_stack  # how many there are that see every operation
+_traced = torch._C._get_tracing_state  # of torch.jit.trace
 
 
 class Code:
@@ -113,14 +116,19 @@ class Program:
     """A pair as machine code: its value, and its gradients by those operands that need one."""
 
     def __init__(
-        self, pair: Pair, value: Code, dtypes: tuple[str | None, ...], result: str, options: Options
+        self,
+        pair: Pair,
+        value: Code | CudaCode,
+        dtypes: tuple[str | None, ...],
+        result: str,
+        options: Options,
     ) -> None:
         self._pair = pair
         self._options = options
         self._value = value
         self._dtypes = dtypes
         self._result = result
-        self._gradients: dict[tuple[int, ...], Code | None] = {}
+        self._gradients: dict[tuple[int, ...], Code | CudaCode | None] = {}
 
     def value(self, arrays: tuple[Array, ...]) -> Array:
         """Return the value."""
@@ -131,14 +139,14 @@ class Program:
     ) -> tuple[Array | None, ...] | None:
         """Return the gradients by the operands at these places; None without code for it."""
         if wanted not in self._gradients:
-            self._gradients[wanted] = self._gradient_code(wanted)
+            self._gradients[wanted] = self._gradient_code(wanted, grad.device)
         code = self._gradients[wanted]
         if code is None or grad.dtype != DTYPES[self._result]:
             return None
         found = iter(code([grad, *(x for x in arrays if x is not None)], arrays[0]))
         return tuple([next(found) if i in wanted else None for i in range(len(arrays))])
 
-    def _gradient_code(self, wanted: tuple[int, ...]) -> Code | None:
+    def _gradient_code(self, wanted: tuple[int, ...], device: Any) -> Code | CudaCode | None:
         """Return the code of the gradients at the places `wanted`, of ``(grad, *arrays)``."""
         pair = self._pair
 
@@ -151,7 +159,7 @@ class Program:
 
         family = pair.forward, pair.backward, wanted
         given = (self._result, *self._dtypes)
-        return _code(pulled, family, given, str(self._dtypes[0]), self._options)
+        return _code(pulled, family, given, str(self._dtypes[0]), self._options, device)
 
 
 def _code(
@@ -160,15 +168,19 @@ def _code(
     given: tuple[str | None, ...],
     result: str,
     options: Options,
-) -> Code | None:
+    device: Any,
+) -> Code | CudaCode | None:
     """Return the code of a function of arrays of these dtypes; None where there is none.
 
     Half dtypes are those of arrays in memory: the formula is one of float32.
     """
+    if device.type == "cuda":
+        same = {x for x in given if x not in (None, "bool")} == {result}
+        return cuda_code(function, given, options, device) if same else None
     traced = tuple([None if x is None else np.dtype(WIDE.get(x, x)) for x in given])
     operands = [x for x in given if x is not None]
     found = machine_code(
-        lambda: trace(function, traced, options),
+        lambda: trace(function, traced, options, native=NATIVE),
         (family, given, result),
         lambda formula: [*operands, *[result] * len(formula.results)],
     )
@@ -185,7 +197,8 @@ _PROGRAMS: dict[Any, Program | None] = {}  # None: the pair cannot be compiled
 def _program(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Program | None:
     """Return the program of a pair for arrays of these dtypes; None where there is none."""
     dtypes = tuple([None if x is None else x.dtype for x in arrays])
-    key = pair.forward, pair.backward, pair.wide, dtypes, *key_of(options)
+    device = arrays[0].device
+    key = pair.forward, pair.backward, pair.wide, dtypes, device, *key_of(options)
     try:
         return _PROGRAMS[key]
     except KeyError:
@@ -197,7 +210,7 @@ def _program(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Program |
     names = tuple([None if d is None else NAMES[d] for d in dtypes])
     result = WIDE.get(str(names[0]), str(names[0])) if pair.wide else str(names[0])
     plain = {name: x for name, x in options.items() if name != "xp"}
-    code = _code(pair.forward, (pair.forward, pair.backward), names, result, plain)
+    code = _code(pair.forward, (pair.forward, pair.backward), names, result, plain, device)
     made = None if code is None else Program(pair, code, names, result, plain)
     _PROGRAMS[key] = made
     return made
@@ -219,23 +232,30 @@ def _halves(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
 
 
 def _are_plain(arrays: tuple[Any, ...]) -> bool:
-    """Say whether tensors lie in host memory, are of one shape, and seen by no transform."""
+    """Say whether tensors lie on one device, are of one shape, and seen by no transform."""
     first = arrays[0]
-    if torch.compiler.is_compiling() or forward_ad._current_level >= 0:
+    if torch.compiler.is_compiling() or forward_ad._current_level >= 0 or _modes() or _traced():
         return False
-    shape = first.shape
+    shape, device = first.shape, first.device
+    if device.type not in ("cpu", "cuda") or (device.type == "cuda" and not _is_ready(device)):
+        return False
     for x in arrays:
         if x is not None and (
             x.__class__ not in PLAIN
             or x.shape != shape
             or x.dtype not in NAMES
-            or x.device.type != "cpu"
+            or x.device != device
             or is_functorch_wrapped_tensor(x)
             or is_legacy_batchedtensor(x)
             or x.is_neg()
         ):
             return False
     return True
+
+
+def _is_ready(device: Any) -> bool:
+    """Say whether a GPU may be waited for: not while its work is recorded for replay."""
+    return torch.version.hip is None and not torch.cuda.is_current_stream_capturing()
 
 
 def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]) -> Any:

@@ -12,9 +12,11 @@ from typing import Any
 
 from .trace import Formula, Untraceable
 
-__all__ = ["MOST", "compiler", "machine_code"]
+__all__ = ["MOST", "NATIVE", "compiler", "machine_code"]
 
 MOST = 64  # codes of one function, dtypes and gradients: each is of other options
+
+NATIVE = ("erf", "erfc", "fma")  # steps beyond the standard's functions, as accurate as ours
 
 _COMPILER: list[Any] = []  # the module, or None where there is none
 _COUNT: Counter[Any] = Counter()

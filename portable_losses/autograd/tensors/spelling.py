@@ -130,7 +130,7 @@ class SpelledTensor(NumpyTensor):
             return library_of(self.array).tape.tile(self, tuple(tiles))
         return super().repeat(*repeats, **({} if axis is None else {"axis": axis}))
 
-    def _are_tiles(self, repeats: tuple[Any, ...], tiles: Any) -> bool:
+    def _are_tiles(self, repeats: Any, tiles: Any) -> bool:
         """Say whether the arguments of `repeat` mean nothing to NumPy."""
         shape = self.shape
         if not all(isinstance(n, Integral) for n in tiles) or len(tiles) < max(1, len(shape)):
