@@ -84,7 +84,7 @@ def where(condition: Any, x: Any = None, y: Any = None, /, *, xp: Any) -> Any:
         try:
             return xp.where(condition, x, y)
         except (TypeError, RuntimeError):
-            condition = truth(condition, xp=xp)
+            condition = truth(condition, (x, y), xp=xp)
             return xp.where(condition, *promoted(x, y, xp=xp))
     condition = tensor(condition, xp=xp)
     if x is None and y is None:
@@ -101,14 +101,15 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0,
         raise ValueError(msg)
     *choices, made = arrays(*choicelist, default, xp=xp)
     for condition, choice in reversed(list(zip(condlist, choices, strict=True))):
-        made = xp.where(tensor(condition, xp=xp), choice, made)
+        made = xp.where(tensor(condition, made, xp=xp), choice, made)
     return made
 
 
 @named("choose")
 def choose(a: Any, choices: Sequence[Any], out: Any = None, mode: str = "raise", *, xp: Any) -> Any:
     """Return from each entry of `a` on the entry of the choice that it numbers."""
-    a, made = tensor(a, xp=xp), arrays(*choices, xp=xp)
+    made = arrays(*choices, xp=xp)
+    a = tensor(a, made, xp=xp)
     count = len(made)
     if mode == "wrap":
         a = xp.remainder(a, count)
@@ -131,7 +132,7 @@ def piecewise(
     x = tensor(x, xp=xp)
     alone = not isinstance(condlist, list | tuple) and getattr(condlist, "ndim", 0) < 2
     nested = isinstance(condlist, list | tuple) and isinstance(condlist[0], bool) and x.ndim
-    conditions = [truth(c, xp=xp) for c in ([condlist] if alone or nested else condlist)]
+    conditions = [truth(c, x, xp=xp) for c in ([condlist] if alone or nested else condlist)]
     conditions = [xp.broadcast_to(c, x.shape) for c in conditions]
     if len(funclist) == len(conditions) + 1:
         conditions.append(~reduce(lambda a, b: a | b, conditions))
@@ -156,11 +157,11 @@ def _placed(
 ) -> Any:
     """Return `made` with the function's values, or the number `function`, under a condition."""
     if not callable(function):
-        value = function if isinstance(function, int | float) else tensor(function, xp=xp)
+        value = function if isinstance(function, int | float) else tensor(function, x, xp=xp)
         return xp.where(condition, value, made)
     entries = x[condition]
     if not entries.shape[0]:
         return made
-    values = xp.astype(tensor(function(entries, *args, **options), xp=xp), made.dtype)
+    values = xp.astype(tensor(function(entries, *args, **options), x, xp=xp), made.dtype)
     values = xp.broadcast_to(values, entries.shape)
     return xp.where(condition, xp.scatter_add(x.shape, condition, values), made)

@@ -283,7 +283,8 @@ def logn(n: Any, x: Any, *, xp: Any) -> Any:
 @named("lib.scimath.power")
 def power(x: Any, p: Any, *, xp: Any) -> Any:
     """Return ``x**p``, complex where `x` may be negative, floating where `p` may."""
-    x, p = _complex_where(_negative, x, xp=xp), tensor(p, xp=xp)
+    x, p = (tensor(v, (x, p), xp=xp) for v in (x, p))
+    x = _complex_where(_negative, x, xp=xp)
     if xp.isdtype(p.dtype, "integral") and _negative(p, xp=xp):
         p = floating(p, xp=xp)
     x, p = arrays(x, p, xp=xp)

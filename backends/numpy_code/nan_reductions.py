@@ -36,7 +36,7 @@ def _where_numbers(name: str) -> Callable[..., Any]:
 
     def call(a: Any, *args: Any, where: Any = True, xp: Any, **options: Any) -> Any:
         a = tensor(a, xp=xp)
-        chosen = (a == a) if where is True else (a == a) & truth(where, xp=xp)
+        chosen = (a == a) if where is True else (a == a) & truth(where, a, xp=xp)
         return function(filled(a, 0.0, xp=xp), *args, where=chosen, xp=xp, **options)
 
     return call

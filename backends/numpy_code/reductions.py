@@ -28,13 +28,13 @@ def count(a: Any, axis: Any, keepdims: bool, where: Any, *, xp: Any) -> Any:
     if where is True:
         axis = range(a.ndim) if axis is None else axis
         return math.prod(a.shape[i] for i in ((axis,) if isinstance(axis, int) else axis))
-    chosen = xp.broadcast_to(truth(where, xp=xp), a.shape)
+    chosen = xp.broadcast_to(truth(where, a, xp=xp), a.shape)
     return xp.sum(xp.astype(chosen, xp.int64), axis=axis, keepdims=keepdims)
 
 
 def _chosen(a: Any, where: Any, otherwise: Any, *, xp: Any) -> Any:
     """Return `a` with what changes nothing where `where` does not hold."""
-    return a if where is True else xp.where(truth(where, xp=xp), a, otherwise)
+    return a if where is True else xp.where(truth(where, a, xp=xp), a, otherwise)
 
 
 def number(a: Any, *, xp: Any) -> Any:

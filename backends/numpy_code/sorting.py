@@ -4,6 +4,7 @@ from typing import Any
 
 from portable_losses._gradient import stop_gradient
 
+from .axes import positions
 from .names import named
 from .operands import arrays, is_complex, tensor
 
@@ -100,7 +101,7 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None, *, xp: 
     """Return where each `v` would be put among the ascending entries of `a`."""
     a, v = (stop_gradient(x, xp=xp) for x in arrays(a, v, xp=xp))
     if sorter is not None:
-        a = xp.take(a, tensor(sorter, xp=xp), axis=0)
+        a = xp.take(a, positions(sorter, a, xp=xp), axis=0)
     return xp.reshape(xp.searchsorted(a, xp.reshape(v, (-1,)), side=side), v.shape)
 
 
@@ -143,12 +144,11 @@ def argwhere(a: Any, *, xp: Any) -> Any:
 @named("extract")
 def extract(condition: Any, arr: Any, *, xp: Any) -> Any:
     """Return the entries where a condition holds."""
-    places = flatnonzero(condition, xp=xp)
-    return xp.take(xp.reshape(tensor(arr, xp=xp), (-1,)), places, axis=0)
+    return compress(xp.reshape(tensor(condition, arr, xp=xp), (-1,)), arr, xp=xp)
 
 
 @named("compress")
 def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None, *, xp: Any) -> Any:
     """Return the entries, or along `axis` the parts, where a condition holds."""
     a, axis = _flat(a, axis, xp=xp)
-    return xp.take(a, flatnonzero(condition, xp=xp), axis=axis)
+    return xp.take(a, flatnonzero(tensor(condition, a, xp=xp), xp=xp), axis=axis)

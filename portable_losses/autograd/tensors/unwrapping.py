@@ -111,6 +111,8 @@ def raw_tree(x: Any, library: Library, name: str) -> Any:
         return [raw_tree(v, library, name) for v in x]
     if type(x) is tuple:
         return tuple(raw_tree(v, library, name) for v in x)
+    if type(x) not in _PYTHON and not isinstance(x, Number | type) and is_array(x):
+        library.check(x, name)
     return x
 
 
