@@ -8,14 +8,8 @@ from portable_losses._dtypes import kind_of
 from portable_losses._gradient import stop_gradient
 from portable_losses._polyfill import readable
 
-from .names import array, named
-from .promotion import (
-    arrays,
-    floating,
-    is_complex,
-    lenient,
-    promoted,
-)
+from .names import named
+from .operands import arrays, floating, is_complex, lenient, promoted, tensor
 
 __all__ = ["conjugate", "heaviside", "truth"]
 
@@ -69,7 +63,7 @@ def _truth(own: str) -> Callable[..., Any]:
 
 def truth(x: Any, *, xp: Any) -> Any:
     """Return where `x` is not 0."""
-    x = array(x, xp=xp)
+    x = tensor(x, xp=xp)
     return x if kind_of(x, xp=xp) == "bool" else x != 0
 
 
@@ -83,7 +77,7 @@ for _own in ("logical_and", "logical_not", "logical_or", "logical_xor"):
 @named("conjugate", "conj")
 def conjugate(x: Any, /, *, xp: Any) -> Any:
     """Return the conjugate, of real numbers themselves."""
-    x = array(x, xp=xp)
+    x = tensor(x, xp=xp)
     return xp.conj(x) if is_complex(x, xp=xp) else x
 
 
@@ -154,7 +148,7 @@ def frexp(x: Any, /, *, xp: Any) -> tuple[Any, Any]:
 def ldexp(x1: Any, x2: Any, /, *, xp: Any) -> Any:
     """Return ``x1 * 2**x2`` of integers `x2`."""
     x1 = floating(x1, xp=xp)
-    x2 = stop_gradient(array(x2, xp=xp), xp=xp)
+    x2 = stop_gradient(tensor(x2, xp=xp), xp=xp)
     if not xp.isdtype(x2.dtype, "integral"):
         msg = f"`x2` of `ldexp` must be integers, got {x2.dtype}; write `x1 * np.exp2(x2)`"
         raise TypeError(msg)
@@ -170,7 +164,7 @@ def _times_power_of_2(x: Any, power: Any, *, xp: Any) -> Any:
 @named("bitwise_count")
 def bitwise_count(x: Any, /, *, xp: Any) -> Any:
     """Return how many bits of ``|x|`` are 1."""
-    x = array(x, xp=xp)
+    x = tensor(x, xp=xp)
     if xp.isdtype(x.dtype, "bool"):
         return xp.astype(x, xp.uint8)
     size = xp.abs(x) if xp.isdtype(x.dtype, "signed integer") else x

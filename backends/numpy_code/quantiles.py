@@ -7,8 +7,8 @@ from typing import Any
 from portable_losses._gradient import stop_gradient
 from portable_losses._polyfill import device_of, readable
 
-from .names import array, named
-from .promotion import default_float, floating
+from .names import named
+from .operands import default_float, floating, tensor
 from .reductions import Axis, axes_of
 from .statistics import weights_along
 
@@ -149,7 +149,7 @@ def _weighted(
     if method != "inverted_cdf":
         msg = f"`weights` need the method 'inverted_cdf', got {method!r}"
         raise ValueError(msg)
-    w = stop_gradient(weights_along(array(weights, xp=xp), a, axes_of(axis), xp=xp), xp=xp)
+    w = stop_gradient(weights_along(tensor(weights, xp=xp), a, axes_of(axis), xp=xp), xp=xp)
     w, _ = _rows(xp.astype(w, q.dtype), axis, xp=xp)
     w = xp.where(rows == rows, w, 0.0) if ignores_nan else w
     order = xp.argsort(stop_gradient(rows, xp=xp), axis=-1)

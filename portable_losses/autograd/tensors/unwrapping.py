@@ -35,8 +35,7 @@ def raw_operand(x: Any, beside: Array) -> Any:
         return x if library.owns(x) else _python_number(x)
     if not is_array(x):
         return _of_list(x, beside) if isinstance(x, list | tuple) else NotImplemented
-    library.check(x, "operand")
-    return x
+    return library.taken(x, "operand", beside)
 
 
 def _of_list(x: Any, beside: Array) -> Array:
