@@ -9,7 +9,7 @@ import numpy as np
 from jax.core import Tracer
 from jax.dtypes import float0
 
-from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Pair
+from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Pair, Speed
 from portable_losses._typing import Array, Namespace, Options
 
 
@@ -96,9 +96,26 @@ def scan(
     return jnp.concatenate([start[None], states])
 
 
+@jax.custom_jvp
+def negative_size(x: Array) -> Array:
+    """``-|x|``, whose slope at 0 is that of the selection ``x >= 0``.
+
+    As a selection, LLVM makes branches of it and of all later ones, in five times silu's time.
+    """
+    return -jnp.abs(x)
+
+
+@negative_size.defjvp
+def _push_size(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    """Return the result, and the tangent with the sign of its side."""
+    (x,), (tangent,) = primals, tangents
+    return negative_size(x), jnp.where(x >= 0, -tangent, tangent)
+
+
 BACKEND = Backend(
     "jax",
     Autodiff(attach_gradient=attach_gradient, stop_gradient=jax.lax.stop_gradient),
     Arrays(readable=readable, device=device, call=call, python_scalars=True),
     Indexing(scatter_add=scatter_add, assign=assign, scan=scan),
+    Speed(special={"negative_size": negative_size}),
 )

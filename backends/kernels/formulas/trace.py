@@ -52,8 +52,7 @@ class Formula(NamedTuple):
     """The first `given` values are the arguments; every step makes one more.
 
     `dtypes` are those of the results, `dtype` is the floating one of all values. A function that
-    returns a tuple is `several`: there, of every entry, whether it is an array (or None). The
-    conditions that are `rare` hardly ever hold; where one of its `guards` holds, it is wrong.
+    returns a tuple is `several`: there, of every entry, whether it is an array (or None).
     """
 
     given: int
@@ -62,29 +61,6 @@ class Formula(NamedTuple):
     dtypes: tuple[Any, ...]
     dtype: Any
     several: tuple[bool, ...] | None = None
-    rare: tuple[Place, ...] = ()
-    guards: tuple[Place, ...] = ()
-
-    @property
-    def usual(self) -> "Formula":
-        """The formula where no rare condition holds; these are its guards."""
-        known: dict[Operand, Operand] = {}
-        steps: list[Step] = []
-        for place, step in enumerate(self.steps, self.given):
-            operands = tuple(
-                [known.get(x, x) if isinstance(x, Place) else x for x in step.operands]
-            )
-            steps.append(step._replace(operands=operands))
-            if step.operation == SELECT and (
-                operands[0] in self.rare or all(map(_is_one, operands[1:]))
-            ):
-                known[Place(place)] = operands[2]
-            elif step.operation is np.multiply and any(map(_is_one, operands)):
-                known[Place(place)] = operands[1] if _is_one(operands[0]) else operands[0]
-        results = tuple([known.get(x, x) if isinstance(x, Place) else x for x in self.results])
-        return _pruned(
-            self._replace(steps=tuple(steps), results=results, rare=(), guards=self.rare)
-        )
 
 
 class Recording:
@@ -95,7 +71,6 @@ class Recording:
         self.steps: list[Step] = []
         self.known: dict[Any, Symbol] = {}
         self.negated: dict[Any, Symbol] = {}  # what the negative of a value is
-        self.rare: dict[Place, None] = {}
         self.count = len(self.dtypes)
 
     def apply(self, operation: Any, *operands: Any, dtype: Any = None) -> "Symbol":
@@ -231,7 +206,7 @@ class RecordingNamespace:
             "formula",
             Autodiff(differentiates=False),
             Arrays(device=lambda x: "cpu", python_scalars=True),
-            speed=Speed(special=special, rarely=self._rarely),
+            speed=Speed(special=special),
         )
 
     def __getattr__(self, name: str) -> Any:
@@ -242,10 +217,6 @@ class RecordingNamespace:
         if name in _CONSTANTS:
             return found
         raise Untraceable(name)
-
-    def _rarely(self, condition: Any) -> Any:
-        self._recording.rare[condition.place] = None
-        return condition
 
     def _native(self, name: str, x: Any, *others: Any) -> Any:
         return self._recording.apply(name, x, *others, dtype=x.dtype)
@@ -389,7 +360,6 @@ def _needed(recording: Recording, results: Sequence[Operand]) -> Formula:
             tuple(results),
             tuple(dtypes[x.number] if isinstance(x, Place) else x.dtype for x in results),
             next(dtype for dtype in dtypes if dtype != BOOL),
-            rare=tuple(recording.rare),
         )
     )
 
@@ -397,7 +367,7 @@ def _needed(recording: Recording, results: Sequence[Operand]) -> Formula:
 def _pruned(formula: Formula) -> Formula:
     """Return the formula without the steps that no result or guard depends on."""
     count, steps = formula.given, formula.steps
-    wanted = {x.number for x in (*formula.results, *formula.guards) if isinstance(x, Place)}
+    wanted = {x.number for x in formula.results if isinstance(x, Place)}
     for index in range(len(steps) - 1, -1, -1):
         if count + index in wanted:
             operands = steps[index].operands
@@ -412,6 +382,4 @@ def _pruned(formula: Formula) -> Formula:
     return formula._replace(
         steps=tuple([step._replace(operands=tuple(map(moved, step.operands))) for step in needed]),
         results=tuple(map(moved, formula.results)),
-        rare=tuple([places[x.number] for x in formula.rare if x.number in places]),
-        guards=tuple([places[x.number] for x in formula.guards]),
     )
