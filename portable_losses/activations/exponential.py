@@ -8,6 +8,7 @@ from portable_losses._polyfill import maximum, minimum, where
 from portable_losses._public import public
 from portable_losses._typing import Array, Namespace
 from portable_losses.special.box_cox import _growth
+from portable_losses.special.two_floats import exponential, quotient
 
 __all__ = ["celu", "elu", "selu"]
 
@@ -132,7 +133,7 @@ def celu(x: Array, /, *, alpha: float | Array = 1.0) -> Array:
 
 def _negative_part(x: Array, positive: Array, width: float, *, xp: Namespace) -> Array:
     """``min(x, 0)``, 0 where `positive`, and bounded below where ``exp(x / width)`` is 0."""
-    if is_number(width) and width >= 1 and not backend_of(xp).autodiff.differentiates:
+    if is_number(width) and width == 1 and not backend_of(xp).autodiff.differentiates:
         return minimum(x, 0.0, xp=xp)
     z = where(positive, 0.0, x, xp=xp)
     if is_number(width):
@@ -147,7 +148,7 @@ def _elu_grad(
     width = below if scaled else 1.0
     z = _negative_part(x, x >= 0, width, xp=xp)  # constant at 0: second derivative 0
     steepness = 1.0 if scaled else below
-    slope = steepness * xp.exp(z / width)
+    slope = steepness * exponential(*quotient(z, width, xp=xp), xp=xp)
     # At z = 0 the slope is the steepness: where that is `above`, x > 0 needs no selection.
     same = is_number(steepness) and steepness == above
     if not same or backend_of(xp).autodiff.differentiates:

@@ -7,6 +7,7 @@ from portable_losses._public import public
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
 from portable_losses.activations.sigmoid import _clip_size, _tanh, _tanh_slope
+from portable_losses.special.two_floats import quotient
 
 __all__ = ["softcap", "tanh_shrink"]
 
@@ -106,7 +107,11 @@ def _tanh_shrink(x: Array, *, xp: Namespace) -> Array:
 
 def _softcap_grad(grad: Array, out: Array, x: Array, *, cap: float, xp: Namespace) -> tuple[Array]:
     """``1 - tanh(x / cap)**2``."""
-    return (grad * _tanh_slope(_clip_size(x, 1000 * cap, xp=xp) / cap, xp=xp),)
+    value, rest = quotient(_clip_size(x, 1000 * cap, xp=xp), cap, xp=xp)
+    slope = _tanh_slope(value, xp=xp)
+    if rest is not None:  # of a relative slope of 2 tanh(value), which is 2 where it matters
+        slope = slope - slope * (2 * where(x >= 0, rest, -rest, xp=xp))
+    return (grad * slope,)
 
 
 def _softcap_by_cap(grad: Array, out: Array, x: Array, *, cap: float, xp: Namespace) -> Array:

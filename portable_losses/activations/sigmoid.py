@@ -14,6 +14,7 @@ from portable_losses._public import public
 from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace
 from portable_losses.special.logistic import negative_size
+from portable_losses.special.two_floats import exponential, scaled
 
 __all__ = ["expit", "log_expit", "log_sigmoid", "sigmoid", "softsign", "tanh"]
 
@@ -195,12 +196,14 @@ def _softplus_grad(
     grad: Array, out: Array, x: Array, *, beta: float, xp: Namespace
 ) -> tuple[Array | None, ...]:
     """``sigmoid(beta * x)``."""
-    return (grad * _sigmoid(_scaled(x, beta, xp=xp), xp=xp),)
+    value, rest = _scaled(x, beta, xp=xp)
+    slope = _sigmoid(value, xp=xp)
+    return (grad * (slope if rest is None else slope + slope * (rest * (1 - slope))),)
 
 
 def _softplus_by_beta(grad: Array, out: Array, x: Array, *, beta: float, xp: Namespace) -> Array:
     """``-(u * sigmoid(-u) + log1p(exp(-u))) / beta**2`` with ``u = beta * |x|``."""
-    u = -_scaled(negative_size(x, xp=xp), beta, xp=xp)
+    u = -_scaled(negative_size(x, xp=xp), beta, xp=xp)[0]
     e = xp.exp(-u)
     return grad * (-(u * (e / (1 + e)) + xp.log1p(e)) / beta / beta)
 
@@ -208,7 +211,7 @@ def _softplus_by_beta(grad: Array, out: Array, x: Array, *, beta: float, xp: Nam
 @with_gradient(_softplus_grad, elementwise=True, by={"beta": _softplus_by_beta})
 def _softplus(x: Array, *, beta: float, xp: Namespace) -> Array:
     """``max(x, 0) + log1p(exp(-beta * |x|)) / beta``: beta never multiplies the first term."""
-    tail = xp.log1p(xp.exp(_scaled(negative_size(x, xp=xp), beta, xp=xp)))
+    tail = xp.log1p(exponential(*_scaled(negative_size(x, xp=xp), beta, xp=xp), xp=xp))
     return where(x >= 0, x, 0.0, xp=xp) + (tail if is_number(beta) and beta == 1 else tail / beta)
 
 
@@ -226,11 +229,11 @@ def _log_sigmoid(x: Array, *, xp: Namespace) -> Array:
     return where(x >= 0, 0.0, x, xp=xp) - xp.log1p(xp.exp(negative_size(x, xp=xp)))
 
 
-def _scaled(x: Array, beta: float, *, xp: Namespace) -> Array:
+def _scaled(x: Array, beta: float, *, xp: Namespace) -> tuple[Array, Array | None]:
     """``beta * x``, x bounded where ``exp(beta * x)`` has saturated: it cannot overflow."""
     if is_number(beta) and beta == 1:
-        return x
-    return beta * _clip_size(x, 1000 / beta, xp=xp)
+        return x, None
+    return scaled(_clip_size(x, 1000 / beta, xp=xp), beta, xp=xp)
 
 
 def _clip_size(x: Array, bound: float, *, xp: Namespace) -> Array:
@@ -265,8 +268,9 @@ def _tanh_slope(x: Array, *, xp: Namespace) -> Array:
 
 def _softsign_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     """``1 / (1 + |x|)**2``."""
-    q = 1 / (1 + x * sign(x, xp=xp))
-    return (grad * (q * q),)
+    size = x * sign(x, xp=xp)
+    near, q = minimum(size, 2.0**30, xp=xp), 1 / (1 + size)
+    return (grad * where(size < 2.0**30, 1 / (1 + near * (2 + near)), q * q, xp=xp),)
 
 
 @with_gradient(_softsign_grad, elementwise=True)

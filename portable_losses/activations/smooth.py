@@ -6,7 +6,7 @@ from typing import Literal
 from portable_losses._dtypes import largest
 from portable_losses._gradient import elementwise_call, with_gradient
 from portable_losses._options import NONNEGATIVE, POSITIVE, is_number
-from portable_losses._polyfill import clip, where
+from portable_losses._polyfill import clip, maximum, minimum, where
 from portable_losses._public import public
 from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace
@@ -284,8 +284,13 @@ def _squareplus_slope_by_b(grad: Array, out: Array, x: Array, *, b: float, xp: N
 @with_gradient(_squareplus_slope_grad, elementwise=True, by={"b": _squareplus_slope_by_b})
 def _squareplus_slope(x: Array, *, b: float, xp: Namespace) -> Array:
     """``(1 + x / h) / 2`` with ``h = sqrt(x**2 + b)``, without cancellation where x < 0."""
-    h = _hypotenuse(x, b, xp=xp)
-    left = _squareplus_left(x, h, b, xp=xp) / h
+    root = math.sqrt(b) if is_number(b) else xp.sqrt(b)
+    bound = 2**30 * root  # beyond, b is below half an ulp of x**2
+    size = x * sign(x, xp=xp)
+    near, far = minimum(size, bound, xp=xp), maximum(size, bound, xp=xp)
+    total = near * near + b  # not h * h, for the rounding of the root
+    left = (b / 2) / (total + near * xp.sqrt(total))
+    left = where(size < bound, left, (b / 4) / far / far, xp=xp)
     return where(x >= 0, 1 - left, left, xp=xp)
 
 

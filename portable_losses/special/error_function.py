@@ -19,7 +19,7 @@ from portable_losses.special.normal import (
     polynomial,
     scaled_tail,
 )
-from portable_losses.special.two_floats import square
+from portable_losses.special.two_floats import multiply_add, square
 
 __all__ = ["erf", "erfc", "erfcx"]
 
@@ -210,7 +210,8 @@ def _erfcx_slope(x: Array, *, xp: Namespace) -> Array:
     left = 2 * minimum(x, 0.0, xp=xp) * _erfcx(minimum(x, 0.0, xp=xp), xp=xp)
     z = math.sqrt(2) * minimum(maximum(x, 0.0, xp=xp), 0.5 * largest(x, xp=xp), xp=xp)
     near = minimum(z, BEYOND, xp=xp)
-    fall = polynomial((near - MIDDLE) / (near + MIDDLE), FALL, xp=xp) / (near + 2) / (near + 2)
+    fall = polynomial((near - MIDDLE) / (near + MIDDLE), FALL, xp=xp)
+    fall = fall / multiply_add(near, near + 4, 4.0, xp=xp)  # (near + 2)**2, rounded less
     far = maximum(z, BEYOND, xp=xp)
     rest = fraction(far, xp=xp, terms=12)
     beyond = rest / (far + rest) / math.sqrt(2 * math.pi)

@@ -182,10 +182,11 @@ def _mish_slope(x: Array, *, xp: Namespace) -> Array:
     change = 4 * power * (m * (m + 2)) + power * power * (m * (m * (m + 3) + 3))
     h = 4 * d + power * (change + (4 * root + 6) * m + 4 * d * (1 + m)) + value
     bottom = 2 + e * (2 + e)
+    h = where(z > -0.6, bottom * (2 + e) + 4 * z * (1 + e), h, xp=xp)  # rounds less; has a root
     left = scaled * (h / bottom) / bottom * scale
-    top = 1 + e * (4 + e * (6 - 4 * z + e * (4 - 4 * z)))
     bottom = 1 + e * (2 + 2 * e)
-    return where(x >= 0, top / bottom / bottom, left, xp=xp)
+    above = 2 * (e / bottom) * (e / bottom) * (2 * z * (1 + e) + bottom)  # 1 less the slope
+    return where(x >= 0, 1 - above, left, xp=xp)
 
 
 def _mish_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:

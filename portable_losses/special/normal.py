@@ -17,8 +17,8 @@ from portable_losses._polyfill import clip, constant, maximum, minimum, where
 from portable_losses._public import public
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
-from portable_losses.special._coefficients import GELU_ROOT, MIDDLE, SLOPE, TAIL
-from portable_losses.special.two_floats import square
+from portable_losses.special._coefficients import ERF, GELU_ROOT, MIDDLE, SLOPE, TAIL
+from portable_losses.special.two_floats import multiply_add, square
 
 __all__ = ["log_ndtr", "ndtr"]
 
@@ -106,9 +106,9 @@ def dtype_name(x: Array, *, xp: Namespace) -> str:
 def polynomial(x: Array, coefficients: Mapping[str, tuple[float, ...]], *, xp: Namespace) -> Array:
     """Evaluate by Horner's rule the polynomial of `x`'s dtype, highest coefficient first."""
     highest, second, *others = coefficients[dtype_name(x, xp=xp)]
-    result = x * highest + second
+    result = multiply_add(x, highest, second, xp=xp)
     for coefficient in others:
-        result = result * x + coefficient
+        result = multiply_add(result, x, coefficient, xp=xp)
     return result
 
 
@@ -224,7 +224,8 @@ def _log_ndtr(x: Array, *, xp: Namespace) -> Array:
     left = xp.log(scaled_tail(near, xp=xp)) - 0.5 * z * z
     near = minimum(z, FAR, xp=xp)
     right = xp.log1p(-times_bell(scaled_tail(near, xp=xp), near, xp=xp))
-    return where(x < 0, left, right, xp=xp)
+    middle = xp.log(_middle(x, xp=xp))
+    return where(z < CLOSE, middle, where(x < 0, left, right, xp=xp), xp=xp)
 
 
 def _hazard_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
@@ -246,10 +247,18 @@ def _hazard(x: Array, *, xp: Namespace) -> Array:
     left = where(z < BEND, inverse, far + fraction(far, xp=xp), xp=xp)
     capped = minimum(z, FAR, xp=xp)
     tail = times_bell(scaled_tail(capped, xp=xp), capped, xp=xp)
-    right = _gaussian(x, xp=xp, scale=0.5) / (math.sqrt(2 * math.pi) * (1.0 - tail))
-    return where(x < 0, left, right, xp=xp)
+    whole = where(z < CLOSE, _middle(x, xp=xp), 1.0 - tail, xp=xp)
+    right = _gaussian(x, xp=xp, scale=0.5) / (math.sqrt(2 * math.pi) * whole)
+    return where(x <= -CLOSE, left, right, xp=xp)
 
 
+def _middle(x: Array, *, xp: Namespace) -> Array:
+    """``Phi(x)`` where ``|x| <= CLOSE``, by the series of erf: it rounds less than the tails."""
+    near = clip(x, -CLOSE, CLOSE, xp=xp) * math.sqrt(0.5)
+    return 0.5 + 0.5 * multiply_add(near, polynomial(near * near, ERF, xp=xp), near, xp=xp)
+
+
+CLOSE = 0.5
 BEND = 6.0  # from here on the fraction has converged
 
 

@@ -6,9 +6,46 @@ doi:10.1007/BF01397083.
 """
 
 from portable_losses._backend import backend_of
+from portable_losses._options import is_number
 from portable_losses._typing import Array, Namespace
 
-__all__ = ["product", "split", "square", "sum_of"]
+__all__ = [
+    "exponential",
+    "multiply_add",
+    "product",
+    "quotient",
+    "scaled",
+    "split",
+    "square",
+    "sum_of",
+]
+
+
+def multiply_add(a: Array, b: Array | float, c: Array | float, *, xp: Namespace) -> Array:
+    """Return ``a * b + c``, rounded once where the library has that."""
+    fma = backend_of(xp).speed.special.get("fma")
+    return a * b + c if fma is None else fma(a, b, c)
+
+
+def scaled(x: Array, factor: float, *, xp: Namespace) -> tuple[Array, Array | None]:
+    """Return ``factor * x``; the rest only where that is one operation, else None."""
+    fma = backend_of(xp).speed.special.get("fma")
+    value = factor * x
+    return value, None if fma is None else fma(x, factor, -value)
+
+
+def quotient(x: Array, divisor: float, *, xp: Namespace) -> tuple[Array, Array | None]:
+    """Return ``x / divisor``, as `scaled` does."""
+    fma = backend_of(xp).speed.special.get("fma")
+    value = x / divisor
+    exact = fma is None or (is_number(divisor) and divisor == 1)
+    return value, None if exact else fma(-value, divisor, x) / divisor
+
+
+def exponential(value: Array, rest: Array | None, *, xp: Namespace) -> Array:
+    """Return ``exp(value + rest)`` of finite numbers."""
+    result = xp.exp(value)
+    return result if rest is None else multiply_add(result, rest, result, xp=xp)
 
 
 def split(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
