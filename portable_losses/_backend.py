@@ -63,7 +63,8 @@ class Pair(NamedTuple):
 
     ``elementwise``: each entry of a result depends on the entries at its place alone. ``name`` is
     the one under which `Speed.kernels` may have a kernel; "" has none. ``wide``: a kernel that is
-    given half dtypes returns float32.
+    given half dtypes returns float32. ``summand``: the elementwise pair whose result this one adds
+    up, and divides by its option `divisor`.
     """
 
     forward: Callable[..., Any]
@@ -73,6 +74,7 @@ class Pair(NamedTuple):
     elementwise: bool = False
     name: str = ""
     wide: bool = False
+    summand: "Pair | None" = None
 
 
 class Kernel(NamedTuple):
@@ -83,9 +85,10 @@ class Kernel(NamedTuple):
     the places of the arrays that need a gradient. If there are any, `backward` has the signature
     of the pair's, returns at least those gradients, and may keep what the forward computed.
     ``gradients``: of how many arrays, from the first, `backward` returns the gradient.
-    ``halves(*arrays, xp, **options) -> bool`` says whether `run` takes arrays of half dtypes: it
+    ``halves(pair, arrays, options) -> bool`` says whether `run` takes arrays of half dtypes: it
     computes in float32, and returns the dtype of the arrays, or float32 if the pair is `wide`.
-    None: it takes none.
+    None: it takes none. ``sums``, likewise, says whether it adds up in its own pass: `run` takes a
+    pair with a `summand` then, too.
     """
 
     accepts: Callable[..., bool]
@@ -94,6 +97,7 @@ class Kernel(NamedTuple):
     ]
     gradients: int = 1
     halves: Callable[..., bool] | None = None
+    sums: Callable[..., bool] | None = None
 
 
 def traced_as_constant(function: Function) -> Function:
@@ -253,7 +257,9 @@ class Backend:
 def kernel_for(
     pair: Pair, backend: "Backend", arrays: tuple[Array, ...], options: Options
 ) -> Kernel | None:
-    """Return the kernel that `backend` has for this call, if any."""
+    """Return the kernel that `backend` has for this call, if any; one that is chosen stays."""
+    if pair.kernel is not None:
+        return pair.kernel
     found = backend.speed.kernels.get(pair.name)
     if found is None and pair.elementwise:
         found = backend.speed.elementwise_kernel

@@ -1,5 +1,6 @@
 """Joins a forward function and its hand-written gradient for every library."""
 
+import math
 from collections.abc import Callable, Mapping
 from functools import wraps
 from types import MappingProxyType
@@ -7,7 +8,8 @@ from typing import Any
 
 from portable_losses._backend import Backend, Pair, backend_of, kernel_for
 from portable_losses._dtypes import computable, is_half, narrow, widen
-from portable_losses._polyfill import broadcast_arrays, total
+from portable_losses._polyfill import broadcast_arrays, broadcast_to, total
+from portable_losses._tape import inner_of, raw_array
 from portable_losses._typing import Array, Namespace, Options
 from portable_losses._validation import (
     check_broadcastable,
@@ -23,6 +25,7 @@ __all__ = [
     "elementwise_call",
     "entrywise",
     "stop_gradient",
+    "summed",
     "with_gradient",
 ]
 
@@ -191,10 +194,66 @@ def of_halves(
     kernel = backend.speed.elementwise_kernel
     if pair is None or not pair.elementwise or kernel is None or kernel.halves is None:
         return None
-    if not kernel.halves(pair, arrays, options):
+    if not (_are_plain(options) and kernel.halves(pair, arrays, options)):
         return None
     pair = pair._replace(kernel=kernel, wide=wide)
     return attach_gradient(pair, arrays, {"xp": xp, **options}, backend)
+
+
+def summed(
+    function: Callable[..., Any],
+    arrays: tuple[Array, ...],
+    options: Options,
+    *,
+    mean: bool,
+    xp: Namespace,
+) -> Array | None:
+    """Return the sum of a pair's entries, or their mean, by a kernel that adds up in its own pass.
+
+    Else None. The result is float32 where the arrays are of one half dtype.
+    """
+    kernel = backend_of(inner_of(xp)).speed.elementwise_kernel
+    pair = _PAIRS.get(function)
+    if kernel is None or kernel.sums is None or pair is None or not pair.elementwise:
+        return None
+    raws = tuple([raw_array(x) for x in arrays])
+    if not (_are_plain(options) and kernel.sums(pair, raws, options)):
+        return None
+    divisor = math.prod(raws[0].shape) if mean else 1
+    made = _sum_of(pair)._replace(kernel=kernel)
+    return attach_gradient(made, arrays, {"xp": xp, "divisor": divisor, **options})
+
+
+def _sum_of(pair: Pair) -> Pair:
+    """Return the pair that adds up the entries of an elementwise one."""
+    found = _SUMS.get(pair.forward)
+    if found is not None:
+        return found
+
+    def forward(*arrays: Array, divisor: int, xp: Namespace, **options: Any) -> Array:
+        """Return the sum of the entries over `divisor`."""
+        return total(pair.forward(*arrays, xp=xp, **options), xp=xp) / divisor
+
+    def backward(
+        grad: Array, out: Array, *arrays: Array, divisor: int, xp: Namespace, **options: Any
+    ) -> tuple[Array | None, ...]:
+        """Return the gradients of the entries, each of which has that of the sum."""
+        options = {"xp": xp, **options}
+        entries = attach_gradient(pair, arrays, options)
+        spread = broadcast_to(grad / divisor, tuple(entries.shape), like=entries, xp=xp)
+        return pair.backward(spread, entries, *arrays, **options)
+
+    made = Pair(forward, backward, summand=pair, wide=True)
+    _SUMS[pair.forward] = made
+    return made
+
+
+_SUMS: dict[Callable[..., Any], Pair] = {}
+
+
+def _are_plain(options: Options) -> bool:
+    """Say whether no option is an array."""
+    return all(x is None or isinstance(x, float | int | str) for x in options.values())
 
 
 def _broadcast_call(

@@ -1,10 +1,11 @@
 """The one place where a loss of many elements becomes one number."""
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from portable_losses._dtypes import narrow
-from portable_losses._gradient import stop_gradient, with_gradient
+from portable_losses._dtypes import is_half, narrow
+from portable_losses._gradient import of_halves, stop_gradient, summed, with_gradient
 from portable_losses._polyfill import (
     broadcast_arrays,
     broadcast_to,
@@ -15,11 +16,16 @@ from portable_losses._polyfill import (
 )
 from portable_losses._polyfill import where as _where
 from portable_losses._stable import INF
-from portable_losses._typing import Array, BatchReduction, Namespace
-from portable_losses._validation import check_bool, check_broadcasts_to
-from portable_losses._values import as_weight
+from portable_losses._typing import Array, BatchReduction, Namespace, Reduction
+from portable_losses._validation import (
+    check_bool,
+    check_broadcasts_to,
+    check_floating,
+    in_one_dtype,
+)
+from portable_losses._values import as_weight, mark_invalid
 
-__all__ = ["contribution", "reduce", "weigh"]
+__all__ = ["contribution", "reduce", "reduced", "weigh"]
 
 
 def weigh(weight: Array, loss: Array, *, xp: Namespace) -> Array:
@@ -54,6 +60,41 @@ def _contributes(weight: Array, loss: Array, *, xp: Namespace) -> Array:
     A finite loss contributes with weight 0 too: it is the slope in the weight.
     """
     return (weight != 0) | (xp.abs(loss) < INF)
+
+
+def reduced(
+    function: Callable[..., Array],
+    arrays: Mapping[str, Array | None],
+    reduction: Reduction,
+    *,
+    xp: Namespace,
+    where: Array | None = None,
+    sample_weight: Array | None = None,
+    invalid: Sequence[Array | None] = (),
+    **options: Any,
+) -> Array:
+    """Return `reduce` of an elementwise pair of `arrays`, by their names, and of its `options`.
+
+    The arrays are checked, and computed in the dtype of the first, half dtypes in float32.
+    `invalid` has the masks of entries that are bad. Where a kernel takes halves, or adds up as it
+    computes, nothing is read or written but for that.
+    """
+    check_floating(xp, **arrays)
+    given: tuple[Any, ...] = tuple(arrays.values())
+    dtype = given[0].dtype
+    halves = is_half(given[0], xp=xp)
+    if not halves:
+        given = in_one_dtype(xp, *given)
+    masks = [mask for mask in invalid if mask is not None]
+    if reduction != "none" and where is None and sample_weight is None and not masks:
+        made = summed(function, given, options, mean=reduction == "mean", xp=xp)
+        if made is not None:
+            return narrow(made, dtype, xp=xp)
+    loss = of_halves(function, given, options, wide=True, xp=xp) if halves else None
+    if loss is None:
+        loss = function(*in_one_dtype(xp, *given), xp=xp, **options)
+    loss = mark_invalid(loss, *masks, xp=xp)
+    return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=dtype, xp=xp)
 
 
 def reduce(

@@ -23,12 +23,14 @@ __all__ = [
     "check_broadcasts_to",
     "check_classes",
     "check_even",
+    "check_floating",
     "check_integer",
     "check_ndim",
     "check_real",
     "check_real_floating",
     "check_same_shape",
     "fits_into",
+    "in_one_dtype",
     "namespace_of",
     "namespace_of_floating",
     "same_shape",
@@ -168,20 +170,32 @@ def as_floating(xp: Namespace, **arrays: Array) -> tuple[Array, ...]:
     The first must be real floating (float16 and bfloat16 become float32); the others may be
     integers and bools too.
     """
-    found: list[Array] = []
+    check_floating(xp, **arrays)
+    return in_one_dtype(xp, *arrays.values())
+
+
+def in_one_dtype(xp: Namespace, first: Array, *others: Array | None) -> tuple[Any, ...]:
+    """Return arrays in the dtype to compute in, that of the first; None stays."""
+    x = widen(first, xp=xp)
+    return (x, *[None if y is None else narrow(y, x.dtype, xp=xp) for y in others])
+
+
+def check_floating(xp: Namespace, **arrays: Array | None) -> None:
+    """Raise unless the arrays are real and of one shape, and the first of a floating dtype."""
+    first: Any = None
     for name, x in arrays.items():
+        if x is None:
+            continue
         kind = kind_of(x, xp=xp)
-        if found:
-            if kind == "complex floating":
-                raise _not_real(name, x)
-            if x.shape != found[0].shape:
-                check_same_shape(**arrays)
-            found.append(narrow(x, found[0].dtype, xp=xp))
-        else:
+        if first is None:
             if kind != "real floating":
                 raise _not_floating(name, x)
-            found.append(widen(x, xp=xp))
-    return tuple(found)
+            first = x
+        else:
+            if kind == "complex floating":
+                raise _not_real(name, x)
+            if x.shape != first.shape:
+                check_same_shape(**{n: x for n, x in arrays.items() if x is not None})
 
 
 def check_broadcastable(**arrays: Array) -> None:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from .axes import axes_of, axis_of, key
 from .names import named
-from .operands import axes_of, axis_of, key
-from .promotion import arrays, floating
-from .shapes import ravel, tensor
+from .operands import arrays, floating, tensor
+from .shapes import ravel
 
 __all__ = ["diff"]
 

@@ -6,10 +6,9 @@ from typing import Any
 from portable_losses._polyfill import device_of, readable
 from portable_losses._tape import raw_array
 
+from .axes import axis_of, inserted_axes, whole_shape
 from .names import dtype_of, named
-from .operands import axis_of, inserted_axes, whole_shape
-from .promotion import arrays, default_float, floating
-from .shapes import tensor
+from .operands import arrays, default_float, floating, tensor
 
 __all__ = ["linspace"]
 

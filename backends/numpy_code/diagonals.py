@@ -4,10 +4,10 @@ from typing import Any
 
 from portable_losses._polyfill import device_of
 
+from .axes import axes_of, positions
 from .names import dtype_of, named
-from .operands import axes_of, positions
-from .promotion import default_float
-from .shapes import moved, ravel, tensor
+from .operands import default_float, tensor
+from .shapes import moved, ravel
 
 __all__ = ["diag", "diagonal", "trace", "triangle"]
 

@@ -7,7 +7,7 @@ from portable_losses._tape import TapeArray
 from portable_losses.autograd.tensors.view_steps import forward
 
 from .names import dtype_of, named
-from .promotion import floating
+from .operands import floating
 
 __all__ = ["result_type"]
 

@@ -7,7 +7,7 @@ from string import ascii_letters
 from typing import Any, NamedTuple
 
 from .names import dtype_of, named
-from .promotion import arrays
+from .operands import arrays
 
 __all__ = ["einsum"]
 

@@ -8,14 +8,8 @@ from portable_losses._dtypes import kind_of
 from portable_losses._gradient import stop_gradient
 from portable_losses._polyfill import readable
 
-from .names import array, named
-from .promotion import (
-    arrays,
-    floating,
-    is_complex,
-    lenient,
-    promoted,
-)
+from .names import named
+from .operands import arrays, floating, is_complex, lenient, promoted, tensor
 
 __all__ = ["conjugate", "heaviside", "truth"]
 
@@ -62,14 +56,14 @@ def _truth(own: str) -> Callable[..., Any]:
     """Return a function of truth values that takes any numbers."""
 
     def function(*args: Any, xp: Any) -> Any:
-        return getattr(xp, own)(*[truth(x, xp=xp) for x in args])
+        return getattr(xp, own)(*[truth(x, args, xp=xp) for x in args])
 
     return function
 
 
-def truth(x: Any, *, xp: Any) -> Any:
+def truth(x: Any, beside: Any = (), *, xp: Any) -> Any:
     """Return where `x` is not 0."""
-    x = array(x, xp=xp)
+    x = tensor(x, beside, xp=xp)
     return x if kind_of(x, xp=xp) == "bool" else x != 0
 
 
@@ -83,7 +77,7 @@ for _own in ("logical_and", "logical_not", "logical_or", "logical_xor"):
 @named("conjugate", "conj")
 def conjugate(x: Any, /, *, xp: Any) -> Any:
     """Return the conjugate, of real numbers themselves."""
-    x = array(x, xp=xp)
+    x = tensor(x, xp=xp)
     return xp.conj(x) if is_complex(x, xp=xp) else x
 
 
@@ -154,7 +148,7 @@ def frexp(x: Any, /, *, xp: Any) -> tuple[Any, Any]:
 def ldexp(x1: Any, x2: Any, /, *, xp: Any) -> Any:
     """Return ``x1 * 2**x2`` of integers `x2`."""
     x1 = floating(x1, xp=xp)
-    x2 = stop_gradient(array(x2, xp=xp), xp=xp)
+    x2 = stop_gradient(tensor(x2, x1, xp=xp), xp=xp)
     if not xp.isdtype(x2.dtype, "integral"):
         msg = f"`x2` of `ldexp` must be integers, got {x2.dtype}; write `x1 * np.exp2(x2)`"
         raise TypeError(msg)
@@ -170,7 +164,7 @@ def _times_power_of_2(x: Any, power: Any, *, xp: Any) -> Any:
 @named("bitwise_count")
 def bitwise_count(x: Any, /, *, xp: Any) -> Any:
     """Return how many bits of ``|x|`` are 1."""
-    x = array(x, xp=xp)
+    x = tensor(x, xp=xp)
     if xp.isdtype(x.dtype, "bool"):
         return xp.astype(x, xp.uint8)
     size = xp.abs(x) if xp.isdtype(x.dtype, "signed integer") else x
@@ -184,7 +178,7 @@ def bitwise_count(x: Any, /, *, xp: Any) -> Any:
 @named("float_power")
 def float_power(x1: Any, x2: Any, /, *, xp: Any) -> Any:
     """Return ``x1**x2``, computed in double precision."""
-    x1, x2 = (floating(x, xp=xp) for x in (x1, x2))
+    x1, x2 = (floating(tensor(x, (x1, x2), xp=xp), xp=xp) for x in (x1, x2))
     wide = xp.complex128 if is_complex(x1, xp=xp) or is_complex(x2, xp=xp) else xp.float64
     return xp.pow(xp.astype(x1, wide), xp.astype(x2, wide))
 

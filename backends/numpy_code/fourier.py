@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from .axes import axes_of, axis_of
 from .names import named
-from .operands import axes_of, axis_of
-from .promotion import floating, is_complex
-from .shapes import tensor
+from .operands import floating, is_complex, tensor
 
 __all__: list[str] = []
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from portable_losses._tape import TapeArray
 
+from .axes import axis_of, integers, key
 from .names import dtype_of, named
-from .operands import axis_of, beside, integers, key
-from .promotion import arrays
-from .shapes import atleast_1d, atleast_2d, atleast_3d, ravel, tensor, transpose
+from .operands import arrays, tensor
+from .shapes import atleast_1d, atleast_2d, atleast_3d, ravel, transpose
 
 __all__ = ["concatenate", "split", "stack"]
 
@@ -207,7 +207,7 @@ def meshgrid(
     if indexing not in ("xy", "ij"):
         msg = f"`indexing` must be 'xy' or 'ij', got {indexing!r}"
         raise ValueError(msg)
-    vectors = [ravel(beside(x, xi, xp=xp), xp=xp) for x in xi]
+    vectors = [ravel(tensor(x, xi, xp=xp), xp=xp) for x in xi]
     places = list(range(len(vectors)))
     if indexing == "xy" and len(vectors) > 1:
         places[:2] = [1, 0]

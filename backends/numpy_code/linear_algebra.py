@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 from portable_losses._polyfill import device_of, readable
 from portable_losses._tape import raw_array
 
+from .axes import axis_of, integers
 from .names import named
 from .norms import norm
-from .operands import axis_of, integers
-from .promotion import arrays, floating, is_complex
+from .operands import arrays, floating, is_complex
 
 __all__ = ["eigvals", "inv", "lstsq", "pinv", "solve"]
 

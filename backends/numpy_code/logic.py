@@ -10,8 +10,8 @@ from portable_losses._polyfill import readable
 
 from .elementwise import truth
 from .mathematics import imag
-from .names import array, named
-from .promotion import arrays, floating, is_complex, promoted
+from .names import named
+from .operands import arrays, floating, is_complex, promoted, tensor
 
 __all__ = ["choose", "isclose", "piecewise", "select", "where"]
 
@@ -68,10 +68,10 @@ def array_equiv(a1: Any, a2: Any, *, xp: Any) -> Any:
 
 named("isreal")(lambda x, *, xp: imag(x, xp=xp) == 0)
 named("iscomplex")(lambda x, *, xp: imag(x, xp=xp) != 0)
-named("isrealobj")(lambda x, *, xp: not is_complex(array(x, xp=xp), xp=xp))
-named("iscomplexobj")(lambda x, *, xp: is_complex(array(x, xp=xp), xp=xp))
-named("isposinf")(lambda x, out=None, *, xp: array(x, xp=xp) == math.inf)
-named("isneginf")(lambda x, out=None, *, xp: array(x, xp=xp) == -math.inf)
+named("isrealobj")(lambda x, *, xp: not is_complex(tensor(x, xp=xp), xp=xp))
+named("iscomplexobj")(lambda x, *, xp: is_complex(tensor(x, xp=xp), xp=xp))
+named("isposinf")(lambda x, out=None, *, xp: tensor(x, xp=xp) == math.inf)
+named("isneginf")(lambda x, out=None, *, xp: tensor(x, xp=xp) == -math.inf)
 
 
 # ---- choices ----------------------------------------------------------------------------------
@@ -84,9 +84,9 @@ def where(condition: Any, x: Any = None, y: Any = None, /, *, xp: Any) -> Any:
         try:
             return xp.where(condition, x, y)
         except (TypeError, RuntimeError):
-            condition = truth(condition, xp=xp)
+            condition = truth(condition, (x, y), xp=xp)
             return xp.where(condition, *promoted(x, y, xp=xp))
-    condition = array(condition, xp=xp)
+    condition = tensor(condition, xp=xp)
     if x is None and y is None:
         return xp.nonzero(condition if condition.ndim else xp.reshape(condition, (1,)))
     msg = "`where` takes both `x` and `y`, or neither"
@@ -101,14 +101,15 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0,
         raise ValueError(msg)
     *choices, made = arrays(*choicelist, default, xp=xp)
     for condition, choice in reversed(list(zip(condlist, choices, strict=True))):
-        made = xp.where(array(condition, xp=xp), choice, made)
+        made = xp.where(tensor(condition, made, xp=xp), choice, made)
     return made
 
 
 @named("choose")
 def choose(a: Any, choices: Sequence[Any], out: Any = None, mode: str = "raise", *, xp: Any) -> Any:
     """Return from each entry of `a` on the entry of the choice that it numbers."""
-    a, made = array(a, xp=xp), arrays(*choices, xp=xp)
+    made = arrays(*choices, xp=xp)
+    a = tensor(a, made, xp=xp)
     count = len(made)
     if mode == "wrap":
         a = xp.remainder(a, count)
@@ -128,10 +129,10 @@ def piecewise(
 
     Of two conditions that hold the later one counts, and what comes after the last is for the rest.
     """
-    x = array(x, xp=xp)
+    x = tensor(x, xp=xp)
     alone = not isinstance(condlist, list | tuple) and getattr(condlist, "ndim", 0) < 2
     nested = isinstance(condlist, list | tuple) and isinstance(condlist[0], bool) and x.ndim
-    conditions = [truth(c, xp=xp) for c in ([condlist] if alone or nested else condlist)]
+    conditions = [truth(c, x, xp=xp) for c in ([condlist] if alone or nested else condlist)]
     conditions = [xp.broadcast_to(c, x.shape) for c in conditions]
     if len(funclist) == len(conditions) + 1:
         conditions.append(~reduce(lambda a, b: a | b, conditions))
@@ -156,11 +157,11 @@ def _placed(
 ) -> Any:
     """Return `made` with the function's values, or the number `function`, under a condition."""
     if not callable(function):
-        value = function if isinstance(function, int | float) else array(function, xp=xp)
+        value = function if isinstance(function, int | float) else tensor(function, x, xp=xp)
         return xp.where(condition, value, made)
     entries = x[condition]
     if not entries.shape[0]:
         return made
-    values = xp.astype(array(function(entries, *args, **options), xp=xp), made.dtype)
+    values = xp.astype(tensor(function(entries, *args, **options), x, xp=xp), made.dtype)
     values = xp.broadcast_to(values, entries.shape)
     return xp.where(condition, xp.scatter_add(x.shape, condition, values), made)

@@ -10,14 +10,8 @@ from portable_losses._polyfill import device_of
 from portable_losses._tape import TapeArray
 
 from .elementwise import conjugate
-from .names import array, dtype_of, named
-from .promotion import (
-    arrays,
-    exact,
-    floating,
-    is_complex,
-    promoted,
-)
+from .names import dtype_of, named
+from .operands import arrays, exact, floating, is_complex, promoted, tensor
 
 __all__ = ["clip", "conj", "interp"]
 
@@ -47,7 +41,7 @@ def clip(
     bounds = [x for x in (low, high) if x is not None]
     a, *bounds = promoted(a, *bounds, xp=xp)
     if dtype is not None:
-        a = xp.astype(array(a, xp=xp), dtype_of(dtype, xp=xp))
+        a = xp.astype(tensor(a, xp=xp), dtype_of(dtype, xp=xp))
     low = bounds.pop(0) if low is not None else None
     high = bounds.pop(0) if high is not None else None
     if _are_numbers(low, high):
@@ -69,7 +63,7 @@ def _are_numbers(*bounds: Any) -> bool:
 @named("round", "around")
 def round_(a: Any, decimals: int = 0, out: Any = None, *, xp: Any) -> Any:
     """Return `a`, rounded to so many decimals; of two that are as near, the even one."""
-    a = array(a, xp=xp)
+    a = tensor(a, xp=xp)
     if decimals == 0 or (decimals > 0 and xp.isdtype(a.dtype, ("integral", "bool"))):
         return xp.round(a)
     if is_complex(a, xp=xp):
@@ -84,7 +78,7 @@ def round_(a: Any, decimals: int = 0, out: Any = None, *, xp: Any) -> Any:
 @named("fix")
 def fix(x: Any, out: Any = None, *, xp: Any) -> Any:
     """Return `x`, rounded towards 0."""
-    return xp.trunc(array(x, xp=xp))
+    return xp.trunc(tensor(x, xp=xp))
 
 
 @named("nan_to_num")
@@ -92,7 +86,7 @@ def nan_to_num(
     x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None, *, xp: Any
 ) -> Any:
     """Return `x` with numbers for NaN and for the infinities: the largest by default."""
-    x = array(x, xp=xp)
+    x = tensor(x, xp=xp)
     if xp.isdtype(x.dtype, ("integral", "bool")):
         return x
     if is_complex(x, xp=xp):
@@ -114,14 +108,14 @@ def nan_to_num(
 @named("real")
 def real(val: Any, *, xp: Any) -> Any:
     """Return the real part, of real numbers themselves."""
-    val = array(val, xp=xp)
+    val = tensor(val, xp=xp)
     return xp.real(val) if is_complex(val, xp=xp) else val
 
 
 @named("imag")
 def imag(val: Any, *, xp: Any) -> Any:
     """Return the imaginary part, 0 of real numbers."""
-    val = array(val, xp=xp)
+    val = tensor(val, xp=xp)
     return xp.imag(val) if is_complex(val, xp=xp) else xp.zeros_like(val)
 
 
@@ -136,7 +130,7 @@ def angle(z: Any, deg: bool = False, *, xp: Any) -> Any:
 @named("real_if_close")
 def real_if_close(a: Any, tol: float = 100, *, xp: Any) -> Any:
     """Return the real part if all imaginary ones are below `tol` machine epsilons."""
-    a = array(a, xp=xp)
+    a = tensor(a, xp=xp)
     if not is_complex(a, xp=xp):
         return a
     least = tol * float(xp.finfo(a.dtype).eps) if tol > 1 else tol
@@ -148,7 +142,7 @@ def unwrap(
     p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * math.pi, xp: Any
 ) -> Any:
     """Return angles without jumps: a period is added wherever a step is longer than half of one."""
-    p = array(p, xp=xp)
+    p = tensor(p, xp=xp)
     step = xp.diff(p, axis=axis)
     whole = isinstance(period, int) and not xp.isdtype(p.dtype, ("real floating",))
     high, odd = divmod(period, 2) if whole else (period / 2, False)
@@ -251,7 +245,7 @@ def _beyond_1(x: Any, *, xp: Any) -> bool:
 
 def _complex_where(outside: Callable[..., bool], x: Any, *, xp: Any) -> Any:
     """Return `x`, as complex numbers if an entry is outside of where the function is real."""
-    x = array(x, xp=xp)
+    x = tensor(x, xp=xp)
     if is_complex(x, xp=xp) or not outside(stop_gradient(x, xp=xp), xp=xp):
         return x
     single = x.dtype == xp.float32
@@ -289,7 +283,8 @@ def logn(n: Any, x: Any, *, xp: Any) -> Any:
 @named("lib.scimath.power")
 def power(x: Any, p: Any, *, xp: Any) -> Any:
     """Return ``x**p``, complex where `x` may be negative, floating where `p` may."""
-    x, p = _complex_where(_negative, x, xp=xp), array(p, xp=xp)
+    x, p = (tensor(v, (x, p), xp=xp) for v in (x, p))
+    x = _complex_where(_negative, x, xp=xp)
     if xp.isdtype(p.dtype, "integral") and _negative(p, xp=xp):
         p = floating(p, xp=xp)
     x, p = arrays(x, p, xp=xp)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from portable_losses._tape import TapeArray
 
-__all__ = ["FUNCTIONS", "REFUSED", "array", "dtype_of", "named", "stored"]
+__all__ = ["FUNCTIONS", "REFUSED", "dtype_of", "named", "stored"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
@@ -69,11 +69,6 @@ def stored(out: Any, made: Any, *, xp: Any) -> Any:
     kept: Any = out
     kept[...] = made if made.dtype == kept.dtype else xp.astype(made, kept.dtype)
     return kept
-
-
-def array(x: Any, *, xp: Any) -> Any:
-    """Return `x` as a Tensor: a Tensor as it is, an array, a number or nested lists made one."""
-    return x if isinstance(x, TapeArray) else xp.asarray(x)
 
 
 def dtype_of(dtype: Any, *, xp: Any) -> Any:

@@ -7,7 +7,8 @@ from typing import Any
 from portable_losses._polyfill import readable
 
 from .elementwise import truth
-from .names import FUNCTIONS, array, named
+from .names import FUNCTIONS, named
+from .operands import tensor
 from .reductions import Axis, axes_of, max_, min_
 
 __all__ = ["filled"]
@@ -15,7 +16,7 @@ __all__ = ["filled"]
 
 def filled(a: Any, value: float, *, xp: Any) -> Any:
     """Return `a` with a number for NaN."""
-    a = array(a, xp=xp)
+    a = tensor(a, xp=xp)
     return a if xp.isdtype(a.dtype, ("integral", "bool")) else xp.where(a != a, value, a)
 
 
@@ -34,8 +35,8 @@ def _where_numbers(name: str) -> Callable[..., Any]:
     function = FUNCTIONS[name]
 
     def call(a: Any, *args: Any, where: Any = True, xp: Any, **options: Any) -> Any:
-        a = array(a, xp=xp)
-        chosen = (a == a) if where is True else (a == a) & truth(where, xp=xp)
+        a = tensor(a, xp=xp)
+        chosen = (a == a) if where is True else (a == a) & truth(where, a, xp=xp)
         return function(filled(a, 0.0, xp=xp), *args, where=chosen, xp=xp, **options)
 
     return call
@@ -60,7 +61,7 @@ def _extreme(function: Callable[..., Any], last: float) -> Callable[..., Any]:
         *,
         xp: Any,
     ) -> Any:
-        a = array(a, xp=xp)
+        a = tensor(a, xp=xp)
         made = function(filled(a, last, xp=xp), axis, None, keepdims, initial, where, xp=xp)
         if initial is not None or xp.isdtype(a.dtype, ("integral", "bool")):
             return made
@@ -74,7 +75,7 @@ def _place(name: str, last: float) -> Callable[..., Any]:
     function = FUNCTIONS[name]
 
     def call(a: Any, axis: int | None = None, *args: Any, xp: Any, **options: Any) -> Any:
-        a = array(a, xp=xp)
+        a = tensor(a, xp=xp)
         if readable(a, xp=xp) and bool(xp.any(xp.all(a != a, axis=axis))):
             msg = f"`nan{name}` found nothing but NaN"
             raise ValueError(msg)

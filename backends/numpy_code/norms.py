@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from .axes import axes_of
 from .names import named
-from .operands import axes_of
-from .promotion import floating
+from .operands import floating
 from .shapes import ravel
 
 __all__ = ["norm"]

@@ -6,10 +6,10 @@ from typing import Any
 
 from portable_losses._polyfill import device_of
 
+from .axes import axes_of, axis_of, key, positions, whole_shape
 from .names import named
-from .operands import axes_of, axis_of, is_inexact, key, positions, whole_shape
-from .promotion import arrays, default_float
-from .shapes import moved, tensor
+from .operands import arrays, default_float, is_inexact, tensor
+from .shapes import moved
 
 __all__ = ["apply_along_axis", "pad", "windows"]
 

@@ -5,10 +5,10 @@ from typing import Any
 from portable_losses._polyfill import device_of
 from portable_losses._tape import TapeArray
 
+from .axes import axis_of, integers, positions, size_of, whole_shape
 from .names import named
-from .operands import axis_of, beside, integers, positions, size_of, whole_shape
-from .promotion import arrays
-from .shapes import moved, ravel, resize, tensor
+from .operands import arrays, tensor
+from .shapes import moved, ravel, resize
 
 __all__ = ["append", "flat_places", "take", "take_along_axis", "updated"]
 
@@ -177,7 +177,7 @@ def _stored_like(a: Any, values: Any, *, xp: Any) -> Any:
 
 def _mask(mask: Any, like: Any, *, xp: Any) -> Any:
     """Return a mask beside `like`; other numbers count as True where they are not 0."""
-    made = beside(mask, (like,), xp=xp)
+    made = tensor(mask, (like,), xp=xp)
     return made if xp.isdtype(made.dtype, "bool") else made != 0
 
 
@@ -282,7 +282,7 @@ def ix_(*args: Any, xp: Any) -> tuple[Any, ...]:
     """Return positions along each axis, so that they index together as an open mesh."""
     made: list[Any] = []
     for number, x in enumerate(args):
-        places = beside(x, args, xp=xp)
+        places = tensor(x, args, xp=xp)
         if places.ndim != 1:
             msg = "Cross index must be 1 dimensional"
             raise ValueError(msg)
@@ -297,7 +297,7 @@ def ix_(*args: Any, xp: Any) -> tuple[Any, ...]:
 @named("unravel_index")
 def unravel_index(indices: Any, shape: Any, order: str = "C", *, xp: Any) -> tuple[Any, ...]:
     """Return the position along every axis of flat positions."""
-    rest = beside(indices, (), xp=xp)
+    rest = tensor(indices, (), xp=xp)
     sizes = whole_shape(shape)
     made: list[Any] = []
     for n in sizes if order == "F" else reversed(sizes):
@@ -317,7 +317,7 @@ def ravel_multi_index(
     flat: Any = 0
     along = list(zip(parts, sizes, modes, strict=True))
     for places, n, how in along if order == "C" else reversed(along):
-        found = beside(places, multi_index, xp=xp)
+        found = tensor(places, multi_index, xp=xp)
         if how != "raise":
             found = counted(found, n, how, xp=xp)
         elif found.size:

@@ -7,9 +7,8 @@ from portable_losses._tape import raw_array
 
 from .linear_algebra import eigvals, lstsq
 from .names import named
-from .operands import beside
+from .operands import arrays, floating, is_complex, tensor
 from .products import convolve, outer
-from .promotion import arrays, floating, is_complex
 from .shapes import atleast_1d
 
 __all__ = ["polyval", "vander"]
@@ -17,7 +16,7 @@ __all__ = ["polyval", "vander"]
 
 def _coefficients(p: Any, others: Any = (), *, xp: Any) -> Any:
     """Return coefficients as a vector; a `poly1d` has them, too."""
-    return atleast_1d(beside(getattr(p, "coeffs", p), (p, others), xp=xp), xp=xp)
+    return atleast_1d(tensor(getattr(p, "coeffs", p), (p, others), xp=xp), xp=xp)
 
 
 @named("vander")

@@ -5,10 +5,10 @@ from typing import Any
 
 from portable_losses._polyfill import device_of
 
+from .axes import axes_of, axis_of, inserted_axes
 from .names import named
-from .operands import axes_of, axis_of, inserted_axes
+from .operands import arrays, is_complex
 from .padding import windows
-from .promotion import arrays, is_complex
 from .shapes import ravel
 
 __all__ = ["convolve", "dot", "matmul", "outer", "tensordot"]

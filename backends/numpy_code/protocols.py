@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 from portable_losses._backend import arrays_of
 from portable_losses._tape import TapeArray
 
-from .names import FUNCTIONS, REFUSED, array, dtype_of, stored
+from .names import FUNCTIONS, REFUSED, dtype_of, stored
+from .operands import tensor
 
 __all__ = ["OF_VALUES", "answer_cupy", "answer_function", "answer_ufunc"]
 
@@ -210,9 +211,9 @@ def _with_options(
         raise TypeError(msg)
     if dtype is not None:
         kind = dtype_of(dtype, xp=xp)
-        inputs = tuple(xp.astype(array(v, xp=xp), kind) for v in inputs)
+        inputs = tuple(xp.astype(tensor(v, inputs, xp=xp), kind) for v in inputs)
     elif not any(isinstance(v, TapeArray) for v in inputs):  # NumPy's arrays, into a Tensor
-        inputs = tuple(array(v, xp=xp) for v in inputs)
+        inputs = tuple(tensor(v, outs, xp=xp) for v in inputs)
     made = call(*inputs, xp=xp, **options)
     if not outs or made is NotImplemented:
         return made
@@ -226,7 +227,7 @@ def _with_options(
 
 def _chosen(where: Any, new: Any, out: Any, *, xp: Any) -> Any:
     """Return `new` where it is wanted, and what `out` has elsewhere."""
-    return new if where is True else xp.where(array(where, xp=xp), new, out)
+    return new if where is True else xp.where(tensor(where, new, xp=xp), new, out)
 
 
 # ---- methods of ufuncs --------------------------------------------------------------------------
@@ -238,7 +239,7 @@ def _method(
     """Return ``np.add.reduce`` and the like of Tensors."""
     name = ufunc.__name__
     if method == "outer":
-        a, b = (array(v, xp=xp) for v in inputs)
+        a, b = (tensor(v, inputs, xp=xp) for v in inputs)
         pair = (a[(..., *[None] * b.ndim)], b)
         return answer_ufunc(xp, ufunc, "__call__", pair, options)
     table = {"reduce": _REDUCED, "accumulate": _ACCUMULATED}.get(method, {})

@@ -7,8 +7,8 @@ from typing import Any
 from portable_losses._gradient import stop_gradient
 from portable_losses._polyfill import device_of, readable
 
-from .names import array, named
-from .promotion import default_float, floating
+from .names import named
+from .operands import default_float, floating, tensor
 from .reductions import Axis, axes_of
 from .statistics import weights_along
 
@@ -149,7 +149,7 @@ def _weighted(
     if method != "inverted_cdf":
         msg = f"`weights` need the method 'inverted_cdf', got {method!r}"
         raise ValueError(msg)
-    w = stop_gradient(weights_along(array(weights, xp=xp), a, axes_of(axis), xp=xp), xp=xp)
+    w = stop_gradient(weights_along(tensor(weights, a, xp=xp), a, axes_of(axis), xp=xp), xp=xp)
     w, _ = _rows(xp.astype(w, q.dtype), axis, xp=xp)
     w = xp.where(rows == rows, w, 0.0) if ignores_nan else w
     order = xp.argsort(stop_gradient(rows, xp=xp), axis=-1)
@@ -206,7 +206,9 @@ def _named_median(name: str, *, ignores_nan: bool) -> Callable[..., Any]:
         a = floating(a, xp=xp)
         rows, kept = _rows(a, axis, xp=xp)
         rows = xp.sort(rows, axis=-1)
-        n = _counted(rows, xp=xp) if ignores_nan else xp.asarray([rows.shape[-1]], dtype=a.dtype)
+        size, home = rows.shape[-1], device_of(a, xp=xp)
+        every = None if ignores_nan else xp.asarray([size], dtype=a.dtype, device=home)
+        n = _counted(rows, xp=xp) if every is None else every
         middle = (n - 1) / 2
         middle = xp.where(middle < 0, 0.0, middle)
         low, high = (_entries(rows, f(middle), xp=xp) for f in (xp.floor, xp.ceil))

@@ -8,14 +8,8 @@ from typing import Any
 from portable_losses._dtypes import kind_of
 
 from .elementwise import conjugate, truth
-from .names import array, dtype_of, named
-from .promotion import (
-    arrays,
-    default_integer,
-    floating,
-    is_complex,
-    lenient,
-)
+from .names import dtype_of, named
+from .operands import arrays, default_integer, floating, is_complex, lenient, tensor
 
 __all__ = ["axes_of", "max_", "mean", "min_", "prod", "root", "std", "sum_", "var"]
 
@@ -34,18 +28,18 @@ def count(a: Any, axis: Any, keepdims: bool, where: Any, *, xp: Any) -> Any:
     if where is True:
         axis = range(a.ndim) if axis is None else axis
         return math.prod(a.shape[i] for i in ((axis,) if isinstance(axis, int) else axis))
-    chosen = xp.broadcast_to(truth(where, xp=xp), a.shape)
+    chosen = xp.broadcast_to(truth(where, a, xp=xp), a.shape)
     return xp.sum(xp.astype(chosen, xp.int64), axis=axis, keepdims=keepdims)
 
 
 def _chosen(a: Any, where: Any, otherwise: Any, *, xp: Any) -> Any:
     """Return `a` with what changes nothing where `where` does not hold."""
-    return a if where is True else xp.where(truth(where, xp=xp), a, otherwise)
+    return a if where is True else xp.where(truth(where, a, xp=xp), a, otherwise)
 
 
 def number(a: Any, *, xp: Any) -> Any:
     """Return `a` as a Tensor of numbers, the integers 0 and 1 for truth values."""
-    a = array(a, xp=xp)
+    a = tensor(a, xp=xp)
     return xp.astype(a, default_integer(xp=xp)) if kind_of(a, xp=xp) == "bool" else a
 
 
@@ -116,7 +110,7 @@ def mean(
     """Return the mean."""
     if axis is None and dtype is None and not keepdims and where is True:
         return lenient(xp.mean, a, xp=xp, inexact=True)
-    a = floating(a, xp=xp) if dtype is None else xp.astype(array(a, xp=xp), dtype_of(dtype, xp=xp))
+    a = floating(a, xp=xp) if dtype is None else xp.astype(tensor(a, xp=xp), dtype_of(dtype, xp=xp))
     axis = axes_of(axis)
     if where is True:
         return xp.mean(a, axis=axis, keepdims=keepdims)
@@ -148,7 +142,7 @@ def var(
 ) -> Any:
     """Return the mean square of the distances from the mean, over ``n - ddof``."""
     free = ddof if correction is None else correction
-    a = floating(a, xp=xp) if dtype is None else xp.astype(array(a, xp=xp), dtype_of(dtype, xp=xp))
+    a = floating(a, xp=xp) if dtype is None else xp.astype(tensor(a, xp=xp), dtype_of(dtype, xp=xp))
     axis = axes_of(axis)
     if where is True and mean is None and not is_complex(a, xp=xp):
         return xp.var(a, axis=axis, correction=free, keepdims=keepdims)
@@ -171,7 +165,7 @@ def std(
 ) -> Any:
     """Return the root of the variance; its slope is 0 where all entries are equal."""
     free = ddof if correction is None else correction
-    a = floating(a, xp=xp) if dtype is None else xp.astype(array(a, xp=xp), dtype_of(dtype, xp=xp))
+    a = floating(a, xp=xp) if dtype is None else xp.astype(tensor(a, xp=xp), dtype_of(dtype, xp=xp))
     axis = axes_of(axis)
     if where is True and mean is None and not is_complex(a, xp=xp):
         return xp.std(a, axis=axis, correction=free, keepdims=keepdims)
@@ -251,7 +245,7 @@ def _extreme(
     xp: Any,
 ) -> Any:
     """Return an extreme among chosen entries and `initial`."""
-    a = array(a, xp=xp)
+    a = tensor(a, xp=xp)
     if initial is None:
         if where is not True:
             msg = "an extreme of chosen entries needs `initial`, which is the result of none"
@@ -277,7 +271,7 @@ def _place_of_extreme(own: str) -> Callable[..., Any]:
     def function(
         a: Any, axis: int | None = None, out: Any = None, *, keepdims: bool = False, xp: Any
     ) -> Any:
-        return getattr(xp, own)(array(a, xp=xp), axis=axis, keepdims=keepdims)
+        return getattr(xp, own)(tensor(a, xp=xp), axis=axis, keepdims=keepdims)
 
     return function
 
@@ -368,7 +362,7 @@ def _of_the_standard(name: str) -> Callable[..., Any]:
         include_initial: bool = False,
         xp: Any,
     ) -> Any:
-        x = array(x, xp=xp)
+        x = tensor(x, xp=xp)
         if axis is None and x.ndim != 1:
             msg = f"`axis` is needed of an array of shape {x.shape}"
             raise ValueError(msg)

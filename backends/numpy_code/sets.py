@@ -7,8 +7,8 @@ from typing import Any
 
 from portable_losses._gradient import stop_gradient
 
-from .names import array, named
-from .promotion import arrays, is_complex
+from .names import named
+from .operands import arrays, is_complex, tensor
 from .sorting import extract, flatnonzero, lexsort, sort
 
 __all__ = ["isin", "unique"]
@@ -16,7 +16,7 @@ __all__ = ["isin", "unique"]
 
 def _of_the_standard(name: str) -> Callable[..., Any]:
     """Return a function of one array whose meaning is the standard's."""
-    return lambda x, *, xp: getattr(xp, name)(array(x, xp=xp))
+    return lambda x, *, xp: getattr(xp, name)(tensor(x, xp=xp))
 
 
 for _name in ("unique_all", "unique_counts", "unique_inverse", "unique_values"):
@@ -39,7 +39,7 @@ def unique(
 
     With it, as asked for: where they stand, which of them each entry is, and how many there are.
     """
-    ar = array(ar, xp=xp)
+    ar = tensor(ar, xp=xp)
     rows = xp.moveaxis(ar, axis, 0) if axis is not None else xp.reshape(ar, (-1,))
     flat = stop_gradient(xp.reshape(rows, (rows.shape[0], prod(rows.shape[1:]))), xp=xp)
     parts = [flat] if not is_complex(flat, xp=xp) else [xp.real(flat), xp.imag(flat)]
@@ -117,7 +117,7 @@ def union1d(ar1: Any, ar2: Any, *, xp: Any) -> Any:
 @named("setdiff1d")
 def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False, *, xp: Any) -> Any:
     """Return the entries of one array that are not in the other."""
-    ar1 = array(ar1, xp=xp)
+    ar1 = tensor(ar1, xp=xp)
     ar1 = xp.reshape(ar1, (-1,)) if assume_unique else unique(ar1, xp=xp)
     return extract(isin(ar1, ar2, invert=True, xp=xp), ar1, xp=xp)
 

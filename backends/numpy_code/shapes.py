@@ -2,22 +2,9 @@
 
 from typing import Any
 
-from portable_losses._tape import TapeArray
-
+from .axes import axes_of, axis_of, inserted_axes, integers, key, positions, size_of, whole_shape
 from .names import dtype_of, named
-from .operands import (
-    axes_of,
-    axis_of,
-    beside,
-    home_of,
-    inserted_axes,
-    integers,
-    key,
-    positions,
-    size_of,
-    whole_shape,
-)
-from .promotion import arrays
+from .operands import home_of, tensor
 
 __all__ = [
     "atleast_1d",
@@ -29,14 +16,8 @@ __all__ = [
     "resize",
     "roll",
     "swapaxes",
-    "tensor",
     "transpose",
 ]
-
-
-def tensor(x: Any, *, xp: Any) -> Any:
-    """Return `x` as one Tensor, in the dtype of all that is in it."""
-    return x if isinstance(x, TapeArray) else arrays(x, xp=xp)[0]
 
 
 # ---- the same entries in another shape ----------------------------------------------------------
@@ -244,7 +225,7 @@ def broadcast_to(array: Any, shape: Any, subok: bool = False, *, xp: Any) -> Any
 @named("broadcast_arrays")
 def broadcast_arrays(*args: Any, subok: bool = False, xp: Any) -> tuple[Any, ...]:
     """Return all arrays in the shape that they have together."""
-    return tuple(xp.broadcast_arrays(*[beside(x, args, xp=xp) for x in args]))
+    return tuple(xp.broadcast_arrays(*[tensor(x, args, xp=xp) for x in args]))
 
 
 # ---- another order ------------------------------------------------------------------------------

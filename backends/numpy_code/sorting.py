@@ -4,15 +4,16 @@ from typing import Any
 
 from portable_losses._gradient import stop_gradient
 
-from .names import array, named
-from .promotion import arrays, is_complex
+from .axes import positions
+from .names import named
+from .operands import arrays, is_complex, tensor
 
 __all__ = ["lexsort", "searchsorted", "sort"]
 
 
 def _flat(a: Any, axis: int | None, *, xp: Any) -> tuple[Any, int]:
     """Return array and axis, of all entries in their order where no axis is given."""
-    a = array(a, xp=xp)
+    a = tensor(a, xp=xp)
     return (xp.reshape(a, (-1,)), 0) if axis is None else (a, axis)
 
 
@@ -84,7 +85,7 @@ def lexsort(keys: Any, axis: int = -1, *, xp: Any) -> Any:
     """Return the places of entries in ascending order of the last key, of the one before, ..."""
     if not isinstance(keys, list | tuple):
         keys = [keys[i, ...] for i in range(keys.shape[0])]
-    first, *rest = (array(key, xp=xp) for key in keys)
+    first, *rest = (tensor(key, xp=xp) for key in keys)
     order = xp.argsort(first, axis=axis)
     for key in rest:
         along = xp.take_along_axis(stop_gradient(key, xp=xp), order, axis=axis)
@@ -100,7 +101,7 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None, *, xp: 
     """Return where each `v` would be put among the ascending entries of `a`."""
     a, v = (stop_gradient(x, xp=xp) for x in arrays(a, v, xp=xp))
     if sorter is not None:
-        a = xp.take(a, array(sorter, xp=xp), axis=0)
+        a = xp.take(a, positions(sorter, a, xp=xp), axis=0)
     return xp.reshape(xp.searchsorted(a, xp.reshape(v, (-1,)), side=side), v.shape)
 
 
@@ -119,19 +120,19 @@ def digitize(x: Any, bins: Any, right: bool = False, *, xp: Any) -> Any:
 @named("nonzero")
 def nonzero(a: Any, *, xp: Any) -> tuple[Any, ...]:
     """Return the places of the entries that are not 0, an array for each axis."""
-    return tuple(xp.nonzero(array(a, xp=xp)))
+    return tuple(xp.nonzero(tensor(a, xp=xp)))
 
 
 @named("flatnonzero")
 def flatnonzero(a: Any, *, xp: Any) -> Any:
     """Return the places of the entries that are not 0, counted through all axes."""
-    return xp.nonzero(xp.reshape(array(a, xp=xp), (-1,)))[0]
+    return xp.nonzero(xp.reshape(tensor(a, xp=xp), (-1,)))[0]
 
 
 @named("argwhere")
 def argwhere(a: Any, *, xp: Any) -> Any:
     """Return a row of places for each entry that is not 0."""
-    a = array(a, xp=xp)
+    a = tensor(a, xp=xp)
     if not a.ndim:
         return xp.zeros((int(bool(a != 0)), 0), dtype=xp.int64)
     return xp.stack(xp.nonzero(a), axis=-1)
@@ -143,12 +144,11 @@ def argwhere(a: Any, *, xp: Any) -> Any:
 @named("extract")
 def extract(condition: Any, arr: Any, *, xp: Any) -> Any:
     """Return the entries where a condition holds."""
-    places = flatnonzero(condition, xp=xp)
-    return xp.take(xp.reshape(array(arr, xp=xp), (-1,)), places, axis=0)
+    return compress(xp.reshape(tensor(condition, arr, xp=xp), (-1,)), arr, xp=xp)
 
 
 @named("compress")
 def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None, *, xp: Any) -> Any:
     """Return the entries, or along `axis` the parts, where a condition holds."""
     a, axis = _flat(a, axis, xp=xp)
-    return xp.take(a, flatnonzero(condition, xp=xp), axis=axis)
+    return xp.take(a, flatnonzero(tensor(condition, a, xp=xp), xp=xp), axis=axis)

@@ -6,15 +6,8 @@ from portable_losses._gradient import stop_gradient
 from portable_losses._polyfill import device_of
 
 from .elementwise import conjugate
-from .names import array, dtype_of, named
-from .promotion import (
-    arrays,
-    default_float,
-    default_integer,
-    exact,
-    floating,
-    is_complex,
-)
+from .names import dtype_of, named
+from .operands import arrays, default_float, default_integer, exact, floating, is_complex, tensor
 from .reductions import Axis, axes_of, mean
 from .sorting import searchsorted
 
@@ -89,13 +82,15 @@ def cov(
         weighted = x
     else:
         kind = xp.real(x).dtype if is_complex(x, xp=xp) else x.dtype
-        given = [xp.astype(array(w, xp=xp), kind) for w in (fweights, aweights) if w is not None]
-        weights = given[0] if len(given) == 1 else given[0] * given[1]
-        whole = xp.sum(weights)
-        lost = free if aweights is None else xp.sum(weights * given[-1]) / whole * free
+        given = [
+            xp.astype(tensor(w, x, xp=xp), kind) for w in (fweights, aweights) if w is not None
+        ]
+        weight = given[0] if len(given) == 1 else given[0] * given[1]
+        whole = xp.sum(weight)
+        lost = free if aweights is None else xp.sum(weight * given[-1]) / whole * free
         total = whole - lost if free else whole
-        x = x - (xp.sum(x * weights, axis=1) / whole)[:, None]
-        weighted = x * weights
+        x = x - (xp.sum(x * weight, axis=1) / whole)[:, None]
+        weighted = x * weight
     return xp.squeeze(x @ conjugate(weighted.T, xp=xp) / total, axis=_ones(x.shape[0]))
 
 
@@ -106,7 +101,7 @@ def _ones(size: int) -> tuple[int, ...]:
 
 def _variables(x: Any, rowvar: bool, dtype: Any, *, xp: Any) -> Any:
     """Return a matrix with a variable in each row."""
-    x = exact(x, xp=xp) if dtype is None else xp.astype(array(x, xp=xp), dtype_of(dtype, xp=xp))
+    x = exact(x, xp=xp) if dtype is None else xp.astype(tensor(x, xp=xp), dtype_of(dtype, xp=xp))
     if x.ndim > 2:
         msg = f"the variables must be in 1 or 2 axes, got shape {x.shape}"
         raise ValueError(msg)
@@ -143,7 +138,7 @@ def histogram(
     xp: Any,
 ) -> tuple[Any, Any]:
     """Return the weights in each bin and the edges; steps in `a`, differentiable by the weights."""
-    a = xp.reshape(array(a, xp=xp), (-1,))
+    a = xp.reshape(tensor(a, (bins, weights), xp=xp), (-1,))
     edges = _edges(a, bins, range, xp=xp)
     count = edges.shape[0] - 1
     fixed, x = (stop_gradient(v, xp=xp) for v in arrays(edges, a, xp=xp))
@@ -156,7 +151,7 @@ def histogram(
         place = searchsorted(fixed, x, "right", xp=xp) - 1
         inside = (x >= fixed[0]) & (x <= fixed[-1])
         place = xp.where(inside, xp.where(place == count, count - 1, place), 0)
-        w = xp.reshape(array(weights, xp=xp), (-1,))
+        w = xp.reshape(tensor(weights, a, xp=xp), (-1,))
         made = xp.scatter_add((count,), place, xp.where(inside, w, 0))
     if density:
         made = floating(made, xp=xp)
@@ -170,7 +165,7 @@ def _edges(a: Any, bins: Any, limits: Any, *, xp: Any) -> Any:
         msg = f"`bins` must be a number or the edges, got {bins!r}"
         raise TypeError(msg)
     if not isinstance(bins, int):
-        return array(bins, xp=xp)
+        return tensor(bins, a, xp=xp)
     if limits is not None:
         low, high = (v for v, _ in (arrays(v, floating(a, xp=xp), xp=xp) for v in limits))
     elif a.shape[0]:
@@ -186,7 +181,7 @@ def _edges(a: Any, bins: Any, limits: Any, *, xp: Any) -> Any:
 @named("bincount")
 def bincount(x: Any, weights: Any = None, minlength: int = 0, *, xp: Any) -> Any:
     """Return how often each integer occurs, or the sum of the weights that stand beside it."""
-    x = array(x, xp=xp)
+    x = tensor(x, weights, xp=xp)
     if not x.shape[0]:
         dtype = default_integer(xp=xp) if weights is None else default_float(xp=xp)
         return xp.zeros((minlength,), dtype=dtype)
@@ -197,5 +192,5 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, *, xp: Any) -> Any
     if weights is None:
         steps = xp.arange(size + 1, dtype=x.dtype, device=device_of(x, xp=xp))
         return xp.diff(xp.searchsorted(xp.sort(x), steps))
-    w = floating(weights, xp=xp)
+    w = floating(tensor(weights, x, xp=xp), xp=xp)
     return xp.scatter_add((size,), x, xp.astype(w, xp.result_type(w, default_float(xp=xp))))

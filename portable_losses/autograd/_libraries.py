@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any, ClassVar, TypeVar
 
 from array_api_compat import is_array_api_obj as is_array
+from array_api_compat import is_numpy_array
 
 from portable_losses._backend import backend_of, namespace_of_type
 from portable_losses._plain import array_of_plain, default_floating, is_plain, numpy_or
@@ -81,6 +82,17 @@ class Library:
         if other is not self:
             msg = f"arrays of two libraries meet: a Tensor over {self.name} and {other.name}"
             raise TypeError(msg)
+
+    def taken(self, x: Any, name: str, beside: Array | None = None) -> Array:
+        """Return an array of this library for what a user gave beside one; TypeError for others.
+
+        Of another library, NumPy's integers and truth values are taken: labels, masks, positions.
+        """
+        if is_numpy_array(x) and x.dtype.kind in "biu" and not self.owns(x):
+            device = None if beside is None else device_of(beside, xp=self.xp)
+            return self.xp.asarray(x, device=device)
+        self.check(x, name)
+        return x
 
 
 def tape_of_library(made: type[Made]) -> type[Made]:

@@ -341,7 +341,7 @@ def tvd_loss(
     p, t = as_floating(xp, probs=probs, target=target)
     axes = _axes(axis, probs)
 
-    terms = _absolute(p - t, xp=xp) / 2
+    terms = _absolute(p, t, xp=xp) / 2
 
     return _sum_and_reduce(
         terms, axes, reduction, where=where, sample_weight=sample_weight, dtype=probs.dtype, xp=xp

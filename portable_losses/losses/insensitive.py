@@ -3,11 +3,12 @@
 from portable_losses._options import NONNEGATIVE, is_number
 from portable_losses._polyfill import clip
 from portable_losses._public import public
-from portable_losses._reduction import reduce
+from portable_losses._reduction import reduced
+from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import namespace_of
+from portable_losses.losses._errors import of_error
 from portable_losses.losses._left_out import leaves_out
-from portable_losses.losses.regression import _absolute, _error
 
 __all__ = ["epsilon_insensitive_loss", "squared_epsilon_insensitive_loss"]
 
@@ -67,12 +68,15 @@ def epsilon_insensitive_loss(
     array([0. , 2.5])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-    d = _error(input, target, xp=xp)
 
-    loss = _absolute(_beyond(d, epsilon, xp=xp), xp=xp)
-
-    return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    return reduced(
+        _insensitive,
+        {"input": input, "target": target},
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        xp=xp,
+        epsilon=epsilon,
     )
 
 
@@ -130,16 +134,59 @@ def squared_epsilon_insensitive_loss(
     array([0.  , 6.25])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-    d = _error(input, target, xp=xp)
 
-    excess = _beyond(d, epsilon, xp=xp)
-    loss = excess * excess
-
-    return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    return reduced(
+        _squared_insensitive,
+        {"input": input, "target": target},
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        xp=xp,
+        epsilon=epsilon,
     )
 
 
 def _beyond(d: Array, epsilon: float, *, xp: Namespace) -> Array:
     """``d - clip(d, -epsilon, epsilon)``."""
     return d if is_number(epsilon) and not epsilon else d - clip(d, -epsilon, epsilon, xp=xp)
+
+
+def _insensitive_grad(grad: Array, out: Array, d: Array, *, epsilon: float, xp: Namespace) -> Array:
+    """``sign(d)`` where ``|d| > epsilon``, else 0."""
+    return grad * sign(_beyond(d, epsilon, xp=xp), xp=xp)
+
+
+def _insensitive_by_epsilon(
+    grad: Array, out: Array, d: Array, *, epsilon: float, xp: Namespace
+) -> Array:
+    """-1 where ``|d| > epsilon``, else 0."""
+    side = sign(_beyond(d, epsilon, xp=xp), xp=xp)
+    return -grad * (side * side)
+
+
+@of_error(_insensitive_grad, by={"epsilon": _insensitive_by_epsilon})
+def _insensitive(d: Array, *, epsilon: float, xp: Namespace) -> Array:
+    """``max(0, |d| - epsilon)``."""
+    return xp.abs(_beyond(d, epsilon, xp=xp))
+
+
+def _squared_insensitive_grad(
+    grad: Array, out: Array, d: Array, *, epsilon: float, xp: Namespace
+) -> Array:
+    """``2 * (d - clip(d, -epsilon, epsilon))``."""
+    return grad * (2 * _beyond(d, epsilon, xp=xp))
+
+
+def _squared_insensitive_by_epsilon(
+    grad: Array, out: Array, d: Array, *, epsilon: float, xp: Namespace
+) -> Array:
+    """``-2 * max(0, |d| - epsilon)``."""
+    excess = _beyond(d, epsilon, xp=xp)
+    return -2 * grad * (excess * sign(excess, xp=xp))
+
+
+@of_error(_squared_insensitive_grad, by={"epsilon": _squared_insensitive_by_epsilon})
+def _squared_insensitive(d: Array, *, epsilon: float, xp: Namespace) -> Array:
+    """``max(0, |d| - epsilon)**2``."""
+    excess = _beyond(d, epsilon, xp=xp)
+    return excess * excess

@@ -23,7 +23,6 @@ from portable_losses._validation import (
 )
 from portable_losses._values import check_all_in, mark_invalid
 from portable_losses.losses._left_out import Entries, leaves_out
-from portable_losses.losses.regression import _error
 from portable_losses.special.entropy import _xlogy
 from portable_losses.special.gamma import _gammaln
 
@@ -187,7 +186,8 @@ def gaussian_nll_loss(
     xp = namespace_of(
         input=input, target=target, var=var, optional={"sample_weight": sample_weight}
     )
-    d = _error(input, target, xp=xp)
+    x, t = as_floating(xp, input=input, target=target)
+    d = x - t
     check_real(xp, var=var)
     check_broadcasts_to(tuple(d.shape), var=var)
     invalid = None if log_var else check_all_in(0, INF, xp=xp, var=var)

@@ -1,14 +1,14 @@
 """Losses for real-valued targets."""
 
-from portable_losses._gradient import with_gradient
 from portable_losses._options import NONNEGATIVE, POSITIVE, is_number
 from portable_losses._polyfill import clip, minimum
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
-from portable_losses._reduction import reduce
+from portable_losses._reduction import reduced
 from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace, Reduction
-from portable_losses._validation import as_floating, namespace_of
+from portable_losses._validation import namespace_of
+from portable_losses.losses._errors import of_error
 from portable_losses.losses._left_out import leaves_out
 
 __all__ = ["huber_loss", "l1_loss", "mse_loss", "smooth_l1_loss"]
@@ -67,13 +67,9 @@ def mse_loss(
     array([0.25, 9.  ])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-    d = _error(input, target, xp=xp)
+    arrays = {"input": input, "target": target}
 
-    loss = d * d
-
-    return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
-    )
+    return reduced(_squared, arrays, reduction, where=where, sample_weight=sample_weight, xp=xp)
 
 
 @public
@@ -126,13 +122,9 @@ def l1_loss(
     array([0.5, 3. ])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-    d = _error(input, target, xp=xp)
+    arrays = {"input": input, "target": target}
 
-    loss = _absolute(d, xp=xp)
-
-    return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
-    )
+    return reduced(_absolute, arrays, reduction, where=where, sample_weight=sample_weight, xp=xp)
 
 
 @public(beta=NONNEGATIVE._replace(of_arrays=POSITIVE))
@@ -194,15 +186,19 @@ def smooth_l1_loss(
     array([0.125, 2.5  ])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-    d = _error(input, target, xp=xp)
-
     if is_number(beta) and beta == 0:
-        loss = _absolute(d, xp=xp)
+        function, options = _absolute, {}
     else:
-        loss = _huber(d, delta=beta, scaled=True, xp=xp)
+        function, options = _huber, {"delta": beta, "scaled": True}
 
-    return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    return reduced(
+        function,
+        {"input": input, "target": target},
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        xp=xp,
+        **options,
     )
 
 
@@ -268,38 +264,47 @@ def huber_loss(
     array([0.125, 2.5  ])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-    d = _error(input, target, xp=xp)
 
-    loss = _huber(d, delta=delta, scaled=False, xp=xp)
-
-    return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    return reduced(
+        _huber,
+        {"input": input, "target": target},
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        xp=xp,
+        delta=delta,
+        scaled=False,
     )
 
 
-def _error(input: Array, target: Array, *, xp: Namespace) -> Array:
-    """``input - target`` in the dtype to compute in, both checked."""
-    x, y = as_floating(xp, input=input, target=target)
-    return x - y
+def _squared_grad(grad: Array, out: Array, d: Array, *, xp: Namespace) -> Array:
+    """``2 * d``."""
+    return grad * (2 * d)
 
 
-def _absolute_grad(grad: Array, out: Array, d: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
-    """``sign(d)``."""
-    return (grad * sign(d, xp=xp),)
+@of_error(_squared_grad)
+def _squared(d: Array, *, xp: Namespace) -> Array:
+    """``d**2``."""
+    return d * d
 
 
-@with_gradient(_absolute_grad, elementwise=True)
+def _absolute_grad(grad: Array, out: Array, d: Array, *, xp: Namespace) -> Array:
+    """``sign(d)``, 0 at 0."""
+    return grad * sign(d, xp=xp)
+
+
+@of_error(_absolute_grad)
 def _absolute(d: Array, *, xp: Namespace) -> Array:
-    """``|d|``; gradient 0 at 0."""
+    """``|d|``."""
     return xp.abs(d)
 
 
 def _huber_grad(
     grad: Array, out: Array, d: Array, *, delta: float, scaled: bool, xp: Namespace
-) -> tuple[Array | None, ...]:
+) -> Array:
     """``clip(d, -delta, delta)``, over `delta` if `scaled`."""
     slope = clip(d, -delta, delta, xp=xp)
-    return (grad * (slope / delta if scaled else slope),)
+    return grad * (slope / delta if scaled else slope)
 
 
 def _huber_by_delta(
@@ -313,7 +318,7 @@ def _huber_by_delta(
     return grad * (-0.5 * (near / delta) * (near / delta))
 
 
-@with_gradient(_huber_grad, elementwise=True, by={"delta": _huber_by_delta})
+@of_error(_huber_grad, by={"delta": _huber_by_delta})
 def _huber(d: Array, *, delta: float, scaled: bool, xp: Namespace) -> Array:
     """``n * (|d| - n / 2)`` with ``n = min(|d|, delta)``, over `delta` if `scaled`.
 

@@ -1,15 +1,16 @@
 """Losses of the error in proportion to the target."""
 
+from portable_losses._dtypes import computable
 from portable_losses._gradient import with_gradient
 from portable_losses._options import NONNEGATIVE
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
-from portable_losses._reduction import reduce
+from portable_losses._reduction import reduced
+from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace, Reduction
-from portable_losses._validation import as_floating, namespace_of
-from portable_losses._values import check_values, mark_invalid
+from portable_losses._validation import check_floating, namespace_of
+from portable_losses._values import check_values
 from portable_losses.losses._left_out import leaves_out
-from portable_losses.losses.regression import _absolute
 
 __all__ = ["mape_loss", "msle_loss"]
 
@@ -72,7 +73,7 @@ def mape_loss(
     array([0.5, 2.5])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-    x, y = as_floating(xp, input=input, target=target)
+    check_floating(xp, input=input, target=target)
     if eps is None:
         eps = float(xp.finfo(input.dtype).eps)
     invalid = None
@@ -80,13 +81,15 @@ def mape_loss(
         what = "not be 0 where `eps` is 0"
         invalid = check_values(target, target == 0, what, name="target", xp=xp)
 
-    size = _absolute(y, xp=xp)
-    floor = eps or 1.0  # a target of 0 that could not be read must not warn
-    loss = _absolute(x - y, xp=xp) / _where(size > eps, size, floor, xp=xp)
-    loss = mark_invalid(loss, invalid, xp=xp)
-
-    return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    return reduced(
+        _relative,
+        {"input": input, "target": target},
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        invalid=(invalid,),
+        xp=xp,
+        eps=eps,
     )
 
 
@@ -142,17 +145,48 @@ def msle_loss(
     array([1.00000000e-18, 1.92181206e+00])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-    x, y = as_floating(xp, input=input, target=target)
+    check_floating(xp, input=input, target=target)
     what = "be greater than -1"
+    x, y = computable(input, xp=xp), computable(target, xp=xp)
     bad_input = check_values(x, x <= -1, what, name="input", xp=xp)
     bad_target = check_values(y, y <= -1, what, name="target", xp=xp)
 
-    root = _log1p_ratio(x, y, xp=xp)
-    loss = mark_invalid(root * root, bad_input, bad_target, xp=xp)
-
-    return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    return reduced(
+        _squared_log_ratio,
+        {"input": input, "target": target},
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        invalid=(bad_input, bad_target),
+        xp=xp,
     )
+
+
+def _floor(y: Array, *, eps: float, xp: Namespace) -> Array:
+    """``max(|y|, eps)``, 1 where both are 0."""
+    size = xp.abs(y)
+    return _where(size > eps, size, eps or 1.0, xp=xp)
+
+
+def _relative_by_input(
+    grad: Array, out: Array, x: Array, y: Array, *, eps: float, xp: Namespace
+) -> Array:
+    """``sign(x - y) / max(|y|, eps)``."""
+    return grad * (sign(x - y, xp=xp) / _floor(y, eps=eps, xp=xp))
+
+
+def _relative_by_target(
+    grad: Array, out: Array, x: Array, y: Array, *, eps: float, xp: Namespace
+) -> Array:
+    """``-sign(x - y) / max(|y|, eps)``, and where ``|y| > eps`` less ``out * sign(y)`` over it."""
+    side = _where(xp.abs(y) > eps, sign(y, xp=xp), 0.0, xp=xp)
+    return -grad * ((sign(x - y, xp=xp) + out * side) / _floor(y, eps=eps, xp=xp))
+
+
+@with_gradient(_relative_by_input, _relative_by_target, elementwise=True)
+def _relative(x: Array, y: Array, *, eps: float, xp: Namespace) -> Array:
+    """``|x - y| / max(|y|, eps)``."""
+    return xp.abs(x - y) / _floor(y, eps=eps, xp=xp)
 
 
 def _log1p_ratio_grad(
@@ -167,7 +201,7 @@ def _one_plus(x: Array, *, xp: Namespace) -> Array:
     return 1 + _where(x > -1, x, 0.0, xp=xp)
 
 
-@with_gradient(_log1p_ratio_grad)
+@with_gradient(_log1p_ratio_grad, elementwise=True)
 def _log1p_ratio(x: Array, y: Array, *, xp: Namespace) -> Array:
     """``log((1 + x) / (1 + y))``, with all digits where the two are close."""
     rises = x >= y
@@ -178,3 +212,24 @@ def _log1p_ratio(x: Array, y: Array, *, xp: Namespace) -> Array:
     apart = xp.log(_where(far, gap, 1.0, xp=xp)) - xp.log(base)
     size = _where(far, apart, near, xp=xp)
     return _where(rises, size, -size, xp=xp)
+
+
+def _squared_log_ratio_by_input(
+    grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace
+) -> Array:
+    """``2 * log((1 + x) / (1 + y)) / (1 + x)``."""
+    return grad * (2 * _log1p_ratio(x, y, xp=xp) / _one_plus(x, xp=xp))
+
+
+def _squared_log_ratio_by_target(
+    grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace
+) -> Array:
+    """``-2 * log((1 + x) / (1 + y)) / (1 + y)``."""
+    return -grad * (2 * _log1p_ratio(x, y, xp=xp) / _one_plus(y, xp=xp))
+
+
+@with_gradient(_squared_log_ratio_by_input, _squared_log_ratio_by_target, elementwise=True)
+def _squared_log_ratio(x: Array, y: Array, *, xp: Namespace) -> Array:
+    """``log((1 + x) / (1 + y))**2``."""
+    root = _log1p_ratio(x, y, xp=xp)
+    return root * root

@@ -2,19 +2,24 @@
 
 import math
 
-from portable_losses._dtypes import largest, narrow
-from portable_losses._gradient import differentiable_again, with_gradient
+from portable_losses._dtypes import largest
+from portable_losses._gradient import with_gradient
 from portable_losses._options import POSITIVE, UNIT, is_number
-from portable_losses._polyfill import clip, constant
+from portable_losses._polyfill import broadcast_to, clip, constant
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
-from portable_losses._reduction import reduce
+from portable_losses._reduction import reduced
 from portable_losses._typing import Array, Namespace, Reduction
-from portable_losses._validation import check_broadcasts_to, check_real_floating, namespace_of
-from portable_losses._values import check_values, mark_invalid
+from portable_losses._validation import (
+    check_broadcasts_to,
+    check_floating,
+    check_real_floating,
+    namespace_of,
+)
+from portable_losses._values import check_values
 from portable_losses.activations.sigmoid import _tanh
+from portable_losses.losses._errors import of_error
 from portable_losses.losses._left_out import leaves_out
-from portable_losses.losses.regression import _error
 from portable_losses.special.logistic import negative_size
 
 __all__ = [
@@ -85,12 +90,15 @@ def pseudo_huber_loss(
     array([0.0e+000, 2.5e-001, 1.0e+200])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-    d = _error(input, target, xp=xp)
 
-    loss = _pseudo_huber(d, delta=delta, xp=xp)
-
-    return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    return reduced(
+        _pseudo_huber,
+        {"input": input, "target": target},
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        xp=xp,
+        delta=delta,
     )
 
 
@@ -145,13 +153,9 @@ def log_cosh_loss(
     array([4.99999999e-09, 7.99306853e+02])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-    d = _error(input, target, xp=xp)
+    arrays = {"input": input, "target": target}
 
-    loss = _log_cosh(d, xp=xp)
-
-    return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
-    )
+    return reduced(_log_cosh, arrays, reduction, where=where, sample_weight=sample_weight, xp=xp)
 
 
 @public(q=UNIT._replace(broadcasts=True))
@@ -212,26 +216,65 @@ def quantile_loss(
     """
     own = {"q": None if is_number(q) else q, "sample_weight": sample_weight}
     xp = namespace_of(input=input, target=target, optional=own)
-    u = differentiable_again(-_error(input, target, xp=xp), xp=xp)
-    above, below, invalid = _quantile(q, u, xp=xp)
+    check_floating(xp, input=input, target=target)
+    level, quantiles, invalid = _quantile(q, input, xp=xp)
 
-    slope = _where(u > 0, above, _where(u < 0, below, 0.0, xp=xp), xp=xp)
-    loss = mark_invalid(slope * u, invalid, xp=xp)
-
-    return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    return reduced(
+        _quantile_loss,
+        {"input": input, "target": target, "q": quantiles},
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        invalid=(invalid,),
+        xp=xp,
+        level=level,
     )
 
 
-def _quantile(q: float | Array, like: Array, *, xp: Namespace) -> tuple[Array, Array, Array | None]:
-    """Return ``q`` and ``q - 1`` as arrays of `like`'s dtype, and the mask of bad entries."""
+def _quantile(
+    q: float | Array, like: Array, *, xp: Namespace
+) -> tuple[float, Array | None, Array | None]:
+    """Return a number `q`, or 0 and an array of the shape of `like` and its mask of bad entries."""
     if isinstance(q, int | float):
-        return constant(q, like, xp=xp), constant(q - 1, like, xp=xp), None
+        return float(q), None, None
     check_real_floating(namespace_of(input=like, q=q), q=q)
     check_broadcasts_to(tuple(like.shape), q=q)
     invalid = check_values(q, ~((q > 0) & (q < 1)), "lie in (0, 1)", name="q", xp=xp)
-    q = narrow(q, like.dtype, xp=xp)
-    return q, q - 1, invalid
+    return 0.0, broadcast_to(q, like.shape, like=like, xp=xp), invalid
+
+
+def _quantile_slope(x: Array, y: Array, q: Array | None, *, level: float, xp: Namespace) -> Array:
+    """``-q`` where x < y, ``1 - q`` where x > y, else 0: q is an array, or `level`."""
+    above, below = (level, 1 - level) if q is None else (q, 1 - q)
+    zero = constant(0.0, x, xp=xp)
+    return _where(x < y, -above, _where(x > y, below, zero, xp=xp), xp=xp)
+
+
+def _quantile_by_input(
+    grad: Array, out: Array, x: Array, y: Array, q: Array | None, *, level: float, xp: Namespace
+) -> Array:
+    """The slope."""
+    return grad * _quantile_slope(x, y, q, level=level, xp=xp)
+
+
+def _quantile_by_target(
+    grad: Array, out: Array, x: Array, y: Array, q: Array | None, *, level: float, xp: Namespace
+) -> Array:
+    """Minus the slope."""
+    return -grad * _quantile_slope(x, y, q, level=level, xp=xp)
+
+
+def _quantile_by_q(
+    grad: Array, out: Array, x: Array, y: Array, q: Array, *, level: float, xp: Namespace
+) -> Array:
+    """``y - x``."""
+    return grad * (y - x)
+
+
+@with_gradient(_quantile_by_input, _quantile_by_target, _quantile_by_q, elementwise=True)
+def _quantile_loss(x: Array, y: Array, q: Array | None, *, level: float, xp: Namespace) -> Array:
+    """``q * (y - x)`` where x < y, ``(1 - q) * (x - y)`` elsewhere."""
+    return _quantile_slope(x, y, q, level=level, xp=xp) * (x - y)
 
 
 def _hypotenuse(d: Array, delta: float, *, xp: Namespace) -> Array:
@@ -252,7 +295,7 @@ def _pseudo_huber_slope_grad(
     return (grad * (share * share * share),)
 
 
-@with_gradient(_pseudo_huber_slope_grad, by={"delta": None})
+@with_gradient(_pseudo_huber_slope_grad, elementwise=True, by={"delta": None})
 def _pseudo_huber_slope(d: Array, *, delta: float, xp: Namespace) -> Array:
     """``delta * d / sqrt(d**2 + delta**2)``."""
     near = clip(d, -largest(d, xp=xp) / 4, largest(d, xp=xp) / 4, xp=xp)
@@ -269,8 +312,8 @@ def _pseudo_huber_by_delta(
     return grad * (ratio * (ratio * (near / h)) * d)
 
 
-@with_gradient(
-    lambda g, out, d, **options: (g * _pseudo_huber_slope(d, **options),),
+@of_error(
+    lambda grad, out, d, **options: grad * _pseudo_huber_slope(d, **options),
     by={"delta": _pseudo_huber_by_delta},
 )
 def _pseudo_huber(d: Array, *, delta: float, xp: Namespace) -> Array:
@@ -279,12 +322,12 @@ def _pseudo_huber(d: Array, *, delta: float, xp: Namespace) -> Array:
     return delta * (near / (delta + _hypotenuse(near, delta, xp=xp))) * d
 
 
-def _log_cosh_grad(grad: Array, out: Array, d: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
+def _log_cosh_grad(grad: Array, out: Array, d: Array, *, xp: Namespace) -> Array:
     """``tanh(d)``."""
-    return (grad * _tanh(d, xp=xp),)
+    return grad * _tanh(d, xp=xp)
 
 
-@with_gradient(_log_cosh_grad)
+@of_error(_log_cosh_grad)
 def _log_cosh(d: Array, *, xp: Namespace) -> Array:
     """``log1p(2 * sinh(d / 2)**2)``; from ``|d| = 1`` ``|d| + log1p(exp(-2 * |d|)) - log(2)``."""
     size = -negative_size(d, xp=xp)

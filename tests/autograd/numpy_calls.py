@@ -22,8 +22,10 @@ __all__ = [
     "call",
     "check_gradients",
     "check_values",
+    "floating_arrays",
     "has_slopes",
     "numbers",
+    "on_tensors",
     "over_libraries",
 ]
 
@@ -101,6 +103,11 @@ def _found(x: Any) -> Iterator[Any]:
             yield from _found(v)
 
 
+def floating_arrays(one: Call) -> list[Any]:
+    """Return the floating arrays of a call, in their order."""
+    return list(_found((one.args, one.options)))
+
+
 def _put(x: Any, made: Iterator[Any], constant: Callable[..., Any]) -> Any:
     """Return nested arguments with the next of `made` in the place of every floating array."""
     if isinstance(x, np.ndarray):
@@ -147,7 +154,7 @@ def check_values(one: Call, library: Library) -> None:
     """Compare values, shapes and kinds of dtypes with NumPy's own."""
     expected = attrgetter(one.name)(np)(*one.args, **one.options)
     expected = _flat(expected if one.then is None else one.then(expected))
-    leaves = [tensor(library.array(x)) for x in _found((one.args, one.options))]
+    leaves = [tensor(library.array(x)) for x in floating_arrays(one)]
     got = on_tensors(one, library, *leaves)
     assert len(got) == len(expected)
     for mine, theirs in zip(got, expected, strict=True):
@@ -161,13 +168,12 @@ def check_values(one: Call, library: Library) -> None:
 
 def has_slopes(one: Call, steps: Collection[str] = ()) -> bool:
     """Say whether derivatives of a call are looked at: none of `steps`, and of floating arrays."""
-    found = any(True for _ in _found((one.args, one.options)))
-    return one.smooth and found and one.name not in steps
+    return one.smooth and bool(floating_arrays(one)) and one.name not in steps
 
 
 def check_gradients(one: Call, library: Library, order: int = 2) -> None:
     """Compare derivatives of the first and second order with differences."""
-    leaves = [library.array(x) for x in _found((one.args, one.options))]
+    leaves = [library.array(x) for x in floating_arrays(one)]
     gradcheck(partial(_inexact_results, one, library), leaves, order=order)
 
 

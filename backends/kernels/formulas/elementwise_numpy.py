@@ -22,6 +22,7 @@ from ..machine.blocks import in_blocks
 from ..machine.memory_numpy import empty
 from .machine_code import NATIVE, machine_code
 from .program_numpy import Blockwise, simple
+from .sums import total
 from .trace import Formula, Untraceable, key_of, slopes_of, trace
 from .ufunc_numpy import as_ufunc
 
@@ -58,6 +59,8 @@ def _accepts(*arrays: Any, **_: Any) -> bool:
 
 def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]) -> Any:
     """Return the result and a backward by the first array, from one pass over the arrays."""
+    if pair.summand is not None:
+        return _run_summed(pair, arrays, options, wanted)
     given = [x for x in arrays if x is not None]
     size = max([x.size for x in given])
     program = None
@@ -79,7 +82,49 @@ def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[in
     return out, backward
 
 
-VALUE_AND_SLOPE = Kernel(_accepts, _run)
+def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
+    """Say whether these arrays lie without gaps, and there is machine code for their sum."""
+    shape, dtype = arrays[0].shape, arrays[0].dtype
+    for x in arrays:
+        if x is not None and not (
+            isinstance(x, np.ndarray)
+            and x.shape == shape
+            and x.dtype in (dtype, np.bool_)
+            and x.flags.c_contiguous
+            and x.size
+        ):
+            return False
+    return isinstance(_program(pair.forward, None, arrays, options, now=False), Machine)
+
+
+def _run_summed(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: Any) -> Any:
+    """Return the sum of the summand over the divisor, and a backward by the first array."""
+    each: Any = pair.summand
+    rest = {name: x for name, x in options.items() if name != "divisor"}
+    given = [x for x in arrays if x is not None]
+    divisor, dtype = options["divisor"], arrays[0].dtype
+    program: Any = None
+    if wanted:
+        rule = each.rules[0] if each.rules else each.backward
+        program = _program(each.forward, rule, arrays, rest, now=False)
+    slopes = isinstance(program, Machine)
+    if not slopes:
+        program = _program(each.forward, None, arrays, rest, now=False)
+    added, others = program.sum(given, 1 / divisor)
+    saved = others[0] if slopes else None
+
+    def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
+        """Return the gradient from the saved slope, the first time; later by the pair."""
+        nonlocal saved
+        slope, saved = saved, None  # the gradient takes its memory
+        if slope is None:
+            return pair.backward(grad, out, *arrays, **options)
+        return _scaled(slope, grad), *(None for _ in arrays[1:])
+
+    return dtype.type(added / divisor), backward
+
+
+VALUE_AND_SLOPE = Kernel(_accepts, _run, sums=_sums)
 
 
 def _scaled(slope: Array, grad: Array) -> Array:
@@ -111,6 +156,8 @@ class Machine:
         self.formula = formula
         self._code = code  # lives as long as the ufunc
         self._ufunc = as_ufunc(code.strided, name, dtypes, formula.given)
+        self._sum = code.summing() if code.summed else None
+        self._sizes = [np.dtype(d).itemsize for d in dtypes]
 
     def __call__(self, given: Sequence[Array], size: int) -> tuple[Any, ...]:
         """Return the results for the arrays `given`, the largest of which has this size."""
@@ -128,6 +175,15 @@ class Machine:
 
         in_blocks(work, axis[0], max(1, SPAN // max(1, math.prod(axis[1:]))))
         return outs
+
+    def sum(self, given: Sequence[Array], scale: float) -> tuple[float, list[Array]]:
+        """Return the sum of the first result, and the others times `scale`; operands lie alike."""
+        first = given[0]
+        others = [empty(first.shape, dtype) for dtype in self.formula.dtypes[1:]]
+        places = [x.ctypes.data for x in (*given, *others)]
+        skipped = self.formula.given  # the size of the first result
+        sizes = [*self._sizes[:skipped], *self._sizes[skipped + 1 :]]
+        return total(self._sum, places, sizes, first.size, scale), others
 
     def arranged(self, outs: tuple[Any, ...]) -> Any:
         """Return the results as the function returns them."""

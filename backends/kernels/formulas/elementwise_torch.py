@@ -22,6 +22,7 @@ from portable_losses._typing import Array, Options
 from ..machine.blocks import in_blocks, limit_workers
 from .code_cuda_torch import CudaCode, cuda_code
 from .machine_code import NATIVE, machine_code
+from .sums import total
 from .trace import Formula, key_of, trace
 
 __all__ = ["ELEMENTWISE", "backward_of"]
@@ -52,6 +53,7 @@ class Code:
         self._run = code.function()
         self._sizes = [DTYPES[name].itemsize for name in dtypes]
         self._results = [DTYPES[name] for name in dtypes[formula.given :]]
+        self._sum = code.summing() if code.summed else None
         self._strided = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(code.strided)
 
     def __call__(self, given: list[Array], like: Array) -> list[Array]:
@@ -76,6 +78,12 @@ class Code:
             with limit_workers(torch.get_num_threads()):
                 in_blocks(work, count, SPAN)
         return outs
+
+    def sum(self, given: list[Array]) -> float:
+        """Return the sum of the result, in float64; the operands lie alike."""
+        places = [x.data_ptr() for x in given]
+        with limit_workers(torch.get_num_threads()):
+            return total(self._sum, places, self._sizes[:-1], given[0].numel())
 
     def _run_strided(self, arrays: list[Array], places: list[int], count: int) -> None:
         """Run on operands of which some are one number, repeated."""
@@ -133,6 +141,10 @@ class Program:
     def value(self, arrays: tuple[Array, ...]) -> Array:
         """Return the value."""
         return self._value([x for x in arrays if x is not None], arrays[0])[0]
+
+    def sum(self, arrays: tuple[Array, ...]) -> float:
+        """Return the sum of the value."""
+        return self._value.sum([x for x in arrays if x is not None])
 
     def gradients(
         self, grad: Array, arrays: tuple[Array, ...], wanted: tuple[int, ...]
@@ -231,6 +243,19 @@ def _halves(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
     return fits and _are_plain(arrays) and _program(pair, arrays, options) is not None
 
 
+def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
+    """Say whether these are plain tensors that lie alike, for which there is machine code."""
+    first = arrays[0]
+    dtypes = (first.dtype, torch.bool)
+    if first.dtype not in (*FLOATS, *HALVES) or not first.numel() or not _are_plain(arrays):
+        return False
+    strides = first.stride()
+    alike = all(x is None or (x.dtype in dtypes and x.stride() == strides) for x in arrays)
+    if not (alike and (first.is_contiguous() or _is_dense(first))):
+        return False
+    return _program(pair._replace(wide=True), arrays, options) is not None
+
+
 def _are_plain(arrays: tuple[Any, ...]) -> bool:
     """Say whether tensors lie on one device, are of one shape, and seen by no transform."""
     first = arrays[0]
@@ -260,6 +285,8 @@ def _is_ready(device: Any) -> bool:
 
 def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]) -> Any:
     """Return the value, and a backward by the operands that need a gradient."""
+    if pair.summand is not None:
+        return _run_summed(pair, arrays, options, wanted)
     program = _program(pair, arrays, options)
     if program is None:
         return pair.forward(*arrays, **options), pair.backward
@@ -271,9 +298,26 @@ def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[in
     return program.value(arrays), backward
 
 
+def _run_summed(
+    pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
+) -> Any:
+    """Return the sum of the summand over the divisor, and a backward."""
+    rest = {name: x for name, x in options.items() if name != "divisor"}
+    program = _program(pair.summand._replace(wide=True), arrays, rest)
+    dtype = torch.float64 if arrays[0].dtype == torch.float64 else torch.float32
+    divisor = options["divisor"]
+
+    def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
+        spread = (grad / divisor).expand(arrays[0].shape)
+        found = program.gradients(spread, arrays, wanted)
+        return backward_of(pair, arrays)(grad, out, *arrays, **options) if found is None else found
+
+    return torch.tensor(program.sum(arrays) / divisor, dtype=dtype), backward
+
+
 def backward_of(pair: Pair, arrays: tuple[Any, ...]) -> Callable[..., Any]:
     """Return the backward of a pair; of half dtypes one that computes in float32."""
-    if arrays[0].dtype not in HALVES or not pair.elementwise:
+    if arrays[0].dtype not in HALVES or not (pair.elementwise or pair.summand):
         return pair.backward
 
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> tuple[Any, ...]:
@@ -287,4 +331,4 @@ def backward_of(pair: Pair, arrays: tuple[Any, ...]) -> Callable[..., Any]:
     return backward
 
 
-ELEMENTWISE = Kernel(_accepts, _run, gradients=16, halves=_halves)
+ELEMENTWISE = Kernel(_accepts, _run, gradients=16, halves=_halves, sums=_sums)

@@ -2,13 +2,16 @@
 
 Every step is an instruction, or a few (`elementary`), on one entry; LLVM turns the loop into one on
 vectors. An entry is loaded and stored in the dtype of its array, and computed in that of the
-formula: half types cost no pass of their own. There are two ways in::
+formula: half types cost no pass of their own. There are three ways in::
 
     flat(operands, results, count)               arrays without gaps, as pointers
     strided(pointers, sizes, strides, nothing)   as NumPy calls a ufunc: any strides
+    summed(operands, results, sums, scale, count)
 
 `strided` copies what has gaps, or is one number, into small buffers and calls `flat` on those, so
-that there is one loop to compile. What is computed does not depend on how it is called, on the
+that there is one loop to compile. `summed` adds up the first result instead of writing it, and
+multiplies the others with `scale`: of every `ENTRIES` of them it writes the sum in float64, always
+by the same additions. What is computed does not depend on how it is called, on the
 number of threads, or on the vectors of the processor: nothing is reassociated or contracted.
 """
 
@@ -21,24 +24,26 @@ from llvmlite import binding, ir
 
 from . import elementary
 from .arithmetic_llvm import Arithmetic
+from .loops_llvm import LONG, loop, write_summed
 from .trace import BOOL, CAST, SELECT, Formula, Place, Untraceable
 
 __all__ = ["Code", "compiled", "is_supported"]
 
-BYTE, BIT, LONG = ir.IntType(8), ir.IntType(1), ir.IntType(64)
+BYTE, BIT = ir.IntType(8), ir.IntType(1)
+ENTRIES = 256  # of a buffer: what a few of them hold stays in the nearest cache
 POINTER = ir.PointerType(BYTE)
 WIDEST = '"prefer-vector-width"="512"'  # LLVM itself would take half of it, by a fifth slower
-ENTRIES = 256  # of a buffer: what a few of them hold stays in the nearest cache
 
 binding.initialize_native_target()
 binding.initialize_native_asmprinter()
 
 
 class Code(NamedTuple):
-    """A compiled formula: the addresses of its two ways in, and what keeps them alive."""
+    """A compiled formula: the addresses of its ways in, and what keeps them alive."""
 
     flat: int
     strided: int
+    summed: int
     count: int  # of operands and results
     engine: Any
 
@@ -46,6 +51,11 @@ class Code(NamedTuple):
         """Return `flat` as a function of addresses and the number of entries."""
         kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * self.count, ctypes.c_int64)
         return kind(self.flat)
+
+    def summing(self) -> Callable[..., None]:
+        """Return `summed` as a function of addresses, the scale and the number of entries."""
+        last = ctypes.c_double, ctypes.c_int64
+        return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * self.count, *last)(self.summed)
 
 
 # ---- the processor ------------------------------------------------------------------------------
@@ -99,6 +109,7 @@ _ENTRIES = {
     "float32": Entry(ir.FloatType(), 4),
     "float64": Entry(ir.DoubleType(), 8),
 }
+_SUMMED = frozenset([_ENTRIES["float32"], _ENTRIES["float64"]])
 
 
 def _loaded(a: Arithmetic, raw: Any, dtype: Any) -> Any:
@@ -207,22 +218,6 @@ def _computed(a: Arithmetic, formula: Formula, values: list[Any]) -> list[Any]:
 # ---- the loops ----------------------------------------------------------------------------------
 
 
-def _loop(builder: Any, count: Any, body: Callable[[Any], None]) -> None:
-    """Write a loop over ``range(count)``, whose `body` is given the number of the turn."""
-    function, before = builder.function, builder.block
-    inside, after = (function.append_basic_block(name) for name in ("inside", "after"))
-    zero, one = ir.Constant(LONG, 0), ir.Constant(LONG, 1)
-    builder.cbranch(builder.icmp_signed(">", count, zero), inside, after)
-    builder.position_at_end(inside)
-    i = builder.phi(LONG)
-    i.add_incoming(zero, before)
-    body(i)
-    following = builder.add(i, one, flags=["nsw"])
-    i.add_incoming(following, builder.block)
-    builder.cbranch(builder.icmp_signed("<", following, count), inside, after)
-    builder.position_at_end(after)
-
-
 def _write_flat(module: Any, formula: Formula, dtypes: Sequence[Any]) -> Any:
     """Write the loop over arrays without gaps."""
     pointers = [ir.PointerType(_entry(dtype).type) for dtype in dtypes]
@@ -242,7 +237,7 @@ def _write_flat(module: Any, formula: Formula, dtypes: Sequence[Any]) -> Any:
         for target, value, dtype in zip(flat.args[given:-1], results, dtypes[given:], strict=True):
             builder.store(_stored(a, value, dtype), builder.gep(target, [i]))
 
-    _loop(builder, flat.args[-1], body)
+    loop(builder, flat.args[-1], body)
     builder.ret_void()
     return flat
 
@@ -295,7 +290,7 @@ def _write_strided(module: Any, flat: Any, dtypes: Sequence[Any], given: int) ->
             builder.store(builder.load(source), target)
 
         skipped = builder.select(dense[i], ir.Constant(LONG, 0), length)
-        _loop(builder, skipped, one)
+        loop(builder, skipped, one)
 
     def chunk(number: Any) -> None:
         start = builder.mul(number, step)
@@ -312,7 +307,7 @@ def _write_strided(module: Any, flat: Any, dtypes: Sequence[Any], given: int) ->
         for i in range(given, len(entries)):
             copy(i, start, length, out=True)
 
-    _loop(builder, chunks, chunk)
+    loop(builder, chunks, chunk)
     builder.ret_void()
 
 
@@ -326,6 +321,8 @@ def compiled(formula: Formula, dtypes: Sequence[Any], *, without: str = "") -> C
     module.triple = binding.get_process_triple()
     flat = _write_flat(module, formula, dtypes)
     _write_strided(module, flat, dtypes, formula.given)
+    if _SUMMED.issuperset([_entry(dtype) for dtype in dtypes[formula.given :]]):
+        write_summed(module, flat, formula.given)
     machine = _machine(without)
     parsed = binding.parse_assembly(str(module))
     options = binding.create_pipeline_tuning_options(speed_level=2)
@@ -335,5 +332,5 @@ def compiled(formula: Formula, dtypes: Sequence[Any], *, without: str = "") -> C
     passes.getModulePassManager().run(parsed, passes)
     engine = binding.create_mcjit_compiler(parsed, machine)
     engine.finalize_object()
-    ways = (engine.get_function_address(name) for name in ("flat", "strided"))
+    ways = (engine.get_function_address(name) for name in ("flat", "strided", "summed"))
     return Code(*ways, len(dtypes), engine)

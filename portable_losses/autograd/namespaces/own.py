@@ -12,6 +12,7 @@ from array_api_compat import device as own_device
 from portable_losses import _indexing, _polyfill
 from portable_losses._tape import TapeNamespace
 from portable_losses.autograd._error_notes import explain
+from portable_losses.autograd._libraries import is_array
 from portable_losses.autograd.graph.node import NOTHING
 from portable_losses.autograd.namespaces.functions import (
     is_floating,
@@ -51,7 +52,7 @@ def asarray(
     if not isinstance(obj, Tensor):
         if is_tracked(obj):
             return _stacked(tape, obj, dtype=dtype, device=device)
-        raw = raw_tree(obj, tape.library, "asarray")
+        raw = obj if is_array(obj) else raw_tree(obj, tape.library, "asarray")
         return tensor_of(inner.asarray(raw, dtype=dtype, device=device, copy=copy))
     raw = obj.array
     tape.library.check(raw, "asarray")

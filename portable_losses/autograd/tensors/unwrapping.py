@@ -35,8 +35,7 @@ def raw_operand(x: Any, beside: Array) -> Any:
         return x if library.owns(x) else _python_number(x)
     if not is_array(x):
         return _of_list(x, beside) if isinstance(x, list | tuple) else NotImplemented
-    library.check(x, "operand")
-    return x
+    return library.taken(x, "operand", beside)
 
 
 def _of_list(x: Any, beside: Array) -> Array:
@@ -112,6 +111,8 @@ def raw_tree(x: Any, library: Library, name: str) -> Any:
         return [raw_tree(v, library, name) for v in x]
     if type(x) is tuple:
         return tuple(raw_tree(v, library, name) for v in x)
+    if type(x) not in _PYTHON and not isinstance(x, Number | type) and is_array(x):
+        library.check(x, name)
     return x
 
 

@@ -1,0 +1,105 @@
+"""Loops in machine code: one of so many turns, and one that adds up what another one computes.
+
+Sums are of float64, and of `ENTRIES` results each, by the same additions on every processor: those
+of `LANES` columns, and then of their halves.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+
+from .sums import ENTRIES
+
+__all__ = ["LONG", "loop", "write_summed"]
+
+LONG = ir.IntType(64)
+SUMS, LANES = 8, 16  # of a call, so that calls cost little; columns of a sum, on every processor
+
+
+def loop(builder: Any, count: Any, body: Callable[[Any], None]) -> None:
+    """Write a loop over ``range(count)``, whose `body` is given the number of the turn."""
+    function, before = builder.function, builder.block
+    inside, after = (function.append_basic_block(name) for name in ("inside", "after"))
+    zero, one = ir.Constant(LONG, 0), ir.Constant(LONG, 1)
+    builder.cbranch(builder.icmp_signed(">", count, zero), inside, after)
+    builder.position_at_end(inside)
+    i = builder.phi(LONG)
+    i.add_incoming(zero, before)
+    body(i)
+    following = builder.add(i, one, flags=["nsw"])
+    i.add_incoming(following, builder.block)
+    builder.cbranch(builder.icmp_signed("<", following, count), inside, after)
+    builder.position_at_end(after)
+
+
+def write_summed(module: Any, flat: Any, given: int) -> None:
+    """Write the loop that adds up the first result, and multiplies the others with a number."""
+    double, one = ir.DoubleType(), ir.Constant(LONG, 1)
+    *pointers, _ = (argument.type for argument in flat.args)
+    places = [*pointers[:given], *pointers[given + 1 :], ir.PointerType(double)]
+    kind = ir.FunctionType(ir.VoidType(), [*places, double, LONG])
+    summed = ir.Function(module, kind, "summed")
+    builder = ir.IRBuilder(summed.append_basic_block())
+    *arrays, sums, scale, count = summed.args
+    entry = pointers[given].pointee
+    most, size = ir.Constant(LONG, ENTRIES * SUMS), ir.Constant(LONG, ENTRIES)
+    held = builder.alloca(ir.ArrayType(entry, ENTRIES * SUMS))
+    buffer = builder.bitcast(held, ir.PointerType(entry))
+
+    def over(length: Any, each: Any) -> Any:
+        return builder.sdiv(builder.add(length, builder.sub(each, one)), each)
+
+    def chunk(number: Any) -> None:
+        start = builder.mul(number, most)
+        rest = builder.sub(count, start)
+        length = builder.select(builder.icmp_signed("<", rest, most), rest, most)
+        parts = [builder.gep(array, [start]) for array in arrays]
+        builder.call(flat, [*parts[:given], buffer, *parts[given:], length])
+        blocks = over(length, size)
+
+        def fill(j: Any) -> None:  # what the last block lacks
+            place = builder.gep(buffer, [builder.add(length, j)])
+            builder.store(ir.Constant(entry, 0.0), place)
+
+        loop(builder, builder.sub(builder.mul(blocks, size), length), fill)
+        targets = builder.gep(sums, [builder.mul(number, ir.Constant(LONG, SUMS))])
+
+        def block(k: Any) -> None:
+            row = builder.gep(buffer, [builder.mul(k, size)])
+            builder.store(_added(builder, row, entry), builder.gep(targets, [k]))
+
+        loop(builder, blocks, block)
+        for part in parts[given:]:
+
+            def multiply(j: Any, part: Any = part) -> None:
+                place = builder.gep(part, [j])
+                value = builder.load(place)
+                factor = scale if value.type == double else builder.fptrunc(scale, value.type)
+                builder.store(builder.fmul(value, factor), place)
+
+            loop(builder, length, multiply)
+
+    loop(builder, over(count, most), chunk)
+    builder.ret_void()
+
+
+def _added(builder: Any, buffer: Any, entry: Any) -> Any:
+    """Return the sum of `ENTRIES` in float64: of `LANES` columns each, then of halves of them."""
+    double = ir.DoubleType()
+    rows = builder.bitcast(buffer, ir.PointerType(ir.VectorType(entry, LANES)))
+    total = None
+    for i in range(ENTRIES // LANES):
+        row = builder.load(builder.gep(rows, [ir.Constant(LONG, i)]), align=4)
+        if entry != double:
+            row = builder.fpext(row, ir.VectorType(double, LANES))
+        total = row if total is None else builder.fadd(total, row)
+    lanes = LANES
+    while lanes > 1:
+        lanes //= 2
+        halves = [
+            ir.Constant(ir.VectorType(ir.IntType(32), lanes), list(range(first, first + lanes)))
+            for first in (0, lanes)
+        ]
+        total = builder.fadd(*[builder.shuffle_vector(total, total, half) for half in halves])
+    return builder.extract_element(total, ir.Constant(ir.IntType(32), 0))
