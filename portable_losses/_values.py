@@ -15,6 +15,7 @@ from portable_losses._dtypes import computable, kind_of, narrow
 from portable_losses._gradient import entrywise, stop_gradient
 from portable_losses._polyfill import constant, readable, where
 from portable_losses._stable import INF, NAN
+from portable_losses._tape import TapeNamespace
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_broadcasts_to, check_real
 
@@ -170,13 +171,12 @@ def _extremes_lie_in(x: Array, low: float, high: float, *, xp: Namespace) -> boo
 
     A third of the time of `_lies_outside`, which would say the same (NumPy, 100,000 entries).
     """
-    backend = backend_of(xp)
-    quick = backend.speed.reductions
-    both = quick.get("extremes")
-    if 0 in x.shape or (backend.autodiff.differentiates and both is None):
+    if 0 in x.shape or isinstance(xp, TapeNamespace):
         return False
     if not (readable(x, xp=xp) and _VALIDATING.get()):
         return False
+    x, quick = stop_gradient(x, xp=xp), backend_of(xp).speed.reductions
+    both = quick.get("extremes")
     if both is not None:
         smallest, largest = map(float, both(x))
         return low <= smallest and largest <= high

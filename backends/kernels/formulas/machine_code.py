@@ -54,7 +54,7 @@ def machine_code(
         try:
             formula = written()
             names = tuple(map(str, dtypes(formula)))
-            key = repr(formula._replace(several=None, rare=())), names  # tells 0.0 from -0.0
+            key = repr(formula._replace(several=None)), names  # tells 0.0 from -0.0
             if key not in _CODES:
                 _CODES[key] = found.compiled(formula, names)
         except (Untraceable, AttributeError):
