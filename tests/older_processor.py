@@ -15,6 +15,7 @@ SWITCHES = {
     "ATEN_CPU_CAPABILITY": "avx2",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
     "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+    "PORTABLE_LOSSES_CPU_WITHOUT": "avx512",
 }
 
 

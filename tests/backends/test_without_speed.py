@@ -83,7 +83,7 @@ def assert_alike(what: str, got: Any, want: Any, ulps: int = ULPS) -> None:
 
 
 def begin_with_programs(monkeypatch: pytest.MonkeyPatch, size: str) -> None:
-    """Let every formula be a program at its first call: for small arrays, for large, or compiled."""
+    """Let every formula be a program at its first call: a small one, a large one, or compiled."""
     elements = import_module("portable_losses.backends.kernels.formulas.elementwise_numpy")
     rows = import_module("portable_losses.backends.kernels.rows.blockwise_numpy")
     monkeypatch.setattr(elements, "FEWEST", 1)

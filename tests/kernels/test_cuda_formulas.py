@@ -4,7 +4,6 @@ import ctypes
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,18 +12,13 @@ import array_api_compat.numpy as xp
 import numpy as np
 import pytest
 
-from portable_losses import _backend
-from portable_losses._backend import Speed, load_backend
-from tests.libraries import named
-from tests.rows import ONCE
+from tests.kernels.every_formula import Seen, dtypes_of, every_formula
 
 pytest.importorskip("cupy")  # there is no wheel of it for macOS
 formulas: Any = import_module("portable_losses.backends.kernels.formulas.program_cuda")
 of_cupy: Any = import_module("portable_losses.backends.kernels.formulas.elementwise_cupy")
 odd: Any = import_module("portable_losses.backends.kernels.trial.odd_entries")
 of_torch: Any = import_module("portable_losses.backends.kernels.formulas.code_cuda_torch")
-
-Seen = dict[tuple[Any, ...], Any]
 
 SHIM = """
 #include <bit>
@@ -38,30 +32,7 @@ static double __longlong_as_double(long long x) { return std::bit_cast<double>(x
 
 @pytest.fixture(scope="module")
 def calls() -> Seen:
-    """Every elementwise function that the rows call, with its options, forward and backward."""
-    library, seen = named("numpy"), Seen()
-
-    def note(function: Callable[..., Any], arrays: Any, options: Any) -> Any:
-        given = tuple(sorted((k, v) for k, v in options.items() if k != "xp"))
-        present = tuple(None if x is None else x.dtype.kind for x in arrays)
-        seen[function, present, given] = None
-        return function(*arrays, **options)
-
-    with pytest.MonkeyPatch.context() as patch:
-        spied = replace(load_backend("numpy"), speed=Speed(elementwise=note))
-        patch.setitem(_backend._LOADED, "numpy", spied)
-        for sample in (one for one in ONCE if one.variables):
-            with library.active():
-                arrays = sample.on(library)
-                f = sample.scalar(arrays, library, "float64")
-                library.gradient(f, range(len(sample.variables)))(
-                    *[arrays[key] for key in sample.variables]
-                )
-    return seen
-
-
-def dtypes_of(present: tuple[str | None, ...], dtype: Any) -> tuple[Any, ...]:
-    return tuple(None if k is None else np.dtype(bool if k == "b" else dtype) for k in present)
+    return every_formula()
 
 
 def written(calls: Seen, dtype: Any) -> tuple[dict[tuple[Any, ...], Any], set[str]]:

@@ -16,7 +16,7 @@ import portable_losses as pl
 from portable_losses._gradient import entrywise, with_gradient
 from portable_losses._typing import Array
 from portable_losses.autograd import grad, value_and_grad, vjp
-from tests.kernels.entries import BLOCK, SIZES, bce, bits, numbers, targets
+from tests.kernels.entries import BLOCK, LAYOUTS, SIZES, bce, bits, numbers, targets
 from tests.libraries import LIBRARIES
 from tests.rows import ONCE
 from tests.samples import Sample
@@ -122,21 +122,6 @@ def test_the_second_derivative_is_the_same(at_once: Any) -> None:
     second = grad(slope)(x)
     assert bits(second) == bits(at_once(grad(slope), x))
     np.testing.assert_allclose(second, pl.sigmoid(x) * pl.sigmoid(-x), rtol=1e-14)
-
-
-LAYOUTS: dict[str, Callable[[Array], Array]] = {
-    "every second entry": lambda x: x[::2],
-    "backwards": lambda x: x[::-1],
-    "rows": lambda x: x.reshape(-1, 4),
-    "columns": lambda x: x.reshape(-1, 4).T,
-    "column by column": lambda x: np.asfortranarray(x.reshape(-1, 4)),
-    "one row": lambda x: x[None],
-    "not aligned to the rows": lambda x: x.reshape(-1, 4)[:, 1:],
-    "broadcast": lambda x: np.broadcast_to(x[:5], (x.size // 4, 5)),
-    "one number": lambda x: np.broadcast_to(x[20], x.shape),
-    "no number": lambda x: x[:0],
-    "three axes": lambda x: x.reshape(2, -1, 2).swapaxes(0, 1),
-}
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)

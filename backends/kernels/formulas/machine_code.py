@@ -20,6 +20,9 @@ NATIVE = ("erf", "erfc", "fma")  # steps beyond the standard's functions, as acc
 
 _COMPILER: list[Any] = []  # the module, or None where there is none
 _COUNT: Counter[Any] = Counter()
+_CODES: dict[
+    Any, Any
+] = {}  # by formula and dtypes: NumPy's arrays and PyTorch's tensors share them
 _LOCK = Lock()  # LLVM is used by one thread at a time
 
 
@@ -50,8 +53,12 @@ def machine_code(
             return None
         try:
             formula = written()
-            code = found.compiled(formula, dtypes(formula))
+            names = tuple(map(str, dtypes(formula)))
+            key = repr(formula._replace(several=None)), names  # tells 0.0 from -0.0
+            if key not in _CODES:
+                _CODES[key] = found.compiled(formula, names)
         except (Untraceable, AttributeError):
             return None
         _COUNT[family] += 1
+        code = _CODES[key]
         return formula, code

@@ -16,6 +16,7 @@ number of threads, or on the vectors of the processor: nothing is reassociated o
 """
 
 import ctypes
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -32,6 +33,7 @@ __all__ = ["Code", "compiled", "is_supported"]
 BYTE, BIT = ir.IntType(8), ir.IntType(1)
 ENTRIES = 256  # of a buffer: what a few of them hold stays in the nearest cache
 POINTER = ir.PointerType(BYTE)
+VARIABLE = "PORTABLE_LOSSES_CPU_WITHOUT"  # features of the processor, by how their names begin
 WIDEST = '"prefer-vector-width"="512"'  # LLVM itself would take half of it, by a fifth slower
 
 binding.initialize_native_target()
@@ -64,6 +66,7 @@ class Code(NamedTuple):
 def _features(without: str) -> dict[str, bool]:
     """Return what the processor has; what begins with `without` is left out."""
     found = dict(binding.get_host_cpu_features())
+    without = without or os.environ.get(VARIABLE, "")
     return {
         name: there and not (without and name.startswith(without)) for name, there in found.items()
     }
