@@ -170,12 +170,12 @@ def elementwise_call(
     if others:
         return _broadcast_call(function, (x, *others), names, options)
     xp = namespace_of_floating(x, names[0])
-    if not widened:
-        return function(computable(x, xp=xp), xp=xp, **options)
     if is_half(x, xp=xp):
         made = of_halves(function, (x,), options, wide=False, xp=xp)
         if made is not None:
             return made
+    if not widened:
+        return function(computable(x, xp=xp), xp=xp, **options)
     return narrow(function(widen(x, xp=xp), xp=xp, **options), x.dtype, xp=xp)
 
 
@@ -279,6 +279,10 @@ def _broadcast_call(
     check_broadcastable(**named)
     dtype = xp.result_type(*arrays)
     first, *others = broadcast_arrays(*arrays, xp=xp)
+    if is_half(first, xp=xp):
+        made = of_halves(function, (first, *others), options, wide=False, xp=xp)
+        if made is not None:
+            return made
     first = widen(narrow(first, dtype, xp=xp), xp=xp)
     others = [narrow(x, first.dtype, xp=xp) for x in others]
     return narrow(function(first, *others, xp=xp, **options), dtype, xp=xp)
