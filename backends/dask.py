@@ -7,8 +7,10 @@ import dask.array as da
 import numpy as np
 from dask.delayed import delayed
 
-from portable_losses._backend import Arrays, Backend, Indexing
+from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Speed
 from portable_losses._typing import Array, Namespace, Options
+
+from .kernels.formulas.elementwise_dask import ELEMENTWISE, elementwise
 
 
 def readable(x: Array) -> bool:
@@ -164,6 +166,7 @@ def concat(arrays: Sequence[Array], *, axis: int) -> Array:
 
 BACKEND = Backend(
     "dask",
+    Autodiff(differentiates=False),
     arrays=Arrays(
         readable=readable,
         concat=concat,
@@ -172,4 +175,5 @@ BACKEND = Backend(
         python_scalars=True,
     ),
     indexing=Indexing(scatter_add=scatter_add, gather=gather),
+    speed=Speed(elementwise=elementwise, elementwise_kernel=ELEMENTWISE),
 )

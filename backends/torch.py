@@ -278,6 +278,7 @@ BACKEND = Backend(
     ),
     Indexing(scatter_add=scatter_add, take_along_axis=take_along_axis),
     Speed(
+        reductions={"extremes": torch.aminmax},
         elementwise_kernel=ELEMENTWISE,
         special={"erf": torch.special.erf, "erfc": torch.special.erfc},
         kernels={

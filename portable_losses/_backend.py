@@ -213,7 +213,8 @@ class Speed:
     Parameters
     ----------
     reductions : mapping of str to callable, (x) -> 0-d array
-        ``xp.sum`` and the like over all entries, where a quicker call has the same bits.
+        ``xp.sum`` and the like over all entries, where a quicker call has the same bits; by
+        "extremes", the smallest and the largest entry from one pass.
     spread : callable, (x, shape) -> array, or None
         ``xp.broadcast_to`` of a 0-d array, where the library's own takes longer than an operation.
     special : mapping of str to callable

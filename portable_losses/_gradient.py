@@ -26,6 +26,7 @@ __all__ = [
     "entrywise",
     "stop_gradient",
     "summed",
+    "summed_pair",
     "with_gradient",
 ]
 
@@ -169,12 +170,12 @@ def elementwise_call(
     if others:
         return _broadcast_call(function, (x, *others), names, options)
     xp = namespace_of_floating(x, names[0])
-    if not widened:
-        return function(computable(x, xp=xp), xp=xp, **options)
     if is_half(x, xp=xp):
         made = of_halves(function, (x,), options, wide=False, xp=xp)
         if made is not None:
             return made
+    if not widened:
+        return function(computable(x, xp=xp), xp=xp, **options)
     return narrow(function(widen(x, xp=xp), xp=xp, **options), x.dtype, xp=xp)
 
 
@@ -212,9 +213,18 @@ def summed(
 
     Else None. The result is float32 where the arrays are of one half dtype.
     """
-    kernel = backend_of(inner_of(xp)).speed.elementwise_kernel
     pair = _PAIRS.get(function)
-    if kernel is None or kernel.sums is None or pair is None or not pair.elementwise:
+    if pair is None:
+        return None
+    return summed_pair(pair, arrays, options, mean=mean, xp=xp)
+
+
+def summed_pair(
+    pair: Pair, arrays: tuple[Array, ...], options: Options, *, mean: bool, xp: Namespace
+) -> Array | None:
+    """Return what `summed` returns of the function that was made of this pair."""
+    kernel = backend_of(inner_of(xp)).speed.elementwise_kernel
+    if kernel is None or kernel.sums is None or not pair.elementwise:
         return None
     raws = tuple([raw_array(x) for x in arrays])
     if not (_are_plain(options) and kernel.sums(pair, raws, options)):
@@ -269,6 +279,10 @@ def _broadcast_call(
     check_broadcastable(**named)
     dtype = xp.result_type(*arrays)
     first, *others = broadcast_arrays(*arrays, xp=xp)
+    if is_half(first, xp=xp):
+        made = of_halves(function, (first, *others), options, wide=False, xp=xp)
+        if made is not None:
+            return made
     first = widen(narrow(first, dtype, xp=xp), xp=xp)
     others = [narrow(x, first.dtype, xp=xp) for x in others]
     return narrow(function(first, *others, xp=xp, **options), dtype, xp=xp)

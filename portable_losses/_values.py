@@ -15,6 +15,7 @@ from portable_losses._dtypes import computable, kind_of, narrow
 from portable_losses._gradient import entrywise, stop_gradient
 from portable_losses._polyfill import constant, readable, where
 from portable_losses._stable import INF, NAN
+from portable_losses._tape import TapeNamespace
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_broadcasts_to, check_real
 
@@ -170,12 +171,15 @@ def _extremes_lie_in(x: Array, low: float, high: float, *, xp: Namespace) -> boo
 
     A third of the time of `_lies_outside`, which would say the same (NumPy, 100,000 entries).
     """
-    backend = backend_of(xp)
-    if backend.autodiff.differentiates or 0 in x.shape:
+    if 0 in x.shape or isinstance(xp, TapeNamespace):
         return False
     if not (readable(x, xp=xp) and _VALIDATING.get()):
         return False
-    quick = backend.speed.reductions
+    x, quick = stop_gradient(x, xp=xp), backend_of(xp).speed.reductions
+    both = quick.get("extremes")
+    if both is not None:
+        smallest, largest = map(float, both(x))
+        return low <= smallest and largest <= high
     smallest, most = quick.get("min") or xp.min, quick.get("max") or xp.max
     return low <= float(smallest(x)) and (high == INF or float(most(x)) <= high)
 

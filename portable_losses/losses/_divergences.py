@@ -12,7 +12,7 @@ from portable_losses._polyfill import clip, constant, minimum, where
 from portable_losses._stable import INF, NAN, log, log1p
 from portable_losses._typing import Array, Namespace
 from portable_losses.activations.sigmoid import _sigmoid
-from portable_losses.losses.deviance import _bound, _curve, _log_ratio_of, _times_power
+from portable_losses.losses._deviances import _bound, _curve, _log_ratio_of, _times_power
 
 __all__: list[str] = []
 

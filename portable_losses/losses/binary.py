@@ -5,10 +5,10 @@ from portable_losses._options import FRACTION, WEIGHT, is_number
 from portable_losses._polyfill import maximum
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
-from portable_losses._reduction import contribution, reduce, weigh
+from portable_losses._reduction import contribution, reduce, reduced, weigh
 from portable_losses._stable import log, log1p
 from portable_losses._typing import Array, Namespace, Reduction
-from portable_losses._validation import as_floating, namespace_of
+from portable_losses._validation import check_floating, in_one_dtype, namespace_of
 from portable_losses._values import as_weight, check_all_in, mark_invalid
 from portable_losses.activations.sigmoid import _softplus
 from portable_losses.losses._left_out import leaves_out, settle
@@ -80,10 +80,21 @@ def binary_cross_entropy(
     xp = namespace_of(
         probs=probs, target=target, optional={"weight": weight, "sample_weight": sample_weight}
     )
-    p, y = as_floating(xp, probs=probs, target=target)
+    check_floating(xp, probs=probs, target=target)
     advice = "; for logits use binary_cross_entropy_with_logits"
     bad_probs = check_all_in(0, 1, advice=advice, xp=xp, probs=probs)
     bad_target = check_all_in(0, 1, xp=xp, target=target)
+    if weight is None:
+        return reduced(
+            _binary_cross_entropy,
+            {"probs": probs, "target": target},
+            reduction,
+            where=where,
+            sample_weight=sample_weight,
+            invalid=(bad_probs, bad_target),
+            xp=xp,
+        )
+    p, y = in_one_dtype(xp, probs, target)
     weight = as_weight(weight, tuple(p.shape), name="weight", like=p, xp=xp)
 
     loss = _binary_cross_entropy(p, y, xp=xp)
@@ -169,14 +180,26 @@ def binary_cross_entropy_with_logits(
         target=target,
         optional={"weight": weight, "pos_weight": pos_weight, "sample_weight": sample_weight},
     )
-    z, positive = as_floating(xp, logits=logits, target=target)
-    shape = tuple(z.shape)
+    check_floating(xp, logits=logits, target=target)
     invalid = check_all_in(0, 1, xp=xp, target=target)
+    smooth = not is_number(label_smoothing) or label_smoothing != 0
+    if weight is None and pos_weight is None and not smooth:
+        return reduced(
+            _logistic_loss,
+            {"logits": logits, "target": target, "negative": None},
+            reduction,
+            where=where,
+            sample_weight=sample_weight,
+            invalid=(invalid,),
+            xp=xp,
+        )
+    z, positive = in_one_dtype(xp, logits, target)
+    shape = tuple(z.shape)
     weight = as_weight(weight, shape, name="weight", like=z, xp=xp)
     pos_weight = as_weight(pos_weight, shape, name="pos_weight", like=z, xp=xp)
 
     negative = None
-    if not is_number(label_smoothing) or label_smoothing != 0:
+    if smooth:
         negative = (1 - positive) * (1 - label_smoothing) + label_smoothing / 2
         positive = positive * (1 - label_smoothing) + label_smoothing / 2
     if pos_weight is not None:

@@ -10,9 +10,9 @@ from portable_losses._stable import INF
 from portable_losses._typing import Array, Axis, BatchReduction, Namespace
 from portable_losses._validation import as_floating, check_axes, namespace_of
 from portable_losses._values import check_all_in, mark_invalid
+from portable_losses.losses._deviances import deviance
 from portable_losses.losses._divergences import _generalized_kl, _kl, generalized_js
 from portable_losses.losses._left_out import leaves_out
-from portable_losses.losses.deviance import _half_deviance
 from portable_losses.losses.regression import _absolute
 
 __all__ = ["generalized_kl_div", "js_div", "kl_div", "tvd_loss"]
@@ -174,7 +174,7 @@ def generalized_kl_div(
     if log_target:
         terms = _generalized_kl(lp, t, xp=xp)
     else:
-        terms = _half_deviance(lp, t, power=1.0, log_input=True, xp=xp)
+        terms = deviance(lp, t, power=1.0, log_input=True, factor=1.0, xp=xp)
 
     return _sum_and_reduce(
         mark_invalid(terms, invalid, xp=xp),

@@ -1,15 +1,21 @@
 """Losses of a margin: for a score and a target of -1 or 1."""
 
-from portable_losses._gradient import differentiable_again, with_gradient
-from portable_losses._polyfill import clip, minimum
-from portable_losses._polyfill import where as _where
+from collections.abc import Callable
+
 from portable_losses._public import public
-from portable_losses._reduction import reduce
+from portable_losses._reduction import reduced
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import as_floating, namespace_of
-from portable_losses._values import check_signs, mark_invalid
-from portable_losses.activations.sigmoid import _softplus
+from portable_losses._values import check_signs
 from portable_losses.losses._left_out import leaves_out
+from portable_losses.losses._margins import (
+    exponential,
+    hinge,
+    modified_huber,
+    perceptron,
+    soft_margin,
+    squared_hinge,
+)
 
 __all__ = [
     "exponential_loss",
@@ -74,12 +80,9 @@ def hinge_loss(
     array([0.5, 4. ])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-    m = _margin(input, target, xp=xp)
 
-    loss = _hinge(differentiable_again(m, xp=xp), xp=xp)
-
-    return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    return _reduced(
+        hinge, input, target, reduction, where=where, sample_weight=sample_weight, xp=xp
     )
 
 
@@ -134,12 +137,9 @@ def squared_hinge_loss(
     array([ 0.25, 16.  ])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-    m = _margin(input, target, xp=xp)
 
-    loss = _hinge(m, xp=xp) ** 2
-
-    return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    return _reduced(
+        squared_hinge, input, target, reduction, where=where, sample_weight=sample_weight, xp=xp
     )
 
 
@@ -201,12 +201,9 @@ def modified_huber_loss(
     array([ 0.25, 12.  ])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-    m = _margin(input, target, xp=xp)
 
-    loss = _modified_huber(m, xp=xp)
-
-    return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    return _reduced(
+        modified_huber, input, target, reduction, where=where, sample_weight=sample_weight, xp=xp
     )
 
 
@@ -261,12 +258,9 @@ def perceptron_loss(
     array([0., 3.])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-    m = differentiable_again(_margin(input, target, xp=xp), xp=xp)
 
-    loss = _where(m >= 0, 0.0, -m, xp=xp)
-
-    return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    return _reduced(
+        perceptron, input, target, reduction, where=where, sample_weight=sample_weight, xp=xp
     )
 
 
@@ -323,12 +317,9 @@ def soft_margin_loss(
     array([   0., 1000.])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-    m = _margin(input, target, xp=xp)
 
-    loss = _softplus(-m, beta=1.0, xp=xp)
-
-    return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    return _reduced(
+        soft_margin, input, target, reduction, where=where, sample_weight=sample_weight, xp=xp
     )
 
 
@@ -385,35 +376,32 @@ def exponential_loss(
     array([ 0.6065, 20.0855])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-    m = _margin(input, target, xp=xp)
 
-    loss = xp.exp(-m)
-
-    return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    return _reduced(
+        exponential, input, target, reduction, where=where, sample_weight=sample_weight, xp=xp
     )
 
 
-def _margin(input: Array, target: Array, *, xp: Namespace) -> Array:
-    """``target * input`` in the dtype to compute in, both checked."""
-    x, sign = as_floating(xp, input=input, target=target)
-    return mark_invalid(xp.multiply(sign, x), check_signs(xp=xp, target=sign), xp=xp)
-
-
-def _hinge(m: Array, *, xp: Namespace) -> Array:
-    """``max(0, 1 - m)``; gradient 0 at 1."""
-    return _where(m >= 1, 0.0, 1 - m, xp=xp)
-
-
-def _modified_huber_grad(
-    grad: Array, out: Array, m: Array, *, xp: Namespace
-) -> tuple[Array | None, ...]:
-    """``-2 * clip(1 - m, 0, 2)``."""
-    return (-2 * grad * clip(1 - m, 0.0, 2.0, xp=xp),)
-
-
-@with_gradient(_modified_huber_grad)
-def _modified_huber(m: Array, *, xp: Namespace) -> Array:
-    """``max(0, 1 - m)**2`` for m >= -1, else ``-4 * m``."""
-    near = minimum(h := _hinge(m, xp=xp), 2.0, xp=xp)
-    return near * (2 * h - near)
+def _reduced(
+    function: Callable[..., Array],
+    input: Array,
+    target: Array,
+    reduction: Reduction,
+    *,
+    where: Array | None,
+    sample_weight: Array | None,
+    xp: Namespace,
+) -> Array:
+    """Return the reduced loss of a margin, its arrays checked."""
+    sign = target
+    if target.dtype != input.dtype:
+        _, sign = as_floating(xp, input=input, target=target)
+    return reduced(
+        function,
+        {"input": input, "target": target},
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        invalid=(check_signs(xp=xp, target=sign),),
+        xp=xp,
+    )

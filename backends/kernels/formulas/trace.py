@@ -184,10 +184,12 @@ class Symbol:
     def __invert__(self) -> "Symbol":
         return self.recording.apply(np.invert, self)
 
-    def __pow__(self, exponent: Any) -> "Symbol":
+    def __pow__(self, exponent: Any) -> Any:
         """Record a power by a number, with the ufunc that NumPy would use."""
-        if not isinstance(exponent, int | float) or exponent in {0, 1}:
+        if not isinstance(exponent, int | float):
             raise Untraceable
+        if exponent in {0, 1}:
+            return self if exponent else self.dtype.type(1)
         if exponent in _POWERS:
             return self.recording.apply(_POWERS[exponent], self)
         return self.recording.apply(np.power, self, exponent)

@@ -1,0 +1,91 @@
+"""Losses of a margin ``m = target * input`` as pairs of the two arrays: one pass computes both."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from portable_losses._gradient import with_gradient
+from portable_losses._polyfill import clip, constant, minimum, where
+from portable_losses._typing import Array, Namespace
+from portable_losses.activations.sigmoid import _sigmoid, _softplus
+
+__all__ = [
+    "exponential",
+    "hinge",
+    "modified_huber",
+    "perceptron",
+    "soft_margin",
+    "squared_hinge",
+]
+
+
+def _of_margin(
+    slope: Callable[..., Array],
+) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+    """Decorate ``f(m, xp)``, whose slope is ``slope(m, xp)``: then it is a pair of two arrays."""
+
+    def by_input(grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace) -> Array:
+        """Return the gradient by the scores."""
+        return grad * (y * slope(y * x, xp=xp))
+
+    def by_target(grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace) -> Array:
+        """Return the gradient by the signs."""
+        return grad * (x * slope(y * x, xp=xp))
+
+    def decorate(function: Callable[..., Array]) -> Callable[..., Array]:
+        @with_gradient(by_input, by_target, elementwise=True)
+        @wraps(function)
+        def call(x: Array, y: Array, *, xp: Namespace) -> Array:
+            return function(y * x, xp=xp)
+
+        return call
+
+    return decorate
+
+
+def _below(m: Array, level: float, *, xp: Namespace) -> Array:
+    """-1 where m < level, else 0."""
+    return where(m >= level, 0.0, constant(-1.0, m, xp=xp), xp=xp)
+
+
+@_of_margin(lambda m, xp: _below(m, 1.0, xp=xp))
+def hinge(m: Array, *, xp: Namespace) -> Array:
+    """``max(0, 1 - m)``; gradient 0 at 1."""
+    return _lack(m, xp=xp)
+
+
+@_of_margin(lambda m, xp: -2 * _lack(m, xp=xp))
+def squared_hinge(m: Array, *, xp: Namespace) -> Array:
+    """``max(0, 1 - m)**2``."""
+    lack = _lack(m, xp=xp)
+    return lack * lack
+
+
+@_of_margin(lambda m, xp: -2 * clip(1 - m, 0.0, 2.0, xp=xp))
+def modified_huber(m: Array, *, xp: Namespace) -> Array:
+    """``max(0, 1 - m)**2`` for m >= -1, else ``-4 * m``."""
+    lack = _lack(m, xp=xp)
+    near = minimum(lack, 2.0, xp=xp)
+    return near * (2 * lack - near)
+
+
+@_of_margin(lambda m, xp: _below(m, 0.0, xp=xp))
+def perceptron(m: Array, *, xp: Namespace) -> Array:
+    """``max(0, -m)``; gradient 0 at 0."""
+    return where(m >= 0, 0.0, -m, xp=xp)
+
+
+@_of_margin(lambda m, xp: -_sigmoid(-m, xp=xp))
+def soft_margin(m: Array, *, xp: Namespace) -> Array:
+    """``log(1 + exp(-m))``."""
+    return _softplus(-m, beta=1.0, xp=xp)
+
+
+@_of_margin(lambda m, xp: -xp.exp(-m))
+def exponential(m: Array, *, xp: Namespace) -> Array:
+    """``exp(-m)``."""
+    return xp.exp(-m)
+
+
+def _lack(m: Array, *, xp: Namespace) -> Array:
+    """``max(0, 1 - m)``."""
+    return where(m >= 1, 0.0, 1 - m, xp=xp)
