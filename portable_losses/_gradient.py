@@ -26,6 +26,7 @@ __all__ = [
     "entrywise",
     "stop_gradient",
     "summed",
+    "summed_pair",
     "with_gradient",
 ]
 
@@ -212,9 +213,18 @@ def summed(
 
     Else None. The result is float32 where the arrays are of one half dtype.
     """
-    kernel = backend_of(inner_of(xp)).speed.elementwise_kernel
     pair = _PAIRS.get(function)
-    if kernel is None or kernel.sums is None or pair is None or not pair.elementwise:
+    if pair is None:
+        return None
+    return summed_pair(pair, arrays, options, mean=mean, xp=xp)
+
+
+def summed_pair(
+    pair: Pair, arrays: tuple[Array, ...], options: Options, *, mean: bool, xp: Namespace
+) -> Array | None:
+    """Return what `summed` returns of the function that was made of this pair."""
+    kernel = backend_of(inner_of(xp)).speed.elementwise_kernel
+    if kernel is None or kernel.sums is None or not pair.elementwise:
         return None
     raws = tuple([raw_array(x) for x in arrays])
     if not (_are_plain(options) and kernel.sums(pair, raws, options)):

@@ -9,7 +9,7 @@ from portable_losses._gradient import stop_gradient
 from portable_losses._polyfill import readable
 
 from .names import named
-from .operands import arrays, floating, is_complex, lenient, promoted, tensor
+from .operands import arrays, floating, is_complex, lenient, real_floating, tensor
 
 __all__ = ["conjugate", "heaviside", "truth"]
 
@@ -28,7 +28,7 @@ pow:power,pow remainder:remainder,mod sign square subtract trunc
 INEXACT = """
 acos:arccos,acos acosh:arccosh,acosh asin:arcsin,asin asinh:arcsinh,asinh atan:arctan,atan
 atan2:arctan2,atan2 atanh:arctanh,atanh copysign cos cosh divide:divide,true_divide exp expm1
-hypot isfinite isinf isnan log log10 log1p log2 logaddexp nextafter reciprocal signbit sin sinh
+hypot isfinite isinf isnan log log10 log1p log2 logaddexp nextafter signbit sin sinh
 sqrt tan tanh
 """
 
@@ -81,6 +81,15 @@ def conjugate(x: Any, /, *, xp: Any) -> Any:
     return xp.conj(x) if is_complex(x, xp=xp) else x
 
 
+@named("reciprocal")
+def reciprocal(x: Any, /, *, xp: Any) -> Any:
+    """Return ``1 / x``, of integers the integer towards 0."""
+    x = tensor(x, xp=xp)
+    if xp.isdtype(x.dtype, "integral"):
+        return xp.where((x == 1) | (x == -1), x, xp.zeros_like(x))
+    return xp.reciprocal(floating(x, xp=xp))
+
+
 @named("rint")
 def rint(x: Any, /, *, xp: Any) -> Any:
     """Return the nearest integer, the even one of two, as a floating number."""
@@ -90,17 +99,13 @@ def rint(x: Any, /, *, xp: Any) -> Any:
 @named("fabs")
 def fabs(x: Any, /, *, xp: Any) -> Any:
     """Return the absolute value of a real number."""
-    x = floating(x, xp=xp)
-    if is_complex(x, xp=xp):
-        msg = "`fabs` takes real numbers only; write `np.abs(x)`"
-        raise TypeError(msg)
-    return xp.abs(x)
+    return xp.abs(real_floating(x, "fabs", xp=xp))
 
 
 @named("cbrt")
 def cbrt(x: Any, /, *, xp: Any) -> Any:
     """Return the real cube root: a power, and one step of Newton's, as 1/3 is no binary number."""
-    x = floating(x, xp=xp)
+    x = real_floating(x, "cbrt", xp=xp)
     zero, far = x == 0, xp.isinf(x)
     size = xp.where(zero | far, 1.0, xp.abs(x))
     root = size ** (1 / 3)
@@ -110,21 +115,25 @@ def cbrt(x: Any, /, *, xp: Any) -> Any:
 
 
 named("exp2")(lambda x, /, *, xp: xp.pow(2.0, floating(x, xp=xp)))
-named("deg2rad", "radians")(lambda x, /, *, xp: floating(x, xp=xp) * (math.pi / 180))
-named("rad2deg", "degrees")(lambda x, /, *, xp: floating(x, xp=xp) * (180 / math.pi))
+named("deg2rad", "radians")(
+    lambda x, /, *, xp: real_floating(x, "deg2rad", xp=xp) * (math.pi / 180)
+)
+named("rad2deg", "degrees")(
+    lambda x, /, *, xp: real_floating(x, "rad2deg", xp=xp) * (180 / math.pi)
+)
 
 
 @named("spacing")
 def spacing(x: Any, /, *, xp: Any) -> Any:
     """Return the distance to the next number away from 0, a constant."""
-    x = stop_gradient(floating(x, xp=xp), xp=xp)
+    x = stop_gradient(real_floating(x, "spacing", xp=xp), xp=xp)
     return xp.nextafter(x, xp.copysign(xp.full_like(x, math.inf), x)) - x
 
 
 @named("modf")
 def modf(x: Any, /, *, xp: Any) -> tuple[Any, Any]:
     """Return fraction and whole part, both with the sign of `x`."""
-    x = floating(x, xp=xp)
+    x = real_floating(x, "modf", xp=xp)
     whole = xp.trunc(x)
     far = xp.isinf(x)
     return xp.where(far, 0.0, x) - xp.where(far, 0.0, whole), whole
@@ -133,7 +142,7 @@ def modf(x: Any, /, *, xp: Any) -> tuple[Any, Any]:
 @named("frexp")
 def frexp(x: Any, /, *, xp: Any) -> tuple[Any, Any]:
     """Return mantissa, at least 1/2 and below 1 in size, and exponent of 2."""
-    x = floating(x, xp=xp)
+    x = real_floating(x, "frexp", xp=xp)
     size = xp.abs(stop_gradient(x, xp=xp))
     plain = xp.isfinite(size) & (size != 0)
     size = xp.where(plain, size, 0.5)
@@ -147,9 +156,9 @@ def frexp(x: Any, /, *, xp: Any) -> tuple[Any, Any]:
 @named("ldexp")
 def ldexp(x1: Any, x2: Any, /, *, xp: Any) -> Any:
     """Return ``x1 * 2**x2`` of integers `x2`."""
-    x1 = floating(x1, xp=xp)
+    x1 = real_floating(x1, "ldexp", xp=xp)
     x2 = stop_gradient(tensor(x2, x1, xp=xp), xp=xp)
-    if not xp.isdtype(x2.dtype, "integral"):
+    if not xp.isdtype(x2.dtype, ("bool", "integral")):
         msg = f"`x2` of `ldexp` must be integers, got {x2.dtype}; write `x1 * np.exp2(x2)`"
         raise TypeError(msg)
     return _times_power_of_2(x1, xp.astype(x2, x1.dtype), xp=xp)
@@ -167,6 +176,9 @@ def bitwise_count(x: Any, /, *, xp: Any) -> Any:
     x = tensor(x, xp=xp)
     if xp.isdtype(x.dtype, "bool"):
         return xp.astype(x, xp.uint8)
+    if not xp.isdtype(x.dtype, "integral"):
+        msg = f"`bitwise_count` takes integers only, got {x.dtype}"
+        raise TypeError(msg)
     size = xp.abs(x) if xp.isdtype(x.dtype, "signed integer") else x
     bits = [(size >> i) & 1 for i in range(xp.iinfo(x.dtype).bits)]
     return xp.astype(sum(bits[1:], bits[0]), xp.uint8)
@@ -186,7 +198,7 @@ def float_power(x1: Any, x2: Any, /, *, xp: Any) -> Any:
 @named("logaddexp2")
 def logaddexp2(x1: Any, x2: Any, /, *, xp: Any) -> Any:
     """Return ``log2(2**x1 + 2**x2)``."""
-    x1, x2 = (x * math.log(2) for x in promoted(x1, x2, xp=xp, inexact=True))
+    x1, x2 = (real_floating(x, "logaddexp2", xp=xp) * math.log(2) for x in arrays(x1, x2, xp=xp))
     return xp.logaddexp(x1, x2) / math.log(2)
 
 
@@ -212,7 +224,7 @@ def _beside_nan(x1: Any, x2: Any, chosen: Any, *, xp: Any) -> Any:
 @named("heaviside")
 def heaviside(x1: Any, x2: Any, /, *, xp: Any) -> Any:
     """Return 0 below 0, `x2` at 0, 1 above."""
-    x1, x2 = (floating(x, xp=xp) for x in arrays(x1, x2, xp=xp))
+    x1, x2 = (real_floating(x, "heaviside", xp=xp) for x in arrays(x1, x2, xp=xp))
     x1 = stop_gradient(x1, xp=xp)  # constant between its jumps
     step = xp.where(x1 != x1, x1, xp.astype(x1 > 0, x1.dtype))
     return xp.where(x1 == 0, x2, step)

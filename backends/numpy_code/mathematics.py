@@ -9,9 +9,10 @@ from portable_losses._gradient import stop_gradient
 from portable_losses._polyfill import device_of
 from portable_losses._tape import TapeArray
 
+from .axes import axis_of
 from .elementwise import conjugate
 from .names import dtype_of, named
-from .operands import arrays, exact, floating, is_complex, promoted, tensor
+from .operands import arrays, exact, floating, is_complex, promoted, real_floating, tensor
 
 __all__ = ["clip", "conj", "interp"]
 
@@ -143,6 +144,7 @@ def unwrap(
 ) -> Any:
     """Return angles without jumps: a period is added wherever a step is longer than half of one."""
     p = tensor(p, xp=xp)
+    axis = axis_of(axis, p.ndim)
     step = xp.diff(p, axis=axis)
     whole = isinstance(period, int) and not xp.isdtype(p.dtype, ("real floating",))
     high, odd = divmod(period, 2) if whole else (period / 2, False)
@@ -152,7 +154,7 @@ def unwrap(
         within = xp.where((within == low) & (step > 0), high, within)
     small = xp.abs(floating(step, xp=xp)) < (period / 2 if discont is None else discont)
     jump = xp.where(small, 0, within - step)
-    before = (slice(None),) * (axis % p.ndim)
+    before = (slice(None),) * axis
     later = p[(*before, slice(1, None), ...)] + xp.cumulative_sum(jump, axis=axis)
     return xp.concat([xp.astype(p[(*before, slice(None, 1), ...)], later.dtype), later], axis=axis)
 
@@ -187,7 +189,7 @@ def i0(x: Any, *, xp: Any) -> Any:
     A mean over equal steps converges faster than any power of their number, and so do those of its
     derivatives; with 64 of a quarter turn it is exact up to 710, where cosh ends.
     """
-    x = floating(x, xp=xp)
+    x = real_floating(x, "i0", xp=xp)
     nodes = xp.asarray(_NODES, dtype=x.dtype, device=device_of(x, xp=xp))
     return xp.mean(xp.cosh(x[..., None] * nodes), axis=-1)
 
@@ -207,7 +209,9 @@ def interp(
     xp: Any,
 ) -> Any:
     """Return the values of the broken line through ``(points, fp)`` at `x`; all may be tracked."""
-    x, points, fp = (exact(v, xp=xp) for v in arrays(x, points, fp, xp=xp))
+    given = (x, points, fp)
+    x, points, fp = (exact(tensor(v, given, xp=xp), xp=xp) for v in given)
+    x, points = arrays(*(real_floating(v, "interp", xp=xp) for v in (x, points)), xp=xp)
     if period is not None:
         x, points = xp.remainder(x, abs(period)), xp.remainder(points, abs(period))
         order = xp.argsort(stop_gradient(points, xp=xp))

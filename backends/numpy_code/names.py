@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from portable_losses._tape import TapeArray
 
-__all__ = ["FUNCTIONS", "REFUSED", "dtype_of", "named", "stored"]
+__all__ = ["FUNCTIONS", "REFUSED", "check_out", "dtype_of", "named", "stored"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
@@ -60,15 +60,19 @@ def stored(out: Any, made: Any, *, xp: Any) -> Any:
     """Return the Tensor `out`, updated in place to what was made; TypeError for any other array."""
     if isinstance(out, tuple) and len(out) == 1:
         (out,) = out
+    check_out(out)
+    out[...] = made if made.dtype == out.dtype else xp.astype(made, out.dtype)
+    return out
+
+
+def check_out(out: Any) -> None:
+    """Raise TypeError where a result is to be stored in what is no Tensor."""
     if not isinstance(out, TapeArray):
         msg = (
             f"`out` must be a Tensor beside Tensors, got {type(out).__name__}: its gradient would "
             "be lost; leave `out` away and use the result"
         )
         raise TypeError(msg)
-    kept: Any = out
-    kept[...] = made if made.dtype == kept.dtype else xp.astype(made, kept.dtype)
-    return kept
 
 
 def dtype_of(dtype: Any, *, xp: Any) -> Any:

@@ -21,6 +21,7 @@ __all__ = [
     "is_inexact",
     "lenient",
     "promoted",
+    "real_floating",
     "tensor",
 ]
 
@@ -99,6 +100,15 @@ def floating(x: Any, *, xp: Any) -> Any:
     return x if is_inexact(x, xp=xp) else xp.astype(x, default_float(xp=xp))
 
 
+def real_floating(x: Any, name: str, *, xp: Any) -> Any:
+    """Return `x` as a Tensor of real floating numbers; TypeError for complex ones."""
+    x = floating(x, xp=xp)
+    if is_complex(x, xp=xp):
+        msg = f"`{name}` takes real numbers only, got {x.dtype}"
+        raise TypeError(msg)
+    return x
+
+
 def exact(x: Any, *, xp: Any) -> Any:
     """Return `x` as a Tensor of floating numbers, no less exact than the library's default ones."""
     x = floating(x, xp=xp)
@@ -140,6 +150,7 @@ def promoted(*xs: Any, xp: Any, inexact: bool = False) -> list[Any]:
     rank = max(rank, 2) if inexact else rank
     if rank == 0:
         return made
+    made = [int(x) if x is True or x is False else x for x in made]
     wanted = _INEXACT if rank >= 2 else (_RANKS[1],)
     pairs = list(zip(made, kinds, strict=True))
     found = [x.dtype for x, kind in pairs if kind in wanted and type(x) not in _PYTHON]

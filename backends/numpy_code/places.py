@@ -22,7 +22,7 @@ def take(
 ) -> Any:
     """Return the entries, or what lies along an axis, at the positions: of their shape."""
     a = tensor(a, xp=xp)
-    if axis is None:
+    if axis is None or (not a.ndim and axis in (0, -1)):
         a, axis = ravel(a, xp=xp), 0
     axis = axis_of(axis, a.ndim)
     known = indices if isinstance(indices, TapeArray) else integers(indices)
@@ -162,7 +162,7 @@ def updated(target: Any, name: str) -> Any:
     """Return the array to be updated in place; TypeError where it is no Tensor."""
     if not isinstance(target, TapeArray):
         msg = (
-            f"`{name}` stores no Tensors in {type(target).__name__}: their gradient would be lost; "
+            f"`{name}` stores a Tensor in no {type(target).__name__}, its gradient would be lost; "
             "make that a Tensor first, or build the result with `np.where` or `np.concatenate`"
         )
         raise TypeError(msg)

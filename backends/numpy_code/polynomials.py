@@ -7,7 +7,7 @@ from portable_losses._tape import raw_array
 
 from .linear_algebra import eigvals, lstsq
 from .names import named
-from .operands import arrays, floating, is_complex, tensor
+from .operands import arrays, exact, floating, is_complex, is_inexact, tensor
 from .products import convolve, outer
 from .shapes import atleast_1d
 
@@ -26,6 +26,8 @@ def vander(x: Any, N: Any = None, increasing: bool = False, *, xp: Any) -> Any: 
     if x.ndim != 1:
         msg = "x must be a one-dimensional array or sequence."
         raise ValueError(msg)
+    if is_inexact(x, xp=xp):
+        x = exact(x, xp=xp)  # NumPy's powers of float32 are float64
     columns = [xp.ones_like(x)]
     count = x.shape[0] if N is None else N
     if not count:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from portable_losses._backend import arrays_of
 from portable_losses._tape import TapeArray
 
-from .names import FUNCTIONS, REFUSED, dtype_of, stored
+from .names import FUNCTIONS, REFUSED, check_out, dtype_of, stored
 from .operands import tensor
 
 __all__ = ["OF_VALUES", "answer_cupy", "answer_function", "answer_ufunc"]
@@ -120,6 +120,7 @@ _ACCUMULATED = {"add": "cumsum", "multiply": "cumprod"}
 _CALLS: dict[Any, Call] = {}  # of ufuncs: what was found for each
 # How the numbers are computed inside NumPy, which is nothing to the tape.
 _IGNORED = frozenset(["casting", "order", "subok"])
+_AXES = frozenset(["axis", "axes", "keepdims"])  # of `vecdot` and the like
 
 
 def answer_ufunc(xp: Any, ufunc: Any, method: str, inputs: Any, options: dict[str, Any]) -> Any:
@@ -184,7 +185,7 @@ def _operator(name: str) -> Call:
             if isinstance(x1, TapeArray):
                 return getattr(x1, forward)(x2)
             return getattr(x2, reflected)(x1)
-        except TypeError:
+        except (TypeError, RuntimeError):
             return FUNCTIONS[name](x1, x2, xp=xp)
 
     return call
@@ -203,9 +204,16 @@ def _with_options(
     """Return what a ufunc's call with `out`, `where`, `dtype` or `axis` is of Tensors."""
     outs = options.pop("out", None) or ()
     outs = outs if isinstance(outs, tuple) else (outs,)
+    for out in outs:
+        if out is not None:
+            check_out(out)
     where = options.pop("where", True)
     dtype = options.pop("dtype", None)
     options = {key: value for key, value in options.items() if key not in _IGNORED}
+    for key in options:
+        if key not in _AXES or name in _OPERATORS:
+            msg = f"`{key}` of `{name}` is not known of Tensors"
+            raise TypeError(msg)
     if where is not True and not outs:
         msg = f"`where` of `{name}` needs `out`, which has the other entries; use `np.where`"
         raise TypeError(msg)

@@ -7,9 +7,11 @@ from typing import Any
 from portable_losses._gradient import stop_gradient
 from portable_losses._polyfill import device_of, readable
 
+from .axes import axes_of as places_of
 from .names import named
 from .operands import default_float, floating, tensor
 from .reductions import Axis, axes_of
+from .sorting import sort
 from .statistics import weights_along
 
 __all__ = ["median", "quantile"]
@@ -49,9 +51,7 @@ def _closest(place: Any, *, xp: Any) -> Any:
 
 def _rows(a: Any, axis: Axis, *, xp: Any) -> tuple[Any, tuple[int, ...]]:
     """Return the entries along `axis` in the last axis, and the shape of a result that keeps it."""
-    axis = axes_of(axis)
-    axes = tuple(range(a.ndim)) if axis is None else (axis,) if isinstance(axis, int) else axis
-    axes = tuple(i % a.ndim for i in axes)
+    axes = places_of(axis, a.ndim)
     rest = tuple(i for i in range(a.ndim) if i not in axes)
     size = math.prod(a.shape[i] for i in axes)
     rows = xp.reshape(xp.permute_dims(a, (*rest, *axes)), (*(a.shape[i] for i in rest), size))
@@ -80,7 +80,8 @@ def _between(rows: Any, n: Any, place: Any, *, xp: Any) -> Any:
 
 def _counted(rows: Any, *, xp: Any) -> Any:
     """Return how many entries of each row are numbers."""
-    return xp.sum(xp.astype(rows == rows, rows.dtype), axis=-1, keepdims=True)
+    counted = xp.astype(rows == rows, default_float(xp=xp))
+    return xp.sum(counted, axis=-1, keepdims=True)
 
 
 def _nan_of(rows: Any, made: Any, *, xp: Any) -> Any:
@@ -205,10 +206,12 @@ def _named_median(name: str, *, ignores_nan: bool) -> Callable[..., Any]:
     ) -> Any:
         a = floating(a, xp=xp)
         rows, kept = _rows(a, axis, xp=xp)
-        rows = xp.sort(rows, axis=-1)
-        size, home = rows.shape[-1], device_of(a, xp=xp)
-        every = None if ignores_nan else xp.asarray([size], dtype=a.dtype, device=home)
-        n = _counted(rows, xp=xp) if every is None else every
+        if not rows.shape[-1]:  # NaN of nothing
+            rows = xp.full(
+                (*rows.shape[:-1], 1), math.nan, dtype=a.dtype, device=device_of(a, xp=xp)
+            )
+        rows = sort(rows, xp=xp)
+        n = _counted(rows if ignores_nan else xp.zeros_like(rows), xp=xp)
         middle = (n - 1) / 2
         middle = xp.where(middle < 0, 0.0, middle)
         low, high = (_entries(rows, f(middle), xp=xp) for f in (xp.floor, xp.ceil))

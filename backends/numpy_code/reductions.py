@@ -6,10 +6,11 @@ from operator import index
 from typing import Any
 
 from portable_losses._dtypes import kind_of
+from portable_losses._tape import TapeArray
 
 from .elementwise import conjugate, truth
 from .names import dtype_of, named
-from .operands import arrays, default_integer, floating, is_complex, lenient, tensor
+from .operands import arrays, default_integer, floating, is_complex, is_inexact, lenient, tensor
 
 __all__ = ["axes_of", "max_", "mean", "min_", "prod", "root", "std", "sum_", "var"]
 
@@ -51,6 +52,13 @@ def _reduced(function: Callable[..., Any], a: Any, *, xp: Any, **options: Any) -
         return function(number(a, xp=xp), **options)
 
 
+def first_of(initial: Any, like: Any, *, xp: Any) -> Any:
+    """Return what a reduction begins with: as NumPy, a number in the dtype of the result."""
+    if isinstance(initial, TapeArray) or is_inexact(like, xp=xp):
+        return initial
+    return xp.astype(tensor(initial, like, xp=xp), like.dtype)
+
+
 # ---- sums and products ------------------------------------------------------------------------
 
 
@@ -72,7 +80,7 @@ def sum_(
     a = a if where is True else _chosen(number(a, xp=xp), where, 0, xp=xp)
     options = {} if dtype is None else {"dtype": dtype_of(dtype, xp=xp)}
     made = _reduced(xp.sum, a, xp=xp, axis=axes_of(axis), keepdims=keepdims, **options)
-    return made if initial is None else made + initial
+    return made if initial is None else made + first_of(initial, made, xp=xp)
 
 
 @named("prod")
@@ -93,7 +101,7 @@ def prod(
     a = _chosen(number(a, xp=xp), where, 1, xp=xp)
     options = {} if dtype is None else {"dtype": dtype_of(dtype, xp=xp)}
     made = xp.prod(a, axis=axes_of(axis), keepdims=keepdims, **options)
-    return made if initial is None else made * initial
+    return made if initial is None else made * first_of(initial, made, xp=xp)
 
 
 @named("mean")
@@ -115,12 +123,13 @@ def mean(
     if where is True:
         return xp.mean(a, axis=axis, keepdims=keepdims)
     total = xp.sum(_chosen(a, where, 0, xp=xp), axis=axis, keepdims=keepdims)
-    return _over(total, xp.astype(count(a, axis, keepdims, where, xp=xp), total.dtype), xp=xp)
+    return _over(total, count(a, axis, keepdims, where, xp=xp), xp=xp)
 
 
 def _over(total: Any, n: Any, *, xp: Any) -> Any:
     """Return ``total / n`` of an array of counts, NaN where there is nothing."""
-    return xp.where(n > 0, total, math.nan) / xp.where(n > 0, n, 1.0)
+    some = n > 0
+    return xp.where(some, total, math.nan) / xp.astype(xp.where(some, n, 1), total.dtype)
 
 
 # ---- spreads ----------------------------------------------------------------------------------
@@ -179,7 +188,7 @@ def spread(
     n = count(a, axis, True, where, xp=xp)
     if centre is None:
         total = xp.sum(_chosen(a, where, 0, xp=xp), axis=axis, keepdims=True)
-        centre = total / n if where is True else _over(total, xp.astype(n, total.dtype), xp=xp)
+        centre = total / n if where is True else _over(total, n, xp=xp)
     distance = _chosen(a - centre, where, 0, xp=xp)
     square = distance * conjugate(distance, xp=xp)
     square = xp.real(square) if is_complex(square, xp=xp) else square
@@ -250,8 +259,8 @@ def _extreme(
         if where is not True:
             msg = "an extreme of chosen entries needs `initial`, which is the result of none"
             raise ValueError(msg)
-        return function(a, axis=axes_of(axis), keepdims=keepdims)
-    a, initial = arrays(a, initial, xp=xp)
+        return _reduced(function, a, xp=xp, axis=axes_of(axis), keepdims=keepdims)
+    a, initial = arrays(a, first_of(initial, a, xp=xp), xp=xp)
     a = _chosen(a, where, initial, xp=xp)
     if a.size == 0:
         shape = xp.sum(a, axis=axis, keepdims=keepdims).shape
@@ -271,7 +280,7 @@ def _place_of_extreme(own: str) -> Callable[..., Any]:
     def function(
         a: Any, axis: int | None = None, out: Any = None, *, keepdims: bool = False, xp: Any
     ) -> Any:
-        return getattr(xp, own)(tensor(a, xp=xp), axis=axis, keepdims=keepdims)
+        return getattr(xp, own)(number(a, xp=xp), axis=axis, keepdims=keepdims)
 
     return function
 
@@ -363,7 +372,7 @@ def _of_the_standard(name: str) -> Callable[..., Any]:
         xp: Any,
     ) -> Any:
         x = tensor(x, xp=xp)
-        if axis is None and x.ndim != 1:
+        if axis is None and x.ndim > 1:
             msg = f"`axis` is needed of an array of shape {x.shape}"
             raise ValueError(msg)
         return _running(name, x, axis, dtype, include_initial, xp=xp)

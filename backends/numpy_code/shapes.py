@@ -97,7 +97,7 @@ def squeeze(a: Any, axis: Any = None, *, xp: Any) -> Any:
     if axis is None:
         axes = tuple(i for i, n in enumerate(a.shape) if n == 1)
     else:
-        axes = axes_of(axis, a.ndim)
+        axes = axes_of(axis, a.ndim) if a.ndim or axis not in (0, -1) else ()
     if any(a.shape[i] != 1 for i in axes):
         msg = "cannot select an axis to squeeze out which has size not equal to one"
         raise ValueError(msg)
@@ -296,7 +296,7 @@ def tile(A: Any, reps: Any, *, xp: Any) -> Any:  # noqa: N803 - NumPy's name
 def repeat(a: Any, repeats: Any, axis: Any = None, *, xp: Any) -> Any:
     """Return every place along an axis as often as `repeats` says, one number or one for each."""
     a = tensor(a, xp=xp)
-    if axis is None:
+    if axis is None or (not a.ndim and axis in (0, -1)):
         a, axis = ravel(a, xp=xp), 0
     axis = axis_of(axis, a.ndim)
     n = a.shape[axis]

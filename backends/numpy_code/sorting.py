@@ -34,7 +34,9 @@ def sort(
     a, axis = _flat(a, axis, xp=xp)
     if is_complex(a, xp=xp):
         return xp.take_along_axis(a, argsort(a, axis, xp=xp), axis=axis)
-    return xp.sort(a, axis=axis)
+    whole = xp.isdtype(a.dtype, "bool")
+    made = xp.sort(xp.astype(a, xp.uint8) if whole else a, axis=axis)
+    return xp.astype(made, xp.bool) if whole else made
 
 
 @named("argsort")
@@ -51,6 +53,7 @@ def argsort(
     a, axis = _flat(a, axis, xp=xp)
     if is_complex(a, xp=xp):
         return lexsort((xp.imag(a), xp.real(a)), axis, xp=xp)
+    a = xp.astype(a, xp.uint8) if xp.isdtype(a.dtype, "bool") else a
     return xp.argsort(a, axis=axis)
 
 
@@ -109,6 +112,9 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None, *, xp: 
 def digitize(x: Any, bins: Any, right: bool = False, *, xp: Any) -> Any:
     """Return the number of the bin that each entry is in; the edges ascend or descend."""
     x, bins = (stop_gradient(v, xp=xp) for v in arrays(x, bins, xp=xp))
+    if is_complex(x, xp=xp):
+        msg = "`digitize` takes real numbers only"
+        raise TypeError(msg)
     side = "left" if right else "right"
     place = searchsorted(bins, x, side, xp=xp)
     if bins.shape[0] < 2:

@@ -8,15 +8,16 @@ graph is built but the function on arrays without entries, which says how many r
 __library__ = "dask"
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import dask.array as da
 from dask.base import tokenize
 
-from portable_losses._backend import Kernel, Pair, namespace_of_type
-from portable_losses._gradient import entrywise
-from portable_losses._polyfill import knows_shape
-from portable_losses._typing import Array, Options
+from portable_losses._backend import Kernel, Pair, backend_of, namespace_of_type
+from portable_losses._gradient import entrywise, summed_pair
+from portable_losses._polyfill import knows_shape, total
+from portable_losses._typing import Array, Namespace, Options
 
 __all__ = ["ELEMENTWISE", "elementwise"]
 
@@ -33,9 +34,7 @@ def _by_chunk(
     function: Callable[..., Any], arrays: tuple[Any, ...], options: Options
 ) -> Array | None:
     """Return the Dask array of the function of each chunk; None where it has several results."""
-    given = [x for x in arrays if x is not None]
-    chunks = max(given, key=lambda x: x.npartitions).chunks
-    given = [x if x.chunks == chunks else x.rechunk(chunks) for x in given]
+    given = _aligned(arrays)
     present = tuple([x is not None for x in arrays])
     plain = {name: x for name, x in options.items() if name != "xp"}
     like = _run_chunk(*[x._meta for x in given], function=function, present=present, options=plain)
@@ -61,7 +60,22 @@ def _run_chunk(
     """Return the function of the chunks at one place, None for the arrays that are absent."""
     found = iter(chunks)
     arrays = [next(found) if there else None for there in present]
-    return entrywise(function)(*arrays, xp=namespace_of_type(chunks[0]), **options)
+    xp = namespace_of_type(chunks[-1])
+    with _quiet(xp):
+        return entrywise(function)(*arrays, xp=xp, **options)
+
+
+def _quiet(xp: Namespace) -> AbstractContextManager[Any]:
+    """Return what keeps a chunk's library from warning: Dask computes when our call is over."""
+    quiet = backend_of(xp).arrays.quiet
+    return nullcontext() if quiet is None else quiet()
+
+
+def _aligned(arrays: tuple[Any, ...]) -> list[Any]:
+    """Return the arrays that are present, in the chunks of the one that has most."""
+    given = [x for x in arrays if x is not None]
+    chunks = max(given, key=lambda x: x.npartitions).chunks
+    return [x if x.chunks == chunks or not x.ndim else x.rechunk(chunks) for x in given]
 
 
 def _gradient(pair: Pair, place: int) -> Callable[..., Any]:
@@ -94,22 +108,86 @@ def _accepts(*arrays: Any, **options: Any) -> bool:
 
 def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]) -> Any:
     """Return the value and a backward: a task for each chunk, in backward one for each gradient."""
+    if pair.summand is not None:
+        return _run_summed(pair, arrays, options, wanted)
 
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> tuple[Array | None, ...]:
         if not isinstance(grad, da.Array) or not _fits(arrays, options):
             found: tuple[Array | None, ...] = pair.backward(grad, out, *arrays, **options)
             return found
-        return tuple(
-            [
-                _by_chunk(_gradient(pair, i), (grad, *arrays), options) if i in wanted else None
-                for i in range(len(arrays))
-            ]
-        )
+        return _gradients(pair, grad, arrays, options, wanted)
 
     return pair.forward(*arrays, **options), backward
 
 
-ELEMENTWISE = Kernel(_accepts, _run, gradients=16)
+def _gradients(
+    pair: Pair, grad: Array, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
+) -> tuple[Array | None, ...]:
+    """Return the gradients by the arrays at the places `wanted`."""
+    given = grad, *arrays
+    return tuple(
+        [
+            _by_chunk(_gradient(pair, i), given, options) if i in wanted else None
+            for i in range(len(arrays))
+        ]
+    )
+
+
+def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
+    """Say whether the sum of these arrays has a task a chunk."""
+    first = arrays[0]
+    own = first.ndim and knows_shape(first) and first.dtype.itemsize >= _FLOAT
+    return bool(own) and _fits(arrays, options)
+
+
+_FLOAT = 4  # bytes of float32: half dtypes are computed in another
+
+
+def _run_summed(
+    pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
+) -> Any:
+    """Return the sum of the summand over the divisor, and a backward: each a task a chunk."""
+    each: Any = pair.summand
+    plain = {name: x for name, x in options.items() if name not in ("xp", "divisor")}
+    given, present = _aligned(arrays), tuple([x is not None for x in arrays])
+    token = tokenize(id(each.forward), [x.name for x in given], present, plain)
+    parts = da.map_blocks(
+        _sum_chunk,
+        *given,
+        dtype=given[0].dtype,
+        chunks=tuple([(1,) * n for n in given[0].numblocks]),
+        meta=given[0]._meta,
+        name=f"sum-{each.forward.__name__.strip('_<>')}-{token}",
+        pair=each,
+        present=present,
+        options=plain,
+    )
+
+    def backward(
+        grad: Any, out: Any, *arrays: Any, divisor: int, **options: Any
+    ) -> tuple[Array | None, ...]:
+        if not isinstance(grad, da.Array):
+            found: tuple[Array | None, ...] = pair.backward(
+                grad, out, *arrays, divisor=divisor, **options
+            )
+            return found
+        return _gradients(each, grad / divisor, arrays, options, wanted)
+
+    return parts.sum() / options["divisor"], backward
+
+
+def _sum_chunk(*chunks: Any, pair: Pair, present: tuple[bool, ...], options: Options) -> Any:
+    """Return the sum of a pair's entries of the chunks at one place, in an array of their axes."""
+    found, xp = iter(chunks), namespace_of_type(chunks[0])
+    arrays = tuple([next(found) if there else None for there in present])
+    with _quiet(xp):
+        added = summed_pair(pair, arrays, options, mean=False, xp=xp)
+        if added is None:
+            added = total(entrywise(pair.forward)(*arrays, xp=xp, **options), xp=xp)
+    return xp.reshape(xp.asarray(added), (1,) * chunks[0].ndim)
+
+
+ELEMENTWISE = Kernel(_accepts, _run, gradients=16, sums=_sums)
 
 
 def _fits(arrays: tuple[Any, ...], options: Options) -> bool:

@@ -91,6 +91,7 @@ def binary(name: str, function: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
             made._node = record(operation, out, (b, a), NOTHING, (None, node))
         return made
 
+    forward.__qualname__ = f"Tensor.__{name}__"  # `pow` of three arguments names it
     return forward, reflected
 
 

@@ -50,6 +50,21 @@ class PythonTensor(BaseTensor):
             _leave_as_number()
         return complex(self.array)
 
+    __trunc__ = __int__
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        """Return a Python integer, or with `ndigits` a Tensor."""
+        x: Any = self
+        return int(x.round()) if ndigits is None else x.round(ndigits)
+
+    def __divmod__(self, other: Any, /) -> Any:
+        x: Any = self
+        return x // other, x % other
+
+    def __rdivmod__(self, other: Any, /) -> Any:
+        x: Any = self
+        return other // x, other % x
+
     def __format__(self, spec: str, /) -> str:
         return format(self.item(), spec) if spec else str(self)
 
