@@ -61,6 +61,9 @@ def whole_shape(shape: Any, size: int | None = None) -> tuple[int, ...]:
     found = integers(shape)
     shape = tuple(found) if isinstance(found, list) else (found,)
     if size is None or shape.count(-1) != 1:
+        if size is not None and size_of(shape) != size:
+            msg = f"cannot reshape array of size {size} into shape {shape}"
+            raise ValueError(msg)
         return shape
     others = size_of(n for n in shape if n != -1)
     if others == 0 or size % others:

@@ -212,6 +212,9 @@ def interp(
     given = (x, points, fp)
     x, points, fp = (exact(tensor(v, given, xp=xp), xp=xp) for v in given)
     x, points = arrays(*(real_floating(v, "interp", xp=xp) for v in (x, points)), xp=xp)
+    if points.shape != fp.shape:
+        msg = f"`fp` and `xp` must have one length, got shapes {fp.shape} and {points.shape}"
+        raise ValueError(msg)
     if period is not None:
         x, points = xp.remainder(x, abs(period)), xp.remainder(points, abs(period))
         order = xp.argsort(stop_gradient(points, xp=xp))

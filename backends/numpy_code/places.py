@@ -297,7 +297,7 @@ def ix_(*args: Any, xp: Any) -> tuple[Any, ...]:
 @named("unravel_index")
 def unravel_index(indices: Any, shape: Any, order: str = "C", *, xp: Any) -> tuple[Any, ...]:
     """Return the position along every axis of flat positions."""
-    rest = tensor(indices, (), xp=xp)
+    rest = positions(indices, (), xp=xp)
     sizes = whole_shape(shape)
     made: list[Any] = []
     for n in sizes if order == "F" else reversed(sizes):

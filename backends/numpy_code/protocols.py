@@ -4,13 +4,17 @@ A name goes to the namespace of the Tensor at hand, whatever library that is: ``
 Tensor over PyTorch is PyTorch's.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import reduce
+from itertools import accumulate
 from numbers import Number
 from typing import Any, NoReturn
 
 from portable_losses._backend import arrays_of
 from portable_losses._tape import TapeArray
 
+from .axes import axis_of
+from .elementwise import truth
 from .names import FUNCTIONS, REFUSED, check_out, dtype_of, stored
 from .operands import tensor
 
@@ -117,6 +121,8 @@ _REDUCED = {
     "logical_or": "any",
 }
 _ACCUMULATED = {"add": "cumsum", "multiply": "cumprod"}
+# Taken together one after the other; a comparison gives what is no operand of the next.
+_NOT_FOLDED = frozenset(name for name in _OPERATORS if "equal" in name) | {"less", "greater"}
 _CALLS: dict[Any, Call] = {}  # of ufuncs: what was found for each
 # How the numbers are computed inside NumPy, which is nothing to the tape.
 _IGNORED = frozenset(["casting", "order", "subok"])
@@ -250,11 +256,39 @@ def _method(
         a, b = (tensor(v, inputs, xp=xp) for v in inputs)
         pair = (a[(..., *[None] * b.ndim)], b)
         return answer_ufunc(xp, ufunc, "__call__", pair, options)
-    table = {"reduce": _REDUCED, "accumulate": _ACCUMULATED}.get(method, {})
-    if name not in table:
+    table = {"reduce": _REDUCED, "accumulate": _ACCUMULATED}.get(method)
+    if table is None:
         _refuse(f"{name}.{method}", _ADVICE.get(method))
     options = {"axis": 0, **options} if len(inputs) == 1 else options
-    return FUNCTIONS[table[name]](*inputs, xp=xp, **options)
+    if name in table:
+        return FUNCTIONS[table[name]](*inputs, xp=xp, **options)
+    foldable = ufunc.nin == 2 and ufunc.nout == 1 and name not in _NOT_FOLDED
+    if not foldable or len(inputs) > 1 or options.keys() - {"axis", "keepdims", "out"}:
+        _refuse(f"{name}.{method}", "fold the parts of `np.unstack` by `functools.reduce`")
+    for out in options.get("out", ()):
+        check_out(out)
+    x = (truth if name.startswith("logical_") else tensor)(inputs[0], xp=xp)
+    if options["axis"] is None:
+        x, options["axis"] = xp.reshape(x, (-1,)), 0
+    axis = axis_of(options["axis"], x.ndim)
+    made = _folded(name, xp.unstack(x, axis=axis), method, axis, xp=xp)
+    made = xp.expand_dims(made, axis=axis) if options.get("keepdims") else made
+    return stored(options["out"], made, xp=xp) if "out" in options else made
+
+
+def _folded(name: str, parts: Sequence[Any], method: str, axis: int, *, xp: Any) -> Any:
+    """Return parts taken together by a ufunc, one after the other: the last result or all."""
+    call = _call_of(name, 2)
+
+    def joined(a: Any, b: Any) -> Any:
+        return call(a, b, xp=xp)
+
+    if method == "accumulate":
+        return xp.stack(list(accumulate(parts, joined)), axis=axis)
+    if not parts:
+        msg = f"zero-size array to reduction operation {name} which has no identity"
+        raise ValueError(msg)
+    return reduce(joined, parts)
 
 
 _ADVICE = {

@@ -172,7 +172,11 @@ def copy(a: Any, order: str = "K", subok: bool = False, *, xp: Any) -> Any:
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None, xp: Any) -> Any:
     """Return the values in another dtype."""
     options = {} if device is None else {"device": device}
-    return xp.astype(tensor(x, xp=xp), dtype_of(dtype, xp=xp), copy=copy, **options)
+    made = xp.astype(tensor(x, xp=xp), dtype_of(dtype, xp=xp), copy=copy, **options)
+    if getattr(made.dtype, "kind", "") in ("O", "S", "U", "M", "m"):
+        msg = f"a Tensor has numbers only, no {made.dtype}; use `.tolist()`, or `.numpy()` first"
+        raise TypeError(msg)
+    return made
 
 
 @named("require", "asarray", "asanyarray")

@@ -185,6 +185,9 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, *, xp: Any) -> Any
     if not x.shape[0]:
         dtype = default_integer(xp=xp) if weights is None else default_float(xp=xp)
         return xp.zeros((minlength,), dtype=dtype)
+    if not xp.isdtype(x.dtype, ("bool", "integral")):
+        msg = f"`x` of `bincount` must be integers, got {x.dtype}"
+        raise TypeError(msg)
     if bool(xp.any(x < 0)):
         msg = "`x` of `bincount` must not be negative"
         raise ValueError(msg)

@@ -1,17 +1,12 @@
 """Focal losses: cross entropies in which easy examples weigh less."""
 
-from portable_losses._dtypes import largest, narrow
-from portable_losses._gradient import with_gradient
 from portable_losses._options import FRACTION, NONNEGATIVE, is_number
-from portable_losses._polyfill import minimum
-from portable_losses._polyfill import where as _where
 from portable_losses._public import public
-from portable_losses._reduction import reduce, weigh
-from portable_losses._stable import expm1, log
-from portable_losses._typing import Array, Namespace, Reduction
-from portable_losses._validation import as_floating, namespace_of
+from portable_losses._reduction import reduce, reduced, weigh
+from portable_losses._typing import Array, Reduction
+from portable_losses._validation import check_floating, in_one_dtype, namespace_of
 from portable_losses._values import check_all_in, mark_invalid
-from portable_losses.activations.sigmoid import _sigmoid, _softplus
+from portable_losses.losses._focal import _binary_focal, _focal, _sigmoid_focal
 from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses._targets import LAST
 from portable_losses.losses.reweighted import read_classes
@@ -88,8 +83,22 @@ def sigmoid_focal_loss(
     [8.75651072e-27 1.73286795e-01 3.00000000e+01]
     """
     xp = namespace_of(logits=logits, target=target, optional={"sample_weight": sample_weight})
-    z, y = as_floating(xp, logits=logits, target=target)
+    check_floating(xp, logits=logits, target=target)
     invalid = check_all_in(0, 1, xp=xp, target=target)
+    if all(map(is_number, (gamma, label_smoothing, 0 if alpha is None else alpha))):
+        return reduced(
+            _sigmoid_focal,
+            {"logits": logits, "target": target},
+            reduction,
+            where=where,
+            sample_weight=sample_weight,
+            invalid=(invalid,),
+            xp=xp,
+            gamma=gamma,
+            alpha=alpha,
+            label_smoothing=label_smoothing,
+        )
+    z, y = in_one_dtype(xp, logits, target)
 
     kept, spread = 1 - label_smoothing, label_smoothing / 2
     positive, negative = y * kept + spread, (1 - y) * kept + spread
@@ -214,155 +223,3 @@ def softmax_focal_loss(
 
 
 # ---- the pairs -------------------------------------------------------------------------------
-
-
-def _modulation(missing: Array, gamma: float, *, xp: Namespace) -> Array:
-    """``missing**gamma``, with gradient 0 where `missing` is 0."""
-    nothing = missing == 0
-    power = _where(nothing, 1.0, missing, xp=xp) ** gamma
-    at_zero = float(gamma == 0) if is_number(gamma) else narrow(gamma == 0, power.dtype, xp=xp)
-    return _where(nothing, at_zero, power, xp=xp)
-
-
-def _over(x: Array, missing: Array, *, xp: Namespace) -> Array:
-    """``x / missing``, and 1, the limit, where `missing` has underflowed to 0."""
-    nothing = missing == 0
-    return _where(nothing, 1.0, x / _where(nothing, 1.0, missing, xp=xp), xp=xp)
-
-
-def _focal_grad(
-    grad: Array, out: Array, loss: Array, *, gamma: float, xp: Namespace
-) -> tuple[Array | None, ...]:
-    """``(1 - p)**gamma * (1 + gamma * p * loss / (1 - p))`` with ``p = exp(-loss)``."""
-    near = minimum(loss, 1000.0, xp=xp)  # from there on p is 0
-    missing = -expm1(-near, xp=xp)
-    rise = gamma * (xp.exp(-near) * _over(near, missing, xp=xp))
-    return (grad * (_modulation(missing, gamma, xp=xp) * (1 + rise)),)
-
-
-def _log_of(missing: Array, hit: Array, *, xp: Namespace) -> Array:
-    """``log(missing)``, given ``hit = 1 - missing``, and 0 where it is -inf."""
-    far = _where(missing < 0.5, missing, 0.5, xp=xp)
-    near = _where(missing < 0.5, 0.5, hit, xp=xp)
-    logarithm = _where(missing < 0.5, log(far, xp=xp), xp.log1p(-near), xp=xp)
-    return _where(missing == 0, 0.0, logarithm, xp=xp)
-
-
-def _focal_by_gamma(grad: Array, out: Array, loss: Array, *, gamma: float, xp: Namespace) -> Array:
-    """``out * log(1 - p)`` with ``p = exp(-loss)``."""
-    logarithm = _log_of(-xp.expm1(-loss), xp.exp(-loss), xp=xp)
-    return grad * weigh(logarithm, out, xp=xp)
-
-
-@with_gradient(_focal_grad, by={"gamma": _focal_by_gamma})
-def _focal(loss: Array, *, gamma: float, xp: Namespace) -> Array:
-    """``(1 - exp(-loss))**gamma * loss``."""
-    return _modulation(-xp.expm1(-loss), gamma, xp=xp) * loss
-
-
-def _binary_parts(
-    z: Array, positive: Array, negative: Array, *, xp: Namespace
-) -> tuple[Array, Array, Array, Array]:
-    """Return ``p = sigmoid(z)``, ``1 - p``, ``1 - p_t`` and the cross entropy."""
-    hit, miss = _sigmoid(z, xp=xp), _sigmoid(-z, xp=xp)
-    loss = weigh(positive, _softplus(-z, beta=1.0, xp=xp), xp=xp)
-    loss = loss + weigh(negative, _softplus(z, beta=1.0, xp=xp), xp=xp)
-    return hit, miss, positive * miss + negative * hit, loss
-
-
-def _binary_focal_slope_grad(
-    grad: Array,
-    out: Array,
-    z: Array,
-    positive: Array,
-    negative: Array,
-    *,
-    gamma: float,
-    xp: Namespace,
-) -> tuple[Array | None, ...]:
-    """The second derivative by z, and those by z and each of the others.
-
-    With m = ``1 - p_t``, q = ``m' / m`` and l the cross entropy, the first is ``m**gamma`` times
-    ``gamma * q * ((gamma - 1) * q * l + (1 - 2 p) * l + 2 l') + l''``.
-    """
-    hit, miss, missing, loss = _binary_parts(z, positive, negative, xp=xp)
-    power, both = _modulation(missing, gamma, xp=xp), hit * miss
-    loss = minimum(loss, largest(loss, xp=xp) / (2 + gamma) ** 2, xp=xp)
-    spread = _over(both, missing, xp=xp)
-    q, rise = (negative - positive) * spread, negative * hit - positive * miss
-    curve = (gamma - 1) * q * (q * loss) + (miss - hit) * (q * loss) + 2 * q * rise
-
-    def mixed(side: Array, own: Array, sign: float) -> Array:
-        share = _over(side, missing, xp=xp)
-        inner = (gamma - 1) * (q * loss) * share + sign * (spread * loss)
-        return gamma * (inner + q * own + share * rise) + sign * side
-
-    by_positive = mixed(miss, _softplus(-z, beta=1.0, xp=xp), -1.0)
-    by_negative = mixed(hit, _softplus(z, beta=1.0, xp=xp), 1.0)
-    return (
-        grad * (power * (gamma * curve + (positive + negative) * both)),
-        grad * weigh(power, by_positive, xp=xp),
-        grad * weigh(power, by_negative, xp=xp),
-    )
-
-
-@with_gradient(_binary_focal_slope_grad, by={"gamma": None})
-def _binary_focal_slope(
-    z: Array, positive: Array, negative: Array, *, gamma: float, xp: Namespace
-) -> Array:
-    """The derivative of `_binary_focal` by z."""
-    hit, miss, missing, loss = _binary_parts(z, positive, negative, xp=xp)
-    power = _modulation(missing, gamma, xp=xp)
-    loss = minimum(loss, largest(loss, xp=xp) / (1 + gamma), xp=xp)
-    # The loss comes last: hit * miss is 0 where it is infinite.
-    rise = gamma * (negative - positive) * (_over(hit * miss, missing, xp=xp) * loss)
-    return power * (rise + (negative * hit - positive * miss))
-
-
-def _binary_focal_grad(
-    grad: Array,
-    out: Array,
-    z: Array,
-    positive: Array,
-    negative: Array,
-    *,
-    gamma: float,
-    xp: Namespace,
-) -> tuple[Array | None, ...]:
-    """By z, positive and negative, with ``1 - p_t = positive * (1 - p) + negative * p``."""
-    hit, miss, missing, loss = _binary_parts(z, positive, negative, xp=xp)
-    power = _modulation(missing, gamma, xp=xp)
-    loss = minimum(loss, largest(loss, xp=xp) / (1 + gamma), xp=xp)
-    pull = gamma * _over(loss, missing, xp=xp)
-    by_positive = weigh(miss, pull, xp=xp) + _softplus(-z, beta=1.0, xp=xp)
-    by_negative = weigh(hit, pull, xp=xp) + _softplus(z, beta=1.0, xp=xp)
-    return (
-        grad * _binary_focal_slope(z, positive, negative, gamma=gamma, xp=xp),
-        grad * weigh(power, by_positive, xp=xp),
-        grad * weigh(power, by_negative, xp=xp),
-    )
-
-
-def _binary_focal_by_gamma(
-    grad: Array,
-    out: Array,
-    z: Array,
-    positive: Array,
-    negative: Array,
-    *,
-    gamma: float,
-    xp: Namespace,
-) -> Array:
-    """``out * log(1 - p)``, p the probability given to the target."""
-    hit, miss, missing, _ = _binary_parts(z, positive, negative, xp=xp)
-    logarithm = _log_of(missing, positive * hit + negative * miss, xp=xp)
-    return grad * weigh(logarithm, out, xp=xp)
-
-
-@with_gradient(_binary_focal_grad, by={"gamma": _binary_focal_by_gamma})
-def _binary_focal(
-    z: Array, positive: Array, negative: Array, *, gamma: float, xp: Namespace
-) -> Array:
-    """``(1 - p)**gamma`` times the binary cross entropy, p the probability given to the target."""
-    _, _, missing, loss = _binary_parts(z, positive, negative, xp=xp)
-    return _modulation(missing, gamma, xp=xp) * loss

@@ -2,8 +2,8 @@
 
 import math
 
-from portable_losses._dtypes import astype_like, largest
-from portable_losses._gradient import stop_gradient
+from portable_losses._dtypes import largest
+from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._options import (
     FINITE,
     NONNEGATIVE,
@@ -12,19 +12,19 @@ from portable_losses._options import (
 from portable_losses._polyfill import broadcast_to, minimum
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
-from portable_losses._reduction import reduce, weigh
-from portable_losses._stable import INF
-from portable_losses._typing import Array, Reduction
+from portable_losses._reduction import contribution, reduced
+from portable_losses._stable import INF, log
+from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
-    as_floating,
     check_broadcasts_to,
+    check_floating,
     check_real,
     namespace_of,
 )
-from portable_losses._values import check_all_in, mark_invalid
+from portable_losses._values import check_all_in
 from portable_losses.losses._left_out import Entries, leaves_out
-from portable_losses.special.entropy import _xlogy
-from portable_losses.special.gamma import _gammaln
+from portable_losses.special.entropy import _quotient, _xlogy
+from portable_losses.special.gamma import _gammaln, _polygamma
 
 __all__ = ["gaussian_nll_loss", "poisson_nll_loss"]
 
@@ -97,20 +97,20 @@ def poisson_nll_loss(
     array([1.6931, 0.    ])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-    x, t = as_floating(xp, input=input, target=target)
+    check_floating(xp, input=input, target=target)
     bad_target = check_all_in(0, INF, xp=xp, target=target)
     bad_input = None if log_input else check_all_in(0, INF, xp=xp, input=input)
 
-    if log_input:  # from x = 1000 on, exp(x) is infinite
-        loss = xp.exp(x) - weigh(t, minimum(x, 1000.0, xp=xp), xp=xp)
-    else:
-        loss = x - _xlogy(t, minimum(x + eps, largest(x, xp=xp), xp=xp), xp=xp)
-    if full:
-        loss = loss + _gammaln(t + 1, xp=xp)
-    loss = mark_invalid(loss, bad_target, bad_input, xp=xp)
-
-    return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    return reduced(
+        _poisson_of_log if log_input else _poisson,
+        {"input": input, "target": target},
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        invalid=(bad_target, bad_input),
+        xp=xp,
+        full=full,
+        **({} if log_input else {"eps": eps}),
     )
 
 
@@ -186,23 +186,148 @@ def gaussian_nll_loss(
     xp = namespace_of(
         input=input, target=target, var=var, optional={"sample_weight": sample_weight}
     )
-    x, t = as_floating(xp, input=input, target=target)
-    d = x - t
+    check_floating(xp, input=input, target=target)
     check_real(xp, var=var)
-    check_broadcasts_to(tuple(d.shape), var=var)
+    check_broadcasts_to(tuple(input.shape), var=var)
     invalid = None if log_var else check_all_in(0, INF, xp=xp, var=var)
-    v = broadcast_to(astype_like(var, d, xp=xp), d.shape, like=d, xp=xp)
+    spread = broadcast_to(var, input.shape, like=input, xp=xp)
 
-    if log_var:
-        z = weigh(d, xp.exp(-v / 2), xp=xp)
-        loss = v / 2 + z * z / 2
-    else:
-        v = _where(v < eps, eps + (v - stop_gradient(v, xp=xp)), v, xp=xp)
-        loss = xp.log(v) / 2 + d * (d / v) / 2
-    if full:
-        loss = loss + math.log(2 * math.pi) / 2
-    loss = mark_invalid(loss, invalid, xp=xp)
-
-    return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    return reduced(
+        _gaussian_of_log if log_var else _gaussian,
+        {"input": input, "target": target, "var": spread},
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        invalid=(invalid,),
+        xp=xp,
+        full=full,
+        **({} if log_var else {"eps": eps}),
     )
+
+
+def _poisson_of_log_by_input(
+    grad: Array, out: Array, x: Array, t: Array, *, full: bool, xp: Namespace
+) -> Array:
+    """``exp(x) - t``."""
+    return grad * (xp.exp(x) - _where(x > _FAR, 0.0, t, xp=xp))
+
+
+def _poisson_of_log_by_target(
+    grad: Array, out: Array, x: Array, t: Array, *, full: bool, xp: Namespace
+) -> Array:
+    """``-x``, and ``digamma(t + 1)`` more if `full`."""
+    slope = -contribution(t, minimum(x, _FAR, xp=xp), xp=xp)
+    return grad * (slope + _polygamma(t + 1, order=0, xp=xp) if full else slope)
+
+
+@with_gradient(_poisson_of_log_by_input, _poisson_of_log_by_target, elementwise=True)
+def _poisson_of_log(x: Array, t: Array, *, full: bool, xp: Namespace) -> Array:
+    """``exp(x) - t * x``, and ``log(t!)`` more if `full`."""
+    loss = xp.exp(x) - t * contribution(t, minimum(x, _FAR, xp=xp), xp=xp)
+    return loss + _gammaln(t + 1, xp=xp) if full else loss
+
+
+def _rate(x: Array, eps: float, *, xp: Namespace) -> Array:
+    """``x + eps``, at most the largest number."""
+    return minimum(x + eps, largest(x, xp=xp), xp=xp)
+
+
+def _poisson_by_input(
+    grad: Array, out: Array, x: Array, t: Array, *, full: bool, eps: float, xp: Namespace
+) -> Array:
+    """``1 - t / (x + eps)``."""
+    most = largest(x, xp=xp)
+    share = _where(x + eps > most, 0.0, _quotient(t, _rate(x, eps, xp=xp), xp=xp), xp=xp)
+    return grad * (1 - share)
+
+
+def _poisson_by_target(
+    grad: Array, out: Array, x: Array, t: Array, *, full: bool, eps: float, xp: Namespace
+) -> Array:
+    """``-log(x + eps)``, and ``digamma(t + 1)`` more if `full`."""
+    rate = _rate(x, eps, xp=xp)
+    slope = -contribution(t, log(rate, xp=xp), xp=xp)
+    return grad * (slope + _polygamma(t + 1, order=0, xp=xp) if full else slope)
+
+
+@with_gradient(_poisson_by_input, _poisson_by_target, elementwise=True)
+def _poisson(x: Array, t: Array, *, full: bool, eps: float, xp: Namespace) -> Array:
+    """``x - t * log(x + eps)``, and ``log(t!)`` more if `full`."""
+    loss = x - _xlogy(t, _rate(x, eps, xp=xp), xp=xp)
+    return loss + _gammaln(t + 1, xp=xp) if full else loss
+
+
+_FAR = 1000.0  # from there on exp(x) is infinite
+_CONSTANT = math.log(2 * math.pi) / 2  # of a normal density
+
+
+def _gaussian_of_log_by_input(
+    grad: Array, out: Array, x: Array, t: Array, v: Array, *, full: bool, xp: Namespace
+) -> Array:
+    """``(x - t) * exp(-v)``."""
+    e = xp.exp(-v / 2)
+    z = (x - t) * contribution(x - t, e, xp=xp)
+    return grad * (z * contribution(x - t, e, xp=xp))
+
+
+def _gaussian_of_log_by_target(
+    grad: Array, out: Array, x: Array, t: Array, v: Array, *, full: bool, xp: Namespace
+) -> Array:
+    """Minus that by the input."""
+    return -_gaussian_of_log_by_input(grad, out, x, t, v, full=full, xp=xp)
+
+
+def _gaussian_of_log_by_var(
+    grad: Array, out: Array, x: Array, t: Array, v: Array, *, full: bool, xp: Namespace
+) -> Array:
+    """``(1 - (x - t)**2 * exp(-v)) / 2``."""
+    z = (x - t) * contribution(x - t, xp.exp(-v / 2), xp=xp)
+    return grad * ((1 - z * z) / 2)
+
+
+@with_gradient(
+    _gaussian_of_log_by_input,
+    _gaussian_of_log_by_target,
+    _gaussian_of_log_by_var,
+    elementwise=True,
+)
+def _gaussian_of_log(x: Array, t: Array, v: Array, *, full: bool, xp: Namespace) -> Array:
+    """``v / 2 + (x - t)**2 * exp(-v) / 2``, and ``log(2 * pi) / 2`` more if `full`."""
+    z = (x - t) * contribution(x - t, xp.exp(-v / 2), xp=xp)
+    loss = v / 2 + z * z / 2
+    return loss + _CONSTANT if full else loss
+
+
+def _floored(v: Array, eps: float, *, xp: Namespace) -> Array:
+    """``max(v, eps)``, with the derivatives of v."""
+    return _where(v < eps, eps + (v - stop_gradient(v, xp=xp)), v, xp=xp)
+
+
+def _gaussian_by_input(
+    grad: Array, out: Array, x: Array, t: Array, v: Array, *, full: bool, eps: float, xp: Namespace
+) -> Array:
+    """``(x - t) / v``."""
+    return grad * ((x - t) / _floored(v, eps, xp=xp))
+
+
+def _gaussian_by_target(
+    grad: Array, out: Array, x: Array, t: Array, v: Array, *, full: bool, eps: float, xp: Namespace
+) -> Array:
+    """``(t - x) / v``."""
+    return grad * ((t - x) / _floored(v, eps, xp=xp))
+
+
+def _gaussian_by_var(
+    grad: Array, out: Array, x: Array, t: Array, v: Array, *, full: bool, eps: float, xp: Namespace
+) -> Array:
+    """``(1 - (x - t)**2 / v) / (2 * v)``."""
+    d, v = x - t, _floored(v, eps, xp=xp)
+    return grad * ((1 - d * (d / v)) / v / 2)
+
+
+@with_gradient(_gaussian_by_input, _gaussian_by_target, _gaussian_by_var, elementwise=True)
+def _gaussian(x: Array, t: Array, v: Array, *, full: bool, eps: float, xp: Namespace) -> Array:
+    """``(log(v) + (x - t)**2 / v) / 2``, and ``log(2 * pi) / 2`` more if `full`."""
+    d, v = x - t, _floored(v, eps, xp=xp)
+    loss = xp.log(v) / 2 + d * (d / v) / 2
+    return loss + _CONSTANT if full else loss

@@ -126,6 +126,8 @@ CALLS: list[tuple[Any, ...]] = [
     ("tile", V, -1),
     ("full_like", X, np.ones(5)),
     ("geomspace", 0 * V, 1.0, 3),
+    ("interp", V, V, np.ones(2)),
+    ("bincount", V),
 ]
 
 

@@ -106,6 +106,11 @@ def test_dtype_says_in_which_the_numbers_are_computed() -> None:
         lambda x: np.maximum.reduce(x, axis=1),
         lambda x: np.minimum.reduce(x),
         lambda x: np.add.accumulate(x),
+        lambda x: np.maximum.accumulate(x, axis=1),
+        lambda x: np.logaddexp.reduce(x, axis=-1, keepdims=True),
+        lambda x: np.logaddexp.reduce(x, axis=None),
+        lambda x: np.hypot.accumulate(x),
+        lambda x: np.subtract.reduce(x),
         lambda x: np.multiply.accumulate(x, axis=1),
         lambda x: np.subtract.outer(x, A[0]),
         lambda x: np.logaddexp.outer(x, A[0]),
@@ -122,7 +127,9 @@ def test_methods_of_ufuncs_are_those_of_numpy(method: Callable[[Any], Any]) -> N
     [
         (lambda x: np.add.at(x, [0], 1.0), "scatter_add"),
         (lambda x: np.add.reduceat(x, [0, 1]), "np.split"),
-        (lambda x: np.subtract.reduce(x), "not known"),
+        (lambda x: np.less.reduce(x), "not known"),
+        (lambda x: np.logaddexp.reduce(x, initial=1.0), "functools.reduce"),
+        (lambda x: np.hypot.reduce(x, out=np.zeros(3)), "`out` must be a Tensor"),
     ],
 )
 def test_a_method_that_is_not_there_says_what_to_write(

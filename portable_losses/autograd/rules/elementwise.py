@@ -197,9 +197,9 @@ register(
 # ---- choices ----------------------------------------------------------------------------------
 
 
-def _winner(grad: Array, mine: Any, other: Any, *, xp: Namespace) -> Array:
-    """All of `grad` where `mine` is larger, half of it at a tie; NaN passes to both."""
-    return where(mine < other, 0, where(mine == other, grad / 2, grad, xp=xp), xp=xp)
+def _winner(grad: Array, high: Any, low: Any, *, xp: Namespace) -> Array:
+    """All of `grad` where `high` is larger than `low`, half of it at a tie, and all beside NaN."""
+    return where(high < low, 0, where(high == low, grad / 2, grad, xp=xp), xp=xp)
 
 
 register(
@@ -208,9 +208,9 @@ register(
     lambda grad, out, x1, x2, *, xp: _winner(grad, x2, x1, xp=xp),
 )
 register(
-    "minimum",
-    lambda grad, out, x1, x2, *, xp: _winner(grad, -x1, -x2, xp=xp),
-    lambda grad, out, x1, x2, *, xp: _winner(grad, -x2, -x1, xp=xp),
+    "minimum",  # not by `-x1`: truth values and unsigned integers have no negative
+    lambda grad, out, x1, x2, *, xp: _winner(grad, x2, x1, xp=xp),
+    lambda grad, out, x1, x2, *, xp: _winner(grad, x1, x2, xp=xp),
 )
 register(
     "where",

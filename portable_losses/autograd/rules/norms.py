@@ -137,7 +137,7 @@ def _on_diagonal(values: Array, x: Array, offset: int, *, xp: Namespace) -> Arra
 
 def _diagonal(grad: Array, out: Array, x: Array, *, offset: int = 0, xp: Namespace) -> Array:
     """Put `grad` on the diagonal that it was taken from."""
-    before = max(0, -offset)
+    before = min(max(0, -offset), x.shape[-2] - grad.shape[-1])  # none where it is outside
     after = x.shape[-2] - before - grad.shape[-1]
     home = device_of(x, xp=xp)
     around = [

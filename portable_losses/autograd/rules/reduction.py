@@ -20,7 +20,7 @@ EXACT = 256  # every dtype holds the numbers up to here: bfloat16 no further
 
 def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
     """Return the reduced axes as non-negative numbers."""
-    if axis is None:
+    if axis is None or not ndim:  # NumPy takes axis 0 of no axes
         return tuple(range(ndim))
     return tuple(i % ndim for i in ((axis,) if isinstance(axis, int) else axis))
 

@@ -107,8 +107,12 @@ class PythonTensor(BaseTensor):
         """Let a library that asks beside an operator leave the answer to the Tensor."""
         return NotImplemented
 
-    def item(self) -> Any:
-        """Return the only entry as a Python number."""
+    def item(self, *place: Any) -> Any:
+        """Return the only entry, or the one at `place`, as a Python number."""
+        if place:
+            x: Any = self.detach()
+            (key,) = place if len(place) == 1 else (place,)
+            return (x[key] if isinstance(key, tuple) else x.ravel()[key]).item()
         return self.array.item() if hasattr(self.array, "item") else _number(self)
 
     def tolist(self) -> Any:
