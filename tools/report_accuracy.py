@@ -265,11 +265,10 @@ def processor() -> str:
         return "No formula was compiled: the digits are those of NumPy's own functions."
     found = compiler.features()
     names = [name for name in ("fma", "avx2", "avx512f", "neon") if found.get(name)]
-    return (
-        f"Formulas were compiled, by llvmlite {version('llvmlite')} for a processor with "
-        f"{', '.join(names)}.\nTheir bits are the same on tensors, for vectors of any width and any "
-        "number of threads; what is no\nformula of one element is NumPy's."
-    )
+    return f"""\
+Formulas were compiled, by llvmlite {version("llvmlite")} for a processor with {", ".join(names)}.
+Their bits are the same on tensors, for vectors of any width and any number of threads; what is no
+formula of one element is NumPy's."""
 
 
 def document(lines: Sequence[Line], halves: Sequence[Halves], libraries: Sequence[str]) -> str:
