@@ -53,7 +53,7 @@ class Code:
         self._run = code.function()
         self._sizes = [DTYPES[name].itemsize for name in dtypes]
         self._results = [DTYPES[name] for name in dtypes[formula.given :]]
-        self._sum = code.summing() if code.summed else None
+        self._sum: Any = code.summing() if code.summed else None
         self._strided = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(code.strided)
 
     def __call__(self, given: list[Array], like: Array) -> list[Array]:
@@ -143,8 +143,10 @@ class Program:
         return self._value([x for x in arrays if x is not None], arrays[0])[0]
 
     def sum(self, arrays: tuple[Array, ...]) -> float:
-        """Return the sum of the value."""
-        return self._value.sum([x for x in arrays if x is not None])
+        """Return the sum of the value, of tensors in host memory."""
+        code: Any = self._value
+        added: float = code.sum([x for x in arrays if x is not None])
+        return added
 
     def gradients(
         self, grad: Array, arrays: tuple[Array, ...], wanted: tuple[int, ...]
@@ -250,6 +252,8 @@ def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
     if first.dtype not in (*FLOATS, *HALVES) or not first.numel() or not _are_plain(arrays):
         return False
     strides = first.stride()
+    if first.device.type != "cpu":
+        return False
     alike = all(x is None or (x.dtype in dtypes and x.stride() == strides) for x in arrays)
     if not (alike and (first.is_contiguous() or _is_dense(first))):
         return False
@@ -303,7 +307,8 @@ def _run_summed(
 ) -> Any:
     """Return the sum of the summand over the divisor, and a backward."""
     rest = {name: x for name, x in options.items() if name != "divisor"}
-    program = _program(pair.summand._replace(wide=True), arrays, rest)
+    each: Any = pair.summand
+    program: Any = _program(each._replace(wide=True), arrays, rest)
     dtype = torch.float64 if arrays[0].dtype == torch.float64 else torch.float32
     divisor = options["divisor"]
 

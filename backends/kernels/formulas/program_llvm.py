@@ -31,7 +31,7 @@ from .trace import BOOL, CAST, SELECT, Formula, Place, Untraceable
 __all__ = ["Code", "compiled", "is_supported"]
 
 BYTE, BIT = ir.IntType(8), ir.IntType(1)
-ENTRIES = 256  # of a buffer: what a few of them hold stays in the nearest cache
+ENTRIES = 1024  # of a buffer: what a few of them hold stays in the nearest cache
 POINTER = ir.PointerType(BYTE)
 VARIABLE = "PORTABLE_LOSSES_CPU_WITHOUT"  # features of the processor, by how their names begin
 WIDEST = '"prefer-vector-width"="512"'  # LLVM itself would take half of it, by a fifth slower
@@ -45,19 +45,19 @@ class Code(NamedTuple):
 
     flat: int
     strided: int
-    summed: int
-    count: int  # of operands and results
+    summed: int  # 0 where there is none
+    arrays: int  # of operands and results
     engine: Any
 
     def function(self) -> Callable[..., None]:
         """Return `flat` as a function of addresses and the number of entries."""
-        kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * self.count, ctypes.c_int64)
+        kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * self.arrays, ctypes.c_int64)
         return kind(self.flat)
 
     def summing(self) -> Callable[..., None]:
         """Return `summed` as a function of addresses, the scale and the number of entries."""
         last = ctypes.c_double, ctypes.c_int64
-        return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * self.count, *last)(self.summed)
+        return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * self.arrays, *last)(self.summed)
 
 
 # ---- the processor ------------------------------------------------------------------------------
@@ -281,6 +281,16 @@ def _write_strided(module: Any, flat: Any, dtypes: Sequence[Any], given: int) ->
     )
     chunks = builder.sdiv(builder.sub(builder.add(count, step), ir.Constant(LONG, 1)), step)
 
+    repeated = [builder.icmp_signed("==", stride, ir.Constant(LONG, 0)) for stride in strides]
+    first = builder.select(builder.icmp_signed("<", count, step), count, step)
+    for i in range(given):  # one number, for all chunks
+        place = builder.bitcast(pointers[i], ir.PointerType(entries[i].type))
+
+        def fill(j: Any, i: int = i, place: Any = place) -> None:
+            builder.store(builder.load(place), builder.gep(buffers[i], [j]))
+
+        loop(builder, builder.select(repeated[i], first, ir.Constant(LONG, 0)), fill)
+
     def copy(i: int, start: Any, length: Any, *, out: bool) -> None:
         """Copy a chunk from an array with gaps into its buffer, or back."""
         type_ = ir.PointerType(entries[i].type)
@@ -292,8 +302,8 @@ def _write_strided(module: Any, flat: Any, dtypes: Sequence[Any], given: int) ->
             source, target = (kept, place) if out else (place, kept)
             builder.store(builder.load(source), target)
 
-        skipped = builder.select(dense[i], ir.Constant(LONG, 0), length)
-        loop(builder, skipped, one)
+        direct = dense[i] if out else builder.or_(dense[i], repeated[i])
+        loop(builder, builder.select(direct, ir.Constant(LONG, 0), length), one)
 
     def chunk(number: Any) -> None:
         start = builder.mul(number, step)
@@ -335,5 +345,5 @@ def compiled(formula: Formula, dtypes: Sequence[Any], *, without: str = "") -> C
     passes.getModulePassManager().run(parsed, passes)
     engine = binding.create_mcjit_compiler(parsed, machine)
     engine.finalize_object()
-    ways = (engine.get_function_address(name) for name in ("flat", "strided", "summed"))
-    return Code(*ways, len(dtypes), engine)
+    flat, strided, summed = map(engine.get_function_address, ("flat", "strided", "summed"))
+    return Code(flat, strided, summed, len(dtypes), engine)
