@@ -53,7 +53,7 @@ class Code:
         self._run = code.function()
         self._sizes = [DTYPES[name].itemsize for name in dtypes]
         self._results = [DTYPES[name] for name in dtypes[formula.given :]]
-        self._sum = code.summing() if code.summed else None
+        self._sum: Any = code.summing() if code.summed else None
         self._strided = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(code.strided)
 
     def __call__(self, given: list[Array], like: Array) -> list[Array]:
@@ -285,6 +285,8 @@ def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
     if first.dtype not in (*FLOATS, *HALVES) or not first.numel() or not _are_plain(arrays):
         return False
     strides = first.stride()
+    if first.device.type != "cpu":
+        return False
     alike = all(x is None or (x.dtype in dtypes and x.stride() == strides) for x in arrays)
     if not (alike and (first.is_contiguous() or _is_dense(first))):
         return False
