@@ -340,7 +340,7 @@ def _run_summed(
 ) -> Any:
     """Return the sum of the summand over the divisor, and a backward."""
     rest = {name: x for name, x in options.items() if name != "divisor"}
-    program = _program(pair.summand, arrays, rest, wide=True)
+    program: Any = _program(pair.summand, arrays, rest, wide=True)  # `_sums` has asked for it
     dtype = torch.float64 if arrays[0].dtype == torch.float64 else torch.float32
     divisor = options["divisor"]
     fused = program.sum_and_slope(arrays, 1 / divisor) if wanted == (0,) else None
@@ -356,7 +356,7 @@ def _run_summed(
         found = program.gradients(spread, arrays, wanted)
         return backward_of(pair, arrays)(grad, out, *arrays, **options) if found is None else found
 
-    return torch.tensor(added / divisor, dtype=dtype), backward
+    return torch.tensor(added / divisor, dtype=dtype, device=arrays[0].device), backward
 
 
 def backward_of(pair: Pair, arrays: tuple[Any, ...]) -> Callable[..., Any]:
