@@ -149,8 +149,9 @@ class Program:
 
     def sum(self, arrays: tuple[Array, ...]) -> float:
         """Return the sum of the value."""
-        added = self._value.sum([x for x in arrays if x is not None])
-        return added[0] if isinstance(added, tuple) else added
+        code: Any = self._value  # of tensors in host memory
+        added: Any = code.sum([x for x in arrays if x is not None])
+        return float(added[0] if isinstance(added, tuple) else added)
 
     def sum_and_slope(self, arrays: tuple[Array, ...], scale: float) -> tuple[float, Array] | None:
         """Return the sum of the value, and its slope times `scale` in the first operand.
@@ -340,7 +341,8 @@ def _run_summed(
 ) -> Any:
     """Return the sum of the summand over the divisor, and a backward."""
     rest = {name: x for name, x in options.items() if name != "divisor"}
-    program: Any = _program(pair.summand, arrays, rest, wide=True)  # `_sums` has asked for it
+    each: Any = pair.summand
+    program: Any = _program(each, arrays, rest, wide=True)  # `_sums` has asked for it
     dtype = torch.float64 if arrays[0].dtype == torch.float64 else torch.float32
     divisor = options["divisor"]
     fused = program.sum_and_slope(arrays, 1 / divisor) if wanted == (0,) else None
