@@ -1,5 +1,7 @@
 """Cross entropies times a power of the probability that is missing, as pairs."""
 
+from typing import Any
+
 from portable_losses._dtypes import largest, narrow
 from portable_losses._gradient import with_gradient
 from portable_losses._options import is_number
@@ -196,9 +198,9 @@ def _sigmoid_focal_grad(
     positive, negative, weight = _shares(y, alpha, label_smoothing, xp=xp)
     slope = _binary_focal_slope(z, positive, negative, gamma=gamma, xp=xp)
     loss = _binary_focal(z, positive, negative, gamma=gamma, xp=xp)
-    parts = _binary_focal_grad(grad, loss, z, positive, negative, gamma=gamma, xp=xp)
+    parts: Any = _binary_focal_grad(grad, loss, z, positive, negative, gamma=gamma, xp=xp)
     in_target = parts[1] - parts[2]
-    if alpha is not None:
+    if alpha is not None and weight is not None:
         counts = (weight != 0) | (xp.abs(loss) < INF)
         slope = weight * _where(counts, slope, 0.0, xp=xp)
         in_target = weight * _where(counts, in_target, 0.0, xp=xp)
