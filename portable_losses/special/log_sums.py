@@ -28,7 +28,8 @@ from portable_losses._validation import (
 )
 from portable_losses._values import check_values, mark_invalid
 from portable_losses.activations.softmax import _softmax
-from portable_losses.special.log_exp import _log1mexp
+from portable_losses.special.log_exp import _log1mexp, _log1mexp_grad
+from portable_losses.special.two_floats import sum_of
 
 __all__ = ["cumulative_logsumexp", "logmeanexp", "logsubexp"]
 
@@ -212,12 +213,44 @@ def logsubexp(a: Array, b: Array, /) -> Array:
     dtype = xp.result_type(a, b)
     a, b = (widen(narrow(z, dtype, xp=xp), xp=xp) for z in broadcast_arrays(a, b, xp=xp))
     invalid = check_values(b, b > a, "be at most `a`", name="b", xp=xp)
-    endless = (a == b) & (xp.abs(a) == INF)
-    gap = _where(endless, 1.0, a, xp=xp) - _where(endless, 0.0, b, xp=xp)
-    difference = a + _log1mexp(gap, xp=xp)
-    limit = _where(a < 0, constant(-INF, a, xp=xp), NAN, xp=xp)
-    result = mark_invalid(_where(endless, limit, difference, xp=xp), invalid, xp=xp)
+    result = mark_invalid(_logsubexp(a, b, xp=xp), invalid, xp=xp)
     return narrow(result, dtype, xp=xp)
+
+
+# ---- differences ------------------------------------------------------------------------------
+
+
+def _gap(a: Array, b: Array, *, xp: Namespace) -> tuple[Array, Array, Array]:
+    """Return where both are one infinity, and ``a - b`` as a sum: an exponential takes its rest."""
+    endless = (a == b) & (xp.abs(a) == INF)
+    gap, rest = sum_of(_where(endless, 1.0, a, xp=xp), -_where(endless, 0.0, b, xp=xp))
+    return endless, gap, _where((gap > 1) & (gap < INF), rest, 0.0, xp=xp)
+
+
+def _share(a: Array, b: Array, *, xp: Namespace) -> Array:
+    """``1 / (exp(a - b) - 1)``, and 0 where both are one infinity."""
+    endless, gap, rest = _gap(a, b, xp=xp)
+    (share,) = _log1mexp_grad(constant(1.0, a, xp=xp), gap, gap, xp=xp)
+    return _where(endless, 0.0, share * (1 - rest), xp=xp)
+
+
+def _logsubexp_by_a(grad: Array, out: Array, a: Array, b: Array, *, xp: Namespace) -> Array:
+    """``1 / (1 - exp(b - a))``, and 0 where both are one infinity."""
+    endless = _gap(a, b, xp=xp)[0]
+    return grad * _where(endless, 0.0, 1 + _share(a, b, xp=xp), xp=xp)
+
+
+def _logsubexp_by_b(grad: Array, out: Array, a: Array, b: Array, *, xp: Namespace) -> Array:
+    """``-1 / (exp(a - b) - 1)``."""
+    return grad * -_share(a, b, xp=xp)
+
+
+@with_gradient(_logsubexp_by_a, _logsubexp_by_b, elementwise=True)
+def _logsubexp(a: Array, b: Array, *, xp: Namespace) -> Array:
+    """``log(exp(a) - exp(b))``, and the limit where both are one infinity."""
+    endless, gap, _ = _gap(a, b, xp=xp)
+    limit = _where(a < 0, constant(-INF, a, xp=xp), NAN, xp=xp)
+    return _where(endless, limit, a + _log1mexp(gap, xp=xp), xp=xp)
 
 
 # ---- means ------------------------------------------------------------------------------------

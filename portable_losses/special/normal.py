@@ -17,7 +17,7 @@ from portable_losses._polyfill import clip, constant, maximum, minimum, where
 from portable_losses._public import public
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
-from portable_losses.special._coefficients import ERF, GELU_ROOT, MIDDLE, SLOPE, TAIL
+from portable_losses.special._coefficients import ERF, FALL, GELU_ROOT, MIDDLE, SLOPE, TAIL
 from portable_losses.special.two_floats import multiply_add, square
 
 __all__ = ["log_ndtr", "ndtr"]
@@ -230,8 +230,12 @@ def _log_ndtr(x: Array, *, xp: Namespace) -> Array:
 
 def _hazard_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     """``-out * (x + out)``, and -1 where out is infinite."""
-    z = clip(-x, BEND, None, xp=xp)
-    beyond = where(x < -BEND, fraction(z, xp=xp), x + out, xp=xp)  # where x + out cancels
+    z = clip(-x, 0.0, BEND, xp=xp)
+    t = (z - MIDDLE) / (z + MIDDLE)
+    left = polynomial(t, FALL, xp=xp) / ((z + 2) * polynomial(t, TAIL, xp=xp))
+    far = fraction(clip(-x, BEND, None, xp=xp), xp=xp)
+    left = where(x < -BEND, far, left, xp=xp)
+    beyond = where(x < 0, left, x + out, xp=xp)  # where x < 0 the sum x + out cancels
     finite = where(out < INF, out, 0.0, xp=xp)
     slope = where(out < INF, -finite * where(out < INF, beyond, 0.0, xp=xp), -1.0, xp=xp)
     return (grad * slope,)

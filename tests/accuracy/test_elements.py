@@ -1,14 +1,17 @@
 """How far every function and gradient is from the truth, on NumPy, over the whole dtype.
 
-The bars: a mixed error of 4 ulp for functions of one element, 8 for losses; never a NaN, an
-infinity or a zero that the truth does not have. `ulp.py` defines the measure, `rows/` the truth.
+The bars of compiled formulas: a mixed error of 3 ulp for functions of one element, 5 for losses,
+and a strict one of 8 for functions, away from their roots; of the portable formulas a mixed error
+of 4, and 8 for losses. Never a NaN, an infinity or a zero that the truth does not have. `ulp.py`
+defines the measure, `rows/` the truth.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from importlib import import_module
 from importlib.util import find_spec
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import mpmath
 import numpy as np
@@ -16,7 +19,7 @@ import pytest
 
 from portable_losses._typing import Array
 from portable_losses.autograd import vjp
-from tests.accuracy.ulp import Report, measure, mixed_error, pairs, samples
+from tests.accuracy.ulp import Report, measure, mixed_error, pairs, samples, truth
 from tests.curves import Curve, OfTwo, Pointwise
 from tests.rows import CURVES, OF_TWO, POINTWISE
 from tools.fit_error_function import TARGET, source
@@ -37,10 +40,46 @@ def expected_overflow(row: Curve) -> Any:
     return np.errstate(over="ignore", divide="ignore") if row.unbounded else nullcontext()
 
 
-def assert_accurate(report: Report, bar: float) -> None:
+class Bars(NamedTuple):
+    """The largest errors that may be."""
+
+    mixed: float
+    strict: float = np.inf
+
+
+machine: Any = import_module("portable_losses.backends.kernels.formulas.machine_code")
+IS_COMPILED = machine.compiler() is not None  # else NumPy's programs serve: the portable bits
+COMPILED, PORTABLE = Bars(3, 8), Bars(4)
+COMPILED_LOSS, PORTABLE_LOSS = Bars(5), Bars(8)
+# Where the truth changes its sign, the rounding of the input alone makes any strict error.
+ROOTS = {"entr", "rel_entr"}
+
+
+def assert_accurate(report: Report, bars: Bars) -> None:
     assert not report.defects, str(report)
-    assert report.mixed <= bar, str(report)
+    assert report.mixed <= bars.mixed, str(report)
+    assert report.strict <= bars.strict, str(report)
     assert report.subnormal <= 8, str(report)  # of the one ulp that all subnormal numbers share
+
+
+def assert_both_accurate(
+    row: Curve | OfTwo | Pointwise,
+    compute: Callable[[], tuple[Array, ...]],
+    arrays: tuple[Array, ...],
+    exact: Sequence[Callable[..., Any]],
+    portable: Callable[..., Any],
+) -> None:
+    """Hold what is computed to the truth, as compiled formulas and as portable ones."""
+    known = [truth(one, arrays) for one in exact]
+    is_loss = isinstance(row, Pointwise)
+    compiled = COMPILED_LOSS if is_loss else COMPILED
+    if str(row) in ROOTS:
+        compiled = compiled._replace(strict=np.inf)
+    ways = [(compute(), compiled)] if IS_COMPILED else []
+    ways.append((portable(compute), PORTABLE_LOSS if is_loss else PORTABLE))
+    for found, bars in ways:
+        for got, one, there in zip(found, exact, known, strict=True):
+            assert_accurate(measure(got, arrays, one, known=there), bars)
 
 
 # ---- functions of one element ----------------------------------------------------------------
@@ -48,21 +87,23 @@ def assert_accurate(report: Report, bar: float) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @every_curve
-def test_a_value_is_within_four_ulp_over_the_whole_dtype(curve: Curve, dtype: Any) -> None:
+def test_a_value_is_within_a_few_ulp_over_the_whole_dtype(
+    curve: Curve, dtype: Any, portable: Callable[..., Any]
+) -> None:
     x = samples(dtype, curve.low, curve.high)
     with expected_overflow(curve):
-        value = curve(x)
-    assert_accurate(measure(value, (x,), curve.value), 4)
+        assert_both_accurate(curve, lambda: (curve(x),), (x,), (curve.value,), portable)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @every_curve
-def test_a_gradient_is_within_four_ulp_over_the_whole_dtype(curve: Curve, dtype: Any) -> None:
+def test_a_gradient_is_within_a_few_ulp_over_the_whole_dtype(
+    curve: Curve, dtype: Any, portable: Callable[..., Any]
+) -> None:
     x = samples(dtype, curve.low, curve.high)
     x = x[~np.isnan(x)] if curve.kinks else x
     with expected_overflow(curve):
-        (grad,) = gradients(curve, x)
-    assert_accurate(measure(grad, (x,), curve.slope), 4)
+        assert_both_accurate(curve, lambda: gradients(curve, x), (x,), (curve.slope,), portable)
 
 
 SMOOTH = [curve for curve in CURVES if not curve.kinks and curve.low == -np.inf]
@@ -81,16 +122,17 @@ def test_a_second_derivative_is_exact_in_the_middle_and_in_both_tails(curve: Cur
 
 
 @every_curve
-def test_half_precision_is_within_one_ulp_of_the_correctly_rounded_value(curve: Curve) -> None:
+def test_half_precision_is_rounded_once(curve: Curve) -> None:
     x: Array = np.arange(2**16, dtype=np.uint16).view(np.float16)  # all there are
     x = np.append(x[(x >= curve.low) & (x <= curve.high)], np.float16(np.nan))  # a quiet NaN
     with expected_overflow(curve):
-        got, want = curve(x), curve(x.astype(np.float64)).astype(np.float16)
+        got, exact = curve(x), np.asarray(curve(x.astype(np.float64)))
+        want = exact.astype(np.float16)
     assert got.dtype == np.float16
     same = (got == want) | (np.isnan(got) & np.isnan(want))
     with np.errstate(invalid="ignore", over="ignore"):  # the spacing of infinity
-        distance = np.abs(got.astype(np.float64) - want) / np.spacing(np.abs(want))
-    assert np.all(same | (distance <= 1)), x[~same][:5]
+        distance = np.abs(got.astype(np.float64) - exact) / np.spacing(np.abs(want))
+    assert np.all(same | (distance <= (0.501 if IS_COMPILED else 1))), x[~same][:5]
 
 
 # ---- functions of two numbers ----------------------------------------------------------------
@@ -98,30 +140,34 @@ def test_half_precision_is_within_one_ulp_of_the_correctly_rounded_value(curve: 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("row", OF_TWO, ids=str)
-def test_a_function_of_two_and_both_gradients_are_within_four_ulp(row: OfTwo, dtype: Any) -> None:
+def test_a_function_of_two_and_both_gradients_are_within_a_few_ulp(
+    row: OfTwo, dtype: Any, portable: Callable[..., Any]
+) -> None:
     x, y = row.columns(dtype)
     for finite in (True, False):
         part = (np.isfinite(x) & np.isfinite(y)) == finite
-        a, b = x[part], y[part]
+        given = x[part], y[part]
+
+        def compute(given: Any = given) -> tuple[Array, ...]:
+            return row.function(*given), *gradients(row.function, *given)
+
         # the truth may be infinite; at infinite arguments it may be NaN
         with np.errstate(over="ignore", divide="ignore", invalid="warn" if finite else "ignore"):
-            value, by_both = row.function(a, b), gradients(row.function, a, b)
-        assert_accurate(measure(value, (a, b), row.value), 4)
-        for grad, exact in zip(by_both, (row.by_first, row.by_second), strict=True):
-            assert_accurate(measure(grad, (a, b), exact), 4)
+            assert_both_accurate(row, compute, given, row.truths, portable)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("loss", POINTWISE, ids=str)
-def test_a_loss_of_one_element_and_its_gradient_are_within_eight_ulp(
-    loss: Pointwise, dtype: Any
+def test_a_loss_of_one_element_and_its_gradient_are_within_a_few_ulp(
+    loss: Pointwise, dtype: Any, portable: Callable[..., Any]
 ) -> None:
     x, target = (a[::8] for a in pairs(dtype, loss.inputs, loss.targets))  # all: make accuracy
+
+    def compute() -> tuple[Array, ...]:
+        return loss(x, target), *gradients(lambda z: loss(z, target), x)
+
     with np.errstate(over="ignore"):  # where the truth is infinite
-        value = loss(x, target)
-        (grad,) = gradients(lambda z: loss(z, target), x)
-    assert_accurate(measure(value, (x, target), loss.value), 8)
-    assert_accurate(measure(grad, (x, target), loss.slope), 8)
+        assert_both_accurate(loss, compute, (x, target), loss.truths, portable)
 
 
 ENDS = [v for end in (-1.0, 0.0, 1.0) for v in (np.nextafter(end, -9), end, np.nextafter(end, 9))]

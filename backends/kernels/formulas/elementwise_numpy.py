@@ -155,7 +155,7 @@ class Machine:
     def __init__(self, formula: Formula, code: Any, name: str, dtypes: Sequence[Any]) -> None:
         self.formula = formula
         self._code = code  # lives as long as the ufunc
-        self._ufunc = as_ufunc(code.strided, name, dtypes, formula.given)
+        self._ufunc = as_ufunc(code.strided, name, dtypes, formula.given, code.flat)
         self._sum = code.summing() if code.summed else None
         self._sizes = [np.dtype(d).itemsize for d in dtypes]
 

@@ -100,7 +100,7 @@ class Code:
             pointers = (ctypes.c_void_p * len(starts))(*starts)
             size = ctypes.c_int64(block.stop - block.start)
             addresses = map(ctypes.addressof, (pointers, size, strides))
-            self._strided(*addresses, None)
+            self._strided(*addresses, self._code.flat)
 
         with limit_workers(torch.get_num_threads()):
             in_blocks(work, count, SPAN)

@@ -33,15 +33,18 @@ def loop(builder: Any, count: Any, body: Callable[[Any], None]) -> None:
     builder.position_at_end(after)
 
 
-def write_summed(module: Any, flat: Any, given: int) -> None:
-    """Write the loop that adds up the first result, and multiplies the others with a number."""
+def write_summed(module: Any, flat_type: Any, given: int) -> None:
+    """Write the loop that adds up the first result, and multiplies the others with a number.
+
+    It is given the address of a loop of this type, which computes the results.
+    """
     double, one = ir.DoubleType(), ir.Constant(LONG, 1)
-    *pointers, _ = (argument.type for argument in flat.args)
+    *pointers, _ = flat_type.args
     places = [*pointers[:given], *pointers[given + 1 :], ir.PointerType(double)]
-    kind = ir.FunctionType(ir.VoidType(), [*places, double, LONG])
+    kind = ir.FunctionType(ir.VoidType(), [flat_type.as_pointer(), *places, double, LONG])
     summed = ir.Function(module, kind, "summed")
     builder = ir.IRBuilder(summed.append_basic_block())
-    *arrays, sums, scale, count = summed.args
+    flat, *arrays, sums, scale, count = summed.args
     entry = pointers[given].pointee
     most, size = ir.Constant(LONG, ENTRIES * SUMS), ir.Constant(LONG, ENTRIES)
     held = builder.alloca(ir.ArrayType(entry, ENTRIES * SUMS))

@@ -18,6 +18,7 @@ number of threads, or on the vectors of the processor: nothing is reassociated o
 import ctypes
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,7 +29,7 @@ from .arithmetic_llvm import Arithmetic
 from .loops_llvm import LONG, loop, write_summed
 from .trace import BOOL, CAST, SELECT, Formula, Place, Untraceable
 
-__all__ = ["Code", "compiled", "is_supported"]
+__all__ = ["Code", "compiled", "features", "is_supported"]
 
 BYTE, BIT = ir.IntType(8), ir.IntType(1)
 ENTRIES = 256  # of a buffer: what a few of them hold stays in the nearest cache
@@ -41,13 +42,16 @@ binding.initialize_native_asmprinter()
 
 
 class Code(NamedTuple):
-    """A compiled formula: the addresses of its ways in, and what keeps them alive."""
+    """A compiled formula: the addresses of its ways in, and what keeps them alive.
+
+    `strided` and `summed` are those of all formulas of these dtypes: they are given `flat`.
+    """
 
     flat: int
     strided: int
-    summed: int
+    summed: int  # 0 where a result is of a half type
     count: int  # of operands and results
-    engine: Any
+    engines: tuple[Any, ...]
 
     def function(self) -> Callable[..., None]:
         """Return `flat` as a function of addresses and the number of entries."""
@@ -57,13 +61,14 @@ class Code(NamedTuple):
     def summing(self) -> Callable[..., None]:
         """Return `summed` as a function of addresses, the scale and the number of entries."""
         last = ctypes.c_double, ctypes.c_int64
-        return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * self.count, *last)(self.summed)
+        kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (self.count + 1), *last)
+        return partial(kind(self.summed), self.flat)
 
 
 # ---- the processor ------------------------------------------------------------------------------
 
 
-def _features(without: str) -> dict[str, bool]:
+def features(without: str = "") -> dict[str, bool]:
     """Return what the processor has; what begins with `without` is left out."""
     found = dict(binding.get_host_cpu_features())
     without = without or os.environ.get(VARIABLE, "")
@@ -82,7 +87,7 @@ def is_supported() -> bool:
 
 def _machine(without: str = "") -> Any:
     """Return the target machine."""
-    flags = ",".join(("+" if on else "-") + name for name, on in _features(without).items())
+    flags = ",".join(("+" if on else "-") + name for name, on in features(without).items())
     target = binding.Target.from_default_triple()
     return target.create_target_machine(cpu=binding.get_host_cpu_name(), features=flags, opt=2)
 
@@ -221,13 +226,17 @@ def _computed(a: Arithmetic, formula: Formula, values: list[Any]) -> list[Any]:
 # ---- the loops ----------------------------------------------------------------------------------
 
 
-def _write_flat(module: Any, formula: Formula, dtypes: Sequence[Any]) -> Any:
-    """Write the loop over arrays without gaps."""
+def _flat_type(dtypes: Sequence[Any]) -> Any:
+    """Return the type of the loop over arrays without gaps."""
     pointers = [ir.PointerType(_entry(dtype).type) for dtype in dtypes]
-    flat = ir.Function(module, ir.FunctionType(ir.VoidType(), [*pointers, LONG]), "flat")
+    return ir.FunctionType(ir.VoidType(), [*pointers, LONG])
+
+
+def _write_flat(module: Any, formula: Formula, dtypes: Sequence[Any]) -> None:
+    """Write the loop over arrays without gaps."""
+    flat = ir.Function(module, _flat_type(dtypes), "flat")
     for argument in flat.args[:-1]:
         argument.add_attribute("noalias")
-    flat.attributes.add("noinline")  # `strided` calls it: once is enough
     set.add(flat.attributes, WIDEST)
     builder = ir.IRBuilder(flat.append_basic_block())
     given = formula.given
@@ -242,11 +251,10 @@ def _write_flat(module: Any, formula: Formula, dtypes: Sequence[Any]) -> Any:
 
     loop(builder, flat.args[-1], body)
     builder.ret_void()
-    return flat
 
 
-def _write_strided(module: Any, flat: Any, dtypes: Sequence[Any], given: int) -> None:
-    """Write the loop that NumPy calls, over chunks of entries."""
+def _write_strided(module: Any, dtypes: Sequence[Any], given: int) -> None:
+    """Write the loop that NumPy calls, over chunks of entries, with the address of `flat`."""
     longs = ir.PointerType(LONG)
     kind = ir.FunctionType(ir.VoidType(), [ir.PointerType(POINTER), longs, longs, POINTER])
     strided = ir.Function(module, kind, "strided")
@@ -254,7 +262,8 @@ def _write_strided(module: Any, flat: Any, dtypes: Sequence[Any], given: int) ->
     strided.attributes.add("optsize")
     builder = ir.IRBuilder(strided.append_basic_block())
     entries = [_entry(dtype) for dtype in dtypes]
-    arguments, sizes, steps, _ = strided.args
+    arguments, sizes, steps, address = strided.args
+    flat = builder.bitcast(address, _flat_type(dtypes).as_pointer())
 
     def at(pointer: Any, i: int) -> Any:
         return builder.load(builder.gep(pointer, [ir.Constant(LONG, i)]))
@@ -320,12 +329,33 @@ def compiled(formula: Formula, dtypes: Sequence[Any], *, without: str = "") -> C
     Untraceable where a step is not known. What the processor has and begins with `without`
     ("avx512") is not used.
     """
+    names = tuple(map(str, dtypes))
     module = ir.Module("formula")
+    _write_flat(module, formula, dtypes)
+    engine = _engine(module, without)
+    key = names, formula.given, without
+    if key not in _WAYS:
+        _WAYS[key] = _engine(_ways(dtypes, formula.given), without)
+    ways = _WAYS[key]
+    addresses = (ways.get_function_address(name) for name in ("strided", "summed"))
+    return Code(engine.get_function_address("flat"), *addresses, len(dtypes), (engine, ways))
+
+
+_WAYS: dict[tuple[tuple[str, ...], int, str], Any] = {}  # by dtypes and number of operands
+
+
+def _ways(dtypes: Sequence[Any], given: int) -> Any:
+    """Return the loops around `flat`, the same for all formulas of these dtypes."""
+    module = ir.Module("ways")
+    _write_strided(module, dtypes, given)
+    if _SUMMED.issuperset([_entry(dtype) for dtype in dtypes[given:]]):
+        write_summed(module, _flat_type(dtypes), given)
+    return module
+
+
+def _engine(module: Any, without: str) -> Any:
+    """Return what holds the machine code of a module."""
     module.triple = binding.get_process_triple()
-    flat = _write_flat(module, formula, dtypes)
-    _write_strided(module, flat, dtypes, formula.given)
-    if _SUMMED.issuperset([_entry(dtype) for dtype in dtypes[formula.given :]]):
-        write_summed(module, flat, formula.given)
     machine = _machine(without)
     parsed = binding.parse_assembly(str(module))
     options = binding.create_pipeline_tuning_options(speed_level=2)
@@ -335,5 +365,4 @@ def compiled(formula: Formula, dtypes: Sequence[Any], *, without: str = "") -> C
     passes.getModulePassManager().run(parsed, passes)
     engine = binding.create_mcjit_compiler(parsed, machine)
     engine.finalize_object()
-    ways = (engine.get_function_address(name) for name in ("flat", "strided", "summed"))
-    return Code(*ways, len(dtypes), engine)
+    return engine

@@ -29,10 +29,13 @@ def _maker() -> Any:
 _MAKE = _maker()
 
 
-def as_ufunc(address: int, name: str, dtypes: Sequence[Any], given: int) -> Any:
-    """Return the loop at `address` as a ufunc of `given` operands; the rest are results."""
+def as_ufunc(address: int, name: str, dtypes: Sequence[Any], given: int, data: int = 0) -> Any:
+    """Return the loop at `address` as a ufunc of `given` operands; the rest are results.
+
+    The loop is given the address `data` at every call.
+    """
     loops = (ctypes.c_void_p * 1)(address)
-    data = (ctypes.c_void_p * 1)(None)
+    data = (ctypes.c_void_p * 1)(data)
     types = (ctypes.c_char * len(dtypes))(*[NUMBERS[np.dtype(d).name] for d in dtypes])
     label = name.encode()
     made = _MAKE(
