@@ -1,5 +1,7 @@
 """NumPy's functions at the edges: no axes, no entries, truth values, dtypes, complex numbers."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
