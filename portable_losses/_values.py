@@ -173,9 +173,9 @@ def _extremes_lie_in(x: Array, low: float, high: float, *, xp: Namespace) -> boo
     """
     if 0 in x.shape or isinstance(xp, TapeNamespace):
         return False
-    if not (readable(x, xp=xp) and _VALIDATING.get()):
-        return False
     x, quick = stop_gradient(x, xp=xp), backend_of(xp).speed.reductions
+    if not (readable(x, xp=xp) and _VALIDATING.get()):  # jax.jit may trace it now
+        return False
     both = quick.get("extremes")
     if both is not None:
         least, greatest = map(float, both(x))
