@@ -48,6 +48,7 @@ CASES = [
     call("ldexp", V, T),
     # ---- two dtypes, and unsigned integers ----
     call("minimum", V * 40, np.asarray([30, 1, 250], dtype=np.uint8), not_on=("array_api_strict",)),
+    *[call("percentile", np.asarray([3, 1, 7]), 30, method=m) for m in ("lower", "nearest")],
     call("reciprocal", np.asarray([1, -1, 2, -7])),
     *[call(name, np.asarray([1, 2]), initial=2.7) for name in ("sum", "prod", "max")],
     # ---- complex numbers ----
