@@ -53,7 +53,7 @@ class Code:
         self._run = code.function()
         self._sizes = [DTYPES[name].itemsize for name in dtypes]
         self._results = [DTYPES[name] for name in dtypes[formula.given :]]
-        self._sum = code.summing() if code.summed else None
+        self._sum: Any = code.summing() if code.summed else None
         self._strided = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(code.strided)
 
     def __call__(self, given: list[Array], like: Array) -> list[Array]:
@@ -149,8 +149,9 @@ class Program:
 
     def sum(self, arrays: tuple[Array, ...]) -> float:
         """Return the sum of the value."""
-        added = self._value.sum([x for x in arrays if x is not None])
-        return added[0] if isinstance(added, tuple) else added
+        code: Any = self._value  # of tensors in host memory
+        added: float = code.sum([x for x in arrays if x is not None])[0]
+        return added
 
     def sum_and_slope(self, arrays: tuple[Array, ...], scale: float) -> tuple[float, Array] | None:
         """Return the sum of the value, and its slope times `scale` in the first operand.
@@ -282,6 +283,8 @@ def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
     """Say whether these are plain tensors that lie alike, for which there is machine code."""
     first = arrays[0]
     dtypes = (first.dtype, torch.bool)
+    if first.device.type != "cpu":  # a launch there returns entries
+        return False
     if first.dtype not in (*FLOATS, *HALVES) or not first.numel() or not _are_plain(arrays):
         return False
     strides = first.stride()
@@ -338,7 +341,8 @@ def _run_summed(
 ) -> Any:
     """Return the sum of the summand over the divisor, and a backward."""
     rest = {name: x for name, x in options.items() if name != "divisor"}
-    program = _program(pair.summand, arrays, rest, wide=True)
+    summand: Any = pair.summand
+    program: Any = _program(summand, arrays, rest, wide=True)
     dtype = torch.float64 if arrays[0].dtype == torch.float64 else torch.float32
     divisor = options["divisor"]
     fused = program.sum_and_slope(arrays, 1 / divisor) if wanted == (0,) else None
