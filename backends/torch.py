@@ -287,6 +287,7 @@ BACKEND = Backend(
     Indexing(scatter_add=scatter_add, take_along_axis=take_along_axis),
     Speed(
         reductions={"extremes": torch.aminmax},
+        spread=torch.Tensor.expand,  # which, unlike broadcast_to, is known to every transform
         elementwise_kernel=ELEMENTWISE,
         special={"erf": torch.special.erf, "erfc": torch.special.erfc},
         kernels={

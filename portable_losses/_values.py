@@ -178,8 +178,8 @@ def _extremes_lie_in(x: Array, low: float, high: float, *, xp: Namespace) -> boo
     x, quick = stop_gradient(x, xp=xp), backend_of(xp).speed.reductions
     both = quick.get("extremes")
     if both is not None:
-        smallest, largest = map(float, both(x))
-        return low <= smallest and largest <= high
+        least, greatest = map(float, both(x))
+        return low <= least and greatest <= high
     smallest, most = quick.get("min") or xp.min, quick.get("max") or xp.max
     return low <= float(smallest(x)) and (high == INF or float(most(x)) <= high)
 

@@ -1,5 +1,7 @@
 """Deviances of exponential families: Poisson, gamma, Tweedie."""
 
+from typing import Any
+
 from portable_losses._dtypes import computable
 from portable_losses._options import Domain
 from portable_losses._public import public
@@ -256,7 +258,7 @@ def _deviance_loss(
         what = "be greater than 0; for logarithms pass log_input=True"
         bad_input = check_values(input, input <= 0, what, name="input", xp=xp)
 
-    own = {"power": power, "factor": 2.0} if power else {}
+    own: dict[str, Any] = {"power": power, "factor": 2.0} if power else {}
     return reduced(
         deviance if power else squared_error,
         {"input": input, "target": target},

@@ -1,5 +1,7 @@
 """Losses for real-valued targets."""
 
+from typing import Any
+
 from portable_losses._options import NONNEGATIVE, POSITIVE, is_number
 from portable_losses._polyfill import clip, minimum
 from portable_losses._polyfill import where as _where
@@ -186,13 +188,11 @@ def smooth_l1_loss(
     array([0.125, 2.5  ])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-    if is_number(beta) and beta == 0:
-        function, options = _absolute, {}
-    else:
-        function, options = _huber, {"delta": beta, "scaled": True}
+    flat = is_number(beta) and beta == 0
+    options: dict[str, Any] = {} if flat else {"delta": beta, "scaled": True}
 
     return reduced(
-        function,
+        _absolute if flat else _huber,
         {"input": input, "target": target},
         reduction,
         where=where,

@@ -1,6 +1,7 @@
 """Losses for real-valued targets that large errors do not rule, and for quantiles."""
 
 import math
+from typing import Any
 
 from portable_losses._dtypes import largest
 from portable_losses._gradient import with_gradient
@@ -312,10 +313,12 @@ def _pseudo_huber_by_delta(
     return grad * (ratio * (ratio * (near / h)) * d)
 
 
-@of_error(
-    lambda grad, out, d, **options: grad * _pseudo_huber_slope(d, **options),
-    by={"delta": _pseudo_huber_by_delta},
-)
+def _pseudo_huber_grad(grad: Array, out: Array, d: Array, **options: Any) -> Array:
+    """``delta * d / sqrt(d**2 + delta**2)``."""
+    return grad * _pseudo_huber_slope(d, **options)
+
+
+@of_error(_pseudo_huber_grad, by={"delta": _pseudo_huber_by_delta})
 def _pseudo_huber(d: Array, *, delta: float, xp: Namespace) -> Array:
     """``delta * d**2 / (delta + sqrt(d**2 + delta**2))``."""
     near = clip(d, -largest(d, xp=xp) / 4, largest(d, xp=xp) / 4, xp=xp)  # avoids inf / inf

@@ -1,5 +1,7 @@
 """NumPy's functions at the edges: no axes, no entries, truth values, dtypes, complex numbers."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -72,7 +74,8 @@ def test_gradients_at_the_edges_are_those_of_differences(one: Call) -> None:
 
 @pytest.mark.parametrize("library", [named("numpy"), named("torch"), named("jax")], ids=str)
 def test_a_product_of_two_dtypes_is_taken_by_name(library: Library) -> None:
-    single, double = np.ones((2, 3), dtype=np.float32), numbers(3)
+    single: Any = np.ones((2, 3), dtype=np.float32)
+    double = numbers(3)
     mine = [tensor(library.array(x)) for x in (single, double)]
     np.testing.assert_allclose(library.numpy(np.matmul(*mine)), single @ double)
 

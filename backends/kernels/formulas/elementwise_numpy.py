@@ -156,7 +156,7 @@ class Machine:
         self.formula = formula
         self._code = code  # lives as long as the ufunc
         self._ufunc = as_ufunc(code.strided, name, dtypes, formula.given, code.flat)
-        self._sum = code.summing() if code.summed else None
+        self._sum: Any = code.summing() if code.summed else None
         self._sizes = [np.dtype(d).itemsize for d in dtypes]
 
     def __call__(self, given: Sequence[Array], size: int) -> tuple[Any, ...]:
@@ -284,6 +284,7 @@ def _program(
     if len(_MET) + len(_PROGRAMS) > KEPT:
         _MET.clear()
         _PROGRAMS.clear()
+    made: Machine | Program | None
     if key not in _MET:
         made = _compiled(function, rule, dtypes, options)
         if made is not None or now:

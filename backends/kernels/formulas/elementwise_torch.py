@@ -358,7 +358,7 @@ def _run_summed(
         found = program.gradients(spread, arrays, wanted)
         return backward_of(pair, arrays)(grad, out, *arrays, **options) if found is None else found
 
-    return torch.tensor(added / divisor, dtype=dtype), backward
+    return torch.tensor(added / divisor, dtype=dtype, device=arrays[0].device), backward
 
 
 def backward_of(pair: Pair, arrays: tuple[Any, ...]) -> Callable[..., Any]:

@@ -32,7 +32,7 @@ from .trace import BOOL, CAST, SELECT, Formula, Place, Untraceable
 __all__ = ["Code", "compiled", "features", "is_supported"]
 
 BYTE, BIT = ir.IntType(8), ir.IntType(1)
-ENTRIES = 256  # of a buffer: what a few of them hold stays in the nearest cache
+ENTRIES = 1024  # of a buffer: what a few of them hold stays in the nearest cache
 POINTER = ir.PointerType(BYTE)
 VARIABLE = "PORTABLE_LOSSES_CPU_WITHOUT"  # features of the processor, by how their names begin
 WIDEST = '"prefer-vector-width"="512"'  # LLVM itself would take half of it, by a fifth slower
@@ -50,18 +50,18 @@ class Code(NamedTuple):
     flat: int
     strided: int
     summed: int  # 0 where a result is of a half type
-    count: int  # of operands and results
+    arrays: int  # operands and results
     engines: tuple[Any, ...]
 
     def function(self) -> Callable[..., None]:
         """Return `flat` as a function of addresses and the number of entries."""
-        kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * self.count, ctypes.c_int64)
+        kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * self.arrays, ctypes.c_int64)
         return kind(self.flat)
 
     def summing(self) -> Callable[..., None]:
         """Return `summed` as a function of addresses, the scale and the number of entries."""
         last = ctypes.c_double, ctypes.c_int64
-        kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (self.count + 1), *last)
+        kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (self.arrays + 1), *last)
         return partial(kind(self.summed), self.flat)
 
 
@@ -290,6 +290,16 @@ def _write_strided(module: Any, dtypes: Sequence[Any], given: int) -> None:
     )
     chunks = builder.sdiv(builder.sub(builder.add(count, step), ir.Constant(LONG, 1)), step)
 
+    repeated = [builder.icmp_signed("==", stride, ir.Constant(LONG, 0)) for stride in strides]
+    first = builder.select(builder.icmp_signed("<", count, step), count, step)
+    for i in range(given):  # one number, for all chunks
+        place = builder.bitcast(pointers[i], ir.PointerType(entries[i].type))
+
+        def fill(j: Any, i: int = i, place: Any = place) -> None:
+            builder.store(builder.load(place), builder.gep(buffers[i], [j]))
+
+        loop(builder, builder.select(repeated[i], first, ir.Constant(LONG, 0)), fill)
+
     def copy(i: int, start: Any, length: Any, *, out: bool) -> None:
         """Copy a chunk from an array with gaps into its buffer, or back."""
         type_ = ir.PointerType(entries[i].type)
@@ -301,8 +311,8 @@ def _write_strided(module: Any, dtypes: Sequence[Any], given: int) -> None:
             source, target = (kept, place) if out else (place, kept)
             builder.store(builder.load(source), target)
 
-        skipped = builder.select(dense[i], ir.Constant(LONG, 0), length)
-        loop(builder, skipped, one)
+        direct = dense[i] if out else builder.or_(dense[i], repeated[i])
+        loop(builder, builder.select(direct, ir.Constant(LONG, 0), length), one)
 
     def chunk(number: Any) -> None:
         start = builder.mul(number, step)
@@ -337,8 +347,9 @@ def compiled(formula: Formula, dtypes: Sequence[Any], *, without: str = "") -> C
     if key not in _WAYS:
         _WAYS[key] = _engine(_ways(dtypes, formula.given), without)
     ways = _WAYS[key]
-    addresses = (ways.get_function_address(name) for name in ("strided", "summed"))
-    return Code(engine.get_function_address("flat"), *addresses, len(dtypes), (engine, ways))
+    strided, summed = map(ways.get_function_address, ("strided", "summed"))
+    flat = engine.get_function_address("flat")
+    return Code(flat, strided, summed, len(dtypes), (engine, ways))
 
 
 _WAYS: dict[tuple[tuple[str, ...], int, str], Any] = {}  # by dtypes and number of operands
