@@ -1,6 +1,7 @@
 """What is measured on large arrays: a value and its gradient, in several libraries."""
 
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import torch
 
 import portable_losses as pl
-from benchmarks.elementwise import dask, elementwise, small
+from benchmarks.elementwise import dask, elementwise, functions, small
 from benchmarks.numpy_code import numpy_code
 from benchmarks.tape import called, sgd_step, sixty_operations, written_out
 from benchmarks.timing import Program, Race
@@ -144,7 +145,10 @@ def full_size() -> list[Callable[[], list[Race]]]:
     """Return the sizes at which the ratios are published, one group at a time in memory."""
     return [
         lambda: cross_entropy(4096, 32000),
-        lambda: elementwise(4_000_000, entries_on_numpy=8_000_000),
+        *(
+            partial(elementwise, 4_000_000, entries_on_numpy=8_000_000, names=(name,))
+            for name in functions()
+        ),
         lambda: linear_cross_entropy(4096, 256, 32000),
         lambda: threads(4096, 32000, 8_000_000),
         small,

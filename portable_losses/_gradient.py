@@ -8,7 +8,7 @@ from typing import Any
 
 from portable_losses._backend import Backend, Kernel, Pair, backend_of, kernel_for
 from portable_losses._dtypes import computable, is_half, narrow, widen
-from portable_losses._polyfill import broadcast_arrays, broadcast_to, total
+from portable_losses._polyfill import broadcast_arrays, device_of, total
 from portable_losses._tape import inner_of, raw_array
 from portable_losses._typing import Array, Namespace, Options
 from portable_losses._validation import (
@@ -249,7 +249,9 @@ def _sum_of(pair: Pair, kernel: Kernel) -> Pair:
         """Return the gradients of the entries, each of which has that of the sum."""
         options = {"xp": xp, **options}
         entries = attach_gradient(pair, arrays, options)
-        spread = broadcast_to(grad / divisor, tuple(entries.shape), like=entries, xp=xp)
+        # A product: PyTorch cannot batch a view of a gradient that is batched.
+        ones = xp.ones_like(entries, device=device_of(entries, xp=xp))
+        spread = ones * (grad / divisor)
         return pair.backward(spread, entries, *arrays, **options)
 
     made = Pair(forward, backward, kernel=kernel, summand=pair, wide=True)

@@ -93,3 +93,15 @@ def test_a_penalty_on_gradients_trains_a_network_of_relus() -> None:
     (slope**2).sum().backward()
     assert w.grad.tolist() == [[1.0], [-2.0]]
     assert given.grad.tolist() == [[0.0, 0.0]]
+
+
+def test_gradients_of_a_mean_can_be_batched_and_come_twice() -> None:
+    x, y = torch.tensor([[0.5, -3.0], [2.0, 0.0]], requires_grad=True), torch.zeros(2, 2)
+    scales = torch.tensor([1.0, 2.0, -1.0])
+    loss = pl.huber_loss(x, y)
+    (once,) = torch.autograd.grad(loss, x, retain_graph=True)
+    once = once.mul_(4).tolist()  # whoever has it may write in it
+    (batched,) = torch.autograd.grad(loss, x, scales, retain_graph=True, is_grads_batched=True)
+    (again,) = torch.autograd.grad(loss, x, torch.tensor(4.0))
+    assert once == again.tolist() == [[0.5, -1.0], [1.0, 0.0]]
+    assert (4 * batched).tolist() == (again * scales[:, None, None]).tolist()

@@ -150,8 +150,8 @@ class Program:
     def sum(self, arrays: tuple[Array, ...]) -> float:
         """Return the sum of the value."""
         code: Any = self._value  # of tensors in host memory
-        added: Any = code.sum([x for x in arrays if x is not None])
-        return float(added[0] if isinstance(added, tuple) else added)
+        added: float = code.sum([x for x in arrays if x is not None])[0]
+        return added
 
     def sum_and_slope(self, arrays: tuple[Array, ...], scale: float) -> tuple[float, Array] | None:
         """Return the sum of the value, and its slope times `scale` in the first operand.
@@ -283,11 +283,11 @@ def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
     """Say whether these are plain tensors that lie alike, for which there is machine code."""
     first = arrays[0]
     dtypes = (first.dtype, torch.bool)
+    if first.device.type != "cpu":  # a launch there returns entries
+        return False
     if first.dtype not in (*FLOATS, *HALVES) or not first.numel() or not _are_plain(arrays):
         return False
     strides = first.stride()
-    if first.device.type != "cpu":
-        return False
     alike = all(x is None or (x.dtype in dtypes and x.stride() == strides) for x in arrays)
     if not (alike and (first.is_contiguous() or _is_dense(first))):
         return False
@@ -341,8 +341,8 @@ def _run_summed(
 ) -> Any:
     """Return the sum of the summand over the divisor, and a backward."""
     rest = {name: x for name, x in options.items() if name != "divisor"}
-    each: Any = pair.summand
-    program: Any = _program(each, arrays, rest, wide=True)  # `_sums` has asked for it
+    summand: Any = pair.summand
+    program: Any = _program(summand, arrays, rest, wide=True)
     dtype = torch.float64 if arrays[0].dtype == torch.float64 else torch.float32
     divisor = options["divisor"]
     fused = program.sum_and_slope(arrays, 1 / divisor) if wanted == (0,) else None
