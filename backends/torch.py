@@ -77,13 +77,21 @@ class _Eager(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
     @staticmethod
     def forward(ctx: Any, bound: _BoundPair, *arrays: Array) -> Any:
         out = bound.run(arrays)
-        _Attached.setup_context(ctx, (bound, *arrays), out)
+        ctx.bound, ctx.count, ctx.several = bound, len(arrays), out.__class__ is tuple
+        if ctx.several:
+            ctx.save_for_backward(*arrays, *out)
+        else:
+            ctx.save_for_backward(*arrays, out)
         return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Array) -> tuple[Array | None, ...]:
-        pulled: tuple[Array | None, ...] = _Attached.backward(ctx, *grads)
-        return pulled
+        bound, several = ctx.bound, ctx.several
+        if several or bound.fused is None or torch.is_grad_enabled() or not _is_plain(grads[0]):
+            pulled: tuple[Array | None, ...] = _Attached.backward(ctx, *grads)
+            return pulled
+        *arrays, out = ctx.saved_tensors
+        return None, *bound.fused(grads[0], out, *arrays, **bound.options)
 
 
 class _AttachedBothWays(_Attached):
@@ -279,6 +287,7 @@ BACKEND = Backend(
     Indexing(scatter_add=scatter_add, take_along_axis=take_along_axis),
     Speed(
         reductions={"extremes": torch.aminmax},
+        spread=torch.Tensor.expand,  # which, unlike broadcast_to, is known to every transform
         elementwise_kernel=ELEMENTWISE,
         special={"erf": torch.special.erf, "erfc": torch.special.erfc},
         kernels={

@@ -8,23 +8,13 @@ import numpy as np
 import torch
 
 import portable_losses as pl
+from benchmarks.elementwise import dask, elementwise, small
 from benchmarks.numpy_code import numpy_code
 from benchmarks.tape import called, sgd_step, sixty_operations, written_out
 from benchmarks.timing import Program, Race
 from portable_losses.autograd import value_and_grad
 
 F = torch.nn.functional
-ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
-    "relu": F.relu,
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "silu": F.silu,
-    "gelu": F.gelu,
-    "softplus": F.softplus,
-    "mish": F.mish,
-    "elu": F.elu,
-    "log_sigmoid": F.logsigmoid,
-}
 
 
 def by_torch(function: Callable[[Any], Any], x: Any) -> tuple[Any, Any]:
@@ -91,40 +81,6 @@ def cross_entropy(rows: int, classes: int, *, compiled: bool = True) -> list[Rac
     ]
 
 
-def binary_cross_entropy(size: int) -> list[Race]:
-    """Logits and targets in [0, 1]."""
-    rng = np.random.default_rng(1)
-    logits = rng.standard_normal(size, dtype=np.float32)
-    target = rng.random(size, dtype=np.float32)
-    tensor, labels = torch.from_numpy(logits), torch.from_numpy(target)
-    ours = value_and_grad(lambda z: pl.binary_cross_entropy_with_logits(z, target))
-    programs: dict[str, Program] = {
-        "ours": lambda: ours(logits),
-        "PyTorch": lambda: by_torch(
-            lambda z: F.binary_cross_entropy_with_logits(z, labels), tensor
-        ),
-    }
-    name = f"binary_cross_entropy_with_logits, NumPy, {size} float32"
-    return [Race(name, programs, {"PyTorch": 1.0})]
-
-
-def activations(size: int) -> list[Race]:
-    """Each activation, and the sum of its values."""
-    x = np.random.default_rng(2).standard_normal(size, dtype=np.float32)
-    tensor = torch.from_numpy(x)
-
-    def race(name: str) -> Race:
-        function, theirs = getattr(pl, name), ACTIVATIONS[name]
-        ours = value_and_grad(lambda z: z.__array_namespace__().sum(function(z)))
-        programs: dict[str, Program] = {
-            "ours": lambda: ours(x),
-            "PyTorch": lambda: by_torch(lambda z: theirs(z).sum(), tensor),
-        }
-        return Race(f"{name}, NumPy, {size} float32", programs, {"PyTorch": 2.0})
-
-    return [race(name) for name in ACTIVATIONS]
-
-
 def linear_cross_entropy(rows: int, width: int, classes: int) -> list[Race]:
     """A linear layer, its loss, and the gradients of both its arguments."""
     rng = np.random.default_rng(3)
@@ -188,11 +144,12 @@ def full_size() -> list[Callable[[], list[Race]]]:
     """Return the sizes at which the ratios are published, one group at a time in memory."""
     return [
         lambda: cross_entropy(4096, 32000),
-        lambda: binary_cross_entropy(16_000_000),
-        lambda: activations(8_000_000),
+        lambda: elementwise(4_000_000, entries_on_numpy=8_000_000),
         lambda: linear_cross_entropy(4096, 256, 32000),
         lambda: threads(4096, 32000, 8_000_000),
+        small,
         tape,
+        lambda: dask(16_000_000),
         lambda: numpy_code(rows=200, entries=1_000_000, steps=1_000),
     ]
 
@@ -201,8 +158,9 @@ def tiny() -> list[Race]:
     """Return every race at a size that costs nothing, so that a test can run it."""
     return [
         *cross_entropy(4, 5, compiled=False),
-        *binary_cross_entropy(6),
-        *activations(7),
+        *elementwise(7, names=("gelu", "huber_loss")),
+        *small(5),
+        *dask(6, chunks=2),
         *linear_cross_entropy(4, 3, 5),
         *threads(4, 5, 7),
         sixty_operations(6),

@@ -19,6 +19,12 @@ class Race(NamedTuple):
     bars: Mapping[str, float]
 
 
+def marked(ratio: float, aim: float) -> str:
+    """A ratio, in bold where it misses its aim."""
+    text = f"{ratio:.2f}"
+    return f"**{text}**" if ratio > aim else text
+
+
 def seconds(program: Program, repeats: int) -> float:
     """Time of one run, as the mean of `repeats` runs without a pause."""
     start = time.perf_counter()

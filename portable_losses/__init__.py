@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 _WITH_THE_TAPE = ("autograd", "data", "nn", "optim")  # imported on first use, as is
 _OF_THE_TAPE = ("Tensor", "no_grad", "tensor")
 __all__ = ["validation"]
-__all__.extend(_OF_THE_TAPE)  # `__getattr__` has them
+__all__.extend(_OF_THE_TAPE)  # pyright: ignore[reportUnsupportedDunderAll]  # `__getattr__` has them
 __all__ += activations.__all__
 __all__ += losses.__all__
 __all__ += special.__all__

@@ -6,7 +6,7 @@ from functools import wraps
 from types import MappingProxyType
 from typing import Any
 
-from portable_losses._backend import Backend, Pair, backend_of, kernel_for
+from portable_losses._backend import Backend, Kernel, Pair, backend_of, kernel_for
 from portable_losses._dtypes import computable, is_half, narrow, widen
 from portable_losses._polyfill import broadcast_arrays, broadcast_to, total
 from portable_losses._tape import inner_of, raw_array
@@ -230,13 +230,12 @@ def summed_pair(
     if not (_are_plain(options) and kernel.sums(pair, raws, options)):
         return None
     divisor = math.prod(raws[0].shape) if mean else 1
-    made = _sum_of(pair)._replace(kernel=kernel)
-    return attach_gradient(made, arrays, {"xp": xp, "divisor": divisor, **options})
+    return attach_gradient(_sum_of(pair, kernel), arrays, {"xp": xp, "divisor": divisor, **options})
 
 
-def _sum_of(pair: Pair) -> Pair:
-    """Return the pair that adds up the entries of an elementwise one."""
-    found = _SUMS.get(pair.forward)
+def _sum_of(pair: Pair, kernel: Kernel) -> Pair:
+    """Return the pair that adds up the entries of an elementwise one, by this kernel."""
+    found = _SUMS.get((pair.forward, kernel.run))
     if found is not None:
         return found
 
@@ -253,12 +252,12 @@ def _sum_of(pair: Pair) -> Pair:
         spread = broadcast_to(grad / divisor, tuple(entries.shape), like=entries, xp=xp)
         return pair.backward(spread, entries, *arrays, **options)
 
-    made = Pair(forward, backward, summand=pair, wide=True)
-    _SUMS[pair.forward] = made
+    made = Pair(forward, backward, kernel=kernel, summand=pair, wide=True)
+    _SUMS[pair.forward, kernel.run] = made
     return made
 
 
-_SUMS: dict[Callable[..., Any], Pair] = {}
+_SUMS: dict[Any, Pair] = {}
 
 
 def _are_plain(options: Options) -> bool:

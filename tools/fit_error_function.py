@@ -18,6 +18,8 @@ Chebyshev points, which is within a factor of two of the best polynomial of its 
   exact and g(r) as small as can be, so that no digit is lost there.
 - ``FALL``: p(t) with ``phi(0) - z Phi(-z) exp(z**2 / 2) = p(t) / (z + 2)**2`` for ``z >= 0``: minus
   the derivative of what `TAIL` is for, whose two terms cancel. Up to `FALL_REACH` only.
+- ``TURN``: p(t) with ``Phi(-z) exp(z**2 / 2) - z f(z) = p(t) / (z + 2)**3``, f what `FALL` is for:
+  the second derivative of the same. Up to `FALL_REACH`, too.
 
 ``GELU_ROOT`` holds r and g(r). Silu and the tanh form of gelu are ``x * sigmoid(u(x))``; the root
 of their slope is that of ``h(x) = 1 + x u'(x) + exp(u(x))``, and ``SILU_ROOT`` and
@@ -41,9 +43,9 @@ MIDDLE = 4  # the z that t = 0 stands for
 PRECISION = {"float32": 24, "float64": 53}
 REACH = {"float32": 14.5, "float64": 38.75}  # exp(-z**2 / 2) is 0 from here on
 FALL_REACH = 14.5  # beyond, a short continued fraction does as well
-DEGREES = {  # of q, tail, slope, fall: the first whose error is below a tenth of an ulp
-    "float32": (6, 10, 9, 11),
-    "float64": (13, 23, 21, 23),
+DEGREES = {  # of q, tail, slope, fall, turn: the first whose error is below a tenth of an ulp
+    "float32": (6, 10, 9, 11, 12),
+    "float64": (13, 23, 21, 23, 24),
 }
 
 
@@ -163,12 +165,17 @@ def tables(dtype: str) -> dict[str, tuple[float, ...]]:
         def fall(t: Real) -> Real:
             return -slope_of_scaled_tail(half_line(t)) * (half_line(t) + 2) ** 2
 
-        erf_degree, tail_degree, slope_degree, fall_degree = DEGREES[dtype]
+        def turn(t: Real) -> Real:
+            z = half_line(t)
+            return (scaled_tail(z) + z * slope_of_scaled_tail(z)) * (z + 2) ** 3
+
+        erf_degree, tail_degree, slope_degree, fall_degree, turn_degree = DEGREES[dtype]
         polynomials = {
             "ERF": interpolate(erf_quotient, mpmath.mpf(0), mpmath.mpf(1), erf_degree),
             "TAIL": interpolate(tail, low, high, tail_degree),
             "SLOPE": interpolate(difference, low, high, slope_degree),
             "FALL": interpolate(fall, low, end, fall_degree),
+            "TURN": interpolate(turn, low, end, turn_degree),
         }
         highest_first = {name: tuple(map(float, reversed(p))) for name, p in polynomials.items()}
         return {

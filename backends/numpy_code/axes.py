@@ -28,6 +28,8 @@ class AxisError(ValueError, IndexError):
 
 def integers(x: Any) -> Any:
     """Return an integer, or nested lists of them, for a number, lists, an array or a range."""
+    if x.__class__ is int:
+        return x
     if hasattr(x, "tolist"):
         x = x.tolist()
     if isinstance(x, list | tuple | range):

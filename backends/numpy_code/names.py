@@ -61,8 +61,9 @@ def stored(out: Any, made: Any, *, xp: Any) -> Any:
     if isinstance(out, tuple) and len(out) == 1:
         (out,) = out
     check_out(out)
-    out[...] = made if made.dtype == out.dtype else xp.astype(made, out.dtype)
-    return out
+    kept: Any = out
+    kept[...] = made if made.dtype == kept.dtype else xp.astype(made, kept.dtype)
+    return kept
 
 
 def check_out(out: Any) -> None:

@@ -144,7 +144,7 @@ def promoted(*xs: Any, xp: Any, inexact: bool = False) -> list[Any]:
     if all(type(x) in _PYTHON for x in xs):
         xs = tuple(xp.asarray(x) for x in xs)
     beside = [x for x in xs if isinstance(x, TapeArray)]
-    made = [x if type(x) in _PYTHON else _beside(x, beside, xp=xp) for x in xs]
+    made: list[Any] = [x if type(x) in _PYTHON else _beside(x, beside, xp=xp) for x in xs]
     kinds = [_PYTHON.get(type(x)) or kind_of(x, xp=xp) for x in made]
     rank = max(_RANKS.index(kind) for kind in kinds)
     rank = max(rank, 2) if inexact else rank

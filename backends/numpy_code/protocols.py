@@ -263,7 +263,7 @@ def _method(
     if name in table:
         return FUNCTIONS[table[name]](*inputs, xp=xp, **options)
     foldable = ufunc.nin == 2 and ufunc.nout == 1 and name not in _NOT_FOLDED
-    if not foldable or len(inputs) > 1 or options.keys() - {"axis", "keepdims", "out"}:
+    if not foldable or len(inputs) != 1 or options.keys() - {"axis", "keepdims", "out"}:
         _refuse(f"{name}.{method}", "fold the parts of `np.unstack` by `functools.reduce`")
     for out in options.get("out", ()):
         check_out(out)

@@ -109,7 +109,8 @@ def _quantile(
     if method not in PLACES:
         msg = f"`method` must be one of {', '.join(PLACES)}, got {method!r}"
         raise ValueError(msg)
-    a = floating(a, xp=xp)
+    given = tensor(a, xp=xp)
+    a = floating(given, xp=xp)
     rows, kept = _rows(a, axis, xp=xp)
     wide = xp.result_type(a, default_float(xp=xp))
     if isinstance(q, int | float | list | tuple):
@@ -130,7 +131,7 @@ def _quantile(
         made = _between(rows, n, PLACES[method](n, flat, xp), xp=xp)
         made = made if ignores_nan else _nan_of(rows, made, xp=xp)
         discrete = method in ("lower", "higher", "nearest", "inverted_cdf", "closest_observation")
-        made = xp.astype(made, a.dtype if discrete else exact)
+        made = xp.astype(made, given.dtype if discrete else exact)
     made = xp.moveaxis(made, -1, 0)
     return xp.reshape(made, (*parts.shape, *(kept if keepdims else made.shape[1:])))
 

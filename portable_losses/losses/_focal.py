@@ -11,6 +11,8 @@ from portable_losses._reduction import _weigh, contribution
 from portable_losses._stable import INF, expm1, log
 from portable_losses._typing import Array, Namespace
 from portable_losses.activations.sigmoid import _sigmoid, _softplus
+from portable_losses.special.logistic import negative_size
+from portable_losses.special.two_floats import multiply_add
 
 __all__: list[str] = []
 
@@ -66,7 +68,10 @@ def _binary_parts(
     hit, miss = _sigmoid(z, xp=xp), _sigmoid(-z, xp=xp)
     loss = _weigh(positive, _softplus(-z, beta=1.0, xp=xp), xp=xp)
     loss = loss + _weigh(negative, _softplus(z, beta=1.0, xp=xp), xp=xp)
-    return hit, miss, positive * miss + negative * hit, loss
+    e = xp.exp(negative_size(z, xp=xp))  # one division: a power of the result has gamma of its ulps
+    right = multiply_add(positive, e, negative, xp=xp)
+    left = multiply_add(negative, e, positive, xp=xp)
+    return hit, miss, _where(z >= 0, right, left, xp=xp) / (1 + e), loss
 
 
 def _binary_focal_slope_grad(
@@ -168,11 +173,12 @@ def _binary_focal(
 
 
 def _shares(
-    y: Array, alpha: float | None, label_smoothing: float
+    y: Array, alpha: float | None, label_smoothing: float, *, xp: Namespace
 ) -> tuple[Array, Array, Array | None]:
     """Return the smoothed target, what it lacks to 1, and the weight of the entry by `alpha`."""
     kept, spread = 1 - label_smoothing, label_smoothing / 2
-    positive, negative = y * kept + spread, (1 - y) * kept + spread
+    positive = multiply_add(y, kept, spread, xp=xp)
+    negative = multiply_add(1 - y, kept, spread, xp=xp)
     weight = None if alpha is None else positive * alpha + negative * (1 - alpha)
     return positive, negative, weight
 
@@ -189,7 +195,7 @@ def _sigmoid_focal_grad(
     xp: Namespace,
 ) -> tuple[Array | None, ...]:
     """Those of `_binary_focal` times the weight, and that of the weight."""
-    positive, negative, weight = _shares(y, alpha, label_smoothing)
+    positive, negative, weight = _shares(y, alpha, label_smoothing, xp=xp)
     slope = _binary_focal_slope(z, positive, negative, gamma=gamma, xp=xp)
     loss = _binary_focal(z, positive, negative, gamma=gamma, xp=xp)
     parts: Any = _binary_focal_grad(grad, loss, z, positive, negative, gamma=gamma, xp=xp)
@@ -213,6 +219,6 @@ def _sigmoid_focal(
     xp: Namespace,
 ) -> Array:
     """`_binary_focal` of a smoothed target, weighed by `alpha`."""
-    positive, negative, weight = _shares(y, alpha, label_smoothing)
+    positive, negative, weight = _shares(y, alpha, label_smoothing, xp=xp)
     loss = _binary_focal(z, positive, negative, gamma=gamma, xp=xp)
     return loss if weight is None else weight * contribution(weight, loss, xp=xp)

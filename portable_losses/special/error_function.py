@@ -10,7 +10,7 @@ from portable_losses._polyfill import clip, maximum, minimum, where
 from portable_losses._public import public
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
-from portable_losses.special._coefficients import ERF, FALL, MIDDLE
+from portable_losses.special._coefficients import ERF, FALL, MIDDLE, TURN
 from portable_losses.special.normal import (
     FAR,
     _gaussian,
@@ -190,18 +190,21 @@ def _erf_series(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
 
 
 def _erfcx_slope_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
-    """``2 * erfcx(x) + 2 * x * out``; from 4 on, where that cancels, ``-4 * out`` times a ratio.
+    """``2 * erfcx(x) + 2 * x * out``; where x > 0, and that cancels, a rational function.
 
-    It is that of the second and the first repeated integral of erfc, a continued fraction.
+    Far out ``-4 * out`` times the ratio of the second and the first repeated integral of erfc.
     """
-    limit = 0.5 * largest(x, xp=xp)
-    near = clip(x, -2 * limit, 4.0, xp=xp)
-    middle = 2 * _erfcx(near, xp=xp) + 2 * near * out
-    far = clip(x, 4.0, limit, xp=xp)
+    limit, end = 0.5 * largest(x, xp=xp), BEYOND / math.sqrt(2)
+    low = clip(x, -2 * limit, 0.0, xp=xp)
+    left = 2 * _erfcx(low, xp=xp) + 2 * low * out
+    z = math.sqrt(2) * clip(x, 0.0, end, xp=xp)
+    right = 4 * polynomial((z - MIDDLE) / (z + MIDDLE), TURN, xp=xp) / (z + 2) / (z + 2) / (z + 2)
+    far = clip(x, end, limit, xp=xp)
     ratio = 1 / (2 * far)
-    for n in range(18, 1, -1):
+    for n in range(12, 1, -1):
         ratio = 1 / (2 * far + 2 * (n + 1) * ratio)
-    return (grad * where(x < 4, middle, -4 * ratio * out, xp=xp),)
+    right = where(x < end, right, -4 * ratio * out, xp=xp)
+    return (grad * where(x < 0, left, right, xp=xp),)
 
 
 @with_gradient(_erfcx_slope_grad, elementwise=True)

@@ -38,8 +38,9 @@ def quotient(x: Array, divisor: float, *, xp: Namespace) -> tuple[Array, Array |
     """Return ``x / divisor``, as `scaled` does."""
     fma = backend_of(xp).speed.special.get("fma")
     value = x / divisor
-    exact = fma is None or (is_number(divisor) and divisor == 1)
-    return value, None if exact else fma(-value, divisor, x) / divisor
+    if fma is None or (is_number(divisor) and divisor == 1):
+        return value, None
+    return value, fma(-value, divisor, x) / divisor
 
 
 def exponential(value: Array, rest: Array | None, *, xp: Namespace) -> Array:

@@ -1,5 +1,7 @@
 """NumPy's functions at the edges: no axes, no entries, truth values, dtypes, complex numbers."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,7 @@ CASES = [
     call("ldexp", V, T),
     # ---- two dtypes, and unsigned integers ----
     call("minimum", V * 40, np.asarray([30, 1, 250], dtype=np.uint8), not_on=("array_api_strict",)),
+    *[call("percentile", np.asarray([3, 1, 7]), 30, method=m) for m in ("lower", "nearest")],
     call("reciprocal", np.asarray([1, -1, 2, -7])),
     *[call(name, np.asarray([1, 2]), initial=2.7) for name in ("sum", "prod", "max")],
     # ---- complex numbers ----
@@ -72,9 +75,11 @@ def test_gradients_at_the_edges_are_those_of_differences(one: Call) -> None:
 
 @pytest.mark.parametrize("library", [named("numpy"), named("torch"), named("jax")], ids=str)
 def test_a_product_of_two_dtypes_is_taken_by_name(library: Library) -> None:
-    single, double = np.ones((2, 3), dtype=np.float32), numbers(3)
-    mine = [tensor(library.array(x)) for x in (single, double)]
-    np.testing.assert_allclose(library.numpy(np.matmul(*mine)), single @ double)
+    single: Any = np.ones((2, 3), dtype=np.float32)
+    double = numbers(3)
+    mine: Any = tensor(library.array(single))
+    found: Any = np.matmul(mine, tensor(library.array(double)))  # pyright: ignore[reportArgumentType, reportCallIssue]
+    np.testing.assert_allclose(library.numpy(found), single @ double)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from portable_losses.backends.jax import negative_size
 
 import portable_losses as pl
 from portable_losses import autograd
@@ -356,3 +357,13 @@ def test_half_precision_is_the_exact_result_rounded(sample: Sample, dtype: str) 
     for out, want in zip(call(*half.values()), sample.call(double), strict=True):
         assert out.dtype == dtype
         assert np.max(np.abs(places(out) - places(jnp.asarray(want, dtype)))) <= 1
+
+
+def test_the_size_of_x_has_the_values_and_slopes_of_its_selection() -> None:
+    x = jnp.asarray([-jnp.inf, -2.0, -0.0, 0.0, 3.0, jnp.inf, jnp.nan])
+
+    def selected(x: Any) -> Any:
+        return jnp.where(x >= 0, -x, x)
+
+    for by in (lambda f: f, lambda f: jax.vmap(jax.grad(f)), lambda f: jax.vmap(jax.hessian(f))):
+        np.testing.assert_array_equal(by(negative_size)(x), by(selected)(x))

@@ -23,7 +23,7 @@ from ..machine.blocks import in_blocks, limit_workers
 from .code_cuda_torch import CudaCode, cuda_code
 from .machine_code import NATIVE, machine_code
 from .sums import total
-from .trace import Formula, key_of, trace
+from .trace import Formula, key_of, slopes_of, trace
 
 __all__ = ["ELEMENTWISE", "backward_of"]
 
@@ -79,11 +79,15 @@ class Code:
                 in_blocks(work, count, SPAN)
         return outs
 
-    def sum(self, given: list[Array]) -> float:
-        """Return the sum of the result, in float64; the operands lie alike."""
-        places = [x.data_ptr() for x in given]
+    def sum(self, given: list[Array], scale: float = 1.0) -> tuple[float, list[Array]]:
+        """Return the sum of the first result, and the others times `scale`; operands lie alike."""
+        like, sizes = given[0], self._sizes[: len(given)] + self._sizes[len(given) + 1 :]
+        others = [torch.empty_like(like, dtype=dtype) for dtype in self._results[1:]]
+        places = [x.data_ptr() for x in (*given, *others)]
+        if like.numel() < FEWEST:
+            return total(self._sum, places, sizes, like.numel(), scale), others
         with limit_workers(torch.get_num_threads()):
-            return total(self._sum, places, self._sizes[:-1], given[0].numel())
+            return total(self._sum, places, sizes, like.numel(), scale), others
 
     def _run_strided(self, arrays: list[Array], places: list[int], count: int) -> None:
         """Run on operands of which some are one number, repeated."""
@@ -137,16 +141,43 @@ class Program:
         self._dtypes = dtypes
         self._result = result
         self._gradients: dict[tuple[int, ...], Code | CudaCode | None] = {}
+        self._slope: Any = self  # code of value and slope, once it is asked for; None without it
 
     def value(self, arrays: tuple[Array, ...]) -> Array:
         """Return the value."""
         return self._value([x for x in arrays if x is not None], arrays[0])[0]
 
     def sum(self, arrays: tuple[Array, ...]) -> float:
-        """Return the sum of the value, of tensors in host memory."""
-        code: Any = self._value
-        added: float = code.sum([x for x in arrays if x is not None])
-        return added
+        """Return the sum of the value."""
+        code: Any = self._value  # of tensors in host memory
+        added: Any = code.sum([x for x in arrays if x is not None])
+        return float(added[0] if isinstance(added, tuple) else added)
+
+    def sum_and_slope(self, arrays: tuple[Array, ...], scale: float) -> tuple[float, Array] | None:
+        """Return the sum of the value, and its slope times `scale` in the first operand.
+
+        None without code for it.
+        """
+        if self._slope is self:
+            self._slope = self._slope_code(arrays[0].device)
+        if self._slope is None:
+            return None
+        added, (slope,) = self._slope.sum([x for x in arrays if x is not None], scale)
+        return added, slope
+
+    def _slope_code(self, device: Any) -> Code | None:
+        """Return the code of the value and its slope in the first operand."""
+        pair, dtypes = self._pair, [None if x is None else np.dtype(x) for x in self._dtypes]
+        given = [str(x) for x in self._dtypes if x is not None]
+        if device.type != "cpu" or self._result != self._dtypes[0]:
+            return None
+        rule = pair.rules[0] if pair.rules else pair.backward
+        found = machine_code(
+            lambda: slopes_of(pair.forward, [rule], dtypes, self._options, native=NATIVE),
+            (pair.forward, pair.backward, "slope", *given),
+            lambda formula: [*given, self._result, self._result],
+        )
+        return None if found is None else Code(*found, (*given, self._result, self._result))
 
     def gradients(
         self, grad: Array, arrays: tuple[Array, ...], wanted: tuple[int, ...]
@@ -208,11 +239,13 @@ WIDE = {"float16": "float32", "bfloat16": "float32"}
 _PROGRAMS: dict[Any, Program | None] = {}  # None: the pair cannot be compiled
 
 
-def _program(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Program | None:
+def _program(
+    pair: Pair, arrays: tuple[Any, ...], options: Options, *, wide: bool = False
+) -> Program | None:
     """Return the program of a pair for arrays of these dtypes; None where there is none."""
     dtypes = tuple([None if x is None else x.dtype for x in arrays])
     device = arrays[0].device
-    key = pair.forward, pair.backward, pair.wide, dtypes, device, *key_of(options)
+    key = pair.forward, pair.backward, wide or pair.wide, dtypes, device, *key_of(options)
     try:
         return _PROGRAMS[key]
     except KeyError:
@@ -221,6 +254,7 @@ def _program(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Program |
         return None
     if len(_PROGRAMS) > KEPT:
         _PROGRAMS.clear()
+    pair = pair._replace(wide=wide or pair.wide)
     names = tuple([None if d is None else NAMES[d] for d in dtypes])
     result = WIDE.get(str(names[0]), str(names[0])) if pair.wide else str(names[0])
     plain = {name: x for name, x in options.items() if name != "xp"}
@@ -257,7 +291,7 @@ def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
     alike = all(x is None or (x.dtype in dtypes and x.stride() == strides) for x in arrays)
     if not (alike and (first.is_contiguous() or _is_dense(first))):
         return False
-    return _program(pair._replace(wide=True), arrays, options) is not None
+    return _program(pair, arrays, options, wide=True) is not None
 
 
 def _are_plain(arrays: tuple[Any, ...]) -> bool:
@@ -308,16 +342,23 @@ def _run_summed(
     """Return the sum of the summand over the divisor, and a backward."""
     rest = {name: x for name, x in options.items() if name != "divisor"}
     each: Any = pair.summand
-    program: Any = _program(each._replace(wide=True), arrays, rest)
+    program: Any = _program(each, arrays, rest, wide=True)  # `_sums` has asked for it
     dtype = torch.float64 if arrays[0].dtype == torch.float64 else torch.float32
     divisor = options["divisor"]
+    fused = program.sum_and_slope(arrays, 1 / divisor) if wanted == (0,) else None
+    added, saved = (program.sum(arrays), None) if fused is None else fused
 
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
+        nonlocal saved
+        slope, saved = saved, None  # the gradient takes its memory; a second one is computed
+        if slope is not None:
+            unscaled = float(grad) == 1  # of a loss it mostly is
+            return (slope if unscaled else slope.mul_(grad), *(None for _ in arrays[1:]))
         spread = (grad / divisor).expand(arrays[0].shape)
         found = program.gradients(spread, arrays, wanted)
         return backward_of(pair, arrays)(grad, out, *arrays, **options) if found is None else found
 
-    return torch.tensor(program.sum(arrays) / divisor, dtype=dtype), backward
+    return torch.tensor(added / divisor, dtype=dtype, device=arrays[0].device), backward
 
 
 def backward_of(pair: Pair, arrays: tuple[Any, ...]) -> Callable[..., Any]:

@@ -29,7 +29,7 @@ from .arithmetic_llvm import Arithmetic
 from .loops_llvm import LONG, loop, write_summed
 from .trace import BOOL, CAST, SELECT, Formula, Place, Untraceable
 
-__all__ = ["Code", "compiled", "is_supported"]
+__all__ = ["Code", "compiled", "features", "is_supported"]
 
 BYTE, BIT = ir.IntType(8), ir.IntType(1)
 ENTRIES = 1024  # of a buffer: what a few of them hold stays in the nearest cache
@@ -68,7 +68,7 @@ class Code(NamedTuple):
 # ---- the processor ------------------------------------------------------------------------------
 
 
-def _features(without: str) -> dict[str, bool]:
+def features(without: str = "") -> dict[str, bool]:
     """Return what the processor has; what begins with `without` is left out."""
     found = dict(binding.get_host_cpu_features())
     without = without or os.environ.get(VARIABLE, "")
@@ -87,7 +87,7 @@ def is_supported() -> bool:
 
 def _machine(without: str = "") -> Any:
     """Return the target machine."""
-    flags = ",".join(("+" if on else "-") + name for name, on in _features(without).items())
+    flags = ",".join(("+" if on else "-") + name for name, on in features(without).items())
     target = binding.Target.from_default_triple()
     return target.create_target_machine(cpu=binding.get_host_cpu_name(), features=flags, opt=2)
 

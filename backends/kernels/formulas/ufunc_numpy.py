@@ -35,12 +35,12 @@ def as_ufunc(address: int, name: str, dtypes: Sequence[Any], given: int, data: i
     The loop is given the address `data` at every call.
     """
     loops = (ctypes.c_void_p * 1)(address)
-    data = (ctypes.c_void_p * 1)(data)
-    types = (ctypes.c_char * len(dtypes))(*[NUMBERS[np.dtype(d).name] for d in dtypes])
+    given_to_it = (ctypes.c_void_p * 1)(data)
+    types = (ctypes.c_byte * len(dtypes))(*[NUMBERS[np.dtype(d).name] for d in dtypes])
     label = name.encode()
     made = _MAKE(
         ctypes.addressof(loops),
-        ctypes.addressof(data),
+        ctypes.addressof(given_to_it),
         ctypes.addressof(types),
         1,
         given,
@@ -50,7 +50,7 @@ def as_ufunc(address: int, name: str, dtypes: Sequence[Any], given: int, data: i
         b"",
         0,
     )
-    _KEPT.append((loops, data, types, label))  # a ufunc refers to them as long as it lives
+    _KEPT.append((loops, given_to_it, types, label))  # a ufunc refers to them as long as it lives
     return made
 
 
