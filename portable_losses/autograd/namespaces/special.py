@@ -8,6 +8,7 @@ conversion is refused in its turn.
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from inspect import signature
 from numbers import Real
 from typing import Any
@@ -59,6 +60,7 @@ class SpecialFunctions:
 
 def _made(tape: TapeNamespace, name: str, function: Function, *, elementwise: bool) -> Function:
     """Return ``namespace(xp).special.<name>``."""
+    quiet = tape.library.quiet or nullcontext
 
     def elementwise_call(*args: Any) -> Any:
         if is_tracked(args[: PARAMETERS.get(name, 0)]):
@@ -67,10 +69,12 @@ def _made(tape: TapeNamespace, name: str, function: Function, *, elementwise: bo
                 "use `.detach()` (or `stop_gradient`) if they are to be constants"
             )
             raise TypeError(msg)
-        return function(*_operands(tape, args))
+        with quiet():
+            return function(*_operands(tape, args))
 
     def call(*args: Any, **options: Any) -> Any:
-        return function(*args, **options, tape=tape)
+        with quiet():
+            return function(*args, **options, tape=tape)
 
     made = elementwise_call if elementwise else call
     made.__name__ = made.__qualname__ = name
