@@ -175,11 +175,14 @@ def _extremes_lie_in(x: Array, low: float, high: float, *, xp: Namespace) -> boo
         return False
     if not (readable(x, xp=xp) and _VALIDATING.get()):
         return False
-    x, quick = stop_gradient(x, xp=xp), backend_of(xp).speed.reductions
+    backend = backend_of(xp)
+    x, quick = stop_gradient(x, xp=xp), backend.speed.reductions
     both = quick.get("extremes")
     if both is not None:
         least, greatest = map(float, both(x))
         return low <= least and greatest <= high
+    if backend.autodiff.differentiates:  # under a trace the extremes of constants are traced, too
+        return False
     smallest, most = quick.get("min") or xp.min, quick.get("max") or xp.max
     return low <= float(smallest(x)) and (high == INF or float(most(x)) <= high)
 
