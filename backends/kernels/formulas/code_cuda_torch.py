@@ -71,6 +71,7 @@ def cuda_code(
     if len(program.taken) > MOST or len(results) > MOST:
         return None
     name = "portable_losses_" + function.__name__.strip("_<>")
+    code: CudaCode | None = None
     fault: str | None
     try:
         code = CudaCode(name, program)

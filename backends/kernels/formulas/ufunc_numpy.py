@@ -17,7 +17,7 @@ NUMBERS = {"bool": 0, "float16": 23, "float32": 11, "float64": 12}  # NumPy's, o
 
 def _maker() -> Any:
     """Return NumPy's function that makes a ufunc."""
-    core = getattr(np, "_core", None) or np.core  # NumPy 1
+    core: Any = getattr(np, "_core", None) or np.core  # NumPy 1
     table = ctypes.pythonapi.PyCapsule_GetPointer
     table.restype, table.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     start = table(core._multiarray_umath._UFUNC_API, None)
