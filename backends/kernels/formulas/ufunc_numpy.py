@@ -18,9 +18,10 @@ NUMBERS = {"bool": 0, "float16": 23, "float32": 11, "float64": 12}  # NumPy's, o
 def _maker() -> Any:
     """Return NumPy's function that makes a ufunc."""
     core: Any = getattr(np, "_core", None) or np.core  # NumPy 1
-    table = ctypes.pythonapi.PyCapsule_GetPointer
-    table.restype, table.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    start = table(core._multiarray_umath._UFUNC_API, None)
+    table = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)
+    start = table(("PyCapsule_GetPointer", ctypes.pythonapi))(
+        core._multiarray_umath._UFUNC_API, None
+    )
     address = ctypes.cast(start, ctypes.POINTER(ctypes.c_void_p))[1]
     kinds = [ctypes.c_void_p] * 3 + [ctypes.c_int] * 4 + [ctypes.c_char_p] * 2 + [ctypes.c_int]
     return ctypes.PYFUNCTYPE(ctypes.py_object, *kinds)(address)
