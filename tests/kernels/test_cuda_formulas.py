@@ -126,7 +126,11 @@ def differing(got: Any, want: Any, arrays: Any) -> list[str]:
         return [] if (got == want).all() else ["other conditions"]
     unit = np.finfo(want.dtype).eps
     with np.errstate(all="ignore"):
-        near = np.abs(got - want) <= 64 * unit * (np.abs(want) + 1) + np.finfo(want.dtype).tiny
+        size = np.abs(want)
+        of_exponent = np.maximum(1, np.abs(np.log(size)))  # whose rounding a power multiplies
+        near = (
+            np.abs(got - want) <= 64 * unit * (size * of_exponent + 1) + np.finfo(want.dtype).tiny
+        )
     near |= (got == want) | ((got != got) & (want != want))
     places = np.flatnonzero(~near)[:2]
     return [f"{got[p]} for {want[p]} at {[x[p] for x in arrays if x is not None]}" for p in places]
