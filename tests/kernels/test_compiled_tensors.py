@@ -11,7 +11,7 @@ import portable_losses as pl
 from portable_losses.autograd import vjp
 from tests.kernels.entries import LAYOUTS, bits, numbers, targets
 from tests.libraries import EVERY_ROW
-from tests.rows import CURVES
+from tests.rows import CURVES, POINTWISE
 
 pytest.importorskip("llvmlite")
 torch: Any = pytest.importorskip("torch")
@@ -269,3 +269,23 @@ def test_every_half_is_rounded_once(curve: Any, dtype: str) -> None:
     with np.errstate(all="ignore"):
         errors = rounding_error(curve(x), np.asarray(curve(x.to(torch.float64).numpy())))
     assert np.count_nonzero(~(errors <= 0.501)) == 0, x[torch.asarray(~(errors <= 0.501))][:9]
+
+
+@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("row", POINTWISE, ids=str)
+def test_a_loss_of_halves_trains_and_is_that_of_float32_rounded_once(
+    row: Any, reduction: str, half: str
+) -> None:
+    kind = getattr(torch, half)
+    given = [torch.tensor(values, dtype=kind) for values in (row.x, row.y)]
+    made = []
+    for dtype in (kind, torch.float32):
+        x, y = (one.detach().clone().to(dtype) for one in given)
+        x.requires_grad_()
+        out = row.function(x, y, **row.options, reduction=reduction)
+        out.backward(torch.ones_like(out))
+        made.append((out.detach().to(kind), x.grad.to(kind)))
+    for mine, theirs in zip(*made, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=2e-2, atol=1e-6, equal_nan=True)
+    assert made[0][0].dtype == kind

@@ -167,10 +167,11 @@ class Program:
 
     def _slope_code(self, device: Any) -> Code | None:
         """Return the code of the value and its slope in the first operand."""
-        pair, dtypes = self._pair, [None if x is None else np.dtype(x) for x in self._dtypes]
-        given = [str(x) for x in self._dtypes if x is not None]
-        if device.type != "cpu" or self._result != self._dtypes[0]:
+        pair = self._pair
+        if device.type != "cpu" or self._result != self._dtypes[0]:  # halves add up in float32
             return None
+        dtypes = [None if x is None else np.dtype(x) for x in self._dtypes]
+        given = [str(x) for x in self._dtypes if x is not None]
         rule = pair.rules[0] if pair.rules else pair.backward
         found = machine_code(
             lambda: slopes_of(pair.forward, [rule], dtypes, self._options, native=NATIVE),
