@@ -105,6 +105,8 @@ def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("numpy", "torch"):  # the libraries whose formulas are compiled
         if INSTALLED[name]:
             monkeypatch.setattr(import_module(f"{formulas}.elementwise_{name}"), "_PROGRAMS", {})
+    if INSTALLED["numpy"]:  # what is met here is not compiled, and would not be later either
+        monkeypatch.setattr(import_module(f"{formulas}.elementwise_numpy"), "_MET", set())
 
 
 @pytest.fixture
