@@ -2,16 +2,17 @@
 
 Every step is an instruction, or a few (`elementary`), on one entry; LLVM turns the loop into one on
 vectors. An entry is loaded and stored in the dtype of its array, and computed in that of the
-formula: half types cost no pass of their own. There are three ways in::
+formula: half types cost no pass of their own. There are these ways in::
 
     flat(operands, results, count)               arrays without gaps, as pointers
     strided(pointers, sizes, strides, nothing)   as NumPy calls a ufunc: any strides
     summed(operands, results, sums, scale, count)
+    averaged(operands, results, number, divisor, count), core(...)     for few entries, and NumPy
 
 `strided` copies what has gaps, or is one number, into small buffers and calls `flat` on those, so
 that there is one loop to compile. `summed` adds up the first result instead of writing it, and
 multiplies the others with `scale`: of every `ENTRIES` of them it writes the sum in float64, always
-by the same additions. What is computed does not depend on how it is called, on the
+by the same additions; `averaged` adds up those sums, too. What is computed does not depend on how it is called, on the
 number of threads, or on the vectors of the processor: nothing is reassociated or contracted.
 """
 
@@ -26,7 +27,7 @@ from llvmlite import binding, ir
 
 from . import elementary
 from .arithmetic_llvm import Arithmetic
-from .loops_llvm import LONG, loop, write_summed
+from .loops_llvm import LONG, loop, write_averaged, write_summed
 from .trace import BOOL, CAST, SELECT, Formula, Place, Untraceable
 
 __all__ = ["Code", "compiled", "features", "is_supported"]
@@ -44,12 +45,14 @@ binding.initialize_native_asmprinter()
 class Code(NamedTuple):
     """A compiled formula: the addresses of its ways in, and what keeps them alive.
 
-    `strided` and `summed` are those of all formulas of these dtypes: they are given `flat`.
+    All but `flat` are those of all formulas of these dtypes: they are given `flat`.
     """
 
     flat: int
     strided: int
-    summed: int  # 0 where a result is of a half type
+    summed: int  # 0 where a result is of a half type, as the next two
+    averaged: int
+    core: int
     arrays: int  # operands and results
     engines: tuple[Any, ...]
 
@@ -58,11 +61,11 @@ class Code(NamedTuple):
         kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * self.arrays, ctypes.c_int64)
         return kind(self.flat)
 
-    def summing(self) -> Callable[..., None]:
-        """Return `summed` as a function of addresses, the scale and the number of entries."""
+    def summing(self, address: int) -> Callable[..., None]:
+        """Return `summed` or `averaged` as a function of addresses, a number and a count."""
         last = ctypes.c_double, ctypes.c_int64
         kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (self.arrays + 1), *last)
-        return partial(kind(self.summed), self.flat)
+        return partial(kind(address), self.flat)
 
 
 # ---- the processor ------------------------------------------------------------------------------
@@ -347,9 +350,9 @@ def compiled(formula: Formula, dtypes: Sequence[Any], *, without: str = "") -> C
     if key not in _WAYS:
         _WAYS[key] = _engine(_ways(dtypes, formula.given), without)
     ways = _WAYS[key]
-    strided, summed = map(ways.get_function_address, ("strided", "summed"))
+    names = "strided", "summed", "averaged", "core"
     flat = engine.get_function_address("flat")
-    return Code(flat, strided, summed, len(dtypes), (engine, ways))
+    return Code(flat, *map(ways.get_function_address, names), len(dtypes), (engine, ways))
 
 
 _WAYS: dict[tuple[tuple[str, ...], int, str], Any] = {}  # by dtypes and number of operands
@@ -360,7 +363,8 @@ def _ways(dtypes: Sequence[Any], given: int) -> Any:
     module = ir.Module("ways")
     _write_strided(module, dtypes, given)
     if _SUMMED.issuperset([_entry(dtype) for dtype in dtypes[given:]]):
-        write_summed(module, _flat_type(dtypes), given)
+        flat_type = _flat_type(dtypes)
+        write_averaged(module, write_summed(module, flat_type, given), flat_type, given)
     return module
 
 
