@@ -20,7 +20,7 @@ from portable_losses._typing import Array, Options
 
 from ..machine.blocks import in_blocks
 from ..machine.memory_numpy import empty
-from .machine_code import NATIVE, machine_code
+from .machine_code import LARGE, NATIVE, machine_code
 from .program_numpy import Blockwise, simple
 from .sums import total
 from .trace import Formula, Untraceable, key_of, slopes_of, trace
@@ -156,6 +156,7 @@ class Machine:
         self.formula = formula
         self._code = code  # lives as long as the ufunc
         self._ufunc = as_ufunc(code.strided, name, dtypes, formula.given, code.flat)
+        self._streaming = as_ufunc(code.streamed, name, dtypes, formula.given, code.flat)
         self._sum: Any = code.summing() if code.summed else None
         self._sizes = [np.dtype(d).itemsize for d in dtypes]
 
@@ -167,11 +168,10 @@ class Machine:
         shape, axis, parts = _aligned(given)
         outs = tuple([empty(shape, dtype) for dtype in self.formula.dtypes])
         targets = [x.reshape(axis) for x in outs]
+        run = self._ufunc if size * sum(self._sizes) < LARGE else self._streaming
 
         def work(block: slice) -> None:
-            self._ufunc(
-                *[x[block] if x.ndim else x for x in parts], out=tuple([x[block] for x in targets])
-            )
+            run(*[x[block] if x.ndim else x for x in parts], out=tuple([x[block] for x in targets]))
 
         in_blocks(work, axis[0], max(1, SPAN // max(1, math.prod(axis[1:]))))
         return outs

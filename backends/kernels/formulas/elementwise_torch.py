@@ -21,7 +21,7 @@ from portable_losses._typing import Array, Options
 
 from ..machine.blocks import in_blocks, limit_workers
 from .code_cuda_torch import CudaCode, cuda_code
-from .machine_code import NATIVE, machine_code
+from .machine_code import LARGE, NATIVE, machine_code
 from .sums import total
 from .trace import Formula, key_of, slopes_of, trace
 
@@ -54,7 +54,8 @@ class Code:
         self._sizes = [DTYPES[name].itemsize for name in dtypes]
         self._results = [DTYPES[name] for name in dtypes[formula.given :]]
         self._sum: Any = code.summing() if code.summed else None
-        self._strided = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(code.strided)
+        kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)
+        self._strided, self._streamed = kind(code.strided), kind(code.streamed)
 
     def __call__(self, given: list[Array], like: Array) -> list[Array]:
         """Return the results, in the layout of `like`; operands in another one are copied."""
@@ -65,8 +66,10 @@ class Code:
         count = like.numel()
         arrays = [*(x if x.stride() == strides else _laid_out(x, like) for x in given), *outs]
         places = [x.data_ptr() for x in arrays]
-        if any(_is_one_number(x) for x in arrays):
-            self._run_strided(arrays, places, count)
+        if count * sum(self._sizes) >= LARGE:
+            self._run_strided(self._streamed, arrays, places, count)
+        elif any(_is_one_number(x) for x in arrays):
+            self._run_strided(self._strided, arrays, places, count)
         elif count < FEWEST:
             self._run(*places, count)
         else:
@@ -89,8 +92,8 @@ class Code:
         with limit_workers(torch.get_num_threads()):
             return total(self._sum, places, sizes, like.numel(), scale), others
 
-    def _run_strided(self, arrays: list[Array], places: list[int], count: int) -> None:
-        """Run on operands of which some are one number, repeated."""
+    def _run_strided(self, run: Any, arrays: list[Array], places: list[int], count: int) -> None:
+        """Run on operands of which some may be one number, repeated."""
         pairs = zip(arrays, self._sizes, strict=True)
         steps = [0 if _is_one_number(x) else size for x, size in pairs]
         strides = (ctypes.c_int64 * len(steps))(*steps)
@@ -100,7 +103,7 @@ class Code:
             pointers = (ctypes.c_void_p * len(starts))(*starts)
             size = ctypes.c_int64(block.stop - block.start)
             addresses = map(ctypes.addressof, (pointers, size, strides))
-            self._strided(*addresses, self._code.flat)
+            run(*addresses, self._code.flat)
 
         with limit_workers(torch.get_num_threads()):
             in_blocks(work, count, SPAN)
