@@ -13,7 +13,7 @@ from portable_losses._typing import Array, Namespace
 
 from .kernels.cross_entropy.linear_numpy import LINEAR_CROSS_ENTROPY
 from .kernels.cross_entropy.sweep_numpy import CROSS_ENTROPY
-from .kernels.formulas.elementwise_numpy import VALUE_AND_SLOPE, elementwise
+from .kernels.formulas.elementwise_numpy import ELEMENTWISE, elementwise
 from .kernels.rows.softmax_numpy import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
 
 FEW = 2**11  # entries that are filled in less time than a view of one is made
@@ -117,7 +117,7 @@ BACKEND = Backend(
         },
         spread=spread,
         elementwise=elementwise,
-        elementwise_kernel=VALUE_AND_SLOPE,
+        elementwise_kernel=ELEMENTWISE,
         kernels={
             "cross_entropy": CROSS_ENTROPY,
             "linear_cross_entropy": LINEAR_CROSS_ENTROPY,

@@ -144,15 +144,20 @@ def value_and_slopes(z: Array, y: Array) -> tuple[Array, ...]:
 
 
 @pytest.mark.parametrize("threads", ["1", "3"])
-@pytest.mark.parametrize("fewest", [1, 2**30], ids=["blocks", "at once"])
+@pytest.mark.parametrize(
+    ("fewest", "large"),
+    [(1, 2**30), (1, 0), (2**30, 0)],
+    ids=["blocks", "blocks past the caches", "at once"],
+)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_layouts_blocks_and_threads_change_no_bit(
-    dtype: Any, fewest: int, threads: str, monkeypatch: pytest.MonkeyPatch
+    dtype: Any, fewest: int, large: int, threads: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     x, y = numbers(8 * BLOCK, dtype), targets(8 * BLOCK, dtype)
     flat = value_and_slopes(x, y)
     monkeypatch.setenv(blocks.VARIABLE, threads)
     monkeypatch.setattr(elements, "FEWEST", fewest)
+    monkeypatch.setattr(elements, "LARGE", large)
     monkeypatch.setattr(elements, "SPAN", 700)  # the last of each is a shorter one
     for layout in LAYOUTS.values():
         z, t = layout(x), layout(y)

@@ -20,7 +20,8 @@ from portable_losses._typing import Array, Options
 
 from ..machine.team_torch import team
 from .code_cuda_torch import CudaCode, cuda_code
-from .machine_code import NATIVE, machine_code
+from .gradients import pulled
+from .machine_code import LARGE, NATIVE, machine_code
 from .sums import total
 from .trace import Formula, key_of, slopes_of, trace
 
@@ -86,7 +87,8 @@ class Code:
             return outs
         code, pairs = self._code, zip(arrays, self._sizes, strict=True)
         steps = [0 if repeated and _is_one_number(x) else size for x, size in pairs]
-        code.share(code.strided, code.flat, places, steps, count, span=SPAN, team=team)
+        way = code.streamed if count * sum(self._sizes) >= LARGE else code.strided
+        code.share(way, code.flat, places, steps, count, span=SPAN, team=team)
         return outs
 
     def sum(self, given: list[Array], divisor: int) -> tuple[Array, list[Array]]:
@@ -191,17 +193,11 @@ class Program:
     def _gradient_code(self, wanted: tuple[int, ...], device: Any) -> Code | CudaCode | None:
         """Return the code of the gradients at the places `wanted`, of ``(grad, *arrays)``."""
         pair = self._pair
-
-        def pulled(grad: Any, *arrays: Any, **options: Any) -> tuple[Any, ...]:
-            out = pair.forward(*arrays, **options)
-            if pair.rules:
-                return tuple([pair.rules[i](grad, out, *arrays, **options) for i in wanted])
-            found = pair.backward(grad, out, *arrays, **options)
-            return tuple([found[i] for i in wanted])
-
         family = pair.forward, pair.backward, wanted
         given = (self._result, *self._dtypes)
-        return _code(pulled, family, given, str(self._dtypes[0]), self._options, device)
+        return _code(
+            pulled(pair, wanted), family, given, str(self._dtypes[0]), self._options, device
+        )
 
 
 def _code(

@@ -45,7 +45,7 @@ def loop(builder: Any, count: Any, body: Callable[[Any], None]) -> None:
 
 
 def write_summed(module: Any, flat_type: Any, given: int) -> Any:
-    """Write and return the loop that adds up the first result, and multiplies the others with a number.
+    """Write and return the loop that adds up the first result, and scales the others.
 
     It is given the address of a loop of this type, which computes the results.
     """
