@@ -6,8 +6,8 @@ with ``h = 1 + x u' + exp(u)``, which changes sign at some r. There, with d = x 
 
     h(x) = h(r) + d a + exp(u(r)) expm1(d b),   a d = x u' - r u'(r),   b d = u - u(r)
 
-has all digits: d is exact, h(r) tiny, and the other two terms have one sign. Quick_gelu is silu of
-1.702 x. Mish is computed in the same way.
+has all digits: d is exact, h(r) tiny, and the other two terms have one sign. That is computed where
+d is small, with a polynomial for ``expm1(d) / d``. Quick_gelu is silu of 1.702 x. Mish is computed in the same way.
 """
 
 import math
@@ -25,12 +25,17 @@ from portable_losses.special._coefficients import (
     QUICK,
     SILU_ROOT,
 )
-from portable_losses.special.normal import dtype_name
+from portable_losses.special.normal import dtype_name, polynomial
 from portable_losses.special.two_floats import product, square, sum_of
 
 # Below this exp(u) is computed as exp(u + 50) * exp(-50) and left out of 1 + exp(u), so that its
 # product with x keeps its digits where exp(u) alone is subnormal.
 FAR = -50.0
+NEAR = 0.25  # sizes of d
+EXPM1 = {  # a Taylor polynomial: its rest is below 2**-27, or 2**-56
+    name: tuple([1 / math.factorial(k) for k in range(degree, 0, -1)])
+    for name, degree in (("float32", 7), ("float64", 13))
+}
 FAR_QUICK, FAR_CUBIC = -29.0, -8.0  # where u is about that in quick_gelu, and in gelu's tanh form
 
 
@@ -83,11 +88,13 @@ def exponential(
 def silu_slope(x: Array, u: Array, rest: Array | None, far: Array, *, xp: Namespace) -> Array:
     """``silu'(-|v|)`` with ``-|v| = u + rest``, and 1 less that where x >= 0: ``silu'(v)``."""
     root, value = SILU_ROOT[dtype_name(u, xp=xp)]
-    d = u - root
+    d, parts = u - root, exponential(u, rest, far, xp=xp)
+    elsewhere = (1 + u) + parts[0]  # rounds less than the other, but has the root
     if rest is not None:
-        d = d + rest
-    h = (d + math.exp(root) * xp.expm1(d)) + value
-    return gated_slope(x, h, exponential(u, rest, far, xp=xp), xp=xp)
+        d, elsewhere = d + rest, elsewhere + rest
+    near = (d + d * (math.exp(root) * polynomial(d, EXPM1, xp=xp))) + value
+    h = where(xp.abs(d) < NEAR, near, elsewhere, xp=xp)
+    return gated_slope(x, h, parts, xp=xp)
 
 
 def _silu_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
