@@ -345,7 +345,8 @@ def _run_summed(
     """Return the sum of the summand over the divisor, and a backward."""
     rest = dict(options)
     divisor, absent = rest.pop("divisor"), (None,) * (len(arrays) - 1)
-    program: Any = _program(pair.summand, arrays, rest, wide=True)
+    summand: Any = pair.summand
+    program: Any = _program(summand, arrays, rest, wide=True)
     value, saved = program.sum(arrays, divisor, sloped=wanted == (0,))
 
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
