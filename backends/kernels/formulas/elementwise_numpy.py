@@ -20,11 +20,11 @@ from portable_losses._typing import Array, Options
 
 from ..machine.blocks import in_blocks
 from ..machine.memory_numpy import empty
-from .machine_code import NATIVE, machine_code
+from .machine_code import NATIVE, compiler, machine_code
 from .program_numpy import Blockwise, simple
 from .sums import total
 from .trace import Formula, Untraceable, key_of, slopes_of, trace
-from .ufunc_numpy import as_ufunc
+from .ufunc_numpy import as_sum, as_ufunc
 
 __all__ = ["VALUE_AND_SLOPE", "elementwise"]
 
@@ -32,6 +32,7 @@ SIZE = 3 * 2**20  # bytes that a block and its buffers take; with less, threads 
 FEWEST = 2**16  # entries in all from which on blocks pay
 SMALL = 2**11  # entries up to which NumPy's own memory is as quick as buffers
 SPAN = 2**17  # entries that machine code takes at once
+FLOATS = "fd"  # the dtypes whose sum is computed with their entries: float32, float64
 KEPT = 512  # programs: each is of a function, dtypes and options
 
 Function = Callable[..., Any]
@@ -83,35 +84,33 @@ def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[in
 
 
 def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
-    """Say whether these arrays lie without gaps, and there is machine code for their sum."""
+    """Say whether these arrays lie without gaps, where there is machine code."""
     shape, dtype = arrays[0].shape, arrays[0].dtype
+    if dtype.char not in FLOATS or not arrays[0].size:
+        return False
     for x in arrays:
         if x is not None and not (
             isinstance(x, np.ndarray)
             and x.shape == shape
             and x.dtype in (dtype, np.bool_)
             and x.flags.c_contiguous
-            and x.size
         ):
             return False
-    return isinstance(_program(pair.forward, None, arrays, options, now=False), Machine)
+    return compiler() is not None
 
 
 def _run_summed(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: Any) -> Any:
     """Return the sum of the summand over the divisor, and a backward by the first array."""
     each: Any = pair.summand
-    rest = {name: x for name, x in options.items() if name != "divisor"}
-    given = [x for x in arrays if x is not None]
-    divisor, dtype = options["divisor"], arrays[0].dtype
-    program: Any = None
-    if wanted:
-        rule = each.rules[0] if each.rules else each.backward
-        program = _program(each.forward, rule, arrays, rest, now=False)
-    slopes = isinstance(program, Machine)
-    if not slopes:
-        program = _program(each.forward, None, arrays, rest, now=False)
-    added, others = program.sum(given, 1 / divisor)
-    saved = others[0] if slopes else None
+    rest = dict(options)
+    divisor = rest.pop("divisor")
+    rule = (each.rules[0] if each.rules else each.backward) if wanted else None
+    program = _program(each.forward, rule, arrays, rest, now=False)
+    if not isinstance(program, Machine):
+        return _run_unsummed(each, arrays, rest, wanted, divisor)
+    value, others = program.sum([x for x in arrays if x is not None], divisor)
+    saved = others[0] if wanted else None
+    absent = (None,) * (len(arrays) - 1)
 
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
         """Return the gradient from the saved slope, the first time; later by the pair."""
@@ -119,9 +118,23 @@ def _run_summed(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: A
         slope, saved = saved, None  # the gradient takes its memory
         if slope is None:
             return pair.backward(grad, out, *arrays, **options)
-        return _scaled(slope, grad), *(None for _ in arrays[1:])
+        return _scaled(slope, grad), *absent
 
-    return dtype.type(added / divisor), backward
+    return value, backward
+
+
+def _run_unsummed(
+    each: Pair, arrays: tuple[Any, ...], rest: Options, wanted: Any, divisor: int
+) -> Any:
+    """Return the same of a pair that cannot be compiled."""
+    entries, pull = _run(each, arrays, rest, wanted)
+
+    def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
+        """Return the gradients of the entries, each of which has that of the sum."""
+        spread = np.full(entries.shape, grad / divisor, entries.dtype)
+        return pull(spread, entries, *arrays, **rest)
+
+    return np.add.reduce(entries, None) / divisor, backward
 
 
 VALUE_AND_SLOPE = Kernel(_accepts, _run, sums=_sums)
@@ -129,13 +142,15 @@ VALUE_AND_SLOPE = Kernel(_accepts, _run, sums=_sums)
 
 def _scaled(slope: Array, grad: Array) -> Array:
     """Multiply `slope` in place with `grad`."""
+    if not grad.ndim and grad == 1:  # of a loss it mostly is
+        return slope
     if slope.size < FEWEST:
         return np.multiply(grad, slope)
     flat = slope.reshape(-1)
     factor = _part(grad, flat.shape) if _is_one_number(grad) or grad.flags.c_contiguous else None
     if factor is None:
         return np.multiply(grad, slope, out=slope)
-    if not factor.ndim and factor == 1:
+    if not factor.ndim and factor == 1:  # all of the entries in memory are one
         return slope
 
     def work(block: slice) -> None:
@@ -156,8 +171,10 @@ class Machine:
         self.formula = formula
         self._code = code  # lives as long as the ufunc
         self._ufunc = as_ufunc(code.strided, name, dtypes, formula.given, code.flat)
-        self._sum: Any = code.summing() if code.summed else None
         self._sizes = [np.dtype(d).itemsize for d in dtypes]
+        self._sums, self._means = (
+            as_sum(code.core, name, dtypes, formula.given, (code.flat, mean)) for mean in (0, 1)
+        )
 
     def __call__(self, given: Sequence[Array], size: int) -> tuple[Any, ...]:
         """Return the results for the arrays `given`, the largest of which has this size."""
@@ -176,14 +193,28 @@ class Machine:
         in_blocks(work, axis[0], max(1, SPAN // max(1, math.prod(axis[1:]))))
         return outs
 
-    def sum(self, given: Sequence[Array], scale: float) -> tuple[float, list[Array]]:
-        """Return the sum of the first result, and the others times `scale`; operands lie alike."""
+    def sum(self, given: Sequence[Array], divisor: int) -> tuple[Any, Sequence[Array]]:
+        """Return the sum of the first result over 1 or the size, and the others over it.
+
+        Operands have one shape and no gaps.
+        """
         first = given[0]
-        others = [empty(first.shape, dtype) for dtype in self.formula.dtypes[1:]]
+        size, shape = first.size, first.shape
+        if size < FEWEST:
+            run = self._sums if divisor == 1 else self._means
+            if len(shape) == 1:
+                found = run(*given)
+                return (found[0], found[1:]) if found.__class__ is tuple else (found, ())
+            found = run(*[x.reshape(-1) for x in given])
+            if found.__class__ is not tuple:
+                return found, ()
+            return found[0], [x.reshape(shape) for x in found[1:]]
+        others = [empty(shape, dtype) for dtype in self.formula.dtypes[1:]]
         places = [x.ctypes.data for x in (*given, *others)]
         skipped = self.formula.given  # the size of the first result
         sizes = [*self._sizes[:skipped], *self._sizes[skipped + 1 :]]
-        return total(self._sum, places, sizes, first.size, scale), others
+        added = total(self._code, places, sizes, size, 1 / divisor)
+        return first.dtype.type(added / divisor), others
 
     def arranged(self, outs: tuple[Any, ...]) -> Any:
         """Return the results as the function returns them."""

@@ -2,38 +2,49 @@
 
 Every step is an instruction, or a few (`elementary`), on one entry; LLVM turns the loop into one on
 vectors. An entry is loaded and stored in the dtype of its array, and computed in that of the
-formula: half types cost no pass of their own. There are three ways in::
+formula: half types cost no pass of their own. There are these ways in::
 
     flat(operands, results, count)               arrays without gaps, as pointers
-    strided(pointers, sizes, strides, nothing)   as NumPy calls a ufunc: any strides
-    summed(operands, results, sums, scale, count)
+    strided(pointers, sizes, strides, flat)      as NumPy calls a ufunc: any strides
+    summed(pointers, sizes, strides, data)       likewise, on several threads
+    averaged(operands, results, number, divisor, count)
+    core(pointers, sizes, strides, data)         `averaged`, as NumPy calls a gufunc
 
 `strided` copies what has gaps, or is one number, into small buffers and calls `flat` on those, so
 that there is one loop to compile. `summed` adds up the first result instead of writing it, and
 multiplies the others with `scale`: of every `ENTRIES` of them it writes the sum in float64, always
-by the same additions. What is computed does not depend on how it is called, on the
-number of threads, or on the vectors of the processor: nothing is reassociated or contracted.
+by the same additions; `averaged` adds up those sums, too. What is computed does not depend on how
+it is called, on the number of threads, or on the vectors of the processor: nothing is reassociated
+or contracted.
 """
 
 import ctypes
 import os
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import binding, ir
 
+from ..machine.teams import share
 from . import elementary
 from .arithmetic_llvm import Arithmetic
-from .loops_llvm import LONG, loop, write_summed
+from .loops_llvm import (
+    LONG,
+    WAY,
+    loop,
+    write_averaged,
+    write_region,
+    write_summed,
+    write_summed_way,
+)
 from .trace import BOOL, CAST, SELECT, Formula, Place, Untraceable
 
-__all__ = ["Code", "compiled", "features", "is_supported"]
+__all__ = ["Code", "compiled", "features", "is_supported", "region"]
 
 BYTE, BIT = ir.IntType(8), ir.IntType(1)
 ENTRIES = 1024  # of a buffer: what a few of them hold stays in the nearest cache
-POINTER = ir.PointerType(BYTE)
 VARIABLE = "PORTABLE_LOSSES_CPU_WITHOUT"  # features of the processor, by how their names begin
 WIDEST = '"prefer-vector-width"="512"'  # LLVM itself would take half of it, by a fifth slower
 
@@ -44,25 +55,31 @@ binding.initialize_native_asmprinter()
 class Code(NamedTuple):
     """A compiled formula: the addresses of its ways in, and what keeps them alive.
 
-    `strided` and `summed` are those of all formulas of these dtypes: they are given `flat`.
+    All but `flat` are those of all formulas of these dtypes: they are given `flat`.
     """
 
     flat: int
     strided: int
-    summed: int  # 0 where a result is of a half type
+    summed: int  # 0 where a result is of a half type, as the next two
+    averaged: int
+    core: int
     arrays: int  # operands and results
     engines: tuple[Any, ...]
+
+    def share(self, way: int, data: int, *arrays: Any, **blocks: Any) -> None:
+        """Call a way in on blocks of arrays, on several threads (`teams.share`)."""
+        share(region(), way, data, *arrays, **blocks)
 
     def function(self) -> Callable[..., None]:
         """Return `flat` as a function of addresses and the number of entries."""
         kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * self.arrays, ctypes.c_int64)
         return kind(self.flat)
 
-    def summing(self) -> Callable[..., None]:
-        """Return `summed` as a function of addresses, the scale and the number of entries."""
+    def averaging(self) -> Callable[..., None]:
+        """Return `averaged` as a function of addresses, the divisor and the number of entries."""
         last = ctypes.c_double, ctypes.c_int64
         kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (self.arrays + 1), *last)
-        return partial(kind(self.summed), self.flat)
+        return partial(kind(self.averaged), self.flat)
 
 
 # ---- the processor ------------------------------------------------------------------------------
@@ -255,9 +272,7 @@ def _write_flat(module: Any, formula: Formula, dtypes: Sequence[Any]) -> None:
 
 def _write_strided(module: Any, dtypes: Sequence[Any], given: int) -> None:
     """Write the loop that NumPy calls, over chunks of entries, with the address of `flat`."""
-    longs = ir.PointerType(LONG)
-    kind = ir.FunctionType(ir.VoidType(), [ir.PointerType(POINTER), longs, longs, POINTER])
-    strided = ir.Function(module, kind, "strided")
+    strided = ir.Function(module, WAY, "strided")
     strided.attributes.add("minsize")
     strided.attributes.add("optsize")
     builder = ir.IRBuilder(strided.append_basic_block())
@@ -347,9 +362,10 @@ def compiled(formula: Formula, dtypes: Sequence[Any], *, without: str = "") -> C
     if key not in _WAYS:
         _WAYS[key] = _engine(_ways(dtypes, formula.given), without)
     ways = _WAYS[key]
-    strided, summed = map(ways.get_function_address, ("strided", "summed"))
+    names = "strided", "summed_way", "averaged", "core"
+    strided, summed, averaged, core = map(ways.get_function_address, names)
     flat = engine.get_function_address("flat")
-    return Code(flat, strided, summed, len(dtypes), (engine, ways))
+    return Code(flat, strided, summed, averaged, core, len(dtypes), (engine, ways))
 
 
 _WAYS: dict[tuple[tuple[str, ...], int, str], Any] = {}  # by dtypes and number of operands
@@ -360,8 +376,24 @@ def _ways(dtypes: Sequence[Any], given: int) -> Any:
     module = ir.Module("ways")
     _write_strided(module, dtypes, given)
     if _SUMMED.issuperset([_entry(dtype) for dtype in dtypes[given:]]):
-        write_summed(module, _flat_type(dtypes), given)
+        flat_type = _flat_type(dtypes)
+        summed = write_summed(module, flat_type, given)
+        write_summed_way(module, summed, flat_type)
+        write_averaged(module, summed, flat_type, given)
     return module
+
+
+@cache
+def region() -> int:
+    """Return the address of what every thread of a team runs."""
+    module = ir.Module("region")
+    write_region(module)
+    engine = _engine(module, "")
+    _REGIONS.append(engine)
+    return int(engine.get_function_address("region"))
+
+
+_REGIONS: list[Any] = []
 
 
 def _engine(module: Any, without: str) -> Any:
