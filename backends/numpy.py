@@ -117,6 +117,7 @@ BACKEND = Backend(
         },
         spread=spread,
         elementwise=elementwise,
+        several=elementwise,
         elementwise_kernel=ELEMENTWISE,
         kernels={
             "cross_entropy": CROSS_ENTROPY,
