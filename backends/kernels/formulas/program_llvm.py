@@ -32,6 +32,7 @@ from llvmlite import binding, ir
 from ..machine.teams import share
 from . import elementary
 from .arithmetic_llvm import Arithmetic
+from .bounds import ANY, Bounds, bounds_of
 from .loops_llvm import (
     LONG,
     loop,
@@ -155,14 +156,15 @@ def _stored(a: Arithmetic, value: Any, dtype: Any) -> Any:
 
 
 def _as_bfloat16(a: Arithmetic, value: Any) -> Any:
-    """Return the upper half of the bits, rounded to nearest, ties to even; NaN stays one."""
+    """Return the upper half of the bits, rounded to nearest, ties to even.
+
+    NaN stays one: it is a half's, or what processors make, and so the lower half has no bits.
+    """
     builder, whole = a.builder, ir.IntType(32)
     bits = a.bits(value)
     last = builder.and_(builder.lshr(bits, ir.Constant(whole, 16)), ir.Constant(whole, 1))
     rounded = builder.add(bits, builder.add(last, ir.Constant(whole, 0x7FFF)))
-    nan = builder.or_(bits, ir.Constant(whole, 0x400000))
-    chosen = builder.select(a.not_equal(value, value), nan, rounded)
-    return builder.trunc(builder.lshr(chosen, ir.Constant(whole, 16)), ir.IntType(16))
+    return builder.trunc(builder.lshr(rounded, ir.Constant(whole, 16)), ir.IntType(16))
 
 
 # ---- steps --------------------------------------------------------------------------------------
@@ -218,21 +220,33 @@ _OWN: dict[Any, Callable[..., Any]] = {
 
 def _computed(a: Arithmetic, formula: Formula, values: list[Any]) -> list[Any]:
     """Return the results of a formula of these values; Untraceable for a step that is not known."""
+    known = [ANY] * len(values)
 
     def operand(x: Any) -> Any:
         return values[x.number] if isinstance(x, Place) else a.constant(float(x))
 
+    def bounds(x: Any) -> Bounds:
+        return known[x.number] if isinstance(x, Place) else Bounds(float(x), float(x))
+
     for step in formula.steps:
-        given = [operand(x) for x in step.operands]
-        if step.operation in _METHODS:
-            values.append(getattr(a, _METHODS[step.operation])(*given))
-            continue
-        name = getattr(step.operation, "__name__", step.operation)
-        function = _OWN.get(step.operation) or getattr(elementary, name, None)
-        if function is None:
-            raise Untraceable(name)
-        values.append(function(a, *given))
+        between = [bounds(x) for x in step.operands]
+        values.append(computed(a, step.operation, [operand(x) for x in step.operands], between))
+        square = len(set(step.operands)) == 1
+        known.append(bounds_of(step.operation, between, square=square))
     return [operand(x) for x in formula.results]
+
+
+def computed(a: Arithmetic, operation: Any, given: list[Any], between: list[Bounds]) -> Any:
+    """Return what an operation makes of what lies between these bounds; else Untraceable."""
+    if operation is np.exp:
+        return elementary.exp_between(a, given[0], *between[0])
+    if operation in _METHODS:
+        return getattr(a, _METHODS[operation])(*given)
+    name = getattr(operation, "__name__", operation)
+    function = _OWN.get(operation) or getattr(elementary, name, None)
+    if function is None:
+        raise Untraceable(name)
+    return function(a, *given)
 
 
 # ---- the loops ----------------------------------------------------------------------------------
