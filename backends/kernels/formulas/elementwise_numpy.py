@@ -171,11 +171,11 @@ class Machine:
         self.formula = formula
         self._code = code  # lives as long as the ufunc
         self._ufunc = as_ufunc(code.strided, name, dtypes, formula.given, code.flat)
-        self._sum: Any = code.summing(code.summed)
         self._sizes = [np.dtype(d).itemsize for d in dtypes]
-        self._sums, self._means = (
-            as_sum(code.core, name, dtypes, formula.given, (code.flat, mean)) for mean in (0, 1)
-        )
+        if code.core:
+            self._sums, self._means = (
+                as_sum(code.core, name, dtypes, formula.given, (code.flat, mean)) for mean in (0, 1)
+            )
 
     def __call__(self, given: Sequence[Array], size: int) -> tuple[Any, ...]:
         """Return the results for the arrays `given`, the largest of which has this size."""
@@ -214,7 +214,7 @@ class Machine:
         places = [x.ctypes.data for x in (*given, *others)]
         skipped = self.formula.given  # the size of the first result
         sizes = [*self._sizes[:skipped], *self._sizes[skipped + 1 :]]
-        added = total(self._sum, places, sizes, size, 1 / divisor)
+        added = total(self._code, places, sizes, size, 1 / divisor)
         return first.dtype.type(added / divisor), others
 
     def arranged(self, outs: tuple[Any, ...]) -> Any:

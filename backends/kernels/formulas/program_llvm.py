@@ -19,22 +19,30 @@ number of threads, or on the vectors of the processor: nothing is reassociated o
 import ctypes
 import os
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import binding, ir
 
+from ..machine.teams import share
 from . import elementary
 from .arithmetic_llvm import Arithmetic
-from .loops_llvm import LONG, loop, write_averaged, write_summed
+from .loops_llvm import (
+    LONG,
+    WAY,
+    loop,
+    write_averaged,
+    write_region,
+    write_summed,
+    write_summed_way,
+)
 from .trace import BOOL, CAST, SELECT, Formula, Place, Untraceable
 
-__all__ = ["Code", "compiled", "features", "is_supported"]
+__all__ = ["Code", "compiled", "features", "is_supported", "region"]
 
 BYTE, BIT = ir.IntType(8), ir.IntType(1)
 ENTRIES = 1024  # of a buffer: what a few of them hold stays in the nearest cache
-POINTER = ir.PointerType(BYTE)
 VARIABLE = "PORTABLE_LOSSES_CPU_WITHOUT"  # features of the processor, by how their names begin
 WIDEST = '"prefer-vector-width"="512"'  # LLVM itself would take half of it, by a fifth slower
 
@@ -50,22 +58,26 @@ class Code(NamedTuple):
 
     flat: int
     strided: int
-    summed: int  # 0 where a result is of a half type, as the next two
+    summed_way: int  # `summed`, as `strided` is called; 0 where a result is of a half type
     averaged: int
     core: int
     arrays: int  # operands and results
     engines: tuple[Any, ...]
+
+    def share(self, way: int, data: int, *arrays: Any, **blocks: Any) -> None:
+        """Call a way in on blocks of arrays, on several threads (`teams.share`)."""
+        share(region(), way, data, *arrays, **blocks)
 
     def function(self) -> Callable[..., None]:
         """Return `flat` as a function of addresses and the number of entries."""
         kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * self.arrays, ctypes.c_int64)
         return kind(self.flat)
 
-    def summing(self, address: int) -> Callable[..., None]:
-        """Return `summed` or `averaged` as a function of addresses, a number and a count."""
+    def averaging(self) -> Callable[..., None]:
+        """Return `averaged` as a function of addresses, the divisor and the number of entries."""
         last = ctypes.c_double, ctypes.c_int64
         kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (self.arrays + 1), *last)
-        return partial(kind(address), self.flat)
+        return partial(kind(self.averaged), self.flat)
 
 
 # ---- the processor ------------------------------------------------------------------------------
@@ -258,9 +270,7 @@ def _write_flat(module: Any, formula: Formula, dtypes: Sequence[Any]) -> None:
 
 def _write_strided(module: Any, dtypes: Sequence[Any], given: int) -> None:
     """Write the loop that NumPy calls, over chunks of entries, with the address of `flat`."""
-    longs = ir.PointerType(LONG)
-    kind = ir.FunctionType(ir.VoidType(), [ir.PointerType(POINTER), longs, longs, POINTER])
-    strided = ir.Function(module, kind, "strided")
+    strided = ir.Function(module, WAY, "strided")
     strided.attributes.add("minsize")
     strided.attributes.add("optsize")
     builder = ir.IRBuilder(strided.append_basic_block())
@@ -350,7 +360,7 @@ def compiled(formula: Formula, dtypes: Sequence[Any], *, without: str = "") -> C
     if key not in _WAYS:
         _WAYS[key] = _engine(_ways(dtypes, formula.given), without)
     ways = _WAYS[key]
-    names = "strided", "summed", "averaged", "core"
+    names = "strided", "summed_way", "averaged", "core"
     flat = engine.get_function_address("flat")
     return Code(flat, *map(ways.get_function_address, names), len(dtypes), (engine, ways))
 
@@ -363,9 +373,22 @@ def _ways(dtypes: Sequence[Any], given: int) -> Any:
     module = ir.Module("ways")
     _write_strided(module, dtypes, given)
     if _SUMMED.issuperset([_entry(dtype) for dtype in dtypes[given:]]):
-        flat_type = _flat_type(dtypes)
-        write_averaged(module, write_summed(module, flat_type, given), flat_type, given)
+        for write in (write_summed, write_summed_way, write_averaged):
+            write(module, _flat_type(dtypes), given)
     return module
+
+
+@cache
+def region() -> int:
+    """Return the address of what every thread of a team runs."""
+    module = ir.Module("region")
+    write_region(module)
+    engine = _engine(module, "")
+    _REGIONS.append(engine)
+    return int(engine.get_function_address("region"))
+
+
+_REGIONS: list[Any] = []
 
 
 def _engine(module: Any, without: str) -> Any:

@@ -4,37 +4,44 @@ So it is the same for any number of threads, on NumPy arrays and on tensors. Of 
 entries it comes from one call of machine code (`averaged`).
 """
 
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Sequence
+from struct import pack, unpack
+from typing import Any
 
 import numpy as np
 
-from ..machine.blocks import in_blocks
+from ..machine.teams import Team, pool
 
 __all__ = ["ENTRIES", "FEWEST", "total"]
 
 ENTRIES = 256  # of one sum
 FEWEST = 2**16  # entries from which on several threads pay; at most the square of `ENTRIES`
-SPAN = 2**17  # entries that a thread takes at once
+SPAN = 2**17 // ENTRIES  # sums that a thread computes at once
 
 
 def total(
-    run: Callable[..., None],
+    code: Any,
     places: Sequence[int],
     sizes: Sequence[int],
     count: int,
-    scale: float = 1.0,
+    scale: float,
+    team: Team = pool,
 ) -> float:
-    """Return the sum of the first result of `run`, which writes the others times `scale`.
+    """Return the sum of the first result of `code`, which writes the others times `scale`.
 
     Operands and other results lie at `places`, without gaps, their entries of these `sizes`.
     """
     sums = np.empty(-(-count // ENTRIES))
-    start = sums.ctypes.data
-
-    def work(block: slice) -> None:
-        own = [p + block.start * n for p, n in zip(places, sizes, strict=True)]
-        added = start + block.start // ENTRIES * sums.itemsize
-        run(*own, added, scale, block.stop - block.start)
-
-    in_blocks(work, count, SPAN)
+    data = array("q", (code.flat, *unpack("q", pack("d", scale))))
+    code.share(
+        code.summed_way,
+        data.buffer_info()[0],
+        (*places, sums.ctypes.data),
+        (*[size * ENTRIES for size in sizes], sums.itemsize),
+        count,
+        unit=ENTRIES,
+        span=SPAN,
+        team=team,
+    )
     return float(sums.sum())
