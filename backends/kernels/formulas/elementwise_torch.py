@@ -269,11 +269,15 @@ def _accepts(*arrays: Any, **_: Any) -> bool:
     return arrays[0].dtype in FLOATS and _are_plain(arrays)
 
 
-def _halves(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
-    """Say whether these are plain tensors of one half dtype, for which there is machine code."""
+def _takes(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
+    """Say whether these are plain tensors of one dtype."""
     dtype = arrays[0].dtype
-    fits = dtype in HALVES and all(x is None or x.dtype in (dtype, torch.bool) for x in arrays)
-    return fits and _are_plain(arrays) and _program(pair, arrays, options) is not None
+    if dtype not in SUMMED:
+        return False
+    for x in arrays:
+        if x is not None and x.dtype is not dtype:
+            return False
+    return _are_plain(arrays)
 
 
 def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
@@ -286,7 +290,7 @@ def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
         return False
     for x in arrays:
         if x is not None and not (
-            (x.dtype is dtype or x.dtype is torch.bool)
+            x.dtype is dtype
             and (x.is_contiguous() if gapless else x.stride() == first.stride())
         ):
             return False
@@ -334,7 +338,7 @@ def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[in
         return _run_summed(pair, arrays, options, wanted)
     program = _program(pair, arrays, options)
     if program is None:
-        return pair.forward(*arrays, **options), pair.backward
+        return _run_portable(pair, arrays, options)
 
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
         found = program.gradients(grad, arrays, wanted)
@@ -365,6 +369,16 @@ def _run_summed(
     return value, backward
 
 
+def _run_portable(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
+    """Return the value and the backward of a pair that cannot be compiled."""
+    dtype = arrays[0].dtype
+    if dtype not in HALVES:
+        return pair.forward(*arrays, **options), pair.backward
+    wide = [x.float() if x is not None and x.dtype in HALVES else x for x in arrays]
+    out = pair.forward(*wide, **options)
+    return out if pair.wide else out.to(dtype), backward_of(pair, arrays)
+
+
 def backward_of(pair: Pair, arrays: tuple[Any, ...]) -> Callable[..., Any]:
     """Return the backward of a pair; of half dtypes one that computes in float32."""
     if arrays[0].dtype not in HALVES or not (pair.elementwise or pair.summand):
@@ -381,4 +395,4 @@ def backward_of(pair: Pair, arrays: tuple[Any, ...]) -> Callable[..., Any]:
     return backward
 
 
-ELEMENTWISE = Kernel(_accepts, _run, gradients=16, halves=_halves, sums=_sums)
+ELEMENTWISE = Kernel(_accepts, _run, gradients=16, takes=_takes, sums=_sums)
