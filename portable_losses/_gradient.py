@@ -17,7 +17,7 @@ from portable_losses._backend import (
 )
 from portable_losses._dtypes import computable, narrow, widen
 from portable_losses._polyfill import broadcast_arrays, device_of, total
-from portable_losses._tape import TapeArray, raw_array
+from portable_losses._tape import TapeArray
 from portable_losses._typing import Array, Namespace, Options
 from portable_losses._validation import (
     check_broadcastable,
@@ -198,11 +198,10 @@ def by_kernel(
     found = None if pair is None else _kernel_of(pair, arrays, options)
     if found is None:
         return None
-    kernel, raws = found
+    backend, kernel, raws = found
     if kernel.takes is None or not kernel.takes(pair, raws, options):
         return None
-    own = {"xp": _namespace_of(arrays), **options}
-    return attach_gradient(_served(pair, kernel, wide=wide), arrays, own)
+    return _attach_kernel(_served(pair, kernel, wide=wide), arrays, raws, options, backend)
 
 
 def summed(
@@ -223,16 +222,18 @@ def summed_pair(
     found = _kernel_of(pair, arrays, options)
     if found is None:
         return None
-    kernel, raws = found
+    backend, kernel, raws = found
     if kernel.sums is None or not kernel.sums(pair, raws, options):
         return None
-    divisor = math.prod(raws[0].shape) if mean else 1
-    own = {"xp": _namespace_of(arrays), "divisor": divisor, **options}
-    return attach_gradient(_sum_of(pair, kernel), arrays, own)
+    options = {"divisor": math.prod(raws[0].shape) if mean else 1, **options}
+    return _attach_kernel(_sum_of(pair, kernel), arrays, raws, options, backend)
 
 
 def _kernel_of(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
-    """Return the kernel of the first array's library, and the arrays without Tensors, or None."""
+    """Return backend and kernel of the first array's library, and the arrays without Tensors.
+
+    None where there is none, or an option may be an array.
+    """
     if not pair.elementwise:
         return None
     for x in options.values():
@@ -241,15 +242,18 @@ def _kernel_of(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
     raws = tuple([x.array if isinstance(x, TapeArray) else x for x in arrays])
     backend = backend_of_array(raws[0])
     kernel = None if backend is None else backend.speed.elementwise_kernel
-    return None if kernel is None else (kernel, raws)
+    return None if kernel is None else (backend, kernel, raws)
 
 
-def _namespace_of(arrays: tuple[Any, ...]) -> Namespace:
-    """Return the namespace of arrays that a kernel takes: of a Tensor's, if there is one."""
-    for x in arrays:
-        if isinstance(x, TapeArray):
-            return namespace_of_type(x)
-    return namespace_of_type(arrays[0])
+def _attach_kernel(
+    pair: Pair, arrays: tuple[Any, ...], raws: tuple[Any, ...], options: Options, backend: Backend
+) -> Any:
+    """Run the kernel of a pair on the arrays, which are `raws` and Tensors of such."""
+    for x, raw in zip(arrays, raws, strict=True):
+        if x is not raw:
+            own = {"xp": namespace_of_type(x), **options}
+            return attach_gradient(pair, arrays, own)
+    return attach_gradient(pair, arrays, {"xp": namespace_of_type(raws[0]), **options}, backend)
 
 
 def _served(pair: Pair, kernel: Kernel, *, wide: bool = False) -> Pair:

@@ -70,9 +70,9 @@ class Code:
         """Return the results, in the layout of `like`; operands in another one are copied."""
         count = like.numel()
         if count < FEWEST and like.is_contiguous():
-            few = [x.contiguous() for x in given]
+            given = [x.contiguous() for x in given]
             outs = [torch.empty_like(like, dtype=dtype) for dtype in self._results]
-            self._run(*[x.data_ptr() for x in few], *[x.data_ptr() for x in outs], count)
+            self._run(*[x.data_ptr() for x in given + outs], count)
             return outs
         if not like.is_contiguous() and not _is_dense(like):
             like = like.contiguous()
@@ -91,14 +91,15 @@ class Code:
 
     def sum(self, given: list[Array], divisor: int) -> tuple[Array, list[Array]]:
         """Return the sum of the first result over `divisor`, and the others; operands lie alike."""
-        like, sizes = given[0], self._sizes[: len(given)] + self._sizes[len(given) + 1 :]
-        count, dtype = like.numel(), self._results[0]
-        others = [torch.empty_like(like, dtype=dtype) for dtype in self._results[1:]]
-        places = [*[x.data_ptr() for x in given], *[x.data_ptr() for x in others]]
+        like = given[0]
+        count, (dtype, *rest) = like.numel(), self._results
+        others = [torch.empty_like(like, dtype=one) for one in rest]
+        places = [x.data_ptr() for x in given + others]
         if count < FEWEST:
             number = like.new_empty((), dtype=dtype)
             self._averaged(*places, number.data_ptr(), divisor, count)
             return number, others
+        sizes = self._sizes[: len(given)] + self._sizes[len(given) + 1 :]
         added = total(self._code, places, sizes, count, 1 / divisor, team)
         return torch.tensor(added / divisor, dtype=dtype, device=like.device), others
 
@@ -241,8 +242,8 @@ def _program(
 ) -> Program | None:
     """Return the program of a pair for arrays of these dtypes; None where there is none."""
     dtypes = tuple([None if x is None else x.dtype for x in arrays])
-    device = arrays[0].device
-    key = pair.forward, pair.backward, wide or pair.wide, dtypes, device, *key_of(options)
+    device, wide = arrays[0].device, wide or pair.wide
+    key = pair.forward, pair.backward, wide, dtypes, device, *key_of(options)
     try:
         return _PROGRAMS[key]
     except KeyError:
@@ -251,7 +252,7 @@ def _program(
         return None
     if len(_PROGRAMS) > KEPT:
         _PROGRAMS.clear()
-    pair = pair._replace(wide=wide or pair.wide)
+    pair = pair._replace(wide=wide)
     names = tuple([None if d is None else NAMES[d] for d in dtypes])
     result = WIDE.get(str(names[0]), str(names[0])) if pair.wide else str(names[0])
     plain = {name: x for name, x in options.items() if name != "xp"}
@@ -290,8 +291,7 @@ def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
         return False
     for x in arrays:
         if x is not None and not (
-            x.dtype is dtype
-            and (x.is_contiguous() if gapless else x.stride() == first.stride())
+            x.dtype is dtype and (x.is_contiguous() if gapless else x.stride() == first.stride())
         ):
             return False
     return _program(pair, arrays, options, wide=True) is not None
@@ -302,14 +302,14 @@ def _are_plain(arrays: tuple[Any, ...]) -> bool:
     if torch.compiler.is_compiling() or forward_ad._current_level >= 0 or _modes() or _traced():
         return False
     first = arrays[0]
-    shape, on_card = first.shape, not first.is_cpu
+    on_card = not first.is_cpu
     if on_card and not (first.is_cuda and _is_ready(first.device)):
         return False
     for x in arrays:
         if x is not None and (
             x.__class__ not in PLAIN
             or not (_is_plain_on_card(x, first.device) if on_card else is_plain_in_memory(x))
-            or x.shape != shape
+            or (x is not first and x.shape != first.shape)
             or x.dtype not in NAMES
         ):
             return False

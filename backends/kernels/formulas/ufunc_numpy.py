@@ -82,7 +82,9 @@ def _made(
         0,
         *signature,
     )
-    _KEPT.append((loops, given_to_it, types, label, signature))  # a ufunc refers to them all its life
+    _KEPT.append(
+        (loops, given_to_it, types, label, signature)
+    )  # a ufunc refers to them all its life
     return made
 
 
