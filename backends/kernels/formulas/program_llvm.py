@@ -63,7 +63,7 @@ class Code(NamedTuple):
     flat: int
     strided: int
     streamed: int
-    summed: int  # 0 where a result is of a half type, as the next two
+    summed_way: int  # `summed`, as `strided` is called; 0 where a result is of a half type
     averaged: int
     core: int
     arrays: int  # operands and results
@@ -74,15 +74,19 @@ class Code(NamedTuple):
         share(region(), way, data, *arrays, **blocks)
 
     def function(self) -> Callable[..., None]:
-        """Return `flat` as a function of addresses and the number of entries."""
-        kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * self.arrays, ctypes.c_int64)
-        return kind(self.flat)
+        """Return `flat` as a function of addresses and the number of entries, for few of them."""
+        return _callable(self.flat, *[ctypes.c_void_p] * self.arrays, ctypes.c_int64)
 
     def averaging(self) -> Callable[..., None]:
         """Return `averaged` as a function of addresses, the divisor and the number of entries."""
-        last = ctypes.c_double, ctypes.c_int64
-        kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (self.arrays + 1), *last)
-        return partial(kind(self.averaged), self.flat)
+        places = [ctypes.c_void_p] * (self.arrays + 1)
+        made = _callable(self.averaged, *places, ctypes.c_double, ctypes.c_int64)
+        return partial(made, self.flat)
+
+
+def _callable(address: int, *kinds: Any) -> Callable[..., None]:
+    """Return the function at an address. It keeps the interpreter lock: few entries take less."""
+    return ctypes.PYFUNCTYPE(None, *kinds)(address)
 
 
 # ---- the processor ------------------------------------------------------------------------------
@@ -309,9 +313,8 @@ def _ways(dtypes: Sequence[Any], given: int) -> Any:
     write_strided(module, flat_type, entries, given)
     write_strided(module, flat_type, entries, given, streams=True)
     if _SUMMED.issuperset(entries[given:]):
-        summed = write_summed(module, flat_type, given)
-        write_summed_way(module, summed, flat_type)
-        write_averaged(module, summed, flat_type, given)
+        for write in (write_summed, write_summed_way, write_averaged):
+            write(module, flat_type, given)
     return module
 
 
