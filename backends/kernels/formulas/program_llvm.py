@@ -19,6 +19,7 @@ import ctypes
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,7 +30,18 @@ from .arithmetic_llvm import Arithmetic
 from .loops_llvm import LONG, loop, write_summed
 from .trace import BOOL, CAST, SELECT, Formula, Place, Untraceable
 
-__all__ = ["Code", "compiled", "features", "is_supported"]
+__all__ = [
+    "WIDEST",
+    "Code",
+    "compiled",
+    "computed",
+    "engine_of",
+    "entry_of",
+    "features",
+    "is_supported",
+    "loaded",
+    "stored",
+]
 
 BYTE, BIT = ir.IntType(8), ir.IntType(1)
 ENTRIES = 1024  # of a buffer: what a few of them hold stays in the nearest cache
@@ -102,7 +114,7 @@ class Entry(NamedTuple):
     size: int
 
 
-def _entry(dtype: Any) -> Entry:
+def entry_of(dtype: Any) -> Entry:
     """Return how entries of a dtype lie in memory; bfloat16 is named, as NumPy has none."""
     found = _ENTRIES.get(dtype if isinstance(dtype, str) else np.dtype(dtype).name)
     if found is None:
@@ -120,37 +132,36 @@ _ENTRIES = {
 _SUMMED = frozenset([_ENTRIES["float32"], _ENTRIES["float64"]])
 
 
-def _loaded(a: Arithmetic, raw: Any, dtype: Any) -> Any:
+def loaded(a: Arithmetic, raw: Any, dtype: Any) -> Any:
     """Return an entry of an array as a value of the arithmetic, or a condition."""
     builder = a.builder
     if dtype == "bfloat16":
-        wide = builder.zext(raw, ir.IntType(32))
-        return builder.bitcast(builder.shl(wide, ir.Constant(wide.type, 16)), ir.FloatType())
+        wide = builder.zext(raw, a.of(ir.IntType(32)))
+        return builder.bitcast(builder.shl(wide, a.same(ir.IntType(32), 16)), a.type)
     if dtype == BOOL:
-        return builder.icmp_unsigned("!=", raw, ir.Constant(BYTE, 0))
-    return builder.fpext(raw, a.kind.type) if raw.type != a.kind.type else raw
+        return builder.icmp_unsigned("!=", raw, a.same(BYTE, 0))
+    return builder.fpext(raw, a.type) if raw.type != a.type else raw
 
 
-def _stored(a: Arithmetic, value: Any, dtype: Any) -> Any:
+def stored(a: Arithmetic, value: Any, dtype: Any) -> Any:
     """Return a value as an entry of an array."""
     builder = a.builder
     if dtype == "bfloat16":
         return _as_bfloat16(a, value)
-    if value.type == BIT:
-        return builder.zext(value, BYTE)
-    entry = _entry(dtype).type
+    if value.type == a.of(BIT):
+        return builder.zext(value, a.of(BYTE))
+    entry = a.of(entry_of(dtype).type)
     return builder.fptrunc(value, entry) if value.type != entry else value
 
 
 def _as_bfloat16(a: Arithmetic, value: Any) -> Any:
     """Return the upper half of the bits, rounded to nearest, ties to even; NaN stays one."""
-    builder, whole = a.builder, ir.IntType(32)
     bits = a.bits(value)
-    last = builder.and_(builder.lshr(bits, ir.Constant(whole, 16)), ir.Constant(whole, 1))
-    rounded = builder.add(bits, builder.add(last, ir.Constant(whole, 0x7FFF)))
-    nan = builder.or_(bits, ir.Constant(whole, 0x400000))
-    chosen = builder.select(a.not_equal(value, value), nan, rounded)
-    return builder.trunc(builder.lshr(chosen, ir.Constant(whole, 16)), ir.IntType(16))
+    last = a.and_bits(a.shift_right(bits, 16), 1)
+    rounded = a.add_integers(bits, a.add_integers(last, 0x7FFF))
+    nan = a.or_bits(bits, 0x400000)
+    chosen = a.builder.select(a.not_equal(value, value), nan, rounded)
+    return a.builder.trunc(a.shift_right(chosen, 16), a.of(ir.IntType(16)))
 
 
 # ---- steps --------------------------------------------------------------------------------------
@@ -200,8 +211,21 @@ _OWN: dict[Any, Callable[..., Any]] = {
     np.reciprocal: lambda a, x: a.divide(1.0, x),
     "fma": lambda a, x, y, z: a.fma(x, y, z),
     np.isnan: lambda a, x: a.not_equal(x, x),
+    np.isfinite: lambda a, x: a.less(a.absolute(x), inf),
+    np.isinf: lambda a, x: a.equal(a.absolute(x), inf),
     np.sign: _sign,
 }
+
+
+def computed(a: Arithmetic, operation: Any, operands: Sequence[Any]) -> Any:
+    """Return what a step makes of these values; Untraceable if it is not known."""
+    if operation in _METHODS:
+        return getattr(a, _METHODS[operation])(*operands)
+    name = getattr(operation, "__name__", operation)
+    function = _OWN.get(operation) or getattr(elementary, name, None)
+    if function is None:
+        raise Untraceable(name)
+    return function(a, *operands)
 
 
 def _computed(a: Arithmetic, formula: Formula, values: list[Any]) -> list[Any]:
@@ -211,15 +235,7 @@ def _computed(a: Arithmetic, formula: Formula, values: list[Any]) -> list[Any]:
         return values[x.number] if isinstance(x, Place) else a.constant(float(x))
 
     for step in formula.steps:
-        given = [operand(x) for x in step.operands]
-        if step.operation in _METHODS:
-            values.append(getattr(a, _METHODS[step.operation])(*given))
-            continue
-        name = getattr(step.operation, "__name__", step.operation)
-        function = _OWN.get(step.operation) or getattr(elementary, name, None)
-        if function is None:
-            raise Untraceable(name)
-        values.append(function(a, *given))
+        values.append(computed(a, step.operation, [operand(x) for x in step.operands]))
     return [operand(x) for x in formula.results]
 
 
@@ -228,7 +244,7 @@ def _computed(a: Arithmetic, formula: Formula, values: list[Any]) -> list[Any]:
 
 def _flat_type(dtypes: Sequence[Any]) -> Any:
     """Return the type of the loop over arrays without gaps."""
-    pointers = [ir.PointerType(_entry(dtype).type) for dtype in dtypes]
+    pointers = [ir.PointerType(entry_of(dtype).type) for dtype in dtypes]
     return ir.FunctionType(ir.VoidType(), [*pointers, LONG])
 
 
@@ -244,10 +260,10 @@ def _write_flat(module: Any, formula: Formula, dtypes: Sequence[Any]) -> None:
     def body(i: Any) -> None:
         a = Arithmetic(builder, module, formula.dtype.name)
         raws = [builder.load(builder.gep(p, [i])) for p in flat.args[:given]]
-        values = [_loaded(a, *one) for one in zip(raws, dtypes[:given], strict=True)]
+        values = [loaded(a, *one) for one in zip(raws, dtypes[:given], strict=True)]
         results = _computed(a, formula, values)
         for target, value, dtype in zip(flat.args[given:-1], results, dtypes[given:], strict=True):
-            builder.store(_stored(a, value, dtype), builder.gep(target, [i]))
+            builder.store(stored(a, value, dtype), builder.gep(target, [i]))
 
     loop(builder, flat.args[-1], body)
     builder.ret_void()
@@ -261,7 +277,7 @@ def _write_strided(module: Any, dtypes: Sequence[Any], given: int) -> None:
     strided.attributes.add("minsize")
     strided.attributes.add("optsize")
     builder = ir.IRBuilder(strided.append_basic_block())
-    entries = [_entry(dtype) for dtype in dtypes]
+    entries = [entry_of(dtype) for dtype in dtypes]
     arguments, sizes, steps, address = strided.args
     flat = builder.bitcast(address, _flat_type(dtypes).as_pointer())
 
@@ -342,10 +358,10 @@ def compiled(formula: Formula, dtypes: Sequence[Any], *, without: str = "") -> C
     names = tuple(map(str, dtypes))
     module = ir.Module("formula")
     _write_flat(module, formula, dtypes)
-    engine = _engine(module, without)
+    engine = engine_of(module, without)
     key = names, formula.given, without
     if key not in _WAYS:
-        _WAYS[key] = _engine(_ways(dtypes, formula.given), without)
+        _WAYS[key] = engine_of(_ways(dtypes, formula.given), without)
     ways = _WAYS[key]
     strided, summed = map(ways.get_function_address, ("strided", "summed"))
     flat = engine.get_function_address("flat")
@@ -359,12 +375,12 @@ def _ways(dtypes: Sequence[Any], given: int) -> Any:
     """Return the loops around `flat`, the same for all formulas of these dtypes."""
     module = ir.Module("ways")
     _write_strided(module, dtypes, given)
-    if _SUMMED.issuperset([_entry(dtype) for dtype in dtypes[given:]]):
+    if _SUMMED.issuperset([entry_of(dtype) for dtype in dtypes[given:]]):
         write_summed(module, _flat_type(dtypes), given)
     return module
 
 
-def _engine(module: Any, without: str) -> Any:
+def engine_of(module: Any, without: str) -> Any:
     """Return what holds the machine code of a module."""
     module.triple = binding.get_process_triple()
     machine = _machine(without)

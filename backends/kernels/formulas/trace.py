@@ -87,7 +87,7 @@ class Recording:
             return operands[0]
         if operation is np.multiply and _is_one(given[0]):
             return operands[1]
-        key = (operation, *((type(x), x, str(x)) for x in given))  # "-0.0" is equal to "0.0"
+        key = (operation, *((type(x), x if x == x else None, str(x)) for x in given))  # -0.0 == 0.0
         found = self.known.get(key)
         if found is None:
             if dtype is None:
