@@ -1,5 +1,7 @@
 """Machine code on PyTorch tensors: NumPy's bits, gradients, and where the portable pair serves."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -290,3 +292,39 @@ def test_a_loss_of_halves_trains_and_is_that_of_float32_rounded_once(
         unit = torch.finfo(kind).eps  # one float32 may lie across a boundary of the half type
         torch.testing.assert_close(mine, theirs, rtol=unit, atol=1e-7, equal_nan=True)
     assert made[0][0].dtype == kind
+
+
+# ---- threads -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_our_own_threads_change_no_bit(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without OpenMP, as after a fork, our own threads do what PyTorch's do."""
+    team_torch = import_module("portable_losses.backends.kernels.machine.team_torch")
+    x = torch.asarray(numbers(300_001, dtype))
+    before = [pl.silu(x), pl.mse_loss(x, x / 3)]
+    monkeypatch.setattr(team_torch, "_START", [None])
+    for got, want in zip([pl.silu(x), pl.mse_loss(x, x / 3)], before, strict=True):
+        assert bits(got.numpy()) == bits(want.numpy())
+
+
+FORKED = """
+import os
+import torch
+import portable_losses as pl
+
+torch.set_num_threads(2)
+x = torch.linspace(-3.0, 3.0, 200_001)
+want = pl.silu(x)
+child = os.fork()
+if not child:
+    os._exit(0 if (pl.silu(x).numpy() == want.numpy()).all() else 1)  # PyTorch's own would wait
+assert os.waitpid(child, 0)[1] == 0
+assert torch.equal(pl.silu(x), want)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+def test_a_forked_process_has_threads_for_tensors() -> None:
+    """PyTorch's own are gone there, and what waits for them waits for ever."""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", FORKED], check=True, timeout=120)

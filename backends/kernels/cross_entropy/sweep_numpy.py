@@ -14,7 +14,7 @@ from ..machine.memory_numpy import empty
 from ..rows import blockwise_numpy as rows
 from .sweep import Library, fits, run
 
-__all__ = ["CROSS_ENTROPY"]
+__all__ = ["CROSS_ENTROPY", "WEIGHT"]
 
 # The place of the class weights among the pair's arrays: every row needs them whole.
 WEIGHT = 1 + Target._fields.index("weight")

@@ -183,7 +183,7 @@ class Machine:
         places = [x.ctypes.data for x in (*given, *others)]
         skipped = self.formula.given  # the size of the first result
         sizes = [*self._sizes[:skipped], *self._sizes[skipped + 1 :]]
-        return total(self._sum, places, sizes, first.size, scale), others
+        return total(self._code, self._sum, places, sizes, first.size, scale), others
 
     def arranged(self, outs: tuple[Any, ...]) -> Any:
         """Return the results as the function returns them."""

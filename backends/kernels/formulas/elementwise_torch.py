@@ -7,7 +7,6 @@ here: they see the portable pair.
 
 __library__ = "torch"
 
-import ctypes
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +18,7 @@ from torch.autograd import forward_ad
 from portable_losses._backend import Kernel, Pair
 from portable_losses._typing import Array, Options
 
-from ..machine.blocks import in_blocks, limit_workers
+from ..machine.team_torch import team
 from .code_cuda_torch import CudaCode, cuda_code
 from .machine_code import NATIVE, machine_code
 from .sums import total
@@ -54,7 +53,6 @@ class Code:
         self._sizes = [DTYPES[name].itemsize for name in dtypes]
         self._results = [DTYPES[name] for name in dtypes[formula.given :]]
         self._sum: Any = code.summing() if code.summed else None
-        self._strided = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(code.strided)
 
     def __call__(self, given: list[Array], like: Array) -> list[Array]:
         """Return the results, in the layout of `like`; operands in another one are copied."""
@@ -65,18 +63,13 @@ class Code:
         count = like.numel()
         arrays = [*(x if x.stride() == strides else _laid_out(x, like) for x in given), *outs]
         places = [x.data_ptr() for x in arrays]
-        if any(_is_one_number(x) for x in arrays):
-            self._run_strided(arrays, places, count)
-        elif count < FEWEST:
+        repeated = any(_is_one_number(x) for x in arrays)
+        if count < FEWEST and not repeated:
             self._run(*places, count)
-        else:
-
-            def work(block: slice) -> None:
-                starts = [p + block.start * n for p, n in zip(places, self._sizes, strict=True)]
-                self._run(*starts, block.stop - block.start)
-
-            with limit_workers(torch.get_num_threads()):
-                in_blocks(work, count, SPAN)
+            return outs
+        code, pairs = self._code, zip(arrays, self._sizes, strict=True)
+        steps = [0 if repeated and _is_one_number(x) else size for x, size in pairs]
+        code.share(code.strided, code.flat, places, steps, count, span=SPAN, team=team)
         return outs
 
     def sum(self, given: list[Array], scale: float = 1.0) -> tuple[float, list[Array]]:
@@ -84,26 +77,8 @@ class Code:
         like, sizes = given[0], self._sizes[: len(given)] + self._sizes[len(given) + 1 :]
         others = [torch.empty_like(like, dtype=dtype) for dtype in self._results[1:]]
         places = [x.data_ptr() for x in (*given, *others)]
-        if like.numel() < FEWEST:
-            return total(self._sum, places, sizes, like.numel(), scale), others
-        with limit_workers(torch.get_num_threads()):
-            return total(self._sum, places, sizes, like.numel(), scale), others
-
-    def _run_strided(self, arrays: list[Array], places: list[int], count: int) -> None:
-        """Run on operands of which some are one number, repeated."""
-        pairs = zip(arrays, self._sizes, strict=True)
-        steps = [0 if _is_one_number(x) else size for x, size in pairs]
-        strides = (ctypes.c_int64 * len(steps))(*steps)
-
-        def work(block: slice) -> None:
-            starts = [p + block.start * step for p, step in zip(places, steps, strict=True)]
-            pointers = (ctypes.c_void_p * len(starts))(*starts)
-            size = ctypes.c_int64(block.stop - block.start)
-            addresses = map(ctypes.addressof, (pointers, size, strides))
-            self._strided(*addresses, self._code.flat)
-
-        with limit_workers(torch.get_num_threads()):
-            in_blocks(work, count, SPAN)
+        count = like.numel()
+        return total(self._code, self._sum, places, sizes, count, scale, team), others
 
 
 def _is_one_number(x: Array) -> bool:

@@ -1,4 +1,4 @@
-"""Loops in machine code: one of so many turns, and one that adds up what another one computes.
+"""Loops in machine code: of turns, of sums of what another one computes, of blocks of a task.
 
 Sums are of float64, and of `ENTRIES` results each, by the same additions on every processor: those
 of `LANES` columns, and then of their halves.
@@ -11,9 +11,12 @@ from llvmlite import ir
 
 from .sums import ENTRIES
 
-__all__ = ["LONG", "loop", "write_summed"]
+__all__ = ["LONG", "WAY", "loop", "write_region", "write_summed", "write_summed_way"]
 
 LONG = ir.IntType(64)
+BYTES = ir.PointerType(ir.IntType(8))
+LONGS = ir.PointerType(LONG)
+WAY = ir.FunctionType(ir.VoidType(), [ir.PointerType(BYTES), LONGS, LONGS, BYTES])  # as NumPy calls
 SUMS, LANES = 8, 16  # of a call, so that calls cost little; columns of a sum, on every processor
 
 
@@ -106,3 +109,63 @@ def _added(builder: Any, buffer: Any, entry: Any) -> Any:
         ]
         total = builder.fadd(*[builder.shuffle_vector(total, total, half) for half in halves])
     return builder.extract_element(total, ir.Constant(ir.IntType(32), 0))
+
+
+def write_summed_way(module: Any, flat_type: Any, given: int) -> None:
+    """Write `summed` as a way: the last pointer is that of the sums, data are `flat` and scale."""
+    summed = module.get_global("summed")
+    function = ir.Function(module, WAY, "summed_way")
+    builder = ir.IRBuilder(function.append_basic_block())
+    pointers, sizes, _, data = function.args
+    *kinds, double, _ = summed.function_type.args[1:]
+    places = []
+    for i, kind in enumerate(kinds):
+        place = builder.load(builder.gep(pointers, [ir.Constant(LONG, i)]))
+        places.append(builder.bitcast(place, kind))
+    words = builder.bitcast(data, LONGS)
+    flat = builder.inttoptr(builder.load(words), flat_type.as_pointer())
+    scale = builder.load(builder.gep(words, [ir.Constant(LONG, 1)]))
+    count = builder.load(sizes)
+    builder.call(summed, [flat, *places, builder.bitcast(scale, double), count])
+    builder.ret_void()
+
+
+def write_region(module: Any) -> None:
+    """Write what each thread runs: it takes blocks of a task until there are none.
+
+    A task is whole numbers: the next unit, the number of units, units of a block, entries, entries
+    of a unit, number of arrays, addresses of the way and of its data, then the arrays' addresses,
+    and the bytes of a unit of each.
+    """
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [LONGS]), "region")
+    (task,) = function.args
+    builder = ir.IRBuilder(function.append_basic_block())
+
+    def word(i: int) -> Any:
+        return builder.load(builder.gep(task, [ir.Constant(LONG, i)]))
+
+    units, span, entries, unit, arrays = (word(i) for i in range(1, 6))
+    way, data = builder.inttoptr(word(6), WAY.as_pointer()), builder.inttoptr(word(7), BYTES)
+    places = builder.gep(task, [ir.Constant(LONG, 8)])
+    strides = builder.gep(places, [arrays])
+    pointers, length = builder.alloca(BYTES, arrays), builder.alloca(LONG)
+    take, run, done = (function.append_basic_block(name) for name in ("take", "run", "done"))
+    builder.branch(take)
+    builder.position_at_end(take)
+    start = builder.atomic_rmw("add", task, span, "monotonic")
+    builder.cbranch(builder.icmp_signed("<", start, units), run, done)
+    builder.position_at_end(run)
+
+    def place(i: Any) -> None:
+        offset = builder.mul(start, builder.load(builder.gep(strides, [i])))
+        address = builder.add(builder.load(builder.gep(places, [i])), offset)
+        builder.store(builder.inttoptr(address, BYTES), builder.gep(pointers, [i]))
+
+    loop(builder, arrays, place)
+    rest = builder.sub(entries, builder.mul(start, unit))
+    whole = builder.mul(span, unit)
+    builder.store(builder.select(builder.icmp_signed("<", rest, whole), rest, whole), length)
+    builder.call(way, [pointers, length, strides, data])
+    builder.branch(take)
+    builder.position_at_end(done)
+    builder.ret_void()

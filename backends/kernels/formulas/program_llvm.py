@@ -18,16 +18,17 @@ number of threads, or on the vectors of the processor: nothing is reassociated o
 import ctypes
 import os
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import binding, ir
 
+from ..machine.teams import share
 from . import elementary
 from .arithmetic_llvm import Arithmetic
-from .loops_llvm import LONG, loop, write_summed
+from .loops_llvm import LONG, WAY, loop, write_region, write_summed, write_summed_way
 from .trace import BOOL, CAST, SELECT, Formula, Place, Untraceable
 
 __all__ = [
@@ -40,12 +41,12 @@ __all__ = [
     "features",
     "is_supported",
     "loaded",
+    "region",
     "stored",
 ]
 
 BYTE, BIT = ir.IntType(8), ir.IntType(1)
 ENTRIES = 1024  # of a buffer: what a few of them hold stays in the nearest cache
-POINTER = ir.PointerType(BYTE)
 VARIABLE = "PORTABLE_LOSSES_CPU_WITHOUT"  # features of the processor, by how their names begin
 WIDEST = '"prefer-vector-width"="512"'  # LLVM itself would take half of it, by a fifth slower
 
@@ -62,8 +63,13 @@ class Code(NamedTuple):
     flat: int
     strided: int
     summed: int  # 0 where a result is of a half type
+    summed_way: int  # the same, as `strided` is called
     arrays: int  # operands and results
     engines: tuple[Any, ...]
+
+    def share(self, way: int, data: int, *arrays: Any, **blocks: Any) -> None:
+        """Call a way in on blocks of arrays, on several threads (`teams.share`)."""
+        share(region(), way, data, *arrays, **blocks)
 
     def function(self) -> Callable[..., None]:
         """Return `flat` as a function of addresses and the number of entries."""
@@ -271,9 +277,7 @@ def _write_flat(module: Any, formula: Formula, dtypes: Sequence[Any]) -> None:
 
 def _write_strided(module: Any, dtypes: Sequence[Any], given: int) -> None:
     """Write the loop that NumPy calls, over chunks of entries, with the address of `flat`."""
-    longs = ir.PointerType(LONG)
-    kind = ir.FunctionType(ir.VoidType(), [ir.PointerType(POINTER), longs, longs, POINTER])
-    strided = ir.Function(module, kind, "strided")
+    strided = ir.Function(module, WAY, "strided")
     strided.attributes.add("minsize")
     strided.attributes.add("optsize")
     builder = ir.IRBuilder(strided.append_basic_block())
@@ -363,9 +367,9 @@ def compiled(formula: Formula, dtypes: Sequence[Any], *, without: str = "") -> C
     if key not in _WAYS:
         _WAYS[key] = engine_of(_ways(dtypes, formula.given), without)
     ways = _WAYS[key]
-    strided, summed = map(ways.get_function_address, ("strided", "summed"))
+    strided, summed, way = map(ways.get_function_address, ("strided", "summed", "summed_way"))
     flat = engine.get_function_address("flat")
-    return Code(flat, strided, summed, len(dtypes), (engine, ways))
+    return Code(flat, strided, summed, way, len(dtypes), (engine, ways))
 
 
 _WAYS: dict[tuple[tuple[str, ...], int, str], Any] = {}  # by dtypes and number of operands
@@ -377,7 +381,21 @@ def _ways(dtypes: Sequence[Any], given: int) -> Any:
     _write_strided(module, dtypes, given)
     if _SUMMED.issuperset([entry_of(dtype) for dtype in dtypes[given:]]):
         write_summed(module, _flat_type(dtypes), given)
+        write_summed_way(module, _flat_type(dtypes), given)
     return module
+
+
+@cache
+def region() -> int:
+    """Return the address of what every thread of a team runs."""
+    module = ir.Module("region")
+    write_region(module)
+    engine = engine_of(module, "")
+    _REGIONS.append(engine)
+    return int(engine.get_function_address("region"))
+
+
+_REGIONS: list[Any] = []
 
 
 def engine_of(module: Any, without: str) -> Any:

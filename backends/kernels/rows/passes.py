@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..formulas.trace import BOOL, CAST, SELECT, Place
-from .trace import PICK, POSITION, REDUCTIONS, RowFormula
+from ..formulas.trace import CAST, SELECT, Place
+from .trace import POSITION, REDUCTIONS, RowFormula
 
 __all__ = ["Pass", "Plan", "plan"]
 
@@ -125,7 +125,3 @@ def _cost(rows: RowFormula, x: int, operands: list[tuple[int, ...]]) -> int:
         cost += 1 if operation in QUICK else COSTS.get(operation, SLOW)
         todo += operands[y]
     return cost
-
-
-assert BOOL
-assert PICK

@@ -2,23 +2,24 @@
 
 ::
 
-    rows(pointers, strides, first, last, classes) -> 0, or 1 where there is no memory
+    rows(pointers, [count], strides, [classes, failed])
 
-computes the rows from `first` to `last`, whose arrays begin at `pointers` and lie `strides` bytes
-apart; the entries of a row lie without gaps. The vectors have so many lanes on every processor, and
-a sum is one sum for each lane, in float64 (of float64: with what each addition loses), and then of
-their halves: so the bits are the same on all processors, for any number of threads.
+computes so many rows, whose arrays begin at `pointers` and lie `strides` bytes apart; the entries
+of a row lie without gaps. `failed` becomes 1 where there is no memory for buffers. The vectors have
+so many lanes on every processor, and a sum is one sum for each lane, in float64 (of float64: with
+what each addition loses), and then of their halves: so the bits are the same on all processors, for
+any number of threads.
 """
 
-import ctypes
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
 
 from ..formulas.arithmetic_llvm import Arithmetic
-from ..formulas.loops_llvm import LONG
+from ..formulas.loops_llvm import LONG, LONGS, WAY
 from ..formulas.program_llvm import (
     WIDEST,
     computed,
@@ -26,10 +27,12 @@ from ..formulas.program_llvm import (
     entry_of,
     is_supported,
     loaded,
+    region,
     stored,
 )
-from ..formulas.trace import BOOL, Place, Step, Untraceable
+from ..formulas.trace import BOOL, Place, Step
 from .passes import Pass, Plan, plan
+from ..machine.teams import Team, share
 from .reductions_llvm import REDUCERS
 from .trace import CLASSES, PICK, POSITION, REDUCTIONS, SHARE, RowFormula
 
@@ -49,12 +52,21 @@ class Code(NamedTuple):
     address: int
     engine: Any
 
-    def function(self) -> Callable[..., int]:
-        """Return it as a function of two addresses, the rows, and the number of classes."""
-        kind = ctypes.CFUNCTYPE(
-            ctypes.c_int, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 3
-        )
-        return kind(self.address)
+    def run(
+        self,
+        places: Sequence[int],
+        strides: Sequence[int],
+        count: int,
+        classes: int,
+        span: int,
+        team: Team,
+    ) -> None:
+        """Compute so many rows, `span` of them at a time on each thread of `team`."""
+        data = array("q", (classes, 0))
+        address = data.buffer_info()[0]
+        share(region(), self.address, address, places, strides, count, span=span, team=team)
+        if data[1]:
+            raise MemoryError
 
 
 def compiled(rows: RowFormula, dtypes: Sequence[str], *, without: str = "") -> Code:
@@ -78,9 +90,7 @@ class _Writer:
         self.formula = rows.formula
         self.plan: Plan = plan(rows)
         self.dtypes = dtypes
-        longs = ir.PointerType(LONG)
-        kind = ir.FunctionType(INT, [ir.PointerType(BYTES), longs, LONG, LONG, LONG])
-        self.function = ir.Function(module, kind, "rows")
+        self.function = ir.Function(module, WAY, "rows")
         set.add(self.function.attributes, WIDEST)
         self.builder = ir.IRBuilder(self.function.append_basic_block())
         name = self.formula.dtype.name
@@ -93,7 +103,9 @@ class _Writer:
     def write(self) -> None:
         """Write the loop over rows."""
         b = self.builder
-        pointers, strides, first, last, self.classes = self.function.args
+        pointers, count, strides, data = self.function.args
+        self.data = b.bitcast(data, LONGS)
+        last, self.classes = b.load(count), b.load(self.data)
         starts = [b.load(b.gep(pointers, [long(i)])) for i in range(len(self.dtypes))]
         steps = [b.load(b.gep(strides, [long(i)])) for i in range(len(self.dtypes))]
         self._buffers()
@@ -102,7 +114,7 @@ class _Writer:
         before = b.block
         b.position_at_end(head)
         i = b.phi(LONG)
-        i.add_incoming(first, self._entered if self._entered else before)
+        i.add_incoming(long(0), before)
         b.cbranch(b.icmp_signed("<", i, last), inside, done)
         b.position_at_end(inside)
         self.pointers = [
@@ -115,11 +127,11 @@ class _Writer:
         if self.plan.buffers:
             free = ir.Function(self.module, ir.FunctionType(ir.VoidType(), [BYTES]), "free")
             b.call(free, [self._room])
-        b.ret(ir.Constant(INT, 0))
+        b.ret_void()
 
     def _buffers(self) -> None:
         """Ask for the memory of the buffers, each as long as a row, up to a whole vector."""
-        b, self._entered = self.builder, None
+        b = self.builder
         self.buffers: dict[int, Any] = {}
         if not self.plan.buffers:
             return
@@ -131,7 +143,8 @@ class _Writer:
         none, there = [self.function.append_basic_block() for _ in range(2)]
         b.cbranch(b.icmp_unsigned("==", self._room, ir.Constant(BYTES, None)), none, there)
         b.position_at_end(none)
-        b.ret(ir.Constant(INT, 1))
+        b.store(long(1), b.gep(self.data, [long(1)]))
+        b.ret_void()
         b.position_at_end(there)
         for i, x in enumerate(self.plan.buffers):
             self.buffers[x] = b.gep(self._room, [b.mul(part, long(i))])
@@ -438,4 +451,3 @@ _SIGNS = {
     np.greater: ">",
     np.greater_equal: ">=",
 }
-assert Untraceable

@@ -347,8 +347,12 @@ def trace(
     symbols = iter([recording.argument(i, kind) for i, kind in enumerate(kinds)])
     given = [None if d is None else next(symbols) for d in dtypes]
     made = function(*given, **{**options, "xp": RowNamespace(recording, native)})
-    results = [x for x in (made if isinstance(made, tuple) else (made,)) if x is not None]
-    return _needed(recording, kinds, results)
+    listed = made if isinstance(made, tuple) else (made,)
+    rows = _needed(recording, kinds, [x for x in listed if x is not None])
+    if not isinstance(made, tuple):
+        return rows
+    several = tuple([x is not None for x in made])
+    return rows._replace(formula=rows.formula._replace(several=several))
 
 
 def _needed(

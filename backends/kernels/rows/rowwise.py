@@ -1,0 +1,233 @@
+"""Pairs of rows as machine code: the value, and the gradients that are wanted, each in one sweep.
+
+A row is read once, its loops run while it is in cache, and the results are written once. This is
+what NumPy and PyTorch share; where a pair has no code, the kernel of the same pair that is written
+by hand serves, or the pair.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from portable_losses._backend import Kernel, Pair
+from portable_losses._typing import Array, Options
+
+from ..formulas.machine_code import NATIVE, machine_code
+from ..formulas.trace import key_of
+from ..machine.teams import Team
+from .trace import RowFormula, trace
+
+__all__ = ["Library", "rowwise"]
+
+SPAN = 2**17  # entries that a thread takes at once
+FEWEST = 2**16  # entries from which on several threads pay
+KEPT = 512  # programs: each is of a pair, dtypes and options
+MOST = 2**31  # classes are counted in so many
+WIDE = {"float16": "float32", "bfloat16": "float32"}
+
+
+class Library(NamedTuple):
+    """What NumPy and PyTorch do differently.
+
+    ``plain(arrays)`` says whether these may be looked into, and nobody else does; ``name(x)`` is
+    the name of an array's dtype; ``empty(shape, like, name)`` is memory for a result;
+    ``laid(x, classes)`` is `x` as rows of so many entries without gaps (None: of one), its address,
+    and the bytes from row to row; ``team`` has the threads.
+    """
+
+    plain: Callable[[tuple[Any, ...]], bool]
+    name: Callable[[Array], str]
+    empty: Callable[[Sequence[int], Array, str], Array]
+    laid: Callable[[Array, int | None], tuple[Any, int, int]]
+    team: Team
+
+
+class Program(NamedTuple):
+    """Machine code of a function of rows."""
+
+    rows: RowFormula
+    dtypes: tuple[str, ...]  # of the results
+    code: Any
+
+    def __call__(self, library: Library, given: Sequence[Array], like: Array) -> Any:
+        """Return the results; `like` has the shape of the rows."""
+        formula, kinds = self.rows.formula, self.rows.kinds
+        shape = tuple(like.shape)
+        lead, classes = shape[:-1], shape[-1]
+        shapes = {"entries": shape, "kept": (*lead, 1), "row": lead}
+        outs = [
+            library.empty(shapes[kind], like, name)
+            for kind, name in zip(kinds[formula.given :], self.dtypes, strict=True)
+        ]
+        laid = [
+            library.laid(x, classes if kind in WHOLE else None)
+            for x, kind in zip((*given, *outs), kinds, strict=True)
+        ]
+        places = [place for _, place, _ in laid]
+        strides = [
+            0 if kind == "weights" else stride
+            for (_, _, stride), kind in zip(laid, kinds, strict=True)
+        ]
+        count = math.prod(lead)
+        span = max(1, SPAN // classes) if count * classes >= FEWEST else count
+        self.code.run(places, strides, count, classes, span, library.team)
+        if formula.several is None:
+            return outs[0]
+        found = iter(outs)
+        return tuple([next(found) if there else None for there in formula.several])
+
+
+WHOLE = ("entries", "weights")  # the kinds of arrays that have an entry for each class
+
+
+class Rowwise:
+    """The kernel of pairs of rows.
+
+    The array at the place `weights` has the same entries for every row. `by_hand` serves where
+    there is no code.
+    """
+
+    def __init__(self, library: Library, by_hand: Kernel | None = None, weights: int = -1) -> None:
+        self._library = library
+        self._by_hand = by_hand
+        self._weights = weights
+        self._programs: dict[Any, Program | None] = {}  # None: the pair cannot be compiled
+
+    def kernel(self) -> Kernel:
+        """Return this as a `Kernel`."""
+        gradients = 16 if self._by_hand is None else self._by_hand.gradients
+        return Kernel(self._accepts, self._run, gradients=gradients)
+
+    def _accepts(self, *arrays: Any, **options: Any) -> bool:
+        by_hand = self._by_hand
+        return self._fits(arrays) or (by_hand is not None and by_hand.accepts(*arrays, **options))
+
+    def _fits(self, arrays: tuple[Any, ...]) -> bool:
+        """Say whether there are rows of more than one class."""
+        shape = arrays[0].shape
+        return bool(shape) and 1 < shape[-1] < MOST and 0 not in shape and self._library.plain(arrays)
+
+    def _run(
+        self, pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
+    ) -> Any:
+        """Return the value, and a backward by the arrays that need a gradient."""
+        program = self._forward(pair, arrays, options) if self._fits(arrays) else None
+        if program is None:
+            by_hand = self._by_hand
+            if by_hand is not None and by_hand.accepts(*arrays, **options):
+                return by_hand.run(pair, arrays, options, wanted)
+            return pair.forward(*arrays, **options), pair.backward
+
+        def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
+            found = self._gradients(pair, grad, out, arrays, options, wanted)
+            return pair.backward(grad, out, *arrays, **options) if found is None else found
+
+        return program(self._library, [x for x in arrays if x is not None], arrays[0]), backward
+
+    def _forward(self, pair: Pair, arrays: tuple[Any, ...], options: Options) -> Program | None:
+        """Return the program of the value."""
+        family = pair.forward, pair.backward, None
+        return self._program(pair.forward, family, arrays, options, self._weights)
+
+    def _gradients(
+        self,
+        pair: Pair,
+        grad: Any,
+        out: Any,
+        arrays: tuple[Any, ...],
+        options: Options,
+        wanted: tuple[int, ...],
+    ) -> tuple[Array | None, ...] | None:
+        """Return the gradients at the places `wanted`; None where there is no program for it."""
+        several = isinstance(grad, tuple)
+        grads, outs = (grad, out) if several else ((grad,), (out,))
+        count = len(grads)
+
+        def pulled(*given: Any, **options: Any) -> tuple[Any, ...]:
+            first, second, rest = given[:count], given[count : 2 * count], given[2 * count :]
+            own = (first, second) if several else (first[0], second[0])
+            if pair.rules:
+                return tuple([pair.rules[i](*own, *rest, **options) for i in wanted])
+            found = pair.backward(*own, *rest, **options)
+            return tuple([found[i] for i in wanted])
+
+        given = (*grads, *outs, *arrays)
+        family = pair.forward, pair.backward, wanted
+        weights = self._weights + 2 * count if self._weights >= 0 else -1
+        program = self._program(pulled, family, given, options, weights, arrays[0])
+        if program is None:
+            return None
+        present = [x for x in given if x is not None]
+        found = iter(program(self._library, present, arrays[0]))
+        return tuple([next(found) if i in wanted else None for i in range(len(arrays))])
+
+    def _program(
+        self,
+        function: Callable[..., Any],
+        family: Any,
+        arrays: tuple[Any, ...],
+        options: Options,
+        weights: int,
+        like: Any = None,
+    ) -> Program | None:
+        """Return the program of a function of these arrays; None where there is none."""
+        name = self._library.name
+        names = tuple([None if x is None else name(x) for x in arrays])
+        kinds = _kinds(arrays, tuple((arrays[0] if like is None else like).shape), weights)
+        if kinds is None:
+            return None
+        key = family, names, kinds, *key_of(options)
+        try:
+            return self._programs[key]
+        except KeyError:
+            pass
+        except TypeError:  # an option that is no plain value
+            return None
+        if len(self._programs) > KEPT:
+            self._programs.clear()
+        self._programs[key] = made = _compiled(function, family, names, kinds, options)
+        return made
+
+
+def _kinds(
+    arrays: tuple[Any, ...], shape: tuple[int, ...], weights: int
+) -> tuple[str, ...] | None:
+    """Return the kinds of the arrays that are present, None where one has another shape."""
+    lead = shape[:-1]
+    named = {shape: "entries", (*lead, 1): "kept", lead: "row"}
+    found = []
+    for i, x in enumerate(arrays):
+        if x is not None:
+            own = tuple(x.shape)
+            found.append("weights" if i == weights and own == shape[-1:] else named.get(own, ""))
+    return tuple(found) if all(found) else None
+
+
+def _compiled(
+    function: Callable[..., Any],
+    family: Any,
+    names: tuple[str | None, ...],
+    kinds: tuple[str, ...],
+    options: Options,
+) -> Program | None:
+    """Return machine code; None where there is none."""
+    dtypes = [None if x is None else np.dtype(WIDE.get(x, x)) for x in names]
+    given = [x for x in names if x is not None]
+    plain = {name: x for name, x in options.items() if name != "xp"}
+    result = next(x for x in given if x not in ("bool", "int64"))
+
+    def all_of(rows: RowFormula) -> list[str]:
+        return [*given, *[result] * len(rows.formula.results)]
+
+    found = machine_code(
+        lambda: trace(function, dtypes, kinds, plain, native=NATIVE),
+        (family, names, kinds),
+        all_of,
+        __package__,
+    )
+    if found is None:
+        return None
+    rows, code = found
+    return Program(rows, tuple(all_of(rows)[len(given) :]), code)
