@@ -24,7 +24,7 @@ from .machine_code import NATIVE, machine_code
 from .sums import total
 from .trace import Formula, key_of, slopes_of, trace
 
-__all__ = ["ELEMENTWISE", "backward_of"]
+__all__ = ["DTYPES", "ELEMENTWISE", "FLOATS", "HALVES", "NAMES", "backward_of", "is_seen"]
 
 FEWEST = 2**16  # entries from which on several threads pay
 SPAN = 2**17  # entries that machine code takes at once
@@ -272,24 +272,31 @@ def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
 
 def _are_plain(arrays: tuple[Any, ...]) -> bool:
     """Say whether tensors lie on one device, are of one shape, and seen by no transform."""
-    first = arrays[0]
-    if torch.compiler.is_compiling() or forward_ad._current_level >= 0 or _modes() or _traced():
+    if is_seen(arrays):
         return False
+    first = arrays[0]
     shape, device = first.shape, first.device
     if device.type not in ("cpu", "cuda") or (device.type == "cuda" and not _is_ready(device)):
         return False
     for x in arrays:
+        if x is not None and (x.shape != shape or x.dtype not in NAMES or x.device != device):
+            return False
+    return True
+
+
+def is_seen(arrays: tuple[Any, ...]) -> bool:
+    """Say whether a transform, a mode or a subclass sees what is done with these tensors."""
+    if torch.compiler.is_compiling() or forward_ad._current_level >= 0 or _modes() or _traced():
+        return True
+    for x in arrays:
         if x is not None and (
             x.__class__ not in PLAIN
-            or x.shape != shape
-            or x.dtype not in NAMES
-            or x.device != device
             or is_functorch_wrapped_tensor(x)
             or is_legacy_batchedtensor(x)
             or x.is_neg()
         ):
-            return False
-    return True
+            return True
+    return False
 
 
 def _is_ready(device: Any) -> bool:

@@ -31,8 +31,8 @@ from ..formulas.program_llvm import (
     stored,
 )
 from ..formulas.trace import BOOL, Place, Step
-from .passes import Pass, Plan, plan
 from ..machine.teams import Team, share
+from .passes import Pass, Plan, plan
 from .reductions_llvm import REDUCERS
 from .trace import CLASSES, PICK, POSITION, REDUCTIONS, SHARE, RowFormula
 

@@ -121,7 +121,8 @@ class Largest(Reducer):
     def _ended(self, state: Values) -> list[Any]:
         def join(x: Values, y: Values) -> list[Any]:
             a, b = self.arithmetic(x[0]), self.builder
-            neither = b.or_(a.equal(x[0], y[0]), b.and_(a.not_equal(x[0], x[0]), a.not_equal(y[0], y[0])))
+            nans = b.and_(a.not_equal(x[0], x[0]), a.not_equal(y[0], y[0]))
+            neither = b.or_(a.equal(x[0], y[0]), nans)
             earlier = b.and_(neither, b.icmp_signed("<", y[1], x[1]))
             chosen = b.or_(self.better(a, y[0], x[0]), earlier)
             return [b.select(chosen, y[i], x[i]) for i in range(2)]
@@ -143,7 +144,7 @@ class PlaceOfLargest(Largest):
 
 
 class Any_(Reducer):  # noqa: N801 - of the builtin's name
-    """Does a condition hold anywhere?"""
+    """Whether a condition holds anywhere."""
 
     def start(self) -> list[Any]:
         return [self.a.same(INT, 0)]
@@ -158,7 +159,7 @@ class Any_(Reducer):  # noqa: N801 - of the builtin's name
 
 
 class All_(Any_):  # noqa: N801
-    """Does a condition hold everywhere?"""
+    """Whether a condition holds everywhere."""
 
     def step(self, state: Values, x: Any, there: Any, places: Any) -> list[Any]:
         return super().step(state, self.builder.not_(x), there, places)

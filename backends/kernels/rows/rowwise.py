@@ -19,11 +19,12 @@ from ..formulas.trace import key_of
 from ..machine.teams import Team
 from .trace import RowFormula, trace
 
-__all__ = ["Library", "rowwise"]
+__all__ = ["Library", "Rowwise"]
 
 SPAN = 2**17  # entries that a thread takes at once
 FEWEST = 2**16  # entries from which on several threads pay
 KEPT = 512  # programs: each is of a pair, dtypes and options
+NEAR = 4  # units in the last place: what is foreseen has been rounded a few times
 MOST = 2**31  # classes are counted in so many
 WIDE = {"float16": "float32", "bfloat16": "float32"}
 
@@ -33,6 +34,7 @@ class Library(NamedTuple):
 
     ``plain(arrays)`` says whether these may be looked into, and nobody else does; ``name(x)`` is
     the name of an array's dtype; ``empty(shape, like, name)`` is memory for a result;
+    ``rows(factor, like)`` is a number of each row of `like`, or of all;
     ``laid(x, classes)`` is `x` as rows of so many entries without gaps (None: of one), its address,
     and the bytes from row to row; ``team`` has the threads.
     """
@@ -40,6 +42,7 @@ class Library(NamedTuple):
     plain: Callable[[tuple[Any, ...]], bool]
     name: Callable[[Array], str]
     empty: Callable[[Sequence[int], Array, str], Array]
+    rows: Callable[[Array | float, Array], Array]
     laid: Callable[[Array, int | None], tuple[Any, int, int]]
     team: Team
 
@@ -107,24 +110,87 @@ class Rowwise:
     def _fits(self, arrays: tuple[Any, ...]) -> bool:
         """Say whether there are rows of more than one class."""
         shape = arrays[0].shape
-        return bool(shape) and 1 < shape[-1] < MOST and 0 not in shape and self._library.plain(arrays)
+        large = bool(shape) and 1 < shape[-1] < MOST and 0 not in shape
+        return large and self._library.plain(arrays)
 
     def _run(
         self, pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
     ) -> Any:
         """Return the value, and a backward by the arrays that need a gradient."""
+        given = options
+        if "foreseen" in options:
+            options = {**options, "foreseen": None}
+            made = self._foreseen(pair, arrays, given, wanted) if wanted == (0,) else None
+            if made is not None:
+                return made
         program = self._forward(pair, arrays, options) if self._fits(arrays) else None
         if program is None:
             by_hand = self._by_hand
             if by_hand is not None and by_hand.accepts(*arrays, **options):
                 return by_hand.run(pair, arrays, options, wanted)
-            return pair.forward(*arrays, **options), pair.backward
+            return pair.forward(*arrays, **given), pair.backward
 
         def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
-            found = self._gradients(pair, grad, out, arrays, options, wanted)
-            return pair.backward(grad, out, *arrays, **options) if found is None else found
+            return self._backward(pair, grad, out, arrays, options, wanted)
 
         return program(self._library, [x for x in arrays if x is not None], arrays[0]), backward
+
+    def _foreseen(
+        self, pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
+    ) -> Any:
+        """Return the value and a backward, with the gradient from the same sweep.
+
+        It is that for the gradients of the results that are foreseen, and multiplied by a number
+        if they come with one. None where there is nothing foreseen, or no code.
+        """
+        if options["foreseen"] is None or not self._fits(arrays):
+            return None
+        factor, penalty = options["foreseen"]
+        options = {**options, "foreseen": None}
+        first = arrays[0]
+        factor = self._library.rows(factor, first)
+
+        def both(factor: Any, *arrays: Any, **options: Any) -> tuple[Any, ...]:
+            out = pair.forward(*arrays, **options)
+            grad = _foreseen_gradients(factor, out, penalty)
+            return *out, pair.backward(grad, out, *arrays, **options)[0]
+
+        family = pair.forward, pair.backward, "foreseen", penalty
+        given = factor, *arrays
+        weights = self._weights + 1 if self._weights >= 0 else -1
+        program = self._program(both, family, given, options, weights, first)
+        if program is None:
+            return None
+        *out, slope = program(self._library, [x for x in given if x is not None], first)
+        saved = slope
+
+        def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
+            nonlocal saved
+            slope, saved = saved, None  # the gradient takes its memory
+            if slope is not None:
+                ratio = _ratio(_foreseen_gradients(factor, out, penalty), grad, options["xp"])
+                if ratio is not None:
+                    if ratio != 1:
+                        slope *= ratio
+                    return slope, *(None for _ in arrays[1:])
+            return self._backward(pair, grad, out, arrays, options, wanted)
+
+        return tuple(out), backward
+
+    def _backward(
+        self,
+        pair: Pair,
+        grad: Any,
+        out: Any,
+        arrays: tuple[Any, ...],
+        options: Options,
+        wanted: tuple[int, ...],
+    ) -> Any:
+        """Return the gradients, by the pair where there is no code for them."""
+        if "foreseen" in options:
+            options = {**options, "foreseen": None}
+        found = self._gradients(pair, grad, out, arrays, options, wanted)
+        return pair.backward(grad, out, *arrays, **options) if found is None else found
 
     def _forward(self, pair: Pair, arrays: tuple[Any, ...], options: Options) -> Program | None:
         """Return the program of the value."""
@@ -189,6 +255,29 @@ class Rowwise:
             self._programs.clear()
         self._programs[key] = made = _compiled(function, family, names, kinds, options)
         return made
+
+
+def _foreseen_gradients(factor: Any, out: tuple[Any, ...], penalty: float) -> tuple[Any, ...]:
+    """Return the gradients of losses, and of their logsumexps, whose squares are a penalty."""
+    return (factor, *(factor * (2 * penalty * lse) for lse in out[1:]))
+
+
+def _ratio(had: tuple[Any, ...], got: tuple[Any, ...], xp: Any) -> float | None:
+    """Return by which number `had` must be multiplied to become `got`, None if there is none."""
+    pairs = list(zip(had, got, strict=True))
+    if all(bool(xp.all(x == y)) for x, y in pairs):
+        return 1.0
+    largest = xp.argmax(xp.abs(xp.reshape(had[0], (-1,))))
+    x, y = (float(xp.reshape(one, (-1,))[largest]) for one in pairs[0])
+    unit = NEAR * xp.finfo(had[0].dtype).eps
+    ratio = y / x if x else 1.0
+    if abs(ratio - 1) < unit:
+        ratio = 1.0
+    for x, y in pairs:
+        want = x * ratio
+        if not bool(xp.all(xp.abs(y - want) <= unit * xp.abs(want))):
+            return None
+    return ratio
 
 
 def _kinds(

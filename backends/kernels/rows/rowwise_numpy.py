@@ -52,7 +52,11 @@ def _laid(x: Array, classes: int | None) -> tuple[Array, int, int]:
     return rows, rows.__array_interface__["data"][0], rows.strides[0]
 
 
-NUMPY = Library(_plain, lambda x: NAMES[x.dtype], _empty, _laid, pool)
+def _rows(factor: Any, like: Array) -> Array:
+    return np.broadcast_to(np.asarray(factor, like.dtype), like.shape[:-1])
+
+
+NUMPY = Library(_plain, lambda x: NAMES.get(x.dtype, ""), _empty, _rows, _laid, pool)
 
 
 def rowwise(by_hand: Kernel | None = None, weights: int = -1) -> Kernel:
