@@ -5,7 +5,15 @@ from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._polyfill import total, where
 from portable_losses._public import public
-from portable_losses._rows import as_rows, entry, finite_or_nan, from_rows, place_of_largest
+from portable_losses._rows import (
+    as_rows,
+    entry,
+    exponentials,
+    finite_or_nan,
+    from_rows,
+    place_of_largest,
+    sum_of_others,
+)
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
@@ -201,9 +209,9 @@ def _softmax_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[
 
 @with_gradient(_softmax_grad, kernel="softmax")
 def _softmax(x: Array, *, xp: Namespace) -> Array:
-    """``exp(x - x_k) / sum(exp(x - x_k))``, k the largest entry."""
+    """``exp(x - n) / sum(exp(x - n))``, n the largest entry rounded down."""
     k, _ = place_of_largest(x, xp=xp)
-    e = xp.exp(x - finite_or_nan(entry(x, k, xp=xp), xp=xp))
+    e = exponentials(x, finite_or_nan(entry(x, k, xp=xp), xp=xp), xp=xp)
     return e / total(e, axis=-1, keepdims=True, xp=xp)
 
 
@@ -218,10 +226,11 @@ def _log_softmax_grad(
     k, largest = place_of_largest(x, xp=xp)
     rest = total(where(largest, 0.0, grad, xp=xp), axis=-1, keepdims=True, xp=xp)
     others = where(largest, rest, (rest - grad) + entry(grad, k, xp=xp), xp=xp)
-    # Not exp(out): out is rounded twice, and exp multiplies a relative error by |out|.
-    # The largest entry has no part in d, where its own slope would cancel what is left of the row.
-    d = where(largest, 0.0, x - finite_or_nan(entry(x, k, xp=xp), xp=xp), xp=xp)
-    p = xp.exp(d) * xp.exp(entry(out, k, xp=xp))
+    # Not exp(out): out is rounded twice, and exp multiplies a relative error by |out|. The largest
+    # entry is not divided by itself, where its two slopes would cancel what is left of the row.
+    e = exponentials(x, finite_or_nan(entry(x, k, xp=xp), xp=xp), xp=xp)
+    p_k = xp.exp(entry(out, k, xp=xp))
+    p = where(largest, p_k, e * (p_k / entry(e, k, xp=xp)), xp=xp)
     less = xp.expm1(stop_gradient(out, xp=xp))
     if backend_of(xp).autodiff.differentiates:  # by p: libraries take expm1(out) + 1 for its slope
         less = less + (p - stop_gradient(p, xp=xp))
@@ -232,6 +241,6 @@ def _log_softmax_grad(
 def _log_softmax(x: Array, *, xp: Namespace) -> Array:
     """``x - x_k - log1p(sum over i != k of exp(x_i - x_k))``, k the largest entry."""
     k, largest = place_of_largest(x, xp=xp)
-    d = x - finite_or_nan(entry(x, k, xp=xp), xp=xp)
-    others = total(where(largest, 0.0, xp.exp(d), xp=xp), axis=-1, keepdims=True, xp=xp)
-    return d - xp.log1p(others)
+    top = finite_or_nan(entry(x, k, xp=xp), xp=xp)
+    others = sum_of_others(exponentials(x, top, xp=xp), k, largest, xp=xp)
+    return x - top - xp.log1p(others)

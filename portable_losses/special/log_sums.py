@@ -14,7 +14,15 @@ from portable_losses._polyfill import (
     where,
 )
 from portable_losses._public import public
-from portable_losses._rows import as_rows, entry, finite_or_nan, from_rows, place_of_largest
+from portable_losses._rows import (
+    as_rows,
+    entry,
+    exponentials,
+    finite_or_nan,
+    from_rows,
+    place_of_largest,
+    sum_of_others,
+)
 from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
@@ -275,7 +283,7 @@ def _logmeanexp(x: Array, count: Array, *, xp: Namespace) -> Array:
     there = x > -INF
     gone = count - total(narrow(there, x.dtype, xp=xp), axis=-1, keepdims=True, xp=xp)
     excess = total(_where(there, xp.expm1(d), 0.0, xp=xp), axis=-1, keepdims=True, xp=xp) - gone
-    others = total(_where(largest, 0.0, xp.exp(d), xp=xp), axis=-1, keepdims=True, xp=xp)
+    others = sum_of_others(exponentials(x, finite_or_nan(top, xp=xp), xp=xp), k, largest, xp=xp)
     count = _where(count == 0, NAN, count, xp=xp)
     near = excess / count
     close = near > -0.5
