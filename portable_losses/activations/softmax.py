@@ -231,9 +231,10 @@ def _log_softmax_grad(
     e = exponentials(x, finite_or_nan(entry(x, k, xp=xp), xp=xp), xp=xp)
     p_k = xp.exp(entry(out, k, xp=xp))
     p = where(largest, p_k, e * (p_k / entry(e, k, xp=xp)), xp=xp)
-    less = xp.expm1(stop_gradient(out, xp=xp))
+    less = xp.expm1(stop_gradient(entry(out, k, xp=xp), xp=xp))
     if backend_of(xp).autodiff.differentiates:  # by p: libraries take expm1(out) + 1 for its slope
-        less = less + (p - stop_gradient(p, xp=xp))
+        less = less + (p_k - stop_gradient(p_k, xp=xp))
+    less = where(largest, less, p - 1, xp=xp)  # the others' p are at most 1/2
     return (-grad * less - p * others,)
 
 

@@ -257,7 +257,8 @@ class RecordingNamespace:
         return x.dtype.type(1)
 
 
-_WRAPPED = {"sign": np.sign}  # functions of array_api_compat, which for real numbers are ufuncs
+# Functions of array_api_compat, which for real numbers are ufuncs.
+_WRAPPED = {"ceil": np.ceil, "floor": np.floor, "sign": np.sign, "trunc": np.trunc}
 _CONSTANTS = frozenset(  # what has no operand: dtypes, numbers, questions about a dtype
     ["bool", "e", "finfo", "float32", "float64", "inf", "isdtype", "nan", "newaxis", "pi"]
 )
