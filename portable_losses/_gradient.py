@@ -24,6 +24,8 @@ __all__ = [
     "differentiable_again",
     "elementwise_call",
     "entrywise",
+    "of_halves",
+    "row_call",
     "stop_gradient",
     "summed",
     "summed_pair",
@@ -192,13 +194,25 @@ def of_halves(
     The result has that dtype, or float32 if it is to be `wide`.
     """
     pair, backend = _PAIRS.get(function), backend_of(xp)
-    kernel = backend.speed.elementwise_kernel
-    if pair is None or not pair.elementwise or kernel is None or kernel.halves is None:
+    if pair is None:
+        return None
+    own = backend.speed.elementwise_kernel if pair.elementwise else None
+    kernel = backend.speed.kernels.get(pair.name, own)
+    if kernel is None or kernel.halves is None:
         return None
     if not (_are_plain(options) and kernel.halves(pair, arrays, options)):
         return None
     pair = pair._replace(kernel=kernel, wide=wide)
     return attach_gradient(pair, arrays, {"xp": xp, **options}, backend)
+
+
+def row_call(function: Callable[..., Array], x: Array, *, xp: Namespace) -> Array:
+    """Return ``function(x, xp=xp)`` of rows; half dtypes are computed in float32, rounded once."""
+    if is_half(x, xp=xp):
+        made = of_halves(function, (x,), {}, wide=False, xp=xp)
+        if made is not None:
+            return made
+    return narrow(function(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
 
 
 def summed(
@@ -263,8 +277,8 @@ _SUMS: dict[Any, Pair] = {}
 
 
 def _are_plain(options: Options) -> bool:
-    """Say whether no option is an array."""
-    return all(x is None or isinstance(x, float | int | str) for x in options.values())
+    """Say whether no option is an array that is differentiated."""
+    return all(x is None or isinstance(x, float | int | str | tuple) for x in options.values())
 
 
 def _broadcast_call(

@@ -186,7 +186,7 @@ def test_blocks_of_their_own_size_are_right_as_well(name: str, portable: Any) ->
         got = value_and_slope(library, f, z, "float32")
         want = portable(value_and_slope, library, f, z, "float32")
         assert_near(got[0], want[0], 4)
-        assert_near(got[1], want[1], 8)  # the pair itself is off by as much
+        assert_near(got[1], want[1], 8, 1.0)  # the pair itself is off by as much
 
 
 @both

@@ -346,13 +346,14 @@ def _run_summed(
 
 def backward_of(pair: Pair, arrays: tuple[Any, ...]) -> Callable[..., Any]:
     """Return the backward of a pair; of half dtypes one that computes in float32."""
-    if arrays[0].dtype not in HALVES or not (pair.elementwise or pair.summand):
+    if arrays[0].dtype not in HALVES:
         return pair.backward
 
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> tuple[Any, ...]:
         wide = [x.float() if x is not None and x.dtype in HALVES else x for x in arrays]
         out = pair.forward(*wide, **options)
-        pulled = pair.backward(grad.float(), out, *wide, **options)
+        grads = tuple([g.float() for g in grad]) if isinstance(grad, tuple) else grad.float()
+        pulled = pair.backward(grads, out, *wide, **options)
         return tuple(
             [None if g is None else g.to(x.dtype) for g, x in zip(pulled, arrays, strict=True)]
         )

@@ -16,6 +16,8 @@ from .trace import ALL, ANY, ARGMAX, LARGEST, SMALLEST, SUM
 __all__ = ["REDUCERS"]
 
 INT = ir.IntType(32)
+INF = float("inf")
+NOWHERE = 2**31 - 1  # behind every place
 Values = Sequence[Any]
 
 
@@ -95,37 +97,49 @@ class Sum(Reducer):
 
 
 class Largest(Reducer):
-    """The largest entry and its place, the first of equal ones; NaN is larger than all."""
+    """The largest entry and its place, the first of equal ones; NaN is larger than all.
+
+    The place of the first NaN is a part of the state of its own: comparisons with what is the
+    largest so far wait for each other.
+    """
 
     sign = 1.0
 
     def start(self) -> list[Any]:
         lanes = self.a.lanes
         first = ir.Constant(ir.VectorType(INT, lanes), list(range(lanes)))
-        return [self.a.constant(-self.sign * float("inf")), first]
+        return [self.a.constant(-self.sign * INF), first, self.a.same(INT, NOWHERE)]
 
     def better(self, a: Arithmetic, x: Any, y: Any) -> Any:
-        """Say whether `x` takes the place of `y`, which comes before it: NaN stays."""
-        compare = a.builder.fcmp_unordered
-        larger = compare(">" if self.sign > 0 else "<", x, y)
-        return a.both(larger, a.equal(y, y))
+        """Say whether `x` takes the place of `y`."""
+        return a.greater(x, y) if self.sign > 0 else a.less(x, y)
 
     def step(self, state: Values, x: Any, there: Any, places: Any) -> list[Any]:
-        a = self.a
-        chosen = a.both(there, self.better(a, x, state[0]))
-        return [a.select(chosen, x, state[0]), self.builder.select(chosen, places, state[1])]
+        a, b = self.a, self.builder
+        x = a.select(there, x, -self.sign * INF)
+        chosen = self.better(a, x, state[0])
+        nan = b.select(a.not_equal(x, x), places, a.same(INT, NOWHERE))
+        return [
+            a.select(chosen, x, state[0]),
+            b.select(chosen, places, state[1]),
+            self._earlier(nan, state[2]),
+        ]
 
     def end(self, state: Values) -> Any:
-        return self._ended(state)[0]
+        value, _, nan = self._ended(state)
+        one = Arithmetic(self.builder, self.module, self.a.name)
+        there = self.builder.icmp_signed("<", nan, ir.Constant(INT, NOWHERE))
+        return one.select(there, float("nan"), value)
+
+    def _earlier(self, x: Any, y: Any) -> Any:
+        return self.builder.select(self.builder.icmp_signed("<", x, y), x, y)
 
     def _ended(self, state: Values) -> list[Any]:
         def join(x: Values, y: Values) -> list[Any]:
             a, b = self.arithmetic(x[0]), self.builder
-            nans = b.and_(a.not_equal(x[0], x[0]), a.not_equal(y[0], y[0]))
-            neither = b.or_(a.equal(x[0], y[0]), nans)
-            earlier = b.and_(neither, b.icmp_signed("<", y[1], x[1]))
+            earlier = b.and_(a.equal(x[0], y[0]), b.icmp_signed("<", y[1], x[1]))
             chosen = b.or_(self.better(a, y[0], x[0]), earlier)
-            return [b.select(chosen, y[i], x[i]) for i in range(2)]
+            return [*(b.select(chosen, y[i], x[i]) for i in range(2)), self._earlier(x[2], y[2])]
 
         return self.joined(state, join)
 
@@ -140,7 +154,9 @@ class PlaceOfLargest(Largest):
     """The place of the largest entry."""
 
     def end(self, state: Values) -> Any:
-        return self.builder.zext(self._ended(state)[1], LONG)
+        _, place, nan = self._ended(state)
+        there = self.builder.icmp_signed("<", nan, ir.Constant(INT, NOWHERE))
+        return self.builder.zext(self.builder.select(there, nan, place), LONG)
 
 
 class Any_(Reducer):  # noqa: N801 - of the builtin's name

@@ -24,6 +24,7 @@ __all__ = ["Library", "Rowwise"]
 SPAN = 2**17  # entries that a thread takes at once
 FEWEST = 2**16  # entries from which on several threads pay
 KEPT = 512  # programs: each is of a pair, dtypes and options
+GRADIENTS = 16  # as many as a pair has arrays, and more
 NEAR = 4  # units in the last place: what is foreseen has been rounded a few times
 MOST = 2**31  # classes are counted in so many
 WIDE = {"float16": "float32", "bfloat16": "float32"}
@@ -36,7 +37,8 @@ class Library(NamedTuple):
     the name of an array's dtype; ``empty(shape, like, name)`` is memory for a result;
     ``rows(factor, like)`` is a number of each row of `like`, or of all;
     ``laid(x, classes)`` is `x` as rows of so many entries without gaps (None: of one), its address,
-    and the bytes from row to row; ``team`` has the threads.
+    and the bytes from row to row; ``team`` has the threads;
+    ``backward_of(pair, arrays)`` is the portable backward, which computes halves in float32.
     """
 
     plain: Callable[[tuple[Any, ...]], bool]
@@ -45,6 +47,7 @@ class Library(NamedTuple):
     rows: Callable[[Array | float, Array], Array]
     laid: Callable[[Array, int | None], tuple[Any, int, int]]
     team: Team
+    backward_of: Callable[[Pair, tuple[Any, ...]], Callable[..., Any]]
 
 
 class Program(NamedTuple):
@@ -100,12 +103,16 @@ class Rowwise:
 
     def kernel(self) -> Kernel:
         """Return this as a `Kernel`."""
-        gradients = 16 if self._by_hand is None else self._by_hand.gradients
-        return Kernel(self._accepts, self._run, gradients=gradients)
+        return Kernel(self._accepts, self._run, gradients=GRADIENTS, halves=self._halves)
 
     def _accepts(self, *arrays: Any, **options: Any) -> bool:
         by_hand = self._by_hand
         return self._fits(arrays) or (by_hand is not None and by_hand.accepts(*arrays, **options))
+
+    def _halves(self, pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
+        """Say whether there is code for these arrays of a half dtype."""
+        options = {**options, "foreseen": None} if "foreseen" in options else options
+        return self._fits(arrays) and self._forward(pair, arrays, options) is not None
 
     def _fits(self, arrays: tuple[Any, ...]) -> bool:
         """Say whether there are rows of more than one class."""
@@ -117,18 +124,17 @@ class Rowwise:
         self, pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
     ) -> Any:
         """Return the value, and a backward by the arrays that need a gradient."""
-        given = options
         if "foreseen" in options:
-            options = {**options, "foreseen": None}
-            made = self._foreseen(pair, arrays, given, wanted) if wanted == (0,) else None
+            made = self._foreseen(pair, arrays, options, wanted) if wanted == (0,) else None
             if made is not None:
                 return made
+            options = {**options, "foreseen": None}
         program = self._forward(pair, arrays, options) if self._fits(arrays) else None
         if program is None:
             by_hand = self._by_hand
             if by_hand is not None and by_hand.accepts(*arrays, **options):
                 return by_hand.run(pair, arrays, options, wanted)
-            return pair.forward(*arrays, **given), pair.backward
+            return pair.forward(*arrays, **options), pair.backward
 
         def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
             return self._backward(pair, grad, out, arrays, options, wanted)
@@ -156,9 +162,10 @@ class Rowwise:
             return *out, pair.backward(grad, out, *arrays, **options)[0]
 
         family = pair.forward, pair.backward, "foreseen", penalty
-        given = factor, *arrays
-        weights = self._weights + 1 if self._weights >= 0 else -1
-        program = self._program(both, family, given, options, weights, first)
+        given, own = (factor, *arrays), self._library.name(first)
+        of_forward = WIDE.get(own, own) if pair.wide else own
+        results = [of_forward] * (1 + options["with_lse"]) + [own]
+        program = self._program(both, family, given, options, 1, results, first)
         if program is None:
             return None
         *out, slope = program(self._library, [x for x in given if x is not None], first)
@@ -169,7 +176,7 @@ class Rowwise:
             slope, saved = saved, None  # the gradient takes its memory
             if slope is not None:
                 ratio = _ratio(_foreseen_gradients(factor, out, penalty), grad, options["xp"])
-                if ratio is not None:
+                if ratio == 1 or (ratio is not None and self._library.name(slope) not in WIDE):
                     if ratio != 1:
                         slope *= ratio
                     return slope, *(None for _ in arrays[1:])
@@ -190,12 +197,16 @@ class Rowwise:
         if "foreseen" in options:
             options = {**options, "foreseen": None}
         found = self._gradients(pair, grad, out, arrays, options, wanted)
-        return pair.backward(grad, out, *arrays, **options) if found is None else found
+        if found is None:
+            found = self._library.backward_of(pair, arrays)(grad, out, *arrays, **options)
+        return found
 
     def _forward(self, pair: Pair, arrays: tuple[Any, ...], options: Options) -> Program | None:
         """Return the program of the value."""
+        own = self._library.name(arrays[0])
+        result = WIDE.get(own, own) if pair.wide else own
         family = pair.forward, pair.backward, None
-        return self._program(pair.forward, family, arrays, options, self._weights)
+        return self._program(pair.forward, family, arrays, options, 0, [result], arrays[0])
 
     def _gradients(
         self,
@@ -209,11 +220,17 @@ class Rowwise:
         """Return the gradients at the places `wanted`; None where there is no program for it."""
         several = isinstance(grad, tuple)
         grads, outs = (grad, out) if several else ((grad,), (out,))
-        count = len(grads)
+        count, name = len(grads), self._library.name
+        if name(arrays[0]) in WIDE:  # the results are rounded to halves
+            outs = ()
+        first = count + len(outs)
 
         def pulled(*given: Any, **options: Any) -> tuple[Any, ...]:
-            first, second, rest = given[:count], given[count : 2 * count], given[2 * count :]
-            own = (first, second) if several else (first[0], second[0])
+            grad, out, rest = given[:count], given[count:first], given[first:]
+            if not out:
+                made = pair.forward(*rest, **options)
+                out = made if several else (made,)
+            own = (grad, out) if several else (grad[0], out[0])
             if pair.rules:
                 return tuple([pair.rules[i](*own, *rest, **options) for i in wanted])
             found = pair.backward(*own, *rest, **options)
@@ -221,8 +238,8 @@ class Rowwise:
 
         given = (*grads, *outs, *arrays)
         family = pair.forward, pair.backward, wanted
-        weights = self._weights + 2 * count if self._weights >= 0 else -1
-        program = self._program(pulled, family, given, options, weights, arrays[0])
+        results = [name(arrays[i]) for i in wanted]
+        program = self._program(pulled, family, given, options, first, results, arrays[0])
         if program is None:
             return None
         present = [x for x in given if x is not None]
@@ -235,16 +252,22 @@ class Rowwise:
         family: Any,
         arrays: tuple[Any, ...],
         options: Options,
-        weights: int,
-        like: Any = None,
+        first: int,
+        results: list[str],
+        like: Any,
     ) -> Program | None:
-        """Return the program of a function of these arrays; None where there is none."""
+        """Return the program of a function of these arrays; None where there is none.
+
+        The pair's own are those from the `first` one on; `results` are the dtypes of the results,
+        the only one that of all.
+        """
         name = self._library.name
         names = tuple([None if x is None else name(x) for x in arrays])
-        kinds = _kinds(arrays, tuple((arrays[0] if like is None else like).shape), weights)
+        weights = self._weights + first if self._weights >= 0 else -1
+        kinds = _kinds(arrays, tuple(like.shape), weights)
         if kinds is None:
             return None
-        key = family, names, kinds, *key_of(options)
+        key = family, names, kinds, *results, *key_of(options)
         try:
             return self._programs[key]
         except KeyError:
@@ -253,7 +276,7 @@ class Rowwise:
             return None
         if len(self._programs) > KEPT:
             self._programs.clear()
-        self._programs[key] = made = _compiled(function, family, names, kinds, options)
+        self._programs[key] = made = _compiled(function, family, names, kinds, options, results)
         return made
 
 
@@ -300,19 +323,20 @@ def _compiled(
     names: tuple[str | None, ...],
     kinds: tuple[str, ...],
     options: Options,
+    results: list[str],
 ) -> Program | None:
     """Return machine code; None where there is none."""
     dtypes = [None if x is None else np.dtype(WIDE.get(x, x)) for x in names]
     given = [x for x in names if x is not None]
     plain = {name: x for name, x in options.items() if name != "xp"}
-    result = next(x for x in given if x not in ("bool", "int64"))
 
     def all_of(rows: RowFormula) -> list[str]:
-        return [*given, *[result] * len(rows.formula.results)]
+        count = len(rows.formula.results)
+        return [*given, *(results * count if len(results) == 1 else results)]
 
     found = machine_code(
         lambda: trace(function, dtypes, kinds, plain, native=NATIVE),
-        (family, names, kinds),
+        (family, names, kinds, *results),
         all_of,
         __package__,
     )

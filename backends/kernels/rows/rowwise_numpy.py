@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from portable_losses._backend import Kernel
+from portable_losses._backend import Kernel, Pair
 from portable_losses._typing import Array
 
 from ..machine.memory_numpy import empty
@@ -56,7 +56,11 @@ def _rows(factor: Any, like: Array) -> Array:
     return np.broadcast_to(np.asarray(factor, like.dtype), like.shape[:-1])
 
 
-NUMPY = Library(_plain, lambda x: NAMES.get(x.dtype, ""), _empty, _rows, _laid, pool)
+def _backward_of(pair: Pair, arrays: tuple[Any, ...]) -> Any:
+    return pair.backward
+
+
+NUMPY = Library(_plain, lambda x: NAMES.get(x.dtype, ""), _empty, _rows, _laid, pool, _backward_of)
 
 
 def rowwise(by_hand: Kernel | None = None, weights: int = -1) -> Kernel:

@@ -11,7 +11,14 @@ import torch
 from portable_losses._backend import Kernel
 from portable_losses._typing import Array
 
-from ..formulas.elementwise_torch import DTYPES, FLOATS, HALVES, NAMES, is_seen
+from ..formulas.elementwise_torch import (
+    DTYPES,
+    FLOATS,
+    HALVES,
+    NAMES,
+    backward_of,
+    is_seen,
+)
 from ..machine.memory import large
 from ..machine.team_torch import team
 from .rowwise import Library, Rowwise
@@ -65,7 +72,11 @@ def _rows(factor: Any, like: Array) -> Array:
     return torch.as_tensor(factor, dtype=dtype).expand(like.shape[:-1])
 
 
-TORCH = Library(_plain, lambda x: ROW_NAMES.get(x.dtype, ""), _empty, _rows, _laid, team)
+def _name(x: Array) -> str:
+    return ROW_NAMES.get(x.dtype, "")
+
+
+TORCH = Library(_plain, _name, _empty, _rows, _laid, team, backward_of)
 
 
 def rowwise(by_hand: Kernel | None = None, weights: int = -1) -> Kernel:
