@@ -163,9 +163,7 @@ def linear_cross_entropy(
     )
     foreseen = None
     if is_number(z_loss) and is_number(label_smoothing):
-        foreseen = foreseen_factors(
-            reduction, target, sample_weight, shape, z_loss=z_loss, xp=xp
-        )
+        foreseen = foreseen_factors(reduction, target, sample_weight, shape, z_loss=z_loss, xp=xp)
 
     def losses(hidden: Array, labels: Array, factor: Array | None) -> tuple[Array, ...]:
         pair = partial(

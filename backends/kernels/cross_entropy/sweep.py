@@ -24,7 +24,17 @@ from portable_losses._typing import Array, Options
 from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
 from portable_losses.losses._targets import Target
 
-__all__ = ["WEIGHT", "Library", "RowArguments", "SweptRows", "finish", "fits", "losses", "run", "sweep"]
+__all__ = [
+    "WEIGHT",
+    "Library",
+    "RowArguments",
+    "SweptRows",
+    "finish",
+    "fits",
+    "losses",
+    "run",
+    "sweep",
+]
 
 NAN = float("nan")
 # The place of the class weights among the pair's arrays: every row needs them whole.

@@ -71,11 +71,7 @@ def plan(rows: RowFormula) -> Plan:
             ]
         )
         results = tuple(
-            [
-                i
-                for i, x in enumerate(formula.results)
-                if entries[i] and stages[x.number] == number
-            ]
+            [i for i, x in enumerate(formula.results) if entries[i] and stages[x.number] == number]
         )
         roots = [operands[x][0] for x in reductions]
         roots += [formula.results[i].number for i in results]

@@ -291,9 +291,10 @@ class _Writer:
         """Return the arrays' entries that a loop needs, and what it needs of the buffers."""
         a, b = self.vector, self.builder
         arrays = [x for x in own.values if x < self.formula.given]
-        values = {x: loaded(a, raw, _named(self.dtypes[x])) for x, raw in zip(
-            arrays, self._raw(arrays, j, whole, there), strict=True
-        )}
+        values = {
+            x: loaded(a, raw, _named(self.dtypes[x]))
+            for x, raw in zip(arrays, self._raw(arrays, j, whole, there), strict=True)
+        }
         for x in own.loaded:
             pointer = b.bitcast(self.buffers[x], ir.PointerType(a.kind.type))
             place = b.bitcast(b.gep(pointer, [j]), ir.PointerType(a.type))
@@ -333,9 +334,7 @@ class _Writer:
         first = b.bitcast(self.pointers[number], ir.PointerType(type_))
         return b.bitcast(b.gep(first, [j]), ir.PointerType(ir.VectorType(type_, self.lanes)))
 
-    def _stores(
-        self, own: Pass, values: Any, spread: Any, j: Any, whole: Any, there: Any
-    ) -> None:
+    def _stores(self, own: Pass, values: Any, spread: Any, j: Any, whole: Any, there: Any) -> None:
         """Write the results of a loop; of the last vector those entries that are there."""
         if not own.results:
             return
@@ -344,7 +343,9 @@ class _Writer:
         for i in own.results:
             number, x = self.formula.given + i, self.formula.results[i].number
             value = values[x] if x in values else spread[x]
-            pairs.append((stored(self.vector, value, _named(self.dtypes[number])), self._place(number, j)))
+            pairs.append(
+                (stored(self.vector, value, _named(self.dtypes[number])), self._place(number, j))
+            )
         full, part, join = [self.function.append_basic_block() for _ in range(3)]
         b.cbranch(whole, full, part)
         b.position_at_end(full)

@@ -19,7 +19,7 @@ from ..formulas.trace import key_of
 from ..machine.teams import Team
 from .trace import RowFormula, trace
 
-__all__ = ["Library", "Rowwise"]
+__all__ = ["Library", "Program", "Rowwise", "foreseen_gradients", "ratio_of"]
 
 SPAN = 2**17  # entries that a thread takes at once
 FEWEST = 2**16  # entries from which on several threads pay
@@ -57,14 +57,19 @@ class Program(NamedTuple):
     dtypes: tuple[str, ...]  # of the results
     code: Any
 
-    def __call__(self, library: Library, given: Sequence[Array], like: Array) -> Any:
-        """Return the results; `like` has the shape of the rows."""
+    def __call__(
+        self, library: Library, given: Sequence[Array], like: Array, into: Array | None = None
+    ) -> Any:
+        """Return the results; `like` has the shape of the rows.
+
+        The one that has entries is written to `into`, which may be an array that is given.
+        """
         formula, kinds = self.rows.formula, self.rows.kinds
         shape = tuple(like.shape)
         lead, classes = shape[:-1], shape[-1]
         shapes = {"entries": shape, "kept": (*lead, 1), "row": lead}
         outs = [
-            library.empty(shapes[kind], like, name)
+            library.empty(shapes[kind], like, name) if into is None or kind != "entries" else into
             for kind, name in zip(kinds[formula.given :], self.dtypes, strict=True)
         ]
         laid = [
@@ -91,12 +96,14 @@ WHOLE = ("entries", "weights")  # the kinds of arrays that have an entry for eac
 class Rowwise:
     """The kernel of pairs of rows.
 
-    The array at the place `weights` has the same entries for every row. `by_hand` serves where
+    The arrays at the places `weights` have the same entries for every row. `by_hand` serves where
     there is no code.
     """
 
-    def __init__(self, library: Library, by_hand: Kernel | None = None, weights: int = -1) -> None:
-        self._library = library
+    def __init__(
+        self, library: Library, by_hand: Kernel | None = None, weights: tuple[int, ...] = ()
+    ) -> None:
+        self.library = library
         self._by_hand = by_hand
         self._weights = weights
         self._programs: dict[Any, Program | None] = {}  # None: the pair cannot be compiled
@@ -118,7 +125,7 @@ class Rowwise:
         """Say whether there are rows of more than one class."""
         shape = arrays[0].shape
         large = bool(shape) and 1 < shape[-1] < MOST and 0 not in shape
-        return large and self._library.plain(arrays)
+        return large and self.library.plain(arrays)
 
     def _run(
         self, pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
@@ -139,7 +146,7 @@ class Rowwise:
         def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
             return self._backward(pair, grad, out, arrays, options, wanted)
 
-        return program(self._library, [x for x in arrays if x is not None], arrays[0]), backward
+        return program(self.library, [x for x in arrays if x is not None], arrays[0]), backward
 
     def _foreseen(
         self, pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
@@ -152,31 +159,31 @@ class Rowwise:
         if options["foreseen"] is None or not self._fits(arrays):
             return None
         factor, penalty = options["foreseen"]
-        options = {**options, "foreseen": None}
         first = arrays[0]
-        factor = self._library.rows(factor, first)
+        factor = self.library.rows(factor, first)
 
         def both(factor: Any, *arrays: Any, **options: Any) -> tuple[Any, ...]:
             out = pair.forward(*arrays, **options)
-            grad = _foreseen_gradients(factor, out, penalty)
+            grad = foreseen_gradients(factor, out, penalty)
             return *out, pair.backward(grad, out, *arrays, **options)[0]
 
         family = pair.forward, pair.backward, "foreseen", penalty
-        given, own = (factor, *arrays), self._library.name(first)
+        given, own = (factor, *arrays), self.library.name(first)
         of_forward = WIDE.get(own, own) if pair.wide else own
         results = [of_forward] * (1 + options["with_lse"]) + [own]
-        program = self._program(both, family, given, options, 1, results, first)
+        options = {**options, "foreseen": None}
+        program = self.program(both, family, given, options, 1, results, first)
         if program is None:
             return None
-        *out, slope = program(self._library, [x for x in given if x is not None], first)
+        *out, slope = program(self.library, [x for x in given if x is not None], first)
         saved = slope
 
         def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
             nonlocal saved
             slope, saved = saved, None  # the gradient takes its memory
             if slope is not None:
-                ratio = _ratio(_foreseen_gradients(factor, out, penalty), grad, options["xp"])
-                if ratio == 1 or (ratio is not None and self._library.name(slope) not in WIDE):
+                ratio = ratio_of(foreseen_gradients(factor, out, penalty), grad, options["xp"])
+                if ratio == 1 or (ratio is not None and self.library.name(slope) not in WIDE):
                     if ratio != 1:
                         slope *= ratio
                     return slope, *(None for _ in arrays[1:])
@@ -198,15 +205,15 @@ class Rowwise:
             options = {**options, "foreseen": None}
         found = self._gradients(pair, grad, out, arrays, options, wanted)
         if found is None:
-            found = self._library.backward_of(pair, arrays)(grad, out, *arrays, **options)
+            found = self.library.backward_of(pair, arrays)(grad, out, *arrays, **options)
         return found
 
     def _forward(self, pair: Pair, arrays: tuple[Any, ...], options: Options) -> Program | None:
         """Return the program of the value."""
-        own = self._library.name(arrays[0])
+        own = self.library.name(arrays[0])
         result = WIDE.get(own, own) if pair.wide else own
         family = pair.forward, pair.backward, None
-        return self._program(pair.forward, family, arrays, options, 0, [result], arrays[0])
+        return self.program(pair.forward, family, arrays, options, 0, [result], arrays[0])
 
     def _gradients(
         self,
@@ -220,7 +227,7 @@ class Rowwise:
         """Return the gradients at the places `wanted`; None where there is no program for it."""
         several = isinstance(grad, tuple)
         grads, outs = (grad, out) if several else ((grad,), (out,))
-        count, name = len(grads), self._library.name
+        count, name = len(grads), self.library.name
         if name(arrays[0]) in WIDE:  # the results are rounded to halves
             outs = ()
         first = count + len(outs)
@@ -239,14 +246,14 @@ class Rowwise:
         given = (*grads, *outs, *arrays)
         family = pair.forward, pair.backward, wanted
         results = [name(arrays[i]) for i in wanted]
-        program = self._program(pulled, family, given, options, first, results, arrays[0])
+        program = self.program(pulled, family, given, options, first, results, arrays[0])
         if program is None:
             return None
         present = [x for x in given if x is not None]
-        found = iter(program(self._library, present, arrays[0]))
+        found = iter(program(self.library, present, arrays[0]))
         return tuple([next(found) if i in wanted else None for i in range(len(arrays))])
 
-    def _program(
+    def program(
         self,
         function: Callable[..., Any],
         family: Any,
@@ -261,9 +268,9 @@ class Rowwise:
         The pair's own are those from the `first` one on; `results` are the dtypes of the results,
         the only one that of all.
         """
-        name = self._library.name
+        name = self.library.name
         names = tuple([None if x is None else name(x) for x in arrays])
-        weights = self._weights + first if self._weights >= 0 else -1
+        weights = [place + first for place in self._weights]
         kinds = _kinds(arrays, tuple(like.shape), weights)
         if kinds is None:
             return None
@@ -280,12 +287,12 @@ class Rowwise:
         return made
 
 
-def _foreseen_gradients(factor: Any, out: tuple[Any, ...], penalty: float) -> tuple[Any, ...]:
+def foreseen_gradients(factor: Any, out: tuple[Any, ...], penalty: float) -> tuple[Any, ...]:
     """Return the gradients of losses, and of their logsumexps, whose squares are a penalty."""
     return (factor, *(factor * (2 * penalty * lse) for lse in out[1:]))
 
 
-def _ratio(had: tuple[Any, ...], got: tuple[Any, ...], xp: Any) -> float | None:
+def ratio_of(had: tuple[Any, ...], got: tuple[Any, ...], xp: Any) -> float | None:
     """Return by which number `had` must be multiplied to become `got`, None if there is none."""
     pairs = list(zip(had, got, strict=True))
     if all(bool(xp.all(x == y)) for x, y in pairs):
@@ -304,7 +311,7 @@ def _ratio(had: tuple[Any, ...], got: tuple[Any, ...], xp: Any) -> float | None:
 
 
 def _kinds(
-    arrays: tuple[Any, ...], shape: tuple[int, ...], weights: int
+    arrays: tuple[Any, ...], shape: tuple[int, ...], weights: Sequence[int]
 ) -> tuple[str, ...] | None:
     """Return the kinds of the arrays that are present, None where one has another shape."""
     lead = shape[:-1]
@@ -313,7 +320,7 @@ def _kinds(
     for i, x in enumerate(arrays):
         if x is not None:
             own = tuple(x.shape)
-            found.append("weights" if i == weights and own == shape[-1:] else named.get(own, ""))
+            found.append("weights" if i in weights and own == shape[-1:] else named.get(own, ""))
     return tuple(found) if all(found) else None
 
 

@@ -12,7 +12,7 @@ from ..machine.memory_numpy import empty
 from ..machine.teams import pool
 from .rowwise import Library, Rowwise
 
-__all__ = ["rowwise"]
+__all__ = ["NUMPY", "rowwise"]
 
 FLOATS = frozenset([np.dtype(np.float32), np.dtype(np.float64)])  # in this machine's byte order
 NAMES = {np.dtype(name): name for name in ("float32", "float64", "bool", "int64")}
@@ -63,6 +63,6 @@ def _backward_of(pair: Pair, arrays: tuple[Any, ...]) -> Any:
 NUMPY = Library(_plain, lambda x: NAMES.get(x.dtype, ""), _empty, _rows, _laid, pool, _backward_of)
 
 
-def rowwise(by_hand: Kernel | None = None, weights: int = -1) -> Kernel:
+def rowwise(by_hand: Kernel | None = None, *weights: int) -> Kernel:
     """Return the kernel of a pair of rows; see `Rowwise`."""
     return Rowwise(NUMPY, by_hand, weights).kernel()

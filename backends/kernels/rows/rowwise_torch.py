@@ -23,7 +23,7 @@ from ..machine.memory import large
 from ..machine.team_torch import team
 from .rowwise import Library, Rowwise
 
-__all__ = ["rowwise"]
+__all__ = ["TORCH", "rowwise"]
 
 ROW_NAMES = {**NAMES, torch.int64: "int64"}
 ROW_DTYPES = {**DTYPES, "int64": torch.int64}
@@ -79,6 +79,6 @@ def _name(x: Array) -> str:
 TORCH = Library(_plain, _name, _empty, _rows, _laid, team, backward_of)
 
 
-def rowwise(by_hand: Kernel | None = None, weights: int = -1) -> Kernel:
+def rowwise(by_hand: Kernel | None = None, *weights: int) -> Kernel:
     """Return the kernel of a pair of rows; see `Rowwise`."""
     return Rowwise(TORCH, by_hand, weights).kernel()

@@ -355,9 +355,7 @@ def trace(
     return rows._replace(formula=rows.formula._replace(several=several))
 
 
-def _needed(
-    recording: RowRecording, kinds: Sequence[str], results: Sequence[Any]
-) -> RowFormula:
+def _needed(recording: RowRecording, kinds: Sequence[str], results: Sequence[Any]) -> RowFormula:
     """Return the formula of these results, without the steps that none of them depends on."""
     if not all(isinstance(x, RowSymbol) and x.place != LOST for x in results):
         raise Untraceable
