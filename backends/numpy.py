@@ -13,7 +13,7 @@ from portable_losses._typing import Array, Namespace
 
 from .kernels.cross_entropy.linear_numpy import LINEAR_CROSS_ENTROPY
 from .kernels.cross_entropy.sweep_numpy import CROSS_ENTROPY, WEIGHT
-from .kernels.formulas.elementwise_numpy import VALUE_AND_SLOPE, elementwise
+from .kernels.formulas.elementwise_numpy import ELEMENTWISE, elementwise
 from .kernels.rows.rowwise_numpy import rowwise
 from .kernels.rows.softmax_numpy import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
 
@@ -118,7 +118,7 @@ BACKEND = Backend(
         },
         spread=spread,
         elementwise=elementwise,
-        elementwise_kernel=VALUE_AND_SLOPE,
+        elementwise_kernel=ELEMENTWISE,
         kernels={
             "cross_entropy": rowwise(CROSS_ENTROPY, WEIGHT),
             "linear_cross_entropy": LINEAR_CROSS_ENTROPY,

@@ -14,7 +14,11 @@ from portable_losses._typing import Array, Namespace, Options
 
 from .kernels.cross_entropy.linear_torch import LINEAR_CROSS_ENTROPY
 from .kernels.cross_entropy.sweep_torch import CROSS_ENTROPY, WEIGHT
-from .kernels.formulas.elementwise_torch import ELEMENTWISE, backward_of
+from .kernels.formulas.elementwise_torch import (
+    ELEMENTWISE,
+    backward_of,
+    is_plain_in_memory,
+)
 from .kernels.gpu_rows.rows_torch import CUDA
 from .kernels.machine.by_device import by_device
 from .kernels.rows.rowwise_torch import rowwise
@@ -23,11 +27,14 @@ from .kernels.rows.rowwise_torch import rowwise
 class _BoundPair:
     """A pair and its options as one object: PyTorch would flatten a dict or tuple."""
 
+    __slots__ = ("fused", "options", "pair", "several", "wanted")
+
     def __init__(self, pair: Pair, options: Options, *, wanted: tuple[int, ...] = ()) -> None:
         self.pair = pair
         self.options = options
         self.wanted = wanted  # places of the arrays that need a gradient
         self.fused: Any = None  # the backward of a kernel
+        self.several = False  # is the result a tuple? Known to `_Eager` alone
 
     def run(self, arrays: tuple[Array, ...]) -> Any:
         """Run the pair, or the kernel that serves this call."""
@@ -40,7 +47,8 @@ class _BoundPair:
         """Return the kernel's backward, or the pair's where that is differentiated again."""
         if self.fused is None:
             return self.pair.backward
-        again = torch.is_grad_enabled() or not all(map(_is_plain, grads))
+        plain = all(_is_plain(grad) and not grad.is_neg() for grad in grads)
+        again = torch.is_grad_enabled() or not plain
         return backward_of(self.pair, arrays) if again else self.fused
 
 
@@ -78,8 +86,9 @@ class _Eager(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
     @staticmethod
     def forward(ctx: Any, bound: _BoundPair, *arrays: Array) -> Any:
         out = bound.run(arrays)
-        ctx.bound, ctx.count, ctx.several = bound, len(arrays), out.__class__ is tuple
-        if ctx.several:
+        ctx.bound = bound
+        if out.__class__ is tuple:
+            bound.several = True
             ctx.save_for_backward(*arrays, *out)
         else:
             ctx.save_for_backward(*arrays, out)
@@ -87,12 +96,17 @@ class _Eager(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
 
     @staticmethod
     def backward(ctx: Any, *grads: Array) -> tuple[Array | None, ...]:
-        bound, several = ctx.bound, ctx.several
-        if several or bound.fused is None or torch.is_grad_enabled() or not _is_plain(grads[0]):
-            pulled: tuple[Array | None, ...] = _Attached.backward(ctx, *grads)
-            return pulled
-        *arrays, out = ctx.saved_tensors
-        return None, *bound.fused(grads[0], out, *arrays, **bound.options)
+        bound, saved = ctx.bound, ctx.saved_tensors
+        quick = bound.fused is not None and not (bound.several or torch.is_grad_enabled())
+        if quick and is_plain_in_memory(grads[0]):
+            return None, *bound.fused(grads[0], saved[-1], *saved[:-1], **bound.options)
+        ctx.several, ctx.count = bound.several, len(saved) - len(grads)
+        pulled: tuple[Array | None, ...] = _Attached.backward(ctx, *grads)
+        return pulled
+
+
+# `Function.apply` without its look for transforms, of which there is none here.
+_record = super(torch.autograd.Function, _Eager).apply
 
 
 class _AttachedBothWays(_Attached):
@@ -165,13 +179,14 @@ def _depending(grads: tuple[Array | None, ...], arrays: Any) -> tuple[Array | No
 
 def attach_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
     """Make `pair` one differentiable operation of every order and both modes."""
-    moving = [i for i, a in enumerate(arrays) if a is not None and a.requires_grad]
-    wanted = tuple(moving) if torch.is_grad_enabled() else ()
+    wanted: tuple[int, ...] = ()
+    if torch.is_grad_enabled():
+        wanted = tuple([i for i, a in enumerate(arrays) if a is not None and a.requires_grad])
     if not torch.compiler.is_compiling():
         bound = _BoundPair(pair, options, wanted=wanted)
         if _is_constant(arrays):
             # Without a node it takes a fifth of the time of a small call.
-            return _Eager.apply(bound, *arrays) if wanted else bound.run(arrays)
+            return _record(bound, *arrays) if wanted else bound.run(arrays)
         return _AttachedBothWays.apply(bound, *arrays)
     if wanted:
         return _Attached.apply(_BoundPair(pair, options), *arrays)
@@ -200,23 +215,32 @@ def _is_plain(x: Array) -> bool:
 
 def _is_constant(arrays: tuple[Array, ...]) -> bool:
     """Say whether neither a transform nor forward mode sees what is done with these arrays."""
-    return forward_ad._current_level < 0 and all(a is None or _is_plain(a) for a in arrays)
+    if forward_ad._current_level >= 0:
+        return False
+    for a in arrays:
+        if not (a is None or _is_plain(a)):
+            return False
+    return True
 
 
 def call(
     function: Callable[..., Any], args: tuple[Any, ...], options: Options, *, full_precision: bool
 ) -> Any:
     """Call a function on tensors of one device; under autocast, some of halves made float32."""
-    here = args[0].device
+    first = args[0]
+    here = first.device
     for x in (*args, *options.values()):
-        if isinstance(x, torch.Tensor) and x.device != here and x.ndim:
+        if isinstance(x, torch.Tensor) and x is not first and x.device != here and x.ndim:
             raise _apart(function, args, options)
-    kind = here.type
-    widens = full_precision and torch.amp.is_autocast_available(kind)
-    if not (widens and torch.is_autocast_enabled(kind)):
+    if not (full_precision and _is_autocast(here.type)):
         return function(*args, **options)
-    with torch.autocast(kind, enabled=False):  # which would round what we multiply
+    with torch.autocast(here.type, enabled=False):  # which would round what we multiply
         return function(*map(_float32, args), **{n: _float32(x) for n, x in options.items()})
+
+
+def _is_autocast(kind: str) -> bool:
+    """Say whether mixed precision is on for devices of this kind."""
+    return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
 
 
 def _apart(function: Callable[..., Any], args: tuple[Any, ...], options: Options) -> ValueError:

@@ -1,7 +1,7 @@
 """Activations along an axis: softmax, its logarithm, and softmin."""
 
 from portable_losses._backend import backend_of
-from portable_losses._dtypes import computable, narrow
+from portable_losses._dtypes import computable
 from portable_losses._gradient import row_call, stop_gradient, with_gradient
 from portable_losses._polyfill import total, where
 from portable_losses._public import public
@@ -210,9 +210,11 @@ def _softmax_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[
 @with_gradient(_softmax_grad, kernel="softmax")
 def _softmax(x: Array, *, xp: Namespace) -> Array:
     """``exp(x - n) / sum(exp(x - n))``, n the largest entry rounded down."""
-    k, _ = place_of_largest(x, xp=xp)
+    k, largest = place_of_largest(x, xp=xp)
     e = exponentials(x, finite_or_nan(entry(x, k, xp=xp), xp=xp), xp=xp)
-    return e / total(e, axis=-1, keepdims=True, xp=xp)
+    # Apart from the largest, beside which many small ones are all rounded the same way.
+    others = total(where(largest, 0.0, e, xp=xp), axis=-1, keepdims=True, xp=xp)
+    return e / (entry(e, k, xp=xp) + others)
 
 
 def _log_softmax_grad(

@@ -79,8 +79,9 @@ def test_tensors_have_the_bits_of_arrays_in_every_layout(
             continue  # no tensor has such strides
         given = [layout(x), layout(y)][: 2 if function is bce else 1]
         want = numpys(function, *given)
-        for fewest in (1, 2**30):
+        for fewest, large in ((1, 2**30), (1, 0), (2**30, 2**30)):
             monkeypatch.setattr(elements, "FEWEST", fewest)
+            monkeypatch.setattr(elements, "LARGE", large)
             assert bits(torchs(function, *map(torch.asarray, given))) == bits(want), name
     assert {*runs} == {"value", "gradients"}
 

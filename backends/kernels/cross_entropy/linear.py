@@ -2,10 +2,11 @@
 
 A block of rows at a time, the logits are one matrix product into memory that all blocks share,
 where the machine code of cross entropy, or `sweep` where there is none, turns them into the
-gradient: two more products, and the block is done. That gradient is made along with the losses, before the gradients of the losses are known.
-Mostly they are foreseen: after "mean" and "sum" the same number for every row, or that times the
-row's weight. Then the backward multiplies by the number, and the logits are computed once. Where
-they turn out otherwise, or nothing is foreseen, it sweeps again with the gradients that came.
+gradient: two more products, and the block is done. That gradient is made along with the losses,
+before the gradients of the losses are known. Mostly they are foreseen: after "mean" and "sum" the
+same number for every row, or that times the row's weight. Then the backward multiplies by the
+number, and the logits are computed once. Where they turn out otherwise, or nothing is foreseen, it
+sweeps again with the gradients that came.
 """
 
 from collections.abc import Callable, Sequence
@@ -235,7 +236,7 @@ def _code(
     sample = arrays(one, slice(0, 1), [library.rows(1.0, one)] * first)
     family = pair.forward, pair.backward, "linear", first, grad is None, penalty
     results = [library.name(one)]
-    fits = 1 < one.shape[1]
+    fits = one.shape[1] > 1
     code = rows.program(swept, family, sample, options, first, results, one) if fits else None
     if code is None:
         return None

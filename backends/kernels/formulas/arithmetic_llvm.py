@@ -1,8 +1,9 @@
 """Arithmetic of one floating dtype, written down as instructions of LLVM.
 
 Values are scalars, and the loop around them is vectorised by LLVM: so there is no branch and no
-call here that would stop it; or vectors of so many lanes. Nothing is reassociated and nothing contracted: a product is joined
-with a sum where `fma` says so, and every processor that has it computes the same bits.
+call here that would stop it; or vectors of so many lanes. Nothing is reassociated and nothing
+contracted: a product is joined with a sum where `fma` says so, and every processor that has it
+computes the same bits.
 """
 
 from typing import Any, NamedTuple

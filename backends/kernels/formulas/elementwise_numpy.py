@@ -20,18 +20,18 @@ from portable_losses._typing import Array, Options
 
 from ..machine.blocks import in_blocks
 from ..machine.memory_numpy import empty
-from .machine_code import NATIVE, machine_code
+from .aligned_numpy import aligned, is_one_number, part
+from .code_numpy import FEWEST, Machine, arranged
+from .gradients import by_pair, pulled
+from .machine_code import NATIVE, compiler, machine_code
 from .program_numpy import Blockwise, simple
-from .sums import total
 from .trace import Formula, Untraceable, key_of, slopes_of, trace
-from .ufunc_numpy import as_ufunc
 
-__all__ = ["VALUE_AND_SLOPE", "elementwise"]
+__all__ = ["ELEMENTWISE", "elementwise"]
 
 SIZE = 3 * 2**20  # bytes that a block and its buffers take; with less, threads wait for the lock
-FEWEST = 2**16  # entries in all from which on blocks pay
 SMALL = 2**11  # entries up to which NumPy's own memory is as quick as buffers
-SPAN = 2**17  # entries that machine code takes at once
+FLOATS = "fd"  # the dtypes whose sum is computed with their entries: float32, float64
 KEPT = 512  # programs: each is of a function, dtypes and options
 
 Function = Callable[..., Any]
@@ -58,18 +58,59 @@ def _accepts(*arrays: Any, **_: Any) -> bool:
 
 
 def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]) -> Any:
-    """Return the result and a backward by the first array, from one pass over the arrays."""
+    """Return the result, and a backward by the arrays at the places `wanted`: a pass each.
+
+    A NumPy program, which passes over buffers for every step, computes the slope with the value.
+    """
     if pair.summand is not None:
         return _run_summed(pair, arrays, options, wanted)
     given = [x for x in arrays if x is not None]
     size = max([x.size for x in given])
+    program = _program(pair.forward, None, arrays, options, now=size >= FEWEST) if wanted else None
+    if isinstance(program, Machine) and program.formula.several is None:
+        return program(given, size)[0], _backward(pair, program, wanted)
     program = None
-    if wanted:
+    if wanted == (0,):
         rule = pair.rules[0] if pair.rules else pair.backward
         program = _program(pair.forward, rule, arrays, options, now=size >= FEWEST)
     if program is None:
-        return pair.forward(*arrays, **options), pair.backward
+        return pair.forward(*arrays, **options), by_pair(pair, wanted)
     out, saved = program(given, size)
+    return out, _backward_of_slope(pair, saved)
+
+
+def _backward(pair: Pair, value: Machine, wanted: tuple[int, ...]) -> Any:
+    """Return a backward in machine code, of a pair with that of its value."""
+
+    def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
+        found = _gradients(pair, value, wanted, grad, arrays, options)
+        return by_pair(pair, wanted)(grad, out, *arrays, **options) if found is None else found
+
+    return backward
+
+
+def _gradients(
+    pair: Pair,
+    value: Machine,
+    wanted: tuple[int, ...],
+    grad: Array,
+    arrays: tuple[Any, ...],
+    options: Options,
+) -> tuple[Array | None, ...] | None:
+    """Return the gradients by the arrays at these places; None without machine code for them."""
+    key = pair.backward, wanted, grad.dtype
+    if key not in value.gradients:
+        made = _program(pulled(pair, wanted), None, (grad, *arrays), options, now=False)
+        value.gradients[key] = made if isinstance(made, Machine) else None
+    program = value.gradients[key]
+    if program is None:
+        return None
+    found = iter(program([grad, *(x for x in arrays if x is not None)], grad.size))
+    return tuple([next(found) if i in wanted else None for i in range(len(arrays))])
+
+
+def _backward_of_slope(pair: Pair, saved: Array | None) -> Any:
+    """Return a backward by the first array, whose slope is there already."""
 
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
         """Return the gradient from the saved slope, the first time; later by the pair."""
@@ -79,115 +120,88 @@ def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[in
             return pair.backward(grad, out, *arrays, **options)
         return _scaled(slope, grad), *(None for _ in arrays[1:])
 
-    return out, backward
+    return backward
 
 
 def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
-    """Say whether these arrays lie without gaps, and there is machine code for their sum."""
+    """Say whether these arrays lie without gaps, where there is machine code."""
     shape, dtype = arrays[0].shape, arrays[0].dtype
+    if dtype.char not in FLOATS or not arrays[0].size:
+        return False
     for x in arrays:
         if x is not None and not (
             isinstance(x, np.ndarray)
             and x.shape == shape
             and x.dtype in (dtype, np.bool_)
             and x.flags.c_contiguous
-            and x.size
         ):
             return False
-    return isinstance(_program(pair.forward, None, arrays, options, now=False), Machine)
+    return compiler() is not None
 
 
 def _run_summed(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: Any) -> Any:
     """Return the sum of the summand over the divisor, and a backward by the first array."""
     each: Any = pair.summand
-    rest = {name: x for name, x in options.items() if name != "divisor"}
-    given = [x for x in arrays if x is not None]
-    divisor, dtype = options["divisor"], arrays[0].dtype
-    program: Any = None
-    if wanted:
+    rest = dict(options)
+    divisor = rest.pop("divisor")
+    if wanted == (0,):
         rule = each.rules[0] if each.rules else each.backward
-        program = _program(each.forward, rule, arrays, rest, now=False)
-    slopes = isinstance(program, Machine)
-    if not slopes:
-        program = _program(each.forward, None, arrays, rest, now=False)
-    added, others = program.sum(given, 1 / divisor)
-    saved = others[0] if slopes else None
+        both = _program(each.forward, rule, arrays, rest, now=False)
+        if isinstance(both, Machine):
+            value, others = both.sum([x for x in arrays if x is not None], divisor)
+            return value, _backward_of_slope(pair, others[0])
+    program = _program(each.forward, None, arrays, rest, now=False)
+    if not isinstance(program, Machine):
+        return _run_unsummed(each, arrays, rest, wanted, divisor)
 
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
-        """Return the gradient from the saved slope, the first time; later by the pair."""
-        nonlocal saved
-        slope, saved = saved, None  # the gradient takes its memory
-        if slope is None:
-            return pair.backward(grad, out, *arrays, **options)
-        return _scaled(slope, grad), *(None for _ in arrays[1:])
+        """Return the gradients by those of the entries, each of which has the same."""
+        spread = np.broadcast_to(np.asarray(grad / divisor, grad.dtype), arrays[0].shape)
+        found = _gradients(each, program, wanted, spread, arrays, rest)
+        return pair.backward(grad, out, *arrays, **options) if found is None else found
 
-    return dtype.type(added / divisor), backward
+    return program.sum([x for x in arrays if x is not None], divisor)[0], backward
 
 
-VALUE_AND_SLOPE = Kernel(_accepts, _run, sums=_sums)
+def _run_unsummed(
+    each: Pair, arrays: tuple[Any, ...], rest: Options, wanted: Any, divisor: int
+) -> Any:
+    """Return the same of a pair that cannot be compiled."""
+    entries, pull = _run(each, arrays, rest, wanted)
+
+    def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
+        """Return the gradients of the entries, each of which has that of the sum."""
+        spread = np.full(entries.shape, grad / divisor, entries.dtype)
+        return pull(spread, entries, *arrays, **rest)
+
+    return np.add.reduce(entries, None) / divisor, backward
+
+
+ELEMENTWISE = Kernel(_accepts, _run, gradients=16, sums=_sums)
 
 
 def _scaled(slope: Array, grad: Array) -> Array:
     """Multiply `slope` in place with `grad`."""
+    if not grad.ndim and grad == 1:  # of a loss it mostly is
+        return slope
     if slope.size < FEWEST:
         return np.multiply(grad, slope)
     flat = slope.reshape(-1)
-    factor = _part(grad, flat.shape) if _is_one_number(grad) or grad.flags.c_contiguous else None
+    factor = part(grad, flat.shape) if is_one_number(grad) or grad.flags.c_contiguous else None
     if factor is None:
         return np.multiply(grad, slope, out=slope)
-    if not factor.ndim and factor == 1:
+    if not factor.ndim and factor == 1:  # all of the entries in memory are one
         return slope
 
     def work(block: slice) -> None:
-        part = flat[block]
-        np.multiply(factor[block] if factor.ndim else factor, part, out=part)
+        own = flat[block]
+        np.multiply(factor[block] if factor.ndim else factor, own, out=own)
 
     in_blocks(work, flat.size, SIZE // (2 * slope.itemsize))
     return slope
 
 
 # ---- programs ----------------------------------------------------------------------------------
-
-
-class Machine:
-    """A formula as machine code: a ufunc, called on blocks of large arrays."""
-
-    def __init__(self, formula: Formula, code: Any, name: str, dtypes: Sequence[Any]) -> None:
-        self.formula = formula
-        self._code = code  # lives as long as the ufunc
-        self._ufunc = as_ufunc(code.strided, name, dtypes, formula.given, code.flat)
-        self._sum: Any = code.summing() if code.summed else None
-        self._sizes = [np.dtype(d).itemsize for d in dtypes]
-
-    def __call__(self, given: Sequence[Array], size: int) -> tuple[Any, ...]:
-        """Return the results for the arrays `given`, the largest of which has this size."""
-        if size < FEWEST:
-            found = self._ufunc(*given)
-            return found if isinstance(found, tuple) else (found,)
-        shape, axis, parts = _aligned(given)
-        outs = tuple([empty(shape, dtype) for dtype in self.formula.dtypes])
-        targets = [x.reshape(axis) for x in outs]
-
-        def work(block: slice) -> None:
-            self._ufunc(
-                *[x[block] if x.ndim else x for x in parts], out=tuple([x[block] for x in targets])
-            )
-
-        in_blocks(work, axis[0], max(1, SPAN // max(1, math.prod(axis[1:]))))
-        return outs
-
-    def sum(self, given: Sequence[Array], scale: float) -> tuple[float, list[Array]]:
-        """Return the sum of the first result, and the others times `scale`; operands lie alike."""
-        first = given[0]
-        others = [empty(first.shape, dtype) for dtype in self.formula.dtypes[1:]]
-        places = [x.ctypes.data for x in (*given, *others)]
-        skipped = self.formula.given  # the size of the first result
-        sizes = [*self._sizes[:skipped], *self._sizes[skipped + 1 :]]
-        return total(self._code, self._sum, places, sizes, first.size, scale), others
-
-    def arranged(self, outs: tuple[Any, ...]) -> Any:
-        """Return the results as the function returns them."""
-        return _arranged(self.formula, outs)
 
 
 class Program:
@@ -210,14 +224,14 @@ class Program:
         """Return the results for the arrays `given`, the largest of which has this size."""
         if size <= SMALL:
             return self.simple(given)
-        shape, axis, parts = _aligned(given)
+        shape, axis, parts = aligned(given)
         outs = tuple([empty(shape, dtype) for dtype in self.formula.dtypes])
         self._fill([x.reshape(axis) for x in outs], parts)
         return outs
 
     def arranged(self, outs: tuple[Any, ...]) -> Any:
         """Return the results as the function returns them."""
-        return _arranged(self.formula, outs)
+        return arranged(self.formula, outs)
 
     def _fill(self, targets: list[Array], parts: list[Array]) -> None:
         """Write the results to `targets`, a block of entries at a time."""
@@ -246,14 +260,6 @@ class Program:
                 work(slice(start, min(start + rows, axis[0])))
         else:
             in_blocks(work, axis[0], rows)
-
-
-def _arranged(formula: Formula, outs: tuple[Any, ...]) -> Any:
-    """Return results as the function returns them."""
-    if formula.several is None:
-        return outs[0]
-    found = iter(outs)
-    return tuple([next(found) if there else None for there in formula.several])
 
 
 _PROGRAMS: dict[Any, Machine | Program | None] = {}  # None: the function cannot be traced
@@ -342,7 +348,7 @@ def _run_unfused(
     function: Function, arrays: tuple[Any, ...], given: list[Array], options: Options
 ) -> Any:
     """Return ``function(*arrays, **options)``, called on a block at a time."""
-    shape, axis, cut = _aligned(given)
+    shape, axis, cut = aligned(given)
     present = iter(cut)
     parts = [None if x is None else next(present) for x in arrays]
 
@@ -367,27 +373,5 @@ def _run_unfused(
     return tuple(outs) if isinstance(sample, tuple) else outs[0]
 
 
-def _aligned(
-    given: Sequence[Array],
-) -> tuple[tuple[int, ...], tuple[int, ...], list[Array]]:
-    """Return the shape of the result, the one in which it is cut, and the arrays for that."""
-    shape = np.broadcast_shapes(*[x.shape for x in given])
-    flat = all(_is_one_number(x) or (x.shape == shape and x.flags.c_contiguous) for x in given)
-    axis = (math.prod(shape),) if flat or not shape else shape
-    return shape, axis, [_part(x, axis) for x in given]
-
-
 def _listed(results: Any) -> tuple[Any, ...]:
     return results if isinstance(results, tuple) else (results,)
-
-
-def _is_one_number(x: Array) -> bool:
-    """Say whether all entries of `x` are one number in memory: the gradient of a mean is."""
-    return x.size == 1 or (x.size > 1 and not any(x.strides))
-
-
-def _part(x: Array, axis: tuple[int, ...]) -> Array:
-    """Return a view of `x` to be cut along the first axis of this shape, or a 0-d one."""
-    if _is_one_number(x):
-        return x[(0,) * x.ndim + (...,)]
-    return x.reshape(axis) if x.size == math.prod(axis) else np.broadcast_to(x, axis)

@@ -20,17 +20,28 @@ from portable_losses._typing import Array, Options
 
 from ..machine.team_torch import team
 from .code_cuda_torch import CudaCode, cuda_code
-from .machine_code import NATIVE, machine_code
+from .gradients import pulled
+from .machine_code import LARGE, NATIVE, machine_code
 from .sums import total
 from .trace import Formula, key_of, slopes_of, trace
 
-__all__ = ["DTYPES", "ELEMENTWISE", "FLOATS", "HALVES", "NAMES", "backward_of", "is_seen"]
+__all__ = [
+    "DTYPES",
+    "ELEMENTWISE",
+    "FLOATS",
+    "HALVES",
+    "NAMES",
+    "are_in_memory",
+    "backward_of",
+    "is_plain_in_memory",
+]
 
 FEWEST = 2**16  # entries from which on several threads pay
 SPAN = 2**17  # entries that machine code takes at once
 KEPT = 512  # programs: each is of a function, dtypes and options
 FLOATS = (torch.float32, torch.float64)
 HALVES = (torch.float16, torch.bfloat16)
+SUMMED = FLOATS + HALVES
 NAMES = {
     torch.float32: "float32",
     torch.float64: "float64",
@@ -42,6 +53,17 @@ DTYPES = {name: dtype for dtype, name in NAMES.items()}
 PLAIN = (torch.Tensor, torch.nn.Parameter)
 _modes = torch._C._len_torch_dispatch_stack  # how many there are that see every operation
 _traced = torch._C._get_tracing_state  # of torch.jit.trace
+_keys = torch._C._dispatch_keys  # of a tensor: layout, device, transforms, the bit of a sign
+
+
+def _keys_of_plain() -> frozenset[int]:
+    """Return the keys of plain tensors, with a history and without one."""
+    plain = torch.empty(0, device="cpu")
+    with torch.inference_mode():
+        return frozenset([_keys(x).raw_repr() for x in (plain, torch.empty(0, device="cpu"))])
+
+
+_PLAIN_KEYS = _keys_of_plain()
 
 
 class Code:
@@ -52,15 +74,20 @@ class Code:
         self._run = code.function()
         self._sizes = [DTYPES[name].itemsize for name in dtypes]
         self._results = [DTYPES[name] for name in dtypes[formula.given :]]
-        self._sum: Any = code.summing() if code.summed else None
+        self._averaged: Any = code.averaging() if code.summed else None
 
     def __call__(self, given: list[Array], like: Array) -> list[Array]:
         """Return the results, in the layout of `like`; operands in another one are copied."""
+        count = like.numel()
+        if count < FEWEST and like.is_contiguous():
+            few = [x.contiguous() for x in given]
+            outs = [torch.empty_like(like, dtype=dtype) for dtype in self._results]
+            self._run(*[x.data_ptr() for x in few], *[x.data_ptr() for x in outs], count)
+            return outs
         if not like.is_contiguous() and not _is_dense(like):
             like = like.contiguous()
         strides = like.stride()
         outs = [torch.empty_like(like, dtype=dtype) for dtype in self._results]
-        count = like.numel()
         arrays = [*(x if x.stride() == strides else _laid_out(x, like) for x in given), *outs]
         places = [x.data_ptr() for x in arrays]
         repeated = any(_is_one_number(x) for x in arrays)
@@ -69,16 +96,22 @@ class Code:
             return outs
         code, pairs = self._code, zip(arrays, self._sizes, strict=True)
         steps = [0 if repeated and _is_one_number(x) else size for x, size in pairs]
-        code.share(code.strided, code.flat, places, steps, count, span=SPAN, team=team)
+        way = code.streamed if count * sum(self._sizes) >= LARGE else code.strided
+        code.share(way, code.flat, places, steps, count, span=SPAN, team=team)
         return outs
 
-    def sum(self, given: list[Array], scale: float = 1.0) -> tuple[float, list[Array]]:
-        """Return the sum of the first result, and the others times `scale`; operands lie alike."""
+    def sum(self, given: list[Array], divisor: int) -> tuple[Array, list[Array]]:
+        """Return the sum of the first result over `divisor`, and the others; operands lie alike."""
         like, sizes = given[0], self._sizes[: len(given)] + self._sizes[len(given) + 1 :]
+        count, dtype = like.numel(), self._results[0]
         others = [torch.empty_like(like, dtype=dtype) for dtype in self._results[1:]]
-        places = [x.data_ptr() for x in (*given, *others)]
-        count = like.numel()
-        return total(self._code, self._sum, places, sizes, count, scale, team), others
+        places = [*[x.data_ptr() for x in given], *[x.data_ptr() for x in others]]
+        if count < FEWEST:
+            number = like.new_empty((), dtype=dtype)
+            self._averaged(*places, number.data_ptr(), divisor, count)
+            return number, others
+        added = total(self._code, places, sizes, count, 1 / divisor, team)
+        return torch.tensor(added / divisor, dtype=dtype, device=like.device), others
 
 
 def _is_one_number(x: Array) -> bool:
@@ -122,23 +155,22 @@ class Program:
         """Return the value."""
         return self._value([x for x in arrays if x is not None], arrays[0])[0]
 
-    def sum(self, arrays: tuple[Array, ...]) -> float:
-        """Return the sum of the value."""
-        code: Any = self._value  # of tensors in host memory
-        added: float = code.sum([x for x in arrays if x is not None])[0]
-        return added
+    def sum(
+        self, arrays: tuple[Array, ...], divisor: int, *, sloped: bool
+    ) -> tuple[Array, Array | None]:
+        """Return the sum of the value over `divisor`, and its slope in the first operand.
 
-    def sum_and_slope(self, arrays: tuple[Array, ...], scale: float) -> tuple[float, Array] | None:
-        """Return the sum of the value, and its slope times `scale` in the first operand.
-
-        None without code for it.
+        The slope is None unless it is asked for, and there is code for it.
         """
-        if self._slope is self:
-            self._slope = self._slope_code(arrays[0].device)
-        if self._slope is None:
-            return None
-        added, (slope,) = self._slope.sum([x for x in arrays if x is not None], scale)
-        return added, slope
+        given = [x for x in arrays if x is not None]
+        if sloped:
+            if self._slope is self:
+                self._slope = self._slope_code(arrays[0].device)
+            if self._slope is not None:
+                added, (slope,) = self._slope.sum(given, divisor)
+                return added, slope
+        code: Any = self._value  # of tensors in host memory
+        return code.sum(given, divisor)[0], None
 
     def _slope_code(self, device: Any) -> Code | None:
         """Return the code of the value and its slope in the first operand."""
@@ -170,17 +202,11 @@ class Program:
     def _gradient_code(self, wanted: tuple[int, ...], device: Any) -> Code | CudaCode | None:
         """Return the code of the gradients at the places `wanted`, of ``(grad, *arrays)``."""
         pair = self._pair
-
-        def pulled(grad: Any, *arrays: Any, **options: Any) -> tuple[Any, ...]:
-            out = pair.forward(*arrays, **options)
-            if pair.rules:
-                return tuple([pair.rules[i](grad, out, *arrays, **options) for i in wanted])
-            found = pair.backward(grad, out, *arrays, **options)
-            return tuple([found[i] for i in wanted])
-
         family = pair.forward, pair.backward, wanted
         given = (self._result, *self._dtypes)
-        return _code(pulled, family, given, str(self._dtypes[0]), self._options, device)
+        return _code(
+            pulled(pair, wanted), family, given, str(self._dtypes[0]), self._options, device
+        )
 
 
 def _code(
@@ -256,47 +282,59 @@ def _halves(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
 
 
 def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
-    """Say whether these are plain tensors that lie alike, for which there is machine code."""
+    """Say whether these are plain tensors in host memory that lie alike, with machine code."""
     first = arrays[0]
-    dtypes = (first.dtype, torch.bool)
-    if first.device.type != "cpu":  # a launch there returns entries
+    dtype, gapless = first.dtype, first.is_contiguous()
+    if dtype not in SUMMED or not first.is_cpu or not first.numel() or not _are_plain(arrays):
+        return False  # a launch on a card returns entries
+    if not (gapless or _is_dense(first)):
         return False
-    if first.dtype not in (*FLOATS, *HALVES) or not first.numel() or not _are_plain(arrays):
-        return False
-    strides = first.stride()
-    alike = all(x is None or (x.dtype in dtypes and x.stride() == strides) for x in arrays)
-    if not (alike and (first.is_contiguous() or _is_dense(first))):
-        return False
+    for x in arrays:
+        if x is not None and not (
+            (x.dtype is dtype or x.dtype is torch.bool)
+            and (x.is_contiguous() if gapless else x.stride() == first.stride())
+        ):
+            return False
     return _program(pair, arrays, options, wide=True) is not None
 
 
 def _are_plain(arrays: tuple[Any, ...]) -> bool:
     """Say whether tensors lie on one device, are of one shape, and seen by no transform."""
-    if is_seen(arrays):
+    if torch.compiler.is_compiling() or forward_ad._current_level >= 0 or _modes() or _traced():
         return False
     first = arrays[0]
-    shape, device = first.shape, first.device
-    if device.type not in ("cpu", "cuda") or (device.type == "cuda" and not _is_ready(device)):
+    shape, on_card = first.shape, not first.is_cpu
+    if on_card and not (first.is_cuda and _is_ready(first.device)):
         return False
     for x in arrays:
-        if x is not None and (x.shape != shape or x.dtype not in NAMES or x.device != device):
+        if x is not None and (
+            x.__class__ not in PLAIN
+            or not (_is_plain_on_card(x, first.device) if on_card else is_plain_in_memory(x))
+            or x.shape != shape
+            or x.dtype not in NAMES
+        ):
             return False
     return True
 
 
-def is_seen(arrays: tuple[Any, ...]) -> bool:
-    """Say whether a transform, a mode or a subclass sees what is done with these tensors."""
+def are_in_memory(arrays: tuple[Any, ...]) -> bool:
+    """Say whether tensors of any shapes are plain, in host memory, and seen by no transform."""
     if torch.compiler.is_compiling() or forward_ad._current_level >= 0 or _modes() or _traced():
-        return True
-    for x in arrays:
-        if x is not None and (
-            x.__class__ not in PLAIN
-            or is_functorch_wrapped_tensor(x)
-            or is_legacy_batchedtensor(x)
-            or x.is_neg()
-        ):
-            return True
-    return False
+        return False
+    return all(
+        x is None or (x.__class__ in PLAIN and x.is_cpu and is_plain_in_memory(x)) for x in arrays
+    )
+
+
+def is_plain_in_memory(x: Array) -> bool:
+    """Say whether `x` is dense in host memory as it stands, and wrapped by no transform."""
+    return _keys(x).raw_repr() in _PLAIN_KEYS
+
+
+def _is_plain_on_card(x: Array, device: Any) -> bool:
+    """Say the same of a tensor on a GPU."""
+    wrapped = is_functorch_wrapped_tensor(x) or is_legacy_batchedtensor(x) or x.is_neg()
+    return x.device == device and not wrapped
 
 
 def _is_ready(device: Any) -> bool:
@@ -323,25 +361,23 @@ def _run_summed(
     pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
 ) -> Any:
     """Return the sum of the summand over the divisor, and a backward."""
-    rest = {name: x for name, x in options.items() if name != "divisor"}
+    rest = dict(options)
+    divisor, absent = rest.pop("divisor"), (None,) * (len(arrays) - 1)
     summand: Any = pair.summand
     program: Any = _program(summand, arrays, rest, wide=True)
-    dtype = torch.float64 if arrays[0].dtype == torch.float64 else torch.float32
-    divisor = options["divisor"]
-    fused = program.sum_and_slope(arrays, 1 / divisor) if wanted == (0,) else None
-    added, saved = (program.sum(arrays), None) if fused is None else fused
+    value, saved = program.sum(arrays, divisor, sloped=wanted == (0,))
 
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
         nonlocal saved
         slope, saved = saved, None  # the gradient takes its memory; a second one is computed
         if slope is not None:
-            unscaled = float(grad) == 1  # of a loss it mostly is
-            return (slope if unscaled else slope.mul_(grad), *(None for _ in arrays[1:]))
+            unscaled = grad.item() == 1  # of a loss it mostly is
+            return (slope if unscaled else slope.mul_(grad), *absent)
         spread = (grad / divisor).expand(arrays[0].shape)
         found = program.gradients(spread, arrays, wanted)
         return backward_of(pair, arrays)(grad, out, *arrays, **options) if found is None else found
 
-    return torch.tensor(added / divisor, dtype=dtype, device=arrays[0].device), backward
+    return value, backward
 
 
 def backward_of(pair: Pair, arrays: tuple[Any, ...]) -> Callable[..., Any]:

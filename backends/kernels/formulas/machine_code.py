@@ -12,8 +12,9 @@ from typing import Any
 
 from .trace import Untraceable
 
-__all__ = ["MOST", "NATIVE", "compiler", "machine_code"]
+__all__ = ["LARGE", "MOST", "NATIVE", "compiler", "machine_code"]
 
+LARGE = 2**24  # bytes of operands and results from which on they are in no cache for the next call
 MOST = 64  # codes of one function, dtypes and gradients: each is of other options
 
 NATIVE = ("erf", "erfc", "fma")  # steps beyond the standard's functions, as accurate as ours

@@ -2,17 +2,22 @@
 
 Every step is an instruction, or a few (`elementary`), on one entry; LLVM turns the loop into one on
 vectors. An entry is loaded and stored in the dtype of its array, and computed in that of the
-formula: half types cost no pass of their own. There are three ways in::
+formula: half types cost no pass of their own. There are these ways in::
 
     flat(operands, results, count)               arrays without gaps, as pointers
-    strided(pointers, sizes, strides, nothing)   as NumPy calls a ufunc: any strides
-    summed(operands, results, sums, scale, count)
+    strided(pointers, sizes, strides, flat)      as NumPy calls a ufunc: any strides
+    streamed(pointers, sizes, strides, flat)     the same for results too large for a cache
+    summed(pointers, sizes, strides, data)       likewise, on several threads
+    averaged(operands, results, number, divisor, count)
+    core(pointers, sizes, strides, data)         `averaged`, as NumPy calls a gufunc
 
 `strided` copies what has gaps, or is one number, into small buffers and calls `flat` on those, so
-that there is one loop to compile. `summed` adds up the first result instead of writing it, and
+that there is one loop to compile; `streamed` writes past the caches, and asks for its operands in
+time: large arrays take a third less. `summed` adds up the first result instead of writing it, and
 multiplies the others with `scale`: of every `ENTRIES` of them it writes the sum in float64, always
-by the same additions. What is computed does not depend on how it is called, on the
-number of threads, or on the vectors of the processor: nothing is reassociated or contracted.
+by the same additions; `averaged` adds up those sums, too. What is computed does not depend on how
+it is called, on the number of threads, or on the vectors of the processor: nothing is reassociated
+or contracted.
 """
 
 import ctypes
@@ -28,7 +33,15 @@ from llvmlite import binding, ir
 from ..machine.teams import share
 from . import elementary
 from .arithmetic_llvm import Arithmetic
-from .loops_llvm import LONG, WAY, loop, write_region, write_summed, write_summed_way
+from .loops_llvm import (
+    LONG,
+    loop,
+    write_averaged,
+    write_region,
+    write_summed,
+    write_summed_way,
+)
+from .strided_llvm import Entry, write_strided
 from .trace import BOOL, CAST, SELECT, Formula, Place, Untraceable
 
 __all__ = [
@@ -46,7 +59,6 @@ __all__ = [
 ]
 
 BYTE, BIT = ir.IntType(8), ir.IntType(1)
-ENTRIES = 1024  # of a buffer: what a few of them hold stays in the nearest cache
 VARIABLE = "PORTABLE_LOSSES_CPU_WITHOUT"  # features of the processor, by how their names begin
 WIDEST = '"prefer-vector-width"="512"'  # LLVM itself would take half of it, by a fifth slower
 
@@ -57,13 +69,15 @@ binding.initialize_native_asmprinter()
 class Code(NamedTuple):
     """A compiled formula: the addresses of its ways in, and what keeps them alive.
 
-    `strided` and `summed` are those of all formulas of these dtypes: they are given `flat`.
+    All but `flat` are those of all formulas of these dtypes: they are given `flat`.
     """
 
     flat: int
     strided: int
-    summed: int  # 0 where a result is of a half type
-    summed_way: int  # the same, as `strided` is called
+    streamed: int
+    summed: int  # 0 where a result is of a half type, as the next two
+    averaged: int
+    core: int
     arrays: int  # operands and results
     engines: tuple[Any, ...]
 
@@ -76,11 +90,11 @@ class Code(NamedTuple):
         kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * self.arrays, ctypes.c_int64)
         return kind(self.flat)
 
-    def summing(self) -> Callable[..., None]:
-        """Return `summed` as a function of addresses, the scale and the number of entries."""
+    def averaging(self) -> Callable[..., None]:
+        """Return `averaged` as a function of addresses, the divisor and the number of entries."""
         last = ctypes.c_double, ctypes.c_int64
         kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (self.arrays + 1), *last)
-        return partial(kind(self.summed), self.flat)
+        return partial(kind(self.averaged), self.flat)
 
 
 # ---- the processor ------------------------------------------------------------------------------
@@ -111,13 +125,6 @@ def _machine(without: str = "") -> Any:
 
 
 # ---- entries in memory --------------------------------------------------------------------------
-
-
-class Entry(NamedTuple):
-    """How entries of a dtype lie in memory."""
-
-    type: Any
-    size: int
 
 
 def entry_of(dtype: Any) -> Entry:
@@ -241,7 +248,8 @@ def _computed(a: Arithmetic, formula: Formula, values: list[Any]) -> list[Any]:
         return values[x.number] if isinstance(x, Place) else a.constant(float(x))
 
     for step in formula.steps:
-        values.append(computed(a, step.operation, [operand(x) for x in step.operands]))
+        given = [operand(x) for x in step.operands]
+        values.append(computed(a, step.operation, given))
     return [operand(x) for x in formula.results]
 
 
@@ -275,84 +283,6 @@ def _write_flat(module: Any, formula: Formula, dtypes: Sequence[Any]) -> None:
     builder.ret_void()
 
 
-def _write_strided(module: Any, dtypes: Sequence[Any], given: int) -> None:
-    """Write the loop that NumPy calls, over chunks of entries, with the address of `flat`."""
-    strided = ir.Function(module, WAY, "strided")
-    strided.attributes.add("minsize")
-    strided.attributes.add("optsize")
-    builder = ir.IRBuilder(strided.append_basic_block())
-    entries = [entry_of(dtype) for dtype in dtypes]
-    arguments, sizes, steps, address = strided.args
-    flat = builder.bitcast(address, _flat_type(dtypes).as_pointer())
-
-    def at(pointer: Any, i: int) -> Any:
-        return builder.load(builder.gep(pointer, [ir.Constant(LONG, i)]))
-
-    count = at(sizes, 0)
-    pointers = [at(arguments, i) for i in range(len(entries))]
-    strides = [at(steps, i) for i in range(len(entries))]
-    dense = [
-        builder.icmp_signed("==", stride, ir.Constant(LONG, entry.size))
-        for stride, entry in zip(strides, entries, strict=True)
-    ]
-    whole = ir.Constant(BIT, 1)
-    for one in dense:
-        whole = builder.and_(whole, one)
-    buffers = [builder.alloca(ir.ArrayType(entry.type, ENTRIES)) for entry in entries]
-    buffers = [
-        builder.bitcast(b, ir.PointerType(entry.type))
-        for b, entry in zip(buffers, entries, strict=True)
-    ]
-    # As many entries at once as a buffer holds; all of them where no buffer is needed.
-    step = builder.select(whole, count, ir.Constant(LONG, ENTRIES))
-    step = builder.select(
-        builder.icmp_signed(">", step, ir.Constant(LONG, 0)), step, ir.Constant(LONG, 1)
-    )
-    chunks = builder.sdiv(builder.sub(builder.add(count, step), ir.Constant(LONG, 1)), step)
-
-    repeated = [builder.icmp_signed("==", stride, ir.Constant(LONG, 0)) for stride in strides]
-    first = builder.select(builder.icmp_signed("<", count, step), count, step)
-    for i in range(given):  # one number, for all chunks
-        place = builder.bitcast(pointers[i], ir.PointerType(entries[i].type))
-
-        def fill(j: Any, i: int = i, place: Any = place) -> None:
-            builder.store(builder.load(place), builder.gep(buffers[i], [j]))
-
-        loop(builder, builder.select(repeated[i], first, ir.Constant(LONG, 0)), fill)
-
-    def copy(i: int, start: Any, length: Any, *, out: bool) -> None:
-        """Copy a chunk from an array with gaps into its buffer, or back."""
-        type_ = ir.PointerType(entries[i].type)
-
-        def one(j: Any) -> None:
-            offset = builder.mul(builder.add(start, j), strides[i])
-            place = builder.bitcast(builder.gep(pointers[i], [offset]), type_)
-            kept = builder.gep(buffers[i], [j])
-            source, target = (kept, place) if out else (place, kept)
-            builder.store(builder.load(source), target)
-
-        direct = dense[i] if out else builder.or_(dense[i], repeated[i])
-        loop(builder, builder.select(direct, ir.Constant(LONG, 0), length), one)
-
-    def chunk(number: Any) -> None:
-        start = builder.mul(number, step)
-        rest = builder.sub(count, start)
-        length = builder.select(builder.icmp_signed("<", rest, step), rest, step)
-        for i in range(given):
-            copy(i, start, length, out=False)
-        places = []
-        for i, entry in enumerate(entries):
-            type_ = ir.PointerType(entry.type)
-            direct = builder.gep(pointers[i], [builder.mul(start, strides[i])])
-            places.append(builder.select(dense[i], builder.bitcast(direct, type_), buffers[i]))
-        builder.call(flat, [*places, length])
-        for i in range(given, len(entries)):
-            copy(i, start, length, out=True)
-
-    loop(builder, chunks, chunk)
-    builder.ret_void()
-
-
 def compiled(formula: Formula, dtypes: Sequence[Any], *, without: str = "") -> Code:
     """Return the machine code of a formula, for arrays of these dtypes: operands, then results.
 
@@ -367,9 +297,10 @@ def compiled(formula: Formula, dtypes: Sequence[Any], *, without: str = "") -> C
     if key not in _WAYS:
         _WAYS[key] = engine_of(_ways(dtypes, formula.given), without)
     ways = _WAYS[key]
-    strided, summed, way = map(ways.get_function_address, ("strided", "summed", "summed_way"))
+    names = "strided", "streamed", "summed_way", "averaged", "core"
+    strided, streamed, summed, averaged, core = map(ways.get_function_address, names)
     flat = engine.get_function_address("flat")
-    return Code(flat, strided, summed, way, len(dtypes), (engine, ways))
+    return Code(flat, strided, streamed, summed, averaged, core, len(dtypes), (engine, ways))
 
 
 _WAYS: dict[tuple[tuple[str, ...], int, str], Any] = {}  # by dtypes and number of operands
@@ -378,10 +309,13 @@ _WAYS: dict[tuple[tuple[str, ...], int, str], Any] = {}  # by dtypes and number 
 def _ways(dtypes: Sequence[Any], given: int) -> Any:
     """Return the loops around `flat`, the same for all formulas of these dtypes."""
     module = ir.Module("ways")
-    _write_strided(module, dtypes, given)
-    if _SUMMED.issuperset([entry_of(dtype) for dtype in dtypes[given:]]):
-        write_summed(module, _flat_type(dtypes), given)
-        write_summed_way(module, _flat_type(dtypes), given)
+    flat_type, entries = _flat_type(dtypes), [entry_of(dtype) for dtype in dtypes]
+    write_strided(module, flat_type, entries, given)
+    write_strided(module, flat_type, entries, given, streams=True)
+    if _SUMMED.issuperset(entries[given:]):
+        summed = write_summed(module, flat_type, given)
+        write_summed_way(module, summed, flat_type)
+        write_averaged(module, summed, flat_type, given)
     return module
 
 

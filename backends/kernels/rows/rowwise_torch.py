@@ -16,8 +16,8 @@ from ..formulas.elementwise_torch import (
     FLOATS,
     HALVES,
     NAMES,
+    are_in_memory,
     backward_of,
-    is_seen,
 )
 from ..machine.memory import large
 from ..machine.team_torch import team
@@ -34,9 +34,7 @@ def _plain(arrays: tuple[Any, ...]) -> bool:
     first = arrays[0]
     if first.dtype not in FLOATS and first.dtype not in HALVES:
         return False
-    return not is_seen(arrays) and all(
-        x is None or (x.dtype in ROW_NAMES and x.device.type == "cpu") for x in arrays
-    )
+    return are_in_memory(arrays) and all(x is None or x.dtype in ROW_NAMES for x in arrays)
 
 
 def _empty(shape: Sequence[int], like: Array, name: str) -> Array:

@@ -7,11 +7,12 @@ convert vectors of integers of 64 bits slowly, or not at all.
 from math import inf
 from typing import NamedTuple
 
-from .coefficients import EXP, LN2, LOG2E
+from .coefficients import EXP, LN2, LOG2E, NEAR, TANH
 from .two_parts import (
     Arithmetic,
     Two,
     Value,
+    exact_product,
     exact_sum,
     exact_sum_of_any,
     polynomial,
@@ -37,6 +38,7 @@ LARGEST = {"float32": 89.0, "float64": 710.0}
 SMALLEST = {"float32": -104.5, "float64": -746.0}
 NO_MORE = {"float32": 20.0, "float64": 40.0}  # expm1(-x) is -1, and tanh(x / 2) is 1
 LINEAR = {"float32": 2.0**-13, "float64": 2.0**-27}  # sinh(x) is x below
+LAST = -0.24  # about the polynomial of tanh at its end, where what z lacks is felt
 HUGE = 2.0**60  # beside it 1 is nothing
 FLAT = 64.0  # an exponent at which 1 is nothing
 
@@ -90,9 +92,26 @@ def clamped(a: Arithmetic, x: Value, low: float, high: float) -> Value:
 
 def exp(a: Arithmetic, x: Value, low: Value | None = None) -> Value:
     """``exp(x)``, or ``exp(x + low)`` of a number in two parts."""
+    if a.name == "float32" and low is None:
+        x = clamped(a, x, SMALLEST[a.name], LARGEST[a.name])
+        near, shifted = _short_exp(a, x)
+        return scaled(a, near, _biased(a, shifted))
     x = clamped(a, x, SMALLEST[a.name], LARGEST[a.name])
     n = reduced(a, x, low)
     return scaled(a, rounded(a, exp_near_0(a, n.rest)), n.biased)
+
+
+def _short_exp(a: Arithmetic, x: Value) -> tuple[Value, Value]:
+    """Return y and n with ``exp(x) = y 2**n``, y in one part and n in the low digits: in float32.
+
+    All that is rounded on the way stays below 1 ulp.
+    """
+    magic = _magic(a)
+    first, second = LN2[a.name]
+    shifted = a.fma(x, LOG2E[a.name][0], magic)
+    whole = a.subtract(shifted, magic)
+    r = a.fma(whole, -second, a.fma(whole, -first, x))
+    return a.add(a.fma(a.multiply(r, r), polynomial(a, r, EXP[a.name]), r), 1.0), shifted
 
 
 def exp_near_0(a: Arithmetic, r: Two, table: str | None = None) -> Two:
@@ -141,12 +160,28 @@ def expm1(a: Arithmetic, x: Value) -> Value:
 
 def tanh(a: Arithmetic, x: Value) -> Value:
     """``-y / (2 + y)`` with ``y = exp(-2 |x|) - 1``, and the sign of `x`."""
+    if a.name == "float32":
+        return _short_tanh(a, x)
     size = a.absolute(x)
     size = a.select(a.greater(size, NO_MORE[a.name]), NO_MORE[a.name], size)
     y = _expm1_of_negative(a, a.multiply(size, -2.0))
     below = exact_sum(a, 2.0, y.high)
     found = quotient(a, y, Two(below.high, a.add(below.low, y.low)))
     return a.select(a.equal(x, 0.0), x, a.copysign(a.add(found.high, found.low), x))
+
+
+def _short_tanh(a: Arithmetic, x: Value) -> Value:
+    """Return a polynomial where ``|x| < NEAR``, else ``1 - 2 e / (1 + e)``, ``e = exp(-2 |x|)``."""
+    size = a.absolute(x)
+    z, lost = exact_product(a, size, size)
+    bent = a.fma(z, polynomial(a, z, TANH[a.name]), a.multiply(lost, LAST))
+    near = a.fma(size, bent, size)
+    far = a.select(a.greater(size, NO_MORE[a.name]), NO_MORE[a.name], size)
+    y, shifted = _short_exp(a, a.multiply(far, -2.0))
+    power = a.shift_left(a.add_integers(a.bits(shifted), a.kind.bias), a.kind.digits)
+    e = a.multiply(y, a.from_bits(power))
+    far = a.subtract(1.0, a.divide(a.add(e, e), a.add(e, 1.0)))
+    return a.copysign(a.select(a.less(size, NEAR), near, far), x)
 
 
 def _expm1_of_negative(a: Arithmetic, x: Value) -> Two:
