@@ -63,10 +63,8 @@ class Work(NamedTuple):
         index = self.index[block]
         if self.options["with_lse"] or (self.class_weight is None and index.ndim == 1):
             return x
-        if index.ndim == 1:
-            zero = self.class_weight[index] == 0
-        else:
-            zero = (index * (1 if self.class_weight is None else self.class_weight) == 0).all(-1)
+        weight: Any = 1 if self.class_weight is None else self.class_weight
+        zero = weight[index] == 0 if index.ndim == 1 else (index * weight == 0).all(-1)
         idle = zero & ~m.isfinite(x).all(-1)
         return m.where(idle[:, None], 0.0, x)
 

@@ -56,7 +56,8 @@ def plan(rows: RowFormula) -> Plan:
         [stages[x.number] - 1 for x in formula.results]
         + [stages[x.number] for x, own in zip(formula.results, entries, strict=True) if own]
     )
-    operands = [()] * count + [
+    operands: list[tuple[int, ...]] = [()] * count
+    operands += [
         tuple([x.number for x in step.operands if isinstance(x, Place)]) for step in formula.steps
     ]
     found: list[Any] = []

@@ -11,9 +11,10 @@ what each addition loses), and then of their halves: so the bits are the same on
 any number of threads.
 """
 
+import ctypes
 from array import array
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
@@ -42,17 +43,30 @@ LANES = {"float32": 16, "float64": 8}
 BYTE, BIT, INT = ir.IntType(8), ir.IntType(1), ir.IntType(32)
 BYTES = ir.PointerType(BYTE)
 INDEX = "int64"
+WORD = 8  # bytes of an address
 # Between these a quotient by a number of the row is a product, corrected once.
 USUAL = 2.0**-60, 2.0**60
 
 
-class Code(NamedTuple):
-    """A compiled formula: its address, and what keeps it alive."""
+class Code:
+    """A compiled formula."""
 
-    address: int
-    engine: Any
+    def __init__(self, address: int, engine: Any) -> None:
+        self._address = address
+        self._engine = engine  # the code lives as long as this
+        self._call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(address)
 
-    def run(
+    def run(self, places: Sequence[int], strides: Sequence[int], count: int, classes: int) -> None:
+        """Compute so many rows of arrays at these places, so many bytes apart."""
+        arrays = len(places)
+        words = array("q", (*places, count, *strides, classes, 0))
+        start = words.buffer_info()[0]
+        sizes = start + WORD * arrays
+        self._call(start, sizes, sizes + WORD, sizes + WORD + WORD * arrays)
+        if words[-1]:
+            raise MemoryError
+
+    def share(
         self,
         places: Sequence[int],
         strides: Sequence[int],
@@ -61,10 +75,10 @@ class Code(NamedTuple):
         span: int,
         team: Team,
     ) -> None:
-        """Compute so many rows, `span` of them at a time on each thread of `team`."""
+        """Compute them on the threads of `team`, `span` rows at a time."""
         data = array("q", (classes, 0))
         address = data.buffer_info()[0]
-        share(region(), self.address, address, places, strides, count, span=span, team=team)
+        share(region(), self._address, address, places, strides, count, span=span, team=team)
         if data[1]:
             raise MemoryError
 

@@ -82,8 +82,11 @@ class Program(NamedTuple):
             for (_, _, stride), kind in zip(laid, kinds, strict=True)
         ]
         count = math.prod(lead)
-        span = max(1, SPAN // classes) if count * classes >= FEWEST else count
-        self.code.run(places, strides, count, classes, span, library.team)
+        if count * classes < FEWEST:
+            self.code.run(places, strides, count, classes)
+        else:
+            span = max(1, SPAN // classes)
+            self.code.share(places, strides, count, classes, span, library.team)
         if formula.several is None:
             return outs[0]
         found = iter(outs)
@@ -295,10 +298,11 @@ def foreseen_gradients(factor: Any, out: tuple[Any, ...], penalty: float) -> tup
 def ratio_of(had: tuple[Any, ...], got: tuple[Any, ...], xp: Any) -> float | None:
     """Return by which number `had` must be multiplied to become `got`, None if there is none."""
     pairs = list(zip(had, got, strict=True))
-    if all(bool(xp.all(x == y)) for x, y in pairs):
+    if all([bool((x == y).all()) for x, y in pairs]):
         return 1.0
-    largest = xp.argmax(xp.abs(xp.reshape(had[0], (-1,))))
-    x, y = (float(xp.reshape(one, (-1,))[largest]) for one in pairs[0])
+    first, other = (xp.reshape(x, (-1,)) for x in xp.broadcast_arrays(*pairs[0]))
+    place = xp.argmax(xp.abs(first))
+    x, y = float(first[place]), float(other[place])
     unit = NEAR * xp.finfo(had[0].dtype).eps
     ratio = y / x if x else 1.0
     if abs(ratio - 1) < unit:
@@ -320,6 +324,9 @@ def _kinds(
     for i, x in enumerate(arrays):
         if x is not None:
             own = tuple(x.shape)
+            if not own:  # a number, the same for all rows
+                found.append("row")
+                continue
             found.append("weights" if i in weights and own == shape[-1:] else named.get(own, ""))
     return tuple(found) if all(found) else None
 

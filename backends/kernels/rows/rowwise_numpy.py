@@ -53,7 +53,7 @@ def _laid(x: Array, classes: int | None) -> tuple[Array, int, int]:
 
 
 def _rows(factor: Any, like: Array) -> Array:
-    return np.broadcast_to(np.asarray(factor, like.dtype), like.shape[:-1])
+    return np.asarray(factor, like.dtype)
 
 
 def _backward_of(pair: Pair, arrays: tuple[Any, ...]) -> Any:

@@ -49,6 +49,8 @@ def _laid(x: Array, classes: int | None) -> tuple[Array, int, int]:
     """Return `x` as rows, its address, and the bytes from row to row."""
     size = x.dtype.itemsize
     strides = x.stride()
+    if not strides:
+        return x, x.data_ptr(), 0
     if classes is None:
         if not x.is_contiguous():
             x = x.reshape(-1)
@@ -67,7 +69,7 @@ def _laid(x: Array, classes: int | None) -> tuple[Array, int, int]:
 
 def _rows(factor: Any, like: Array) -> Array:
     dtype = torch.float64 if like.dtype == torch.float64 else torch.float32
-    return torch.as_tensor(factor, dtype=dtype).expand(like.shape[:-1])
+    return torch.as_tensor(factor, dtype=dtype)
 
 
 def _name(x: Array) -> str:

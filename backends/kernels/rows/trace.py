@@ -101,7 +101,7 @@ class RowRecording(Recording):
         super().__init__(dtypes)
         self.per_entry = [KINDS[kind][-1] == C for kind in kinds]
         self.dtype = dtype
-        self.sizes = {N: Size(self, N), C: Size(self, C), 1: 1}
+        self.sizes: dict[Any, Any] = {N: Size(self, N), C: Size(self, C), 1: 1}
         self._picked: dict[tuple[Place, Place], Any] = {}
 
     def argument(self, number: int, kind: str) -> "RowSymbol":
