@@ -25,7 +25,16 @@ from .machine_code import LARGE, NATIVE, machine_code
 from .sums import total
 from .trace import Formula, key_of, slopes_of, trace
 
-__all__ = ["ELEMENTWISE", "backward_of", "is_plain_in_memory"]
+__all__ = [
+    "DTYPES",
+    "ELEMENTWISE",
+    "FLOATS",
+    "HALVES",
+    "NAMES",
+    "are_in_memory",
+    "backward_of",
+    "is_plain_in_memory",
+]
 
 FEWEST = 2**16  # entries from which on several threads pay
 SPAN = 2**17  # entries that machine code takes at once
@@ -312,6 +321,15 @@ def _are_plain(arrays: tuple[Any, ...]) -> bool:
     return True
 
 
+def are_in_memory(arrays: tuple[Any, ...]) -> bool:
+    """Say whether tensors of any shapes are plain, in host memory, and seen by no transform."""
+    if torch.compiler.is_compiling() or forward_ad._current_level >= 0 or _modes() or _traced():
+        return False
+    return all(
+        x is None or (x.__class__ in PLAIN and x.is_cpu and is_plain_in_memory(x)) for x in arrays
+    )
+
+
 def is_plain_in_memory(x: Array) -> bool:
     """Say whether `x` is dense in host memory as it stands, and wrapped by no transform."""
     return _keys(x).raw_repr() in _PLAIN_KEYS
@@ -378,13 +396,14 @@ def _run_portable(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
 
 def backward_of(pair: Pair, arrays: tuple[Any, ...]) -> Callable[..., Any]:
     """Return the backward of a pair; of half dtypes one that computes in float32."""
-    if arrays[0].dtype not in HALVES or not (pair.elementwise or pair.summand):
+    if arrays[0].dtype not in HALVES:
         return pair.backward
 
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> tuple[Any, ...]:
         wide = [x.float() if x is not None and x.dtype in HALVES else x for x in arrays]
         out = pair.forward(*wide, **options)
-        pulled = pair.backward(grad.float(), out, *wide, **options)
+        grads = tuple([g.float() for g in grad]) if isinstance(grad, tuple) else grad.float()
+        pulled = pair.backward(grads, out, *wide, **options)
         return tuple(
             [None if g is None else g.to(x.dtype) for g, x in zip(pulled, arrays, strict=True)]
         )
