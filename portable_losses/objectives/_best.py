@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from portable_losses._polyfill import broadcast_to, device_of
+from portable_losses._polyfill import broadcast_to, clip, device_of
 from portable_losses._typing import Array, Namespace, Options
 from portable_losses._validation import namespace_of
 from portable_losses.objectives._facts import LINKS, Facts
@@ -62,11 +62,20 @@ def best_constant(
         labels = xp.astype(labels > 0, labels.dtype)
     if facts.best == "mean":
         shares = _shares(labels, classes, xp=xp)
-        scores = LINKS[facts.link][0](weighted_mean(shares, weight, xp=xp), xp=xp)
+        mean = weighted_mean(shares, weight, xp=xp)
+        scores = LINKS[facts.link][0](_inside(mean, facts.link, xp=xp), xp=xp)
         return float(scores) if scores.ndim == 0 else [float(z) for z in scores]
     middle = facts.link == "identity" and facts.labels == "numbers" and classes is None
     start = float(weighted_quantile(labels, weight, 0.5, xp=xp)) if middle else 0.0
     return _searched(derive, labels, weight, classes, start, xp=xp)
+
+
+def _inside(mean: Array, link: str, *, xp: Namespace) -> Array:
+    """Return a mean a few units away from where its score would be infinite."""
+    edge = 10 * xp.finfo(mean.dtype).eps
+    if link == "identity":
+        return mean
+    return clip(mean, edge, None if link == "log" else 1 - edge, xp=xp)
 
 
 def _shares(labels: Array, classes: int | None, *, xp: Namespace) -> Array:

@@ -11,7 +11,7 @@ from portable_losses._typing import Array, Namespace
 from portable_losses._validation import namespace_of
 from portable_losses.differentials import Derivatives
 from portable_losses.objectives._best import best_constant, weighted_mean
-from portable_losses.objectives._facts import LINKS, Link, takes_rows
+from portable_losses.objectives._facts import LINKS, Link, facts_of, takes_rows
 from portable_losses.objectives._intervals import Interval, intervals_of
 from portable_losses.objectives._objective import Objective
 
@@ -55,12 +55,15 @@ class SklearnLoss(Objective):
         loss: Callable[..., Any],
         *,
         n_classes: int | None = None,
-        hessian: Literal["boosting", "diagonal"] = "boosting",
+        hessian: Literal["boosting", "diagonal"] | None = None,
         xp: Namespace | None = None,
         device: Any = None,
         **options: Any,
     ) -> None:
-        Objective.__init__(self, loss, hessian=hessian, **options)
+        smooth = facts_of(loss, options).half
+        Objective.__init__(
+            self, loss, hessian=hessian or ("diagonal" if smooth else "boosting"), **options
+        )
         if "full" in signature(loss).parameters and self._facts.link == "log":
             self.options.setdefault("full", False)
         self.n_classes = n_classes
@@ -265,7 +268,7 @@ def sklearn(
     loss: Callable[..., Any],
     *,
     n_classes: int | None = None,
-    hessian: Literal["boosting", "diagonal"] = "boosting",
+    hessian: Literal["boosting", "diagonal"] | None = None,
     xp: Namespace | None = None,
     device: Any = None,
     **options: Any,
@@ -279,9 +282,9 @@ def sklearn(
         ``loss(scores, labels)``, of one element, written on the arrays' namespace.
     n_classes : int, optional
         How many classes the rows of a loss of rows have; without it 3, as in scikit-learn.
-    hessian : {"boosting", "diagonal"}
+    hessian : {"boosting", "diagonal"}, optional
         The curvature of `gradient_hessian`: never negative, and 1 where the loss is linear in
-        pieces; or the second derivative.
+        pieces; or the second derivative, which is the default for the squared error and deviances.
     xp, device : optional
         Kept as attributes, which scikit-learn's array API losses have; arrays tell theirs.
     **options
