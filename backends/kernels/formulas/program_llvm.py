@@ -12,8 +12,9 @@ formula: half types cost no pass of their own. There are these ways in::
 `strided` copies what has gaps, or is one number, into small buffers and calls `flat` on those, so
 that there is one loop to compile. `summed` adds up the first result instead of writing it, and
 multiplies the others with `scale`: of every `ENTRIES` of them it writes the sum in float64, always
-by the same additions; `averaged` adds up those sums, too. What is computed does not depend on how it is called, on the
-number of threads, or on the vectors of the processor: nothing is reassociated or contracted.
+by the same additions; `averaged` adds up those sums, too. What is computed does not depend on how
+it is called, on the number of threads, or on the vectors of the processor: nothing is reassociated
+or contracted.
 """
 
 import ctypes
