@@ -177,7 +177,9 @@ def elementwise_call(
     result is rounded once; not so where `widened` is False, for results that need no rounding.
     What a kernel takes needs no check.
     """
-    made = by_kernel(function, (x, *others), options)
+    made = None
+    if not others or all(y is not None for y in others):
+        made = by_kernel(function, (x, *others), options)
     if made is not None:
         return made
     if others:

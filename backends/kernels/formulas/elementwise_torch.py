@@ -278,12 +278,9 @@ def _accepts(*arrays: Any, **_: Any) -> bool:
 def _takes(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
     """Say whether these are plain tensors of one dtype."""
     dtype = arrays[0].dtype
-    if dtype not in SUMMED:
+    if dtype not in SUMMED or not _are_plain(arrays):
         return False
-    for x in arrays:
-        if x is not None and x.dtype is not dtype:
-            return False
-    return _are_plain(arrays)
+    return len(arrays) == 1 or all([x is None or x.dtype is dtype for x in arrays])
 
 
 def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
