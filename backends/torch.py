@@ -216,10 +216,7 @@ def _is_constant(arrays: tuple[Array, ...]) -> bool:
     """Say whether neither a transform nor forward mode sees what is done with these arrays."""
     if forward_ad._current_level >= 0:
         return False
-    for a in arrays:
-        if not (a is None or _is_plain(a)):
-            return False
-    return True
+    return all(a is None or _is_plain(a) for a in arrays)
 
 
 def call(

@@ -21,9 +21,11 @@ from portable_losses._validation import (
 __all__ = [
     "NAMED_PAIRS",
     "attach_gradient",
+    "attach_pair",
     "differentiable_again",
     "elementwise_call",
     "entrywise",
+    "pair_of",
     "stop_gradient",
     "summed",
     "summed_pair",
@@ -64,13 +66,11 @@ def with_gradient(
         @wraps(forward)
         def call(*arrays: Array, xp: Namespace, **options: Any) -> Any:
             options = {"xp": xp, **options}
-            backend = backend_of(xp)
             for name in by:
                 if not isinstance(options[name], _NUMBERS):
-                    return _by_options(forward, (backward, *rest), by, arrays, options, backend)
-            found = kernel_for(portable, backend, arrays, options)
-            pair = portable if found is None else portable._replace(kernel=found)
-            return attach_gradient(pair, arrays, options, backend)
+                    rules, backend = (backward, *rest), backend_of(xp)
+                    return _by_options(forward, rules, by, arrays, options, backend)
+            return attach_pair(portable, arrays, options)
 
         _PAIRS[call] = portable
         return call
@@ -216,20 +216,20 @@ def summed(
     pair = _PAIRS.get(function)
     if pair is None:
         return None
-    return summed_pair(pair, arrays, options, mean=mean, xp=xp)
+    divisor = math.prod(arrays[0].shape) if mean else 1
+    return summed_pair(pair, arrays, options, divisor=divisor, xp=xp)
 
 
 def summed_pair(
-    pair: Pair, arrays: tuple[Array, ...], options: Options, *, mean: bool, xp: Namespace
+    pair: Pair, arrays: tuple[Array, ...], options: Options, *, divisor: float, xp: Namespace
 ) -> Array | None:
-    """Return what `summed` returns of the function that was made of this pair."""
+    """Return the sum of a pair's entries over a number, as `summed` does."""
     kernel = backend_of(inner_of(xp)).speed.elementwise_kernel
     if kernel is None or kernel.sums is None or not pair.elementwise:
         return None
     raws = tuple([raw_array(x) for x in arrays])
     if not (_are_plain(options) and kernel.sums(pair, raws, options)):
         return None
-    divisor = math.prod(raws[0].shape) if mean else 1
     return attach_gradient(_sum_of(pair, kernel), arrays, {"xp": xp, "divisor": divisor, **options})
 
 
@@ -287,6 +287,19 @@ def _broadcast_call(
     first = widen(narrow(first, dtype, xp=xp), xp=xp)
     others = [narrow(x, first.dtype, xp=xp) for x in others]
     return narrow(function(first, *others, xp=xp, **options), dtype, xp=xp)
+
+
+def attach_pair(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
+    """Run a pair the library's way, by a kernel where there is one."""
+    backend = backend_of(options["xp"])
+    found = kernel_for(pair, backend, arrays, options)
+    chosen = pair if found is None else pair._replace(kernel=found)
+    return attach_gradient(chosen, arrays, options, backend)
+
+
+def pair_of(function: Callable[..., Any]) -> Pair | None:
+    """Return the pair that `with_gradient` made a function of."""
+    return _PAIRS.get(function)
 
 
 def attach_gradient(

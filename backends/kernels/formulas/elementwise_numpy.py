@@ -22,7 +22,7 @@ from ..machine.blocks import in_blocks
 from ..machine.memory_numpy import empty
 from .aligned_numpy import aligned, is_one_number, part
 from .code_numpy import FEWEST, Machine, arranged
-from .gradients import by_pair, pulled
+from .gradients import by_pair, pulled, value_and_slope
 from .machine_code import NATIVE, compiler, machine_code
 from .program_numpy import Blockwise, simple
 from .trace import Formula, Untraceable, key_of, slopes_of, trace
@@ -145,8 +145,7 @@ def _run_summed(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: A
     rest = dict(options)
     divisor = rest.pop("divisor")
     if wanted == (0,):
-        rule = each.rules[0] if each.rules else each.backward
-        both = _program(each.forward, rule, arrays, rest, now=False)
+        both = _program(value_and_slope(each), None, arrays, rest, now=False)
         if isinstance(both, Machine):
             value, others = both.sum([x for x in arrays if x is not None], divisor)
             return value, _backward_of_slope(pair, others[0])

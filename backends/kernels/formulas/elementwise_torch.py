@@ -20,10 +20,10 @@ from portable_losses._typing import Array, Options
 
 from ..machine.team_torch import team
 from .code_cuda_torch import CudaCode, cuda_code
-from .gradients import pulled
+from .gradients import pulled, value_and_slope
 from .machine_code import LARGE, NATIVE, machine_code
 from .sums import total
-from .trace import Formula, key_of, slopes_of, trace
+from .trace import Formula, key_of, trace
 
 __all__ = ["ELEMENTWISE", "backward_of", "is_plain_in_memory"]
 
@@ -170,9 +170,8 @@ class Program:
             return None
         dtypes = [None if x is None else np.dtype(x) for x in self._dtypes]
         given = [str(x) for x in self._dtypes if x is not None]
-        rule = pair.rules[0] if pair.rules else pair.backward
         found = machine_code(
-            lambda: slopes_of(pair.forward, [rule], dtypes, self._options, native=NATIVE),
+            lambda: trace(value_and_slope(pair), dtypes, self._options, native=NATIVE),
             (pair.forward, pair.backward, "slope", *given),
             lambda formula: [*given, self._result, self._result],
         )
@@ -345,7 +344,8 @@ def _run_summed(
     """Return the sum of the summand over the divisor, and a backward."""
     rest = dict(options)
     divisor, absent = rest.pop("divisor"), (None,) * (len(arrays) - 1)
-    program: Any = _program(pair.summand, arrays, rest, wide=True)
+    summand: Any = pair.summand
+    program: Any = _program(summand, arrays, rest, wide=True)
     value, saved = program.sum(arrays, divisor, sloped=wanted == (0,))
 
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
