@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from portable_losses._dtypes import is_half, narrow
-from portable_losses._gradient import of_halves, stop_gradient, summed, with_gradient
+from portable_losses._dtypes import is_half, kind_of, narrow
+from portable_losses._gradient import by_kernel, stop_gradient, summed, with_gradient
 from portable_losses._polyfill import (
     broadcast_arrays,
     broadcast_to,
@@ -79,20 +79,18 @@ def reduced(
 
     The arrays are checked, and computed in the dtype of the first, half dtypes in float32. The
     losses are multiplied with `weight`, by which a mean does not divide. `invalid` has the masks of
-    entries that are bad. Where a kernel takes halves, or adds up as it computes, nothing is read or
-    written but for that.
+    entries that are bad. Where a kernel takes the arrays as they are, no check is needed; where it
+    adds up as it computes, nothing is written but the sum.
     """
-    check_floating(xp, **arrays)
     given: tuple[Any, ...] = tuple(arrays.values())
     dtype = given[0].dtype
-    halves = is_half(given[0], xp=xp)
-    if not halves:
-        given = in_one_dtype(xp, *given)
     masks = [mask for mask in invalid if mask is not None]
     values = in_one_pass()
     if values is not None:
         if masks:
             raise NotInOnePass
+        check_floating(xp, **arrays)
+        given = _in_dtype_of_first(given, xp=xp)
         made = weighted(
             function,
             dict(zip(arrays, given, strict=True)),
@@ -105,18 +103,38 @@ def reduced(
             xp=xp,
         )
         return narrow(made, dtype, xp=xp)
-    if reduction != "none" and where is sample_weight is weight is None and not masks:
-        made = summed(function, given, options, mean=reduction == "mean", xp=xp)
-        if made is not None:
-            return narrow(made, dtype, xp=xp)
-    loss = of_halves(function, given, options, wide=True, xp=xp) if halves else None
-    if loss is None:
+    whole = reduction != "none" and where is sample_weight is weight is None and not masks
+    for checked in (False, True):  # a kernel may take the arrays as they are
+        if checked:
+            check_floating(xp, **arrays)
+            given = _in_dtype_of_first(given, xp=xp)
+        if whole:
+            made = summed(function, given, options, mean=reduction == "mean")
+            if made is not None:
+                return narrow(made, dtype, xp=xp)
+        loss = by_kernel(function, given, options, wide=True)
+        if loss is not None:
+            break
+    else:
         loss = function(*in_one_dtype(xp, *given), xp=xp, **options)
     if weight is not None:
         factor = as_weight(weight, tuple(loss.shape), name="weight", like=loss, xp=xp)
         loss = weigh(factor, loss, xp=xp)
     loss = mark_invalid(loss, *masks, xp=xp)
     return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=dtype, xp=xp)
+
+
+def _in_dtype_of_first(arrays: tuple[Any, ...], *, xp: Namespace) -> tuple[Any, ...]:
+    """Return the arrays in one dtype to compute in; halves stay, and numbers beside them."""
+    first = arrays[0]
+    if not is_half(first, xp=xp):
+        return in_one_dtype(xp, *arrays)
+    return tuple(
+        [
+            x if x is None or kind_of(x, xp=xp) != "bool" else narrow(x, first.dtype, xp=xp)
+            for x in arrays
+        ]
+    )
 
 
 def reduce(

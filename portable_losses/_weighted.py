@@ -91,7 +91,7 @@ def weighted(
         counts = weight is None and mask is None
         divisor = math.prod(shape) if counts else _divisor(weight, mask, xp=xp)
     constant = isinstance(divisor, float | int)
-    made = summed_pair(each, given, options, divisor=divisor if constant else 1, xp=xp)
+    made = summed_pair(each, given, options, divisor=divisor if constant else 1)
     if made is None:
         raise NotInOnePass
     return made if constant else made / divisor
@@ -111,11 +111,11 @@ def _divisor(weight: Array | None, mask: Array | None, *, xp: Namespace) -> Any:
         return int(inner_of(xp).count_nonzero(raw_array(mask))) or 1
     raw = raw_array(weight)
     if raw is weight and not getattr(weight, "requires_grad", False):
-        own, there = inner_of(xp), None if mask is None else raw_array(mask)
-        found = summed_pair(_COUNTED, (weight, there), {}, divisor=1, xp=own)
-        return (
-            float(total(_counted(weight, there, xp=own), xp=own) if found is None else found) or 1
-        )
+        given = weight, None if mask is None else raw_array(mask)
+        divisor = None if mask is None else summed_pair(_COUNTED, given, {}, divisor=1)
+        if divisor is None:
+            divisor = total(_counted(*given, xp=inner_of(xp)), xp=inner_of(xp))
+        return float(divisor) or 1
     divisor = total(_counted(weight, mask, xp=xp), xp=xp)
     return where(divisor == 0, 1.0, divisor, xp=xp)
 
@@ -125,7 +125,9 @@ def _counted(weight: Array, mask: Array | None, *, xp: Namespace, **_: Any) -> A
     return weight if mask is None else where(mask, weight, 0.0, xp=xp)
 
 
-_COUNTED = Pair(_counted, lambda *_, **__: (None, None), elementwise=True)  # of constants
+_COUNTED = Pair(
+    _counted, lambda *_, **__: (None, None), elementwise=True, masked=True
+)  # of constants
 
 
 # ---- the pair ----------------------------------------------------------------------------------
@@ -166,7 +168,7 @@ def _with_weight(pair: Pair, values: tuple[float | None, ...]) -> Pair:
         return tuple([None if g is None else where(kept, g, 0.0, xp=xp) for g in found])
 
     forward.__name__ = backward.__name__ = f"{pair.forward.__name__}_weighted"
-    made = _MADE[pair.forward, values] = Pair(forward, backward, elementwise=True)
+    made = _MADE[pair.forward, values] = Pair(forward, backward, elementwise=True, masked=True)
     return made
 
 

@@ -21,6 +21,7 @@ from tests.libraries import EVERY_ROW
 
 pytest.importorskip("llvmlite")
 blocks: Any = import_module("portable_losses.backends.kernels.machine.blocks")
+codes: Any = import_module("portable_losses.backends.kernels.formulas.code_numpy")
 elements: Any = import_module("portable_losses.backends.kernels.formulas.elementwise_numpy")
 llvm: Any = import_module("portable_losses.backends.kernels.formulas.program_llvm")
 loops: Any = import_module("tests.kernels.compiled_loop")
@@ -43,7 +44,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         return compile_(formula, *rest, **options)
 
     monkeypatch.setattr(llvm, "compiled", counted)
-    monkeypatch.setattr(machine, "_COMPILER", [])
+    monkeypatch.setattr(machine, "_COMPILERS", {})
     monkeypatch.setattr(machine, "_CODES", {})
     monkeypatch.setattr(machine, "_COUNT", machine.Counter())
     monkeypatch.setattr(elements, "_PROGRAMS", {})
@@ -156,9 +157,9 @@ def test_layouts_blocks_and_threads_change_no_bit(
     x, y = numbers(8 * BLOCK, dtype), targets(8 * BLOCK, dtype)
     flat = value_and_slopes(x, y)
     monkeypatch.setenv(blocks.VARIABLE, threads)
-    monkeypatch.setattr(elements, "FEWEST", fewest)
-    monkeypatch.setattr(elements, "LARGE", large)
-    monkeypatch.setattr(elements, "SPAN", 700)  # the last of each is a shorter one
+    monkeypatch.setattr(codes, "FEWEST", fewest)
+    monkeypatch.setattr(codes, "LARGE", large)
+    monkeypatch.setattr(codes, "SPAN", 700)  # the last of each is a shorter one
     for layout in LAYOUTS.values():
         z, t = layout(x), layout(y)
         assert bits(value_and_slopes(z, t)) == bits(tuple(map(layout, flat)))
@@ -260,7 +261,7 @@ def test_without_llvmlite_numpy_serves(
     monkeyed = "llvmlite"
     silu_is_right()
     assert machine.compiler() is None
-    machine._COMPILER.clear()
+    machine._COMPILERS.clear()
     monkeyed = "another"
     with pytest.raises(ModuleNotFoundError, match="No module named"):
         machine.compiler()
