@@ -74,15 +74,15 @@ class Code:
         self._run = code.function()
         self._sizes = [DTYPES[name].itemsize for name in dtypes]
         self._results = [DTYPES[name] for name in dtypes[formula.given :]]
-        self._averaged: Any = code.averaging() if code.summed else None
+        self._averaged: Any = code.averaging() if code.averaged else None
 
     def __call__(self, given: list[Array], like: Array) -> list[Array]:
         """Return the results, in the layout of `like`; operands in another one are copied."""
         count = like.numel()
         if count < FEWEST and like.is_contiguous():
-            few = [x.contiguous() for x in given]
+            given = [x.contiguous() for x in given]
             outs = [torch.empty_like(like, dtype=dtype) for dtype in self._results]
-            self._run(*[x.data_ptr() for x in few], *[x.data_ptr() for x in outs], count)
+            self._run(*[x.data_ptr() for x in given + outs], count)
             return outs
         if not like.is_contiguous() and not _is_dense(like):
             like = like.contiguous()
@@ -102,14 +102,15 @@ class Code:
 
     def sum(self, given: list[Array], divisor: int) -> tuple[Array, list[Array]]:
         """Return the sum of the first result over `divisor`, and the others; operands lie alike."""
-        like, sizes = given[0], self._sizes[: len(given)] + self._sizes[len(given) + 1 :]
-        count, dtype = like.numel(), self._results[0]
-        others = [torch.empty_like(like, dtype=dtype) for dtype in self._results[1:]]
-        places = [*[x.data_ptr() for x in given], *[x.data_ptr() for x in others]]
+        like = given[0]
+        count, (dtype, *rest) = like.numel(), self._results
+        others = [torch.empty_like(like, dtype=one) for one in rest]
+        places = [x.data_ptr() for x in given + others]
         if count < FEWEST:
             number = like.new_empty((), dtype=dtype)
             self._averaged(*places, number.data_ptr(), divisor, count)
             return number, others
+        sizes = self._sizes[: len(given)] + self._sizes[len(given) + 1 :]
         added = total(self._code, places, sizes, count, 1 / divisor, team)
         return torch.tensor(added / divisor, dtype=dtype, device=like.device), others
 
@@ -246,8 +247,8 @@ def _program(
 ) -> Program | None:
     """Return the program of a pair for arrays of these dtypes; None where there is none."""
     dtypes = tuple([None if x is None else x.dtype for x in arrays])
-    device = arrays[0].device
-    key = pair.forward, pair.backward, wide or pair.wide, dtypes, device, *key_of(options)
+    device, wide = arrays[0].device, wide or pair.wide
+    key = pair.forward, pair.backward, wide, dtypes, device, *key_of(options)
     try:
         return _PROGRAMS[key]
     except KeyError:
@@ -256,7 +257,7 @@ def _program(
         return None
     if len(_PROGRAMS) > KEPT:
         _PROGRAMS.clear()
-    pair = pair._replace(wide=wide or pair.wide)
+    pair = pair._replace(wide=wide)
     names = tuple([None if d is None else NAMES[d] for d in dtypes])
     result = WIDE.get(str(names[0]), str(names[0])) if pair.wide else str(names[0])
     plain = {name: x for name, x in options.items() if name != "xp"}
@@ -274,11 +275,15 @@ def _accepts(*arrays: Any, **_: Any) -> bool:
     return arrays[0].dtype in FLOATS and _are_plain(arrays)
 
 
-def _halves(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
-    """Say whether these are plain tensors of one half dtype, for which there is machine code."""
+def _takes(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
+    """Say whether these are plain tensors of one dtype."""
     dtype = arrays[0].dtype
-    fits = dtype in HALVES and all(x is None or x.dtype in (dtype, torch.bool) for x in arrays)
-    return fits and _are_plain(arrays) and _program(pair, arrays, options) is not None
+    if dtype not in SUMMED:
+        return False
+    for x in arrays:
+        if x is not None and x.dtype is not dtype:
+            return False
+    return _are_plain(arrays)
 
 
 def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
@@ -291,8 +296,7 @@ def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
         return False
     for x in arrays:
         if x is not None and not (
-            (x.dtype is dtype or x.dtype is torch.bool)
-            and (x.is_contiguous() if gapless else x.stride() == first.stride())
+            x.dtype is dtype and (x.is_contiguous() if gapless else x.stride() == first.stride())
         ):
             return False
     return _program(pair, arrays, options, wide=True) is not None
@@ -303,14 +307,14 @@ def _are_plain(arrays: tuple[Any, ...]) -> bool:
     if torch.compiler.is_compiling() or forward_ad._current_level >= 0 or _modes() or _traced():
         return False
     first = arrays[0]
-    shape, on_card = first.shape, not first.is_cpu
+    on_card = not first.is_cpu
     if on_card and not (first.is_cuda and _is_ready(first.device)):
         return False
     for x in arrays:
         if x is not None and (
             x.__class__ not in PLAIN
             or not (_is_plain_on_card(x, first.device) if on_card else is_plain_in_memory(x))
-            or x.shape != shape
+            or (x is not first and x.shape != first.shape)
             or x.dtype not in NAMES
         ):
             return False
@@ -348,7 +352,7 @@ def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[in
         return _run_summed(pair, arrays, options, wanted)
     program = _program(pair, arrays, options)
     if program is None:
-        return pair.forward(*arrays, **options), pair.backward
+        return _run_portable(pair, arrays, options)
 
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
         found = program.gradients(grad, arrays, wanted)
@@ -380,6 +384,16 @@ def _run_summed(
     return value, backward
 
 
+def _run_portable(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
+    """Return the value and the backward of a pair that cannot be compiled."""
+    dtype = arrays[0].dtype
+    if dtype not in HALVES:
+        return pair.forward(*arrays, **options), pair.backward
+    wide = [x.float() if x is not None and x.dtype in HALVES else x for x in arrays]
+    out = pair.forward(*wide, **options)
+    return out if pair.wide else out.to(dtype), backward_of(pair, arrays)
+
+
 def backward_of(pair: Pair, arrays: tuple[Any, ...]) -> Callable[..., Any]:
     """Return the backward of a pair; of half dtypes one that computes in float32."""
     if arrays[0].dtype not in HALVES:
@@ -397,4 +411,4 @@ def backward_of(pair: Pair, arrays: tuple[Any, ...]) -> Callable[..., Any]:
     return backward
 
 
-ELEMENTWISE = Kernel(_accepts, _run, gradients=16, halves=_halves, sums=_sums)
+ELEMENTWISE = Kernel(_accepts, _run, gradients=16, takes=_takes, sums=_sums)

@@ -33,6 +33,7 @@ from llvmlite import binding, ir
 from ..machine.teams import share
 from . import elementary
 from .arithmetic_llvm import Arithmetic
+from .bounds import ANY, Bounds, bounds_of
 from .loops_llvm import (
     LONG,
     loop,
@@ -75,7 +76,7 @@ class Code(NamedTuple):
     flat: int
     strided: int
     streamed: int
-    summed: int  # 0 where a result is of a half type, as the next two
+    summed_way: int  # `summed`, as `strided` is called; 0 where a result is of a half type
     averaged: int
     core: int
     arrays: int  # operands and results
@@ -86,15 +87,19 @@ class Code(NamedTuple):
         share(region(), way, data, *arrays, **blocks)
 
     def function(self) -> Callable[..., None]:
-        """Return `flat` as a function of addresses and the number of entries."""
-        kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * self.arrays, ctypes.c_int64)
-        return kind(self.flat)
+        """Return `flat` as a function of addresses and the number of entries, for few of them."""
+        return _callable(self.flat, *[ctypes.c_void_p] * self.arrays, ctypes.c_int64)
 
     def averaging(self) -> Callable[..., None]:
         """Return `averaged` as a function of addresses, the divisor and the number of entries."""
-        last = ctypes.c_double, ctypes.c_int64
-        kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (self.arrays + 1), *last)
-        return partial(kind(self.averaged), self.flat)
+        places = [ctypes.c_void_p] * (self.arrays + 1)
+        made = _callable(self.averaged, *places, ctypes.c_double, ctypes.c_int64)
+        return partial(made, self.flat)
+
+
+def _callable(address: int, *kinds: Any) -> Callable[..., None]:
+    """Return the function at an address. It keeps the interpreter lock: few entries take less."""
+    return ctypes.PYFUNCTYPE(None, *kinds)(address)
 
 
 # ---- the processor ------------------------------------------------------------------------------
@@ -168,13 +173,14 @@ def stored(a: Arithmetic, value: Any, dtype: Any) -> Any:
 
 
 def _as_bfloat16(a: Arithmetic, value: Any) -> Any:
-    """Return the upper half of the bits, rounded to nearest, ties to even; NaN stays one."""
+    """Return the upper half of the bits, rounded to nearest, ties to even.
+
+    NaN stays one: it is a half's, or what processors make, and so the lower half has no bits.
+    """
     bits = a.bits(value)
     last = a.and_bits(a.shift_right(bits, 16), 1)
     rounded = a.add_integers(bits, a.add_integers(last, 0x7FFF))
-    nan = a.or_bits(bits, 0x400000)
-    chosen = a.builder.select(a.not_equal(value, value), nan, rounded)
-    return a.builder.trunc(a.shift_right(chosen, 16), a.of(ir.IntType(16)))
+    return a.builder.trunc(a.shift_right(rounded, 16), a.of(ir.IntType(16)))
 
 
 # ---- steps --------------------------------------------------------------------------------------
@@ -230,27 +236,35 @@ _OWN: dict[Any, Callable[..., Any]] = {
 }
 
 
-def computed(a: Arithmetic, operation: Any, operands: Sequence[Any]) -> Any:
-    """Return what a step makes of these values; Untraceable if it is not known."""
-    if operation in _METHODS:
-        return getattr(a, _METHODS[operation])(*operands)
-    name = getattr(operation, "__name__", operation)
-    function = _OWN.get(operation) or getattr(elementary, name, None)
-    if function is None:
-        raise Untraceable(name)
-    return function(a, *operands)
-
-
 def _computed(a: Arithmetic, formula: Formula, values: list[Any]) -> list[Any]:
     """Return the results of a formula of these values; Untraceable for a step that is not known."""
+    known = [ANY] * len(values)
 
     def operand(x: Any) -> Any:
         return values[x.number] if isinstance(x, Place) else a.constant(float(x))
 
+    def bounds(x: Any) -> Bounds:
+        return known[x.number] if isinstance(x, Place) else Bounds(float(x), float(x))
+
     for step in formula.steps:
-        given = [operand(x) for x in step.operands]
-        values.append(computed(a, step.operation, given))
+        between = [bounds(x) for x in step.operands]
+        values.append(computed(a, step.operation, [operand(x) for x in step.operands], between))
+        square = len(set(step.operands)) == 1
+        known.append(bounds_of(step.operation, between, square=square))
     return [operand(x) for x in formula.results]
+
+
+def computed(a: Arithmetic, operation: Any, given: list[Any], between: list[Bounds]) -> Any:
+    """Return what an operation makes of what lies between these bounds; else Untraceable."""
+    if operation is np.exp:
+        return elementary.exp_between(a, given[0], *between[0])
+    if operation in _METHODS:
+        return getattr(a, _METHODS[operation])(*given)
+    name = getattr(operation, "__name__", operation)
+    function = _OWN.get(operation) or getattr(elementary, name, None)
+    if function is None:
+        raise Untraceable(name)
+    return function(a, *given)
 
 
 # ---- the loops ----------------------------------------------------------------------------------
@@ -313,9 +327,8 @@ def _ways(dtypes: Sequence[Any], given: int) -> Any:
     write_strided(module, flat_type, entries, given)
     write_strided(module, flat_type, entries, given, streams=True)
     if _SUMMED.issuperset(entries[given:]):
-        summed = write_summed(module, flat_type, given)
-        write_summed_way(module, summed, flat_type)
-        write_averaged(module, summed, flat_type, given)
+        for write in (write_summed, write_summed_way, write_averaged):
+            write(module, flat_type, given)
     return module
 
 

@@ -20,8 +20,8 @@ def by_device(**kernels: Kernel) -> Kernel:
     ) -> Any:
         return kernels[arrays[0].device.type].run(pair, arrays, options, wanted)
 
-    def halves(pair: Pair, arrays: tuple[Array, ...], options: Options) -> bool:
+    def takes(pair: Pair, arrays: tuple[Array, ...], options: Options) -> bool:
         found = kernels.get(arrays[0].device.type)
-        return bool(found and found.halves and found.halves(pair, arrays, options))
+        return bool(found and found.takes and found.takes(pair, arrays, options))
 
-    return Kernel(accepts, run, min(one.gradients for one in kernels.values()), halves)
+    return Kernel(accepts, run, min(one.gradients for one in kernels.values()), takes)
