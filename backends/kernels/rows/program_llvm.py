@@ -139,6 +139,7 @@ class _Writer:
         self.pointers = [
             b.gep(start, [b.mul(i, step)]) for start, step in zip(starts, steps, strict=True)
         ]
+        self.steps = steps
         self._row()
         i.add_incoming(b.add(i, long(1)), b.block)
         b.branch(head)
@@ -257,6 +258,8 @@ class _Writer:
         places = b.add(lane, self.vectors.all(b.trunc(j, INT)))
         turn = Turn(j, whole, there)
 
+        if own is self.plan.passes[-1 if len(self.plan.passes) < 2 else 1]:
+            self._prefetch(turn.first)
         values = self._loads(own, turn)
         for x in own.values:
             if x in values:
@@ -318,6 +321,16 @@ class _Writer:
             place = self.vectors.place(self.buffers[x], a.kind.type, turn.first)
             values[x] = self.builder.load(place, align=a.kind.width // 8)
         return values
+
+    def _prefetch(self, first: Any) -> None:
+        """Ask for what the next row reads, and for what this one writes: memory need not wait."""
+        b, given = self.builder, self.formula.given
+        for x in self.plan.passes[0].values:
+            if x < given:
+                place = b.bitcast(self._place(x, first), BYTES)
+                self.vectors.prefetch(b.gep(place, [self.steps[x]]))
+        for x in self.plan.passes[-1].results:
+            self.vectors.prefetch(b.bitcast(self._place(given + x, first), BYTES), writes=True)
 
     def _results(self, own: Pass, values: Any, spread: Any, first: Any) -> list[tuple[Any, Any]]:
         """Return the results of a loop as they lie in memory, and where."""

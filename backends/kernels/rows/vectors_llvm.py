@@ -82,6 +82,15 @@ class Vectors:
         b.branch(join)
         b.position_at_end(join)
 
+    def prefetch(self, place: Any, *, writes: bool = False) -> None:
+        """Ask for the memory at an address, which need not be there, before it is needed."""
+        name, near, data = "llvm.prefetch.p0", ir.Constant(INT, 2), ir.Constant(INT, 1)
+        function = self.module.globals.get(name)
+        if function is None:
+            kind = ir.FunctionType(ir.VoidType(), [place.type, INT, INT, INT])
+            function = ir.Function(self.module, kind, name)
+        self.builder.call(function, [place, ir.Constant(INT, int(writes)), near, data])
+
     def _ways(self, turn: Turn) -> list[Any]:
         """Return the blocks for a whole vector and for a part, between which is chosen, and after.
 
