@@ -34,6 +34,7 @@ __all__ = [
     "are_in_memory",
     "backward_of",
     "is_plain_in_memory",
+    "several",
 ]
 
 FEWEST = 2**16  # entries from which on several threads pay
@@ -279,6 +280,29 @@ def _program(
     made = None if code is None else Program(pair, code, names, result, plain)
     _PROGRAMS[key] = made
     return made
+
+
+def several(function: Callable[..., Any], arrays: tuple[Array, ...], options: Options) -> Any:
+    """Return the results of an elementwise function, of plain tensors in one pass."""
+    first = arrays[0]
+    given = tuple([x if x.shape == first.shape else x.expand(first.shape) for x in arrays])
+    if first.dtype not in FLOATS or not _are_plain(given):
+        return function(*arrays, **options)
+    dtypes = tuple([x.dtype for x in given])
+    key = function, dtypes, first.device, *key_of(options)
+    if key not in _SEVERAL:
+        if len(_SEVERAL) > KEPT:
+            _SEVERAL.clear()
+        names = tuple([NAMES[d] for d in dtypes])
+        plain = {name: x for name, x in options.items() if name != "xp"}
+        _SEVERAL[key] = _code(function, function, names, names[0], plain, first.device)
+    code = _SEVERAL[key]
+    if code is None:
+        return function(*arrays, **options)
+    return tuple(code([x.detach() for x in given], first.detach()))
+
+
+_SEVERAL: dict[Any, Code | CudaCode | None] = {}
 
 
 # ---- the kernel --------------------------------------------------------------------------------
