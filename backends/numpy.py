@@ -12,8 +12,9 @@ from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Speed
 from portable_losses._typing import Array, Namespace
 
 from .kernels.cross_entropy.linear_numpy import LINEAR_CROSS_ENTROPY
-from .kernels.cross_entropy.sweep_numpy import CROSS_ENTROPY
-from .kernels.formulas.elementwise_numpy import VALUE_AND_SLOPE, elementwise
+from .kernels.cross_entropy.sweep_numpy import CROSS_ENTROPY, WEIGHT
+from .kernels.formulas.elementwise_numpy import ELEMENTWISE, elementwise
+from .kernels.rows.rowwise_numpy import rowwise
 from .kernels.rows.softmax_numpy import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
 
 FEW = 2**11  # entries that are filled in less time than a view of one is made
@@ -118,13 +119,13 @@ BACKEND = Backend(
         },
         spread=spread,
         elementwise=elementwise,
-        elementwise_kernel=VALUE_AND_SLOPE,
+        elementwise_kernel=ELEMENTWISE,
         kernels={
-            "cross_entropy": CROSS_ENTROPY,
+            "cross_entropy": rowwise(CROSS_ENTROPY, WEIGHT),
             "linear_cross_entropy": LINEAR_CROSS_ENTROPY,
-            "log_softmax": LOG_SOFTMAX,
-            "logsumexp": LOGSUMEXP,
-            "softmax": SOFTMAX,
+            "log_softmax": rowwise(LOG_SOFTMAX),
+            "logsumexp": rowwise(LOGSUMEXP),
+            "softmax": rowwise(SOFTMAX),
         },
     ),
 )

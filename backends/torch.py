@@ -13,7 +13,7 @@ from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Pair, 
 from portable_losses._typing import Array, Namespace, Options
 
 from .kernels.cross_entropy.linear_torch import LINEAR_CROSS_ENTROPY
-from .kernels.cross_entropy.sweep_torch import CROSS_ENTROPY
+from .kernels.cross_entropy.sweep_torch import CROSS_ENTROPY, WEIGHT
 from .kernels.formulas.elementwise_torch import (
     ELEMENTWISE,
     backward_of,
@@ -21,6 +21,7 @@ from .kernels.formulas.elementwise_torch import (
 )
 from .kernels.gpu_rows.rows_torch import CUDA
 from .kernels.machine.by_device import by_device
+from .kernels.rows.rowwise_torch import rowwise
 
 
 class _BoundPair:
@@ -318,11 +319,13 @@ BACKEND = Backend(
         elementwise_kernel=ELEMENTWISE,
         special={"erf": torch.special.erf, "erfc": torch.special.erfc},
         kernels={
-            "cross_entropy": by_device(cpu=CROSS_ENTROPY, cuda=CUDA["cross_entropy"]),
+            "cross_entropy": by_device(
+                cpu=rowwise(CROSS_ENTROPY, WEIGHT), cuda=CUDA["cross_entropy"]
+            ),
             "linear_cross_entropy": LINEAR_CROSS_ENTROPY,
-            "log_softmax": by_device(cuda=CUDA["log_softmax"]),
-            "logsumexp": by_device(cuda=CUDA["logsumexp"]),
-            "softmax": by_device(cuda=CUDA["softmax"]),
+            "log_softmax": by_device(cpu=rowwise(), cuda=CUDA["log_softmax"]),
+            "logsumexp": by_device(cpu=rowwise(), cuda=CUDA["logsumexp"]),
+            "softmax": by_device(cpu=rowwise(), cuda=CUDA["softmax"]),
         },
     ),
 )

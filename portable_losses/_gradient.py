@@ -32,6 +32,7 @@ __all__ = [
     "differentiable_again",
     "elementwise_call",
     "entrywise",
+    "row_call",
     "stop_gradient",
     "summed",
     "summed_pair",
@@ -197,13 +198,23 @@ def by_kernel(
     The result has their dtype; of half dtypes float32 if it is to be `wide`.
     """
     pair = _PAIRS.get(function)
-    found = None if pair is None else _kernel_of(pair, arrays, options)
+    if pair is None:
+        return None
+    found = _kernel_of(pair, arrays, options)
     if found is None:
         return None
     backend, kernel, raws = found
     if kernel.takes is None or not kernel.takes(pair, raws, options):
         return None
     return _attach_kernel(_served(pair, kernel, wide=wide), arrays, raws, options, backend)
+
+
+def row_call(function: Callable[..., Array], x: Array, *, xp: Namespace) -> Array:
+    """Return ``function(x, xp=xp)`` of rows; half dtypes are computed in float32, rounded once."""
+    made = by_kernel(function, (x,), {})
+    if made is not None:
+        return made
+    return narrow(function(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
 
 
 def summed(
@@ -236,14 +247,17 @@ def _kernel_of(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
 
     None where there is none, or an option may be an array.
     """
-    if not pair.elementwise:
+    if not (pair.elementwise or pair.name):
         return None
     for x in options.values():
-        if not (x is None or isinstance(x, float | int | str)):
+        if not (x is None or isinstance(x, float | int | str | tuple)):
             return None
     raws = tuple([x.array if isinstance(x, TapeArray) else x for x in arrays])
     backend = backend_of_array(raws[0])
-    kernel = None if backend is None else backend.speed.elementwise_kernel
+    if backend is None:
+        return None
+    speed = backend.speed
+    kernel = speed.elementwise_kernel if pair.elementwise else speed.kernels.get(pair.name)
     return None if kernel is None else (backend, kernel, raws)
 
 

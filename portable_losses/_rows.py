@@ -1,13 +1,16 @@
 """Rows: what every function along an axis shares.
 
 Pairs of the softmax family work along the last axis; these bring any axis, or several, there and
-back, and find the entry that is set aside in every sum of exponentials.
+back, find the entry that is set aside in every sum of exponentials, and take the exponentials.
 """
 
+from portable_losses._gradient import stop_gradient
 from portable_losses._polyfill import (
     check_known,
     device_of,
     knows_shape,
+    maximum,
+    minimum,
     take_along_axis,
     total,
     where,
@@ -15,7 +18,18 @@ from portable_losses._polyfill import (
 from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace
 
-__all__ = ["as_rows", "entry", "finite_or_nan", "from_rows", "largest_along", "place_of_largest"]
+__all__ = [
+    "as_rows",
+    "entry",
+    "exponentials",
+    "finite_or_nan",
+    "from_rows",
+    "largest_along",
+    "place_of_largest",
+    "sum_of_others",
+]
+
+NOTHING = -1000.0  # the exponential of this is 0 in every dtype
 
 
 def as_rows(x: Array, axes: tuple[int, ...], *, xp: Namespace) -> Array:
@@ -69,6 +83,24 @@ def entry(x: Array, k: Array, *, xp: Namespace) -> Array:
 def finite_or_nan(x: Array, *, xp: Namespace) -> Array:
     """Return `x` with NaN for infinities: NaN passes through arithmetic without a warning."""
     return where(xp.abs(x) < INF, x, NAN, xp=xp)
+
+
+def exponentials(x: Array, top: Array, *, xp: Namespace) -> Array:
+    """``exp(x - n)``, n the `top` of each row rounded down, with all digits however far x is.
+
+    A difference d is rounded, and the exponential multiplies that error by ``|d|``. As n is whole,
+    ``(d + n) - x`` is exactly what d has too much; of ``x - top`` it were twice the operations.
+    """
+    n = xp.floor(stop_gradient(top, xp=xp))
+    d = maximum(x - n, NOTHING, xp=xp)
+    excess = minimum(stop_gradient((d + n) - x, xp=xp), 1.0, xp=xp)  # infinite at -inf
+    return xp.exp(d) * (1 - excess)
+
+
+def sum_of_others(e: Array, k: Array, largest: Array, *, xp: Namespace) -> Array:
+    """Return the sum of each row of `e` but its entry at `k`, the `largest`, divided by that."""
+    others = total(where(largest, 0.0, e, xp=xp), axis=-1, keepdims=True, xp=xp)
+    return others / entry(e, k, xp=xp)
 
 
 def largest_along(x: Array, axes: tuple[int, ...], *, xp: Namespace) -> Array:

@@ -9,6 +9,7 @@ The polynomials are interpolated at Chebyshev points, which is within a factor o
 of their degree. ``coarse`` stands for what float32 computes in float64 steps.
 
 - ``EXP``: q(r) with ``exp(r) = 1 + r + r**2 q(r)`` for ``|r| <= log(2) / 2``.
+- ``TANH``: q(z) with ``tanh(x) = x + x z q(z)``, ``z = x**2``, for ``|x| <= NEAR``.
 - ``LOG``: q(f) with ``log(1 + f) = f - f**2 / 2 + f**3 q(f)`` for numbers ``1 + f`` between the
   square roots of 1/2 and 2.
 - ``ATANH``: q(z) with ``log((1 + s) / (1 - s)) = 2 s + s**3 (2/3 + z q(z))``, ``z = s**2``, for the
@@ -35,12 +36,14 @@ TARGET = FORMULAS / "elementary" / "coefficients.py"
 DIGITS = {"float32": 24, "float64": 53, "coarse": 53}
 DEGREES = {
     "EXP": {"float32": 5, "float64": 10, "coarse": 6},
+    "TANH": {"float32": 7},
     "LOG": {"float32": 9, "float64": 21, "coarse": 12},
     "ATANH": {"float64": 8},
     "ERF": {"float64": 13, "coarse": 8},
     "ERFC": {"float64": 25, "coarse": 12},
 }
 MIDDLE = 2.5
+NEAR = 1.046875
 REACH = {"float64": 28.0, "coarse": 11.0}
 EXPONENT_DIGITS = {"float32": 9, "float64": 12}
 
@@ -48,6 +51,15 @@ EXPONENT_DIGITS = {"float32": 9, "float64": 12}
 def exp_quotient(r: Real) -> Real:
     """Return ``(exp(r) - 1 - r) / r**2``."""
     return mpmath.hyp1f1(1, 3, r) / 2
+
+
+def tanh_quotient(z: Real) -> Real:
+    """Return ``(tanh(x) / x - 1) / z`` for ``x = sqrt(z)``."""
+    if abs(z) < mpmath.mpf("1e-16"):
+        return mpmath.mpf(-1) / 3 + 2 * z / 15
+    with mpmath.workdps(90):
+        x = mpmath.sqrt(z)
+        return (mpmath.tanh(x) / x - 1) / z
 
 
 def log_quotient(f: Real) -> Real:
@@ -90,6 +102,7 @@ def intervals(kind: str) -> dict[str, tuple[Callable[[Real], Real], Real, Real]]
     s = (root - 1) / (root + 1)
     return {
         "EXP": (exp_quotient, -half * slack, half * slack),
+        "TANH": (tanh_quotient, mpmath.mpf(0), mpmath.mpf(NEAR) ** 2),
         "LOG": (log_quotient, (1 / root - 1) * slack, (root - 1) * slack),
         "ATANH": (atanh_quotient, mpmath.mpf(0), s * s * slack),
         "ERF": (erf_quotient, mpmath.mpf(0), mpmath.mpf(1)),
@@ -113,8 +126,34 @@ def in_two(exact: Real, kind: str, spared: int = 0) -> tuple[float, float]:
 def polynomial(name: str, kind: str) -> list[float]:
     """Return the coefficients of one table, the highest first."""
     function, low, high = intervals(kind)[name]
+    if name == "TANH":
+        return rounded_in_turn(function, high, DEGREES[name][kind], DIGITS[kind])
     found = interpolate(function, low, high, DEGREES[name][kind])
     return [float(rounded(c, DIGITS[kind])) for c in reversed(found)]
+
+
+def rounded_in_turn(
+    function: Callable[[Real], Real], high: Real, degree: int, digits: int
+) -> list[float]:
+    """Return coefficients for z in ``[0, high]``, where an error weighs as ``z**1.5``.
+
+    Each is rounded before the others are fitted to what remains: so its error is made up for.
+    """
+    count = 6 * (degree + 1)
+    places = [high * (1 - mpmath.cospi((i + mpmath.mpf(0.5)) / count)) / 2 for i in range(count)]
+    weights = [z**1.5 for z in places]
+    exact = [function(z) for z in places]
+    found: list[Real] = []
+    for k in range(degree + 1):
+        powers = range(k, degree + 1)
+        rows = [[w * z**p for p in powers] for z, w in zip(places, weights, strict=True)]
+        rest = [
+            w * (f - mpmath.polyval(found[::-1], z))
+            for z, w, f in zip(places, weights, exact, strict=True)
+        ]
+        fitted = mpmath.lu_solve(mpmath.matrix(rows), mpmath.matrix(rest))
+        found.append(rounded(fitted[0], digits))
+    return [float(c) for c in reversed(found)]
 
 
 def error(name: str, kind: str) -> float:
@@ -149,6 +188,7 @@ def source() -> str:
         '"""',
         "",
         f"MIDDLE = {MIDDLE!r}",
+        f"NEAR = {NEAR!r}",
         "REACH = {" + ", ".join(f'"{kind}": {x!r}' for kind, x in REACH.items()) + "}",
     ]
     for name, by_kind in tables().items():

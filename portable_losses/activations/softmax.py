@@ -1,11 +1,19 @@
 """Activations along an axis: softmax, its logarithm, and softmin."""
 
 from portable_losses._backend import backend_of
-from portable_losses._dtypes import narrow, widen
-from portable_losses._gradient import stop_gradient, with_gradient
+from portable_losses._dtypes import computable
+from portable_losses._gradient import row_call, stop_gradient, with_gradient
 from portable_losses._polyfill import total, where
 from portable_losses._public import public
-from portable_losses._rows import as_rows, entry, finite_or_nan, from_rows, place_of_largest
+from portable_losses._rows import (
+    as_rows,
+    entry,
+    exponentials,
+    finite_or_nan,
+    from_rows,
+    place_of_largest,
+    sum_of_others,
+)
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
@@ -70,9 +78,9 @@ def softmax(x: Array, /, *, axis: int | tuple[int, ...] = -1, where: Array | Non
 
     if 0 in tuple(x.shape):
         return x
-    rows = as_rows(_masked(widen(x, xp=xp), where, -INF, xp=xp), axes, xp=xp)
-    result = from_rows(_softmax(rows, xp=xp), axes, tuple(x.shape), xp=xp)
-    return narrow(_masked(result, where, 0.0, xp=xp), x.dtype, xp=xp)
+    rows = as_rows(_masked(computable(x, xp=xp), where, -INF, xp=xp), axes, xp=xp)
+    result = from_rows(row_call(_softmax, rows, xp=xp), axes, tuple(x.shape), xp=xp)
+    return _masked(result, where, 0.0, xp=xp)
 
 
 @public
@@ -129,9 +137,9 @@ def log_softmax(
 
     if 0 in tuple(x.shape):
         return x
-    rows = as_rows(_masked(widen(x, xp=xp), where, -INF, xp=xp), axes, xp=xp)
-    result = from_rows(_log_softmax(rows, xp=xp), axes, tuple(x.shape), xp=xp)
-    return narrow(_masked(result, where, -INF, xp=xp), x.dtype, xp=xp)
+    rows = as_rows(_masked(computable(x, xp=xp), where, -INF, xp=xp), axes, xp=xp)
+    result = from_rows(row_call(_log_softmax, rows, xp=xp), axes, tuple(x.shape), xp=xp)
+    return _masked(result, where, -INF, xp=xp)
 
 
 @public
@@ -201,10 +209,12 @@ def _softmax_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[
 
 @with_gradient(_softmax_grad, kernel="softmax")
 def _softmax(x: Array, *, xp: Namespace) -> Array:
-    """``exp(x - x_k) / sum(exp(x - x_k))``, k the largest entry."""
-    k, _ = place_of_largest(x, xp=xp)
-    e = xp.exp(x - finite_or_nan(entry(x, k, xp=xp), xp=xp))
-    return e / total(e, axis=-1, keepdims=True, xp=xp)
+    """``exp(x - n) / sum(exp(x - n))``, n the largest entry rounded down."""
+    k, largest = place_of_largest(x, xp=xp)
+    e = exponentials(x, finite_or_nan(entry(x, k, xp=xp), xp=xp), xp=xp)
+    # Apart from the largest, beside which many small ones are all rounded the same way.
+    others = total(where(largest, 0.0, e, xp=xp), axis=-1, keepdims=True, xp=xp)
+    return e / (entry(e, k, xp=xp) + others)
 
 
 def _log_softmax_grad(
@@ -218,13 +228,15 @@ def _log_softmax_grad(
     k, largest = place_of_largest(x, xp=xp)
     rest = total(where(largest, 0.0, grad, xp=xp), axis=-1, keepdims=True, xp=xp)
     others = where(largest, rest, (rest - grad) + entry(grad, k, xp=xp), xp=xp)
-    # Not exp(out): out is rounded twice, and exp multiplies a relative error by |out|.
-    # The largest entry has no part in d, where its own slope would cancel what is left of the row.
-    d = where(largest, 0.0, x - finite_or_nan(entry(x, k, xp=xp), xp=xp), xp=xp)
-    p = xp.exp(d) * xp.exp(entry(out, k, xp=xp))
-    less = xp.expm1(stop_gradient(out, xp=xp))
+    # Not exp(out): out is rounded twice, and exp multiplies a relative error by |out|. The largest
+    # entry is not divided by itself, where its two slopes would cancel what is left of the row.
+    e = exponentials(x, finite_or_nan(entry(x, k, xp=xp), xp=xp), xp=xp)
+    p_k = xp.exp(entry(out, k, xp=xp))
+    p = where(largest, p_k, e * (p_k / entry(e, k, xp=xp)), xp=xp)
+    less = xp.expm1(stop_gradient(entry(out, k, xp=xp), xp=xp))
     if backend_of(xp).autodiff.differentiates:  # by p: libraries take expm1(out) + 1 for its slope
-        less = less + (p - stop_gradient(p, xp=xp))
+        less = less + (p_k - stop_gradient(p_k, xp=xp))
+    less = where(largest, less, p - 1, xp=xp)  # the others' p are at most 1/2
     return (-grad * less - p * others,)
 
 
@@ -232,6 +244,6 @@ def _log_softmax_grad(
 def _log_softmax(x: Array, *, xp: Namespace) -> Array:
     """``x - x_k - log1p(sum over i != k of exp(x_i - x_k))``, k the largest entry."""
     k, largest = place_of_largest(x, xp=xp)
-    d = x - finite_or_nan(entry(x, k, xp=xp), xp=xp)
-    others = total(where(largest, 0.0, xp.exp(d), xp=xp), axis=-1, keepdims=True, xp=xp)
-    return d - xp.log1p(others)
+    top = finite_or_nan(entry(x, k, xp=xp), xp=xp)
+    others = sum_of_others(exponentials(x, top, xp=xp), k, largest, xp=xp)
+    return x - top - xp.log1p(others)

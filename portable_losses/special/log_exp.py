@@ -16,7 +16,14 @@ from portable_losses._polyfill import (
     where,
 )
 from portable_losses._public import public
-from portable_losses._rows import as_rows, entry, finite_or_nan, largest_along, place_of_largest
+from portable_losses._rows import (
+    as_rows,
+    entry,
+    exponentials,
+    finite_or_nan,
+    largest_along,
+    place_of_largest,
+)
 from portable_losses._stable import INF, NAN, log, log1p, sign
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
@@ -275,41 +282,43 @@ def _logsumexp(x: Array, *, xp: Namespace) -> Array:
     k, largest = place_of_largest(x, xp=xp)
     top = entry(x, k, xp=xp)
     finite = xp.abs(top) < INF
-    d = x - _where(finite, top, 0.0, xp=xp)
-    others = total(_where(largest, 0.0, xp.exp(d), xp=xp), axis=-1, keepdims=True, xp=xp)
+    e = exponentials(x, _where(finite, top, 0.0, xp=xp), xp=xp)
+    others = total(_where(largest, 0.0, e, xp=xp), axis=-1, keepdims=True, xp=xp)
+    others = others / _where(finite, entry(e, k, xp=xp), 1.0, xp=xp)
     sum_ = _where(finite, top + xp.log1p(others), top, xp=xp)
     # The selection is for JAX, which differentiates this formula in a scan: slope 0 at -inf.
     return _where(top == -INF, -INF, sum_, xp=xp)
 
 
 def _terms(x: Array, b: Array, *, xp: Namespace) -> tuple[Array, Array, Array, Array, Array]:
-    """Return the index and mask of each row's largest ``|b * exp(x)|``, its x and b, and ``terms``.
+    """Return the mask of each row's largest ``|b * exp(x)|``, its x and b, and what is over it.
 
-    Those are ``b * exp(x)`` divided by the largest.
+    That are ``exp(x)``, divided by that entry's, and ``b * exp(x)``.
     """
     k, largest = place_of_largest(x + log(xp.abs(b), xp=xp), xp=xp)
     top, unit = entry(x, k, xp=xp), entry(b, k, xp=xp)
     unit = _where(unit == 0, 1.0, unit, xp=xp)
-    e = xp.exp(x - finite_or_nan(top, xp=xp))
-    return k, largest, top, unit, (b / unit) * e
+    e = exponentials(x, finite_or_nan(top, xp=xp), xp=xp)
+    e = e / entry(e, k, xp=xp)
+    return largest, top, unit, e, (b / unit) * e
 
 
 def _log_size_of_sum_grad(
     grad: Array, out: Array, x: Array, b: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
     """``b * exp(x) / sum`` in x, ``exp(x) / sum`` in b; 0 where the sum has no terms."""
-    _, _, top, unit, terms = _terms(x, b, xp=xp)
+    _, _, unit, e, terms = _terms(x, b, xp=xp)
     empty = out == -INF
     whole = _where(empty, 1.0, total(terms, axis=-1, keepdims=True, xp=xp), xp=xp)
     share = grad / whole
-    in_b = share * (xp.exp(x - finite_or_nan(top, xp=xp)) / unit)
+    in_b = share * (e / unit)
     return _where(empty, 0.0, share * terms, xp=xp), _where(empty, 0.0, in_b, xp=xp)
 
 
 @with_gradient(_log_size_of_sum_grad)
 def _log_size_of_sum(x: Array, b: Array, *, xp: Namespace) -> Array:
     """``log|sum(b * exp(x))|`` along the last axis, which is kept; x is -inf where b is 0."""
-    _, largest, top, unit, terms = _terms(x, b, xp=xp)
+    largest, top, unit, _, terms = _terms(x, b, xp=xp)
     others = total(_where(largest, 0.0, terms, xp=xp), axis=-1, keepdims=True, xp=xp)
     rest = _where(others < -1, -2 - others, others, xp=xp)  # |1 + others| = 1 + rest
     sum_ = top + xp.log(xp.abs(unit)) + log1p(rest, xp=xp)
@@ -319,7 +328,7 @@ def _log_size_of_sum(x: Array, b: Array, *, xp: Namespace) -> Array:
 def _sign_of_sum(x: Array, b: Array, *, xp: Namespace) -> Array:
     """``sign(sum(b * exp(x)))`` along the last axis, which is kept; a constant."""
     x, b = stop_gradient(x, xp=xp), stop_gradient(b, xp=xp)
-    _, largest, top, unit, terms = _terms(x, b, xp=xp)
+    largest, top, unit, _, terms = _terms(x, b, xp=xp)
     others = total(_where(largest, 0.0, terms, xp=xp), axis=-1, keepdims=True, xp=xp)
     others = _where(top == INF, 0.0, others, xp=xp)
     return _where(top == -INF, 0.0, _sign(1 + others, xp=xp) * _sign(unit, xp=xp), xp=xp)

@@ -1,7 +1,7 @@
 """Logarithms of means, running sums and differences of exponentials."""
 
 from portable_losses._dtypes import narrow, widen
-from portable_losses._gradient import with_gradient
+from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._polyfill import (
     broadcast_arrays,
     broadcast_to,
@@ -14,7 +14,15 @@ from portable_losses._polyfill import (
     where,
 )
 from portable_losses._public import public
-from portable_losses._rows import as_rows, entry, finite_or_nan, from_rows, place_of_largest
+from portable_losses._rows import (
+    as_rows,
+    entry,
+    exponentials,
+    finite_or_nan,
+    from_rows,
+    place_of_largest,
+    sum_of_others,
+)
 from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
@@ -29,7 +37,7 @@ from portable_losses._validation import (
 from portable_losses._values import check_values, mark_invalid
 from portable_losses.activations.softmax import _softmax
 from portable_losses.special.log_exp import _log1mexp, _log1mexp_grad
-from portable_losses.special.two_floats import sum_of
+from portable_losses.special.two_floats import exponential, sum_of
 
 __all__ = ["cumulative_logsumexp", "logmeanexp", "logsubexp"]
 
@@ -275,7 +283,7 @@ def _logmeanexp(x: Array, count: Array, *, xp: Namespace) -> Array:
     there = x > -INF
     gone = count - total(narrow(there, x.dtype, xp=xp), axis=-1, keepdims=True, xp=xp)
     excess = total(_where(there, xp.expm1(d), 0.0, xp=xp), axis=-1, keepdims=True, xp=xp) - gone
-    others = total(_where(largest, 0.0, xp.exp(d), xp=xp), axis=-1, keepdims=True, xp=xp)
+    others = sum_of_others(exponentials(x, finite_or_nan(top, xp=xp), xp=xp), k, largest, xp=xp)
     count = _where(count == 0, NAN, count, xp=xp)
     near = excess / count
     close = near > -0.5
@@ -299,13 +307,13 @@ def _cumulative_logsumexp_grad(grad: Array, out: Array, x: Array, *, xp: Namespa
     # What is the largest so far has no part in a difference from itself, nor from the same largest
     # one place on: the two slopes would cancel what is left.
     mine = (_places(x, xp=xp) == 0) | (x > _rolled(top, 1, xp=xp))
-    own = xp.exp(_where(empty | mine & (top == top), 0.0, x - top, xp=xp))
-    own = _where(empty, 0.0, own / whole, xp=xp)
+    alone = empty | mine & (top == top)
+    own = _where(empty, 0.0, _quotient(x, top, alone, xp=xp) / whole, xp=xp)
     # an empty sum is no part of the next one, and nothing follows the last
     apart = empty | (_places(x, xp=xp) == x.shape[-1] - 1)
     after = _rolled(top, -1, xp=xp)
-    fall = _where(apart | (top == after), 0.0, top - after, xp=xp)
-    factor = _where(apart, 0.0, whole / _rolled(whole, -1, xp=xp) * xp.exp(fall), xp=xp)
+    fall = _quotient(top, after, apart | (top == after), xp=xp)
+    factor = _where(apart, 0.0, whole / _rolled(whole, -1, xp=xp) * fall, xp=xp)
     step, result = 1, _where(empty, 0.0, grad, xp=xp)
     while step < x.shape[-1]:
         result = result + factor * _rolled(result, -step, xp=xp)
@@ -340,15 +348,22 @@ def _running_sums(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
         low, low_others = _rolled(top, step, xp=xp), _rolled(others, step, xp=xp)
         first = (low >= top) | (low != low)
         even = (low == top) & (xp.abs(low) == INF)
-        gap = _where(even, 0.0, low, xp=xp) - _where(even, 0.0, top, xp=xp)
-        e = xp.exp(_where(first, -gap, gap, xp=xp))
+        larger = _where(first, low, top, xp=xp)
+        e = _quotient(_where(first, top, low, xp=xp), larger, even, xp=xp)
         kept = _where(first, low_others, others, xp=xp)
         joined = kept + (1 + _where(first, others, low_others, xp=xp)) * e
         reached = places >= step
         others = _where(reached, joined, others, xp=xp)
-        top = _where(reached & first, low, top, xp=xp)
+        top = _where(reached, larger, top, xp=xp)
         step *= 2
     return top, others
+
+
+def _quotient(a: Array, b: Array, even: Array, *, xp: Namespace) -> Array:
+    """``exp(a - b)`` with all digits, and the constant 1 where `even`."""
+    gap, rest = sum_of(_where(even, 0.0, a, xp=xp), -_where(even, 0.0, b, xp=xp))
+    rest = _where(xp.abs(gap) < INF, stop_gradient(rest, xp=xp), 0.0, xp=xp)
+    return exponential(gap, rest, xp=xp)
 
 
 def _places(x: Array, *, xp: Namespace) -> Array:

@@ -6,8 +6,9 @@ with ``h = 1 + x u' + exp(u)``, which changes sign at some r. There, with d = x 
 
     h(x) = h(r) + d a + exp(u(r)) expm1(d b),   a d = x u' - r u'(r),   b d = u - u(r)
 
-has all digits: d is exact, h(r) tiny, and the other two terms have one sign. Quick_gelu is silu of
-1.702 x. Mish is computed in the same way.
+has all digits: d is exact, h(r) tiny, and the other two terms have one sign. Next to the root of
+silu's slope the last two are a polynomial; elsewhere h is the sum as it stands. Quick_gelu is silu
+of 1.702 x. Mish is computed in the same way.
 """
 
 import math
@@ -25,12 +26,13 @@ from portable_losses.special._coefficients import (
     QUICK,
     SILU_ROOT,
 )
-from portable_losses.special.normal import dtype_name
+from portable_losses.special.normal import dtype_name, polynomial
 from portable_losses.special.two_floats import product, square, sum_of
 
 # Below this exp(u) is computed as exp(u + 50) * exp(-50) and left out of 1 + exp(u), so that its
 # product with x keeps its digits where exp(u) alone is subnormal.
 FAR = -50.0
+NEAR = 0.25  # distance from the root of silu's slope within which a polynomial has all digits
 FAR_QUICK, FAR_CUBIC = -29.0, -8.0  # where u is about that in quick_gelu, and in gelu's tanh form
 
 
@@ -50,6 +52,16 @@ def negative_size(x: Array, *, most: float | None = None, xp: Namespace) -> Arra
     if most is None:
         return size
     return (xp.maximum if native else partial(maximum, xp=xp))(size, -most)
+
+
+# ``1 + exp(root) expm1(d) / d`` in powers of d, for `NEAR`: what h changes by, over d.
+SILU_CHANGE = {
+    name: tuple(
+        math.exp(SILU_ROOT[name][0]) / math.factorial(k + 1) + (k == 0)
+        for k in range(degree, -1, -1)
+    )
+    for name, degree in (("float32", 6), ("float64", 12))
+}
 
 
 def gated(x: Array, z: Array, parts: tuple[Array, Array, Array], *, xp: Namespace) -> Array:
@@ -82,12 +94,15 @@ def exponential(
 
 def silu_slope(x: Array, u: Array, rest: Array | None, far: Array, *, xp: Namespace) -> Array:
     """``silu'(-|v|)`` with ``-|v| = u + rest``, and 1 less that where x >= 0: ``silu'(v)``."""
-    root, value = SILU_ROOT[dtype_name(u, xp=xp)]
-    d = u - root
+    name, parts = dtype_name(u, xp=xp), exponential(u, rest, far, xp=xp)
+    root, value = SILU_ROOT[name]
+    d, low = u - root, parts[0]
     if rest is not None:
-        d = d + rest
-    h = (d + math.exp(root) * xp.expm1(d)) + value
-    return gated_slope(x, h, exponential(u, rest, far, xp=xp), xp=xp)
+        d, low = d + rest, low + rest
+    near = maximum(d, -NEAR, xp=xp)
+    near = near * polynomial(near, SILU_CHANGE, xp=xp) + value
+    h = where(xp.abs(d) < NEAR, near, (1 + u) + low, xp=xp)  # the second has a root
+    return gated_slope(x, h, parts, xp=xp)
 
 
 def _silu_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:

@@ -122,14 +122,14 @@ def bell(x: Array, scale: float, *, xp: Namespace) -> Array:
 def bell_in_two(z: Array, *, xp: Namespace) -> tuple[Array, Array]:
     """Return ``exp(-z**2 / 2)``, z not below 0, as a product, whose first is never subnormal.
 
-    The second is 1 but in the far tail, where hardly any entry lies.
+    The second is 1, and ``exp(-64)`` in the far tail. (Where the first is 0 or subnormal, their
+    product is below the smallest number.)
     """
     value, rest = square(z, xp=xp)
     exponent, far = -0.5 * value, z > 11.25  # -63.3
-    near = where(far, -64.0, exponent, xp=xp)
-    first, one = xp.exp(near), constant(1.0, z, xp=xp)
-    first = first - first * (0.5 * rest)
-    return first, where(far, xp.exp(exponent - near), one, xp=xp)  # the difference is exact
+    first, one = xp.exp(where(far, exponent + 64.0, exponent, xp=xp)), constant(1.0, z, xp=xp)
+    first = first - first * (0.5 * rest)  # the sum above is exact
+    return first, where(far, math.exp(-64.0), one, xp=xp)
 
 
 def times_bell(factor: Array, z: Array, *, xp: Namespace) -> Array:
@@ -191,7 +191,7 @@ def _gelu(x: Array, *, xp: Namespace) -> Array:
     first, second = bell_in_two(z, xp=xp)
     tail = scaled_tail(z, xp=xp) * first
     # The second factor last: the tail alone is subnormal before its product with x is.
-    scaled = maximum(x, -FAR, xp=xp) * where(x < 0, tail, 1.0 - tail, xp=xp)
+    scaled = maximum(x, -FAR, xp=xp) * where(x < 0, tail, 1.0 - tail * second, xp=xp)
     return where(x < 0, scaled * second, scaled, xp=xp)
 
 

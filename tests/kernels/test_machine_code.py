@@ -21,6 +21,7 @@ from tests.libraries import EVERY_ROW
 
 pytest.importorskip("llvmlite")
 blocks: Any = import_module("portable_losses.backends.kernels.machine.blocks")
+codes: Any = import_module("portable_losses.backends.kernels.formulas.code_numpy")
 elements: Any = import_module("portable_losses.backends.kernels.formulas.elementwise_numpy")
 llvm: Any = import_module("portable_losses.backends.kernels.formulas.program_llvm")
 loops: Any = import_module("tests.kernels.compiled_loop")
@@ -43,7 +44,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         return compile_(formula, *rest, **options)
 
     monkeypatch.setattr(llvm, "compiled", counted)
-    monkeypatch.setattr(machine, "_COMPILER", [])
+    monkeypatch.setattr(machine, "_COMPILERS", {})
     monkeypatch.setattr(machine, "_CODES", {})
     monkeypatch.setattr(machine, "_COUNT", machine.Counter())
     monkeypatch.setattr(elements, "_PROGRAMS", {})
@@ -144,16 +145,21 @@ def value_and_slopes(z: Array, y: Array) -> tuple[Array, ...]:
 
 
 @pytest.mark.parametrize("threads", ["1", "3"])
-@pytest.mark.parametrize("fewest", [1, 2**30], ids=["blocks", "at once"])
+@pytest.mark.parametrize(
+    ("fewest", "large"),
+    [(1, 2**30), (1, 0), (2**30, 0)],
+    ids=["blocks", "blocks past the caches", "at once"],
+)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_layouts_blocks_and_threads_change_no_bit(
-    dtype: Any, fewest: int, threads: str, monkeypatch: pytest.MonkeyPatch
+    dtype: Any, fewest: int, large: int, threads: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     x, y = numbers(8 * BLOCK, dtype), targets(8 * BLOCK, dtype)
     flat = value_and_slopes(x, y)
     monkeypatch.setenv(blocks.VARIABLE, threads)
-    monkeypatch.setattr(elements, "FEWEST", fewest)
-    monkeypatch.setattr(elements, "SPAN", 700)  # the last of each is a shorter one
+    monkeypatch.setattr(codes, "FEWEST", fewest)
+    monkeypatch.setattr(codes, "LARGE", large)
+    monkeypatch.setattr(codes, "SPAN", 700)  # the last of each is a shorter one
     for layout in LAYOUTS.values():
         z, t = layout(x), layout(y)
         assert bits(value_and_slopes(z, t)) == bits(tuple(map(layout, flat)))
@@ -255,7 +261,7 @@ def test_without_llvmlite_numpy_serves(
     monkeyed = "llvmlite"
     silu_is_right()
     assert machine.compiler() is None
-    machine._COMPILER.clear()
+    machine._COMPILERS.clear()
     monkeyed = "another"
     with pytest.raises(ModuleNotFoundError, match="No module named"):
         machine.compiler()

@@ -1,9 +1,9 @@
 """Cross entropy of class indices in one sweep: NumPy, and PyTorch on the CPU.
 
-The logits are read in blocks of rows that stay in cache. The forward leaves ``exp(z - max)`` where
-the gradient will be, and the backward finishes it there with one multiplication: the exponential,
-which is most of the time, is taken once, and the gradient is all the memory that is needed. A
-second backward through the same graph sweeps again.
+The logits are read in blocks of rows that stay in cache. The forward leaves ``exp(z - n)``, n the
+largest rounded down, where the gradient will be, and the backward finishes it there with one
+multiplication: the exponential, which is most of the time, is taken once, and the gradient is all
+the memory that is needed. A second backward through the same graph sweeps again.
 
 With k the largest class, y the target, S the sum of the exponentials without k's, u the share that
 smoothing gives to each of the C classes, and s what the target has besides::
@@ -24,9 +24,23 @@ from portable_losses._typing import Array, Options
 from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
 from portable_losses.losses._targets import Target
 
-__all__ = ["Library", "RowArguments", "SweptRows", "finish", "fits", "losses", "run", "sweep"]
+from ..rows.exponentiate import exponentiate
+
+__all__ = [
+    "WEIGHT",
+    "Library",
+    "RowArguments",
+    "SweptRows",
+    "finish",
+    "fits",
+    "losses",
+    "run",
+    "sweep",
+]
 
 NAN = float("nan")
+# The place of the class weights among the pair's arrays: every row needs them whole.
+WEIGHT = 1 + Target._fields.index("weight")
 
 
 class Library(NamedTuple):
@@ -70,8 +84,9 @@ class SweptRows(NamedTuple):
 
     place: Array  # of the largest logit
     largest: Array
+    unit: Array  # its exponential
     gap: Array  # from the largest logit to the target's
-    others: Array  # sum of the exponentials without the largest
+    others: Array  # sum of the exponentials without the largest, over that
     gaps: Array | None  # sum of all gaps, where smoothing asks
     slope: Array | None  # of the cap, at the largest logit
     target_slope: Array | None
@@ -155,19 +170,21 @@ def sweep(library: Library, given: RowArguments, exponentials: Array | None) -> 
         )
         place = library.largest(z)
         largest = z[rows, place]
-        m.subtract(z, m.where(m.isfinite(largest), largest, NAN)[:, None], out=e)
-        gap, gaps = e[rows, index], e.sum(-1) if given.smoothing else None
-        m.exp(e, out=e)
+        top = m.where(m.isfinite(largest), largest, NAN)
+        n = m.floor(top)[:, None]
+        gap, d = z[rows, index] - top, z - n
+        gaps = d.sum(-1) - classes * (top - n[:, 0]) if given.smoothing else None
+        exponentiate(m, z, n, d, e)
+        unit = e[rows, place]
         e[rows, place] = 0
-        others = e.sum(-1)
-        e[rows, place] = 1
+        others = e.sum(-1) / unit
         slopes = (None, None)
         if slope is not None:
             m.multiply(e, slope, out=e)
             slopes = slope[rows, place], slope[rows, index]
         if given.row is not None:
             e[~given.row[block]] = 0
-        parts[block.start] = (place, largest, gap, others, gaps, *slopes)
+        parts[block.start] = (place, largest, unit, gap, others, gaps, *slopes)
 
     library.in_blocks(work, count, max(1, library.size // classes))
     columns = zip(*(parts[start] for start in sorted(parts)), strict=True)
@@ -214,7 +231,7 @@ def finish(
         share = share * given.weight[given.index]
     sum_ = 1 + swept.others
     hit = swept.place == given.index
-    factor = _counted(m, given, (share + even * classes + g_lse) / sum_)
+    factor = _counted(m, given, (share + even * classes + g_lse) / sum_ / swept.unit)
     of_place, of_others = even + m.where(hit, share, 0.0), m.where(hit, 0.0, share)
     of_others = of_others + even * (classes - 1)
     at_place = _counted(m, given, (of_others + g_lse - of_place * swept.others) / sum_)

@@ -20,18 +20,17 @@ from portable_losses._typing import Array, Options
 
 from ..machine.blocks import in_blocks
 from ..machine.memory_numpy import empty
+from .aligned_numpy import aligned, is_one_number, part
+from .code_numpy import FEWEST, Machine, arranged
+from .gradients import by_pair, pulled
 from .machine_code import NATIVE, compiler, machine_code
 from .program_numpy import Blockwise, simple
-from .sums import total
 from .trace import Formula, Untraceable, key_of, slopes_of, trace
-from .ufunc_numpy import as_sum, as_ufunc
 
-__all__ = ["VALUE_AND_SLOPE", "elementwise"]
+__all__ = ["ELEMENTWISE", "elementwise"]
 
 SIZE = 3 * 2**20  # bytes that a block and its buffers take; with less, threads wait for the lock
-FEWEST = 2**16  # entries in all from which on blocks pay
 SMALL = 2**11  # entries up to which NumPy's own memory is as quick as buffers
-SPAN = 2**17  # entries that machine code takes at once
 FLOATS = "fd"  # the dtypes whose sum is computed with their entries: float32, float64
 KEPT = 512  # programs: each is of a function, dtypes and options
 
@@ -74,18 +73,59 @@ def _takes(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
 
 
 def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]) -> Any:
-    """Return the result and a backward by the first array, from one pass over the arrays."""
+    """Return the result, and a backward by the arrays at the places `wanted`: a pass each.
+
+    A NumPy program, which passes over buffers for every step, computes the slope with the value.
+    """
     if pair.summand is not None:
         return _run_summed(pair, arrays, options, wanted)
     given = [x for x in arrays if x is not None]
     size = max([x.size for x in given])
+    program = _program(pair.forward, None, arrays, options, now=size >= FEWEST) if wanted else None
+    if isinstance(program, Machine) and program.formula.several is None:
+        return program(given, size)[0], _backward(pair, program, wanted)
     program = None
-    if wanted:
+    if wanted == (0,):
         rule = pair.rules[0] if pair.rules else pair.backward
         program = _program(pair.forward, rule, arrays, options, now=size >= FEWEST)
     if program is None:
-        return pair.forward(*arrays, **options), pair.backward
+        return pair.forward(*arrays, **options), by_pair(pair, wanted)
     out, saved = program(given, size)
+    return out, _backward_of_slope(pair, saved)
+
+
+def _backward(pair: Pair, value: Machine, wanted: tuple[int, ...]) -> Any:
+    """Return a backward in machine code, of a pair with that of its value."""
+
+    def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
+        found = _gradients(pair, value, wanted, grad, arrays, options)
+        return by_pair(pair, wanted)(grad, out, *arrays, **options) if found is None else found
+
+    return backward
+
+
+def _gradients(
+    pair: Pair,
+    value: Machine,
+    wanted: tuple[int, ...],
+    grad: Array,
+    arrays: tuple[Any, ...],
+    options: Options,
+) -> tuple[Array | None, ...] | None:
+    """Return the gradients by the arrays at these places; None without machine code for them."""
+    key = pair.backward, wanted, grad.dtype
+    if key not in value.gradients:
+        made = _program(pulled(pair, wanted), None, (grad, *arrays), options, now=False)
+        value.gradients[key] = made if isinstance(made, Machine) else None
+    program = value.gradients[key]
+    if program is None:
+        return None
+    found = iter(program([grad, *(x for x in arrays if x is not None)], grad.size))
+    return tuple([next(found) if i in wanted else None for i in range(len(arrays))])
+
+
+def _backward_of_slope(pair: Pair, saved: Array | None) -> Any:
+    """Return a backward by the first array, whose slope is there already."""
 
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
         """Return the gradient from the saved slope, the first time; later by the pair."""
@@ -95,7 +135,7 @@ def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[in
             return pair.backward(grad, out, *arrays, **options)
         return _scaled(slope, grad), *(None for _ in arrays[1:])
 
-    return out, backward
+    return backward
 
 
 def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
@@ -120,23 +160,23 @@ def _run_summed(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: A
     each: Any = pair.summand
     rest = dict(options)
     divisor = rest.pop("divisor")
-    rule = (each.rules[0] if each.rules else each.backward) if wanted else None
-    program = _program(each.forward, rule, arrays, rest, now=False)
+    if wanted == (0,):
+        rule = each.rules[0] if each.rules else each.backward
+        both = _program(each.forward, rule, arrays, rest, now=False)
+        if isinstance(both, Machine):
+            value, others = both.sum([x for x in arrays if x is not None], divisor)
+            return value, _backward_of_slope(pair, others[0])
+    program = _program(each.forward, None, arrays, rest, now=False)
     if not isinstance(program, Machine):
         return _run_unsummed(each, arrays, rest, wanted, divisor)
-    value, others = program.sum([x for x in arrays if x is not None], divisor)
-    saved = others[0] if wanted else None
-    absent = (None,) * (len(arrays) - 1)
 
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
-        """Return the gradient from the saved slope, the first time; later by the pair."""
-        nonlocal saved
-        slope, saved = saved, None  # the gradient takes its memory
-        if slope is None:
-            return pair.backward(grad, out, *arrays, **options)
-        return _scaled(slope, grad), *absent
+        """Return the gradients by those of the entries, each of which has the same."""
+        spread = np.broadcast_to(np.asarray(grad / divisor, grad.dtype), arrays[0].shape)
+        found = _gradients(each, program, wanted, spread, arrays, rest)
+        return pair.backward(grad, out, *arrays, **options) if found is None else found
 
-    return value, backward
+    return program.sum([x for x in arrays if x is not None], divisor)[0], backward
 
 
 def _run_unsummed(
@@ -153,7 +193,7 @@ def _run_unsummed(
     return np.add.reduce(entries, None) / divisor, backward
 
 
-VALUE_AND_SLOPE = Kernel(_accepts, _run, takes=_takes, sums=_sums)
+ELEMENTWISE = Kernel(_accepts, _run, gradients=16, takes=_takes, sums=_sums)
 
 
 def _scaled(slope: Array, grad: Array) -> Array:
@@ -163,79 +203,21 @@ def _scaled(slope: Array, grad: Array) -> Array:
     if slope.size < FEWEST:
         return np.multiply(grad, slope)
     flat = slope.reshape(-1)
-    factor = _part(grad, flat.shape) if _is_one_number(grad) or grad.flags.c_contiguous else None
+    factor = part(grad, flat.shape) if is_one_number(grad) or grad.flags.c_contiguous else None
     if factor is None:
         return np.multiply(grad, slope, out=slope)
     if not factor.ndim and factor == 1:  # all of the entries in memory are one
         return slope
 
     def work(block: slice) -> None:
-        part = flat[block]
-        np.multiply(factor[block] if factor.ndim else factor, part, out=part)
+        own = flat[block]
+        np.multiply(factor[block] if factor.ndim else factor, own, out=own)
 
     in_blocks(work, flat.size, SIZE // (2 * slope.itemsize))
     return slope
 
 
 # ---- programs ----------------------------------------------------------------------------------
-
-
-class Machine:
-    """A formula as machine code: a ufunc, called on blocks of large arrays."""
-
-    def __init__(self, formula: Formula, code: Any, name: str, dtypes: Sequence[Any]) -> None:
-        self.formula = formula
-        self._code = code  # lives as long as the ufunc
-        self._ufunc = as_ufunc(code.strided, name, dtypes, formula.given, code.flat)
-        self._sizes = [np.dtype(d).itemsize for d in dtypes]
-        if code.core:
-            self._sums, self._means = (
-                as_sum(code.core, name, dtypes, formula.given, (code.flat, mean)) for mean in (0, 1)
-            )
-
-    def __call__(self, given: Sequence[Array], size: int) -> tuple[Any, ...]:
-        """Return the results for the arrays `given`, the largest of which has this size."""
-        if size < FEWEST:
-            found = self._ufunc(*given)
-            return found if isinstance(found, tuple) else (found,)
-        shape, axis, parts = _aligned(given)
-        outs = tuple([empty(shape, dtype) for dtype in self.formula.dtypes])
-        targets = [x.reshape(axis) for x in outs]
-
-        def work(block: slice) -> None:
-            self._ufunc(
-                *[x[block] if x.ndim else x for x in parts], out=tuple([x[block] for x in targets])
-            )
-
-        in_blocks(work, axis[0], max(1, SPAN // max(1, math.prod(axis[1:]))))
-        return outs
-
-    def sum(self, given: Sequence[Array], divisor: int) -> tuple[Any, Sequence[Array]]:
-        """Return the sum of the first result over 1 or the size, and the others over it.
-
-        Operands have one shape and no gaps.
-        """
-        first = given[0]
-        size, shape = first.size, first.shape
-        if size < FEWEST:
-            run = self._sums if divisor == 1 else self._means
-            if len(shape) == 1:
-                found = run(*given)
-                return (found[0], found[1:]) if found.__class__ is tuple else (found, ())
-            found = run(*[x.reshape(-1) for x in given])
-            if found.__class__ is not tuple:
-                return found, ()
-            return found[0], [x.reshape(shape) for x in found[1:]]
-        others = [empty(shape, dtype) for dtype in self.formula.dtypes[1:]]
-        places = [x.ctypes.data for x in (*given, *others)]
-        skipped = self.formula.given  # the size of the first result
-        sizes = [*self._sizes[:skipped], *self._sizes[skipped + 1 :]]
-        added = total(self._code, places, sizes, size, 1 / divisor)
-        return first.dtype.type(added / divisor), others
-
-    def arranged(self, outs: tuple[Any, ...]) -> Any:
-        """Return the results as the function returns them."""
-        return _arranged(self.formula, outs)
 
 
 class Program:
@@ -258,14 +240,14 @@ class Program:
         """Return the results for the arrays `given`, the largest of which has this size."""
         if size <= SMALL:
             return self.simple(given)
-        shape, axis, parts = _aligned(given)
+        shape, axis, parts = aligned(given)
         outs = tuple([empty(shape, dtype) for dtype in self.formula.dtypes])
         self._fill([x.reshape(axis) for x in outs], parts)
         return outs
 
     def arranged(self, outs: tuple[Any, ...]) -> Any:
         """Return the results as the function returns them."""
-        return _arranged(self.formula, outs)
+        return arranged(self.formula, outs)
 
     def _fill(self, targets: list[Array], parts: list[Array]) -> None:
         """Write the results to `targets`, a block of entries at a time."""
@@ -294,14 +276,6 @@ class Program:
                 work(slice(start, min(start + rows, axis[0])))
         else:
             in_blocks(work, axis[0], rows)
-
-
-def _arranged(formula: Formula, outs: tuple[Any, ...]) -> Any:
-    """Return results as the function returns them."""
-    if formula.several is None:
-        return outs[0]
-    found = iter(outs)
-    return tuple([next(found) if there else None for there in formula.several])
 
 
 _PROGRAMS: dict[Any, Machine | Program | None] = {}  # None: the function cannot be traced
@@ -390,7 +364,7 @@ def _run_unfused(
     function: Function, arrays: tuple[Any, ...], given: list[Array], options: Options
 ) -> Any:
     """Return ``function(*arrays, **options)``, called on a block at a time."""
-    shape, axis, cut = _aligned(given)
+    shape, axis, cut = aligned(given)
     present = iter(cut)
     parts = [None if x is None else next(present) for x in arrays]
 
@@ -415,27 +389,5 @@ def _run_unfused(
     return tuple(outs) if isinstance(sample, tuple) else outs[0]
 
 
-def _aligned(
-    given: Sequence[Array],
-) -> tuple[tuple[int, ...], tuple[int, ...], list[Array]]:
-    """Return the shape of the result, the one in which it is cut, and the arrays for that."""
-    shape = np.broadcast_shapes(*[x.shape for x in given])
-    flat = all(_is_one_number(x) or (x.shape == shape and x.flags.c_contiguous) for x in given)
-    axis = (math.prod(shape),) if flat or not shape else shape
-    return shape, axis, [_part(x, axis) for x in given]
-
-
 def _listed(results: Any) -> tuple[Any, ...]:
     return results if isinstance(results, tuple) else (results,)
-
-
-def _is_one_number(x: Array) -> bool:
-    """Say whether all entries of `x` are one number in memory: the gradient of a mean is."""
-    return x.size == 1 or (x.size > 1 and not any(x.strides))
-
-
-def _part(x: Array, axis: tuple[int, ...]) -> Array:
-    """Return a view of `x` to be cut along the first axis of this shape, or a 0-d one."""
-    if _is_one_number(x):
-        return x[(0,) * x.ndim + (...,)]
-    return x.reshape(axis) if x.size == math.prod(axis) else np.broadcast_to(x, axis)

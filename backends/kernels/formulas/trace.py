@@ -87,7 +87,7 @@ class Recording:
             return operands[0]
         if operation is np.multiply and _is_one(given[0]):
             return operands[1]
-        key = (operation, *((type(x), x, str(x)) for x in given))  # "-0.0" is equal to "0.0"
+        key = (operation, *((type(x), x if x == x else None, str(x)) for x in given))  # -0.0 == 0.0
         found = self.known.get(key)
         if found is None:
             if dtype is None:
@@ -257,7 +257,8 @@ class RecordingNamespace:
         return x.dtype.type(1)
 
 
-_WRAPPED = {"sign": np.sign}  # functions of array_api_compat, which for real numbers are ufuncs
+# Functions of array_api_compat, which for real numbers are ufuncs.
+_WRAPPED = {"ceil": np.ceil, "floor": np.floor, "sign": np.sign, "trunc": np.trunc}
 _CONSTANTS = frozenset(  # what has no operand: dtypes, numbers, questions about a dtype
     ["bool", "e", "finfo", "float32", "float64", "inf", "isdtype", "nan", "newaxis", "pi"]
 )

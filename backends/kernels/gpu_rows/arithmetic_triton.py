@@ -14,7 +14,7 @@ __library__ = "triton"
 import triton
 import triton.language as tl
 
-__all__ = ["INF", "NAN", "cap", "cap_slope", "exp", "log1p"]
+__all__ = ["INF", "NAN", "cap", "cap_slope", "exp_from", "log1p"]
 
 INF = tl.constexpr(float("inf"))
 NAN = tl.constexpr(float("nan"))
@@ -50,6 +50,17 @@ def exp(x):
     half = n >> 1
     e = (1.0 + less_one) * _power_of_two(half) * _power_of_two(n - half)
     return tl.where(x < -104.0, 0.0, e)
+
+
+@triton.jit
+def exp_from(x, top):
+    """``exp(x - top)`` of a finite top, x at most 80 above, with what the difference has lost."""
+    inside = tl.where(tl.abs(x) < INF, x, 0.0)
+    d = inside - top
+    taken = d - inside
+    rest = (inside - (d - taken)) - (top + taken)  # Knuth
+    e = exp(x - top)
+    return tl.fma(e, rest, e)
 
 
 @triton.jit

@@ -18,7 +18,7 @@ import triton.language as tl
 from portable_losses._typing import Array
 
 from ..cross_entropy.sweep import RowArguments
-from .arithmetic_triton import cap, cap_slope, exp, log1p
+from .arithmetic_triton import cap, cap_slope, exp_from, log1p
 from .kernels import RowStatistics
 from .softmax_triton import keep, launch, of_rows, piece, put, rows_of_tile, survey
 
@@ -119,7 +119,7 @@ def _cross_entropy_slope(
         x = raw
         if capped:
             x = cap(raw, bound)
-        slope = exp(x - top[:, None]) * factor[:, None]
+        slope = exp_from(x, top[:, None]) * factor[:, None]
         if smooth:
             w = even * _of_classes(weight, places, classes, weighted)
             slope -= g[:, None] * w[None, :]

@@ -33,8 +33,15 @@ struct Survey {
 
 __device__ inline Place row_of_thread() { return (Place)blockIdx.x * blockDim.y + threadIdx.y; }
 
+// exp(x - top) of a finite top, with what the difference has lost (Knuth).
+__device__ inline float over(float x, float top) {
+    float d = x - top, taken = d - x, e = expf(d);
+    float rest = (x - (d - taken)) - (top + taken);
+    return e > 0 ? e + e * rest : e;
+}
+
 __device__ inline float ratio(float lower, float higher) {
-    return lower == higher ? 1.0f : expf(lower - higher);  // of infinities as well
+    return lower == higher ? 1.0f : over(lower, higher);  // of infinities as well
 }
 
 __device__ inline Survey join(Survey a, Survey b) {
@@ -170,7 +177,7 @@ OF_CUDA softmax(const float* z, float* out, float* shift, int* place, float* oth
     if (row >= count) return;
     z += row * classes, out += row * classes;
     Survey s = keep(survey(z, classes, 0.0f), row, shift, place, others);
-    write(out, z, z, classes, [&](int, float x, float) { return expf(x - s.top) / (1.0f + s.others); });
+    write(out, z, z, classes, [&](int, float x, float) { return over(x, s.top) / (1.0f + s.others); });
 }
 
 OF_CUDA softmax_slope(const float* grad, const float* out, const int* place, float* by_z,
@@ -205,7 +212,7 @@ OF_CUDA log_softmax_slope(const float* grad, const float* z, const float* shift,
     sum = over_row(sum);
     float at_largest = (own * rest - sum) / (1.0f + rest), factor = (own + sum) / (1.0f + rest);
     write(by_z, grad, z, classes, [&](int j, float g, float x) {
-        return j == largest ? at_largest : g - expf(x - top) * factor;
+        return j == largest ? at_largest : g - over(x, top) * factor;
     });
 }
 
@@ -226,7 +233,7 @@ OF_CUDA logsumexp_slope(const float* grad, const float* out, const float* z, con
     float top = shift[row], rest = others[row], g = grad[row];
     bool empty = out[row] == -INF;
     write(by_z, z, z, classes, [&](int, float x, float) {
-        return empty ? g * 0.0f : g * (expf(x - top) / (1.0f + rest));
+        return empty ? g * 0.0f : g * (over(x, top) / (1.0f + rest));
     });
 }
 
@@ -291,7 +298,7 @@ OF_CUDA cross_entropy_slope(const float* g_loss, const float* g_lse, const float
     float at_largest = (of_others + of_lse - of_place * rest) / (1.0f + rest);
     float factor = (of_place + of_others + of_lse) / (1.0f + rest);
     write(by_z, z, z, classes, [&](int j, float x, float) {
-        float slope = expf(capped(x, cap) - top) * factor;
+        float slope = over(capped(x, cap), top) * factor;
         if (even > 0) slope -= g * (weight ? even * weight[j] : even);
         if (j == target) slope -= own;
         if (j == largest) slope = at_largest;

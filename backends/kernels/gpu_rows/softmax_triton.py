@@ -23,7 +23,7 @@ import triton.language as tl
 
 from portable_losses._typing import Array
 
-from .arithmetic_triton import INF, NAN, cap, exp, log1p
+from .arithmetic_triton import INF, NAN, cap, exp_from, log1p
 from .kernels import RowStatistics, tile
 
 __all__ = [
@@ -85,11 +85,11 @@ def survey(
         here, at = tl.max(tl.where(real, x, -INF), axis=1, return_indices=True)
         at = at.to(tl.int32)
         pivot = tl.where(tl.abs(here) < INF, here, 0.0)
-        e = exp(x - pivot[:, None])
+        e = exp_from(x, pivot[:, None])
         left_out = (lanes[None, :] == at[:, None]) & real  # NaN is left out nowhere
         rest = tl.sum(tl.where(left_out, 0.0, e), axis=1)
         joined = tl.maximum(here, top)
-        fall = exp(tl.minimum(here, top) - tl.where(tl.abs(joined) < INF, joined, 0.0))
+        fall = exp_from(tl.minimum(here, top), tl.where(tl.abs(joined) < INF, joined, 0.0))
         higher = here > top
         others = tl.where(higher, rest + (1.0 + others) * fall, others + (1.0 + rest) * fall)
         place = tl.where(higher, start + at, place)
@@ -119,7 +119,7 @@ def _softmax(
     keep(shift, place, others, rows, count, top, at, rest)
     for start in range(0, classes, width):
         places = start + tl.arange(0, width)
-        e = exp(piece(z, rows, places, count, classes, 0.0) - top[:, None])
+        e = exp_from(piece(z, rows, places, count, classes, 0.0), top[:, None])
         p = tl.div_rn(e, tl.zeros_like(e) + (1.0 + rest)[:, None])
         put(out, rows, places, count, classes, p)
 
@@ -180,7 +180,7 @@ def _log_softmax_slope(
     for start in range(0, classes, width):
         places = start + tl.arange(0, width)
         g = piece(grad, rows, places, count, classes, 0.0)
-        e = exp(piece(z, rows, places, count, classes, 0.0) - top[:, None])
+        e = exp_from(piece(z, rows, places, count, classes, 0.0), top[:, None])
         slope = g - e * factor[:, None]
         slope = tl.where(places[None, :] == at[:, None], at_place[:, None], slope)
         put(by_z, rows, places, count, classes, slope)
@@ -209,7 +209,7 @@ def _logsumexp_slope(
     empty = of_rows(out, rows, count).to(tl.float32) == -INF
     for start in range(0, classes, width):
         places = start + tl.arange(0, width)
-        e = exp(piece(z, rows, places, count, classes, 0.0) - top[:, None])
+        e = exp_from(piece(z, rows, places, count, classes, 0.0), top[:, None])
         p = tl.div_rn(e, tl.zeros_like(e) + (1.0 + rest)[:, None])
         slope = tl.where(empty[:, None], 0.0, p) * g[:, None]
         put(by_z, rows, places, count, classes, slope)

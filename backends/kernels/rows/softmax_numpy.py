@@ -16,6 +16,7 @@ from portable_losses._typing import Array, Options
 
 from ..machine.blocks import in_blocks
 from ..machine.memory_numpy import empty
+from .exponentiate import exponentiate
 
 __all__ = ["LOGSUMEXP", "LOG_SOFTMAX", "SOFTMAX"]
 
@@ -26,10 +27,11 @@ Backward = Callable[[Array, Array, Array, Array], None]
 
 
 def softmax(z: Array, out: Array) -> None:
-    """Write ``exp(z - max) / sum``."""
-    np.subtract(z, _largest(z)[2], out=out)
-    np.exp(out, out=out)
-    np.divide(out, out.sum(-1, keepdims=True), out=out)
+    """Write ``exp(z - n) / sum``, n the largest rounded down."""
+    rows, place, _, largest = _exponentials(z, out)
+    whole = _sum_of_others(out, rows, place) + largest
+    out[rows, place] = largest
+    np.divide(out, whole[:, None], out=out)
 
 
 def softmax_backward(grad: Array, out: Array, z: Array, by_z: Array) -> None:
@@ -42,32 +44,30 @@ def softmax_backward(grad: Array, out: Array, z: Array, by_z: Array) -> None:
 
 def log_softmax(z: Array, out: Array) -> None:
     """Write ``z - max - log1p(sum of the others' exponentials)``."""
-    rows, place, shift = _largest(z)
-    np.subtract(z, shift, out=out)
-    out -= np.log1p(_sum_of_others(np.exp(out), rows, place))[:, None]
+    rows, place, top, largest = _exponentials(z, out)
+    log_sum = np.log1p(_sum_of_others(out, rows, place) / largest)
+    np.subtract(z, top[:, None], out=out)
+    out -= log_sum[:, None]
 
 
 def log_softmax_backward(grad: Array, out: Array, z: Array, by_z: Array) -> None:
     """Write ``grad - p * sum(grad)``, and what loses no digit where p is nearly 1."""
-    rows, place, shift = _largest(z)
+    rows, place, _, largest = _exponentials(z, by_z)
     own, log_p = grad[rows, place], out[rows, place]
     rest = _sum_of_others(grad.copy(), rows, place)
     p = np.exp(log_p)
-    np.subtract(z, shift, out=by_z)
-    np.exp(by_z, out=by_z)
-    by_z *= (-p * (own + rest))[:, None]
+    by_z *= (-p * (own + rest) / largest)[:, None]
     by_z += grad
     by_z[rows, place] = -own * np.expm1(log_p) - p * rest
 
 
 def logsumexp(z: Array, out: Array) -> None:
     """Write ``max + log1p(sum of the others' exponentials)``."""
-    rows, place, shift = _largest(z)
-    e = np.subtract(z, shift)
-    np.exp(e, out=e)
-    largest = z[rows, place]
-    sum_ = largest + np.log1p(_sum_of_others(e, rows, place))
-    out[:, 0] = np.where(np.isfinite(largest), sum_, largest)
+    e = np.empty_like(z)
+    rows, place, _, largest = _exponentials(z, e)
+    top = z[rows, place]
+    sum_ = top + np.log1p(_sum_of_others(e, rows, place) / largest)
+    out[:, 0] = np.where(np.isfinite(top), sum_, top)
 
 
 def logsumexp_backward(grad: Array, out: Array, z: Array, by_z: Array) -> None:
@@ -77,11 +77,18 @@ def logsumexp_backward(grad: Array, out: Array, z: Array, by_z: Array) -> None:
     by_z[out[:, 0] == -np.inf] = 0
 
 
-def _largest(z: Array) -> tuple[Array, Array, Array]:
-    """Return the numbers of the rows, the place of each one's largest, and what to subtract."""
+def _exponentials(z: Array, e: Array) -> tuple[Array, Array, Array, Array]:
+    """Write ``exp(z - n)`` to `e`, n the largest rounded down.
+
+    Return the numbers of the rows, the places of the largest, these, NaN for infinities, and what
+    is at their places in `e`.
+    """
     rows, place = np.arange(len(z)), z.argmax(-1)
-    largest = z[rows, place]
-    return rows, place, np.where(np.isfinite(largest), largest, np.nan)[:, None]
+    top = z[rows, place]
+    top = np.where(np.isfinite(top), top, np.nan)
+    n = np.floor(top)[:, None]
+    exponentiate(np, z, n, np.subtract(z, n, out=e), e)
+    return rows, place, top, e[rows, place]
 
 
 def _sum_of_others(x: Array, rows: Array, place: Array) -> Array:

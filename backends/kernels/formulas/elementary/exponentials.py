@@ -7,11 +7,12 @@ convert vectors of integers of 64 bits slowly, or not at all.
 from math import inf
 from typing import NamedTuple
 
-from .coefficients import EXP, LN2, LOG2E
+from .coefficients import EXP, LN2, LOG2E, NEAR, TANH
 from .two_parts import (
     Arithmetic,
     Two,
     Value,
+    exact_product,
     exact_sum,
     exact_sum_of_any,
     polynomial,
@@ -24,6 +25,7 @@ __all__ = [
     "clamped",
     "exp",
     "exp2",
+    "exp_between",
     "exp_near_0",
     "expm1",
     "reduced",
@@ -36,7 +38,9 @@ __all__ = [
 LARGEST = {"float32": 89.0, "float64": 710.0}
 SMALLEST = {"float32": -104.5, "float64": -746.0}
 NO_MORE = {"float32": 20.0, "float64": 40.0}  # expm1(-x) is -1, and tanh(x / 2) is 1
+MODERATE = 70.0  # exp of what is no larger has a power of two that is no extreme number
 LINEAR = {"float32": 2.0**-13, "float64": 2.0**-27}  # sinh(x) is x below
+LAST = -0.24  # about the polynomial of tanh at its end, where what z lacks is felt
 HUGE = 2.0**60  # beside it 1 is nothing
 FLAT = 64.0  # an exponent at which 1 is nothing
 
@@ -91,8 +95,42 @@ def clamped(a: Arithmetic, x: Value, low: float, high: float) -> Value:
 def exp(a: Arithmetic, x: Value, low: Value | None = None) -> Value:
     """``exp(x)``, or ``exp(x + low)`` of a number in two parts."""
     x = clamped(a, x, SMALLEST[a.name], LARGEST[a.name])
+    if a.name == "float32" and low is None:
+        shifted, near = _short_exp(a, x, _magic(a))
+        return scaled(a, near, _biased(a, shifted))
     n = reduced(a, x, low)
     return scaled(a, rounded(a, exp_near_0(a, n.rest)), n.biased)
+
+
+def exp_between(a: Arithmetic, x: Value, least: float, most: float) -> Value:
+    """``exp(x)`` of what lies between two numbers: in float32 with fewer steps, if they help."""
+    if a.name != "float32" or most > MODERATE:
+        return exp(a, x)
+    if least > -MODERATE:
+        shifted, near = _short_exp(a, x, _magic(a) + a.kind.bias)
+        return a.multiply(near, _power(a, shifted))
+    x = a.select(a.less(x, SMALLEST[a.name]), SMALLEST[a.name], x)
+    # By a factor too large, so that it is no subnormal number.
+    shifted, near = _short_exp(a, x, _magic(a) + a.kind.bias + a.kind.digits + 1)
+    return a.multiply(a.multiply(near, _power(a, shifted)), 2.0 ** -(a.kind.digits + 1))
+
+
+def _power(a: Arithmetic, shifted: Value) -> Value:
+    """Return the power of two whose exponent, with its bias, is in the low digits."""
+    return a.from_bits(a.shift_left(a.bits(shifted), a.kind.digits))
+
+
+def _short_exp(a: Arithmetic, x: Value, magic: float) -> tuple[Value, Value]:
+    """Return y and n with ``exp(x) = y 2**n``, n in the low digits, y in one part: in float32.
+
+    All that is rounded on the way stays below 1 ulp.
+    """
+    first, second = LN2[a.name]
+    shifted = a.fma(x, LOG2E[a.name][0], magic)
+    whole = a.subtract(shifted, magic)
+    r = a.fma(whole, -second, a.fma(whole, -first, x))
+    near = a.fma(a.multiply(r, r), polynomial(a, r, EXP[a.name]), r)
+    return shifted, a.add(near, 1.0)
 
 
 def exp_near_0(a: Arithmetic, r: Two, table: str | None = None) -> Two:
@@ -141,12 +179,26 @@ def expm1(a: Arithmetic, x: Value) -> Value:
 
 def tanh(a: Arithmetic, x: Value) -> Value:
     """``-y / (2 + y)`` with ``y = exp(-2 |x|) - 1``, and the sign of `x`."""
+    if a.name == "float32":
+        return _short_tanh(a, x)
     size = a.absolute(x)
     size = a.select(a.greater(size, NO_MORE[a.name]), NO_MORE[a.name], size)
     y = _expm1_of_negative(a, a.multiply(size, -2.0))
     below = exact_sum(a, 2.0, y.high)
     found = quotient(a, y, Two(below.high, a.add(below.low, y.low)))
     return a.select(a.equal(x, 0.0), x, a.copysign(a.add(found.high, found.low), x))
+
+
+def _short_tanh(a: Arithmetic, x: Value) -> Value:
+    """Return a polynomial where ``|x| < NEAR``, else ``1 - 2 e / (1 + e)``, ``e = exp(-2 |x|)``."""
+    size = a.absolute(x)
+    z, lost = exact_product(a, size, size)
+    bent = a.fma(z, polynomial(a, z, TANH[a.name]), a.multiply(lost, LAST))
+    near = a.fma(size, bent, size)
+    far = a.select(a.greater(size, NO_MORE[a.name]), NO_MORE[a.name], size)
+    e = exp_between(a, a.multiply(far, -2.0), -2 * NO_MORE[a.name], 0.0)
+    far = a.subtract(1.0, a.divide(a.add(e, e), a.add(e, 1.0)))
+    return a.copysign(a.select(a.less(size, NEAR), near, far), x)
 
 
 def _expm1_of_negative(a: Arithmetic, x: Value) -> Two:

@@ -1,0 +1,89 @@
+"""Machine code of a formula, called on NumPy arrays."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from portable_losses._typing import Array
+
+from ..machine.blocks import in_blocks
+from ..machine.memory_numpy import empty
+from .aligned_numpy import aligned
+from .machine_code import LARGE
+from .sums import total
+from .trace import Formula
+from .ufunc_numpy import as_sum, as_ufunc
+
+__all__ = ["FEWEST", "Machine", "arranged"]
+
+FEWEST = 2**16  # entries in all from which on blocks pay
+SPAN = 2**17  # entries that machine code takes at once
+
+
+class Machine:
+    """A formula as machine code: a ufunc, called on blocks of large arrays."""
+
+    def __init__(self, formula: Formula, code: Any, name: str, dtypes: Sequence[Any]) -> None:
+        self.formula = formula
+        self._code = code  # lives as long as the ufunc
+        self._ufunc = as_ufunc(code.strided, name, dtypes, formula.given, code.flat)
+        self._streaming = as_ufunc(code.streamed, name, dtypes, formula.given, code.flat)
+        self._sizes = [np.dtype(d).itemsize for d in dtypes]
+        if code.core:
+            self._sums, self._means = (
+                as_sum(code.core, name, dtypes, formula.given, (code.flat, mean)) for mean in (0, 1)
+            )
+        self.gradients: dict[Any, Machine | None] = {}  # of a pair with this value
+
+    def __call__(self, given: Sequence[Array], size: int) -> tuple[Any, ...]:
+        """Return the results for the arrays `given`, the largest of which has this size."""
+        if size < FEWEST:
+            found = self._ufunc(*given)
+            return found if isinstance(found, tuple) else (found,)
+        shape, axis, parts = aligned(given)
+        outs = tuple([empty(shape, dtype) for dtype in self.formula.dtypes])
+        targets = [x.reshape(axis) for x in outs]
+        run = self._ufunc if size * sum(self._sizes) < LARGE else self._streaming
+
+        def work(block: slice) -> None:
+            run(*[x[block] if x.ndim else x for x in parts], out=tuple([x[block] for x in targets]))
+
+        in_blocks(work, axis[0], max(1, SPAN // max(1, math.prod(axis[1:]))))
+        return outs
+
+    def sum(self, given: Sequence[Array], divisor: int) -> tuple[Any, Sequence[Array]]:
+        """Return the sum of the first result over 1 or the size, and the others over it.
+
+        Operands have one shape and no gaps.
+        """
+        first = given[0]
+        size, shape = first.size, first.shape
+        if size < FEWEST:
+            run = self._sums if divisor == 1 else self._means
+            if len(shape) == 1:
+                found = run(*given)
+                return (found[0], found[1:]) if found.__class__ is tuple else (found, ())
+            found = run(*[x.reshape(-1) for x in given])
+            if found.__class__ is not tuple:
+                return found, ()
+            return found[0], [x.reshape(shape) for x in found[1:]]
+        others = [empty(shape, dtype) for dtype in self.formula.dtypes[1:]]
+        places = [x.ctypes.data for x in (*given, *others)]
+        skipped = self.formula.given  # the size of the first result
+        sizes = [*self._sizes[:skipped], *self._sizes[skipped + 1 :]]
+        added = total(self._code, places, sizes, size, 1 / divisor)
+        return first.dtype.type(added / divisor), others
+
+    def arranged(self, outs: tuple[Any, ...]) -> Any:
+        """Return the results as the function returns them."""
+        return arranged(self.formula, outs)
+
+
+def arranged(formula: Formula, outs: tuple[Any, ...]) -> Any:
+    """Return results as the function returns them."""
+    if formula.several is None:
+        return outs[0]
+    found = iter(outs)
+    return tuple([next(found) if there else None for there in formula.several])
