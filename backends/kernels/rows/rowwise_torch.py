@@ -11,11 +11,10 @@ import torch
 from portable_losses._backend import Kernel
 from portable_losses._typing import Array
 
+from ..formulas.code_torch import DTYPES, NAMES
 from ..formulas.elementwise_torch import (
-    DTYPES,
     FLOATS,
     HALVES,
-    NAMES,
     are_in_memory,
     backward_of,
 )
