@@ -197,7 +197,7 @@ def by_kernel(
     """
     pair = _PAIRS.get(function)
     found = None if pair is None else _kernel_of(pair, arrays, options)
-    if found is None:
+    if pair is None or found is None:
         return None
     backend, kernel, raws = found
     if kernel.takes is None or not kernel.takes(pair, raws, options):
@@ -207,7 +207,7 @@ def by_kernel(
 
 def row_call(function: Callable[..., Array], x: Array, *, xp: Namespace) -> Array:
     """Return ``function(x, xp=xp)`` of rows; half dtypes are computed in float32, rounded once."""
-    made = by_kernel(function, (x,), NO_OPTIONS)
+    made = by_kernel(function, (x,), {})
     return narrow(function(widen(x, xp=xp), xp=xp), x.dtype, xp=xp) if made is None else made
 
 

@@ -39,7 +39,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "all": {"label_smoothing": 0.125, "softcap": 4.0, "with_lse": True},
 }
 TARGETS = "index", "shares"
-MASKS = "none", "rows", "classes", "weights", "all of them"
+EVERY = "all of them"
+MASKS = "none", "rows", "classes", "weights", EVERY
 ROWS = 11
 
 
@@ -61,7 +62,7 @@ def logits(classes: int, dtype: str) -> Array:
 def target(z: Array, what: str, mask: str) -> tuple[Any, ...]:
     """The arrays of a `Target` for these logits."""
     count, classes = z.shape
-    every = mask == "all of them"
+    every = mask == EVERY
     q = np.random.default_rng(1).dirichlet(np.ones(classes), count).astype(z.dtype)
     q[:, 1] = 0
     index = (np.arange(count) % classes)[:, None]
@@ -110,7 +111,7 @@ def run_both(name: str, arrays: tuple[Any, ...], options: Any) -> list[tuple[Any
     return found
 
 
-SIZES = [2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 100]
+SIZES = [2, 7, 8, 16, 17, 33, 100]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -121,8 +122,7 @@ def test_machine_code_is_the_pair(name: str, classes: int, dtype: str) -> None:
         assert_near(got, want, 12)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize(("mask", "dtype"), [*((m, "float32") for m in MASKS), (EVERY, "float64")])
 @pytest.mark.parametrize("what", TARGETS)
 @pytest.mark.parametrize("options", OPTIONS)
 def test_cross_entropy_with_every_option_is_the_pair(
@@ -132,7 +132,7 @@ def test_cross_entropy_with_every_option_is_the_pair(
     for got, want in run_both("cross_entropy", (z, *target(z, what, mask)), OPTIONS[options]):
         large = np.abs(want) < 1e3
         assert_near(np.where(large, got, 0), np.where(large, want, 0), 16)
-        np.testing.assert_allclose(got, want, rtol=8 * np.finfo(dtype).eps, atol=1e-4)
+        np.testing.assert_allclose(got, want, rtol=8 * float(np.finfo(dtype).eps), atol=1e-4)
 
 
 # ---- the same bits -------------------------------------------------------------------------------
