@@ -111,6 +111,7 @@ BACKEND = Backend(
     Indexing(scatter_add=scatter_add),
     Speed(
         reductions={
+            "extremes": lambda x: (np.minimum.reduce(x, None), np.maximum.reduce(x, None)),
             "max": lambda x: np.maximum.reduce(x, None),
             "mean": mean,
             "min": lambda x: np.minimum.reduce(x, None),
@@ -118,6 +119,7 @@ BACKEND = Backend(
         },
         spread=spread,
         elementwise=elementwise,
+        several=elementwise,
         elementwise_kernel=ELEMENTWISE,
         kernels={
             "cross_entropy": rowwise(CROSS_ENTROPY, WEIGHT),

@@ -18,6 +18,7 @@ from .kernels.formulas.elementwise_torch import (
     ELEMENTWISE,
     backward_of,
     is_plain_in_memory,
+    several,
 )
 from .kernels.gpu_rows.rows_torch import CUDA
 from .kernels.machine.by_device import by_device
@@ -204,9 +205,16 @@ def differentiable_again(x: Array) -> Array:
 
 def readable(x: Array) -> bool:
     """Say whether `x` is a plain tensor in host memory, outside every trace and transform."""
-    if torch.compiler.is_compiling() or x.device.type != "cpu":
+    if torch.compiler.is_compiling() or not x.is_cpu:
         return False
-    return type(x) in _PLAIN and _is_plain(x)
+    return x.__class__ in _PLAIN and _is_plain(x)
+
+
+def extremes(x: Array) -> Any:
+    """Return the smallest and the largest entry; None of integers, some of which have none."""
+    if not x.dtype.is_floating_point:
+        return None
+    return torch.aminmax(x.detach() if x.requires_grad else x)
 
 
 def _is_plain(x: Array) -> bool:
@@ -307,8 +315,9 @@ BACKEND = Backend(
     ),
     Indexing(scatter_add=scatter_add, take_along_axis=take_along_axis),
     Speed(
-        reductions={"extremes": torch.aminmax},
+        reductions={"extremes": extremes},
         spread=torch.Tensor.expand,  # which, unlike broadcast_to, is known to every transform
+        several=several,
         elementwise_kernel=ELEMENTWISE,
         special={"erf": torch.special.erf, "erfc": torch.special.erfc},
         kernels={

@@ -10,10 +10,18 @@ from portable_losses.losses import *  # noqa: F403
 from portable_losses.special import *  # noqa: F403
 
 __version__ = "0.1.0"
-_WITH_THE_TAPE = ("autograd", "data", "nn", "optim")  # imported on first use, as is
+_WITH_THE_TAPE = (
+    "autograd",
+    "data",
+    "differentials",
+    "nn",
+    "optim",
+)  # imported on first use, as is
 _OF_THE_TAPE = ("Tensor", "no_grad", "tensor")
+_OF_DIFFERENTIALS = ("Derivatives", "derivatives")
 __all__ = ["validation"]
 __all__.extend(_OF_THE_TAPE)  # pyright: ignore[reportUnsupportedDunderAll]  # `__getattr__` has them
+__all__.extend(_OF_DIFFERENTIALS)  # pyright: ignore[reportUnsupportedDunderAll]
 __all__ += activations.__all__
 __all__ += losses.__all__
 __all__ += special.__all__
@@ -25,10 +33,12 @@ def __getattr__(name: str) -> Any:
         return import_module(f"portable_losses.{name}")
     if name in _OF_THE_TAPE:
         return getattr(import_module("portable_losses.autograd"), name)
+    if name in _OF_DIFFERENTIALS:
+        return getattr(import_module("portable_losses.differentials"), name)
     msg = f"module 'portable_losses' has no attribute {name!r}"
     raise AttributeError(msg)
 
 
 def __dir__() -> list[str]:
     """Return the names, with those that are imported on first use."""
-    return sorted({*globals(), *_OF_THE_TAPE, *_WITH_THE_TAPE})
+    return sorted({*globals(), *_OF_THE_TAPE, *_OF_DIFFERENTIALS, *_WITH_THE_TAPE})

@@ -177,7 +177,9 @@ def elementwise_call(
     result is rounded once; not so where `widened` is False, for results that need no rounding.
     What a kernel takes needs no check.
     """
-    made = by_kernel(function, (x, *others), options)
+    made = None
+    if not others or all(y is not None for y in others):
+        made = by_kernel(function, (x, *others), options)
     if made is not None:
         return made
     if others:
@@ -196,8 +198,10 @@ def by_kernel(
     The result has their dtype; of half dtypes float32 if it is to be `wide`.
     """
     pair = _PAIRS.get(function)
-    found = None if pair is None else _kernel_of(pair, arrays, options)
-    if pair is None or found is None:
+    if pair is None:
+        return None
+    found = _kernel_of(pair, arrays, options)
+    if found is None:
         return None
     backend, kernel, raws = found
     if kernel.takes is None or not kernel.takes(pair, raws, options):

@@ -81,33 +81,33 @@ def reduced(
     """
     given: tuple[Any, ...] = tuple(arrays.values())
     dtype = given[0].dtype
-    for x in given:
-        if x is not None and x.dtype is not dtype and x.dtype != dtype:
+    masks = [mask for mask in invalid if mask is not None]
+    whole = reduction != "none" and where is None and sample_weight is None and not masks
+    for checked in (False, True):  # a kernel may take the arrays as they are
+        if checked:
             check_floating(xp, **arrays)
             given = _in_dtype_of_first(given, xp=xp)
+        if whole:
+            made = summed(function, given, options, mean=reduction == "mean")
+            if made is not None:
+                return narrow(made, dtype, xp=xp)
+        loss = by_kernel(function, given, options, wide=True)
+        if loss is not None:
             break
-    masks = [mask for mask in invalid if mask is not None]
-    if reduction != "none" and where is None and sample_weight is None and not masks:
-        made = summed(function, given, options, mean=reduction == "mean")
-        if made is not None:
-            return narrow(made, dtype, xp=xp)
-    loss = by_kernel(function, given, options, wide=True)
-    if loss is None:
-        check_floating(xp, **arrays)
+    else:
         loss = function(*in_one_dtype(xp, *given), xp=xp, **options)
     loss = mark_invalid(loss, *masks, xp=xp)
     return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=dtype, xp=xp)
 
 
 def _in_dtype_of_first(arrays: tuple[Any, ...], *, xp: Namespace) -> tuple[Any, ...]:
-    """Return the arrays in one dtype; beside halves only what has no digits to lose."""
+    """Return the arrays in one dtype to compute in; halves stay, and numbers beside them."""
     first = arrays[0]
-    half = is_half(first, xp=xp)
+    if not is_half(first, xp=xp):
+        return in_one_dtype(xp, *arrays)
     return tuple(
         [
-            x
-            if x is None or (half and kind_of(x, xp=xp) != "bool")
-            else narrow(x, first.dtype, xp=xp)
+            x if x is None or kind_of(x, xp=xp) != "bool" else narrow(x, first.dtype, xp=xp)
             for x in arrays
         ]
     )

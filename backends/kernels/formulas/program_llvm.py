@@ -254,9 +254,14 @@ def _computed(a: Arithmetic, formula: Formula, values: list[Any]) -> list[Any]:
     return [operand(x) for x in formula.results]
 
 
-def computed(a: Arithmetic, operation: Any, given: list[Any], between: list[Bounds]) -> Any:
-    """Return what an operation makes of what lies between these bounds; else Untraceable."""
-    if operation is np.exp:
+def computed(
+    a: Arithmetic, operation: Any, given: Sequence[Any], between: Sequence[Bounds] = ()
+) -> Any:
+    """Return what a step makes of these values, which lie `between` bounds, if those are known.
+
+    Untraceable for a step that is not known.
+    """
+    if operation is np.exp and between:
         return elementary.exp_between(a, given[0], *between[0])
     if operation in _METHODS:
         return getattr(a, _METHODS[operation])(*given)

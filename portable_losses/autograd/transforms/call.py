@@ -56,12 +56,7 @@ class Call:
         if not self.outer_recorder:
             return False
         # What is younger than the leaves was made in this call.
-        if reached.outside:
-            return True
-        for node in self.nodes:
-            if node.parents:
-                return True
-        return False
+        return bool(reached.outside) or any(node.parents for node in self.nodes)
 
     def pull_back(
         self,

@@ -1,0 +1,309 @@
+"""`derivatives`: value, gradient and Hessian of a loss, one per sample, never reduced."""
+
+import inspect
+from collections import namedtuple
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import Any, Literal
+
+from portable_losses._backend import backend_of
+from portable_losses._dtypes import narrow, widen
+from portable_losses._polyfill import device_of, expand_dims, knows_shape, readable, total, where
+from portable_losses._typing import Array, Namespace, Options
+from portable_losses._validation import (
+    check_axis,
+    check_broadcastable,
+    check_broadcasts_to,
+    check_real,
+    check_real_floating,
+    namespace_of,
+)
+from portable_losses.activations import sigmoid, softmax
+from portable_losses.autograd.transforms.functional import vjp
+from portable_losses.autograd.transforms.products import elementwise_grad
+from portable_losses.differentials.curvatures import boosting, is_piecewise_linear
+from portable_losses.differentials.duals import Inseparable
+from portable_losses.differentials.one_pass import BOOSTING, CONSTANT, SECOND, in_one_pass
+from portable_losses.losses import binary_cross_entropy_with_logits, cross_entropy
+
+__all__ = ["Derivatives", "derivatives"]
+
+
+class Derivatives(tuple[Any, ...]):
+    """The derivatives of a loss, a named tuple of what was asked for: `derivatives` returns it."""
+
+    __slots__ = ()
+
+    value: Array
+    gradient: Array
+    hessian: Array | None = None
+    probabilities: Array | None = None
+
+
+def _kinds() -> dict[tuple[str, ...], Any]:
+    """Return the named tuples, by their fields."""
+    made: dict[tuple[str, ...], Any] = {}
+    for more in ((), ("hessian",), ("probabilities",), ("hessian", "probabilities")):
+        fields = ("value", "gradient", *more)
+        base: Any = namedtuple("Derivatives", fields)
+        made[fields] = type("Derivatives", (base, Derivatives), {"__slots__": ()})
+    return made
+
+
+_KINDS = _kinds()
+
+
+def derivatives(
+    loss: Callable[..., Any],
+    input: Array,
+    target: Array,
+    /,
+    *others: Array,
+    order: Literal[1, 2] = 1,
+    hessian: Literal["diagonal", "row", "boosting"] = "diagonal",
+    probabilities: bool = False,
+    sample_weight: Array | None = None,
+    out: Sequence[Array | None] | None = None,
+    **options: Any,
+) -> Derivatives:
+    """Return a loss, its gradient and its Hessian by `input`, one per sample."""
+    given = dict(zip(_names(loss, options), (input, target, *others), strict=False))
+    xp = namespace_of(**given, optional={"sample_weight": sample_weight})
+    check_real_floating(xp, **{next(iter(given)): input})
+    _check(order, hessian)
+    quiet = backend_of(xp).arrays.quiet
+    with nullcontext() if quiet is None else quiet():
+        x, y = _broadcast(loss, input, target, options)
+        arrays = (widen(x, xp=xp), y, *others)
+        found = _differentiated(loss, arrays, order, hessian, sample_weight, options, xp=xp)
+        names = ("value", "gradient", "hessian")
+        made = {n: narrow(a, input.dtype, xp=xp) for n, a in zip(names, found, strict=False)}
+        if probabilities:
+            made["probabilities"] = _probabilities(loss, x, options)
+    result = _KINDS[tuple(made)](*made.values())
+    return result if out is None else _written(result, out)
+
+
+def _check(order: int, hessian: str) -> None:
+    """Raise ValueError for options that there are not."""
+    if order not in (1, 2) or isinstance(order, bool):
+        msg = f"`order` must be 1 or 2, got {order!r}"
+        raise ValueError(msg)
+    if hessian not in ("diagonal", "row", "boosting"):
+        msg = f"`hessian` must be 'diagonal', 'row' or 'boosting', got {hessian!r}"
+        raise ValueError(msg)
+
+
+def _names(loss: Callable[..., Any], options: Options) -> list[str]:
+    """Return the names of the arrays of a loss; TypeError where it is none of samples."""
+    parameters = inspect.signature(loss).parameters
+    name = getattr(loss, "__name__", repr(loss))
+    if "reduction" not in parameters:
+        msg = f"`loss` must be a loss with the option `reduction`, got {name}"
+        raise TypeError(msg)
+    if name in _OF_BATCHES:
+        msg = f"`loss` must be one of samples, got {name}, which compares those of a batch"
+        raise ValueError(msg)
+    for option in ("reduction", "return_lse"):
+        if option in options:
+            msg = f"`derivatives` takes no `{option}=`: its value is that of each sample"
+            raise TypeError(msg)
+    return [n for n, p in parameters.items() if p.kind is not p.KEYWORD_ONLY]
+
+
+_OF_BATCHES = ("circle_loss", "info_nce_loss", "ntxent_loss")
+
+
+def _written(made: Derivatives, out: Sequence[Array | None]) -> Derivatives:
+    """Return the results, written to the arrays of `out`."""
+    if len(out) != len(made):
+        msg = f"`out` must have {len(made)} entries, an array or None for each, got {len(out)}"
+        raise ValueError(msg)
+    results = []
+    for x, into in zip(made, out, strict=True):
+        if into is not None and into is not x:
+            if tuple(into.shape) != tuple(x.shape) or into.dtype != x.dtype:
+                msg = (
+                    f"`out` must have shape {tuple(x.shape)} and dtype {x.dtype}, "
+                    f"got {tuple(into.shape)} and {into.dtype}"
+                )
+                raise ValueError(msg)
+            into[...] = x
+        results.append(x if into is None else into)
+    return type(made)(*results)
+
+
+def _differentiated(
+    loss: Callable[..., Any],
+    arrays: tuple[Array, ...],
+    order: int,
+    hessian: str,
+    sample_weight: Array | None,
+    options: Options,
+    *,
+    xp: Namespace,
+) -> tuple[Array, ...]:
+    """Return the weighted derivatives; a sample of weight 0 that the loss refuses is left out."""
+    try:
+        return _of_samples(loss, arrays, order, hessian, sample_weight, options, xp=xp)
+    except (ValueError, IndexError):
+        counts = None if sample_weight is None else sample_weight != 0
+        if counts is None or "where" in options or not readable(counts, xp=xp):
+            raise
+        if bool(xp.all(counts)):
+            raise
+        more = {**options, "where": counts}
+        return _of_samples(loss, arrays, order, hessian, sample_weight, more, xp=xp)
+
+
+def _of_samples(
+    loss: Callable[..., Any],
+    arrays: tuple[Array, ...],
+    order: int,
+    hessian: str,
+    sample_weight: Array | None,
+    options: Options,
+    *,
+    xp: Namespace,
+) -> tuple[Array, ...]:
+    """Return the weighted derivatives, in one pass where the loss is of one entry."""
+    x, *others = arrays
+    axis = class_axis(loss, options, x.ndim)
+    if axis is None:
+        last = None
+        if order == 2:
+            last = {"diagonal": SECOND, "boosting": BOOSTING, "row": None}[hessian]
+            if last is None:
+                msg = f"`hessian` must be 'diagonal' or 'boosting' for {loss.__name__}, got 'row'"
+                raise ValueError(msg)
+            if last == BOOSTING and is_piecewise_linear(loss, options):
+                last = CONSTANT
+        try:
+            weight = _weight(sample_weight, x, tuple(x.shape), xp=xp)
+            return in_one_pass(loss, x, tuple(others), last, weight, options, xp=xp)
+        except Inseparable:
+            pass
+    made = _by_tape(loss, x, tuple(others), order, hessian, options, xp=xp)
+    value = made[0]
+    weight = _weight(sample_weight, value, tuple(value.shape), xp=xp)
+    if weight is None:
+        return made
+    return tuple([_times(weight, one, value.ndim, axis, xp=xp) for one in made])
+
+
+def _weight(
+    weight: Array | None, like: Array, shape: tuple[int, ...], *, xp: Namespace
+) -> Array | None:
+    """Return the weights of samples, in the dtype of `like`."""
+    if weight is None:
+        return None
+    check_real(xp, sample_weight=weight)
+    check_broadcasts_to(shape, sample_weight=weight)
+    return narrow(weight, like.dtype, xp=xp)
+
+
+def _times(weight: Array, x: Array, ndim: int, axis: int | None, *, xp: Namespace) -> Array:
+    """``weight * x``, 0 where the weight is 0: `x` has one or two axes of classes more."""
+    if x.ndim > ndim:
+        weight = expand_dims(weight, range(ndim - weight.ndim), xp=xp)
+        place = -1 if axis is None else axis - x.ndim
+        weight = weight[..., None, None] if x.ndim == ndim + 2 else xp.expand_dims(weight, axis=place)
+    return weight * where(weight == 0, 0.0, x, xp=xp)
+
+
+def class_axis(loss: Callable[..., Any], options: Options, ndim: int) -> int | None:
+    """Return the axis of the classes, counted from the front; None where a loss has none."""
+    parameters = inspect.signature(loss).parameters
+    if "axis" not in parameters:
+        return None
+    axis = options.get("axis", parameters["axis"].default)
+    return check_axis(int(axis), ndim) if isinstance(axis, int) else None
+
+
+def _broadcast(
+    loss: Callable[..., Any], x: Array, y: Array, options: Options
+) -> tuple[Array, Array]:
+    """Return the input and the target, one prediction spread over several targets."""
+    first, second = tuple(x.shape), tuple(y.shape)
+    if first == second or not (knows_shape(x) and knows_shape(y)):
+        return x, y
+    xp = namespace_of(input=x, target=y)
+    axis = class_axis(loss, options, x.ndim)
+    if axis is None:
+        check_broadcastable(input=x, target=y)
+        shape = _joined(first, second)
+        return xp.broadcast_to(x, shape), xp.broadcast_to(y, shape)
+    rows, shape = first[:axis] + first[axis + 1 :], first
+    if len(second) == len(first) and all(n in (1, m) for n, m in zip(first, second, strict=True)):
+        shape = second  # probabilities
+    elif axis == x.ndim - 1 and rows != second:
+        shape = (*_joined(rows, second), first[-1])
+    return (x if shape == first else xp.broadcast_to(x, shape)), y
+
+
+def _joined(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape to which two that fit broadcast."""
+    size = max(len(first), len(second))
+    one = (1,) * (size - len(first)) + first
+    other = (1,) * (size - len(second)) + second
+    return tuple([m if n == 1 else n for n, m in zip(one, other, strict=True)])
+
+
+def _by_tape(
+    loss: Callable[..., Any],
+    x: Array,
+    others: tuple[Array, ...],
+    order: int,
+    hessian: str,
+    options: Options,
+    *,
+    xp: Namespace,
+) -> tuple[Array, ...]:
+    """Return value, gradient and Hessian of the loss of each sample, by the tape."""
+
+    def run(x: Array) -> Array:
+        return loss(x, *others, reduction="none", **options)
+
+    value, pullback = vjp(run, x)
+    if order == 1:
+        return value, pullback(xp.ones_like(value))[0]
+    gradient, pullback = vjp(elementwise_grad(run), x)
+    if hessian == "boosting" and is_piecewise_linear(loss, options):
+        return value, gradient, xp.ones_like(gradient)
+    axis = class_axis(loss, options, x.ndim)
+    if axis is None and value.ndim == x.ndim:
+        second = pullback(xp.ones_like(gradient))[0]
+    elif axis is None or value.ndim != x.ndim - 1:
+        msg = f"`order` must be 1 for {loss.__name__}, whose samples have several axes"
+        raise ValueError(msg)
+    else:
+        columns = _columns(pullback, x, axis, hessian, xp=xp)
+        second = xp.stack(columns, axis=-1 if hessian == "row" else axis)
+    return value, gradient, boosting(second, xp=xp) if hessian == "boosting" else second
+
+
+def _columns(
+    pullback: Callable[..., Any], x: Array, axis: int, hessian: str, *, xp: Namespace
+) -> list[Array]:
+    """Return the columns of the Hessian of each row, or the diagonal's entries."""
+    places = xp.arange(x.shape[axis], device=device_of(x, xp=xp))
+    places = xp.reshape(places, (-1, *(1,) * (x.ndim - axis - 1)))
+    columns = []
+    for k in range(x.shape[axis]):
+        own = xp.broadcast_to(places == k, x.shape)
+        column = pullback(xp.astype(own, x.dtype))[0]
+        if hessian == "row":
+            columns.append(xp.moveaxis(column, axis, -1))
+        else:
+            columns.append(total(where(own, column, 0.0, xp=xp), axis=axis, xp=xp))
+    return columns
+
+
+def _probabilities(loss: Callable[..., Any], x: Array, options: Options) -> Array:
+    """Return what the loss takes its logits for: sigmoid, or softmax."""
+    if loss is binary_cross_entropy_with_logits:
+        return sigmoid(x)
+    if loss is cross_entropy:
+        return softmax(x, axis=class_axis(loss, options, x.ndim))
+    msg = f"`probabilities` are those of logits, which {loss.__name__} does not take"
+    raise ValueError(msg)
