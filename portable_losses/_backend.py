@@ -222,6 +222,8 @@ class Speed:
         The library's own special functions, where they are at least as accurate as ours.
     elementwise : callable, (function, arrays, options) -> result, or None
         Run an `entrywise` function in parts.
+    several : callable, (function, arrays, options) -> results, or None
+        Run an elementwise function with several results, which nothing differentiates, in one pass.
     elementwise_kernel : Kernel, or None
         Runs both halves of an elementwise pair in one pass.
     kernels : mapping of str to Kernel
@@ -232,6 +234,7 @@ class Speed:
     spread: Callable[[Array, tuple[int, ...]], Array] | None = None
     special: Mapping[str, Callable[..., Array]] = field(default_factory=dict[str, Any])
     elementwise: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
+    several: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
     elementwise_kernel: Kernel | None = None
     kernels: Mapping[str, Kernel] = field(default_factory=dict[str, Kernel])
 

@@ -211,10 +211,8 @@ def by_kernel(
 
 def row_call(function: Callable[..., Array], x: Array, *, xp: Namespace) -> Array:
     """Return ``function(x, xp=xp)`` of rows; half dtypes are computed in float32, rounded once."""
-    made = by_kernel(function, (x,), {})
-    if made is not None:
-        return made
-    return narrow(function(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
+    made = by_kernel(function, (x,), NO_OPTIONS)
+    return narrow(function(widen(x, xp=xp), xp=xp), x.dtype, xp=xp) if made is None else made
 
 
 def summed(
@@ -256,8 +254,8 @@ def _kernel_of(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
     backend = backend_of_array(raws[0])
     if backend is None:
         return None
-    speed = backend.speed
-    kernel = speed.elementwise_kernel if pair.elementwise else speed.kernels.get(pair.name)
+    own = backend.speed.elementwise_kernel if pair.elementwise else None
+    kernel = backend.speed.kernels.get(pair.name, own)
     return None if kernel is None else (backend, kernel, raws)
 
 

@@ -21,7 +21,7 @@ from portable_losses._typing import Array, Options
 from ..machine.team_torch import team
 from .code_cuda_torch import CudaCode, cuda_code
 from .gradients import pulled
-from .machine_code import LARGE, NATIVE, machine_code
+from .machine_code import LARGE, NATIVE, compiler, machine_code
 from .sums import total
 from .trace import Formula, key_of, slopes_of, trace
 
@@ -34,6 +34,7 @@ __all__ = [
     "are_in_memory",
     "backward_of",
     "is_plain_in_memory",
+    "several",
 ]
 
 FEWEST = 2**16  # entries from which on several threads pay
@@ -156,6 +157,16 @@ class Program:
         """Return the value."""
         return self._value([x for x in arrays if x is not None], arrays[0])[0]
 
+    def value_and_slope(self, arrays: tuple[Array, ...]) -> list[Array] | None:
+        """Return the value, and its slope in the first operand, of few entries; None of many.
+
+        Of many entries the slope takes longer to store than to compute.
+        """
+        first = arrays[0]
+        if first.numel() >= FEWEST or (code := self._sloped(first)) is None:
+            return None
+        return code([x for x in arrays if x is not None], first)
+
     def sum(
         self, arrays: tuple[Array, ...], divisor: int, *, sloped: bool
     ) -> tuple[Array, Array | None]:
@@ -164,14 +175,18 @@ class Program:
         The slope is None unless it is asked for, and there is code for it.
         """
         given = [x for x in arrays if x is not None]
-        if sloped:
-            if self._slope is self:
-                self._slope = self._slope_code(arrays[0].device)
-            if self._slope is not None:
-                added, (slope,) = self._slope.sum(given, divisor)
-                return added, slope
+        if sloped and (both := self._sloped(arrays[0])) is not None:
+            added, (slope,) = both.sum(given, divisor)
+            return added, slope
         code: Any = self._value  # of tensors in host memory
         return code.sum(given, divisor)[0], None
+
+    def _sloped(self, x: Array) -> Code | None:
+        """Return the code of value and slope, which is made when it is first asked for."""
+        if self._slope is self:
+            self._slope = self._slope_code(x.device)
+        slope: Code | None = self._slope
+        return slope
 
     def _slope_code(self, device: Any) -> Code | None:
         """Return the code of the value and its slope in the first operand."""
@@ -267,6 +282,29 @@ def _program(
     return made
 
 
+def several(function: Callable[..., Any], arrays: tuple[Array, ...], options: Options) -> Any:
+    """Return the results of an elementwise function, of plain tensors in one pass."""
+    first = arrays[0]
+    given = tuple([x if x.shape == first.shape else x.expand(first.shape) for x in arrays])
+    if first.dtype not in FLOATS or not _are_plain(given):
+        return function(*arrays, **options)
+    dtypes = tuple([x.dtype for x in given])
+    key = function, dtypes, first.device, *key_of(options)
+    if key not in _SEVERAL:
+        if len(_SEVERAL) > KEPT:
+            _SEVERAL.clear()
+        names = tuple([NAMES[d] for d in dtypes])
+        plain = {name: x for name, x in options.items() if name != "xp"}
+        _SEVERAL[key] = _code(function, function, names, names[0], plain, first.device)
+    code = _SEVERAL[key]
+    if code is None:
+        return function(*arrays, **options)
+    return tuple(code([x.detach() for x in given], first.detach()))
+
+
+_SEVERAL: dict[Any, Code | CudaCode | None] = {}
+
+
 # ---- the kernel --------------------------------------------------------------------------------
 
 
@@ -280,15 +318,16 @@ def _takes(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
     dtype = arrays[0].dtype
     if dtype not in SUMMED or not _are_plain(arrays):
         return False
-    return len(arrays) == 1 or all([x is None or x.dtype is dtype for x in arrays])
+    return len(arrays) == 1 or all(x is None or x.dtype is dtype for x in arrays)
 
 
 def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
     """Say whether these are plain tensors in host memory that lie alike, with machine code."""
     first = arrays[0]
-    dtype, gapless = first.dtype, first.is_contiguous()
-    if dtype not in SUMMED or not first.is_cpu or not first.numel() or not _are_plain(arrays):
+    dtype = first.dtype
+    if dtype not in SUMMED or not first.is_cpu or not _are_plain(arrays) or not first.numel():
         return False  # a launch on a card returns entries
+    gapless = first.is_contiguous()
     if not (gapless or _is_dense(first)):
         return False
     for x in arrays:
@@ -296,7 +335,7 @@ def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
             x.dtype is dtype and (x.is_contiguous() if gapless else x.stride() == first.stride())
         ):
             return False
-    return _program(pair, arrays, options, wide=True) is not None
+    return compiler() is not None
 
 
 def _are_plain(arrays: tuple[Any, ...]) -> bool:
@@ -350,32 +389,16 @@ def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[in
     program = _program(pair, arrays, options)
     if program is None:
         return _run_portable(pair, arrays, options)
-
-    def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
-        found = program.gradients(grad, arrays, wanted)
-        return backward_of(pair, arrays)(grad, out, *arrays, **options) if found is None else found
-
-    return program.value(arrays), backward
-
-
-def _run_summed(
-    pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
-) -> Any:
-    """Return the sum of the summand over the divisor, and a backward."""
-    rest = dict(options)
-    divisor, absent = rest.pop("divisor"), (None,) * (len(arrays) - 1)
-    summand: Any = pair.summand
-    program: Any = _program(summand, arrays, rest, wide=True)
-    value, saved = program.sum(arrays, divisor, sloped=wanted == (0,))
+    found = program.value_and_slope(arrays) if wanted == (0,) else None
+    value, saved = (program.value(arrays), None) if found is None else found
+    absent = (None,) * (len(arrays) - 1)
 
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
         nonlocal saved
         slope, saved = saved, None  # the gradient takes its memory; a second one is computed
         if slope is not None:
-            unscaled = grad.item() == 1  # of a loss it mostly is
-            return (slope if unscaled else slope.mul_(grad), *absent)
-        spread = (grad / divisor).expand(arrays[0].shape)
-        found = program.gradients(spread, arrays, wanted)
+            return slope.mul_(grad), *absent
+        found = program.gradients(grad, arrays, wanted)
         return backward_of(pair, arrays)(grad, out, *arrays, **options) if found is None else found
 
     return value, backward
@@ -389,6 +412,43 @@ def _run_portable(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
     wide = [x.float() if x is not None and x.dtype in HALVES else x for x in arrays]
     out = pair.forward(*wide, **options)
     return out if pair.wide else out.to(dtype), backward_of(pair, arrays)
+
+
+def _run_summed(
+    pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
+) -> Any:
+    """Return the sum of the summand over the divisor, and a backward."""
+    each: Any = pair.summand
+    rest = dict(options)
+    divisor, absent = rest.pop("divisor"), (None,) * (len(arrays) - 1)
+    program = _program(each, arrays, rest, wide=True)
+    if program is None:
+        return _run_unsummed(each._replace(wide=True), arrays, rest, wanted, divisor)
+    value, saved = program.sum(arrays, divisor, sloped=wanted == (0,))
+
+    def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
+        nonlocal saved
+        slope, saved = saved, None
+        if slope is not None:
+            unscaled = grad.item() == 1  # of a loss it mostly is
+            return (slope if unscaled else slope.mul_(grad), *absent)
+        spread = (grad / divisor).expand(arrays[0].shape)
+        found = program.gradients(spread, arrays, wanted)
+        return backward_of(pair, arrays)(grad, out, *arrays, **options) if found is None else found
+
+    return value, backward
+
+
+def _run_unsummed(
+    each: Pair, arrays: tuple[Any, ...], rest: Options, wanted: tuple[int, ...], divisor: int
+) -> Any:
+    """Return the same of a pair that cannot be compiled."""
+    entries, pull = _run(each, arrays, rest, wanted)
+
+    def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
+        return pull((grad / divisor).expand(entries.shape), entries, *arrays, **rest)
+
+    return entries.sum() / divisor, backward
 
 
 def backward_of(pair: Pair, arrays: tuple[Any, ...]) -> Callable[..., Any]:
