@@ -12,8 +12,9 @@ from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Speed
 from portable_losses._typing import Array, Namespace
 
 from .kernels.cross_entropy.linear_numpy import LINEAR_CROSS_ENTROPY
-from .kernels.cross_entropy.sweep_numpy import CROSS_ENTROPY
+from .kernels.cross_entropy.sweep_numpy import CROSS_ENTROPY, WEIGHT
 from .kernels.formulas.elementwise_numpy import ELEMENTWISE, elementwise
+from .kernels.rows.rowwise_numpy import rowwise
 from .kernels.rows.softmax_numpy import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
 
 FEW = 2**11  # entries that are filled in less time than a view of one is made
@@ -110,6 +111,7 @@ BACKEND = Backend(
     Indexing(scatter_add=scatter_add),
     Speed(
         reductions={
+            "extremes": lambda x: (np.minimum.reduce(x, None), np.maximum.reduce(x, None)),
             "max": lambda x: np.maximum.reduce(x, None),
             "mean": mean,
             "min": lambda x: np.minimum.reduce(x, None),
@@ -117,13 +119,14 @@ BACKEND = Backend(
         },
         spread=spread,
         elementwise=elementwise,
+        several=elementwise,
         elementwise_kernel=ELEMENTWISE,
         kernels={
-            "cross_entropy": CROSS_ENTROPY,
+            "cross_entropy": rowwise(CROSS_ENTROPY, WEIGHT),
             "linear_cross_entropy": LINEAR_CROSS_ENTROPY,
-            "log_softmax": LOG_SOFTMAX,
-            "logsumexp": LOGSUMEXP,
-            "softmax": SOFTMAX,
+            "log_softmax": rowwise(LOG_SOFTMAX),
+            "logsumexp": rowwise(LOGSUMEXP),
+            "softmax": rowwise(SOFTMAX),
         },
     ),
 )

@@ -13,14 +13,16 @@ from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Pair, 
 from portable_losses._typing import Array, Namespace, Options
 
 from .kernels.cross_entropy.linear_torch import LINEAR_CROSS_ENTROPY
-from .kernels.cross_entropy.sweep_torch import CROSS_ENTROPY
+from .kernels.cross_entropy.sweep_torch import CROSS_ENTROPY, WEIGHT
 from .kernels.formulas.elementwise_torch import (
     ELEMENTWISE,
     backward_of,
     is_plain_in_memory,
+    several,
 )
 from .kernels.gpu_rows.rows_torch import CUDA
 from .kernels.machine.by_device import by_device
+from .kernels.rows.rowwise_torch import rowwise
 
 
 class _BoundPair:
@@ -181,9 +183,10 @@ def attach_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> 
     wanted: tuple[int, ...] = ()
     if torch.is_grad_enabled():
         wanted = tuple([i for i, a in enumerate(arrays) if a is not None and a.requires_grad])
-    if not torch.compiler.is_compiling():
+    # What a kernel takes no transform sees.
+    if pair.kernel is not None or not torch.compiler.is_compiling():
         bound = _BoundPair(pair, options, wanted=wanted)
-        if _is_constant(arrays):
+        if pair.kernel is not None or _is_constant(arrays):
             # Without a node it takes a fifth of the time of a small call.
             return _record(bound, *arrays) if wanted else bound.run(arrays)
         return _AttachedBothWays.apply(bound, *arrays)
@@ -202,9 +205,16 @@ def differentiable_again(x: Array) -> Array:
 
 def readable(x: Array) -> bool:
     """Say whether `x` is a plain tensor in host memory, outside every trace and transform."""
-    if torch.compiler.is_compiling() or x.device.type != "cpu":
+    if torch.compiler.is_compiling() or not x.is_cpu:
         return False
-    return type(x) in _PLAIN and _is_plain(x)
+    return x.__class__ in _PLAIN and _is_plain(x)
+
+
+def extremes(x: Array) -> Any:
+    """Return the smallest and the largest entry; None of integers, some of which have none."""
+    if not x.dtype.is_floating_point:
+        return None
+    return torch.aminmax(x.detach() if x.requires_grad else x)
 
 
 def _is_plain(x: Array) -> bool:
@@ -214,12 +224,7 @@ def _is_plain(x: Array) -> bool:
 
 def _is_constant(arrays: tuple[Array, ...]) -> bool:
     """Say whether neither a transform nor forward mode sees what is done with these arrays."""
-    if forward_ad._current_level >= 0:
-        return False
-    for a in arrays:
-        if not (a is None or _is_plain(a)):
-            return False
-    return True
+    return forward_ad._current_level < 0 and all(a is None or _is_plain(a) for a in arrays)
 
 
 def call(
@@ -310,16 +315,19 @@ BACKEND = Backend(
     ),
     Indexing(scatter_add=scatter_add, take_along_axis=take_along_axis),
     Speed(
-        reductions={"extremes": torch.aminmax},
+        reductions={"extremes": extremes},
         spread=torch.Tensor.expand,  # which, unlike broadcast_to, is known to every transform
+        several=several,
         elementwise_kernel=ELEMENTWISE,
         special={"erf": torch.special.erf, "erfc": torch.special.erfc},
         kernels={
-            "cross_entropy": by_device(cpu=CROSS_ENTROPY, cuda=CUDA["cross_entropy"]),
+            "cross_entropy": by_device(
+                cpu=rowwise(CROSS_ENTROPY, WEIGHT), cuda=CUDA["cross_entropy"]
+            ),
             "linear_cross_entropy": LINEAR_CROSS_ENTROPY,
-            "log_softmax": by_device(cuda=CUDA["log_softmax"]),
-            "logsumexp": by_device(cuda=CUDA["logsumexp"]),
-            "softmax": by_device(cuda=CUDA["softmax"]),
+            "log_softmax": by_device(cpu=rowwise(), cuda=CUDA["log_softmax"]),
+            "logsumexp": by_device(cpu=rowwise(), cuda=CUDA["logsumexp"]),
+            "softmax": by_device(cpu=rowwise(), cuda=CUDA["softmax"]),
         },
     ),
 )

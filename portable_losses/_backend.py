@@ -32,8 +32,8 @@ __all__ = [
     "Kernel",
     "Pair",
     "Speed",
-    "arrays_of",
     "backend_of",
+    "backend_of_array",
     "load_backend",
     "namespace_of_type",
     "refusal_of",
@@ -85,10 +85,11 @@ class Kernel(NamedTuple):
     the places of the arrays that need a gradient. If there are any, `backward` has the signature
     of the pair's, returns at least those gradients, and may keep what the forward computed.
     ``gradients``: of how many arrays, from the first, `backward` returns the gradient.
-    ``halves(pair, arrays, options) -> bool`` says whether `run` takes arrays of half dtypes: it
-    computes in float32, and returns the dtype of the arrays, or float32 if the pair is `wide`.
-    None: it takes none. ``sums``, likewise, says whether it adds up in its own pass: `run` takes a
-    pair with a `summand` then, too.
+    ``takes(pair, arrays, options) -> bool``, of an elementwise pair, says whether they are arrays
+    of this library alone, of one shape and one floating dtype: then nothing else is asked of
+    them. Of half dtypes `run` computes in float32, and returns the dtype of the arrays,
+    or float32 if the pair is `wide`. None: every call is checked. ``sums``, likewise, says whether
+    it adds up in its own pass: `run` is given a pair with a `summand` then.
     """
 
     accepts: Callable[..., bool]
@@ -96,7 +97,7 @@ class Kernel(NamedTuple):
         [Pair, tuple[Array, ...], Options, tuple[int, ...]], tuple[Any, Callable[..., Any]]
     ]
     gradients: int = 1
-    halves: Callable[..., bool] | None = None
+    takes: Callable[..., bool] | None = None
     sums: Callable[..., bool] | None = None
 
 
@@ -221,6 +222,8 @@ class Speed:
         The library's own special functions, where they are at least as accurate as ours.
     elementwise : callable, (function, arrays, options) -> result, or None
         Run an `entrywise` function in parts.
+    several : callable, (function, arrays, options) -> results, or None
+        Run an elementwise function with several results, which nothing differentiates, in one pass.
     elementwise_kernel : Kernel, or None
         Runs both halves of an elementwise pair in one pass.
     kernels : mapping of str to Kernel
@@ -231,6 +234,7 @@ class Speed:
     spread: Callable[[Array, tuple[int, ...]], Array] | None = None
     special: Mapping[str, Callable[..., Array]] = field(default_factory=dict[str, Any])
     elementwise: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
+    several: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
     elementwise_kernel: Kernel | None = None
     kernels: Mapping[str, Kernel] = field(default_factory=dict[str, Kernel])
 
@@ -304,13 +308,13 @@ def namespace_of_type(x: Array) -> Namespace:
     return found
 
 
-def arrays_of(x: Any) -> Arrays | None:
-    """Return what is said of the library's arrays; None where `x` is no array."""
+def backend_of_array(x: Any) -> Backend | None:
+    """Return the backend of the library of `x`; None where `x` is no array."""
     kind = type(x)
     if _is_known(kind):
-        return _ARRAYS[kind]
+        return _LOADED[_NAMES[kind]]
     try:
-        return backend_of(namespace_of_type(x)).arrays
+        return backend_of(namespace_of_type(x))
     except TypeError:
         return None
 
@@ -318,8 +322,11 @@ def arrays_of(x: Any) -> Arrays | None:
 @traced_as_constant
 def _is_known(kind: type) -> bool:
     """Say whether a backend lists this type of array; the type's library is loaded then."""
-    if kind not in _NAMESPACES:
-        ensure_loaded(kind.__module__.partition(".")[0])
+    if kind in _NAMESPACES:
+        return True
+    if kind in _HAS_NAMESPACE_METHOD:  # met before, and listed by no backend
+        return False
+    ensure_loaded(kind.__module__.partition(".")[0])
     return kind in _NAMESPACES
 
 
@@ -333,7 +340,7 @@ def refusal_of(kind: type) -> str:
 _LIBRARIES: dict[str, str] = {}  # of namespaces: asking one for what it has not takes 2 us
 _LOADED: dict[str, Backend] = {}
 _NAMESPACES: dict[type, Namespace] = {}
-_ARRAYS: dict[type, Arrays] = {}  # of the types in _NAMESPACES
+_NAMES: dict[type, str] = {}  # of the backends of the types in _NAMESPACES
 _REFUSED: dict[str, str] = {}
 _HAS_NAMESPACE_METHOD: set[type] = set()  # other types: the method is quicker than array_namespace
 
@@ -353,7 +360,7 @@ def ensure_loaded(name: str) -> bool:
         if kernels_are_off():
             found = replace(found, speed=Speed())
         _NAMESPACES.update(found.arrays.namespaces)
-        _ARRAYS.update(dict.fromkeys(found.arrays.namespaces, found.arrays))
+        _NAMES.update(dict.fromkeys(found.arrays.namespaces, name))
         _REFUSED.update(found.arrays.refused)
         _LOADED[name] = found
     return True

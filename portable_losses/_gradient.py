@@ -6,10 +6,18 @@ from functools import wraps
 from types import MappingProxyType
 from typing import Any
 
-from portable_losses._backend import Backend, Kernel, Pair, backend_of, kernel_for
-from portable_losses._dtypes import computable, is_half, narrow, widen
+from portable_losses._backend import (
+    Backend,
+    Kernel,
+    Pair,
+    backend_of,
+    backend_of_array,
+    kernel_for,
+    namespace_of_type,
+)
+from portable_losses._dtypes import computable, narrow, widen
 from portable_losses._polyfill import broadcast_arrays, device_of, total
-from portable_losses._tape import inner_of, raw_array
+from portable_losses._tape import TapeArray
 from portable_losses._typing import Array, Namespace, Options
 from portable_losses._validation import (
     check_broadcastable,
@@ -24,6 +32,7 @@ __all__ = [
     "differentiable_again",
     "elementwise_call",
     "entrywise",
+    "row_call",
     "stop_gradient",
     "summed",
     "summed_pair",
@@ -69,7 +78,7 @@ def with_gradient(
                 if not isinstance(options[name], _NUMBERS):
                     return _by_options(forward, (backward, *rest), by, arrays, options, backend)
             found = kernel_for(portable, backend, arrays, options)
-            pair = portable if found is None else portable._replace(kernel=found)
+            pair = portable if found is None else _served(portable, found)
             return attach_gradient(pair, arrays, options, backend)
 
         _PAIRS[call] = portable
@@ -166,71 +175,110 @@ def elementwise_call(
 
     Several are broadcast and promoted to one dtype. Half dtypes are computed in float32, and the
     result is rounded once; not so where `widened` is False, for results that need no rounding.
+    What a kernel takes needs no check.
     """
+    made = None
+    if not others or all(y is not None for y in others):
+        made = by_kernel(function, (x, *others), options)
+    if made is not None:
+        return made
     if others:
         return _broadcast_call(function, (x, *others), names, options)
     xp = namespace_of_floating(x, names[0])
-    if is_half(x, xp=xp):
-        made = of_halves(function, (x,), options, wide=False, xp=xp)
-        if made is not None:
-            return made
     if not widened:
         return function(computable(x, xp=xp), xp=xp, **options)
     return narrow(function(widen(x, xp=xp), xp=xp, **options), x.dtype, xp=xp)
 
 
-def of_halves(
-    function: Callable[..., Any],
-    arrays: tuple[Array, ...],
-    options: Options,
-    *,
-    wide: bool,
-    xp: Namespace,
+def by_kernel(
+    function: Callable[..., Any], arrays: tuple[Array, ...], options: Options, *, wide: bool = False
 ) -> Any:
-    """Return a pair of arrays of one half dtype, by a kernel that computes in float32; else None.
+    """Return a pair of arrays that a kernel takes as they are, unchecked; else None.
 
-    The result has that dtype, or float32 if it is to be `wide`.
+    The result has their dtype; of half dtypes float32 if it is to be `wide`.
     """
-    pair, backend = _PAIRS.get(function), backend_of(xp)
-    kernel = backend.speed.elementwise_kernel
-    if pair is None or not pair.elementwise or kernel is None or kernel.halves is None:
+    pair = _PAIRS.get(function)
+    if pair is None:
         return None
-    if not (_are_plain(options) and kernel.halves(pair, arrays, options)):
+    found = _kernel_of(pair, arrays, options)
+    if found is None:
         return None
-    pair = pair._replace(kernel=kernel, wide=wide)
-    return attach_gradient(pair, arrays, {"xp": xp, **options}, backend)
+    backend, kernel, raws = found
+    if kernel.takes is None or not kernel.takes(pair, raws, options):
+        return None
+    return _attach_kernel(_served(pair, kernel, wide=wide), arrays, raws, options, backend)
+
+
+def row_call(function: Callable[..., Array], x: Array, *, xp: Namespace) -> Array:
+    """Return ``function(x, xp=xp)`` of rows; half dtypes are computed in float32, rounded once."""
+    made = by_kernel(function, (x,), {})
+    if made is not None:
+        return made
+    return narrow(function(widen(x, xp=xp), xp=xp), x.dtype, xp=xp)
 
 
 def summed(
-    function: Callable[..., Any],
-    arrays: tuple[Array, ...],
-    options: Options,
-    *,
-    mean: bool,
-    xp: Namespace,
+    function: Callable[..., Any], arrays: tuple[Array, ...], options: Options, *, mean: bool
 ) -> Array | None:
     """Return the sum of a pair's entries, or their mean, by a kernel that adds up in its own pass.
 
     Else None. The result is float32 where the arrays are of one half dtype.
     """
     pair = _PAIRS.get(function)
-    if pair is None:
-        return None
-    return summed_pair(pair, arrays, options, mean=mean, xp=xp)
+    return None if pair is None else summed_pair(pair, arrays, options, mean=mean)
 
 
 def summed_pair(
-    pair: Pair, arrays: tuple[Array, ...], options: Options, *, mean: bool, xp: Namespace
+    pair: Pair, arrays: tuple[Array, ...], options: Options, *, mean: bool
 ) -> Array | None:
     """Return what `summed` returns of the function that was made of this pair."""
-    kernel = backend_of(inner_of(xp)).speed.elementwise_kernel
-    if kernel is None or kernel.sums is None or not pair.elementwise:
+    found = _kernel_of(pair, arrays, options)
+    if found is None:
         return None
-    raws = tuple([raw_array(x) for x in arrays])
-    if not (_are_plain(options) and kernel.sums(pair, raws, options)):
+    backend, kernel, raws = found
+    if kernel.sums is None or not kernel.sums(pair, raws, options):
         return None
-    divisor = math.prod(raws[0].shape) if mean else 1
-    return attach_gradient(_sum_of(pair, kernel), arrays, {"xp": xp, "divisor": divisor, **options})
+    options = {"divisor": math.prod(raws[0].shape) if mean else 1, **options}
+    return _attach_kernel(_sum_of(pair, kernel), arrays, raws, options, backend)
+
+
+def _kernel_of(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
+    """Return backend and kernel of the first array's library, and the arrays without Tensors.
+
+    None where there is none, or an option may be an array.
+    """
+    if not (pair.elementwise or pair.name):
+        return None
+    for x in options.values():
+        if not (x is None or isinstance(x, float | int | str | tuple)):
+            return None
+    raws = tuple([x.array if isinstance(x, TapeArray) else x for x in arrays])
+    backend = backend_of_array(raws[0])
+    if backend is None:
+        return None
+    speed = backend.speed
+    kernel = speed.elementwise_kernel if pair.elementwise else speed.kernels.get(pair.name)
+    return None if kernel is None else (backend, kernel, raws)
+
+
+def _attach_kernel(
+    pair: Pair, arrays: tuple[Any, ...], raws: tuple[Any, ...], options: Options, backend: Backend
+) -> Any:
+    """Run the kernel of a pair on the arrays, which are `raws` and Tensors of such."""
+    for x, raw in zip(arrays, raws, strict=True):
+        if x is not raw:
+            own = {"xp": namespace_of_type(x), **options}
+            return attach_gradient(pair, arrays, own)
+    return attach_gradient(pair, arrays, {"xp": namespace_of_type(raws[0]), **options}, backend)
+
+
+def _served(pair: Pair, kernel: Kernel, *, wide: bool = False) -> Pair:
+    """Return the pair with the kernel that serves it: one for all calls."""
+    key = pair.forward, kernel.run, wide
+    found = _SERVED.get(key)
+    if found is None:
+        found = _SERVED[key] = pair._replace(kernel=kernel, wide=wide)
+    return found
 
 
 def _sum_of(pair: Pair, kernel: Kernel) -> Pair:
@@ -260,11 +308,7 @@ def _sum_of(pair: Pair, kernel: Kernel) -> Pair:
 
 
 _SUMS: dict[Any, Pair] = {}
-
-
-def _are_plain(options: Options) -> bool:
-    """Say whether no option is an array."""
-    return all(x is None or isinstance(x, float | int | str) for x in options.values())
+_SERVED: dict[Any, Pair] = {}
 
 
 def _broadcast_call(
@@ -280,10 +324,6 @@ def _broadcast_call(
     check_broadcastable(**named)
     dtype = xp.result_type(*arrays)
     first, *others = broadcast_arrays(*arrays, xp=xp)
-    if is_half(first, xp=xp):
-        made = of_halves(function, (first, *others), options, wide=False, xp=xp)
-        if made is not None:
-            return made
     first = widen(narrow(first, dtype, xp=xp), xp=xp)
     others = [narrow(x, first.dtype, xp=xp) for x in others]
     return narrow(function(first, *others, xp=xp, **options), dtype, xp=xp)

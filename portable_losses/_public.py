@@ -6,7 +6,7 @@ from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar, overload
 
 from portable_losses._arguments import OptionChecks, call_with_arrays
-from portable_losses._backend import arrays_of
+from portable_losses._backend import backend_of_array
 from portable_losses._options import Domain
 from portable_losses._plain import Unfit, call_with_plain
 
@@ -93,9 +93,10 @@ def public(function: Callable[..., Any] | None = None, /, **domains: Domain) -> 
                     run = partial(call_with_arrays, function, first, as_arrays, checks)
                 elif placed:
                     xs, named = checks.placed(args, named)
-            arrays = arrays_of(args[0]) if args else None
-            if arrays is None:  # the function says what it lacks
+            backend = backend_of_array(args[0]) if args else None
+            if backend is None:  # the function says what it lacks
                 return run(*xs, **named)
+            arrays = backend.arrays
             if arrays.call is not None:
                 return arrays.call(run, xs, named, full_precision=full_precision)
             if arrays.quiet is None:

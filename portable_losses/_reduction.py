@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from portable_losses._dtypes import is_half, narrow
-from portable_losses._gradient import of_halves, stop_gradient, summed, with_gradient
+from portable_losses._dtypes import is_half, kind_of, narrow
+from portable_losses._gradient import by_kernel, stop_gradient, summed, with_gradient
 from portable_losses._polyfill import (
     broadcast_arrays,
     broadcast_to,
@@ -76,25 +76,41 @@ def reduced(
     """Return `reduce` of an elementwise pair of `arrays`, by their names, and of its `options`.
 
     The arrays are checked, and computed in the dtype of the first, half dtypes in float32.
-    `invalid` has the masks of entries that are bad. Where a kernel takes halves, or adds up as it
-    computes, nothing is read or written but for that.
+    `invalid` has the masks of entries that are bad. Where a kernel takes them as they are, no check
+    is needed; where it adds up as it computes, nothing is written but the sum.
     """
-    check_floating(xp, **arrays)
     given: tuple[Any, ...] = tuple(arrays.values())
     dtype = given[0].dtype
-    halves = is_half(given[0], xp=xp)
-    if not halves:
-        given = in_one_dtype(xp, *given)
     masks = [mask for mask in invalid if mask is not None]
-    if reduction != "none" and where is None and sample_weight is None and not masks:
-        made = summed(function, given, options, mean=reduction == "mean", xp=xp)
-        if made is not None:
-            return narrow(made, dtype, xp=xp)
-    loss = of_halves(function, given, options, wide=True, xp=xp) if halves else None
-    if loss is None:
+    whole = reduction != "none" and where is None and sample_weight is None and not masks
+    for checked in (False, True):  # a kernel may take the arrays as they are
+        if checked:
+            check_floating(xp, **arrays)
+            given = _in_dtype_of_first(given, xp=xp)
+        if whole:
+            made = summed(function, given, options, mean=reduction == "mean")
+            if made is not None:
+                return narrow(made, dtype, xp=xp)
+        loss = by_kernel(function, given, options, wide=True)
+        if loss is not None:
+            break
+    else:
         loss = function(*in_one_dtype(xp, *given), xp=xp, **options)
     loss = mark_invalid(loss, *masks, xp=xp)
     return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=dtype, xp=xp)
+
+
+def _in_dtype_of_first(arrays: tuple[Any, ...], *, xp: Namespace) -> tuple[Any, ...]:
+    """Return the arrays in one dtype to compute in; halves stay, and numbers beside them."""
+    first = arrays[0]
+    if not is_half(first, xp=xp):
+        return in_one_dtype(xp, *arrays)
+    return tuple(
+        [
+            x if x is None or kind_of(x, xp=xp) != "bool" else narrow(x, first.dtype, xp=xp)
+            for x in arrays
+        ]
+    )
 
 
 def reduce(

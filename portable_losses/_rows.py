@@ -10,6 +10,7 @@ from portable_losses._polyfill import (
     device_of,
     knows_shape,
     maximum,
+    minimum,
     take_along_axis,
     total,
     where,
@@ -92,8 +93,8 @@ def exponentials(x: Array, top: Array, *, xp: Namespace) -> Array:
     """
     n = xp.floor(stop_gradient(top, xp=xp))
     d = maximum(x - n, NOTHING, xp=xp)
-    excess = stop_gradient((d + n) - x, xp=xp)
-    return xp.exp(d) / (1 + excess)  # infinite at -inf, where 1 - excess were multiplied by 0
+    excess = minimum(stop_gradient((d + n) - x, xp=xp), 1.0, xp=xp)  # infinite at -inf
+    return xp.exp(d) * (1 - excess)
 
 
 def sum_of_others(e: Array, k: Array, largest: Array, *, xp: Namespace) -> Array:

@@ -186,13 +186,12 @@ def check_floating(xp: Namespace, **arrays: Array | None) -> None:
     for name, x in arrays.items():
         if x is None:
             continue
-        kind = kind_of(x, xp=xp)
         if first is None:
-            if kind != "real floating":
+            if kind_of(x, xp=xp) != "real floating":
                 raise _not_floating(name, x)
             first = x
         else:
-            if kind == "complex floating":
+            if x.dtype is not first.dtype and kind_of(x, xp=xp) == "complex floating":
                 raise _not_real(name, x)
             if x.shape != first.shape:
                 check_same_shape(**{n: x for n, x in arrays.items() if x is not None})

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
-from portable_losses._backend import backend_of, namespace_of_type
+from portable_losses._backend import backend_of_array, namespace_of_type
 from portable_losses._dtypes import computable, kind_of, narrow
 from portable_losses._gradient import entrywise, stop_gradient
 from portable_losses._polyfill import constant, readable, where
 from portable_losses._stable import INF, NAN
-from portable_losses._tape import TapeNamespace
+from portable_losses._tape import TapeArray
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_broadcasts_to, check_real
 
@@ -155,36 +155,34 @@ def check_all_in(
 ) -> Array | None:
     """Check that every entry of the one `array` lies in [low, high] (NaN is let through)."""
     ((name, x),) = array.items()
-    if kind_of(x, xp=xp) == "bool":
+    if _extremes_lie_in(x, low, high) or kind_of(x, xp=xp) == "bool":
         return None
     own_xp = namespace_of_type(x)
     x = computable(x, xp=own_xp)
-    if _extremes_lie_in(x, low, high, xp=own_xp):
-        return None
     bad = _lies_outside(x, low=low, high=high, xp=own_xp)
     what = f"be at least {low}" if high == INF else f"lie in [{low}, {high}]"
     return check_values(x, bad, what + advice, name=name, xp=own_xp)
 
 
-def _extremes_lie_in(x: Array, low: float, high: float, *, xp: Namespace) -> bool:
+def _extremes_lie_in(x: Array, low: float, high: float) -> bool:
     """Return whether a readable `x` lies in [low, high] and has no NaN, without making an array.
 
     A third of the time of `_lies_outside`, which would say the same (NumPy, 100,000 entries).
     """
-    if 0 in x.shape or isinstance(xp, TapeNamespace):
+    x = x.array if isinstance(x, TapeArray) else x
+    backend = backend_of_array(x)
+    if backend is None or 0 in x.shape or not _VALIDATING.get():
         return False
-    if not (readable(x, xp=xp) and _VALIDATING.get()):
+    of_all, quick = backend.arrays.readable, backend.speed.reductions
+    if of_all is None or not of_all(x):
         return False
-    backend = backend_of(xp)
-    x, quick = stop_gradient(x, xp=xp), backend.speed.reductions
-    both = quick.get("extremes")
-    if both is not None:
-        least, greatest = map(float, both(x))
-        return low <= least and greatest <= high
-    if backend.autodiff.differentiates:  # under a trace the extremes of constants are traced, too
+    smallest, both = quick.get("min"), quick.get("extremes")
+    if high == INF and smallest is not None:
+        return low <= float(smallest(x))
+    if both is None:
         return False
-    smallest, most = quick.get("min") or xp.min, quick.get("max") or xp.max
-    return low <= float(smallest(x)) and (high == INF or float(most(x)) <= high)
+    found = both(x)
+    return found is not None and low <= float(found[0]) and float(found[1]) <= high
 
 
 @entrywise

@@ -100,8 +100,10 @@ def portable(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 @pytest.fixture
 def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Elementwise formulas as where llvmlite is missing: as programs of NumPy's own functions."""
-    formulas = "portable_losses.backends.kernels.formulas"
-    monkeypatch.setattr(import_module(f"{formulas}.machine_code"), "_COMPILER", [None])
+    kernels = "portable_losses.backends.kernels"
+    formulas = f"{kernels}.formulas"
+    none = {f"{kernels}.{room}": None for room in ("formulas", "rows")}
+    monkeypatch.setattr(import_module(f"{formulas}.machine_code"), "_COMPILERS", none)
     for name in ("numpy", "torch"):  # the libraries whose formulas are compiled
         if INSTALLED[name]:
             monkeypatch.setattr(import_module(f"{formulas}.elementwise_{name}"), "_PROGRAMS", {})

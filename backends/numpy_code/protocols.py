@@ -10,7 +10,7 @@ from itertools import accumulate
 from numbers import Number
 from typing import Any, NoReturn
 
-from portable_losses._backend import arrays_of
+from portable_losses._backend import backend_of_array
 from portable_losses._tape import TapeArray
 
 from .axes import axis_of
@@ -201,7 +201,7 @@ def _is_operand(x: Any) -> bool:
     """Say whether a ufunc of Tensors takes `x`; other types answer for themselves."""
     if isinstance(x, TapeArray | Number | list | tuple):
         return True
-    return arrays_of(x) is not None
+    return backend_of_array(x) is not None
 
 
 def _with_options(

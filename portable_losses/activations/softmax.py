@@ -1,8 +1,8 @@
 """Activations along an axis: softmax, its logarithm, and softmin."""
 
 from portable_losses._backend import backend_of
-from portable_losses._dtypes import narrow, widen
-from portable_losses._gradient import stop_gradient, with_gradient
+from portable_losses._dtypes import computable
+from portable_losses._gradient import row_call, stop_gradient, with_gradient
 from portable_losses._polyfill import total, where
 from portable_losses._public import public
 from portable_losses._rows import (
@@ -78,9 +78,9 @@ def softmax(x: Array, /, *, axis: int | tuple[int, ...] = -1, where: Array | Non
 
     if 0 in tuple(x.shape):
         return x
-    rows = as_rows(_masked(widen(x, xp=xp), where, -INF, xp=xp), axes, xp=xp)
-    result = from_rows(_softmax(rows, xp=xp), axes, tuple(x.shape), xp=xp)
-    return narrow(_masked(result, where, 0.0, xp=xp), x.dtype, xp=xp)
+    rows = as_rows(_masked(computable(x, xp=xp), where, -INF, xp=xp), axes, xp=xp)
+    result = from_rows(row_call(_softmax, rows, xp=xp), axes, tuple(x.shape), xp=xp)
+    return _masked(result, where, 0.0, xp=xp)
 
 
 @public
@@ -137,9 +137,9 @@ def log_softmax(
 
     if 0 in tuple(x.shape):
         return x
-    rows = as_rows(_masked(widen(x, xp=xp), where, -INF, xp=xp), axes, xp=xp)
-    result = from_rows(_log_softmax(rows, xp=xp), axes, tuple(x.shape), xp=xp)
-    return narrow(_masked(result, where, -INF, xp=xp), x.dtype, xp=xp)
+    rows = as_rows(_masked(computable(x, xp=xp), where, -INF, xp=xp), axes, xp=xp)
+    result = from_rows(row_call(_log_softmax, rows, xp=xp), axes, tuple(x.shape), xp=xp)
+    return _masked(result, where, -INF, xp=xp)
 
 
 @public
@@ -233,9 +233,10 @@ def _log_softmax_grad(
     e = exponentials(x, finite_or_nan(entry(x, k, xp=xp), xp=xp), xp=xp)
     p_k = xp.exp(entry(out, k, xp=xp))
     p = where(largest, p_k, e * (p_k / entry(e, k, xp=xp)), xp=xp)
-    less = xp.expm1(stop_gradient(out, xp=xp))
+    less = xp.expm1(stop_gradient(entry(out, k, xp=xp), xp=xp))
     if backend_of(xp).autodiff.differentiates:  # by p: libraries take expm1(out) + 1 for its slope
-        less = less + (p - stop_gradient(p, xp=xp))
+        less = less + (p_k - stop_gradient(p_k, xp=xp))
+    less = where(largest, less, p - 1, xp=xp)  # the others' p are at most 1/2
     return (-grad * less - p * others,)
 
 

@@ -51,33 +51,57 @@ def _kl_excess(p: Array, m: Array, w: Array, *, xp: Namespace) -> Array:
 
 
 def _difference_of_exponentials_grad(
-    grad: Array, out: Array, lq: Array, lp: Array, *, xp: Namespace
+    grad: Array,
+    out: Array,
+    lq: Array,
+    lp: Array,
+    q: Array,
+    p: Array,
+    *,
+    nearest: float,
+    xp: Namespace,
 ) -> tuple[Array | None, ...]:
-    """``exp(lq)`` and ``-exp(lp)``."""
-    return grad * xp.exp(lq), -grad * xp.exp(lp)
+    """``q`` and ``-p``."""
+    return grad * q, -grad * p, None, None
 
 
 @with_gradient(_difference_of_exponentials_grad)
-def _difference_of_exponentials(lq: Array, lp: Array, *, xp: Namespace) -> Array:
-    """``exp(lq) - exp(lp)``."""
-    p, u = xp.exp(lp), _difference_of_logs(lq, lp, xp=xp)
-    near = xp.abs(u) < 1
-    return where(near, p * xp.expm1(where(near, u, 0.0, xp=xp)), xp.exp(lq) - p, xp=xp)
+def _difference_of_exponentials(
+    lq: Array, lp: Array, q: Array, p: Array, *, nearest: float, xp: Namespace
+) -> Array:
+    """``q - p``; by their logarithms where those are near each other, and above `nearest`."""
+    u = _difference_of_logs(lq, lp, xp=xp)
+    near = (xp.abs(u) < 1) & (lp > nearest)
+    return where(near, p * xp.expm1(where(near, u, 0.0, xp=xp)), q - p, xp=xp)
 
 
 def _generalized_kl_grad(
-    grad: Array, out: Array, lq: Array, lp: Array, *, xp: Namespace
+    grad: Array,
+    out: Array,
+    lq: Array,
+    lp: Array,
+    q: Array,
+    p: Array,
+    *,
+    nearest: float,
+    xp: Namespace,
 ) -> tuple[Array | None, ...]:
     """``q - p`` in log q, ``p * log(p / q)`` in log p."""
-    p, u = xp.exp(lp), _difference_of_logs(lq, lp, xp=xp)
-    in_q = _difference_of_exponentials(lq, lp, xp=xp)
-    return grad * in_q, grad * (p * where(p == 0, 0.0, -u, xp=xp))
+    u = _difference_of_logs(lq, lp, xp=xp)
+    in_q = _difference_of_exponentials(lq, lp, q, p, nearest=nearest, xp=xp)
+    return grad * in_q, grad * (p * where(p == 0, 0.0, -u, xp=xp)), None, None
 
 
 @with_gradient(_generalized_kl_grad)
-def _generalized_kl(lq: Array, lp: Array, *, xp: Namespace) -> Array:
-    """``p * log(p / q) - p + q`` of two logarithms."""
-    return _kl_excess(xp.exp(lp), xp.exp(lq), _difference_of_logs(lq, lp, xp=xp), xp=xp)
+def _generalized_kl(
+    lq: Array, lp: Array, q: Array, p: Array, *, nearest: float, xp: Namespace
+) -> Array:
+    """``p * log(p / q) - p + q`` of two logarithms, by which alone it is differentiated.
+
+    Beside them are their exponentials: of logarithms that have been rounded they have more digits
+    below `nearest`.
+    """
+    return _kl_excess(p, q, _difference_of_logs(lq, lp, xp=xp), xp=xp)
 
 
 def generalized_js(lp: Array, t: Array, beta: float, *, log_target: bool, xp: Namespace) -> Array:

@@ -1,6 +1,7 @@
 """Cross entropy from logits, and from log-probabilities."""
 
 from functools import partial
+from typing import Any
 
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import differentiable_again, with_gradient
@@ -16,6 +17,7 @@ from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses._values import mark_invalid
 from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
 from portable_losses.activations.softmax import _log_softmax, _log_softmax_grad
+from portable_losses.losses._foreseen import foreseen_gradients
 from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses._targets import (
     LAST,
@@ -151,6 +153,9 @@ def cross_entropy(
         *target,
         softcap=softcap,
         with_lse=return_lse or not is_number(z_loss) or z_loss != 0,
+        foreseen=foreseen_gradients(
+            reduction, target, sample_weight, z, label_smoothing, z_loss, xp=xp
+        ),
         xp=xp,
     )
     loss, *rest = smoothed_losses(
@@ -313,6 +318,7 @@ def _cross_entropy_grad(
     label_smoothing: float,
     softcap: float | None,
     with_lse: bool,
+    foreseen: Any = None,
     xp: Namespace,
 ) -> tuple[Array | None, ...]:
     """``softmax(z) * sum(coefficient) - coefficient`` in z, ``coefficient = q * weight``."""
@@ -358,9 +364,14 @@ def _cross_entropy(
     label_smoothing: float,
     softcap: float | None,
     with_lse: bool,
+    foreseen: tuple[Array | float, float] | None = None,
     xp: Namespace,
 ) -> tuple[Array, ...]:
-    """Return the loss of each row, and its logsumexp; `arrays` are those of a `Target`."""
+    """Return the loss of each row, and its logsumexp; `arrays` are those of a `Target`.
+
+    `foreseen`, read by kernels alone, has the gradients that the losses will have (see
+    `foreseen_gradients`) and `z_loss`.
+    """
     target = Target(*arrays)
     z = target.mask_logits(z, absent=-INF, xp=xp)  # before the cap, whose slope is NaN at NaN
     if softcap is not None:

@@ -17,11 +17,13 @@ from portable_losses._validation import (
     check_real_floating,
     namespace_of,
 )
-from portable_losses.activations.softmax import _log_softmax
+from portable_losses.activations.softmax import _log_softmax, _softmax
 from portable_losses.losses._divergences import _generalized_kl, _js
 from portable_losses.losses._left_out import leaves_out
 
 __all__ = ["distillation_loss"]
+
+NEAREST = -2.0  # logarithms below are rounded by as much as two probabilities
 
 
 @public(temperature=POSITIVE, beta=FRACTION._replace(of_arrays=UNIT))
@@ -111,15 +113,16 @@ def distillation_loss(
         require(fits, "temperature", "have a square that fits the dtype", temperature)
 
     teacher = stop_gradient(teacher, xp=xp)
-    lq, lp = (
-        _log_softmax(as_rows(z / temperature, (place,), xp=xp), xp=xp) for z in (student, teacher)
-    )
+    rows = [as_rows(z / temperature, (place,), xp=xp) for z in (student, teacher)]
+    lq, lp = (_log_softmax(z, xp=xp) for z in rows)
     if divergence == "js" and (not is_number(beta) or 0 < beta < 1):
         terms = _js(lq, lp, beta=beta, log_target=True, xp=xp)
     elif divergence == "kl" or (divergence == "js" and beta == 0):
-        terms = _generalized_kl(lq, lp, xp=xp)
+        q, p = (_softmax(z, xp=xp) for z in rows)
+        terms = _generalized_kl(lq, lp, q, p, nearest=NEAREST, xp=xp)
     else:
-        terms = _generalized_kl(lp, lq, xp=xp)
+        q, p = (_softmax(z, xp=xp) for z in rows)
+        terms = _generalized_kl(lp, lq, p, q, nearest=NEAREST, xp=xp)
     loss = square * total(terms, axis=-1, xp=xp)
 
     dtype = student_logits.dtype

@@ -172,7 +172,7 @@ def generalized_kl_div(
     invalid = None if log_target else check_all_in(0, INF, xp=xp, target=target)
 
     if log_target:
-        terms = _generalized_kl(lp, t, xp=xp)
+        terms = _generalized_kl(lp, t, xp.exp(lp), xp.exp(t), nearest=-INF, xp=xp)
     else:
         terms = deviance(lp, t, power=1.0, log_input=True, factor=1.0, xp=xp)
 

@@ -6,6 +6,7 @@ from portable_losses._reduction import reduce, reduced, weigh
 from portable_losses._typing import Array, Reduction
 from portable_losses._validation import check_floating, in_one_dtype, namespace_of
 from portable_losses._values import check_all_in, mark_invalid
+from portable_losses.activations.softmax import _log_softmax
 from portable_losses.losses._focal import _binary_focal, _focal, _sigmoid_focal
 from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses._targets import LAST
@@ -194,7 +195,7 @@ def softmax_focal_loss(
     xp = namespace_of(
         logits=logits, target=target, optional={"alpha": of_class, "sample_weight": sample_weight}
     )
-    target, loss, invalid = read_classes(
+    target, z, invalid = read_classes(
         logits,
         target,
         axis=axis,
@@ -205,6 +206,7 @@ def softmax_focal_loss(
         xp=xp,
     )
 
+    loss = 0.0 - _log_softmax(z, xp=xp)
     terms = _focal(loss, gamma=gamma, xp=xp)
     rows = target.select(terms, label_smoothing=label_smoothing, xp=xp)
     rows = mark_invalid(rows, invalid, xp=xp)

@@ -4,8 +4,7 @@ import math
 from collections.abc import Callable
 from functools import partial
 
-from portable_losses._dtypes import computable, kind_of, narrow, widen
-from portable_losses._gradient import stop_gradient
+from portable_losses._dtypes import kind_of, narrow, widen
 from portable_losses._options import (
     FRACTION,
     NONNEGATIVE,
@@ -20,14 +19,14 @@ from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
     check_broadcasts_to,
     check_classes,
-    check_real,
     check_real_floating,
     namespace_of,
 )
 from portable_losses._values import mark_invalid
+from portable_losses.losses._foreseen import foreseen_factors
 from portable_losses.losses._left_out import Entries, leaves_out
 from portable_losses.losses._linear_rows import _linear_cross_entropy
-from portable_losses.losses._targets import Target, read_target, smoothed_losses
+from portable_losses.losses._targets import read_target, smoothed_losses
 from portable_losses.losses.cross_entropy import reduce_with_lse
 
 __all__ = ["linear_cross_entropy"]
@@ -164,7 +163,7 @@ def linear_cross_entropy(
     )
     foreseen = None
     if is_number(z_loss) and is_number(label_smoothing):
-        foreseen = _foreseen(reduction, target, sample_weight, shape, z_loss=z_loss, xp=xp)
+        foreseen = foreseen_factors(reduction, target, sample_weight, shape, z_loss=z_loss, xp=xp)
 
     def losses(hidden: Array, labels: Array, factor: Array | None) -> tuple[Array, ...]:
         pair = partial(
@@ -190,7 +189,7 @@ def linear_cross_entropy(
 
     labels = flat(given, classes) if target.indices is None else flat(target.indices[..., 0])
     rows = None if target.row_mask is None else flat(target.row_mask)
-    factor = foreseen and foreseen[0]
+    factor = None if foreseen is None or foreseen[0] is None else flat(foreseen[0])
     found = _of_rows(losses, flat(hidden, hidden.shape[-1]), labels, factor, rows, xp=xp)
     loss, *rest = found if len(shape) == 1 else (xp.reshape(one, shape) for one in found)
     loss, lse = mark_invalid(loss, invalid, xp=xp), rest[0] if rest else None
@@ -214,33 +213,6 @@ def _check_shapes(hidden: Array, weight: Array, bias: Array | None) -> None:
     if bias is not None and tuple(bias.shape) != (weight.shape[0],):
         msg = f"`bias` must have shape {(weight.shape[0],)}, got {tuple(bias.shape)}"
         raise ValueError(msg)
-
-
-def _foreseen(
-    reduction: Reduction,
-    target: Target,
-    sample_weight: Array | None,
-    shape: tuple[int, ...],
-    *,
-    z_loss: float,
-    xp: Namespace,
-) -> tuple[Array | None] | None:
-    """Return the losses' gradients up to a common factor, as ``(factors of rows,)``; None: unknown.
-
-    The factors are None where they are all the same. A kernel may then compute the gradients along
-    with the losses. Known are constants that can be read.
-    """
-    if reduction == "none" or (z_loss and reduction == "mean" and target.weight is not None):
-        return None  # the penalty's denominator is not that of the losses
-    if sample_weight is None:
-        return (None,)
-    if not readable(sample_weight, xp=xp):
-        return None
-    check_real(xp, sample_weight=sample_weight)
-    check_broadcasts_to(shape, sample_weight=sample_weight)
-    weight = computable(stop_gradient(sample_weight, xp=xp), xp=xp)
-    factor = xp.broadcast_to(weight, shape)
-    return (xp.reshape(factor, (-1,)),)
 
 
 def _of_rows(

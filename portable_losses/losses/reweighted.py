@@ -1,12 +1,12 @@
 """Cross entropies that give doubtful examples another weight."""
 
-from portable_losses._dtypes import widen
+from portable_losses._dtypes import tiny, widen
 from portable_losses._gradient import with_gradient
 from portable_losses._options import FINITE, FRACTION, SHARE, is_number
-from portable_losses._polyfill import minimum
+from portable_losses._polyfill import constant, minimum, where
 from portable_losses._public import public
 from portable_losses._reduction import reduce
-from portable_losses._rows import as_rows
+from portable_losses._rows import as_rows, entry, exponentials, finite_or_nan, place_of_largest
 from portable_losses._stable import INF, expm1
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_real_floating, namespace_of
@@ -101,7 +101,7 @@ def poly_loss(
     xp = namespace_of(
         logits=logits, target=target, optional={"weight": weight, "sample_weight": sample_weight}
     )
-    target, loss, invalid = read_classes(
+    target, z, invalid = read_classes(
         logits,
         target,
         axis=axis,
@@ -111,6 +111,7 @@ def poly_loss(
         xp=xp,
     )
 
+    loss = 0.0 - _log_softmax(z, xp=xp)
     terms = loss - epsilon * expm1(-loss, xp=xp)
     rows = target.select(terms, label_smoothing=label_smoothing, xp=xp)
     rows = mark_invalid(rows, invalid, xp=xp)
@@ -197,7 +198,7 @@ def generalized_cross_entropy(
     array([0., 2.])
     """
     xp = namespace_of(logits=logits, target=target, optional={"sample_weight": sample_weight})
-    target, loss, invalid = read_classes(
+    target, z, invalid = read_classes(
         logits,
         target,
         axis=axis,
@@ -207,7 +208,8 @@ def generalized_cross_entropy(
         xp=xp,
     )
 
-    terms = loss if is_number(q) and not q else _tempered(loss, q=q, xp=xp)
+    loss = 0.0 - _log_softmax(z, xp=xp)
+    terms = loss if is_number(q) and not q else _tempered(loss, z, q=q, xp=xp)
     rows = target.select(terms, label_smoothing=0.0, xp=xp)
     rows = mark_invalid(rows, invalid, xp=xp)
 
@@ -233,7 +235,7 @@ def read_classes(
     xp: Namespace,
     weight_name: str = "weight",
 ) -> tuple[Target, Array, Array | None]:
-    """Return the target, checked, ``-log(p)`` of every class, and the mask of invalid rows.
+    """Return the target, checked, the logits, masked, and the mask of invalid rows.
 
     The classes are the last axis.
     """
@@ -251,24 +253,36 @@ def read_classes(
         weight_name=weight_name,
     )
     z = target.mask_logits(z, absent=-INF, xp=xp)
-    z = target.settle(z, label_smoothing=label_smoothing, xp=xp)
-    loss = 0.0 - _log_softmax(z, xp=xp)
-    return target, loss, invalid
+    return target, target.settle(z, label_smoothing=label_smoothing, xp=xp), invalid
+
+
+def _probabilities(z: Array, loss: Array, share: float, *, xp: Namespace) -> Array:
+    """``p**share``, p the softmax of z, `loss` its -log(p) and `share` 1 or 1/2."""
+    k, largest = place_of_largest(z, xp=xp)
+    e = exponentials(share * z, share * finite_or_nan(entry(z, k, xp=xp), xp=xp), xp=xp)
+    top = xp.exp(-share * entry(loss, k, xp=xp))
+    return where(largest, top, e * (top / entry(e, k, xp=xp)), xp=xp)
 
 
 def _tempered_grad(
-    grad: Array, out: Array, loss: Array, *, q: float, xp: Namespace
+    grad: Array, out: Array, loss: Array, z: Array, *, q: float, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    """``exp(-q * loss)``."""
-    return (grad * xp.exp(-q * loss),)
+    """``p**q``: a power of p, and where that underflows of its root, has all digits far from 0."""
+    p, root = (_probabilities(z, loss, share, xp=xp) for share in (1.0, 0.5))
+    usual, there = p >= tiny(p, xp=xp), root >= tiny(p, xp=xp)
+    base = where(usual, p, where(there, root, 1.0, xp=xp), xp=xp)
+    power = base ** (q * where(usual, constant(1.0, base, xp=xp), 2.0, xp=xp))
+    return grad * where(there, power, xp.exp(-q * loss), xp=xp), None
 
 
-def _tempered_by_q(grad: Array, out: Array, loss: Array, *, q: float, xp: Namespace) -> Array:
+def _tempered_by_q(
+    grad: Array, out: Array, loss: Array, z: Array, *, q: float, xp: Namespace
+) -> Array:
     """``(u * exp(-u) + expm1(-u)) / q**2`` with ``u = q * loss``."""
     return grad * -_growth(-minimum(q * loss, 1000.0, xp=xp), q, xp=xp)
 
 
 @with_gradient(_tempered_grad, by={"q": _tempered_by_q})
-def _tempered(loss: Array, *, q: float, xp: Namespace) -> Array:
-    """``(1 - exp(-q * loss)) / q``."""
+def _tempered(loss: Array, z: Array, *, q: float, xp: Namespace) -> Array:
+    """``(1 - p**q) / q`` of -log(p), by which alone it is differentiated, and the logits."""
     return -xp.expm1(-q * loss) / q

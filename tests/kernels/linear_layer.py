@@ -47,7 +47,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "class_weight, z_loss, softcap": {"class_weight": OF_CLASS, "z_loss": 0.25, "softcap": 5.0},
     "smoothing, softcap": {"label_smoothing": 0.125, "softcap": 5.0},
 }
-FALLS_BACK = {"smoothing, softcap"}
 
 
 def scalar(library: Library, target: Any, dtype: str, **options: Any) -> Callable[..., Any]:

@@ -22,7 +22,6 @@ def test_no_kernel_of_a_gpu_takes_a_tensor_of_the_cpu() -> None:
     options = {"label_smoothing": 0.0, "softcap": None, "with_lse": False}
     for name in RELATIVES:
         assert not found[name].accepts(z)
-        assert not load_backend("torch").speed.kernels[name].accepts(z)
     given = (z, None, index, None, None, None)
     assert not found["cross_entropy"].accepts(*given, **options)
     assert load_backend("torch").speed.kernels["cross_entropy"].accepts(*given, **options)

@@ -44,7 +44,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         return compile_(formula, *rest, **options)
 
     monkeypatch.setattr(llvm, "compiled", counted)
-    monkeypatch.setattr(machine, "_COMPILER", [])
+    monkeypatch.setattr(machine, "_COMPILERS", {})
     monkeypatch.setattr(machine, "_CODES", {})
     monkeypatch.setattr(machine, "_COUNT", machine.Counter())
     monkeypatch.setattr(elements, "_PROGRAMS", {})
@@ -261,7 +261,7 @@ def test_without_llvmlite_numpy_serves(
     monkeyed = "llvmlite"
     silu_is_right()
     assert machine.compiler() is None
-    machine._COMPILER.clear()
+    machine._COMPILERS.clear()
     monkeyed = "another"
     with pytest.raises(ModuleNotFoundError, match="No module named"):
         machine.compiler()

@@ -1,11 +1,12 @@
 """Cross entropy of a linear layer in one sweep: NumPy, and PyTorch on the CPU.
 
 A block of rows at a time, the logits are one matrix product into memory that all blocks share,
-where `sweep` turns them into the gradient: two more products, and the block
-is done. That gradient is made along with the losses, before the gradients of the losses are known.
-Mostly they are foreseen: after "mean" and "sum" the same number for every row, or that times the
-row's weight. Then the backward multiplies by the number, and the logits are computed once. Where
-they turn out otherwise, or nothing is foreseen, it sweeps again with the gradients that came.
+where the machine code of cross entropy, or `sweep` where there is none, turns them into the
+gradient: two more products, and the block is done. That gradient is made along with the losses,
+before the gradients of the losses are known. Mostly they are foreseen: after "mean" and "sum" the
+same number for every row, or that times the row's weight. Then the backward multiplies by the
+number, and the logits are computed once. Where they turn out otherwise, or nothing is foreseen, it
+sweeps again with the gradients that came.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,12 +14,16 @@ from typing import Any, NamedTuple
 
 from portable_losses._backend import Pair
 from portable_losses._dtypes import narrow, widen
+from portable_losses._gradient import NAMED_PAIRS
 from portable_losses._typing import Array, Options
+from portable_losses.losses._targets import Target
 
-from .sweep import Library, RowArguments, finish, losses, sweep
+from ..rows.rowwise import Rowwise, foreseen_gradients
+from .sweep import WEIGHT, Library, RowArguments, finish, losses, sweep
 
-__all__ = ["ARRAYS", "Products", "fits", "run"]
+__all__ = ["ARRAYS", "WEIGHTS", "Products", "fits", "run"]
 
+WEIGHTS = 1, 1 + WEIGHT  # places of bias and class weights, behind the logits
 ARRAYS = 3  # hidden, weight, bias: those whose gradients are made here
 PARTS = 10  # a block has at most so small a part of the rows, so that memory stays small,
 SMALL_BYTES = 2**20  # unless it has no more logits than this
@@ -31,10 +36,12 @@ NEAR = 8  # units in the last place: what is foreseen has been rounded a few tim
 class Products(NamedTuple):
     """A library and its products of matrices.
 
-    ``into(out, a, b)`` writes ``a @ b`` to `out`, and ``added(out, a, b)`` adds it.
+    ``into(out, a, b)`` writes ``a @ b`` to `out`, and ``added(out, a, b)`` adds it. `rows` compiles
+    functions of the logits and `WEIGHTS`.
     """
 
     library: Library
+    rows: Rowwise
     into: Callable[[Array, Array, Array], Any]
     added: Callable[[Array, Array, Array], Any]
 
@@ -53,9 +60,12 @@ class Work(NamedTuple):
     def rows_of(self, block: slice, m: Any) -> Array:
         """Return the rows of a block, 0 for those of a class of weight 0 that are not finite."""
         x = widen(self.hidden[block], xp=self.options["xp"])
-        if self.class_weight is None or self.options["with_lse"]:
+        index = self.index[block]
+        if self.options["with_lse"] or (self.class_weight is None and index.ndim == 1):
             return x
-        idle = (self.class_weight[self.index[block]] == 0) & ~m.isfinite(x).all(-1)
+        weight: Any = 1 if self.class_weight is None else self.class_weight
+        zero = weight[index] == 0 if index.ndim == 1 else (index * weight == 0).all(-1)
+        idle = zero & ~m.isfinite(x).all(-1)
         return m.where(idle[:, None], 0.0, x)
 
     def logits(self, z: Array, block: slice) -> RowArguments:
@@ -72,21 +82,15 @@ class Made(NamedTuple):
     given: tuple[Array, ...]
 
 
-def fits(
-    hidden: Array,
-    weight: Array,
-    bias: Array | None,
-    target: Array,
-    class_weight: Array | None,
-    *,
-    label_smoothing: float,
-    softcap: float | None,
-    xp: Any,
-    **_: Any,
-) -> bool:
-    """Say whether there are rows, their targets are indices, and the sweep has all options."""
-    uneven = class_weight is not None or softcap is not None
-    return target.ndim == 1 and not (label_smoothing and uneven) and 0 not in hidden.shape
+def fits(hidden: Array, *_: Any, **__: Any) -> bool:
+    """Say whether there are rows."""
+    return 0 not in hidden.shape
+
+
+def _sweepable(index: Array, class_weight: Array | None, options: Options) -> bool:
+    """Say whether targets are indices, and the sweep written by hand has all of these options."""
+    uneven = class_weight is not None or options["softcap"] is not None
+    return index.ndim == 1 and not (options["label_smoothing"] and uneven)
 
 
 def run(
@@ -97,6 +101,10 @@ def run(
     wanted: tuple[int, ...],
 ) -> tuple[Any, Callable[..., Any]]:
     """Return the pair's result, and a backward that uses what the sweep made of the rows."""
+    if _code(products, _work(arrays, options), wanted, None) is None and not _sweepable(
+        arrays[3], arrays[4], options
+    ):
+        return pair.forward(*arrays, **options), pair.backward
     early = wanted if options["foreseen"] is not None else ()
     with products.library.quiet():
         out, made = _sweep(products, _work(arrays, options), early, None)
@@ -151,6 +159,7 @@ def _sweep(
     by_hidden = library.empty((count, width), dtype) if 0 in wanted else None
     by_weight = m.zeros((classes, width), dtype=dtype, **library.at) if 1 in wanted else None
     by_bias = m.zeros((1, classes), dtype=dtype, **library.at) if 2 in wanted else None
+    code = _code(products, work, wanted, grad)
 
     for start in range(0, count, work.rows):
         block = slice(start, min(start + work.rows, count))
@@ -170,7 +179,12 @@ def _sweep(
                     _foresee(given, outs, work.options["foreseen"], rows)
                 finish(inner, given_rows, swept, tuple(g[rows] for g in given))
 
-        library.in_blocks(of_rows, len(z), max(1, library.size // classes))
+        if code is None:
+            library.in_blocks(of_rows, len(z), max(1, library.size // classes))
+        else:
+            code(z, block, outs, given)
+            if wanted and grad is None:
+                _foresee(given, outs, work.options["foreseen"], block)
         if by_hidden is not None:
             products.into(by_hidden[block], z, work.weight)
         if by_weight is not None:
@@ -179,6 +193,60 @@ def _sweep(
             products.added(by_bias, m.ones((1, len(z)), dtype=dtype, **library.at), z)
     by_bias = None if by_bias is None else by_bias[0]
     return tuple(outs), Made((by_hidden, by_weight, by_bias), given)
+
+
+def _code(
+    products: Products, work: Work, wanted: tuple[int, ...], grad: tuple[Array, ...] | None
+) -> Callable[..., None] | None:
+    """Return what turns a block's logits into losses and their gradient; None: there is no code.
+
+    The gradients of the losses are `grad`, or foreseen.
+    """
+    pair, rows = NAMED_PAIRS["cross_entropy"], products.rows
+    names = "label_smoothing", "softcap", "with_lse", "xp"
+    options = {name: work.options[name] for name in names}
+    penalty = 0.0 if work.options["foreseen"] is None else work.options["foreseen"][1]
+    count = 1 + options["with_lse"]
+    first = 0 if not wanted else count if grad is not None else 1
+
+    def swept(*given: Any, **options: Any) -> tuple[Any, ...]:
+        """Return the losses, and the gradient by the logits if one is wanted."""
+        grads, (z, bias, *target) = given[:first], given[first:]
+        z = z if bias is None else z + bias
+        out: tuple[Any, ...] = pair.forward(z, *target, **options)
+        if not grads:
+            return out
+        if grad is None:
+            grads = foreseen_gradients(grads[0], out, penalty)
+        return *out, pair.backward(grads, out, z, *target, **options)[0]
+
+    def arrays(z: Array, block: slice, grads: Sequence[Array]) -> tuple[Any, ...]:
+        """Return the arguments of `swept` for a block."""
+        index = work.index[block]
+        if index.ndim == 1:
+            own = Target(indices=index[:, None])
+        else:
+            own = Target(q=narrow(index, z.dtype, xp=options["xp"]))
+        return *grads, z, work.bias, *own._replace(weight=work.class_weight)
+
+    library, m = rows.library, products.library
+    one = m.module.empty((1, work.weight.shape[0]), dtype=work.weight.dtype, **m.at)
+    sample = arrays(one, slice(0, 1), [library.rows(1.0, one)] * first)
+    family = pair.forward, pair.backward, "linear", first, grad is None, penalty
+    results = [library.name(one)]
+    fits = one.shape[1] > 1
+    code = rows.program(swept, family, sample, options, first, results, one) if fits else None
+    if code is None:
+        return None
+
+    def run(z: Array, block: slice, outs: Sequence[Array], given: Sequence[Array]) -> None:
+        grads = [g[block] for g in given[:first]]
+        present = [x for x in arrays(z, block, grads) if x is not None]
+        found = code(library, present, z, into=z)
+        for out, values in zip(outs, found, strict=False):
+            out[block] = values
+
+    return run
 
 
 def _at_once(work: Callable[[slice], None], count: int, size: int) -> None:

@@ -7,7 +7,9 @@ import numpy as np
 from portable_losses._backend import Kernel
 from portable_losses._typing import Array
 
-from .linear import ARRAYS, Products, fits, run
+from ..rows.rowwise import Rowwise
+from ..rows.rowwise_numpy import NUMPY as ROWS
+from .linear import ARRAYS, WEIGHTS, Products, fits, run
 from .sweep_numpy import NUMPY
 
 __all__ = ["LINEAR_CROSS_ENTROPY"]
@@ -29,5 +31,5 @@ def _added(out: Array, a: Array, b: Array) -> None:
         np.add(into, part, out=into)
 
 
-PRODUCTS = Products(NUMPY, _into, _added)
+PRODUCTS = Products(NUMPY, Rowwise(ROWS, weights=WEIGHTS), _into, _added)
 LINEAR_CROSS_ENTROPY = Kernel(fits, partial(run, PRODUCTS), gradients=ARRAYS)

@@ -10,7 +10,9 @@ import torch
 from portable_losses._backend import Kernel
 from portable_losses._typing import Array
 
-from .linear import ARRAYS, Products, fits, run
+from ..rows.rowwise import Rowwise
+from ..rows.rowwise_torch import TORCH as ROWS
+from .linear import ARRAYS, WEIGHTS, Products, fits, run
 from .sweep_torch import TORCH, constant_but
 
 __all__ = ["LINEAR_CROSS_ENTROPY"]
@@ -28,5 +30,6 @@ def _accepts(*arrays: Array | None, **options: Any) -> bool:
     return constant_but(ARRAYS, *arrays) and fits(*arrays, **options)
 
 
-PRODUCTS = Products(TORCH._replace(size=2**20), _into, _added)  # several starts cost more here
+# Several starts cost more here.
+PRODUCTS = Products(TORCH._replace(size=2**20), Rowwise(ROWS, weights=WEIGHTS), _into, _added)
 LINEAR_CROSS_ENTROPY = Kernel(_accepts, partial(run, PRODUCTS), gradients=ARRAYS)

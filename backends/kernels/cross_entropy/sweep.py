@@ -26,9 +26,21 @@ from portable_losses.losses._targets import Target
 
 from ..rows.exponentiate import exponentiate
 
-__all__ = ["Library", "RowArguments", "SweptRows", "finish", "fits", "losses", "run", "sweep"]
+__all__ = [
+    "WEIGHT",
+    "Library",
+    "RowArguments",
+    "SweptRows",
+    "finish",
+    "fits",
+    "losses",
+    "run",
+    "sweep",
+]
 
 NAN = float("nan")
+# The place of the class weights among the pair's arrays: every row needs them whole.
+WEIGHT = 1 + Target._fields.index("weight")
 
 
 class Library(NamedTuple):

@@ -7,17 +7,14 @@ import numpy as np
 
 from portable_losses._backend import Kernel, Pair
 from portable_losses._typing import Options
-from portable_losses.losses._targets import Target
 
 from ..machine.blocks import in_blocks
 from ..machine.memory_numpy import empty
 from ..rows import blockwise_numpy as rows
-from .sweep import Library, fits, run
+from .sweep import WEIGHT, Library, fits, run
 
-__all__ = ["CROSS_ENTROPY"]
+__all__ = ["CROSS_ENTROPY", "WEIGHT"]
 
-# The place of the class weights among the pair's arrays: every row needs them whole.
-WEIGHT = 1 + Target._fields.index("weight")
 NUMPY = Library(
     np, in_blocks, 2**17, partial(np.argmax, axis=-1), empty, lambda: np.errstate(all="ignore")
 )

@@ -19,9 +19,9 @@ from portable_losses._backend import Kernel
 from portable_losses._typing import Array
 
 from ..machine.memory import large
-from .sweep import Library, fits, run
+from .sweep import WEIGHT, Library, fits, run
 
-__all__ = ["CROSS_ENTROPY", "TORCH", "constant_but"]
+__all__ = ["CROSS_ENTROPY", "TORCH", "WEIGHT", "constant_but"]
 
 PART = 256  # entries of which the largest is found at once
 

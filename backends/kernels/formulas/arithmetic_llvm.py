@@ -1,8 +1,9 @@
 """Arithmetic of one floating dtype, written down as instructions of LLVM.
 
-All values are scalars: the loop around them is vectorised by LLVM. So there is no branch and no
-call here that would stop it. Nothing is reassociated and nothing contracted: a product is joined
-with a sum where `fma` says so, and every processor that has it computes the same bits.
+Values are scalars, and the loop around them is vectorised by LLVM: so there is no branch and no
+call here that would stop it; or vectors of so many lanes. Nothing is reassociated and nothing
+contracted: a product is joined with a sum where `fma` says so, and every processor that has it
+computes the same bits.
 """
 
 from typing import Any, NamedTuple
@@ -39,24 +40,40 @@ KINDS = {
 
 
 class Arithmetic:
-    """Operations on scalars of one dtype, appended where `builder` stands in `module`.
+    """Operations of one dtype, appended where `builder` stands in `module`.
 
-    An operand may be a Python number; it is rounded to the dtype.
+    On scalars, or on vectors of `lanes` of them. An operand may be a Python number; it is rounded
+    to the dtype.
     """
 
-    def __init__(self, builder: Any, module: Any, name: str) -> None:
+    def __init__(self, builder: Any, module: Any, name: str, lanes: int = 1) -> None:
         self.builder = builder
         self.module = module
         self.name = name
+        self.lanes = lanes
         self.kind = KINDS[name]
+        self.type = self.of(self.kind.type)
+
+    def of(self, scalar: Any) -> Any:
+        """Return the type of as many of a scalar type as a value has lanes."""
+        return scalar if self.lanes == 1 else ir.VectorType(scalar, self.lanes)
+
+    def same(self, scalar: Any, x: Any) -> Value:
+        """Return the constant `x` of a scalar type, in every lane."""
+        one = ir.Constant(scalar, x)
+        if self.lanes == 1:
+            return one
+        found = ir.FormattedConstant(scalar, f"splat ({one})")
+        found.type = self.of(scalar)
+        return found
 
     def constant(self, x: float) -> Value:
         """Return the number `x`."""
-        return ir.Constant(self.kind.type, float(x))
+        return self.same(self.kind.type, float(x))
 
     def integer(self, x: int) -> Value:
         """Return `x` as an integer of the dtype's size."""
-        return ir.Constant(self.kind.integer, x & ((1 << self.kind.width) - 1))
+        return self.same(self.kind.integer, x & ((1 << self.kind.width) - 1))
 
     def _value(self, x: Number) -> Value:
         return self.constant(x) if isinstance(x, int | float) else x
@@ -69,10 +86,11 @@ class Arithmetic:
 
     def _call(self, name: str, *operands: Number) -> Value:
         """Return what an operation of LLVM's own makes."""
-        full = f"llvm.{name}.{self.kind.suffix}"
+        lanes = "" if self.lanes == 1 else f"v{self.lanes}"
+        full = f"llvm.{name}.{lanes}{self.kind.suffix}"
         function = self.module.globals.get(full)
         if function is None:
-            signature = ir.FunctionType(self.kind.type, [self.kind.type] * len(operands))
+            signature = ir.FunctionType(self.type, [self.type] * len(operands))
             function = ir.Function(self.module, signature, full)
         return self.builder.call(function, self._values(*operands))
 
@@ -186,17 +204,17 @@ class Arithmetic:
 
     def as_number(self, condition: Value) -> Value:
         """1 where the condition holds, else 0."""
-        return self.builder.uitofp(condition, self.kind.type)
+        return self.builder.uitofp(condition, self.type)
 
     # ---- bits ----------------------------------------------------------------------------------
 
     def bits(self, x: Number) -> Value:
         """The bits of `x`, as an integer."""
-        return self.builder.bitcast(self._value(x), self.kind.integer)
+        return self.builder.bitcast(self._value(x), self.of(self.kind.integer))
 
     def from_bits(self, i: Any) -> Value:
         """The number with these bits."""
-        return self.builder.bitcast(self._integers(i)[0], self.kind.type)
+        return self.builder.bitcast(self._integers(i)[0], self.type)
 
     def add_integers(self, i: Any, j: Any) -> Value:
         """``i + j`` of integers, which wrap around."""
@@ -227,12 +245,12 @@ class Arithmetic:
     @property
     def wide(self) -> "Arithmetic":
         """The same in float64."""
-        return Arithmetic(self.builder, self.module, "float64")
+        return Arithmetic(self.builder, self.module, "float64", self.lanes)
 
     def widened(self, x: Value) -> Value:
         """`x` in float64."""
-        return x if self.name == "float64" else self.builder.fpext(x, KINDS["float64"].type)
+        return x if self.name == "float64" else self.builder.fpext(x, self.wide.type)
 
     def narrowed(self, x: Value) -> Value:
         """The float64 `x`, rounded to this dtype."""
-        return x if self.name == "float64" else self.builder.fptrunc(x, self.kind.type)
+        return x if self.name == "float64" else self.builder.fptrunc(x, self.type)

@@ -31,9 +31,10 @@ class Machine:
         self._ufunc = as_ufunc(code.strided, name, dtypes, formula.given, code.flat)
         self._streaming = as_ufunc(code.streamed, name, dtypes, formula.given, code.flat)
         self._sizes = [np.dtype(d).itemsize for d in dtypes]
-        self._sums, self._means = (
-            as_sum(code.core, name, dtypes, formula.given, (code.flat, mean)) for mean in (0, 1)
-        )
+        if code.core:
+            self._sums, self._means = (
+                as_sum(code.core, name, dtypes, formula.given, (code.flat, mean)) for mean in (0, 1)
+            )
         self.gradients: dict[Any, Machine | None] = {}  # of a pair with this value
 
     def __call__(self, given: Sequence[Array], size: int) -> tuple[Any, ...]:

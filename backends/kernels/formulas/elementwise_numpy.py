@@ -57,6 +57,21 @@ def _accepts(*arrays: Any, **_: Any) -> bool:
     return arrays[0].ndim > 0
 
 
+def _takes(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
+    """Say whether these are NumPy's arrays of one shape and dtype, in the machine's byte order."""
+    shape, dtype = arrays[0].shape, arrays[0].dtype
+    if dtype.char not in FLOATS or not shape or not dtype.isnative:
+        return False
+    for x in arrays:
+        if x is not None and not (
+            x.__class__ is np.ndarray
+            and x.shape == shape
+            and (x.dtype is dtype or x.dtype == dtype)
+        ):
+            return False
+    return True
+
+
 def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]) -> Any:
     """Return the result, and a backward by the arrays at the places `wanted`: a pass each.
 
@@ -125,14 +140,15 @@ def _backward_of_slope(pair: Pair, saved: Array | None) -> Any:
 
 def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
     """Say whether these arrays lie without gaps, where there is machine code."""
-    shape, dtype = arrays[0].shape, arrays[0].dtype
-    if dtype.char not in FLOATS or not arrays[0].size:
+    first = arrays[0]
+    shape, dtype = first.shape, first.dtype
+    if dtype.char not in FLOATS or not first.size or not dtype.isnative:
         return False
     for x in arrays:
         if x is not None and not (
-            isinstance(x, np.ndarray)
+            x.__class__ is np.ndarray
             and x.shape == shape
-            and x.dtype in (dtype, np.bool_)
+            and (x.dtype is dtype or x.dtype == dtype)
             and x.flags.c_contiguous
         ):
             return False
@@ -177,7 +193,7 @@ def _run_unsummed(
     return np.add.reduce(entries, None) / divisor, backward
 
 
-ELEMENTWISE = Kernel(_accepts, _run, gradients=16, sums=_sums)
+ELEMENTWISE = Kernel(_accepts, _run, gradients=16, takes=_takes, sums=_sums)
 
 
 def _scaled(slope: Array, grad: Array) -> Array:

@@ -25,7 +25,17 @@ from .machine_code import LARGE, NATIVE, machine_code
 from .sums import total
 from .trace import Formula, key_of, slopes_of, trace
 
-__all__ = ["ELEMENTWISE", "backward_of", "is_plain_in_memory"]
+__all__ = [
+    "DTYPES",
+    "ELEMENTWISE",
+    "FLOATS",
+    "HALVES",
+    "NAMES",
+    "are_in_memory",
+    "backward_of",
+    "is_plain_in_memory",
+    "several",
+]
 
 FEWEST = 2**16  # entries from which on several threads pay
 SPAN = 2**17  # entries that machine code takes at once
@@ -65,15 +75,15 @@ class Code:
         self._run = code.function()
         self._sizes = [DTYPES[name].itemsize for name in dtypes]
         self._results = [DTYPES[name] for name in dtypes[formula.given :]]
-        self._averaged: Any = code.averaging() if code.summed else None
+        self._averaged: Any = code.averaging() if code.averaged else None
 
     def __call__(self, given: list[Array], like: Array) -> list[Array]:
         """Return the results, in the layout of `like`; operands in another one are copied."""
         count = like.numel()
         if count < FEWEST and like.is_contiguous():
-            few = [x.contiguous() for x in given]
+            given = [x.contiguous() for x in given]
             outs = [torch.empty_like(like, dtype=dtype) for dtype in self._results]
-            self._run(*[x.data_ptr() for x in few], *[x.data_ptr() for x in outs], count)
+            self._run(*[x.data_ptr() for x in given + outs], count)
             return outs
         if not like.is_contiguous() and not _is_dense(like):
             like = like.contiguous()
@@ -93,14 +103,15 @@ class Code:
 
     def sum(self, given: list[Array], divisor: int) -> tuple[Array, list[Array]]:
         """Return the sum of the first result over `divisor`, and the others; operands lie alike."""
-        like, sizes = given[0], self._sizes[: len(given)] + self._sizes[len(given) + 1 :]
-        count, dtype = like.numel(), self._results[0]
-        others = [torch.empty_like(like, dtype=dtype) for dtype in self._results[1:]]
-        places = [*[x.data_ptr() for x in given], *[x.data_ptr() for x in others]]
+        like = given[0]
+        count, (dtype, *rest) = like.numel(), self._results
+        others = [torch.empty_like(like, dtype=one) for one in rest]
+        places = [x.data_ptr() for x in given + others]
         if count < FEWEST:
             number = like.new_empty((), dtype=dtype)
             self._averaged(*places, number.data_ptr(), divisor, count)
             return number, others
+        sizes = self._sizes[: len(given)] + self._sizes[len(given) + 1 :]
         added = total(self._code, places, sizes, count, 1 / divisor, team)
         return torch.tensor(added / divisor, dtype=dtype, device=like.device), others
 
@@ -237,8 +248,8 @@ def _program(
 ) -> Program | None:
     """Return the program of a pair for arrays of these dtypes; None where there is none."""
     dtypes = tuple([None if x is None else x.dtype for x in arrays])
-    device = arrays[0].device
-    key = pair.forward, pair.backward, wide or pair.wide, dtypes, device, *key_of(options)
+    device, wide = arrays[0].device, wide or pair.wide
+    key = pair.forward, pair.backward, wide, dtypes, device, *key_of(options)
     try:
         return _PROGRAMS[key]
     except KeyError:
@@ -247,7 +258,7 @@ def _program(
         return None
     if len(_PROGRAMS) > KEPT:
         _PROGRAMS.clear()
-    pair = pair._replace(wide=wide or pair.wide)
+    pair = pair._replace(wide=wide)
     names = tuple([None if d is None else NAMES[d] for d in dtypes])
     result = WIDE.get(str(names[0]), str(names[0])) if pair.wide else str(names[0])
     plain = {name: x for name, x in options.items() if name != "xp"}
@@ -255,6 +266,29 @@ def _program(
     made = None if code is None else Program(pair, code, names, result, plain)
     _PROGRAMS[key] = made
     return made
+
+
+def several(function: Callable[..., Any], arrays: tuple[Array, ...], options: Options) -> Any:
+    """Return the results of an elementwise function, of plain tensors in one pass."""
+    first = arrays[0]
+    given = tuple([x if x.shape == first.shape else x.expand(first.shape) for x in arrays])
+    if first.dtype not in FLOATS or not _are_plain(given):
+        return function(*arrays, **options)
+    dtypes = tuple([x.dtype for x in given])
+    key = function, dtypes, first.device, *key_of(options)
+    if key not in _SEVERAL:
+        if len(_SEVERAL) > KEPT:
+            _SEVERAL.clear()
+        names = tuple([NAMES[d] for d in dtypes])
+        plain = {name: x for name, x in options.items() if name != "xp"}
+        _SEVERAL[key] = _code(function, function, names, names[0], plain, first.device)
+    code = _SEVERAL[key]
+    if code is None:
+        return function(*arrays, **options)
+    return tuple(code([x.detach() for x in given], first.detach()))
+
+
+_SEVERAL: dict[Any, Code | CudaCode | None] = {}
 
 
 # ---- the kernel --------------------------------------------------------------------------------
@@ -265,11 +299,12 @@ def _accepts(*arrays: Any, **_: Any) -> bool:
     return arrays[0].dtype in FLOATS and _are_plain(arrays)
 
 
-def _halves(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
-    """Say whether these are plain tensors of one half dtype, for which there is machine code."""
+def _takes(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
+    """Say whether these are plain tensors of one dtype."""
     dtype = arrays[0].dtype
-    fits = dtype in HALVES and all(x is None or x.dtype in (dtype, torch.bool) for x in arrays)
-    return fits and _are_plain(arrays) and _program(pair, arrays, options) is not None
+    if dtype not in SUMMED or not _are_plain(arrays):
+        return False
+    return len(arrays) == 1 or all([x is None or x.dtype is dtype for x in arrays])
 
 
 def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
@@ -282,8 +317,7 @@ def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
         return False
     for x in arrays:
         if x is not None and not (
-            (x.dtype is dtype or x.dtype is torch.bool)
-            and (x.is_contiguous() if gapless else x.stride() == first.stride())
+            x.dtype is dtype and (x.is_contiguous() if gapless else x.stride() == first.stride())
         ):
             return False
     return _program(pair, arrays, options, wide=True) is not None
@@ -294,18 +328,27 @@ def _are_plain(arrays: tuple[Any, ...]) -> bool:
     if torch.compiler.is_compiling() or forward_ad._current_level >= 0 or _modes() or _traced():
         return False
     first = arrays[0]
-    shape, on_card = first.shape, not first.is_cpu
+    on_card = not first.is_cpu
     if on_card and not (first.is_cuda and _is_ready(first.device)):
         return False
     for x in arrays:
         if x is not None and (
             x.__class__ not in PLAIN
             or not (_is_plain_on_card(x, first.device) if on_card else is_plain_in_memory(x))
-            or x.shape != shape
+            or (x is not first and x.shape != first.shape)
             or x.dtype not in NAMES
         ):
             return False
     return True
+
+
+def are_in_memory(arrays: tuple[Any, ...]) -> bool:
+    """Say whether tensors of any shapes are plain, in host memory, and seen by no transform."""
+    if torch.compiler.is_compiling() or forward_ad._current_level >= 0 or _modes() or _traced():
+        return False
+    return all(
+        x is None or (x.__class__ in PLAIN and x.is_cpu and is_plain_in_memory(x)) for x in arrays
+    )
 
 
 def is_plain_in_memory(x: Array) -> bool:
@@ -330,7 +373,7 @@ def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[in
         return _run_summed(pair, arrays, options, wanted)
     program = _program(pair, arrays, options)
     if program is None:
-        return pair.forward(*arrays, **options), pair.backward
+        return _run_portable(pair, arrays, options)
 
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
         found = program.gradients(grad, arrays, wanted)
@@ -362,15 +405,26 @@ def _run_summed(
     return value, backward
 
 
+def _run_portable(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
+    """Return the value and the backward of a pair that cannot be compiled."""
+    dtype = arrays[0].dtype
+    if dtype not in HALVES:
+        return pair.forward(*arrays, **options), pair.backward
+    wide = [x.float() if x is not None and x.dtype in HALVES else x for x in arrays]
+    out = pair.forward(*wide, **options)
+    return out if pair.wide else out.to(dtype), backward_of(pair, arrays)
+
+
 def backward_of(pair: Pair, arrays: tuple[Any, ...]) -> Callable[..., Any]:
     """Return the backward of a pair; of half dtypes one that computes in float32."""
-    if arrays[0].dtype not in HALVES or not (pair.elementwise or pair.summand):
+    if arrays[0].dtype not in HALVES:
         return pair.backward
 
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> tuple[Any, ...]:
         wide = [x.float() if x is not None and x.dtype in HALVES else x for x in arrays]
         out = pair.forward(*wide, **options)
-        pulled = pair.backward(grad.float(), out, *wide, **options)
+        grads = tuple([g.float() for g in grad]) if isinstance(grad, tuple) else grad.float()
+        pulled = pair.backward(grads, out, *wide, **options)
         return tuple(
             [None if g is None else g.to(x.dtype) for g, x in zip(pulled, arrays, strict=True)]
         )
@@ -378,4 +432,4 @@ def backward_of(pair: Pair, arrays: tuple[Any, ...]) -> Callable[..., Any]:
     return backward
 
 
-ELEMENTWISE = Kernel(_accepts, _run, gradients=16, halves=_halves, sums=_sums)
+ELEMENTWISE = Kernel(_accepts, _run, gradients=16, takes=_takes, sums=_sums)

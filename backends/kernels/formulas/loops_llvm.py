@@ -44,8 +44,8 @@ def loop(builder: Any, count: Any, body: Callable[[Any], None]) -> None:
     builder.position_at_end(after)
 
 
-def write_summed(module: Any, flat_type: Any, given: int) -> Any:
-    """Write and return the loop that adds up the first result, and scales the others.
+def write_summed(module: Any, flat_type: Any, given: int) -> None:
+    """Write the loop that adds up the first result, and multiplies the others with a number.
 
     It is given the address of a loop of this type, which computes the results.
     """
@@ -96,66 +96,6 @@ def write_summed(module: Any, flat_type: Any, given: int) -> Any:
 
     loop(builder, over(count, most), chunk)
     builder.ret_void()
-    return summed
-
-
-def write_averaged(module: Any, summed: Any, flat_type: Any, given: int) -> None:
-    """Write what has the sum of few entries over a divisor, as one number of their dtype.
-
-    ``averaged(flat, operands, other results, number, divisor, count)`` is called with addresses;
-    ``core(pointers, sizes, strides, data)`` as NumPy calls a gufunc of arrays without gaps. Its
-    data are the address of `flat`, and whether the divisor is the number of entries, or 1.
-    """
-    double, one = ir.DoubleType(), ir.Constant(LONG, 1)
-    flat_pointer, *places, _, _, _ = summed.function_type.args
-    entry = flat_type.args[given].pointee
-    number = ir.PointerType(entry)
-    kind = ir.FunctionType(ir.VoidType(), [flat_pointer, *places, number, double, LONG])
-    averaged = ir.Function(module, kind, "averaged")
-    builder = ir.IRBuilder(averaged.append_basic_block())
-    flat, *arrays, out, divisor, count = averaged.args
-    held = builder.alloca(ir.ArrayType(double, ENTRIES))
-    sums = builder.bitcast(held, ir.PointerType(double))
-    builder.call(
-        summed, [flat, *arrays, sums, builder.fdiv(ir.Constant(double, 1.0), divisor), count]
-    )
-    size = ir.Constant(LONG, ENTRIES)
-    blocks = builder.sdiv(builder.add(count, builder.sub(size, one)), size)
-
-    def fill(j: Any) -> None:  # what there is no block for
-        builder.store(ir.Constant(double, 0.0), builder.gep(sums, [builder.add(blocks, j)]))
-
-    loop(builder, builder.sub(size, blocks), fill)
-    added = builder.fdiv(_added(builder, sums, double), divisor)
-    builder.store(added if entry == double else builder.fptrunc(added, entry), out)
-    builder.ret_void()
-
-    byte_pointer, longs = ir.PointerType(ir.IntType(8)), ir.PointerType(LONG)
-    kind = ir.FunctionType(ir.VoidType(), [ir.PointerType(byte_pointer), longs, longs, longs])
-    core = ir.Function(module, kind, "core")
-    builder = ir.IRBuilder(core.append_basic_block())
-    pointers, sizes, _, data = core.args
-
-    def at(pointer: Any, i: int) -> Any:
-        return builder.load(builder.gep(pointer, [ir.Constant(LONG, i)]))
-
-    order = [*range(given), *range(given + 1, len(flat_type.args) - 1), given]
-    kinds = [*places, number]
-    arrays = [builder.bitcast(at(pointers, i), kind) for i, kind in zip(order, kinds, strict=True)]
-    count = at(sizes, 1)
-    divisor = builder.select(
-        builder.icmp_signed("!=", at(data, 1), ir.Constant(LONG, 0)), count, one
-    )
-    builder.call(
-        averaged,
-        [
-            builder.inttoptr(at(data, 0), flat_pointer),
-            *arrays,
-            builder.sitofp(divisor, double),
-            count,
-        ],
-    )
-    builder.ret_void()
 
 
 def _added(builder: Any, buffer: Any, entry: Any) -> Any:
@@ -179,8 +119,9 @@ def _added(builder: Any, buffer: Any, entry: Any) -> Any:
     return builder.extract_element(total, ir.Constant(ir.IntType(32), 0))
 
 
-def write_summed_way(module: Any, summed: Any, flat_type: Any) -> None:
+def write_summed_way(module: Any, flat_type: Any, given: int) -> None:
     """Write `summed` as a way: the last pointer is that of the sums, data are `flat` and scale."""
+    summed = module.get_global("summed")
     function = ir.Function(module, WAY, "summed_way")
     builder = ir.IRBuilder(function.append_basic_block())
     pointers, sizes, _, data = function.args
@@ -194,6 +135,65 @@ def write_summed_way(module: Any, summed: Any, flat_type: Any) -> None:
     scale = builder.load(builder.gep(words, [ir.Constant(LONG, 1)]))
     count = builder.load(sizes)
     builder.call(summed, [flat, *places, builder.bitcast(scale, double), count])
+    builder.ret_void()
+
+
+def write_averaged(module: Any, flat_type: Any, given: int) -> None:
+    """Write what has the sum of few entries over a divisor, as one number of their dtype.
+
+    ``averaged(flat, operands, other results, number, divisor, count)`` is called with addresses;
+    ``core(pointers, sizes, strides, data)`` as NumPy calls a gufunc of arrays without gaps. Its
+    data are the address of `flat`, and whether the divisor is the number of entries, or 1.
+    """
+    double, one = ir.DoubleType(), ir.Constant(LONG, 1)
+    summed = module.get_global("summed")
+    flat_pointer, *places, _, _, _ = summed.function_type.args
+    entry = flat_type.args[given].pointee
+    number = ir.PointerType(entry)
+    kind = ir.FunctionType(ir.VoidType(), [flat_pointer, *places, number, double, LONG])
+    averaged = ir.Function(module, kind, "averaged")
+    builder = ir.IRBuilder(averaged.append_basic_block())
+    flat, *arrays, out, divisor, count = averaged.args
+    held = builder.alloca(ir.ArrayType(double, ENTRIES))
+    sums = builder.bitcast(held, ir.PointerType(double))
+    builder.call(
+        summed, [flat, *arrays, sums, builder.fdiv(ir.Constant(double, 1.0), divisor), count]
+    )
+    size = ir.Constant(LONG, ENTRIES)
+    blocks = builder.sdiv(builder.add(count, builder.sub(size, one)), size)
+
+    def fill(j: Any) -> None:  # what there is no block for
+        builder.store(ir.Constant(double, 0.0), builder.gep(sums, [builder.add(blocks, j)]))
+
+    loop(builder, builder.sub(size, blocks), fill)
+    added = builder.fdiv(_added(builder, sums, double), divisor)
+    builder.store(added if entry == double else builder.fptrunc(added, entry), out)
+    builder.ret_void()
+
+    core = ir.Function(module, WAY, "core")
+    builder = ir.IRBuilder(core.append_basic_block())
+    pointers, sizes, _, data = core.args
+    data = builder.bitcast(data, LONGS)
+
+    def at(pointer: Any, i: int) -> Any:
+        return builder.load(builder.gep(pointer, [ir.Constant(LONG, i)]))
+
+    order = [*range(given), *range(given + 1, len(flat_type.args) - 1), given]
+    kinds = [*places, number]
+    arrays = [builder.bitcast(at(pointers, i), kind) for i, kind in zip(order, kinds, strict=True)]
+    count = at(sizes, 1)
+    divisor = builder.select(
+        builder.icmp_signed("!=", at(data, 1), ir.Constant(LONG, 0)), count, one
+    )
+    builder.call(
+        averaged,
+        [
+            builder.inttoptr(at(data, 0), flat_pointer),
+            *arrays,
+            builder.sitofp(divisor, double),
+            count,
+        ],
+    )
     builder.ret_void()
 
 

@@ -10,7 +10,7 @@ from importlib import import_module
 from threading import Lock
 from typing import Any
 
-from .trace import Formula, Untraceable
+from .trace import Untraceable
 
 __all__ = ["LARGE", "MOST", "NATIVE", "compiler", "machine_code"]
 
@@ -19,7 +19,7 @@ MOST = 64  # codes of one function, dtypes and gradients: each is of other optio
 
 NATIVE = ("erf", "erfc", "fma")  # steps beyond the standard's functions, as accurate as ours
 
-_COMPILER: list[Any] = []  # the module, or None where there is none
+_COMPILERS: dict[str, Any] = {}  # modules; None where there is none
 _COUNT: Counter[Any] = Counter()
 _CODES: dict[
     Any, Any
@@ -27,35 +27,38 @@ _CODES: dict[
 _LOCK = Lock()  # LLVM is used by one thread at a time
 
 
-def compiler() -> Any:
-    """Return the module that compiles formulas, None where there is none."""
-    if not _COMPILER:
+def compiler(room: str = __package__) -> Any:
+    """Return the module of a room that compiles its formulas, None where there is none."""
+    if room not in _COMPILERS:
         try:
-            found = import_module(f"{__package__}.program_llvm")
+            found = import_module(f"{room}.program_llvm")
         except ModuleNotFoundError as error:
             if error.name != "llvmlite":
                 raise
             found = None
-        _COMPILER.append(found if found and found.is_supported() else None)
-    return _COMPILER[0]
+        _COMPILERS[room] = found if found and found.is_supported() else None
+    return _COMPILERS[room]
 
 
 def machine_code(
-    written: Callable[[], Formula], family: Any, dtypes: Callable[[Formula], Sequence[Any]]
-) -> tuple[Formula, Any] | None:
+    written: Callable[[], Any],
+    family: Any,
+    dtypes: Callable[[Any], Sequence[Any]],
+    room: str = __package__,
+) -> tuple[Any, Any] | None:
     """Return the formula that is `written`, and its code; None where it cannot be compiled.
 
     `family` tells the formulas apart that differ in options alone; `dtypes` are those of the arrays
-    in memory, operands and then results.
+    in memory, operands and then results. `room` has the compiler.
     """
     with _LOCK:
-        found = compiler()
+        found = compiler(room)
         if found is None or _COUNT[family] >= MOST:
             return None
         try:
             formula = written()
             names = tuple(map(str, dtypes(formula)))
-            key = repr(formula._replace(several=None)), names  # tells 0.0 from -0.0
+            key = repr(formula), names  # tells 0.0 from -0.0
             if key not in _CODES:
                 _CODES[key] = found.compiled(formula, names)
         except (Untraceable, AttributeError):

@@ -24,6 +24,7 @@ import ctypes
 import os
 from collections.abc import Callable, Sequence
 from functools import cache, partial
+from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +33,7 @@ from llvmlite import binding, ir
 from ..machine.teams import share
 from . import elementary
 from .arithmetic_llvm import Arithmetic
+from .bounds import ANY, Bounds, bounds_of
 from .loops_llvm import (
     LONG,
     loop,
@@ -43,7 +45,19 @@ from .loops_llvm import (
 from .strided_llvm import Entry, write_strided
 from .trace import BOOL, CAST, SELECT, Formula, Place, Untraceable
 
-__all__ = ["Code", "compiled", "features", "is_supported", "region"]
+__all__ = [
+    "WIDEST",
+    "Code",
+    "compiled",
+    "computed",
+    "engine_of",
+    "entry_of",
+    "features",
+    "is_supported",
+    "loaded",
+    "region",
+    "stored",
+]
 
 BYTE, BIT = ir.IntType(8), ir.IntType(1)
 VARIABLE = "PORTABLE_LOSSES_CPU_WITHOUT"  # features of the processor, by how their names begin
@@ -62,7 +76,7 @@ class Code(NamedTuple):
     flat: int
     strided: int
     streamed: int
-    summed: int  # 0 where a result is of a half type, as the next two
+    summed_way: int  # `summed`, as `strided` is called; 0 where a result is of a half type
     averaged: int
     core: int
     arrays: int  # operands and results
@@ -73,15 +87,19 @@ class Code(NamedTuple):
         share(region(), way, data, *arrays, **blocks)
 
     def function(self) -> Callable[..., None]:
-        """Return `flat` as a function of addresses and the number of entries."""
-        kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * self.arrays, ctypes.c_int64)
-        return kind(self.flat)
+        """Return `flat` as a function of addresses and the number of entries, for few of them."""
+        return _callable(self.flat, *[ctypes.c_void_p] * self.arrays, ctypes.c_int64)
 
     def averaging(self) -> Callable[..., None]:
         """Return `averaged` as a function of addresses, the divisor and the number of entries."""
-        last = ctypes.c_double, ctypes.c_int64
-        kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (self.arrays + 1), *last)
-        return partial(kind(self.averaged), self.flat)
+        places = [ctypes.c_void_p] * (self.arrays + 1)
+        made = _callable(self.averaged, *places, ctypes.c_double, ctypes.c_int64)
+        return partial(made, self.flat)
+
+
+def _callable(address: int, *kinds: Any) -> Callable[..., None]:
+    """Return the function at an address. It keeps the interpreter lock: few entries take less."""
+    return ctypes.PYFUNCTYPE(None, *kinds)(address)
 
 
 # ---- the processor ------------------------------------------------------------------------------
@@ -114,7 +132,7 @@ def _machine(without: str = "") -> Any:
 # ---- entries in memory --------------------------------------------------------------------------
 
 
-def _entry(dtype: Any) -> Entry:
+def entry_of(dtype: Any) -> Entry:
     """Return how entries of a dtype lie in memory; bfloat16 is named, as NumPy has none."""
     found = _ENTRIES.get(dtype if isinstance(dtype, str) else np.dtype(dtype).name)
     if found is None:
@@ -132,37 +150,37 @@ _ENTRIES = {
 _SUMMED = frozenset([_ENTRIES["float32"], _ENTRIES["float64"]])
 
 
-def _loaded(a: Arithmetic, raw: Any, dtype: Any) -> Any:
+def loaded(a: Arithmetic, raw: Any, dtype: Any) -> Any:
     """Return an entry of an array as a value of the arithmetic, or a condition."""
     builder = a.builder
     if dtype == "bfloat16":
-        wide = builder.zext(raw, ir.IntType(32))
-        return builder.bitcast(builder.shl(wide, ir.Constant(wide.type, 16)), ir.FloatType())
+        wide = builder.zext(raw, a.of(ir.IntType(32)))
+        return builder.bitcast(builder.shl(wide, a.same(ir.IntType(32), 16)), a.type)
     if dtype == BOOL:
-        return builder.icmp_unsigned("!=", raw, ir.Constant(BYTE, 0))
-    return builder.fpext(raw, a.kind.type) if raw.type != a.kind.type else raw
+        return builder.icmp_unsigned("!=", raw, a.same(BYTE, 0))
+    return builder.fpext(raw, a.type) if raw.type != a.type else raw
 
 
-def _stored(a: Arithmetic, value: Any, dtype: Any) -> Any:
+def stored(a: Arithmetic, value: Any, dtype: Any) -> Any:
     """Return a value as an entry of an array."""
     builder = a.builder
     if dtype == "bfloat16":
         return _as_bfloat16(a, value)
-    if value.type == BIT:
-        return builder.zext(value, BYTE)
-    entry = _entry(dtype).type
+    if value.type == a.of(BIT):
+        return builder.zext(value, a.of(BYTE))
+    entry = a.of(entry_of(dtype).type)
     return builder.fptrunc(value, entry) if value.type != entry else value
 
 
 def _as_bfloat16(a: Arithmetic, value: Any) -> Any:
-    """Return the upper half of the bits, rounded to nearest, ties to even; NaN stays one."""
-    builder, whole = a.builder, ir.IntType(32)
+    """Return the upper half of the bits, rounded to nearest, ties to even.
+
+    NaN stays one: it is a half's, or what processors make, and so the lower half has no bits.
+    """
     bits = a.bits(value)
-    last = builder.and_(builder.lshr(bits, ir.Constant(whole, 16)), ir.Constant(whole, 1))
-    rounded = builder.add(bits, builder.add(last, ir.Constant(whole, 0x7FFF)))
-    nan = builder.or_(bits, ir.Constant(whole, 0x400000))
-    chosen = builder.select(a.not_equal(value, value), nan, rounded)
-    return builder.trunc(builder.lshr(chosen, ir.Constant(whole, 16)), ir.IntType(16))
+    last = a.and_bits(a.shift_right(bits, 16), 1)
+    rounded = a.add_integers(bits, a.add_integers(last, 0x7FFF))
+    return a.builder.trunc(a.shift_right(rounded, 16), a.of(ir.IntType(16)))
 
 
 # ---- steps --------------------------------------------------------------------------------------
@@ -212,27 +230,46 @@ _OWN: dict[Any, Callable[..., Any]] = {
     np.reciprocal: lambda a, x: a.divide(1.0, x),
     "fma": lambda a, x, y, z: a.fma(x, y, z),
     np.isnan: lambda a, x: a.not_equal(x, x),
+    np.isfinite: lambda a, x: a.less(a.absolute(x), inf),
+    np.isinf: lambda a, x: a.equal(a.absolute(x), inf),
     np.sign: _sign,
 }
 
 
 def _computed(a: Arithmetic, formula: Formula, values: list[Any]) -> list[Any]:
     """Return the results of a formula of these values; Untraceable for a step that is not known."""
+    known = [ANY] * len(values)
 
     def operand(x: Any) -> Any:
         return values[x.number] if isinstance(x, Place) else a.constant(float(x))
 
+    def bounds(x: Any) -> Bounds:
+        return known[x.number] if isinstance(x, Place) else Bounds(float(x), float(x))
+
     for step in formula.steps:
-        given = [operand(x) for x in step.operands]
-        if step.operation in _METHODS:
-            values.append(getattr(a, _METHODS[step.operation])(*given))
-            continue
-        name = getattr(step.operation, "__name__", step.operation)
-        function = _OWN.get(step.operation) or getattr(elementary, name, None)
-        if function is None:
-            raise Untraceable(name)
-        values.append(function(a, *given))
+        between = [bounds(x) for x in step.operands]
+        values.append(computed(a, step.operation, [operand(x) for x in step.operands], between))
+        square = len(set(step.operands)) == 1
+        known.append(bounds_of(step.operation, between, square=square))
     return [operand(x) for x in formula.results]
+
+
+def computed(
+    a: Arithmetic, operation: Any, given: Sequence[Any], between: Sequence[Bounds] = ()
+) -> Any:
+    """Return what a step makes of these values, which lie `between` bounds, if those are known.
+
+    Untraceable for a step that is not known.
+    """
+    if operation is np.exp and between:
+        return elementary.exp_between(a, given[0], *between[0])
+    if operation in _METHODS:
+        return getattr(a, _METHODS[operation])(*given)
+    name = getattr(operation, "__name__", operation)
+    function = _OWN.get(operation) or getattr(elementary, name, None)
+    if function is None:
+        raise Untraceable(name)
+    return function(a, *given)
 
 
 # ---- the loops ----------------------------------------------------------------------------------
@@ -240,7 +277,7 @@ def _computed(a: Arithmetic, formula: Formula, values: list[Any]) -> list[Any]:
 
 def _flat_type(dtypes: Sequence[Any]) -> Any:
     """Return the type of the loop over arrays without gaps."""
-    pointers = [ir.PointerType(_entry(dtype).type) for dtype in dtypes]
+    pointers = [ir.PointerType(entry_of(dtype).type) for dtype in dtypes]
     return ir.FunctionType(ir.VoidType(), [*pointers, LONG])
 
 
@@ -256,10 +293,10 @@ def _write_flat(module: Any, formula: Formula, dtypes: Sequence[Any]) -> None:
     def body(i: Any) -> None:
         a = Arithmetic(builder, module, formula.dtype.name)
         raws = [builder.load(builder.gep(p, [i])) for p in flat.args[:given]]
-        values = [_loaded(a, *one) for one in zip(raws, dtypes[:given], strict=True)]
+        values = [loaded(a, *one) for one in zip(raws, dtypes[:given], strict=True)]
         results = _computed(a, formula, values)
         for target, value, dtype in zip(flat.args[given:-1], results, dtypes[given:], strict=True):
-            builder.store(_stored(a, value, dtype), builder.gep(target, [i]))
+            builder.store(stored(a, value, dtype), builder.gep(target, [i]))
 
     loop(builder, flat.args[-1], body)
     builder.ret_void()
@@ -274,10 +311,10 @@ def compiled(formula: Formula, dtypes: Sequence[Any], *, without: str = "") -> C
     names = tuple(map(str, dtypes))
     module = ir.Module("formula")
     _write_flat(module, formula, dtypes)
-    engine = _engine(module, without)
+    engine = engine_of(module, without)
     key = names, formula.given, without
     if key not in _WAYS:
-        _WAYS[key] = _engine(_ways(dtypes, formula.given), without)
+        _WAYS[key] = engine_of(_ways(dtypes, formula.given), without)
     ways = _WAYS[key]
     names = "strided", "streamed", "summed_way", "averaged", "core"
     strided, streamed, summed, averaged, core = map(ways.get_function_address, names)
@@ -291,13 +328,12 @@ _WAYS: dict[tuple[tuple[str, ...], int, str], Any] = {}  # by dtypes and number 
 def _ways(dtypes: Sequence[Any], given: int) -> Any:
     """Return the loops around `flat`, the same for all formulas of these dtypes."""
     module = ir.Module("ways")
-    flat_type, entries = _flat_type(dtypes), [_entry(dtype) for dtype in dtypes]
+    flat_type, entries = _flat_type(dtypes), [entry_of(dtype) for dtype in dtypes]
     write_strided(module, flat_type, entries, given)
     write_strided(module, flat_type, entries, given, streams=True)
     if _SUMMED.issuperset(entries[given:]):
-        summed = write_summed(module, flat_type, given)
-        write_summed_way(module, summed, flat_type)
-        write_averaged(module, summed, flat_type, given)
+        for write in (write_summed, write_summed_way, write_averaged):
+            write(module, flat_type, given)
     return module
 
 
@@ -306,7 +342,7 @@ def region() -> int:
     """Return the address of what every thread of a team runs."""
     module = ir.Module("region")
     write_region(module)
-    engine = _engine(module, "")
+    engine = engine_of(module, "")
     _REGIONS.append(engine)
     return int(engine.get_function_address("region"))
 
@@ -314,7 +350,7 @@ def region() -> int:
 _REGIONS: list[Any] = []
 
 
-def _engine(module: Any, without: str) -> Any:
+def engine_of(module: Any, without: str) -> Any:
     """Return what holds the machine code of a module."""
     module.triple = binding.get_process_triple()
     machine = _machine(without)

@@ -25,7 +25,7 @@ def total(
     places: Sequence[int],
     sizes: Sequence[int],
     count: int,
-    scale: float = 1.0,
+    scale: float,
     team: Team = pool,
 ) -> float:
     """Return the sum of the first result of `code`, which writes the others times `scale`.
@@ -33,14 +33,12 @@ def total(
     Operands and other results lie at `places`, without gaps, their entries of these `sizes`.
     """
     sums = np.empty(-(-count // ENTRIES))
-    start = sums.ctypes.data
     data = array("q", (code.flat, *unpack("q", pack("d", scale))))
-    units = [size * ENTRIES for size in sizes]
     code.share(
-        code.summed,
+        code.summed_way,
         data.buffer_info()[0],
-        (*places, start),
-        (*units, sums.itemsize),
+        (*places, sums.ctypes.data),
+        (*[size * ENTRIES for size in sizes], sums.itemsize),
         count,
         unit=ENTRIES,
         span=SPAN,

@@ -87,7 +87,7 @@ class Recording:
             return operands[0]
         if operation is np.multiply and _is_one(given[0]):
             return operands[1]
-        key = (operation, *((type(x), x, str(x)) for x in given))  # "-0.0" is equal to "0.0"
+        key = (operation, *((type(x), x if x == x else None, str(x)) for x in given))  # -0.0 == 0.0
         found = self.known.get(key)
         if found is None:
             if dtype is None:
@@ -257,7 +257,8 @@ class RecordingNamespace:
         return x.dtype.type(1)
 
 
-_WRAPPED = {"sign": np.sign}  # functions of array_api_compat, which for real numbers are ufuncs
+# Functions of array_api_compat, which for real numbers are ufuncs.
+_WRAPPED = {"ceil": np.ceil, "floor": np.floor, "sign": np.sign, "trunc": np.trunc}
 _CONSTANTS = frozenset(  # what has no operand: dtypes, numbers, questions about a dtype
     ["bool", "e", "finfo", "float32", "float64", "inf", "isdtype", "nan", "newaxis", "pi"]
 )
@@ -268,6 +269,8 @@ def key_of(options: Options) -> tuple[Any, ...]:
 
     The namespace is left out: a formula is traced alike from each of a library's namespaces.
     """
+    if len(options) == 1 and "xp" in options:
+        return ()
     return tuple(
         [
             (name, kind := type(x), str(x) if kind in _SIGNED and not x else x)
@@ -324,7 +327,10 @@ def slopes_of(
     for rule in rules:
         found = rule(grad, out, *given, **options)
         found = found[0] if isinstance(found, tuple) else found
-        step = recording.steps[_result(found).number - recording.count]
+        place = _result(found)
+        if not isinstance(place, Place):
+            raise Untraceable
+        step = recording.steps[place.number - recording.count]
         if step.operation is not np.multiply or grad.place not in step.operands:
             raise Untraceable
         first, second = step.operands
@@ -346,7 +352,10 @@ def _start(dtypes: Sequence[Any]) -> tuple[Recording, list[Symbol | None]]:
     return recording, [None if d is None else next(symbols) for d in dtypes]
 
 
-def _result(x: Any) -> Place:
+def _result(x: Any) -> Operand:
+    """Return the place of a result, or the number that it is."""
+    if isinstance(x, np.generic) and x.dtype in FLOATS:
+        return x
     if not isinstance(x, Symbol):
         raise Untraceable
     return x.place

@@ -20,4 +20,8 @@ def by_device(**kernels: Kernel) -> Kernel:
     ) -> Any:
         return kernels[arrays[0].device.type].run(pair, arrays, options, wanted)
 
-    return Kernel(accepts, run, min(one.gradients for one in kernels.values()))
+    def takes(pair: Pair, arrays: tuple[Array, ...], options: Options) -> bool:
+        found = kernels.get(arrays[0].device.type)
+        return bool(found and found.takes and found.takes(pair, arrays, options))
+
+    return Kernel(accepts, run, min(one.gradients for one in kernels.values()), takes)

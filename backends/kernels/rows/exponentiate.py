@@ -16,6 +16,8 @@ def exponentiate(m: Any, z: Array, n: Array, d: Array, e: Array) -> None:
     m.clip(d, NOTHING, None, out=d)
     excess = d + n
     m.subtract(excess, z, out=excess)
+    m.clip(excess, None, 1.0, out=excess)
+    m.negative(excess, out=excess)
     m.add(excess, 1, out=excess)
     m.exp(d, out=e)
-    m.divide(e, excess, out=e)
+    m.multiply(e, excess, out=e)

@@ -148,7 +148,7 @@ def _walk(
                 if part is grad or operation.shares is not OWN:
                     lent = operation.overlaps or len(node.parents) > 1 or node in shared
                 else:
-                    lent = parts is not None and id(part) in map(id, (*args, *parts[:i]))
+                    lent = parts is not None and _is_among(part, args, parts[:i])
                 if gradients.deliver(part, parent, like, lent):
                     if next_in_chain is None:
                         next_in_chain = parent
@@ -161,6 +161,14 @@ def _walk(
             node.args = node.out = None
             node.options, node.parents = NOTHING, ()
     return gradients.at_the_ends()
+
+
+def _is_among(part: Any, args: tuple[Any, ...], before: Any) -> bool:
+    """Say whether `part` is an argument itself, or the gradient of one before."""
+    for x in args:  # no `in`, which compares arrays
+        if x is part:
+            return True
+    return any(x is part for x in before) if before else False
 
 
 def call_joint_rule(node: Node, grad: Any, out: Any, args: tuple[Any, ...], xp: Namespace) -> Any:

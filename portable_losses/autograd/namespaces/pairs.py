@@ -77,28 +77,38 @@ def attach(tape: TapeNamespace, pair: Pair, arrays: tuple[Array, ...], options: 
     well: the library may be recording (or tracing) underneath the tape.
     """
     inner, library = tape.inner, tape.library
-    raws = tuple([None if x is None else raw_argument(library, x, "an argument") for x in arrays])
+    kernel = pair.kernel
+    if kernel is None:
+        raws = tuple([x if x is None else raw_argument(library, x, "an argument") for x in arrays])
+        given = {key: raw_tree(x, library, key) for key, x in options.items() if key != "xp"}
+    else:  # which has taken these arrays, and has no others among the options
+        raws = tuple([x.array if isinstance(x, Tensor) else x for x in arrays])
+        given = dict(options)
+        del given["xp"]
     parents = tuple([x._node if isinstance(x, Tensor) else None for x in arrays])
-    given = {key: raw_tree(x, library, key) for key, x in options.items() if key != "xp"}
-    record = recorder() if parents.count(None) < len(parents) else None
-    rules = None
+    record = recorder() if any(parents) else None
+    backward = None
     try:
         backend, own = backend_of(inner), {"xp": inner, **given}
-        kernel = kernel_for(pair, backend, raws, own)
+        if kernel is None:
+            kernel = kernel_for(pair, backend, raws, own)
         if kernel is None:
             out = attach_to(pair, raws, own)
         elif record and not backend.autodiff.differentiates and _gives_all(kernel, parents):
             wanted = tuple([i for i, parent in enumerate(parents) if parent is not None])
             out, backward = kernel.run(pair, raws, own, wanted)
-            rules = (_differentiable(backward, pair),)
         else:  # a library that differentiates may be recording underneath
-            out = attach_to(pair._replace(kernel=kernel), raws, own)
+            served = pair if pair.kernel is kernel else pair._replace(kernel=kernel)
+            out = attach_to(served, raws, own)
     except Exception as error:
         explain(error, _name(pair), *raws)
         raise
     if not record:
         return tuple(map(tensor_of, out)) if isinstance(out, tuple) else tensor_of(out)
-    operation = _operation(pair) if rules is None else Operation(_name(pair), rules, form=JOINT)
+    if backward is None:
+        operation = _operation(pair)
+    else:
+        operation = Operation(_name(pair), (_differentiable(backward, pair),), form=JOINT)
     if not isinstance(out, tuple):
         return tensor_of(out, record(operation, out, raws, given, parents))
     items = item_nodes(record(operation, out, raws, given, parents), out)

@@ -1,6 +1,6 @@
 """One call of a differentiated function: its leaves, what it recorded, and the walk back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from portable_losses._tape import raw_array
@@ -21,21 +21,23 @@ class Call:
     """One call of a differentiated function: its leaves, and the walk back to them."""
 
     def __init__(self, args: Sequence[Any], argnums: int | Sequence[int]) -> None:
-        numbers = positions(argnums, len(args))
         self.single = isinstance(argnums, int)
         self.outer_recorder = recorder()
-        self.floor = new_node().number  # the leaves are younger
-        trees = [flatten_nested(args[i]) for i in numbers]
-        self.rebuilds = [rebuild for _, rebuild in trees]
-        self.given = [leaves for leaves, _ in trees]
-        self.leaves = [
-            [_leaf(floating(x, list(args)) if is_number(x) else x) for x in leaves]
-            for leaves in self.given
-        ]
-        self.nodes = {leaf._node for leaves in self.leaves for leaf in leaves if leaf._node}
         self.args = list(args)
-        for i, rebuild, leaves in zip(numbers, self.rebuilds, self.leaves, strict=True):
+        self.rebuilds: list[Callable[..., Any]] = []
+        self.given: list[list[Any]] = []
+        self.leaves: list[list[Tensor]] = []
+        nodes: list[Any] = []
+        for i in positions(argnums, len(args)):
+            given, rebuild = flatten_nested(args[i])
+            leaves = [_leaf(floating(x, args) if is_number(x) else x) for x in given]
+            nodes += [leaf._node for leaf in leaves]
             self.args[i] = rebuild(leaves)
+            self.rebuilds.append(rebuild)
+            self.given.append(given)
+            self.leaves.append(leaves)
+        self.nodes: frozenset[Node] = frozenset(nodes)
+        self.floor = nodes[0].number if nodes else new_node().number  # all others are younger
 
     def run(self, f: Callable[..., Any], options: dict[str, Any]) -> Any:
         """Record `f`, whatever is recorded outside."""
@@ -80,7 +82,7 @@ class Call:
                 walk,
                 first,
                 lift=lift if record else None,
-                targets=frozenset(self.nodes),
+                targets=self.nodes,
                 needed=needed,
                 free=free and not record,
             )
@@ -88,11 +90,11 @@ class Call:
         if not allow_unused and not self.nodes <= found.keys():
             msg = "the number does not depend on an argument that it is differentiated by"
             raise ValueError(msg)
-        results = tuple(
+        results = [
             rebuild([self._result(x, leaf, found) for x, leaf in zip(given, leaves, strict=True)])
             for rebuild, given, leaves in zip(self.rebuilds, self.given, self.leaves, strict=True)
-        )
-        return results[0] if self.single else results
+        ]
+        return results[0] if self.single else tuple(results)
 
     def pull_back_through(
         self, outs: Sequence[Tensor], seeds: Sequence[Any], others: Sequence[Node], *, record: bool
@@ -148,10 +150,12 @@ class Call:
         """Return one result: a Tensor if the caller gave one, or if the call is `enclosed`."""
         if enclosed and x._node is not None:
             return x
-        given = [v for leaves in self.given for v in leaves]
-        if any(isinstance(v, Tensor) for v in given):
-            return x.detach()
-        numbers = not x.shape and all(map(is_number, given))
+        numbers = not x.array.shape
+        for leaves in self.given:
+            for v in leaves:
+                if isinstance(v, Tensor):
+                    return x.detach()
+                numbers = numbers and is_number(v)
         return x.detach().item() if numbers else x.array
 
 
@@ -162,7 +166,7 @@ def positions(argnums: int | Sequence[int], count: int) -> tuple[int, ...]:
         if not -count <= i < count:
             msg = f"`argnums` names argument {i} of {count}"
             raise ValueError(msg)
-    return tuple(i % count for i in numbers)
+    return tuple([i % count for i in numbers])
 
 
 def _leaf(x: Any) -> Tensor:
@@ -174,7 +178,7 @@ def _leaf(x: Any) -> Tensor:
     return tensor_of(array, new_node(ALIAS, array, (array,), parents=(node,)))
 
 
-def _leading_to(targets: set[Node], order: Sequence[Node]) -> set[Node]:
+def _leading_to(targets: Collection[Node], order: Sequence[Node]) -> set[Node]:
     """Return the nodes of `order` that depend on a target, the targets among them."""
     needed = set(targets)
     for node in reversed(order):

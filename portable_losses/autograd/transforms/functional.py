@@ -242,6 +242,7 @@ def _with_aux(result: Any) -> tuple[Any, Any]:
 
 def _check_number(out: Any) -> None:
     check_tensor(out)
-    if out.shape or kind_of(out.array, xp=library_of(out.array).xp) != "real floating":
+    array = out.array
+    if array.shape or kind_of(array, xp=library_of(array).xp) != "real floating":
         msg = f"the function must return one real number, got shape {out.shape} of {out.dtype}"
         raise ValueError(msg)

@@ -25,6 +25,7 @@ __all__ = [
     "clamped",
     "exp",
     "exp2",
+    "exp_between",
     "exp_near_0",
     "expm1",
     "reduced",
@@ -37,6 +38,7 @@ __all__ = [
 LARGEST = {"float32": 89.0, "float64": 710.0}
 SMALLEST = {"float32": -104.5, "float64": -746.0}
 NO_MORE = {"float32": 20.0, "float64": 40.0}  # expm1(-x) is -1, and tanh(x / 2) is 1
+MODERATE = 70.0  # exp of what is no larger has a power of two that is no extreme number
 LINEAR = {"float32": 2.0**-13, "float64": 2.0**-27}  # sinh(x) is x below
 LAST = -0.24  # about the polynomial of tanh at its end, where what z lacks is felt
 HUGE = 2.0**60  # beside it 1 is nothing
@@ -92,26 +94,43 @@ def clamped(a: Arithmetic, x: Value, low: float, high: float) -> Value:
 
 def exp(a: Arithmetic, x: Value, low: Value | None = None) -> Value:
     """``exp(x)``, or ``exp(x + low)`` of a number in two parts."""
-    if a.name == "float32" and low is None:
-        x = clamped(a, x, SMALLEST[a.name], LARGEST[a.name])
-        near, shifted = _short_exp(a, x)
-        return scaled(a, near, _biased(a, shifted))
     x = clamped(a, x, SMALLEST[a.name], LARGEST[a.name])
+    if a.name == "float32" and low is None:
+        shifted, near = _short_exp(a, x, _magic(a))
+        return scaled(a, near, _biased(a, shifted))
     n = reduced(a, x, low)
     return scaled(a, rounded(a, exp_near_0(a, n.rest)), n.biased)
 
 
-def _short_exp(a: Arithmetic, x: Value) -> tuple[Value, Value]:
-    """Return y and n with ``exp(x) = y 2**n``, y in one part and n in the low digits: in float32.
+def exp_between(a: Arithmetic, x: Value, least: float, most: float) -> Value:
+    """``exp(x)`` of what lies between two numbers: in float32 with fewer steps, if they help."""
+    if a.name != "float32" or most > MODERATE:
+        return exp(a, x)
+    if least > -MODERATE:
+        shifted, near = _short_exp(a, x, _magic(a) + a.kind.bias)
+        return a.multiply(near, _power(a, shifted))
+    x = a.select(a.less(x, SMALLEST[a.name]), SMALLEST[a.name], x)
+    # By a factor too large, so that it is no subnormal number.
+    shifted, near = _short_exp(a, x, _magic(a) + a.kind.bias + a.kind.digits + 1)
+    return a.multiply(a.multiply(near, _power(a, shifted)), 2.0 ** -(a.kind.digits + 1))
+
+
+def _power(a: Arithmetic, shifted: Value) -> Value:
+    """Return the power of two whose exponent, with its bias, is in the low digits."""
+    return a.from_bits(a.shift_left(a.bits(shifted), a.kind.digits))
+
+
+def _short_exp(a: Arithmetic, x: Value, magic: float) -> tuple[Value, Value]:
+    """Return y and n with ``exp(x) = y 2**n``, n in the low digits, y in one part: in float32.
 
     All that is rounded on the way stays below 1 ulp.
     """
-    magic = _magic(a)
     first, second = LN2[a.name]
     shifted = a.fma(x, LOG2E[a.name][0], magic)
     whole = a.subtract(shifted, magic)
     r = a.fma(whole, -second, a.fma(whole, -first, x))
-    return a.add(a.fma(a.multiply(r, r), polynomial(a, r, EXP[a.name]), r), 1.0), shifted
+    near = a.fma(a.multiply(r, r), polynomial(a, r, EXP[a.name]), r)
+    return shifted, a.add(near, 1.0)
 
 
 def exp_near_0(a: Arithmetic, r: Two, table: str | None = None) -> Two:
@@ -177,9 +196,7 @@ def _short_tanh(a: Arithmetic, x: Value) -> Value:
     bent = a.fma(z, polynomial(a, z, TANH[a.name]), a.multiply(lost, LAST))
     near = a.fma(size, bent, size)
     far = a.select(a.greater(size, NO_MORE[a.name]), NO_MORE[a.name], size)
-    y, shifted = _short_exp(a, a.multiply(far, -2.0))
-    power = a.shift_left(a.add_integers(a.bits(shifted), a.kind.bias), a.kind.digits)
-    e = a.multiply(y, a.from_bits(power))
+    e = exp_between(a, a.multiply(far, -2.0), -2 * NO_MORE[a.name], 0.0)
     far = a.subtract(1.0, a.divide(a.add(e, e), a.add(e, 1.0)))
     return a.copysign(a.select(a.less(size, NEAR), near, far), x)
 

@@ -1,0 +1,468 @@
+"""A formula of rows as machine code: a few loops over each row (`passes`), on vectors.
+
+::
+
+    rows(pointers, [count], strides, [classes, failed])
+
+computes so many rows, whose arrays begin at `pointers` and lie `strides` bytes apart; the entries
+of a row lie without gaps. `failed` becomes 1 where there is no memory for buffers. The vectors have
+so many lanes on every processor, and a sum is one sum for each lane, in float64 (of float64: with
+what each addition loses), and then of their halves: so the bits are the same on all processors, for
+any number of threads.
+"""
+
+import ctypes
+from array import array
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+
+from ..formulas.arithmetic_llvm import Arithmetic
+from ..formulas.loops_llvm import LONG, LONGS, WAY
+from ..formulas.program_llvm import (
+    WIDEST,
+    computed,
+    engine_of,
+    entry_of,
+    is_supported,
+    loaded,
+    region,
+    stored,
+)
+from ..formulas.trace import BOOL, Place, Step
+from ..machine.teams import Team, share
+from .passes import Pass, Plan, plan
+from .reductions_llvm import REDUCERS
+from .trace import CLASSES, PICK, POSITION, REDUCTIONS, SHARE, RowFormula
+
+__all__ = ["Code", "compiled", "is_supported"]
+
+LANES = {"float32": 16, "float64": 8}
+BYTE, BIT, INT = ir.IntType(8), ir.IntType(1), ir.IntType(32)
+BYTES = ir.PointerType(BYTE)
+INDEX = "int64"
+WORD = 8  # bytes of an address
+# Between these a quotient by a number of the row is a product, corrected once.
+USUAL = 2.0**-60, 2.0**60
+
+
+class Code:
+    """A compiled formula."""
+
+    def __init__(self, address: int, engine: Any) -> None:
+        self._address = address
+        self._engine = engine  # the code lives as long as this
+        self._call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(address)
+
+    def run(self, places: Sequence[int], strides: Sequence[int], count: int, classes: int) -> None:
+        """Compute so many rows of arrays at these places, so many bytes apart."""
+        arrays = len(places)
+        words = array("q", (*places, count, *strides, classes, 0))
+        start = words.buffer_info()[0]
+        sizes = start + WORD * arrays
+        self._call(start, sizes, sizes + WORD, sizes + WORD + WORD * arrays)
+        if words[-1]:
+            raise MemoryError
+
+    def share(
+        self,
+        places: Sequence[int],
+        strides: Sequence[int],
+        count: int,
+        classes: int,
+        span: int,
+        team: Team,
+    ) -> None:
+        """Compute them on the threads of `team`, `span` rows at a time."""
+        data = array("q", (classes, 0))
+        address = data.buffer_info()[0]
+        share(region(), self._address, address, places, strides, count, span=span, team=team)
+        if data[1]:
+            raise MemoryError
+
+
+def compiled(rows: RowFormula, dtypes: Sequence[str], *, without: str = "") -> Code:
+    """Return the machine code of a formula, for arrays of these dtypes: operands, then results.
+
+    Untraceable where a step is not known. What the processor has and begins with `without`
+    ("avx512") is not used.
+    """
+    module = ir.Module("rows")
+    _Writer(module, rows, dtypes).write()
+    engine = engine_of(module, without)
+    return Code(engine.get_function_address("rows"), engine)
+
+
+class _Writer:
+    """Writes the function of a formula."""
+
+    def __init__(self, module: Any, rows: RowFormula, dtypes: Sequence[str]) -> None:
+        self.module = module
+        self.rows = rows
+        self.formula = rows.formula
+        self.plan: Plan = plan(rows)
+        self.dtypes = dtypes
+        self.function = ir.Function(module, WAY, "rows")
+        set.add(self.function.attributes, WIDEST)
+        self.builder = ir.IRBuilder(self.function.append_basic_block())
+        name = self.formula.dtype.name
+        self.lanes = LANES[name]
+        self.scalar = Arithmetic(self.builder, module, name)
+        self.vector = Arithmetic(self.builder, module, name, self.lanes)
+        self.values: dict[int, Any] = {}  # of the row
+        self.pointers: list[Any] = []  # to the row in each array
+
+    def write(self) -> None:
+        """Write the loop over rows."""
+        b = self.builder
+        pointers, count, strides, data = self.function.args
+        self.data = b.bitcast(data, LONGS)
+        last, self.classes = b.load(count), b.load(self.data)
+        starts = [b.load(b.gep(pointers, [long(i)])) for i in range(len(self.dtypes))]
+        steps = [b.load(b.gep(strides, [long(i)])) for i in range(len(self.dtypes))]
+        self._buffers()
+        head, inside, done = [self.function.append_basic_block() for _ in range(3)]
+        b.branch(head)
+        before = b.block
+        b.position_at_end(head)
+        i = b.phi(LONG)
+        i.add_incoming(long(0), before)
+        b.cbranch(b.icmp_signed("<", i, last), inside, done)
+        b.position_at_end(inside)
+        self.pointers = [
+            b.gep(start, [b.mul(i, step)]) for start, step in zip(starts, steps, strict=True)
+        ]
+        self._row()
+        i.add_incoming(b.add(i, long(1)), b.block)
+        b.branch(head)
+        b.position_at_end(done)
+        if self.plan.buffers:
+            free = ir.Function(self.module, ir.FunctionType(ir.VoidType(), [BYTES]), "free")
+            b.call(free, [self._room])
+        b.ret_void()
+
+    def _buffers(self) -> None:
+        """Ask for the memory of the buffers, each as long as a row, up to a whole vector."""
+        b = self.builder
+        self.buffers: dict[int, Any] = {}
+        if not self.plan.buffers:
+            return
+        size = self.scalar.kind.width // 8
+        whole = b.and_(b.add(self.classes, long(self.lanes - 1)), long(-self.lanes))
+        part = b.mul(whole, long(size))
+        malloc = ir.Function(self.module, ir.FunctionType(BYTES, [LONG]), "malloc")
+        self._room = b.call(malloc, [b.mul(part, long(len(self.plan.buffers)))])
+        none, there = [self.function.append_basic_block() for _ in range(2)]
+        b.cbranch(b.icmp_unsigned("==", self._room, ir.Constant(BYTES, None)), none, there)
+        b.position_at_end(none)
+        b.store(long(1), b.gep(self.data, [long(1)]))
+        b.ret_void()
+        b.position_at_end(there)
+        for i, x in enumerate(self.plan.buffers):
+            self.buffers[x] = b.gep(self._room, [b.mul(part, long(i))])
+
+    # ---- a row ---------------------------------------------------------------------------------
+
+    def _row(self) -> None:
+        """Write what is done with a row."""
+        formula, per_entry = self.formula, self.rows.per_entry
+        self.values = {}
+        for number in range(formula.given):
+            if not per_entry[number]:
+                self.values[number] = self._read(number, long(0))
+        for stage in range(len(self.plan.passes) + 1):
+            for i, step in enumerate(formula.steps, start=formula.given):
+                own = not per_entry[i] and self.plan.stages[i] == stage
+                if own and step.operation not in REDUCTIONS:
+                    self.values[i] = self._number(step)
+            if stage < len(self.plan.passes):
+                self._loop(self.plan.passes[stage])
+        for i, x in enumerate(formula.results):
+            number = formula.given + i
+            if self.rows.kinds[number] in ("kept", "row"):
+                entry = entry_of(self.dtypes[number])
+                place = self.builder.bitcast(self.pointers[number], ir.PointerType(entry.type))
+                value = stored(self.scalar, self.values[x.number], self.dtypes[number])
+                self.builder.store(value, place)
+
+    def _read(self, number: int, at: Any) -> Any:
+        """Return the entry of an array at a place of the row."""
+        dtype = self.dtypes[number]
+        type_ = LONG if dtype == INDEX else entry_of(dtype).type
+        place = self.builder.bitcast(self.pointers[number], ir.PointerType(type_))
+        raw = self.builder.load(self.builder.gep(place, [at]))
+        return raw if dtype == INDEX else loaded(self.scalar, raw, _named(dtype))
+
+    def _number(self, step: Step) -> Any:
+        """Return what a step makes of numbers of the row."""
+        a, b = self.scalar, self.builder
+        if step.operation == PICK:
+            x, at = step.operands
+            return self._read(x.number, self.values[at.number])
+        if step.operation == CLASSES:
+            return b.uitofp(self.classes, a.type)
+        if step.operation == SHARE:
+            wide = a.wide
+            share = wide.constant(float(step.operands[0]))
+            return a.narrowed(wide.divide(share, b.uitofp(self.classes, wide.type)))
+        given = [
+            self.values[x.number] if isinstance(x, Place) else _constant(a, x)
+            for x in step.operands
+        ]
+        if LONG in [x.type for x in given]:
+            return b.icmp_signed(_SIGNS[step.operation], *given)
+        return computed(a, step.operation, given)
+
+    # ---- a loop over its entries ---------------------------------------------------------------
+
+    def _loop(self, own: Pass) -> None:
+        """Write one loop over a row."""
+        b, a, formula = self.builder, self.vector, self.formula
+        count = formula.given
+        spread = self._spread(own)
+        reducers = {
+            x: REDUCERS[formula.steps[x - count].operation](a, b, self.module)
+            for x in own.reductions
+        }
+        starts = {x: reducer.start() for x, reducer in reducers.items()}
+        before = b.block
+        head = self.function.append_basic_block()
+        after = self.function.append_basic_block()
+        b.branch(head)
+        b.position_at_end(head)
+        j = b.phi(LONG)
+        j.add_incoming(long(0), before)
+        states = {x: [b.phi(part.type) for part in start] for x, start in starts.items()}
+        for x, start in starts.items():
+            for phi, part in zip(states[x], start, strict=True):
+                phi.add_incoming(part, before)
+        left = b.sub(self.classes, j)
+        whole = b.icmp_signed(">=", left, long(self.lanes))
+        lane = ir.Constant(ir.VectorType(INT, self.lanes), list(range(self.lanes)))
+        there = b.icmp_signed("<", lane, self._all(b.trunc(left, INT)))
+        places = b.add(lane, self._all(b.trunc(j, INT)))
+
+        values = self._loads(own, j, whole, there)
+        for x in own.values:
+            if x in values:
+                continue
+            step = formula.steps[x - count]
+            values[x] = places if step.operation == POSITION else self._entry(step, values, spread)
+        for x in own.kept:
+            pointer = b.bitcast(self.buffers[x], ir.PointerType(a.kind.type))
+            place = b.bitcast(b.gep(pointer, [j]), ir.PointerType(a.type))
+            b.store(values[x], place, align=a.kind.width // 8)
+        self._stores(own, values, spread, j, whole, there)
+        for x, reducer in reducers.items():
+            operand = values[formula.steps[x - count].operands[0].number]
+            states_of = reducer.step(states[x], operand, there, places)
+            for phi, part in zip(states[x], states_of, strict=True):
+                phi.add_incoming(part, b.block)
+        following = b.add(j, long(self.lanes), flags=["nsw"])
+        j.add_incoming(following, b.block)
+        b.cbranch(b.icmp_signed("<", following, self.classes), head, after)
+        ended = {x: [phi.incomings[-1][0] for phi in states[x]] for x in reducers}
+        b.position_at_end(after)
+        for x, reducer in reducers.items():
+            self.values[x] = reducer.end(ended[x])
+
+    def _spread(self, own: Pass) -> dict[Any, Any]:
+        """Return the numbers of the row that a loop needs, each in every lane of a vector.
+
+        A divisor has its inverse as well, and whether that may be used.
+        """
+        b, formula, found = self.builder, self.formula, dict[Any, Any]()
+        needed = [
+            formula.steps[x - formula.given]
+            for x in own.values
+            if x >= formula.given and x not in own.loaded
+        ]
+        numbers = [y.number for step in needed for y in step.operands if isinstance(y, Place)]
+        numbers += [formula.results[i].number for i in own.results]
+        for x in numbers:
+            if not self.rows.per_entry[x] and x not in found:
+                value = self.values[x]
+                found[x] = self._all(b.trunc(value, INT) if value.type == LONG else value)
+        quotients = [step.operands[1] for step in needed if step.operation is np.divide]
+        for divisor in quotients:
+            if isinstance(divisor, Place) and divisor.number in found:
+                a, x = self.scalar, self.values[divisor.number]
+                size = a.absolute(x)
+                usual = a.both(a.greater(size, USUAL[0]), a.less(size, USUAL[1]))
+                found["divisor", divisor.number] = self._all(a.divide(1.0, x)), usual
+        return found
+
+    def _all(self, x: Any) -> Any:
+        """Return a vector with the number `x` in every lane."""
+        type_ = ir.VectorType(x.type, self.lanes)
+        one = self.builder.insert_element(ir.Constant(type_, ir.Undefined), x, ir.Constant(INT, 0))
+        zeros = ir.Constant(ir.VectorType(INT, self.lanes), [0] * self.lanes)
+        return self.builder.shuffle_vector(one, one, zeros)
+
+    def _loads(self, own: Pass, j: Any, whole: Any, there: Any) -> dict[int, Any]:
+        """Return the arrays' entries that a loop needs, and what it needs of the buffers."""
+        a, b = self.vector, self.builder
+        arrays = [x for x in own.values if x < self.formula.given]
+        values = {
+            x: loaded(a, raw, _named(self.dtypes[x]))
+            for x, raw in zip(arrays, self._raw(arrays, j, whole, there), strict=True)
+        }
+        for x in own.loaded:
+            pointer = b.bitcast(self.buffers[x], ir.PointerType(a.kind.type))
+            place = b.bitcast(b.gep(pointer, [j]), ir.PointerType(a.type))
+            values[x] = b.load(place, align=a.kind.width // 8)
+        return values
+
+    def _raw(self, arrays: Sequence[int], j: Any, whole: Any, there: Any) -> list[Any]:
+        """Return entries as they lie in memory; of the last vector those that are there."""
+        if not arrays:
+            return []
+        b = self.builder
+        types = [ir.VectorType(entry_of(self.dtypes[x]).type, self.lanes) for x in arrays]
+        places = [self._place(x, j) for x in arrays]
+        full, part, join = [self.function.append_basic_block() for _ in range(3)]
+        b.cbranch(whole, full, part)
+        b.position_at_end(full)
+        ready = [b.load(p, align=1) for p in places]
+        b.branch(join)
+        b.position_at_end(part)
+        masked = [
+            b.call(self._masked("load", type_), [p, ir.Constant(INT, 1), there, _zeros(type_)])
+            for p, type_ in zip(places, types, strict=True)
+        ]
+        b.branch(join)
+        b.position_at_end(join)
+        found = []
+        for type_, one, other in zip(types, ready, masked, strict=True):
+            phi = b.phi(type_)
+            phi.add_incoming(one, full)
+            phi.add_incoming(other, part)
+            found.append(phi)
+        return found
+
+    def _place(self, number: int, j: Any) -> Any:
+        """Return the address of a vector in an array, from the entry `j` of the row on."""
+        b, type_ = self.builder, entry_of(self.dtypes[number]).type
+        first = b.bitcast(self.pointers[number], ir.PointerType(type_))
+        return b.bitcast(b.gep(first, [j]), ir.PointerType(ir.VectorType(type_, self.lanes)))
+
+    def _stores(self, own: Pass, values: Any, spread: Any, j: Any, whole: Any, there: Any) -> None:
+        """Write the results of a loop; of the last vector those entries that are there."""
+        if not own.results:
+            return
+        b = self.builder
+        pairs = []
+        for i in own.results:
+            number, x = self.formula.given + i, self.formula.results[i].number
+            value = values[x] if x in values else spread[x]
+            pairs.append(
+                (stored(self.vector, value, _named(self.dtypes[number])), self._place(number, j))
+            )
+        full, part, join = [self.function.append_basic_block() for _ in range(3)]
+        b.cbranch(whole, full, part)
+        b.position_at_end(full)
+        for value, place in pairs:
+            b.store(value, place, align=1)
+        b.branch(join)
+        b.position_at_end(part)
+        for value, place in pairs:
+            b.call(self._masked("store", value.type), [value, place, ir.Constant(INT, 1), there])
+        b.branch(join)
+        b.position_at_end(join)
+
+    def _masked(self, name: str, type_: Any) -> Any:
+        """Return LLVM's load or store of some lanes."""
+        element = {"half": "f16", "float": "f32", "double": "f64"}.get(
+            str(type_.element), str(type_.element)
+        )
+        full = f"llvm.masked.{name}.v{self.lanes}{element}.p0"
+        known = self.module.globals.get(full)
+        if known is not None:
+            return known
+        pointer, mask = ir.PointerType(type_), ir.VectorType(BIT, self.lanes)
+        kinds = {
+            "load": ir.FunctionType(type_, [pointer, INT, mask, type_]),
+            "store": ir.FunctionType(ir.VoidType(), [type_, pointer, INT, mask]),
+        }
+        return ir.Function(self.module, kinds[name], full)
+
+    def _entry(self, step: Step, values: dict[int, Any], spread: dict[Any, Any]) -> Any:
+        """Return what a step makes of entries."""
+        a, b = self.vector, self.builder
+        given = []
+        for x in step.operands:
+            if not isinstance(x, Place):
+                given.append(_constant(a, x))
+            else:
+                given.append(values[x.number] if x.number in values else spread[x.number])
+        if step.operation is np.divide:
+            divisor = step.operands[1]
+            if not (isinstance(divisor, Place) and divisor.number in values):
+                return self._quotient(given[0], given[1], divisor, spread)
+        if given and given[0].type == ir.VectorType(INT, self.lanes):
+            return b.icmp_signed(_SIGNS[step.operation], *given)
+        return computed(a, step.operation, given)
+
+    def _quotient(self, x: Any, y: Any, divisor: Any, spread: dict[Any, Any]) -> Any:
+        """Return ``x / y`` of one `y` for the row: a product with its inverse, corrected.
+
+        What that lacks is known exactly by `fma`, so it is rounded as the quotient is.
+        """
+        a, b = self.vector, self.builder
+        if not isinstance(divisor, Place):
+            inverse = a.constant(float(divisor.dtype.type(1) / divisor))
+            usual = USUAL[0] < abs(divisor) < USUAL[1]
+            return _corrected(a, x, y, inverse) if usual else a.divide(x, y)
+        inverse, usual = spread["divisor", divisor.number]
+        quick, slow, join = [self.function.append_basic_block() for _ in range(3)]
+        b.cbranch(usual, quick, slow)
+        b.position_at_end(quick)
+        first = _corrected(a, x, y, inverse)
+        b.branch(join)
+        b.position_at_end(slow)
+        second = a.divide(x, y)
+        b.branch(join)
+        b.position_at_end(join)
+        phi = b.phi(a.type)
+        phi.add_incoming(first, quick)
+        phi.add_incoming(second, slow)
+        return phi
+
+
+def _corrected(a: Arithmetic, x: Any, y: Any, inverse: Any) -> Any:
+    """Return ``x * inverse``, corrected by what is left of `x`; infinities stay."""
+    first = a.multiply(x, inverse)
+    rest = a.fma(a.negative(first), y, x)
+    return a.select(a.equal(rest, rest), a.fma(rest, inverse, first), first)
+
+
+def long(x: int) -> Any:
+    """Return a constant of 64 bits."""
+    return ir.Constant(LONG, x)
+
+
+def _zeros(type_: Any) -> Any:
+    return ir.Constant(type_, [ir.Constant(type_.element, 0)] * type_.count)
+
+
+def _constant(a: Arithmetic, x: Any) -> Any:
+    """Return a number of a step."""
+    if isinstance(x, np.integer):
+        return a.same(LONG if a.lanes == 1 else INT, int(x))
+    return a.constant(float(x))
+
+
+def _named(dtype: str) -> Any:
+    return BOOL if dtype == "bool" else dtype
+
+
+_SIGNS = {
+    np.equal: "==",
+    np.not_equal: "!=",
+    np.less: "<",
+    np.less_equal: "<=",
+    np.greater: ">",
+    np.greater_equal: ">=",
+}

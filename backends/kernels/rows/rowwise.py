@@ -1,0 +1,360 @@
+"""Pairs of rows as machine code: the value, and the gradients that are wanted, each in one sweep.
+
+A row is read once, its loops run while it is in cache, and the results are written once. This is
+what NumPy and PyTorch share; where a pair has no code, the kernel of the same pair that is written
+by hand serves, or the pair.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from portable_losses._backend import Kernel, Pair
+from portable_losses._typing import Array, Options
+
+from ..formulas.machine_code import NATIVE, machine_code
+from ..formulas.trace import key_of
+from ..machine.teams import Team
+from .trace import RowFormula, trace
+
+__all__ = ["Library", "Program", "Rowwise", "foreseen_gradients", "ratio_of"]
+
+SPAN = 2**17  # entries that a thread takes at once
+FEWEST = 2**16  # entries from which on several threads pay
+KEPT = 512  # programs: each is of a pair, dtypes and options
+GRADIENTS = 16  # as many as a pair has arrays, and more
+NEAR = 4  # units in the last place: what is foreseen has been rounded a few times
+MOST = 2**31  # classes are counted in so many
+WIDE = {"float16": "float32", "bfloat16": "float32"}
+
+
+class Library(NamedTuple):
+    """What NumPy and PyTorch do differently.
+
+    ``plain(arrays)`` says whether these may be looked into, and nobody else does; ``name(x)`` is
+    the name of an array's dtype; ``empty(shape, like, name)`` is memory for a result;
+    ``rows(factor, like)`` is a number of each row of `like`, or of all;
+    ``laid(x, classes)`` is `x` as rows of so many entries without gaps (None: of one), its address,
+    and the bytes from row to row; ``team`` has the threads;
+    ``backward_of(pair, arrays)`` is the portable backward, which computes halves in float32.
+    """
+
+    plain: Callable[[tuple[Any, ...]], bool]
+    name: Callable[[Array], str]
+    empty: Callable[[Sequence[int], Array, str], Array]
+    rows: Callable[[Array | float, Array], Array]
+    laid: Callable[[Array, int | None], tuple[Any, int, int]]
+    team: Team
+    backward_of: Callable[[Pair, tuple[Any, ...]], Callable[..., Any]]
+
+
+class Program(NamedTuple):
+    """Machine code of a function of rows."""
+
+    rows: RowFormula
+    dtypes: tuple[str, ...]  # of the results
+    code: Any
+
+    def __call__(
+        self, library: Library, given: Sequence[Array], like: Array, into: Array | None = None
+    ) -> Any:
+        """Return the results; `like` has the shape of the rows.
+
+        The one that has entries is written to `into`, which may be an array that is given.
+        """
+        formula, kinds = self.rows.formula, self.rows.kinds
+        shape = tuple(like.shape)
+        lead, classes = shape[:-1], shape[-1]
+        shapes = {"entries": shape, "kept": (*lead, 1), "row": lead}
+        outs = [
+            library.empty(shapes[kind], like, name) if into is None or kind != "entries" else into
+            for kind, name in zip(kinds[formula.given :], self.dtypes, strict=True)
+        ]
+        laid = [
+            library.laid(x, classes if kind in WHOLE else None)
+            for x, kind in zip((*given, *outs), kinds, strict=True)
+        ]
+        places = [place for _, place, _ in laid]
+        strides = [
+            0 if kind == "weights" else stride
+            for (_, _, stride), kind in zip(laid, kinds, strict=True)
+        ]
+        count = math.prod(lead)
+        if count * classes < FEWEST:
+            self.code.run(places, strides, count, classes)
+        else:
+            span = max(1, SPAN // classes)
+            self.code.share(places, strides, count, classes, span, library.team)
+        if formula.several is None:
+            return outs[0]
+        found = iter(outs)
+        return tuple([next(found) if there else None for there in formula.several])
+
+
+WHOLE = ("entries", "weights")  # the kinds of arrays that have an entry for each class
+
+
+class Rowwise:
+    """The kernel of pairs of rows.
+
+    The arrays at the places `weights` have the same entries for every row. `by_hand` serves where
+    there is no code.
+    """
+
+    def __init__(
+        self, library: Library, by_hand: Kernel | None = None, weights: tuple[int, ...] = ()
+    ) -> None:
+        self.library = library
+        self._by_hand = by_hand
+        self._weights = weights
+        self._programs: dict[Any, Program | None] = {}  # None: the pair cannot be compiled
+
+    def kernel(self) -> Kernel:
+        """Return this as a `Kernel`."""
+        return Kernel(self._accepts, self._run, gradients=GRADIENTS, takes=self._takes)
+
+    def _accepts(self, *arrays: Any, **options: Any) -> bool:
+        by_hand = self._by_hand
+        return self._fits(arrays) or (by_hand is not None and by_hand.accepts(*arrays, **options))
+
+    def _takes(self, pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
+        """Say whether there is code for these arrays of a half dtype."""
+        options = {**options, "foreseen": None} if "foreseen" in options else options
+        return self._fits(arrays) and self._forward(pair, arrays, options) is not None
+
+    def _fits(self, arrays: tuple[Any, ...]) -> bool:
+        """Say whether there are rows of more than one class."""
+        shape = arrays[0].shape
+        large = bool(shape) and 1 < shape[-1] < MOST and 0 not in shape
+        return large and self.library.plain(arrays)
+
+    def _run(
+        self, pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
+    ) -> Any:
+        """Return the value, and a backward by the arrays that need a gradient."""
+        if "foreseen" in options:
+            made = self._foreseen(pair, arrays, options, wanted) if wanted == (0,) else None
+            if made is not None:
+                return made
+            options = {**options, "foreseen": None}
+        program = self._forward(pair, arrays, options) if self._fits(arrays) else None
+        if program is None:
+            by_hand = self._by_hand
+            if by_hand is not None and by_hand.accepts(*arrays, **options):
+                return by_hand.run(pair, arrays, options, wanted)
+            return pair.forward(*arrays, **options), pair.backward
+
+        def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
+            return self._backward(pair, grad, out, arrays, options, wanted)
+
+        return program(self.library, [x for x in arrays if x is not None], arrays[0]), backward
+
+    def _foreseen(
+        self, pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
+    ) -> Any:
+        """Return the value and a backward, with the gradient from the same sweep.
+
+        It is that for the gradients of the results that are foreseen, and multiplied by a number
+        if they come with one. None where there is nothing foreseen, or no code.
+        """
+        if options["foreseen"] is None or not self._fits(arrays):
+            return None
+        factor, penalty = options["foreseen"]
+        first = arrays[0]
+        factor = self.library.rows(factor, first)
+
+        def both(factor: Any, *arrays: Any, **options: Any) -> tuple[Any, ...]:
+            out = pair.forward(*arrays, **options)
+            grad = foreseen_gradients(factor, out, penalty)
+            return *out, pair.backward(grad, out, *arrays, **options)[0]
+
+        family = pair.forward, pair.backward, "foreseen", penalty
+        given, own = (factor, *arrays), self.library.name(first)
+        of_forward = WIDE.get(own, own) if pair.wide else own
+        results = [of_forward] * (1 + options["with_lse"]) + [own]
+        options = {**options, "foreseen": None}
+        program = self.program(both, family, given, options, 1, results, first)
+        if program is None:
+            return None
+        *out, slope = program(self.library, [x for x in given if x is not None], first)
+        saved = slope
+
+        def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
+            nonlocal saved
+            slope, saved = saved, None  # the gradient takes its memory
+            if slope is not None:
+                ratio = ratio_of(foreseen_gradients(factor, out, penalty), grad, options["xp"])
+                if ratio == 1 or (ratio is not None and self.library.name(slope) not in WIDE):
+                    if ratio != 1:
+                        slope *= ratio
+                    return slope, *(None for _ in arrays[1:])
+            return self._backward(pair, grad, out, arrays, options, wanted)
+
+        return tuple(out), backward
+
+    def _backward(
+        self,
+        pair: Pair,
+        grad: Any,
+        out: Any,
+        arrays: tuple[Any, ...],
+        options: Options,
+        wanted: tuple[int, ...],
+    ) -> Any:
+        """Return the gradients, by the pair where there is no code for them."""
+        if "foreseen" in options:
+            options = {**options, "foreseen": None}
+        found = self._gradients(pair, grad, out, arrays, options, wanted)
+        if found is None:
+            found = self.library.backward_of(pair, arrays)(grad, out, *arrays, **options)
+        return found
+
+    def _forward(self, pair: Pair, arrays: tuple[Any, ...], options: Options) -> Program | None:
+        """Return the program of the value."""
+        own = self.library.name(arrays[0])
+        result = WIDE.get(own, own) if pair.wide else own
+        family = pair.forward, pair.backward, None
+        return self.program(pair.forward, family, arrays, options, 0, [result], arrays[0])
+
+    def _gradients(
+        self,
+        pair: Pair,
+        grad: Any,
+        out: Any,
+        arrays: tuple[Any, ...],
+        options: Options,
+        wanted: tuple[int, ...],
+    ) -> tuple[Array | None, ...] | None:
+        """Return the gradients at the places `wanted`; None where there is no program for it."""
+        several = isinstance(grad, tuple)
+        grads, outs = (grad, out) if several else ((grad,), (out,))
+        count, name = len(grads), self.library.name
+        if name(arrays[0]) in WIDE:  # the results are rounded to halves
+            outs = ()
+        first = count + len(outs)
+
+        def pulled(*given: Any, **options: Any) -> tuple[Any, ...]:
+            grad, out, rest = given[:count], given[count:first], given[first:]
+            if not out:
+                made = pair.forward(*rest, **options)
+                out = made if several else (made,)
+            own = (grad, out) if several else (grad[0], out[0])
+            if pair.rules:
+                return tuple([pair.rules[i](*own, *rest, **options) for i in wanted])
+            found = pair.backward(*own, *rest, **options)
+            return tuple([found[i] for i in wanted])
+
+        given = (*grads, *outs, *arrays)
+        family = pair.forward, pair.backward, wanted
+        results = [name(arrays[i]) for i in wanted]
+        program = self.program(pulled, family, given, options, first, results, arrays[0])
+        if program is None:
+            return None
+        present = [x for x in given if x is not None]
+        found = iter(program(self.library, present, arrays[0]))
+        return tuple([next(found) if i in wanted else None for i in range(len(arrays))])
+
+    def program(
+        self,
+        function: Callable[..., Any],
+        family: Any,
+        arrays: tuple[Any, ...],
+        options: Options,
+        first: int,
+        results: list[str],
+        like: Any,
+    ) -> Program | None:
+        """Return the program of a function of these arrays; None where there is none.
+
+        The pair's own are those from the `first` one on; `results` are the dtypes of the results,
+        the only one that of all.
+        """
+        name = self.library.name
+        names = tuple([None if x is None else name(x) for x in arrays])
+        weights = [place + first for place in self._weights]
+        kinds = _kinds(arrays, tuple(like.shape), weights)
+        if kinds is None:
+            return None
+        key = family, names, kinds, *results, *key_of(options)
+        try:
+            return self._programs[key]
+        except KeyError:
+            pass
+        except TypeError:  # an option that is no plain value
+            return None
+        if len(self._programs) > KEPT:
+            self._programs.clear()
+        self._programs[key] = made = _compiled(function, family, names, kinds, options, results)
+        return made
+
+
+def foreseen_gradients(factor: Any, out: tuple[Any, ...], penalty: float) -> tuple[Any, ...]:
+    """Return the gradients of losses, and of their logsumexps, whose squares are a penalty."""
+    return (factor, *(factor * (2 * penalty * lse) for lse in out[1:]))
+
+
+def ratio_of(had: tuple[Any, ...], got: tuple[Any, ...], xp: Any) -> float | None:
+    """Return by which number `had` must be multiplied to become `got`, None if there is none."""
+    pairs = list(zip(had, got, strict=True))
+    if all([bool((x == y).all()) for x, y in pairs]):
+        return 1.0
+    first, other = (xp.reshape(x, (-1,)) for x in xp.broadcast_arrays(*pairs[0]))
+    place = xp.argmax(xp.abs(first))
+    x, y = float(first[place]), float(other[place])
+    unit = NEAR * xp.finfo(had[0].dtype).eps
+    ratio = y / x if x else 1.0
+    if abs(ratio - 1) < unit:
+        ratio = 1.0
+    for x, y in pairs:
+        want = x * ratio
+        if not bool(xp.all(xp.abs(y - want) <= unit * xp.abs(want))):
+            return None
+    return ratio
+
+
+def _kinds(
+    arrays: tuple[Any, ...], shape: tuple[int, ...], weights: Sequence[int]
+) -> tuple[str, ...] | None:
+    """Return the kinds of the arrays that are present, None where one has another shape."""
+    lead = shape[:-1]
+    named = {shape: "entries", (*lead, 1): "kept", lead: "row"}
+    found = []
+    for i, x in enumerate(arrays):
+        if x is not None:
+            own = tuple(x.shape)
+            if not own:  # a number, the same for all rows
+                found.append("row")
+                continue
+            found.append("weights" if i in weights and own == shape[-1:] else named.get(own, ""))
+    return tuple(found) if all(found) else None
+
+
+def _compiled(
+    function: Callable[..., Any],
+    family: Any,
+    names: tuple[str | None, ...],
+    kinds: tuple[str, ...],
+    options: Options,
+    results: list[str],
+) -> Program | None:
+    """Return machine code; None where there is none."""
+    dtypes = [None if x is None else np.dtype(WIDE.get(x, x)) for x in names]
+    given = [x for x in names if x is not None]
+    plain = {name: x for name, x in options.items() if name != "xp"}
+
+    def all_of(rows: RowFormula) -> list[str]:
+        count = len(rows.formula.results)
+        return [*given, *(results * count if len(results) == 1 else results)]
+
+    found = machine_code(
+        lambda: trace(function, dtypes, kinds, plain, native=NATIVE),
+        (family, names, kinds, *results),
+        all_of,
+        __package__,
+    )
+    if found is None:
+        return None
+    rows, code = found
+    return Program(rows, tuple(all_of(rows)[len(given) :]), code)

@@ -1,0 +1,68 @@
+"""Pairs of rows on NumPy."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from portable_losses._backend import Kernel, Pair
+from portable_losses._typing import Array
+
+from ..machine.memory_numpy import empty
+from ..machine.teams import pool
+from .rowwise import Library, Rowwise
+
+__all__ = ["NUMPY", "rowwise"]
+
+FLOATS = frozenset([np.dtype(np.float32), np.dtype(np.float64)])  # in this machine's byte order
+NAMES = {np.dtype(name): name for name in ("float32", "float64", "bool", "int64")}
+
+
+def _plain(arrays: tuple[Any, ...]) -> bool:
+    """Say whether these are arrays of NumPy's own type, of dtypes that the code knows."""
+    if arrays[0].dtype not in FLOATS:
+        return False
+    for x in arrays:
+        if x is not None and (type(x) is not np.ndarray or x.dtype not in NAMES):
+            return False
+    return True
+
+
+def _empty(shape: Sequence[int], like: Array, name: str) -> Array:
+    return empty(tuple(shape), name)
+
+
+def _laid(x: Array, classes: int | None) -> tuple[Array, int, int]:
+    """Return `x` as rows, its address, and the bytes from row to row."""
+    if not x.ndim:
+        return x, x.__array_interface__["data"][0], 0
+    if classes is None:
+        if x.flags.c_contiguous:
+            return x, x.__array_interface__["data"][0], x.itemsize
+        x = x.reshape(-1)
+        return x, x.__array_interface__["data"][0], x.strides[0]
+    if x.flags.c_contiguous:
+        return x, x.__array_interface__["data"][0], classes * x.itemsize
+    if not any(x.strides):  # one number: the gradient of a sum
+        x = np.full(classes, x[(0,) * x.ndim], x.dtype)
+        return x, x.__array_interface__["data"][0], 0
+    rows = x.reshape(-1, classes)
+    if rows.strides[1] != x.itemsize:
+        rows = np.ascontiguousarray(rows)
+    return rows, rows.__array_interface__["data"][0], rows.strides[0]
+
+
+def _rows(factor: Any, like: Array) -> Array:
+    return np.asarray(factor, like.dtype)
+
+
+def _backward_of(pair: Pair, arrays: tuple[Any, ...]) -> Any:
+    return pair.backward
+
+
+NUMPY = Library(_plain, lambda x: NAMES.get(x.dtype, ""), _empty, _rows, _laid, pool, _backward_of)
+
+
+def rowwise(by_hand: Kernel | None = None, *weights: int) -> Kernel:
+    """Return the kernel of a pair of rows; see `Rowwise`."""
+    return Rowwise(NUMPY, by_hand, weights).kernel()

@@ -1,0 +1,84 @@
+"""Pairs of rows on PyTorch's CPU tensors."""
+
+__library__ = "torch"
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from portable_losses._backend import Kernel
+from portable_losses._typing import Array
+
+from ..formulas.elementwise_torch import (
+    DTYPES,
+    FLOATS,
+    HALVES,
+    NAMES,
+    are_in_memory,
+    backward_of,
+)
+from ..machine.memory import large
+from ..machine.team_torch import team
+from .rowwise import Library, Rowwise
+
+__all__ = ["TORCH", "rowwise"]
+
+ROW_NAMES = {**NAMES, torch.int64: "int64"}
+ROW_DTYPES = {**DTYPES, "int64": torch.int64}
+
+
+def _plain(arrays: tuple[Any, ...]) -> bool:
+    """Say whether these are plain tensors in host memory, which no transform sees."""
+    first = arrays[0]
+    if first.dtype not in FLOATS and first.dtype not in HALVES:
+        return False
+    return are_in_memory(arrays) and all(x is None or x.dtype in ROW_NAMES for x in arrays)
+
+
+def _empty(shape: Sequence[int], like: Array, name: str) -> Array:
+    dtype = ROW_DTYPES[name]
+    memory = large(math.prod(shape) * dtype.itemsize)
+    if memory is None:
+        return torch.empty(shape, dtype=dtype, device="cpu")
+    return torch.frombuffer(memory, dtype=dtype).view(shape)
+
+
+def _laid(x: Array, classes: int | None) -> tuple[Array, int, int]:
+    """Return `x` as rows, its address, and the bytes from row to row."""
+    size = x.dtype.itemsize
+    strides = x.stride()
+    if not strides:
+        return x, x.data_ptr(), 0
+    if classes is None:
+        if not x.is_contiguous():
+            x = x.reshape(-1)
+            size *= x.stride()[0]
+        return x, x.data_ptr(), size
+    if x.is_contiguous():
+        return x, x.data_ptr(), classes * size
+    if not any(strides):  # one number: the gradient of a sum
+        x = x.reshape(-1)[:1].repeat(classes) if x.ndim < 2 else x[(0,) * (x.ndim - 1)].contiguous()
+        return x, x.data_ptr(), 0
+    rows = x.reshape(-1, classes)
+    if rows.stride()[1] != 1:
+        rows = rows.contiguous()
+    return rows, rows.data_ptr(), rows.stride()[0] * size
+
+
+def _rows(factor: Any, like: Array) -> Array:
+    dtype = torch.float64 if like.dtype == torch.float64 else torch.float32
+    return torch.as_tensor(factor, dtype=dtype)
+
+
+def _name(x: Array) -> str:
+    return ROW_NAMES.get(x.dtype, "")
+
+
+TORCH = Library(_plain, _name, _empty, _rows, _laid, team, backward_of)
+
+
+def rowwise(by_hand: Kernel | None = None, *weights: int) -> Kernel:
+    """Return the kernel of a pair of rows; see `Rowwise`."""
+    return Rowwise(TORCH, by_hand, weights).kernel()

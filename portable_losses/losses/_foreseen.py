@@ -1,0 +1,68 @@
+"""What the gradients of losses will be after a reduction: then a kernel may use them early."""
+
+import math
+from typing import Any
+
+from portable_losses._dtypes import computable
+from portable_losses._gradient import stop_gradient
+from portable_losses._options import is_number
+from portable_losses._polyfill import readable, total
+from portable_losses._typing import Array, Namespace, Reduction
+from portable_losses._validation import check_broadcasts_to, check_real
+from portable_losses.losses._targets import Target
+
+__all__ = ["foreseen_factors", "foreseen_gradients"]
+
+
+def foreseen_factors(
+    reduction: Reduction,
+    target: Target,
+    sample_weight: Array | None,
+    shape: tuple[int, ...],
+    *,
+    z_loss: float,
+    xp: Namespace,
+) -> tuple[Array | None] | None:
+    """Return the losses' gradients up to a common factor, as ``(factors of rows,)``; None: unknown.
+
+    The factors are None where they are all the same. A kernel may then compute the gradients along
+    with the losses. Known are constants that can be read.
+    """
+    if reduction == "none" or (z_loss and reduction == "mean" and target.weight is not None):
+        return None  # the penalty's denominator is not that of the losses
+    if sample_weight is None:
+        return (None,)
+    if not readable(sample_weight, xp=xp):
+        return None
+    check_real(xp, sample_weight=sample_weight)
+    check_broadcasts_to(shape, sample_weight=sample_weight)
+    weight = computable(stop_gradient(sample_weight, xp=xp), xp=xp)
+    return (xp.broadcast_to(weight, shape),)
+
+
+def foreseen_gradients(
+    reduction: Reduction,
+    target: Target,
+    sample_weight: Array | None,
+    z: Array,
+    label_smoothing: float | Array,
+    z_loss: float | Array,
+    *,
+    xp: Namespace,
+) -> tuple[Array | float, float] | None:
+    """Return the gradients of the losses that are to be expected, and `z_loss`; None: unknown."""
+    if not (is_number(label_smoothing) and is_number(z_loss) and readable(z, xp=xp)):
+        return None
+    shape = tuple(z.shape[:-1])
+    found = foreseen_factors(reduction, target, sample_weight, shape, z_loss=z_loss, xp=xp)
+    if found is None or 0 in shape:
+        return None
+    factor: Array | float = 1.0 if found[0] is None else found[0]
+    if reduction == "sum":
+        return factor, z_loss
+    counted: Any = factor
+    if target.weight is not None or target.row_mask is not None:
+        own = target.denominator(stop_gradient(z[..., 0], xp=xp), xp=xp)
+        counted = counted if own is None else counted * stop_gradient(own, xp=xp)
+    divisor = counted * math.prod(shape) if is_number(counted) else float(total(counted, xp=xp))
+    return (factor / divisor, z_loss) if divisor else None

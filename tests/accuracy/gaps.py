@@ -1,0 +1,274 @@
+"""Rows with entries at every distance from the largest, and what stands on that distance.
+
+A difference ``x - max(x)`` is rounded, and an exponential multiplies the error by the distance: up
+to 370 units in the last place in float64. `CASES` has the functions, each with its exact values.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import mpmath
+import numpy as np
+from mpmath import exp, expm1, mpf
+
+import portable_losses as pl
+from portable_losses._typing import Array
+from tests.accuracy import references
+from tests.accuracy.references import CERTAIN, Row
+from tests.accuracy.ulp import strict_error, truth
+
+__all__ = ["CASES", "Case", "Given", "errors", "given", "inputs"]
+
+TOPS = (0.3, 1000.1, -1000.1, 12345.678, -3e-5)
+EDGES = {
+    np.dtype(np.float64): (0, 0.7, 3, 12, 40, 90, 200, 400, 700),
+    np.dtype(np.float32): (0, 0.7, 3, 12, 40, 60, 85),
+}
+
+
+@cache
+def inputs(dtype: Any) -> tuple[Array, Array]:
+    """Return rows with an entry in each stratum of gaps, and one row for each gap alone."""
+    rng, edges = np.random.default_rng(15), EDGES[np.dtype(dtype)]
+    gaps = rng.uniform(edges[:-1], edges[1:], (len(TOPS), len(edges) - 1))
+    gaps = np.concatenate([np.zeros((len(TOPS), 1)), gaps], axis=1)
+    gaps[0, -1] = edges[-1]
+    wide = (np.asarray(TOPS)[:, None] - gaps).astype(dtype)
+    alone = np.stack(
+        [np.repeat(wide[:, :1], wide.shape[1] - 1, axis=1).ravel(), wide[:, 1:].ravel()], axis=1
+    )
+    alone[-1] = 1000.1, 1000.1 - min(666.8, edges[-1])
+    return rng.permuted(wide, axis=1), rng.permuted(alone, axis=1)
+
+
+class Given(NamedTuple):
+    """What the functions take beside a matrix of rows; NumPy's arrays, or a library's."""
+
+    right: Any
+    wrong: Any
+    shares: Any
+    weight: Any
+    teacher: Any
+    eye: Any
+    cotangent: Any
+
+
+def given(x: Array) -> Given:
+    """Return targets, class weights and the rest for the rows of `x`."""
+    count = x.shape[-1]
+    shares = 1 + np.round(64 * np.cos(np.arange(count))) / 128
+    return Given(
+        np.argmax(x, axis=-1),
+        np.argmin(x, axis=-1),
+        np.broadcast_to((shares / 16).astype(x.dtype), x.shape),
+        (1.5 + np.round(32 * np.sin(np.arange(count))) / 64).astype(x.dtype),
+        np.roll(x, 1, axis=-1),
+        np.eye(count, dtype=x.dtype),
+        np.broadcast_to((0.25 + np.cos(np.arange(count))).astype(x.dtype), x.shape),
+    )
+
+
+class Case(NamedTuple):
+    """A function of rows, and its exact values and gradients, of one row.
+
+    Where the result has entries, the gradient is that for `Given.cotangent`.
+    """
+
+    call: Callable[[Any, Given], Array]
+    exact: Callable[[Row, "One"], tuple[Sequence[Any], Sequence[Any]]]
+
+
+class One(NamedTuple):
+    """What is given for one row, as exact numbers."""
+
+    right: int
+    wrong: int
+    shares: Row
+    weight: Row
+    teacher: Row
+    cotangent: Row
+
+
+def _of_entries(value: Callable[..., Any], pullback: Callable[..., Any]) -> Any:
+    return lambda x, one: (value(x), pullback(x, one.cotangent))
+
+
+def _sum(x: Row, _: One) -> Any:
+    return [references.logsumexp_terms(x)], references.logsumexp_pullback(x, mpf(1))
+
+
+def _mean(x: Row, _: One) -> Any:
+    count = mpmath.log(len(x))
+    return [(references.logsumexp(x), -count)], references.softmax(x)
+
+
+def _weighted_sum(x: Row, one: One) -> Any:
+    terms = [b * exp(v) for b, v in zip(one.weight, x, strict=True)]
+    whole = mpmath.fsum(terms)
+    return [(mpmath.log(whole),)], [t / whole for t in terms]
+
+
+def _running(x: Row, one: One) -> Any:
+    sums = [references.logsumexp(x[: i + 1]) for i in range(len(x))]
+    slopes = [
+        tuple(one.cotangent[j] * exp(x[i] - sums[j]) for j in range(i, len(x)))
+        for i in range(len(x))
+    ]
+    return [references.logsumexp_terms(x[: i + 1]) for i in range(len(x))], slopes
+
+
+def _gumbel(x: Row, one: One) -> Any:
+    values, slopes = (f([2 * v for v in x]) for f in (references.softmax, _pulled(one)))
+    return values, [tuple(2 * t for t in terms) for terms in slopes]
+
+
+def _pulled(one: One) -> Callable[[Row], Any]:
+    return lambda x: references.softmax_pullback(x, one.cotangent)
+
+
+def _entropy(aim: Callable[[One], Any], **options: Any) -> Any:
+    def exact(x: Row, one: One) -> Any:
+        known = dict(options)
+        if known.pop("weight", False):
+            known["weight"] = one.weight
+        value = references.cross_entropy(x, aim(one), **known)
+        return [value], references.cross_entropy_gradient(x, aim(one), **known)
+
+    return exact
+
+
+def _by_loss(aim: Callable[[One], int], f: Callable[..., Any]) -> Any:
+    """Return the values of a function of ``l = -log(p)``, given as ``f(l, p, 1 - p)``."""
+
+    def exact(x: Row, one: One) -> Any:
+        with mpmath.workdps(CERTAIN):
+            log_p = references.log_softmax(x)
+            loss = -log_p[aim(one)]
+            value, slope = f(loss, exp(-loss), -expm1(-loss))
+            by_x = [exp(v) for v in log_p]
+            by_x[aim(one)] = expm1(-loss)
+            return [value], [slope * v for v in by_x]
+
+    return exact
+
+
+def _distilled(x: Row, one: One) -> Any:
+    with mpmath.workdps(CERTAIN):
+        log_q, log_p = (references.log_softmax([v / 2 for v in z]) for z in (x, one.teacher))
+        terms = [exp(p) * (p - q) for p, q in zip(log_p, log_q, strict=True)]
+        slopes = [(2 * exp(q), -2 * exp(p)) for p, q in zip(log_p, log_q, strict=True)]
+        return [4 * mpmath.fsum(terms)], slopes
+
+
+def _right(one: One) -> int:
+    return one.right
+
+
+def _wrong(one: One) -> int:
+    return one.wrong
+
+
+def _shares(one: One) -> Row:
+    return one.shares
+
+
+def _cross(target: str, **options: Any) -> Callable[[Any, Given], Array]:
+    def call(x: Any, g: Given) -> Array:
+        passed = {**options, "weight": g.weight} if "weight" in options else options
+        return pl.cross_entropy(x, getattr(g, target), reduction="none", **passed)
+
+    return call
+
+
+def _linear(x: Any, g: Given) -> Array:
+    return pl.linear_cross_entropy(x, g.eye, g.wrong, reduction="none")
+
+
+def _listed(x: Any, g: Given) -> Array:
+    return pl.ranking_softmax_loss(x, g.shares, reduction="none")
+
+
+def _focal(loss: Any, p: Any, rest: Any) -> Any:
+    return rest**2 * loss, rest**2 + 2 * rest * p * loss
+
+
+SHARE = 0.125
+CASES: dict[str, Case] = {
+    "softmax": Case(
+        lambda x, g: pl.softmax(x),
+        _of_entries(references.softmax, references.softmax_pullback),
+    ),
+    "softmin": Case(
+        lambda x, g: pl.softmin(-x),
+        _of_entries(references.softmax, references.softmax_pullback),
+    ),
+    "log_softmax": Case(
+        lambda x, g: pl.log_softmax(x),
+        _of_entries(references.log_softmax, references.log_softmax_pullback),
+    ),
+    "gumbel_softmax": Case(lambda x, g: pl.gumbel_softmax(x, 0 * x, temperature=0.5), _gumbel),
+    "logsumexp": Case(lambda x, g: pl.logsumexp(x, axis=-1), _sum),
+    "logsumexp b": Case(lambda x, g: pl.logsumexp(x, axis=-1, b=g.weight), _weighted_sum),
+    "logmeanexp": Case(lambda x, g: pl.logmeanexp(x, axis=-1), _mean),
+    "cumulative_logsumexp": Case(lambda x, g: pl.cumulative_logsumexp(x), _running),
+    "cross_entropy right": Case(_cross("right"), _entropy(_right)),
+    "cross_entropy wrong": Case(_cross("wrong"), _entropy(_wrong)),
+    "cross_entropy probabilities": Case(_cross("shares"), _entropy(_shares)),
+    "cross_entropy smoothed": Case(
+        _cross("right", label_smoothing=SHARE), _entropy(_right, label_smoothing=SHARE)
+    ),
+    "cross_entropy weighted": Case(_cross("wrong", weight=True), _entropy(_wrong, weight=True)),
+    "cross_entropy z_loss": Case(_cross("right", z_loss=SHARE), _entropy(_right, z_loss=SHARE)),
+    "linear_cross_entropy": Case(_linear, _entropy(_wrong)),
+    "ranking_softmax_loss": Case(_listed, _entropy(_shares)),
+    "softmax_focal_loss": Case(
+        lambda x, g: pl.softmax_focal_loss(x, g.right, reduction="none"), _by_loss(_right, _focal)
+    ),
+    "poly_loss": Case(
+        lambda x, g: pl.poly_loss(x, g.right, reduction="none"),
+        _by_loss(_right, lambda loss, p, rest: (loss + 2 * rest, 1 + 2 * p)),
+    ),
+    "generalized_cross_entropy": Case(
+        lambda x, g: pl.generalized_cross_entropy(x, g.wrong, q=0.75, reduction="none"),
+        _by_loss(_wrong, lambda loss, p, rest: (-expm1(-0.75 * loss) / 0.75, exp(-0.75 * loss))),
+    ),
+    "distillation_loss": Case(
+        lambda x, g: pl.distillation_loss(x, g.teacher, temperature=2.0, reduction="none"),
+        _distilled,
+    ),
+}
+
+
+@cache
+def exact(name: str, dtype: Any, place: int) -> tuple[Any, Any]:
+    """Return the exact values and gradients of a case at one of `inputs`, in its order."""
+    x = inputs(dtype)[place]
+    g, found = given(x), []
+    with mpmath.workdps(60):
+        for i, row in enumerate(x):
+            of_row = (g.shares[i], g.weight, g.teacher[i], g.cotangent[i])
+            one = One(int(g.right[i]), int(g.wrong[i]), *map(_numbers, of_row))
+            found.append(CASES[name].exact(_numbers(row), one))
+        values, slopes = ([v for one in part for v in one] for part in zip(*found, strict=True))
+        return _truth(values, dtype), _truth(slopes, dtype)
+
+
+def _numbers(x: Array) -> list[Any]:
+    return [mpf(float(v)) for v in x]
+
+
+def _truth(values: list[Any], dtype: Any) -> Any:
+    entries = iter(values)
+    return truth(lambda _: next(entries), (np.zeros(len(values), dtype),))
+
+
+def errors(name: str, dtype: Any, place: int, value: Array, slope: Array) -> tuple[Array, Array]:
+    """Return the strict errors of results for `inputs`; 0 where they are no normal numbers."""
+    found = []
+    for got, known in zip((value, slope), exact(name, dtype, place), strict=True):
+        flat = np.ravel(got)
+        assert flat.dtype == dtype
+        normal = known.scale - 1 > np.finfo(dtype).minexp
+        found.append(np.where(normal, strict_error(flat, known), 0.0))
+    return found[0], found[1]
