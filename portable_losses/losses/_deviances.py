@@ -197,8 +197,11 @@ def _squared_error_of_mean_grad(
 def squared_error_of_mean(x: Array, t: Array, *, log_input: bool, xp: Namespace) -> Array:
     """``m * (m - 2 * t)``, m the expected value."""
     m = xp.exp(x) if log_input else x
-    return (
-        m * m - 2 * _times_power(t, x, 1, log_input=True, xp=xp) if log_input else m * (m - 2 * t)
+    if not log_input:
+        return m * (m - 2 * t)
+    square = m * m
+    return square - 2 * _where(
+        square < INF, _times_power(t, x, 1, log_input=True, xp=xp), 0.0, xp=xp
     )
 
 
