@@ -49,7 +49,8 @@ def poisson_deviance_loss(
     log_input : bool, default True
         Is `input` a logarithm?
     full : bool, default True
-        False leaves out the terms in the target alone, which no prediction changes: ``2 * (mu - t * log(mu))``.
+        False leaves out the terms in the target alone, which no prediction changes:
+        ``2 * (mu - t * log(mu))``.
     where : array of bool, broadcastable to `input`, optional
         Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
@@ -123,7 +124,8 @@ def gamma_deviance_loss(
     log_input : bool, default True
         Is `input` a logarithm?
     full : bool, default True
-        False leaves out the terms in the target alone, which no prediction changes: ``2 * (t / mu + log(mu))``.
+        False leaves out the terms in the target alone, which no prediction changes:
+        ``2 * (t / mu + log(mu))``.
     where : array of bool, broadcastable to `input`, optional
         Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
@@ -204,7 +206,8 @@ def tweedie_deviance_loss(
     log_input : bool, default True
         Is `input` a logarithm?
     full : bool, default True
-        False leaves out the terms in the target alone, which no prediction changes: ``2 * (mu**b / b - t * mu**a / a)``.
+        False leaves out the terms in the target alone, which no prediction changes:
+        ``2 * (mu**b / b - t * mu**a / a)``.
     where : array of bool, broadcastable to `input`, optional
         Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
