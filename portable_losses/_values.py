@@ -207,8 +207,14 @@ def _check_either(
     """Check that every entry of the one `array` is `first`, `second` or NaN."""
     ((name, x),) = array.items()
     x = computable(x, xp=namespace_of_type(x))
-    bad = (x != first) & (x != second) & (x == x)
+    bad = _is_neither(x, first=first, second=second, xp=namespace_of_type(x))
     return check_values(x, bad, requirement, name=name, xp=xp)
+
+
+@entrywise
+def _is_neither(x: Array, *, first: int, second: int, xp: Namespace) -> Array:
+    """``(x != first) & (x != second)``: not true of NaN."""
+    return (x != first) & (x != second) & (x == x)
 
 
 def check_indices(
