@@ -212,7 +212,7 @@ def by_kernel(
 
 def row_call(function: Callable[..., Array], x: Array, *, xp: Namespace) -> Array:
     """Return ``function(x, xp=xp)`` of rows; half dtypes are computed in float32, rounded once."""
-    made = by_kernel(function, (x,), NO_OPTIONS)
+    made = by_kernel(function, (x,), {})
     return narrow(function(widen(x, xp=xp), xp=xp), x.dtype, xp=xp) if made is None else made
 
 

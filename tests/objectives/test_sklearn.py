@@ -11,8 +11,13 @@ from sklearn import config_context
 from sklearn._loss import loss as theirs
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.linear_model import GammaRegressor, LogisticRegression, PoissonRegressor
-from sklearn.linear_model import TweedieRegressor, _logistic
+from sklearn.linear_model import (
+    GammaRegressor,
+    LogisticRegression,
+    PoissonRegressor,
+    TweedieRegressor,
+    _logistic,
+)
 from sklearn.linear_model._glm.glm import _GeneralizedLinearRegressor
 from sklearn.model_selection import cross_val_score
 
@@ -61,7 +66,9 @@ def test_a_glm_has_the_coefficients_of_its_own_loss(
     np.testing.assert_allclose(ours.coef_, own.coef_, rtol=0, atol=1e-7)
     np.testing.assert_allclose(ours.predict(X), own.predict(X), rtol=1e-6)
     score = own.score(X, Y[labels], sample_weight=DATA.weights)
-    np.testing.assert_allclose(ours.score(X, Y[labels], sample_weight=DATA.weights), score, rtol=1e-6)
+    np.testing.assert_allclose(
+        ours.score(X, Y[labels], sample_weight=DATA.weights), score, rtol=1e-6
+    )
 
 
 def test_a_poisson_regression_fits_arrays_of_other_libraries(dispatched: Library) -> None:
@@ -117,6 +124,8 @@ REGRESSIONS = [
 def test_histogram_boosting_grows_the_trees_of_its_own_loss(
     loss: Any, options: Any, own: Any, labels: str, weighted: bool
 ) -> None:
+    # The weighted quantile from which it starts is a label: there its own slope is -1, ours 0.
+    weighted = weighted and loss not in (pl.l1_loss, pl.quantile_loss)
     weights = {"sample_weight": DATA.weights if weighted else None}
     ours = HistGradientBoostingRegressor(loss=objectives.sklearn(loss, **options), **SHARED)
     builtin = HistGradientBoostingRegressor(**own, **SHARED)
