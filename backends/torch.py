@@ -209,9 +209,12 @@ def readable(x: Array) -> bool:
     return x.__class__ in _PLAIN and _is_plain(x)
 
 
+_ORDERED = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+
+
 def extremes(x: Array) -> Any:
-    """Return the smallest and the largest entry; None of integers, some of which have none."""
-    if not x.dtype.is_floating_point:
+    """Return the smallest and the largest entry; None for dtypes that have none in PyTorch."""
+    if not (x.dtype.is_floating_point or x.dtype in _ORDERED):
         return None
     return torch.aminmax(x.detach() if x.requires_grad else x)
 
