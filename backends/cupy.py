@@ -39,6 +39,7 @@ BACKEND = Backend(
     Speed(
         special={"erf": special.erf, "erfc": special.erfc},
         elementwise=elementwise,
+        several=elementwise,
         kernels=ROWS,
     ),
 )

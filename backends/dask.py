@@ -10,7 +10,7 @@ from dask.delayed import delayed
 from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Speed
 from portable_losses._typing import Array, Namespace, Options
 
-from .kernels.formulas.elementwise_dask import ELEMENTWISE, elementwise
+from .kernels.formulas.elementwise_dask import ELEMENTWISE, elementwise, several
 
 
 def readable(x: Array) -> bool:
@@ -175,5 +175,5 @@ BACKEND = Backend(
         python_scalars=True,
     ),
     indexing=Indexing(scatter_add=scatter_add, gather=gather),
-    speed=Speed(elementwise=elementwise, elementwise_kernel=ELEMENTWISE),
+    speed=Speed(elementwise=elementwise, several=several, elementwise_kernel=ELEMENTWISE),
 )

@@ -119,6 +119,7 @@ BACKEND = Backend(
         },
         spread=spread,
         elementwise=elementwise,
+        several=elementwise,
         elementwise_kernel=ELEMENTWISE,
         kernels={
             "cross_entropy": rowwise(CROSS_ENTROPY, WEIGHT),

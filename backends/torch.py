@@ -18,6 +18,7 @@ from .kernels.formulas.elementwise_torch import (
     ELEMENTWISE,
     backward_of,
     is_plain_in_memory,
+    several,
 )
 from .kernels.gpu_rows.rows_torch import CUDA
 from .kernels.machine.by_device import by_device
@@ -319,6 +320,7 @@ BACKEND = Backend(
     Speed(
         reductions={"extremes": extremes},
         spread=torch.Tensor.expand,  # which, unlike broadcast_to, is known to every transform
+        several=several,
         elementwise_kernel=ELEMENTWISE,
         special={"erf": torch.special.erf, "erfc": torch.special.erfc},
         kernels={

@@ -1,5 +1,5 @@
 """Value, gradient and Hessian of a loss in one call, for libraries that fit models themselves."""
 
-from portable_losses.differentials.derivatives import Derivatives, derivatives
+from portable_losses.differentials.samples import Derivatives, derivatives
 
 __all__ = ["Derivatives", "derivatives"]

@@ -47,4 +47,4 @@ def is_piecewise_linear(loss: Callable[..., Any], options: Options) -> bool:
 
 def boosting(second: Array, *, xp: Namespace) -> Array:
     """Return a second derivative, 0 where it is negative."""
-    return where(second < 0, 0.0, second, xp=xp)
+    return where(second <= 0, 0.0, second, xp=xp)

@@ -1,7 +1,7 @@
 """What the boosting libraries have in common: they ask for two derivatives of a row's loss."""
 
 from collections.abc import Callable, Mapping
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any, ClassVar, Literal
 
 from portable_losses._dtypes import narrow
@@ -182,9 +182,14 @@ class _Unreduced:
 
     def __init__(self, loss: Callable[..., Any]) -> None:
         self._loss = loss
-        self.__signature__ = signature(loss)
+        self.__name__ = getattr(loss, "__name__", type(loss).__name__)
+        own = signature(loss)
+        reduction = Parameter("reduction", Parameter.KEYWORD_ONLY)
+        parameters = sorted([*own.parameters.values(), reduction], key=lambda one: one.kind)
+        self.__signature__ = own.replace(parameters=parameters)
 
     def __call__(self, scores: Array, labels: Array, /, *, reduction: str, **options: Any) -> Array:
+        """Return the loss of each sample."""
         return self._loss(scores, labels, **options)
 
 

@@ -149,7 +149,7 @@ class SklearnLoss(Objective):
         self, labels: Array, scores: Array, weight: Array | None, **more: Any
     ) -> Derivatives:
         """Return the derivatives of half of a deviance, and of the whole of other losses."""
-        if scores.ndim == 2 and scores.shape[1] == 1:  # noqa: PLR2004
+        if scores.ndim == 2 and scores.shape[1] == 1:
             scores = scores[:, 0]
         if self._facts.labels == "signs":
             return self._of_shares(labels, scores, weight, **more)

@@ -9,6 +9,7 @@ __library__ = "dask"
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from operator import getitem
 from typing import Any
 
 import dask.array as da
@@ -19,7 +20,7 @@ from portable_losses._gradient import entrywise, summed_pair
 from portable_losses._polyfill import knows_shape, total
 from portable_losses._typing import Array, Namespace, Options
 
-__all__ = ["ELEMENTWISE", "elementwise"]
+__all__ = ["ELEMENTWISE", "elementwise", "several"]
 
 
 def elementwise(function: Callable[..., Any], arrays: tuple[Any, ...], options: Options) -> Any:
@@ -51,6 +52,31 @@ def _by_chunk(
         function=function,
         present=present,
         options=plain,
+    )
+
+
+def several(function: Callable[..., Any], arrays: tuple[Any, ...], options: Options) -> Any:
+    """Return the results of an elementwise function: a task for each chunk, and one to take each."""
+    first = arrays[0]
+    shaped = [
+        x if x.shape == first.shape or not knows_shape(first) else da.broadcast_to(x, first.shape)
+        for x in arrays
+    ]
+    if not _fits(tuple(shaped), options):
+        return function(*arrays, **options)
+    given = [x if x.chunks == first.chunks else x.rechunk(first.chunks) for x in shaped]
+    plain = {name: x for name, x in options.items() if name != "xp"}
+    own = {"function": function, "present": (True,) * len(given), "options": plain}
+    like = _run_chunk(*[x._meta for x in given], **own)
+    token = tokenize(id(function), [x.name for x in given], plain)
+    together = da.map_blocks(  # whose chunks are tuples: only what follows looks at them
+        _run_chunk, *given, dtype=first.dtype, meta=first._meta, name=f"several-{token}", **own
+    )
+    return tuple(
+        [
+            da.map_blocks(getitem, together, i, dtype=x.dtype, meta=x, name=f"several-{i}-{token}")
+            for i, x in enumerate(like)
+        ]
     )
 
 
@@ -181,7 +207,7 @@ def _sum_chunk(*chunks: Any, pair: Pair, present: tuple[bool, ...], options: Opt
     found, xp = iter(chunks), namespace_of_type(chunks[0])
     arrays = tuple([next(found) if there else None for there in present])
     with _quiet(xp):
-        added = summed_pair(pair, arrays, options, mean=False)
+        added = summed_pair(pair, arrays, options, divisor=1)
         if added is None:
             added = total(entrywise(pair.forward)(*arrays, xp=xp, **options), xp=xp)
     return xp.reshape(xp.asarray(added), (1,) * chunks[0].ndim)

@@ -20,9 +20,9 @@ from portable_losses._typing import Array, Options
 
 from .code_cuda_torch import CudaCode, cuda_code
 from .code_torch import DTYPES, FEWEST, NAMES, Code, is_dense
-from .gradients import pulled
+from .gradients import pulled, value_and_slope
 from .machine_code import NATIVE, compiler, machine_code
-from .trace import key_of, slopes_of, trace
+from .trace import key_of, trace
 
 __all__ = [
     "ELEMENTWISE",
@@ -31,6 +31,7 @@ __all__ = [
     "are_in_memory",
     "backward_of",
     "is_plain_in_memory",
+    "several",
 ]
 
 KEPT = 512  # programs: each is of a function, dtypes and options
@@ -114,9 +115,8 @@ class Program:
             return None
         dtypes = [None if x is None else np.dtype(x) for x in self._dtypes]
         given = [str(x) for x in self._dtypes if x is not None]
-        rule = pair.rules[0] if pair.rules else pair.backward
         found = machine_code(
-            lambda: slopes_of(pair.forward, [rule], dtypes, self._options, native=NATIVE),
+            lambda: trace(value_and_slope(pair), dtypes, self._options, native=NATIVE),
             (pair.forward, pair.backward, "slope", *given),
             lambda formula: [*given, self._result, self._result],
         )
@@ -201,6 +201,29 @@ def _program(
     return made
 
 
+def several(function: Callable[..., Any], arrays: tuple[Array, ...], options: Options) -> Any:
+    """Return the results of an elementwise function, of plain tensors in one pass."""
+    first = arrays[0]
+    given = tuple([x if x.shape == first.shape else x.expand(first.shape) for x in arrays])
+    if first.dtype not in FLOATS or not _are_plain(given):
+        return function(*arrays, **options)
+    dtypes = tuple([x.dtype for x in given])
+    key = function, dtypes, first.device, *key_of(options)
+    if key not in _SEVERAL:
+        if len(_SEVERAL) > KEPT:
+            _SEVERAL.clear()
+        names = tuple([NAMES[d] for d in dtypes])
+        plain = {name: x for name, x in options.items() if name != "xp"}
+        _SEVERAL[key] = _code(function, function, names, names[0], plain, first.device)
+    code = _SEVERAL[key]
+    if code is None:
+        return function(*arrays, **options)
+    return tuple(code([x.detach() for x in given], first.detach()))
+
+
+_SEVERAL: dict[Any, Code | CudaCode | None] = {}
+
+
 # ---- the kernel --------------------------------------------------------------------------------
 
 
@@ -226,9 +249,11 @@ def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
     gapless = first.is_contiguous()
     if not (gapless or is_dense(first)):
         return False
+    mask = arrays[-1] if pair.masked else None
     for x in arrays:
         if x is not None and not (
-            x.dtype is dtype and (x.is_contiguous() if gapless else x.stride() == first.stride())
+            (x.dtype is dtype or x is mask)
+            and (x.is_contiguous() if gapless else x.stride() == first.stride())
         ):
             return False
     return compiler() is not None

@@ -327,7 +327,10 @@ def slopes_of(
     for rule in rules:
         found = rule(grad, out, *given, **options)
         found = found[0] if isinstance(found, tuple) else found
-        step = recording.steps[_result(found).number - recording.count]
+        place = _result(found)
+        if not isinstance(place, Place):
+            raise Untraceable
+        step = recording.steps[place.number - recording.count]
         if step.operation is not np.multiply or grad.place not in step.operands:
             raise Untraceable
         first, second = step.operands
@@ -349,7 +352,10 @@ def _start(dtypes: Sequence[Any]) -> tuple[Recording, list[Symbol | None]]:
     return recording, [None if d is None else next(symbols) for d in dtypes]
 
 
-def _result(x: Any) -> Place:
+def _result(x: Any) -> Operand:
+    """Return the place of a result, or the number that it is."""
+    if isinstance(x, np.generic) and x.dtype in FLOATS:
+        return x
     if not isinstance(x, Symbol):
         raise Untraceable
     return x.place

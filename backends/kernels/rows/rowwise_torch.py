@@ -37,6 +37,7 @@ def _plain(arrays: tuple[Any, ...]) -> bool:
 
 
 def _empty(shape: Sequence[int], like: Array, name: str) -> Array:
+    """Return memory for a result."""
     dtype = ROW_DTYPES[name]
     memory = large(math.prod(shape) * dtype.itemsize)
     if memory is None:

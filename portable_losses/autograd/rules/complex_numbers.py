@@ -8,6 +8,7 @@ argument of a complex result gets the real part, which the caller takes.
 
 from typing import Any
 
+from portable_losses._backend import traced_as_constant
 from portable_losses._polyfill import where
 from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace
@@ -27,8 +28,12 @@ def is_complex(x: Any, *, xp: Namespace) -> bool:
         dtype = x.dtype
     except AttributeError:
         return isinstance(x, complex)  # a Python number
-    if dtype is _REAL[0]:
-        return False
+    return dtype is not _REAL[0] and _is_complex(dtype, xp)
+
+
+@traced_as_constant
+def _is_complex(dtype: Any, xp: Namespace) -> bool:
+    """Say whether a dtype is complex; one that is not is kept as the last."""
     key = (dtype.__class__, dtype)
     found = _COMPLEX.get(key)
     if found is None:

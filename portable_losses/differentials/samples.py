@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from portable_losses._backend import backend_of
 from portable_losses._dtypes import narrow, widen
-from portable_losses._polyfill import broadcast_to, device_of, knows_shape, readable, where
+from portable_losses._polyfill import device_of, expand_dims, knows_shape, readable, total, where
 from portable_losses._typing import Array, Namespace, Options
 from portable_losses._validation import (
     check_axis,
@@ -22,6 +22,8 @@ from portable_losses.activations import sigmoid, softmax
 from portable_losses.autograd.transforms.functional import vjp
 from portable_losses.autograd.transforms.products import elementwise_grad
 from portable_losses.differentials.curvatures import boosting, is_piecewise_linear
+from portable_losses.differentials.duals import Inseparable
+from portable_losses.differentials.one_pass import BOOSTING, CONSTANT, SECOND, in_one_pass
 from portable_losses.losses import binary_cross_entropy_with_logits, cross_entropy
 
 __all__ = ["Derivatives", "derivatives"]
@@ -43,7 +45,7 @@ def _kinds() -> dict[tuple[str, ...], Any]:
     made: dict[tuple[str, ...], Any] = {}
     for more in ((), ("hessian",), ("probabilities",), ("hessian", "probabilities")):
         fields = ("value", "gradient", *more)
-        base: Any = namedtuple("Derivatives", fields)  # noqa: PYI024 - one for each set of fields
+        base: Any = namedtuple("Derivatives", fields)
         made[fields] = type("Derivatives", (base, Derivatives), {"__slots__": ()})
     return made
 
@@ -72,10 +74,10 @@ def derivatives(
     quiet = backend_of(xp).arrays.quiet
     with nullcontext() if quiet is None else quiet():
         x, y = _broadcast(loss, input, target, options)
-        fields = _differentiated(
-            loss, widen(x, xp=xp), (y, *others), order, hessian, sample_weight, options, xp=xp
-        )
-        made = {name: narrow(a, input.dtype, xp=xp) for name, a in fields.items()}
+        arrays = (widen(x, xp=xp), y, *others)
+        found = _differentiated(loss, arrays, order, hessian, sample_weight, options, xp=xp)
+        names = ("value", "gradient", "hessian")
+        made = {n: narrow(a, input.dtype, xp=xp) for n, a in zip(names, found, strict=False)}
         if probabilities:
             made["probabilities"] = _probabilities(loss, x, options)
     result = _KINDS[tuple(made)](*made.values())
@@ -133,41 +135,82 @@ def _written(made: Derivatives, out: Sequence[Array | None]) -> Derivatives:
 
 def _differentiated(
     loss: Callable[..., Any],
-    x: Array,
-    others: tuple[Array, ...],
+    arrays: tuple[Array, ...],
     order: int,
     hessian: str,
     sample_weight: Array | None,
     options: Options,
     *,
     xp: Namespace,
-) -> dict[str, Array]:
-    """Return the weighted derivatives by their names; a bad sample of weight 0 is left out."""
+) -> tuple[Array, ...]:
+    """Return the weighted derivatives; a sample of weight 0 that the loss refuses is left out."""
     try:
-        value, gradient, second = _by_tape(loss, x, others, order, hessian, options, xp=xp)
+        return _of_samples(loss, arrays, order, hessian, sample_weight, options, xp=xp)
     except (ValueError, IndexError):
-        mask = None if sample_weight is None else sample_weight != 0
-        if mask is None or "where" in options or not readable(mask, xp=xp) or bool(xp.all(mask)):
+        counts = None if sample_weight is None else sample_weight != 0
+        if counts is None or "where" in options or not readable(counts, xp=xp):
             raise
-        more = {**options, "where": mask}
-        value, gradient, second = _by_tape(loss, x, others, order, hessian, more, xp=xp)
-    made = {"value": value, "gradient": gradient}
-    if second is not None:
-        made["hessian"] = second
-    if sample_weight is None:
+        if bool(xp.all(counts)):
+            raise
+        more = {**options, "where": counts}
+        return _of_samples(loss, arrays, order, hessian, sample_weight, more, xp=xp)
+
+
+def _of_samples(
+    loss: Callable[..., Any],
+    arrays: tuple[Array, ...],
+    order: int,
+    hessian: str,
+    sample_weight: Array | None,
+    options: Options,
+    *,
+    xp: Namespace,
+) -> tuple[Array, ...]:
+    """Return the weighted derivatives, in one pass where the loss is of one entry."""
+    x, *others = arrays
+    axis = class_axis(loss, options, x.ndim)
+    if axis is None:
+        last = None
+        if order == 2:
+            last = {"diagonal": SECOND, "boosting": BOOSTING, "row": None}[hessian]
+            if last is None:
+                msg = f"`hessian` must be 'diagonal' or 'boosting' for {loss.__name__}, got 'row'"
+                raise ValueError(msg)
+            if last == BOOSTING and is_piecewise_linear(loss, options):
+                last = CONSTANT
+        try:
+            weight = _weight(sample_weight, x, tuple(x.shape), xp=xp)
+            return in_one_pass(loss, x, tuple(others), last, weight, options, xp=xp)
+        except Inseparable:
+            pass
+    made = _by_tape(loss, x, tuple(others), order, hessian, options, xp=xp)
+    value = made[0]
+    weight = _weight(sample_weight, value, tuple(value.shape), xp=xp)
+    if weight is None:
         return made
-    check_real(xp, sample_weight=sample_weight)
-    check_broadcasts_to(tuple(value.shape), sample_weight=sample_weight)
-    weight = narrow(sample_weight, value.dtype, xp=xp)
-    weight = broadcast_to(weight, value.shape, like=value, xp=xp)
-    for name, a in made.items():
-        own = weight
-        if a.ndim == value.ndim + 1:
-            own = xp.expand_dims(weight, axis=class_axis(loss, options, x.ndim))
-        elif a.ndim == value.ndim + 2:
-            own = weight[..., None, None]
-        made[name] = own * where(own == 0, 0.0, a, xp=xp)
-    return made
+    return tuple([_times(weight, one, value.ndim, axis, xp=xp) for one in made])
+
+
+def _weight(
+    weight: Array | None, like: Array, shape: tuple[int, ...], *, xp: Namespace
+) -> Array | None:
+    """Return the weights of samples, in the dtype of `like`."""
+    if weight is None:
+        return None
+    check_real(xp, sample_weight=weight)
+    check_broadcasts_to(shape, sample_weight=weight)
+    return narrow(weight, like.dtype, xp=xp)
+
+
+def _times(weight: Array, x: Array, ndim: int, axis: int | None, *, xp: Namespace) -> Array:
+    """``weight * x``, 0 where the weight is 0: `x` has one or two axes of classes more."""
+    if x.ndim > ndim:
+        weight = expand_dims(weight, range(ndim - weight.ndim), xp=xp)
+        place = -1 if axis is None else axis - x.ndim
+        weight = (
+            weight[..., None, None] if x.ndim == ndim + 2 else xp.expand_dims(weight, axis=place)
+        )
+    return weight * where(weight == 0, 0.0, x, xp=xp)
 
 
 def class_axis(loss: Callable[..., Any], options: Options, ndim: int) -> int | None:
@@ -217,7 +260,7 @@ def _by_tape(
     options: Options,
     *,
     xp: Namespace,
-) -> tuple[Array, Array, Array | None]:
+) -> tuple[Array, ...]:
     """Return value, gradient and Hessian of the loss of each sample, by the tape."""
 
     def run(x: Array) -> Array:
@@ -225,37 +268,37 @@ def _by_tape(
 
     value, pullback = vjp(run, x)
     if order == 1:
-        return value, pullback(xp.ones_like(value))[0], None
+        return value, pullback(xp.ones_like(value))[0]
     gradient, pullback = vjp(elementwise_grad(run), x)
-    if value.ndim == x.ndim:
-        if hessian == "row":
-            msg = f"`hessian` must be 'diagonal' or 'boosting' for {loss.__name__}, got 'row'"
-            raise ValueError(msg)
-        if hessian == "boosting" and is_piecewise_linear(loss, options):
-            return value, gradient, xp.ones_like(gradient)
-        second = pullback(xp.ones_like(gradient))[0]
-        return value, gradient, boosting(second, xp=xp) if hessian == "boosting" else second
-    axis = class_axis(loss, options, x.ndim)
-    if axis is None or value.ndim != x.ndim - 1:
-        msg = f"`order` must be 1 for {loss.__name__}, whose samples have several axes"
-        raise ValueError(msg)
     if hessian == "boosting" and is_piecewise_linear(loss, options):
         return value, gradient, xp.ones_like(gradient)
+    axis = class_axis(loss, options, x.ndim)
+    if axis is None and value.ndim == x.ndim:
+        second = pullback(xp.ones_like(gradient))[0]
+    elif axis is None or value.ndim != x.ndim - 1:
+        msg = f"`order` must be 1 for {loss.__name__}, whose samples have several axes"
+        raise ValueError(msg)
+    else:
+        columns = _columns(pullback, x, axis, hessian, xp=xp)
+        second = xp.stack(columns, axis=-1 if hessian == "row" else axis)
+    return value, gradient, boosting(second, xp=xp) if hessian == "boosting" else second
+
+
+def _columns(
+    pullback: Callable[..., Any], x: Array, axis: int, hessian: str, *, xp: Namespace
+) -> list[Array]:
+    """Return the columns of the Hessian of each row, or the diagonal's entries."""
     places = xp.arange(x.shape[axis], device=device_of(x, xp=xp))
     places = xp.reshape(places, (-1, *(1,) * (x.ndim - axis - 1)))
     columns = []
     for k in range(x.shape[axis]):
-        unit = xp.astype(xp.broadcast_to(places == k, x.shape), x.dtype)
-        column = pullback(unit)[0]
-        columns.append(
-            xp.moveaxis(column, axis, -1)
-            if hessian == "row"
-            else xp.sum(where(unit != 0, column, 0.0, xp=xp), axis=axis)
-        )
-    if hessian == "row":
-        return value, gradient, xp.stack(columns, axis=-1)
-    second = xp.stack(columns, axis=axis)
-    return value, gradient, boosting(second, xp=xp) if hessian == "boosting" else second
+        own = xp.broadcast_to(places == k, x.shape)
+        column = pullback(xp.astype(own, x.dtype))[0]
+        if hessian == "row":
+            columns.append(xp.moveaxis(column, axis, -1))
+        else:
+            columns.append(total(where(own, column, 0.0, xp=xp), axis=axis, xp=xp))
+    return columns
 
 
 def _probabilities(loss: Callable[..., Any], x: Array, options: Options) -> Array:

@@ -1,0 +1,94 @@
+"""Value, gradient and second derivative of an elementwise loss, as one elementwise function.
+
+It is traced and compiled like any formula of the package: what the three share is computed once.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from portable_losses._backend import backend_of
+from portable_losses._polyfill import where
+from portable_losses._stable import NAN
+from portable_losses._typing import Array, Namespace, Options
+from portable_losses.differentials.curvatures import boosting
+from portable_losses.differentials.duals import Dual, DualNamespace
+from portable_losses.differentials.expressions import Elementwise, expression_of
+
+__all__ = ["BOOSTING", "CONSTANT", "SECOND", "in_one_pass"]
+
+KEPT = 512  # functions: each is of a loss, its options, and what is asked of it
+SECOND, BOOSTING, CONSTANT = "second", "boosting", "constant"  # the last results that there are
+
+_FUNCTIONS: dict[Any, Callable[..., tuple[Array, ...]]] = {}
+
+
+def in_one_pass(
+    loss: Callable[..., Any],
+    x: Array,
+    others: tuple[Array, ...],
+    last: str | None,
+    weight: Array | None,
+    options: Options,
+    *,
+    xp: Namespace,
+) -> tuple[Array, ...]:
+    """Return value, gradient, and the `last` result if there is one, each times the weight.
+
+    Inseparable where the loss does not compute entry by entry.
+    """
+    formula, given = expression_of(loss, x, others, options, xp=xp)
+    function = _function(formula, last, weighted=weight is not None)
+    arrays = (x, *given) if weight is None else (x, *given, weight)
+    run = backend_of(xp).speed.several
+    made: tuple[Array, ...]
+    made = function(*arrays, xp=xp) if run is None else run(function, arrays, {"xp": xp})
+    return made
+
+
+def _function(
+    formula: Elementwise, last: str | None, *, weighted: bool
+) -> Callable[..., tuple[Array, ...]]:
+    """Return the function of arrays; the same one for the same formula, so it is compiled once."""
+    key = repr(formula), last, weighted
+    found = _FUNCTIONS.get(key)
+    if found is not None:
+        return found
+
+    def derivatives(x: Array, *given: Array, xp: Namespace) -> tuple[Array, ...]:
+        """Return value, slope, and what comes last."""
+        *held, weight = given if weighted else (*given, None)
+        made = _derivatives(formula, x, tuple(held), last, xp=xp)
+        if weight is None:
+            return made
+        return tuple([weight * where(weight == 0, 0.0, one, xp=xp) for one in made])
+
+    if len(_FUNCTIONS) > KEPT:
+        _FUNCTIONS.clear()
+    _FUNCTIONS[key] = derivatives
+    return derivatives
+
+
+def _derivatives(
+    formula: Elementwise, x: Array, given: tuple[Array, ...], last: str | None, *, xp: Namespace
+) -> tuple[Array, ...]:
+    one = xp.ones_like(x)
+    first = DualNamespace(xp)
+    made = formula(Dual(x, one, first), tuple(map(first.constant, given)), xp=first)
+    value, slope = made.value, made.tangent
+    if slope is None:
+        slope = 0.0 * x
+    if last is None:
+        return value, slope
+    if last == CONSTANT:
+        return value, slope, where(value == value, one, NAN, xp=xp)
+    second = DualNamespace(first)
+    inner = Dual(x, one, first)
+    twice = formula(
+        Dual(inner, first.constant(one), second),
+        tuple([second.constant(first.constant(a)) for a in given]),
+        xp=second,
+    )
+    bend = None if twice.tangent is None else twice.tangent.tangent
+    if bend is None:
+        bend = where(slope == slope, 0.0 * one, NAN, xp=xp)
+    return value, slope, boosting(bend, xp=xp) if last == BOOSTING else bend
