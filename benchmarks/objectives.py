@@ -189,7 +189,9 @@ def by_lightgbm(case: Case, data: Data, *, rounds: int, weighted: bool) -> Pair:
     shared = {"num_threads": 1, "verbose": -1, "seed": 0, **_classes("num_class", case, data)}
     own = {"objective": case.lightgbm, **case.theirs}
     own.pop("quantile_alpha", None)
-    theirs = lgb.train({**shared, **own}, lgb.Dataset(data.features, labels, weight=weights), rounds)
+    theirs = lgb.train(
+        {**shared, **own}, lgb.Dataset(data.features, labels, weight=weights), rounds
+    )
     first = np.broadcast_to(start, (len(labels), *start.shape))
     filled = lgb.Dataset(data.features, labels, weight=weights, init_score=np.array(first))
     ours = lgb.train({**shared, "objective": objective}, filled, rounds)

@@ -208,7 +208,9 @@ class Elementwise(NamedTuple):
             if one is None:
                 return None
             kind, number = one
-            return values[number] if kind == "value" else given[number] if kind == "given" else number
+            return (
+                values[number] if kind == "value" else given[number] if kind == "given" else number
+            )
 
         for name, pair, operands, options in self.operations:
             found = [operand(one) for one in operands]
@@ -230,7 +232,12 @@ class Elementwise(NamedTuple):
 
 
 def expression_of(
-    loss: Callable[..., Any], x: Array, others: tuple[Array, ...], options: Options, *, xp: Namespace
+    loss: Callable[..., Any],
+    x: Array,
+    others: tuple[Array, ...],
+    options: Options,
+    *,
+    xp: Namespace,
 ) -> tuple[Elementwise, tuple[Array, ...]]:
     """Return what a loss computes of its input, and the arrays that meet it there.
 

@@ -207,7 +207,9 @@ def _times(weight: Array, x: Array, ndim: int, axis: int | None, *, xp: Namespac
     if x.ndim > ndim:
         weight = expand_dims(weight, range(ndim - weight.ndim), xp=xp)
         place = -1 if axis is None else axis - x.ndim
-        weight = weight[..., None, None] if x.ndim == ndim + 2 else xp.expand_dims(weight, axis=place)
+        weight = (
+            weight[..., None, None] if x.ndim == ndim + 2 else xp.expand_dims(weight, axis=place)
+        )
     return weight * where(weight == 0, 0.0, x, xp=xp)
 
 

@@ -96,7 +96,9 @@ def test_scikit_learn_style_estimators_take_it() -> None:
     ours = lgb.LGBMClassifier(objective=objective, n_estimators=5, n_jobs=1, verbose=-1)
     theirs = lgb.LGBMClassifier(n_estimators=5, n_jobs=1, verbose=-1, boost_from_average=False)
     y, options = data.labels["binary"], {"sample_weight": data.weights}
-    ours.fit(data.features, y, eval_X=data.features, eval_y=y, eval_metric=objective.metric, **options)
+    ours.fit(
+        data.features, y, eval_X=data.features, eval_y=y, eval_metric=objective.metric, **options
+    )
     theirs.fit(data.features, y, **options)
     scores = ours.predict(data.features, raw_score=True)
     np.testing.assert_allclose(

@@ -61,7 +61,9 @@ def test_a_glm_has_the_coefficients_of_its_own_loss(
     np.testing.assert_allclose(ours.coef_, own.coef_, rtol=0, atol=1e-7)
     np.testing.assert_allclose(ours.predict(X), own.predict(X), rtol=1e-6)
     score = own.score(X, Y[labels], sample_weight=DATA.weights)
-    np.testing.assert_allclose(ours.score(X, Y[labels], sample_weight=DATA.weights), score, rtol=1e-6)
+    np.testing.assert_allclose(
+        ours.score(X, Y[labels], sample_weight=DATA.weights), score, rtol=1e-6
+    )
 
 
 def test_a_poisson_regression_fits_arrays_of_other_libraries(dispatched: Library) -> None:
