@@ -131,7 +131,7 @@ class Recorder(TapeNamespace):
     def apply(self, name: str, *operands: Any, **options: Any) -> Any:
         """Return ``xp.<name>(*operands)``."""
         met = [x for x in operands if isinstance(x, Expression)]
-        if not met or all(x.place == SEED for x in met) and name in QUESTIONS:
+        if not met or (all(x.place == SEED for x in met) and name in QUESTIONS):
             values = [x.array if isinstance(x, Expression) else x for x in operands]
             return (OPERATORS.get(name) or getattr(self.inner, name))(*values, **options)
         if options or not (name in OPERATIONS or name in QUESTIONS):

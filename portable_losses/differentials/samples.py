@@ -45,7 +45,7 @@ def _kinds() -> dict[tuple[str, ...], Any]:
     made: dict[tuple[str, ...], Any] = {}
     for more in ((), ("hessian",), ("probabilities",), ("hessian", "probabilities")):
         fields = ("value", "gradient", *more)
-        base: Any = namedtuple("Derivatives", fields)  # noqa: PYI024 - one for each set of fields
+        base: Any = namedtuple("Derivatives", fields)
         made[fields] = type("Derivatives", (base, Derivatives), {"__slots__": ()})
     return made
 

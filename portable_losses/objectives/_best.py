@@ -117,7 +117,7 @@ def _searched(
         while True:
             moved = [z - size * d for z, d in zip(point, step, strict=True)]
             least, following = at(moved)
-            if least < loss or size < 1e-10 or not math.isfinite(loss):  # noqa: PLR2004
+            if least < loss or size < 1e-10 or not math.isfinite(loss):
                 break
             size /= 2
         if not least < loss or all(

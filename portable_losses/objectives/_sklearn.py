@@ -23,7 +23,7 @@ class SklearnLink:
     """From predictions to scores (`link`) and back (`inverse`), by a name of scikit-learn's."""
 
     def __init__(self, name: Link, interval_y_pred: Interval) -> None:
-        self.name = name
+        self.name: Link = name
         self.interval_y_pred = interval_y_pred
         self.is_multiclass = name == "softmax"
 
@@ -74,8 +74,8 @@ class SklearnLoss(Objective):
         self.approx_hessian = self._facts.best == "quantile"
         self.differentiable = not self.approx_hessian
 
-    @property
-    def __class__(self) -> Any:
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride, reportIncompatibleVariableOverride]
         """Be an instance of `BaseLoss`, which scikit-learn asks for, without importing it."""
         module = sys.modules.get("sklearn._loss.loss")
         return type(self) if module is None else module.BaseLoss
@@ -150,7 +150,7 @@ class SklearnLoss(Objective):
         self, labels: Array, scores: Array, weight: Array | None, **more: Any
     ) -> Derivatives:
         """Return the derivatives of half of a deviance, and of the whole of other losses."""
-        if scores.ndim == 2 and scores.shape[1] == 1:  # noqa: PLR2004
+        if scores.ndim == 2 and scores.shape[1] == 1:
             scores = scores[:, 0]
         with validation(enabled=False):  # scikit-learn has looked; NaN where it has not
             if self._facts.labels == "signs":
@@ -260,7 +260,7 @@ class MulticlassLoss(SklearnLoss):
         return _into(gradient_out, found.gradient), _into(proba_out, found.probabilities)
 
 
-def _into(out: Array | None, x: Array | None) -> Array:
+def _into(out: Any, x: Any) -> Array:
     """Return `x`, or `out` with its values."""
     if out is None or x is None:
         return x
@@ -277,7 +277,7 @@ def sklearn(
     xp: Namespace | None = None,
     device: Any = None,
     **options: Any,
-) -> SklearnLoss:
+) -> Any:
     """Return a loss with the interface that scikit-learn's own losses have.
 
     Parameters
@@ -307,8 +307,8 @@ def sklearn(
     Notes
     -----
     Half of the squared error and of deviances is taken, and the deviances of logarithms come
-    without their terms in the label alone, as there. Labels are numbers, classes from 0 on, or 0 and
-    1 (or between them), for losses of -1 and 1, too.
+    without their terms in the label alone, as there. Labels are numbers, classes from 0 on, or 0
+    and 1 (or between them), for losses of -1 and 1, too.
 
     Arrays may be of any library: under ``array_api_dispatch`` scikit-learn hands on what it got.
 
