@@ -171,10 +171,10 @@ def _extremes_lie_in(x: Array, low: float, high: float) -> bool:
     """
     x = x.array if isinstance(x, TapeArray) else x
     backend = backend_of_array(x)
-    if backend is None or 0 in x.shape or not _VALIDATING.get():
+    if backend is None or 0 in x.shape:
         return False
     of_all, quick = backend.arrays.readable, backend.speed.reductions
-    if of_all is None or not of_all(x):
+    if of_all is None or not (of_all(x) and _VALIDATING.get()):
         return False
     smallest, both = quick.get("min"), quick.get("extremes")
     if high == INF and smallest is not None:

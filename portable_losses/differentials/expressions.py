@@ -54,10 +54,8 @@ class Expression(Operators, TapeArray):
 
     @property
     def array(self) -> Array:  # type: ignore[override]
-        """The array itself, if this is the input."""
-        if self.place != SEED:
-            raise Inseparable
-        return self.xp.seed
+        """The array itself, if this is the input; anything else has none."""
+        return self.xp.seed if self.place == SEED else self
 
     @property
     def shape(self) -> Any:
@@ -84,7 +82,7 @@ def _attach(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
     if not pair.elementwise:
         raise Inseparable(pair.forward.__name__)
     plain = tuple([(name, x) for name, x in options.items() if name != "xp"])
-    return xp.write(PAIR, arrays, xp.seed.dtype, pair=pair, options=plain)
+    return xp.write(PAIR, arrays, xp.seed.dtype, pair=pair._replace(kernel=None), options=plain)
 
 
 def _stop(x: Any) -> Any:
