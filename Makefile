@@ -10,7 +10,7 @@ SHARED = -n $(WORKERS) --dist worksteal
 PYTEST = $(RUN) -m pytest $(SHARED)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test test-all test-older test-more fuzz cover check bench accuracy docs gpu wheel clean
+.PHONY: help demo quick test test-all test-older test-more fuzz cover check bench accuracy docs gpu card wheel clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -59,6 +59,12 @@ accuracy: $(VENV)/test.stamp  ## every function against mpmath, beside its peers
 docs: $(VENV)/docs.stamp  ## the documentation as HTML in docs/_build
 	$(RUN) -m sphinx -W --keep-going --quiet --fresh-env docs docs/_build
 	@echo "open docs/_build/index.html"
+
+CARD_PYTHON ?= $(PYTHON)
+card:  ## matrix, kernels and speed on an NVIDIA card: docs/gpu.md; CARD_PYTHON has PyTorch, CuPy, mpmath
+	@nvidia-smi --list-gpus 2>/dev/null | grep -q GPU || \
+		{ echo "make card: no NVIDIA card was found (nvidia-smi lists none)" >&2; exit 1; }
+	$(CARD_PYTHON) -m tools.report_card
 
 gpu:  ## the test matrix with CuPy and CUDA tensors in it; needs an NVIDIA card
 	@nvidia-smi --list-gpus 2>/dev/null | grep -q GPU || \

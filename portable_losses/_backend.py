@@ -64,7 +64,7 @@ class Pair(NamedTuple):
     ``elementwise``: each entry of a result depends on the entries at its place alone. ``name`` is
     the one under which `Speed.kernels` may have a kernel; "" has none. ``wide``: a kernel that is
     given half dtypes returns float32. ``summand``: the elementwise pair whose result this one adds
-    up, and divides by its option `divisor`.
+    up, and divides by its option `divisor`. ``masked``: its last array is a mask of bool, or None.
     """
 
     forward: Callable[..., Any]
@@ -75,6 +75,7 @@ class Pair(NamedTuple):
     name: str = ""
     wide: bool = False
     summand: "Pair | None" = None
+    masked: bool = False
 
 
 class Kernel(NamedTuple):

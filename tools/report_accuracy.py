@@ -32,6 +32,7 @@ from tests.accuracy.ulp import Report, Truth, measure, pairs, samples, truth
 from tests.curves import Curve, OfTwo, Pointwise
 from tests.libraries import named
 from tests.rows import CURVES, OF_TWO, POINTWISE
+from tools import report_rows
 
 TARGET = Path(__file__).parents[1] / "docs" / "accuracy.md"
 DTYPES = (np.float32, np.float64)
@@ -303,6 +304,7 @@ derivatives, by one argument twice, are measured at one in {BENDS} of the inputs
             wrong, worst = half.found.get(head, (-1, 0.0))
             cells.append("-" if wrong < 0 else f"{worst:g} ({wrong})")
         rows.append("| " + " | ".join(cells) + " |")
+    parts += report_rows.section()
     parts += [
         "## Every float16 and every bfloat16",
         "The largest distance from the correctly rounded value, in ulps, and at how many of the\n"

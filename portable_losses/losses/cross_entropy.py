@@ -1,12 +1,11 @@
 """Cross entropy from logits, and from log-probabilities."""
 
-from functools import partial
 from typing import Any
 
-from portable_losses._dtypes import narrow, widen
-from portable_losses._gradient import differentiable_again, with_gradient
+from portable_losses._dtypes import computable, is_half, narrow, widen
+from portable_losses._gradient import by_kernel, differentiable_again, with_gradient
 from portable_losses._options import FRACTION, NONNEGATIVE, POSITIVE, is_number
-from portable_losses._polyfill import total
+from portable_losses._polyfill import readable, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
@@ -135,32 +134,40 @@ def cross_entropy(
     )
     check_real_floating(xp, logits=logits)
     place = axis_of_classes(axis, logits, target, name="logits", xp=xp)
-    z = as_rows(widen(logits, xp=xp), (place,), xp=xp)
+    z = as_rows(computable(logits, xp=xp), (place,), xp=xp)
+    halves = is_half(z, xp=xp) and readable(z, xp=xp)  # which a kernel need not have widened
     target, invalid = read_target(
-        z,
+        widen(z[..., :0] if halves else z, xp=xp),
         target,
         axis=place,
         weight=weight,
         ignore_index=ignore_index,
         mask=where,
         name="logits",
+        shape=tuple(z.shape),
         xp=xp,
     )
 
-    pair = partial(
-        _cross_entropy,
-        z,
-        *target,
-        softcap=softcap,
-        with_lse=return_lse or not is_number(z_loss) or z_loss != 0,
-        foreseen=foreseen_gradients(
+    options = {
+        "softcap": softcap,
+        "with_lse": return_lse or not is_number(z_loss) or z_loss != 0,
+        "foreseen": foreseen_gradients(
             reduction, target, sample_weight, z, label_smoothing, z_loss, xp=xp
         ),
-        xp=xp,
-    )
-    loss, *rest = smoothed_losses(
-        lambda smoothing: pair(label_smoothing=smoothing), label_smoothing, xp=xp
-    )
+    }
+
+    def losses(smoothing: float) -> tuple[Array, ...]:
+        """Return the loss of each row, and its logsumexp."""
+        given = {"label_smoothing": smoothing, **options}
+        made: Any = None
+        if halves:
+            made = by_kernel(_cross_entropy, (z, *target), given, wide=True)
+        if made is None:
+            made = _cross_entropy(widen(z, xp=xp), *target, xp=xp, **given)
+        found: tuple[Array, ...] = made
+        return found
+
+    loss, *rest = smoothed_losses(losses, label_smoothing, xp=xp)
     loss, lse = mark_invalid(loss, invalid, xp=xp), rest[0] if rest else None
 
     result = reduce_with_lse(

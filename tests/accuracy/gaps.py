@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import mpmath
 import numpy as np
+from array_api_compat import array_namespace
 from mpmath import exp, expm1, mpf
 
 import portable_losses as pl
@@ -17,10 +18,12 @@ from portable_losses._typing import Array
 from tests.accuracy import references
 from tests.accuracy.references import CERTAIN, Row
 from tests.accuracy.ulp import strict_error, truth
+from tests.libraries import Library
 
-__all__ = ["CASES", "Case", "Given", "errors", "given", "inputs"]
+__all__ = ["CASES", "Case", "Given", "both", "measured"]
 
-TOPS = (0.3, 1000.1, -1000.1, 12345.678, -3e-5)
+# Where an entry is next to 0, and the largest is not, their difference is rounded the most.
+TOPS = (0.3, 26.3, 61.9, 351.7, 699.1, 1000.1, -1000.1)
 EDGES = {
     np.dtype(np.float64): (0, 0.7, 3, 12, 40, 90, 200, 400, 700),
     np.dtype(np.float32): (0, 0.7, 3, 12, 40, 60, 85),
@@ -263,12 +266,46 @@ def _truth(values: list[Any], dtype: Any) -> Any:
     return truth(lambda _: next(entries), (np.zeros(len(values), dtype),))
 
 
-def errors(name: str, dtype: Any, place: int, value: Array, slope: Array) -> tuple[Array, Array]:
-    """Return the strict errors of results for `inputs`; 0 where they are no normal numbers."""
-    found = []
-    for got, known in zip((value, slope), exact(name, dtype, place), strict=True):
-        flat = np.ravel(got)
-        assert flat.dtype == dtype
-        normal = known.scale - 1 > np.finfo(dtype).minexp
-        found.append(np.where(normal, strict_error(flat, known), 0.0))
-    return found[0], found[1]
+# ---- the measure -------------------------------------------------------------------------------
+
+
+def both(library: Library, name: str) -> Callable[..., tuple[Array, Array]]:
+    """Return the function of a library's arrays that computes value and gradient of a case."""
+
+    def of(x: Array, *rest: Array) -> tuple[Array, Array]:
+        g = Given(*rest)
+        value = CASES[name].call(x, g)
+        weights = g.cotangent if value.ndim == x.ndim else g.cotangent[..., 0] * 0 + 1
+
+        def summed(z: Array) -> Array:
+            made = CASES[name].call(z, g)
+            return array_namespace(made).sum(made * weights, dtype=made.dtype)
+
+        return value, library.gradient(summed, [0])(x)[0]
+
+    return of
+
+
+def measured(
+    library: Library, name: str, dtype: Any, run: Callable[..., Any]
+) -> list[tuple[float, Any]]:
+    """Return the largest strict errors of value and gradient, with the rows of each.
+
+    Results that are no normal numbers are left out.
+    """
+    worst: list[tuple[float, Any]] = [(0.0, None), (0.0, None)]
+    for place, x in enumerate(inputs(dtype)):
+        arrays = [library.array(a, np.dtype(dtype).name) for a in (x, *given(x))]
+        truths = exact(name, dtype, place)
+        for i, (made, known) in enumerate(zip(run(*arrays), truths, strict=True)):
+            got = library.numpy(made)
+            assert got.dtype == dtype
+            normal = known.scale - 1 > np.finfo(dtype).minexp
+            error = np.where(normal, strict_error(np.ravel(got), known), 0.0)
+            at = int(np.argmax(error))
+            worst[i] = max(worst[i], (float(error[at]), x[at * len(x) // got.size]), key=_size)
+    return worst
+
+
+def _size(found: tuple[float, Any]) -> float:
+    return found[0]

@@ -3,12 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
-from array_api_compat import array_namespace
 
-from portable_losses._typing import Array
-from tests.accuracy.gaps import CASES, Given, errors, given, inputs
+from tests.accuracy.gaps import CASES, both, measured
 from tests.accuracy.test_elements import DTYPES
 from tests.libraries import LIBRARIES, Library
 
@@ -18,32 +15,12 @@ COMPILED = [one for one in LIBRARIES if one.module == "jax.numpy"]
 FEW = ("softmax", "log_softmax", "logsumexp", "cross_entropy smoothed")  # each takes a second
 
 
-def both(library: Library, name: str) -> Callable[..., tuple[Array, Array]]:
-    """Return the function of a library's arrays that computes value and gradient of a case."""
-
-    def of(x: Array, *rest: Array) -> tuple[Array, Array]:
-        g = Given(*rest)
-        value = CASES[name].call(x, g)
-        weights = g.cotangent if value.ndim == x.ndim else g.cotangent[..., 0] * 0 + 1
-
-        def summed(z: Array) -> Array:
-            made = CASES[name].call(z, g)
-            return array_namespace(made).sum(made * weights, dtype=made.dtype)
-
-        return value, library.gradient(summed, [0])(x)[0]
-
-    return of
-
-
 def assert_near(library: Library, name: str, dtype: Any, run: Callable[..., Any]) -> None:
-    """Hold value and gradient of a case to the bar, on all of its inputs."""
-    for place, x in enumerate(inputs(dtype)):
-        arrays = [library.array(a, np.dtype(dtype).name) for a in (x, *given(x))]
-        found = [library.numpy(one) for one in run(*arrays)]
-        measured = errors(name, dtype, place, *found)
-        for what, error in zip(("value", "gradient"), measured, strict=True):
-            worst = int(np.argmax(error))
-            assert error[worst] <= BAR, (what, place, worst, float(error[worst]))
+    """Hold value and gradient of a case, which `run` computes, to the bar."""
+    for what, (worst, place) in zip(
+        ("value", "gradient"), measured(library, name, dtype, run), strict=True
+    ):
+        assert worst <= BAR, (what, worst, place)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

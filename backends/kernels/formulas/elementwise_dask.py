@@ -207,7 +207,7 @@ def _sum_chunk(*chunks: Any, pair: Pair, present: tuple[bool, ...], options: Opt
     found, xp = iter(chunks), namespace_of_type(chunks[0])
     arrays = tuple([next(found) if there else None for there in present])
     with _quiet(xp):
-        added = summed_pair(pair, arrays, options, mean=False)
+        added = summed_pair(pair, arrays, options, divisor=1)
         if added is None:
             added = total(entrywise(pair.forward)(*arrays, xp=xp, **options), xp=xp)
     return xp.reshape(xp.asarray(added), (1,) * chunks[0].ndim)

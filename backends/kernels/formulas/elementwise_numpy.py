@@ -22,7 +22,7 @@ from ..machine.blocks import in_blocks
 from ..machine.memory_numpy import empty
 from .aligned_numpy import aligned, is_one_number, part
 from .code_numpy import FEWEST, Machine, arranged
-from .gradients import by_pair, pulled
+from .gradients import by_pair, pulled, value_and_slope
 from .machine_code import NATIVE, compiler, machine_code
 from .program_numpy import Blockwise, simple
 from .trace import Formula, Untraceable, key_of, slopes_of, trace
@@ -144,11 +144,12 @@ def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
     shape, dtype = first.shape, first.dtype
     if dtype.char not in FLOATS or not first.size or not dtype.isnative:
         return False
+    mask = arrays[-1] if pair.masked else None
     for x in arrays:
         if x is not None and not (
             x.__class__ is np.ndarray
             and x.shape == shape
-            and (x.dtype is dtype or x.dtype == dtype)
+            and (x.dtype is dtype or x.dtype == dtype or x is mask)
             and x.flags.c_contiguous
         ):
             return False
@@ -161,8 +162,7 @@ def _run_summed(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: A
     rest = dict(options)
     divisor = rest.pop("divisor")
     if wanted == (0,):
-        rule = each.rules[0] if each.rules else each.backward
-        both = _program(each.forward, rule, arrays, rest, now=False)
+        both = _program(value_and_slope(each), None, arrays, rest, now=False)
         if isinstance(both, Machine):
             value, others = both.sum([x for x in arrays if x is not None], divisor)
             return value, _backward_of_slope(pair, others[0])

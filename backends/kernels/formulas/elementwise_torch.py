@@ -18,39 +18,26 @@ from torch.autograd import forward_ad
 from portable_losses._backend import Kernel, Pair
 from portable_losses._typing import Array, Options
 
-from ..machine.team_torch import team
 from .code_cuda_torch import CudaCode, cuda_code
-from .gradients import pulled
-from .machine_code import LARGE, NATIVE, machine_code
-from .sums import total
-from .trace import Formula, key_of, slopes_of, trace
+from .code_torch import DTYPES, FEWEST, NAMES, Code, is_dense
+from .gradients import pulled, value_and_slope
+from .machine_code import NATIVE, compiler, machine_code
+from .trace import key_of, trace
 
 __all__ = [
-    "DTYPES",
     "ELEMENTWISE",
     "FLOATS",
     "HALVES",
-    "NAMES",
     "are_in_memory",
     "backward_of",
     "is_plain_in_memory",
     "several",
 ]
 
-FEWEST = 2**16  # entries from which on several threads pay
-SPAN = 2**17  # entries that machine code takes at once
 KEPT = 512  # programs: each is of a function, dtypes and options
 FLOATS = (torch.float32, torch.float64)
 HALVES = (torch.float16, torch.bfloat16)
 SUMMED = FLOATS + HALVES
-NAMES = {
-    torch.float32: "float32",
-    torch.float64: "float64",
-    torch.bool: "bool",
-    torch.float16: "float16",
-    torch.bfloat16: "bfloat16",
-}
-DTYPES = {name: dtype for dtype, name in NAMES.items()}
 PLAIN = (torch.Tensor, torch.nn.Parameter)
 _modes = torch._C._len_torch_dispatch_stack  # how many there are that see every operation
 _traced = torch._C._get_tracing_state  # of torch.jit.trace
@@ -65,73 +52,6 @@ def _keys_of_plain() -> frozenset[int]:
 
 
 _PLAIN_KEYS = _keys_of_plain()
-
-
-class Code:
-    """Machine code of one formula, called on tensors."""
-
-    def __init__(self, formula: Formula, code: Any, dtypes: tuple[str, ...]) -> None:
-        self._code = code  # lives as long as this
-        self._run = code.function()
-        self._sizes = [DTYPES[name].itemsize for name in dtypes]
-        self._results = [DTYPES[name] for name in dtypes[formula.given :]]
-        self._averaged: Any = code.averaging() if code.averaged else None
-
-    def __call__(self, given: list[Array], like: Array) -> list[Array]:
-        """Return the results, in the layout of `like`; operands in another one are copied."""
-        count = like.numel()
-        if count < FEWEST and like.is_contiguous():
-            given = [x.contiguous() for x in given]
-            outs = [torch.empty_like(like, dtype=dtype) for dtype in self._results]
-            self._run(*[x.data_ptr() for x in given + outs], count)
-            return outs
-        if not like.is_contiguous() and not _is_dense(like):
-            like = like.contiguous()
-        strides = like.stride()
-        outs = [torch.empty_like(like, dtype=dtype) for dtype in self._results]
-        arrays = [*(x if x.stride() == strides else _laid_out(x, like) for x in given), *outs]
-        places = [x.data_ptr() for x in arrays]
-        repeated = any(_is_one_number(x) for x in arrays)
-        if count < FEWEST and not repeated:
-            self._run(*places, count)
-            return outs
-        code, pairs = self._code, zip(arrays, self._sizes, strict=True)
-        steps = [0 if repeated and _is_one_number(x) else size for x, size in pairs]
-        way = code.streamed if count * sum(self._sizes) >= LARGE else code.strided
-        code.share(way, code.flat, places, steps, count, span=SPAN, team=team)
-        return outs
-
-    def sum(self, given: list[Array], divisor: int) -> tuple[Array, list[Array]]:
-        """Return the sum of the first result over `divisor`, and the others; operands lie alike."""
-        like = given[0]
-        count, (dtype, *rest) = like.numel(), self._results
-        others = [torch.empty_like(like, dtype=one) for one in rest]
-        places = [x.data_ptr() for x in given + others]
-        if count < FEWEST:
-            number = like.new_empty((), dtype=dtype)
-            self._averaged(*places, number.data_ptr(), divisor, count)
-            return number, others
-        sizes = self._sizes[: len(given)] + self._sizes[len(given) + 1 :]
-        added = total(self._code, places, sizes, count, 1 / divisor, team)
-        return torch.tensor(added / divisor, dtype=dtype, device=like.device), others
-
-
-def _is_one_number(x: Array) -> bool:
-    """Say whether all entries of `x` are one number in memory: the gradient of a sum is."""
-    strides = x.stride()
-    return bool(strides) and not any(strides) and x.numel() > 1
-
-
-def _is_dense(x: Array) -> bool:
-    """Say whether `x` has neither gaps nor entries that are one, in any order of its axes."""
-    return bool(torch.ops.aten.is_non_overlapping_and_dense(x))
-
-
-def _laid_out(x: Array, like: Array) -> Array:
-    """Return `x` in the layout of `like`, or as it is where all of its entries are one number."""
-    if _is_one_number(x):
-        return x
-    return torch.empty_like(like, dtype=x.dtype).copy_(x)
 
 
 class Program:
@@ -157,6 +77,16 @@ class Program:
         """Return the value."""
         return self._value([x for x in arrays if x is not None], arrays[0])[0]
 
+    def value_and_slope(self, arrays: tuple[Array, ...]) -> list[Array] | None:
+        """Return the value, and its slope in the first operand, of few entries; None of many.
+
+        Of many entries the slope takes longer to store than to compute.
+        """
+        first = arrays[0]
+        if first.numel() >= FEWEST or (code := self._sloped(first)) is None:
+            return None
+        return code([x for x in arrays if x is not None], first)
+
     def sum(
         self, arrays: tuple[Array, ...], divisor: int, *, sloped: bool
     ) -> tuple[Array, Array | None]:
@@ -165,25 +95,28 @@ class Program:
         The slope is None unless it is asked for, and there is code for it.
         """
         given = [x for x in arrays if x is not None]
-        if sloped:
-            if self._slope is self:
-                self._slope = self._slope_code(arrays[0].device)
-            if self._slope is not None:
-                added, (slope,) = self._slope.sum(given, divisor)
-                return added, slope
+        if sloped and (both := self._sloped(arrays[0])) is not None:
+            added, (slope,) = both.sum(given, divisor)
+            return added, slope
         code: Any = self._value  # of tensors in host memory
         return code.sum(given, divisor)[0], None
+
+    def _sloped(self, x: Array) -> Code | None:
+        """Return the code of value and slope, which is made when it is first asked for."""
+        if self._slope is self:
+            self._slope = self._slope_code(x.device)
+        slope: Code | None = self._slope
+        return slope
 
     def _slope_code(self, device: Any) -> Code | None:
         """Return the code of the value and its slope in the first operand."""
         pair = self._pair
-        if device.type != "cpu" or self._result != self._dtypes[0]:  # halves add up in float32
+        if device.type != "cpu" or self._dtypes[0] in WIDE:  # a slope of halves is rounded twice
             return None
         dtypes = [None if x is None else np.dtype(x) for x in self._dtypes]
         given = [str(x) for x in self._dtypes if x is not None]
-        rule = pair.rules[0] if pair.rules else pair.backward
         found = machine_code(
-            lambda: slopes_of(pair.forward, [rule], dtypes, self._options, native=NATIVE),
+            lambda: trace(value_and_slope(pair), dtypes, self._options, native=NATIVE),
             (pair.forward, pair.backward, "slope", *given),
             lambda formula: [*given, self._result, self._result],
         )
@@ -304,23 +237,26 @@ def _takes(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
     dtype = arrays[0].dtype
     if dtype not in SUMMED or not _are_plain(arrays):
         return False
-    return len(arrays) == 1 or all([x is None or x.dtype is dtype for x in arrays])
+    return len(arrays) == 1 or all(x is None or x.dtype is dtype for x in arrays)
 
 
 def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
     """Say whether these are plain tensors in host memory that lie alike, with machine code."""
     first = arrays[0]
-    dtype, gapless = first.dtype, first.is_contiguous()
-    if dtype not in SUMMED or not first.is_cpu or not first.numel() or not _are_plain(arrays):
+    dtype = first.dtype
+    if dtype not in SUMMED or not first.is_cpu or not _are_plain(arrays) or not first.numel():
         return False  # a launch on a card returns entries
-    if not (gapless or _is_dense(first)):
+    gapless = first.is_contiguous()
+    if not (gapless or is_dense(first)):
         return False
+    mask = arrays[-1] if pair.masked else None
     for x in arrays:
         if x is not None and not (
-            x.dtype is dtype and (x.is_contiguous() if gapless else x.stride() == first.stride())
+            (x.dtype is dtype or x is mask)
+            and (x.is_contiguous() if gapless else x.stride() == first.stride())
         ):
             return False
-    return _program(pair, arrays, options, wide=True) is not None
+    return compiler() is not None
 
 
 def _are_plain(arrays: tuple[Any, ...]) -> bool:
@@ -374,32 +310,16 @@ def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[in
     program = _program(pair, arrays, options)
     if program is None:
         return _run_portable(pair, arrays, options)
-
-    def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
-        found = program.gradients(grad, arrays, wanted)
-        return backward_of(pair, arrays)(grad, out, *arrays, **options) if found is None else found
-
-    return program.value(arrays), backward
-
-
-def _run_summed(
-    pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
-) -> Any:
-    """Return the sum of the summand over the divisor, and a backward."""
-    rest = dict(options)
-    divisor, absent = rest.pop("divisor"), (None,) * (len(arrays) - 1)
-    summand: Any = pair.summand
-    program: Any = _program(summand, arrays, rest, wide=True)
-    value, saved = program.sum(arrays, divisor, sloped=wanted == (0,))
+    found = program.value_and_slope(arrays) if wanted == (0,) else None
+    value, saved = (program.value(arrays), None) if found is None else found
+    absent = (None,) * (len(arrays) - 1)
 
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
         nonlocal saved
         slope, saved = saved, None  # the gradient takes its memory; a second one is computed
         if slope is not None:
-            unscaled = grad.item() == 1  # of a loss it mostly is
-            return (slope if unscaled else slope.mul_(grad), *absent)
-        spread = (grad / divisor).expand(arrays[0].shape)
-        found = program.gradients(spread, arrays, wanted)
+            return slope.mul_(grad), *absent
+        found = program.gradients(grad, arrays, wanted)
         return backward_of(pair, arrays)(grad, out, *arrays, **options) if found is None else found
 
     return value, backward
@@ -413,6 +333,43 @@ def _run_portable(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
     wide = [x.float() if x is not None and x.dtype in HALVES else x for x in arrays]
     out = pair.forward(*wide, **options)
     return out if pair.wide else out.to(dtype), backward_of(pair, arrays)
+
+
+def _run_summed(
+    pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
+) -> Any:
+    """Return the sum of the summand over the divisor, and a backward."""
+    each: Any = pair.summand
+    rest = dict(options)
+    divisor, absent = rest.pop("divisor"), (None,) * (len(arrays) - 1)
+    program = _program(each, arrays, rest, wide=True)
+    if program is None:
+        return _run_unsummed(each._replace(wide=True), arrays, rest, wanted, divisor)
+    value, saved = program.sum(arrays, divisor, sloped=wanted == (0,))
+
+    def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
+        nonlocal saved
+        slope, saved = saved, None
+        if slope is not None:
+            unscaled = grad.item() == 1  # of a loss it mostly is
+            return (slope if unscaled else slope.mul_(grad), *absent)
+        spread = (grad / divisor).expand(arrays[0].shape)
+        found = program.gradients(spread, arrays, wanted)
+        return backward_of(pair, arrays)(grad, out, *arrays, **options) if found is None else found
+
+    return value, backward
+
+
+def _run_unsummed(
+    each: Pair, arrays: tuple[Any, ...], rest: Options, wanted: tuple[int, ...], divisor: int
+) -> Any:
+    """Return the same of a pair that cannot be compiled."""
+    entries, pull = _run(each, arrays, rest, wanted)
+
+    def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
+        return pull((grad / divisor).expand(entries.shape), entries, *arrays, **rest)
+
+    return entries.sum() / divisor, backward
 
 
 def backward_of(pair: Pair, arrays: tuple[Any, ...]) -> Callable[..., Any]:

@@ -20,6 +20,7 @@ import numpy as np
 from llvmlite import ir
 
 from ..formulas.arithmetic_llvm import Arithmetic
+from ..formulas.bounds import Bounds
 from ..formulas.loops_llvm import LONG, LONGS, WAY
 from ..formulas.program_llvm import (
     WIDEST,
@@ -33,14 +34,16 @@ from ..formulas.program_llvm import (
 )
 from ..formulas.trace import BOOL, Place, Step
 from ..machine.teams import Team, share
+from .bounds import all_bounds
 from .passes import Pass, Plan, plan
 from .reductions_llvm import REDUCERS
 from .trace import CLASSES, PICK, POSITION, REDUCTIONS, SHARE, RowFormula
+from .vectors_llvm import Turn, Vectors
 
 __all__ = ["Code", "compiled", "is_supported"]
 
 LANES = {"float32": 16, "float64": 8}
-BYTE, BIT, INT = ir.IntType(8), ir.IntType(1), ir.IntType(32)
+BYTE, INT = ir.IntType(8), ir.IntType(32)
 BYTES = ir.PointerType(BYTE)
 INDEX = "int64"
 WORD = 8  # bytes of an address
@@ -111,6 +114,8 @@ class _Writer:
         self.lanes = LANES[name]
         self.scalar = Arithmetic(self.builder, module, name)
         self.vector = Arithmetic(self.builder, module, name, self.lanes)
+        self.vectors = Vectors(self.builder, module, self.lanes)
+        self.bounds = all_bounds(rows)
         self.values: dict[int, Any] = {}  # of the row
         self.pointers: list[Any] = []  # to the row in each array
 
@@ -134,6 +139,7 @@ class _Writer:
         self.pointers = [
             b.gep(start, [b.mul(i, step)]) for start, step in zip(starts, steps, strict=True)
         ]
+        self.steps = steps
         self._row()
         i.add_incoming(b.add(i, long(1)), b.block)
         b.branch(head)
@@ -213,7 +219,14 @@ class _Writer:
         ]
         if LONG in [x.type for x in given]:
             return b.icmp_signed(_SIGNS[step.operation], *given)
-        return computed(a, step.operation, given)
+        return computed(a, step.operation, given, self._between(step))
+
+    def _between(self, step: Step) -> list[Bounds]:
+        """Return the bounds of the operands of a step."""
+        return [
+            self.bounds[x.number] if isinstance(x, Place) else Bounds(float(x), float(x))
+            for x in step.operands
+        ]
 
     # ---- a loop over its entries ---------------------------------------------------------------
 
@@ -241,20 +254,22 @@ class _Writer:
         left = b.sub(self.classes, j)
         whole = b.icmp_signed(">=", left, long(self.lanes))
         lane = ir.Constant(ir.VectorType(INT, self.lanes), list(range(self.lanes)))
-        there = b.icmp_signed("<", lane, self._all(b.trunc(left, INT)))
-        places = b.add(lane, self._all(b.trunc(j, INT)))
+        there = b.icmp_signed("<", lane, self.vectors.all(b.trunc(left, INT)))
+        places = b.add(lane, self.vectors.all(b.trunc(j, INT)))
+        turn = Turn(j, whole, there)
 
-        values = self._loads(own, j, whole, there)
+        if own is self.plan.passes[-1 if len(self.plan.passes) < 2 else 1]:
+            self._prefetch(turn.first)
+        values = self._loads(own, turn)
         for x in own.values:
             if x in values:
                 continue
             step = formula.steps[x - count]
             values[x] = places if step.operation == POSITION else self._entry(step, values, spread)
         for x in own.kept:
-            pointer = b.bitcast(self.buffers[x], ir.PointerType(a.kind.type))
-            place = b.bitcast(b.gep(pointer, [j]), ir.PointerType(a.type))
+            place = self.vectors.place(self.buffers[x], a.kind.type, j)
             b.store(values[x], place, align=a.kind.width // 8)
-        self._stores(own, values, spread, j, whole, there)
+        self.vectors.store(self._results(own, values, spread, j), turn)
         for x, reducer in reducers.items():
             operand = values[formula.steps[x - count].operands[0].number]
             states_of = reducer.step(states[x], operand, there, places)
@@ -284,109 +299,53 @@ class _Writer:
         for x in numbers:
             if not self.rows.per_entry[x] and x not in found:
                 value = self.values[x]
-                found[x] = self._all(b.trunc(value, INT) if value.type == LONG else value)
+                found[x] = self.vectors.all(b.trunc(value, INT) if value.type == LONG else value)
         quotients = [step.operands[1] for step in needed if step.operation is np.divide]
         for divisor in quotients:
             if isinstance(divisor, Place) and divisor.number in found:
                 a, x = self.scalar, self.values[divisor.number]
                 size = a.absolute(x)
                 usual = a.both(a.greater(size, USUAL[0]), a.less(size, USUAL[1]))
-                found["divisor", divisor.number] = self._all(a.divide(1.0, x)), usual
+                found["divisor", divisor.number] = self.vectors.all(a.divide(1.0, x)), usual
         return found
 
-    def _all(self, x: Any) -> Any:
-        """Return a vector with the number `x` in every lane."""
-        type_ = ir.VectorType(x.type, self.lanes)
-        one = self.builder.insert_element(ir.Constant(type_, ir.Undefined), x, ir.Constant(INT, 0))
-        zeros = ir.Constant(ir.VectorType(INT, self.lanes), [0] * self.lanes)
-        return self.builder.shuffle_vector(one, one, zeros)
-
-    def _loads(self, own: Pass, j: Any, whole: Any, there: Any) -> dict[int, Any]:
+    def _loads(self, own: Pass, turn: Turn) -> dict[int, Any]:
         """Return the arrays' entries that a loop needs, and what it needs of the buffers."""
-        a, b = self.vector, self.builder
+        a = self.vector
         arrays = [x for x in own.values if x < self.formula.given]
+        raws = self.vectors.load([self._place(x, turn.first) for x in arrays], turn)
         values = {
-            x: loaded(a, raw, _named(self.dtypes[x]))
-            for x, raw in zip(arrays, self._raw(arrays, j, whole, there), strict=True)
+            x: loaded(a, raw, _named(self.dtypes[x])) for x, raw in zip(arrays, raws, strict=True)
         }
         for x in own.loaded:
-            pointer = b.bitcast(self.buffers[x], ir.PointerType(a.kind.type))
-            place = b.bitcast(b.gep(pointer, [j]), ir.PointerType(a.type))
-            values[x] = b.load(place, align=a.kind.width // 8)
+            place = self.vectors.place(self.buffers[x], a.kind.type, turn.first)
+            values[x] = self.builder.load(place, align=a.kind.width // 8)
         return values
 
-    def _raw(self, arrays: Sequence[int], j: Any, whole: Any, there: Any) -> list[Any]:
-        """Return entries as they lie in memory; of the last vector those that are there."""
-        if not arrays:
-            return []
-        b = self.builder
-        types = [ir.VectorType(entry_of(self.dtypes[x]).type, self.lanes) for x in arrays]
-        places = [self._place(x, j) for x in arrays]
-        full, part, join = [self.function.append_basic_block() for _ in range(3)]
-        b.cbranch(whole, full, part)
-        b.position_at_end(full)
-        ready = [b.load(p, align=1) for p in places]
-        b.branch(join)
-        b.position_at_end(part)
-        masked = [
-            b.call(self._masked("load", type_), [p, ir.Constant(INT, 1), there, _zeros(type_)])
-            for p, type_ in zip(places, types, strict=True)
-        ]
-        b.branch(join)
-        b.position_at_end(join)
-        found = []
-        for type_, one, other in zip(types, ready, masked, strict=True):
-            phi = b.phi(type_)
-            phi.add_incoming(one, full)
-            phi.add_incoming(other, part)
-            found.append(phi)
-        return found
+    def _prefetch(self, first: Any) -> None:
+        """Ask for what the next row reads, and for what this one writes: memory need not wait."""
+        b, given = self.builder, self.formula.given
+        for x in self.plan.passes[0].values:
+            if x < given:
+                place = b.bitcast(self._place(x, first), BYTES)
+                self.vectors.prefetch(b.gep(place, [self.steps[x]]))
+        for x in self.plan.passes[-1].results:
+            self.vectors.prefetch(b.bitcast(self._place(given + x, first), BYTES), writes=True)
 
-    def _place(self, number: int, j: Any) -> Any:
-        """Return the address of a vector in an array, from the entry `j` of the row on."""
-        b, type_ = self.builder, entry_of(self.dtypes[number]).type
-        first = b.bitcast(self.pointers[number], ir.PointerType(type_))
-        return b.bitcast(b.gep(first, [j]), ir.PointerType(ir.VectorType(type_, self.lanes)))
-
-    def _stores(self, own: Pass, values: Any, spread: Any, j: Any, whole: Any, there: Any) -> None:
-        """Write the results of a loop; of the last vector those entries that are there."""
-        if not own.results:
-            return
-        b = self.builder
+    def _results(self, own: Pass, values: Any, spread: Any, first: Any) -> list[tuple[Any, Any]]:
+        """Return the results of a loop as they lie in memory, and where."""
         pairs = []
         for i in own.results:
             number, x = self.formula.given + i, self.formula.results[i].number
             value = values[x] if x in values else spread[x]
-            pairs.append(
-                (stored(self.vector, value, _named(self.dtypes[number])), self._place(number, j))
-            )
-        full, part, join = [self.function.append_basic_block() for _ in range(3)]
-        b.cbranch(whole, full, part)
-        b.position_at_end(full)
-        for value, place in pairs:
-            b.store(value, place, align=1)
-        b.branch(join)
-        b.position_at_end(part)
-        for value, place in pairs:
-            b.call(self._masked("store", value.type), [value, place, ir.Constant(INT, 1), there])
-        b.branch(join)
-        b.position_at_end(join)
+            made = stored(self.vector, value, _named(self.dtypes[number]))
+            pairs.append((made, self._place(number, first)))
+        return pairs
 
-    def _masked(self, name: str, type_: Any) -> Any:
-        """Return LLVM's load or store of some lanes."""
-        element = {"half": "f16", "float": "f32", "double": "f64"}.get(
-            str(type_.element), str(type_.element)
-        )
-        full = f"llvm.masked.{name}.v{self.lanes}{element}.p0"
-        known = self.module.globals.get(full)
-        if known is not None:
-            return known
-        pointer, mask = ir.PointerType(type_), ir.VectorType(BIT, self.lanes)
-        kinds = {
-            "load": ir.FunctionType(type_, [pointer, INT, mask, type_]),
-            "store": ir.FunctionType(ir.VoidType(), [type_, pointer, INT, mask]),
-        }
-        return ir.Function(self.module, kinds[name], full)
+    def _place(self, number: int, first: Any) -> Any:
+        """Return the address of a vector in an array, from an entry of the row on."""
+        type_ = entry_of(self.dtypes[number]).type
+        return self.vectors.place(self.pointers[number], type_, first)
 
     def _entry(self, step: Step, values: dict[int, Any], spread: dict[Any, Any]) -> Any:
         """Return what a step makes of entries."""
@@ -403,7 +362,7 @@ class _Writer:
                 return self._quotient(given[0], given[1], divisor, spread)
         if given and given[0].type == ir.VectorType(INT, self.lanes):
             return b.icmp_signed(_SIGNS[step.operation], *given)
-        return computed(a, step.operation, given)
+        return computed(a, step.operation, given, self._between(step))
 
     def _quotient(self, x: Any, y: Any, divisor: Any, spread: dict[Any, Any]) -> Any:
         """Return ``x / y`` of one `y` for the row: a product with its inverse, corrected.
@@ -441,10 +400,6 @@ def _corrected(a: Arithmetic, x: Any, y: Any, inverse: Any) -> Any:
 def long(x: int) -> Any:
     """Return a constant of 64 bits."""
     return ir.Constant(LONG, x)
-
-
-def _zeros(type_: Any) -> Any:
-    return ir.Constant(type_, [ir.Constant(type_.element, 0)] * type_.count)
 
 
 def _constant(a: Arithmetic, x: Any) -> Any:

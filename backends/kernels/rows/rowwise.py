@@ -120,7 +120,7 @@ class Rowwise:
         return self._fits(arrays) or (by_hand is not None and by_hand.accepts(*arrays, **options))
 
     def _takes(self, pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
-        """Say whether there is code for these arrays of a half dtype."""
+        """Say whether these are arrays for which there is code, also of a half dtype."""
         options = {**options, "foreseen": None} if "foreseen" in options else options
         return self._fits(arrays) and self._forward(pair, arrays, options) is not None
 
@@ -298,7 +298,7 @@ def foreseen_gradients(factor: Any, out: tuple[Any, ...], penalty: float) -> tup
 def ratio_of(had: tuple[Any, ...], got: tuple[Any, ...], xp: Any) -> float | None:
     """Return by which number `had` must be multiplied to become `got`, None if there is none."""
     pairs = list(zip(had, got, strict=True))
-    if all([bool((x == y).all()) for x, y in pairs]):
+    if all(bool((x == y).all()) for x, y in pairs):
         return 1.0
     first, other = (xp.reshape(x, (-1,)) for x in xp.broadcast_arrays(*pairs[0]))
     place = xp.argmax(xp.abs(first))

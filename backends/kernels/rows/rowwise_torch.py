@@ -11,11 +11,10 @@ import torch
 from portable_losses._backend import Kernel
 from portable_losses._typing import Array
 
+from ..formulas.code_torch import DTYPES, NAMES
 from ..formulas.elementwise_torch import (
-    DTYPES,
     FLOATS,
     HALVES,
-    NAMES,
     are_in_memory,
     backward_of,
 )
@@ -38,6 +37,7 @@ def _plain(arrays: tuple[Any, ...]) -> bool:
 
 
 def _empty(shape: Sequence[int], like: Array, name: str) -> Array:
+    """Return memory for a result."""
     dtype = ROW_DTYPES[name]
     memory = large(math.prod(shape) * dtype.itemsize)
     if memory is None:

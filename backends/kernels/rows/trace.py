@@ -31,7 +31,19 @@ from ..formulas.trace import (
     Untraceable,
 )
 
-__all__ = ["ARGMAX", "CLASSES", "PICK", "POSITION", "REDUCTIONS", "SHARE", "RowFormula", "trace"]
+__all__ = [
+    "ARGMAX",
+    "CLASSES",
+    "LARGEST",
+    "PICK",
+    "POSITION",
+    "REDUCTIONS",
+    "SHARE",
+    "SMALLEST",
+    "SUM",
+    "RowFormula",
+    "trace",
+]
 
 INDEX = np.dtype(np.int64)
 ARGMAX, ALL, ANY, LARGEST, SMALLEST, SUM = REDUCTIONS = (

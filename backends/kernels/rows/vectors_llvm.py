@@ -1,0 +1,119 @@
+"""Vectors of a row's entries in memory; the last one of a row may be there in part."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from llvmlite import ir
+
+__all__ = ["Turn", "Vectors"]
+
+BIT, INT = ir.IntType(1), ir.IntType(32)
+ONE = ir.Constant(INT, 1)  # what addresses are multiples of
+NAMES = {"half": "f16", "float": "f32", "double": "f64"}  # of types, in names of functions
+
+
+class Turn(NamedTuple):
+    """One turn of a loop over a row: its first entry, and which lanes are there, perhaps all."""
+
+    first: Any
+    whole: Any
+    there: Any
+
+
+class Vectors:
+    """Loads and stores of so many lanes."""
+
+    def __init__(self, builder: Any, module: Any, lanes: int) -> None:
+        self.builder = builder
+        self.module = module
+        self.lanes = lanes
+
+    def all(self, x: Any) -> Any:
+        """Return a vector with the number `x` in every lane."""
+        type_ = ir.VectorType(x.type, self.lanes)
+        one = self.builder.insert_element(ir.Constant(type_, ir.Undefined), x, ir.Constant(INT, 0))
+        zeros = ir.Constant(ir.VectorType(INT, self.lanes), [0] * self.lanes)
+        return self.builder.shuffle_vector(one, one, zeros)
+
+    def place(self, row: Any, type_: Any, first: Any) -> Any:
+        """Return the address of a vector in a row, from its entry `first` on."""
+        b = self.builder
+        entry = b.gep(b.bitcast(row, ir.PointerType(type_)), [first])
+        return b.bitcast(entry, ir.PointerType(ir.VectorType(type_, self.lanes)))
+
+    def load(self, places: Sequence[Any], turn: Turn) -> list[Any]:
+        """Return the vectors at these places, 0 in lanes that are not there."""
+        if not places:
+            return []
+        b = self.builder
+        types = [place.type.pointee for place in places]
+        full, part, join = self._ways(turn)
+        b.position_at_end(full)
+        ready = [b.load(place, align=1) for place in places]
+        b.branch(join)
+        b.position_at_end(part)
+        masked = [
+            b.call(self._masked("load", type_), [place, ONE, turn.there, _zeros(type_)])
+            for place, type_ in zip(places, types, strict=True)
+        ]
+        b.branch(join)
+        b.position_at_end(join)
+        found = []
+        for type_, one, other in zip(types, ready, masked, strict=True):
+            phi = b.phi(type_)
+            phi.add_incoming(one, full)
+            phi.add_incoming(other, part)
+            found.append(phi)
+        return found
+
+    def store(self, pairs: Sequence[tuple[Any, Any]], turn: Turn) -> None:
+        """Write vectors to their places, those lanes that are there."""
+        if not pairs:
+            return
+        b = self.builder
+        full, part, join = self._ways(turn)
+        b.position_at_end(full)
+        for value, place in pairs:
+            b.store(value, place, align=1)
+        b.branch(join)
+        b.position_at_end(part)
+        for value, place in pairs:
+            b.call(self._masked("store", value.type), [value, place, ONE, turn.there])
+        b.branch(join)
+        b.position_at_end(join)
+
+    def prefetch(self, place: Any, *, writes: bool = False) -> None:
+        """Ask for the memory at an address, which need not be there, before it is needed."""
+        name, near, data = "llvm.prefetch.p0", ir.Constant(INT, 2), ir.Constant(INT, 1)
+        function = self.module.globals.get(name)
+        if function is None:
+            kind = ir.FunctionType(ir.VoidType(), [place.type, INT, INT, INT])
+            function = ir.Function(self.module, kind, name)
+        self.builder.call(function, [place, ir.Constant(INT, int(writes)), near, data])
+
+    def _ways(self, turn: Turn) -> list[Any]:
+        """Return the blocks for a whole vector and for a part, between which is chosen, and after.
+
+        In the loop they share the rest: two loops would take twice as long to compile.
+        """
+        full, part, join = [self.builder.function.append_basic_block() for _ in range(3)]
+        self.builder.cbranch(turn.whole, full, part)
+        return [full, part, join]
+
+    def _masked(self, name: str, type_: Any) -> Any:
+        """Return LLVM's load or store of some lanes."""
+        element = NAMES.get(str(type_.element), str(type_.element))
+        full = f"llvm.masked.{name}.v{self.lanes}{element}.p0"
+        known = self.module.globals.get(full)
+        if known is not None:
+            return known
+        pointer, mask = ir.PointerType(type_), ir.VectorType(BIT, self.lanes)
+        kinds = {
+            "load": ir.FunctionType(type_, [pointer, INT, mask, type_]),
+            "store": ir.FunctionType(ir.VoidType(), [type_, pointer, INT, mask]),
+        }
+        return ir.Function(self.module, kinds[name], full)
+
+
+def _zeros(type_: Any) -> Any:
+    return ir.Constant(type_, [ir.Constant(type_.element, 0)] * type_.count)
