@@ -27,6 +27,7 @@ __all__ = [
     "check_signs",
     "check_values",
     "join_masks",
+    "lies_in",
     "mark_invalid",
     "validation",
 ]
@@ -155,7 +156,7 @@ def check_all_in(
 ) -> Array | None:
     """Check that every entry of the one `array` lies in [low, high] (NaN is let through)."""
     ((name, x),) = array.items()
-    if _extremes_lie_in(x, low, high) or kind_of(x, xp=xp) == "bool":
+    if lies_in(x, low, high) or kind_of(x, xp=xp) == "bool":
         return None
     own_xp = namespace_of_type(x)
     x = computable(x, xp=own_xp)
@@ -164,7 +165,7 @@ def check_all_in(
     return check_values(x, bad, what + advice, name=name, xp=own_xp)
 
 
-def _extremes_lie_in(x: Array, low: float, high: float) -> bool:
+def lies_in(x: Array, low: float, high: float) -> bool:
     """Return whether a readable `x` lies in [low, high] and has no NaN, without making an array.
 
     A third of the time of `_lies_outside`, which would say the same (NumPy, 100,000 entries).
@@ -221,6 +222,8 @@ def check_indices(
     x: Array, classes: int, *, name: str, xp: Namespace, ignore_index: int | None = None
 ) -> Array | None:
     """Check that every entry of `x`, called `name`, is a class index or `ignore_index`."""
+    if lies_in(x, 0, classes - 1):
+        return None
     bad = (x < 0) | (x >= classes)
     if ignore_index is not None:
         bad = bad & (x != ignore_index)
