@@ -38,6 +38,7 @@ __all__ = [
     "stop_gradient",
     "summed",
     "summed_pair",
+    "summed_with_gradient",
     "with_gradient",
 ]
 
@@ -241,6 +242,21 @@ def summed_pair(
         return None
     options = {"divisor": divisor, **options}
     return _attach_kernel(_sum_of(pair, kernel), arrays, raws, options, backend)
+
+
+def summed_with_gradient(
+    pair: Pair, arrays: tuple[Array, ...], options: Options, *, divisor: float
+) -> tuple[Array, Array] | None:
+    """Return what `summed_pair` does, and its gradient by the first array."""
+    found = _kernel_of(pair, arrays, options)
+    if found is None:
+        return None
+    _, kernel, raws = found
+    if kernel.sums is None or not kernel.sums(pair, raws, options):
+        return None
+    own = {"xp": namespace_of_type(raws[0]), "divisor": divisor, **options}
+    value, pull = kernel.run(_sum_of(pair, kernel), raws, own, (0,))
+    return value, pull(value * 0 + 1, value, *raws, **own)[0]
 
 
 def _kernel_of(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
