@@ -22,7 +22,7 @@ from .kernels.formulas.elementwise_torch import (
 )
 from .kernels.gpu_rows.rows_torch import CUDA
 from .kernels.machine.by_device import by_device
-from .kernels.rows.rowwise_torch import rowwise
+from .kernels.rows.rowwise_torch import rowwise, several_of_rows
 
 
 class _BoundPair:
@@ -97,17 +97,20 @@ class _Eager(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
 
     @staticmethod
     def backward(ctx: Any, *grads: Array) -> tuple[Array | None, ...]:
-        bound, saved = ctx.bound, ctx.saved_tensors
-        quick = bound.fused is not None and not (bound.several or torch.is_grad_enabled())
-        if quick and is_plain_in_memory(grads[0]):
-            return None, *bound.fused(grads[0], saved[-1], *saved[:-1], **bound.options)
+        bound, saved, grad = ctx.bound, ctx.saved_tensors, grads[0]
+        fused: Any = bound.fused
+        if not (fused is None or bound.several or torch.is_grad_enabled()) and is_plain_in_memory(
+            grad
+        ):
+            return None, *fused(grad, saved[-1], *saved[:-1], **bound.options)
         ctx.several, ctx.count = bound.several, len(saved) - len(grads)
         pulled: tuple[Array | None, ...] = _Attached.backward(ctx, *grads)
         return pulled
 
 
 # `Function.apply` without its look for transforms, of which there is none here.
-_record = super(torch.autograd.Function, _Eager).apply
+_above: Any = super(torch.autograd.Function, _Eager)
+_record = _above.apply
 
 
 class _AttachedBothWays(_Attached):
@@ -210,9 +213,12 @@ def readable(x: Array) -> bool:
     return x.__class__ in _PLAIN and _is_plain(x)
 
 
+_ORDERED = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+
+
 def extremes(x: Array) -> Any:
-    """Return the smallest and the largest entry; None of integers, some of which have none."""
-    if not x.dtype.is_floating_point:
+    """Return the smallest and the largest entry; None for dtypes that have none in PyTorch."""
+    if not (x.dtype.is_floating_point or x.dtype in _ORDERED):
         return None
     return torch.aminmax(x.detach() if x.requires_grad else x)
 
@@ -236,15 +242,17 @@ def call(
     for x in (*args, *options.values()):
         if isinstance(x, torch.Tensor) and x is not first and x.device != here and x.ndim:
             raise _apart(function, args, options)
-    if not (full_precision and _is_autocast(here.type)):
+    if not (full_precision and _is_autocast(first)):
         return function(*args, **options)
     with torch.autocast(here.type, enabled=False):  # which would round what we multiply
         return function(*map(_float32, args), **{n: _float32(x) for n, x in options.items()})
 
 
-def _is_autocast(kind: str) -> bool:
-    """Say whether mixed precision is on for devices of this kind."""
-    return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+def _is_autocast(x: Array) -> bool:
+    """Say whether mixed precision is on for the device of `x`."""
+    kind = "cpu" if x.is_cpu else x.device.type
+    available = x.is_cpu or torch.amp.is_autocast_available(kind)
+    return available and torch.is_autocast_enabled(kind)
 
 
 def _apart(function: Callable[..., Any], args: tuple[Any, ...], options: Options) -> ValueError:
@@ -318,6 +326,7 @@ BACKEND = Backend(
         reductions={"extremes": extremes},
         spread=torch.Tensor.expand,  # which, unlike broadcast_to, is known to every transform
         several=several,
+        several_of_rows=several_of_rows(WEIGHT),
         elementwise_kernel=ELEMENTWISE,
         special={"erf": torch.special.erf, "erfc": torch.special.erfc},
         kernels={

@@ -64,7 +64,7 @@ class Pair(NamedTuple):
     ``elementwise``: each entry of a result depends on the entries at its place alone. ``name`` is
     the one under which `Speed.kernels` may have a kernel; "" has none. ``wide``: a kernel that is
     given half dtypes returns float32. ``summand``: the elementwise pair whose result this one adds
-    up, and divides by its option `divisor`.
+    up, and divides by its option `divisor`. ``masked``: its last array is a mask of bool, or None.
     """
 
     forward: Callable[..., Any]
@@ -75,6 +75,7 @@ class Pair(NamedTuple):
     name: str = ""
     wide: bool = False
     summand: "Pair | None" = None
+    masked: bool = False
 
 
 class Kernel(NamedTuple):
@@ -224,6 +225,8 @@ class Speed:
         Run an `entrywise` function in parts.
     several : callable, (function, arrays, options) -> results, or None
         Run an elementwise function with several results, which nothing differentiates, in one pass.
+    several_of_rows : callable, (function, arrays, options) -> results, or None
+        The same of a function of rows: of logits and the arrays of a `Target`, then of others.
     elementwise_kernel : Kernel, or None
         Runs both halves of an elementwise pair in one pass.
     kernels : mapping of str to Kernel
@@ -235,6 +238,7 @@ class Speed:
     special: Mapping[str, Callable[..., Array]] = field(default_factory=dict[str, Any])
     elementwise: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
     several: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
+    several_of_rows: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
     elementwise_kernel: Kernel | None = None
     kernels: Mapping[str, Kernel] = field(default_factory=dict[str, Kernel])
 

@@ -29,13 +29,16 @@ from portable_losses._validation import (
 __all__ = [
     "NAMED_PAIRS",
     "attach_gradient",
+    "attach_pair",
     "differentiable_again",
     "elementwise_call",
     "entrywise",
+    "pair_of",
     "row_call",
     "stop_gradient",
     "summed",
     "summed_pair",
+    "summed_with_gradient",
     "with_gradient",
 ]
 
@@ -73,13 +76,11 @@ def with_gradient(
         @wraps(forward)
         def call(*arrays: Array, xp: Namespace, **options: Any) -> Any:
             options = {"xp": xp, **options}
-            backend = backend_of(xp)
             for name in by:
                 if not isinstance(options[name], _NUMBERS):
-                    return _by_options(forward, (backward, *rest), by, arrays, options, backend)
-            found = kernel_for(portable, backend, arrays, options)
-            pair = portable if found is None else _served(portable, found)
-            return attach_gradient(pair, arrays, options, backend)
+                    rules, backend = (backward, *rest), backend_of(xp)
+                    return _by_options(forward, rules, by, arrays, options, backend)
+            return attach_pair(portable, arrays, options)
 
         _PAIRS[call] = portable
         return call
@@ -211,7 +212,7 @@ def by_kernel(
 
 def row_call(function: Callable[..., Array], x: Array, *, xp: Namespace) -> Array:
     """Return ``function(x, xp=xp)`` of rows; half dtypes are computed in float32, rounded once."""
-    made = by_kernel(function, (x,), NO_OPTIONS)
+    made = by_kernel(function, (x,), {})
     return narrow(function(widen(x, xp=xp), xp=xp), x.dtype, xp=xp) if made is None else made
 
 
@@ -223,21 +224,39 @@ def summed(
     Else None. The result is float32 where the arrays are of one half dtype.
     """
     pair = _PAIRS.get(function)
-    return None if pair is None else summed_pair(pair, arrays, options, mean=mean)
+    if pair is None:
+        return None
+    divisor = math.prod(arrays[0].shape) if mean else 1
+    return summed_pair(pair, arrays, options, divisor=divisor)
 
 
 def summed_pair(
-    pair: Pair, arrays: tuple[Array, ...], options: Options, *, mean: bool
+    pair: Pair, arrays: tuple[Array, ...], options: Options, *, divisor: float
 ) -> Array | None:
-    """Return what `summed` returns of the function that was made of this pair."""
+    """Return the sum of a pair's entries over a number, as `summed` does."""
     found = _kernel_of(pair, arrays, options)
     if found is None:
         return None
     backend, kernel, raws = found
     if kernel.sums is None or not kernel.sums(pair, raws, options):
         return None
-    options = {"divisor": math.prod(raws[0].shape) if mean else 1, **options}
+    options = {"divisor": divisor, **options}
     return _attach_kernel(_sum_of(pair, kernel), arrays, raws, options, backend)
+
+
+def summed_with_gradient(
+    pair: Pair, arrays: tuple[Array, ...], options: Options, *, divisor: float
+) -> tuple[Array, Array] | None:
+    """Return what `summed_pair` does, and its gradient by the first array."""
+    found = _kernel_of(pair, arrays, options)
+    if found is None:
+        return None
+    _, kernel, raws = found
+    if kernel.sums is None or not kernel.sums(pair, raws, options):
+        return None
+    own = {"xp": namespace_of_type(raws[0]), "divisor": divisor, **options}
+    value, pull = kernel.run(_sum_of(pair, kernel), raws, own, (0,))
+    return value, pull(value * 0 + 1, value, *raws, **own)[0]
 
 
 def _kernel_of(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
@@ -325,6 +344,19 @@ def _broadcast_call(
     first = widen(narrow(first, dtype, xp=xp), xp=xp)
     others = [narrow(x, first.dtype, xp=xp) for x in others]
     return narrow(function(first, *others, xp=xp, **options), dtype, xp=xp)
+
+
+def attach_pair(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
+    """Run a pair the library's way, by a kernel where there is one."""
+    backend = backend_of(options["xp"])
+    found = kernel_for(pair, backend, arrays, options)
+    chosen = pair if found is None else _served(pair, found)
+    return attach_gradient(chosen, arrays, options, backend)
+
+
+def pair_of(function: Callable[..., Any]) -> Pair | None:
+    """Return the pair that `with_gradient` made a function of."""
+    return _PAIRS.get(function)
 
 
 def attach_gradient(

@@ -5,7 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from portable_losses._dtypes import is_half, kind_of, narrow
-from portable_losses._gradient import by_kernel, stop_gradient, summed, with_gradient
+from portable_losses._gradient import (
+    by_kernel,
+    pair_of,
+    stop_gradient,
+    summed,
+    summed_pair,
+    with_gradient,
+)
 from portable_losses._polyfill import (
     broadcast_arrays,
     broadcast_to,
@@ -16,14 +23,15 @@ from portable_losses._polyfill import (
 )
 from portable_losses._polyfill import where as _where
 from portable_losses._stable import INF
-from portable_losses._typing import Array, BatchReduction, Namespace, Reduction
+from portable_losses._typing import Array, BatchReduction, Namespace, Options, Reduction
 from portable_losses._validation import (
     check_bool,
     check_broadcasts_to,
     check_floating,
     in_one_dtype,
 )
-from portable_losses._values import as_weight, mark_invalid
+from portable_losses._values import as_weight, join_masks, mark_invalid
+from portable_losses._weighted import NotInOnePass, in_one_pass, marked, weighted
 
 __all__ = ["contribution", "reduce", "reduced", "weigh"]
 
@@ -70,25 +78,45 @@ def reduced(
     xp: Namespace,
     where: Array | None = None,
     sample_weight: Array | None = None,
+    weight: Array | None = None,
     invalid: Sequence[Array | None] = (),
     **options: Any,
 ) -> Array:
     """Return `reduce` of an elementwise pair of `arrays`, by their names, and of its `options`.
 
-    The arrays are checked, and computed in the dtype of the first, half dtypes in float32.
-    `invalid` has the masks of entries that are bad. Where a kernel takes them as they are, no check
-    is needed; where it adds up as it computes, nothing is written but the sum.
+    The arrays are checked, and computed in the dtype of the first, half dtypes in float32. The
+    losses are multiplied with `weight`, by which a mean does not divide. `invalid` has the masks of
+    entries that are bad. Where a kernel takes the arrays as they are, no check is needed; where it
+    adds up as it computes, nothing is written but the sum.
     """
     given: tuple[Any, ...] = tuple(arrays.values())
     dtype = given[0].dtype
     masks = [mask for mask in invalid if mask is not None]
-    whole = reduction != "none" and where is None and sample_weight is None and not masks
+    values = in_one_pass()
+    if values is not None:
+        if masks:
+            raise NotInOnePass
+        check_floating(xp, **arrays)
+        given = _in_dtype_of_first(given, xp=xp)
+        made = weighted(
+            function,
+            dict(zip(arrays, given, strict=True)),
+            reduction,
+            values=values,
+            mask=where,
+            weight=sample_weight,
+            factor=weight,
+            options=options,
+            xp=xp,
+        )
+        return narrow(made, dtype, xp=xp)
+    whole = reduction != "none" and where is sample_weight is weight is None
     for checked in (False, True):  # a kernel may take the arrays as they are
         if checked:
             check_floating(xp, **arrays)
             given = _in_dtype_of_first(given, xp=xp)
-        if whole:
-            made = summed(function, given, options, mean=reduction == "mean")
+        if whole and (checked or not masks):
+            made = _summed(function, given, masks, options, mean=reduction == "mean", xp=xp)
             if made is not None:
                 return narrow(made, dtype, xp=xp)
         loss = by_kernel(function, given, options, wide=True)
@@ -96,8 +124,30 @@ def reduced(
             break
     else:
         loss = function(*in_one_dtype(xp, *given), xp=xp, **options)
+    if weight is not None:
+        factor = as_weight(weight, tuple(loss.shape), name="weight", like=loss, xp=xp)
+        loss = weigh(factor, loss, xp=xp)
     loss = mark_invalid(loss, *masks, xp=xp)
     return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=dtype, xp=xp)
+
+
+def _summed(
+    function: Callable[..., Array],
+    arrays: tuple[Any, ...],
+    masks: list[Array],
+    options: Options,
+    *,
+    mean: bool,
+    xp: Namespace,
+) -> Array | None:
+    """Return `summed`, NaN if an entry is in one of the masks."""
+    if not masks:
+        return summed(function, arrays, options, mean=mean)
+    pair = pair_of(function)
+    if pair is None:
+        return None
+    divisor, bad = math.prod(arrays[0].shape) if mean else 1, join_masks(*masks, xp=xp)
+    return summed_pair(marked(pair), (*arrays, bad), options, divisor=divisor)
 
 
 def _in_dtype_of_first(arrays: tuple[Any, ...], *, xp: Namespace) -> tuple[Any, ...]:
@@ -131,6 +181,8 @@ def reduce(
     the mask `where` leaves out adds 0 to both sums. Where `batch` is given, "batchmean" is the sum
     divided by the number of its rows.
     """
+    if in_one_pass() is not None:
+        raise NotInOnePass
     weight = as_weight(sample_weight, tuple(loss.shape), name="sample_weight", like=loss, xp=xp)
     if where is not None:
         check_bool(xp, where=where)

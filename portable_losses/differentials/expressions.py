@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from portable_losses._backend import Arrays, Autodiff, Backend, Pair, backend_of, namespace_of_type
+from portable_losses._dtypes import narrow
 from portable_losses._gradient import attach_gradient, stop_gradient
 from portable_losses._polyfill import device_of, readable, where
 from portable_losses._tape import TapeArray, TapeNamespace
@@ -54,10 +55,8 @@ class Expression(Operators, TapeArray):
 
     @property
     def array(self) -> Array:  # type: ignore[override]
-        """The array itself, if this is the input."""
-        if self.place != SEED:
-            raise Inseparable
-        return self.xp.seed
+        """The array itself, if this is the input; anything else has none."""
+        return self.xp.seed if self.place == SEED else self
 
     @property
     def shape(self) -> Any:
@@ -84,7 +83,7 @@ def _attach(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
     if not pair.elementwise:
         raise Inseparable(pair.forward.__name__)
     plain = tuple([(name, x) for name, x in options.items() if name != "xp"])
-    return xp.write(PAIR, arrays, xp.seed.dtype, pair=pair, options=plain)
+    return xp.write(PAIR, arrays, xp.seed.dtype, pair=pair._replace(kernel=None), options=plain)
 
 
 def _stop(x: Any) -> Any:
@@ -131,7 +130,7 @@ class Recorder(TapeNamespace):
     def apply(self, name: str, *operands: Any, **options: Any) -> Any:
         """Return ``xp.<name>(*operands)``."""
         met = [x for x in operands if isinstance(x, Expression)]
-        if not met or all(x.place == SEED for x in met) and name in QUESTIONS:
+        if not met or (name in QUESTIONS and all(x.place == SEED for x in met)):
             values = [x.array if isinstance(x, Expression) else x for x in operands]
             return (OPERATORS.get(name) or getattr(self.inner, name))(*values, **options)
         if options or not (name in OPERATIONS or name in QUESTIONS):
@@ -208,9 +207,8 @@ class Elementwise(NamedTuple):
             if one is None:
                 return None
             kind, number = one
-            return (
-                values[number] if kind == "value" else given[number] if kind == "given" else number
-            )
+            held: Any = {"value": values, "given": given}.get(kind)
+            return number if held is None else held[number]
 
         for name, pair, operands, options in self.operations:
             found = [operand(one) for one in operands]
@@ -243,6 +241,8 @@ def expression_of(
 
     Inseparable where it does not compute entry by entry.
     """
+    if not readable(x, xp=xp):  # no value is checked: arrays in one dtype from the start
+        others = tuple([narrow(y, x.dtype, xp=xp) for y in others])
     recorder = Recorder(x, xp)
     seed = Expression(SEED, x.dtype, recorder)
     made = loss(seed, *others, reduction="none", **options)

@@ -6,11 +6,11 @@ of 0 with the slope at that entry.
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-from portable_losses._backend import namespace_of_type
+from portable_losses._backend import backend_of, namespace_of_type
 from portable_losses._dtypes import kind_of
 from portable_losses._gradient import stop_gradient
 from portable_losses._polyfill import broadcast_arrays, broadcast_to, expand_dims, readable
@@ -27,6 +27,7 @@ from portable_losses._validation import (
     same_shape,
 )
 from portable_losses._values import validation
+from portable_losses._weighted import NotInOnePass, harmless_values
 
 __all__ = ["Entries", "leaves_out", "settle", "weightless"]
 
@@ -47,6 +48,7 @@ def leaves_out(
     weights: tuple[str, ...] = ("sample_weight",),
     masks_loss: bool = True,
     bound: Callable[..., Array] | None = None,
+    elementwise: bool = False,
     **arrays: float | Entries,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorate a loss whose `arrays` have a value in its domain where an entry is left out.
@@ -55,7 +57,8 @@ def leaves_out(
     unreduced loss (with `masks_loss` False never), and those where one of the `weights` is 0 and
     the loss is infinite or NaN. A weight of 0 is no mask: where the loss is finite, it is the slope
     in the weight. To see which losses are finite, the loss of constants is computed; or else
-    ``bound(*arrays, xp=xp)``, which is finite only where the loss is.
+    ``bound(*arrays, xp=xp)``, which is finite only where the loss is. An `elementwise` one ends in
+    `reduced`, which then decides that itself where a library adds up as it computes.
     """
 
     def decorate(loss: Callable[P, R]) -> Callable[P, R]:
@@ -64,6 +67,7 @@ def leaves_out(
         axis = parameters["axis"].default if "axis" in parameters else None
         specs = {n: e if isinstance(e, Entries) else Entries(e) for n, e in arrays.items()}
         asked = ("where", *weights)
+        values = {n: e.value for n, e in specs.items()} if elementwise else None
 
         @wraps(loss)
         def call(*args: P.args, **options: P.kwargs) -> R:
@@ -75,14 +79,54 @@ def leaves_out(
             given: dict[str, Any] = dict(zip(names, args, strict=False))
             if len(given) < len(args) or any(given.get(name) is None for name in specs):
                 return loss(*args, **options)  # which raises
-            changed = _changed(loss, given, dict(options), specs, weights, axis, masks_loss, bound)
             untyped: Any = loss
-            made: R = untyped(*changed[0], **changed[1])
-            return made
+            made: Any = None
+            changed: tuple[list[Any], dict[str, Any]] = ([], {})
+            fits = values is not None and _has_one_pass(args[0])
+            if fits:
+                try:
+                    made = _in_one_pass(untyped, values, args, options)
+                    fits = False
+                except ValueError:  # what is bad may be left out
+                    pass
+            if made is None:
+                changed = _changed(
+                    loss, given, dict(options), specs, weights, axis, masks_loss, bound
+                )
+                made = _in_one_pass(untyped, values, *changed) if fits else None
+            found: R = untyped(*changed[0], **changed[1]) if made is None else made
+            return found
 
         return call
 
     return decorate
+
+
+def _in_one_pass(
+    loss: Callable[..., Any], values: Any, args: Sequence[Any], options: Mapping[str, Any]
+) -> Any:
+    """Return a loss that leaves out entries itself; None where it cannot."""
+    try:
+        with harmless_values(values):
+            return loss(*args, **options)
+    except NotInOnePass:
+        return None
+
+
+def _has_one_pass(x: Any) -> bool:
+    """Say whether the library of `x` may compute a loss and add it up in one pass, here and now."""
+    raw = raw_array(x)
+    if not hasattr(raw, "shape"):
+        return False  # which raises
+    xp = namespace_of_type(raw)
+    kernel = backend_of(xp).speed.elementwise_kernel
+    return (
+        kernel is not None
+        and kernel.sums is not None
+        and kind_of(raw, xp=xp) == "real floating"
+        and kernel.accepts(raw)
+        and readable(raw, xp=xp)
+    )
 
 
 def _changed(

@@ -1,15 +1,18 @@
 """Binary cross entropy, from logits and from probabilities."""
 
+from typing import Any
+
 from portable_losses._gradient import with_gradient
 from portable_losses._options import FRACTION, WEIGHT, is_number
 from portable_losses._polyfill import maximum
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import contribution, reduce, reduced, weigh
-from portable_losses._stable import log, log1p
+from portable_losses._stable import INF, log, log1p
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_floating, in_one_dtype, namespace_of
 from portable_losses._values import as_weight, check_all_in, mark_invalid
+from portable_losses._weighted import spread
 from portable_losses.activations.sigmoid import _softplus
 from portable_losses.losses._left_out import leaves_out, settle
 from portable_losses.special.logistic import negative_size
@@ -18,7 +21,7 @@ __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits"]
 
 
 @public
-@leaves_out(probs=0.5, target=1, weights=("weight", "sample_weight"))
+@leaves_out(probs=0.5, target=1, weights=("weight", "sample_weight"), elementwise=True)
 def binary_cross_entropy(
     probs: Array,
     target: Array,
@@ -84,31 +87,21 @@ def binary_cross_entropy(
     advice = "; for logits use binary_cross_entropy_with_logits"
     bad_probs = check_all_in(0, 1, advice=advice, xp=xp, probs=probs)
     bad_target = check_all_in(0, 1, xp=xp, target=target)
-    if weight is None:
-        return reduced(
-            _binary_cross_entropy,
-            {"probs": probs, "target": target},
-            reduction,
-            where=where,
-            sample_weight=sample_weight,
-            invalid=(bad_probs, bad_target),
-            xp=xp,
-        )
-    p, y = in_one_dtype(xp, probs, target)
-    weight = as_weight(weight, tuple(p.shape), name="weight", like=p, xp=xp)
 
-    loss = _binary_cross_entropy(p, y, xp=xp)
-    if weight is not None:
-        loss = weigh(weight, loss, xp=xp)
-    loss = mark_invalid(loss, bad_probs, bad_target, xp=xp)
-
-    return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=probs.dtype, xp=xp
+    return reduced(
+        _binary_cross_entropy,
+        {"probs": probs, "target": target},
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        weight=weight,
+        invalid=(bad_probs, bad_target),
+        xp=xp,
     )
 
 
 @public(pos_weight=WEIGHT, label_smoothing=FRACTION)
-@leaves_out(logits=0.5, target=1, weights=("weight", "sample_weight"))
+@leaves_out(logits=0.5, target=1, weights=("weight", "sample_weight"), elementwise=True)
 def binary_cross_entropy_with_logits(
     logits: Array,
     target: Array,
@@ -182,28 +175,33 @@ def binary_cross_entropy_with_logits(
     )
     check_floating(xp, logits=logits, target=target)
     invalid = check_all_in(0, 1, xp=xp, target=target)
-    smooth = not is_number(label_smoothing) or label_smoothing != 0
-    if weight is None and pos_weight is None and not smooth:
+    shape = tuple(logits.shape)
+    if is_number(label_smoothing):
+        function, balance = _logistic_loss, None
+        own: dict[str, Any] = {}
+        if pos_weight is not None or label_smoothing != 0:
+            (z,) = in_one_dtype(xp, logits)
+            balance = as_weight(pos_weight, shape, name="pos_weight", like=z, xp=xp)
+            balance = None if balance is None else spread(balance, z, xp=xp)
+            function, own = _balanced, {"smoothing": label_smoothing}
         return reduced(
-            _logistic_loss,
-            {"logits": logits, "target": target, "negative": None},
+            function,
+            {"logits": logits, "target": target, "balance": balance},
             reduction,
             where=where,
             sample_weight=sample_weight,
+            weight=weight,
             invalid=(invalid,),
             xp=xp,
+            **own,
         )
     z, positive = in_one_dtype(xp, logits, target)
-    shape = tuple(z.shape)
     weight = as_weight(weight, shape, name="weight", like=z, xp=xp)
     pos_weight = as_weight(pos_weight, shape, name="pos_weight", like=z, xp=xp)
 
-    negative = None
-    if smooth:
-        negative = (1 - positive) * (1 - label_smoothing) + label_smoothing / 2
-        positive = positive * (1 - label_smoothing) + label_smoothing / 2
+    negative = (1 - positive) * (1 - label_smoothing) + label_smoothing / 2
+    positive = positive * (1 - label_smoothing) + label_smoothing / 2
     if pos_weight is not None:
-        negative = _negative(positive, negative)
         positive = xp.multiply(pos_weight, positive)
         z = settle(z, (positive == 0) & (negative == 0), xp=xp)
     loss = _logistic_loss(z, positive, negative, xp=xp)
@@ -264,6 +262,61 @@ def _logistic_loss(z: Array, positive: Array, negative: Array | None, *, xp: Nam
     if negative is not None:
         either = (positive + negative) * either
     return wrong * _where(wrong != 0, -below, 0.0, xp=xp) + either
+
+
+def _coefficients(
+    z: Array,
+    y: Array,
+    balance: Array | None,
+    *,
+    smoothing: float,
+    xp: Namespace,
+) -> tuple[Array, Array, Array, Array]:
+    """Return z, the smoothed target with and without its weight, and what it lacks to 1.
+
+    An infinite z is 0 where both coefficients are.
+    """
+    label, negative = y, 1 - y
+    if smoothing:
+        label, negative = (x * (1 - smoothing) + smoothing / 2 for x in (label, negative))
+    positive = label if balance is None else label * balance
+    nothing = (positive == 0) & (negative == 0) & ~(xp.abs(z) < INF)
+    return _where(nothing, 0.0, z, xp=xp), positive, label, negative
+
+
+def _balanced_grad(
+    grad: Array,
+    out: Array,
+    z: Array,
+    y: Array,
+    balance: Array | None,
+    *,
+    smoothing: float,
+    xp: Namespace,
+) -> tuple[Array | None, ...]:
+    """Those of `_logistic_loss`, the weight of the positive term times that of its coefficient."""
+    z, positive, label, negative = _coefficients(z, y, balance, smoothing=smoothing, xp=xp)
+    given = grad, out, z, positive, negative
+    in_z = _logistic_loss_grad_z(*given, xp=xp)
+    in_positive = _logistic_loss_grad_positive(*given, xp=xp)
+    in_negative = _logistic_loss_grad_negative(*given, xp=xp)
+    in_label = in_positive if balance is None else in_positive * balance
+    in_target = (in_label - in_negative) * (1 - smoothing)
+    return in_z, in_target, None if balance is None else in_positive * label
+
+
+@with_gradient(_balanced_grad, elementwise=True)
+def _balanced(
+    z: Array,
+    y: Array,
+    balance: Array | None,
+    *,
+    smoothing: float,
+    xp: Namespace,
+) -> Array:
+    """`_logistic_loss` of a smoothed target y, its positive term times a weight."""
+    z, positive, _, negative = _coefficients(z, y, balance, smoothing=smoothing, xp=xp)
+    return _logistic_loss(z, positive, negative, xp=xp)
 
 
 _FLOOR = -100.0  # of each logarithm, PyTorch's

@@ -159,12 +159,13 @@ def cross_entropy(
     def losses(smoothing: float) -> tuple[Array, ...]:
         """Return the loss of each row, and its logsumexp."""
         given = {"label_smoothing": smoothing, **options}
+        made: Any = None
         if halves:
-            made: tuple[Array, ...] | None
             made = by_kernel(_cross_entropy, (z, *target), given, wide=True)
-            if made is not None:
-                return made
-        return _cross_entropy(widen(z, xp=xp), *target, xp=xp, **given)
+        if made is None:
+            made = _cross_entropy(widen(z, xp=xp), *target, xp=xp, **given)
+        found: tuple[Array, ...] = made
+        return found
 
     loss, *rest = smoothed_losses(losses, label_smoothing, xp=xp)
     loss, lse = mark_invalid(loss, invalid, xp=xp), rest[0] if rest else None

@@ -17,7 +17,7 @@ __all__ = ["gamma_deviance_loss", "poisson_deviance_loss", "tweedie_deviance_los
 
 
 @public
-@leaves_out(input=0.5, target=1)
+@leaves_out(input=0.5, target=1, elementwise=True)
 def poisson_deviance_loss(
     input: Array,
     target: Array,
@@ -87,7 +87,7 @@ def poisson_deviance_loss(
 
 
 @public
-@leaves_out(input=0.5, target=1)
+@leaves_out(input=0.5, target=1, elementwise=True)
 def gamma_deviance_loss(
     input: Array,
     target: Array,
@@ -157,7 +157,7 @@ def gamma_deviance_loss(
 
 
 @public(power=Domain("not lie in (0, 1)", lambda v: not 0 < v < 1))
-@leaves_out(input=0.5, target=1)
+@leaves_out(input=0.5, target=1, elementwise=True)
 def tweedie_deviance_loss(
     input: Array,
     target: Array,

@@ -16,7 +16,7 @@ __all__ = ["sigmoid_focal_loss", "softmax_focal_loss"]
 
 
 @public(alpha=FRACTION, gamma=NONNEGATIVE, label_smoothing=FRACTION)
-@leaves_out(logits=0.5, target=1)
+@leaves_out(logits=0.5, target=1, elementwise=True)
 def sigmoid_focal_loss(
     logits: Array,
     target: Array,

@@ -14,7 +14,7 @@ __all__ = ["epsilon_insensitive_loss", "squared_epsilon_insensitive_loss"]
 
 
 @public(epsilon=NONNEGATIVE)
-@leaves_out(input=0.5, target=1)
+@leaves_out(input=0.5, target=1, elementwise=True)
 def epsilon_insensitive_loss(
     input: Array,
     target: Array,
@@ -81,7 +81,7 @@ def epsilon_insensitive_loss(
 
 
 @public(epsilon=NONNEGATIVE)
-@leaves_out(input=0.5, target=1)
+@leaves_out(input=0.5, target=1, elementwise=True)
 def squared_epsilon_insensitive_loss(
     input: Array,
     target: Array,

@@ -30,7 +30,7 @@ __all__ = ["gaussian_nll_loss", "poisson_nll_loss"]
 
 
 @public(eps=NONNEGATIVE)
-@leaves_out(input=0.5, target=1)
+@leaves_out(input=0.5, target=1, elementwise=True)
 def poisson_nll_loss(
     input: Array,
     target: Array,
@@ -115,7 +115,7 @@ def poisson_nll_loss(
 
 
 @public(var=FINITE._replace(broadcasts=True, fills=True), eps=POSITIVE)
-@leaves_out(input=0.5, target=1, var=Entries(1, broadcasts=True))
+@leaves_out(input=0.5, target=1, var=Entries(1, broadcasts=True), elementwise=True)
 def gaussian_nll_loss(
     input: Array,
     target: Array,

@@ -30,7 +30,7 @@ __all__ = [
 
 
 @public
-@leaves_out(input=0.5, target=1)
+@leaves_out(input=0.5, target=1, elementwise=True)
 def hinge_loss(
     input: Array,
     target: Array,
@@ -87,7 +87,7 @@ def hinge_loss(
 
 
 @public
-@leaves_out(input=0.5, target=1)
+@leaves_out(input=0.5, target=1, elementwise=True)
 def squared_hinge_loss(
     input: Array,
     target: Array,
@@ -144,7 +144,7 @@ def squared_hinge_loss(
 
 
 @public
-@leaves_out(input=0.5, target=1)
+@leaves_out(input=0.5, target=1, elementwise=True)
 def modified_huber_loss(
     input: Array,
     target: Array,
@@ -208,7 +208,7 @@ def modified_huber_loss(
 
 
 @public
-@leaves_out(input=0.5, target=1)
+@leaves_out(input=0.5, target=1, elementwise=True)
 def perceptron_loss(
     input: Array,
     target: Array,
@@ -265,7 +265,7 @@ def perceptron_loss(
 
 
 @public
-@leaves_out(input=0.5, target=1)
+@leaves_out(input=0.5, target=1, elementwise=True)
 def soft_margin_loss(
     input: Array,
     target: Array,
@@ -324,7 +324,7 @@ def soft_margin_loss(
 
 
 @public
-@leaves_out(input=0.5, target=1)
+@leaves_out(input=0.5, target=1, elementwise=True)
 def exponential_loss(
     input: Array,
     target: Array,

@@ -19,7 +19,7 @@ __all__ = ["huber_loss", "l1_loss", "mse_loss", "smooth_l1_loss"]
 
 
 @public
-@leaves_out(input=0.5, target=1)
+@leaves_out(input=0.5, target=1, elementwise=True)
 def mse_loss(
     input: Array,
     target: Array,
@@ -75,7 +75,7 @@ def mse_loss(
 
 
 @public
-@leaves_out(input=0.5, target=1)
+@leaves_out(input=0.5, target=1, elementwise=True)
 def l1_loss(
     input: Array,
     target: Array,
@@ -130,7 +130,7 @@ def l1_loss(
 
 
 @public(beta=NONNEGATIVE._replace(of_arrays=POSITIVE))
-@leaves_out(input=0.5, target=1)
+@leaves_out(input=0.5, target=1, elementwise=True)
 def smooth_l1_loss(
     input: Array,
     target: Array,
@@ -203,7 +203,7 @@ def smooth_l1_loss(
 
 
 @public(delta=POSITIVE)
-@leaves_out(input=0.5, target=1)
+@leaves_out(input=0.5, target=1, elementwise=True)
 def huber_loss(
     input: Array,
     target: Array,

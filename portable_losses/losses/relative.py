@@ -16,7 +16,7 @@ __all__ = ["mape_loss", "msle_loss"]
 
 
 @public(eps=NONNEGATIVE)
-@leaves_out(input=0.5, target=1)
+@leaves_out(input=0.5, target=1, elementwise=True)
 def mape_loss(
     input: Array,
     target: Array,
@@ -94,7 +94,7 @@ def mape_loss(
 
 
 @public
-@leaves_out(input=0.5, target=1)
+@leaves_out(input=0.5, target=1, elementwise=True)
 def msle_loss(
     input: Array,
     target: Array,

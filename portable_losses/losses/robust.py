@@ -33,7 +33,7 @@ __all__ = [
 
 
 @public(delta=POSITIVE)
-@leaves_out(input=0.5, target=1)
+@leaves_out(input=0.5, target=1, elementwise=True)
 def pseudo_huber_loss(
     input: Array,
     target: Array,
@@ -104,7 +104,7 @@ def pseudo_huber_loss(
 
 
 @public
-@leaves_out(input=0.5, target=1)
+@leaves_out(input=0.5, target=1, elementwise=True)
 def log_cosh_loss(
     input: Array,
     target: Array,
@@ -160,7 +160,7 @@ def log_cosh_loss(
 
 
 @public(q=UNIT._replace(broadcasts=True))
-@leaves_out(input=0.5, target=1)
+@leaves_out(input=0.5, target=1, elementwise=True)
 def quantile_loss(
     input: Array,
     target: Array,

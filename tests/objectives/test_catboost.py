@@ -54,7 +54,7 @@ def test_trees_equal_those_of_the_builtin_objective(
     ours = fitted(objective, data, labels, objective, weighted)
     theirs = fitted(name, data, labels, objective, weighted)
     scores = [one.predict(data.features, prediction_type="RawFormulaVal") for one in (ours, theirs)]
-    np.testing.assert_allclose(*scores, rtol=0, atol=1e-6 * np.max(np.abs(scores[1])))
+    np.testing.assert_allclose(scores[0], scores[1], rtol=0, atol=1e-6 * np.max(np.abs(scores[1])))
     history = ours.evals_result_["learn"]["CatBoostObjective"]
     np.testing.assert_allclose(
         history[-1],
@@ -73,7 +73,7 @@ def test_several_classes_have_the_matrix_of_second_derivatives() -> None:
     theirs = fitted("MultiClass", data, "class", objective, weighted=True, **several)
     scores = [one.predict(data.features, prediction_type="RawFormulaVal") for one in (ours, theirs)]
     centred = [one - one.mean(axis=1, keepdims=True) for one in scores]
-    np.testing.assert_allclose(*centred, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(centred[0], centred[1], rtol=0, atol=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore:Failed to import numba:UserWarning")

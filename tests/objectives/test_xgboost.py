@@ -1,4 +1,4 @@
-"""XGBoost grows the same trees with our objectives as with its own, and better ones with others."""
+"""XGBoost grows the same trees with our objectives as with its own, and learns others."""
 
 from collections.abc import Callable
 from typing import Any
@@ -45,7 +45,7 @@ def test_where_the_builtin_objective_refits_its_leaves_ours_learns_too(case: Cas
 def test_a_curvature_that_is_not_the_builtin_one_grows_other_trees() -> None:
     data = synthetic(500)
     matrix = xgb.DMatrix(data.features, data.labels["class"])
-    scores = np.zeros((500, 3), dtype=np.float32)
+    scores: Any = np.zeros((500, 3), dtype=np.float32)
     builtin = objectives.xgboost(pl.cross_entropy)(scores, matrix)
     plain = objectives.xgboost(pl.cross_entropy, hessian="boosting")(scores, matrix)
     np.testing.assert_array_equal(builtin[0], plain[0])
@@ -191,7 +191,7 @@ def test_arrays_on_a_card_stay_there(case: Case) -> None:
 def test_the_first_score_is_the_best_constant() -> None:
     data = synthetic(500)
     shares = np.asarray([0.2, 0.5, 0.3])
-    labels = np.repeat([0.0, 1.0, 2.0], [20, 50, 30])
+    labels: Any = np.repeat([0.0, 1.0, 2.0], [20, 50, 30])
     found = np.asarray(objectives.xgboost(pl.cross_entropy).init_score(labels))
     np.testing.assert_allclose(np.exp(found) / np.exp(found).sum(), shares, rtol=1e-12)
     for loss, kind, options in LACKING:

@@ -53,14 +53,14 @@ class Machine:
         in_blocks(work, axis[0], max(1, SPAN // max(1, math.prod(axis[1:]))))
         return outs
 
-    def sum(self, given: Sequence[Array], divisor: int) -> tuple[Any, Sequence[Array]]:
-        """Return the sum of the first result over 1 or the size, and the others over it.
+    def sum(self, given: Sequence[Array], divisor: float) -> tuple[Any, Sequence[Array]]:
+        """Return the sum of the first result over a number, and the others over it.
 
         Operands have one shape and no gaps.
         """
         first = given[0]
         size, shape = first.size, first.shape
-        if size < FEWEST:
+        if size < FEWEST and divisor in (1, size):
             run = self._sums if divisor == 1 else self._means
             if len(shape) == 1:
                 found = run(*given)

@@ -22,12 +22,12 @@ from ..machine.blocks import in_blocks
 from ..machine.memory_numpy import empty
 from .aligned_numpy import aligned, is_one_number, part
 from .code_numpy import FEWEST, Machine, arranged
-from .gradients import by_pair, pulled
+from .gradients import by_pair, pulled, value_and_slope
 from .machine_code import NATIVE, compiler, machine_code
 from .program_numpy import Blockwise, simple
 from .trace import Formula, Untraceable, key_of, slopes_of, trace
 
-__all__ = ["ELEMENTWISE", "elementwise"]
+__all__ = ["ELEMENTWISE", "elementwise", "several"]
 
 SIZE = 3 * 2**20  # bytes that a block and its buffers take; with less, threads wait for the lock
 SMALL = 2**11  # entries up to which NumPy's own memory is as quick as buffers
@@ -51,6 +51,15 @@ def elementwise(function: Function, arrays: tuple[Any, ...], options: Options) -
     if size < FEWEST or any(isinstance(x, np.ndarray) for x in options.values()):
         return function(*arrays, **options)
     return _run_unfused(function, arrays, given, options)
+
+
+def several(function: Function, arrays: tuple[Any, ...], options: Options) -> Any:
+    """Return the results of a function, with their entries in memory as the first array has them."""
+    first = arrays[0]
+    if first.ndim < 2 or first.flags.c_contiguous or not first.flags.f_contiguous:
+        return elementwise(function, arrays, options)
+    turned = tuple([np.broadcast_to(x, first.shape).T for x in arrays])
+    return tuple([x.T for x in elementwise(function, turned, options)])
 
 
 def _accepts(*arrays: Any, **_: Any) -> bool:
@@ -144,11 +153,12 @@ def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
     shape, dtype = first.shape, first.dtype
     if dtype.char not in FLOATS or not first.size or not dtype.isnative:
         return False
+    mask = arrays[-1] if pair.masked else None
     for x in arrays:
         if x is not None and not (
             x.__class__ is np.ndarray
             and x.shape == shape
-            and (x.dtype is dtype or x.dtype == dtype)
+            and (x.dtype is dtype or x.dtype == dtype or x is mask)
             and x.flags.c_contiguous
         ):
             return False
@@ -161,8 +171,7 @@ def _run_summed(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: A
     rest = dict(options)
     divisor = rest.pop("divisor")
     if wanted == (0,):
-        rule = each.rules[0] if each.rules else each.backward
-        both = _program(each.forward, rule, arrays, rest, now=False)
+        both = _program(value_and_slope(each), None, arrays, rest, now=False)
         if isinstance(both, Machine):
             value, others = both.sum([x for x in arrays if x is not None], divisor)
             return value, _backward_of_slope(pair, others[0])

@@ -18,39 +18,26 @@ from torch.autograd import forward_ad
 from portable_losses._backend import Kernel, Pair
 from portable_losses._typing import Array, Options
 
-from ..machine.team_torch import team
 from .code_cuda_torch import CudaCode, cuda_code
-from .gradients import pulled
-from .machine_code import LARGE, NATIVE, compiler, machine_code
-from .sums import total
-from .trace import Formula, key_of, slopes_of, trace
+from .code_torch import DTYPES, FEWEST, NAMES, Code, is_dense
+from .gradients import pulled, value_and_slope
+from .machine_code import NATIVE, compiler, machine_code
+from .trace import key_of, trace
 
 __all__ = [
-    "DTYPES",
     "ELEMENTWISE",
     "FLOATS",
     "HALVES",
-    "NAMES",
     "are_in_memory",
     "backward_of",
     "is_plain_in_memory",
     "several",
 ]
 
-FEWEST = 2**16  # entries from which on several threads pay
-SPAN = 2**17  # entries that machine code takes at once
 KEPT = 512  # programs: each is of a function, dtypes and options
 FLOATS = (torch.float32, torch.float64)
 HALVES = (torch.float16, torch.bfloat16)
 SUMMED = FLOATS + HALVES
-NAMES = {
-    torch.float32: "float32",
-    torch.float64: "float64",
-    torch.bool: "bool",
-    torch.float16: "float16",
-    torch.bfloat16: "bfloat16",
-}
-DTYPES = {name: dtype for dtype, name in NAMES.items()}
 PLAIN = (torch.Tensor, torch.nn.Parameter)
 _modes = torch._C._len_torch_dispatch_stack  # how many there are that see every operation
 _traced = torch._C._get_tracing_state  # of torch.jit.trace
@@ -65,73 +52,6 @@ def _keys_of_plain() -> frozenset[int]:
 
 
 _PLAIN_KEYS = _keys_of_plain()
-
-
-class Code:
-    """Machine code of one formula, called on tensors."""
-
-    def __init__(self, formula: Formula, code: Any, dtypes: tuple[str, ...]) -> None:
-        self._code = code  # lives as long as this
-        self._run = code.function()
-        self._sizes = [DTYPES[name].itemsize for name in dtypes]
-        self._results = [DTYPES[name] for name in dtypes[formula.given :]]
-        self._averaged: Any = code.averaging() if code.averaged else None
-
-    def __call__(self, given: list[Array], like: Array) -> list[Array]:
-        """Return the results, in the layout of `like`; operands in another one are copied."""
-        count = like.numel()
-        if count < FEWEST and like.is_contiguous():
-            given = [x.contiguous() for x in given]
-            outs = [torch.empty_like(like, dtype=dtype) for dtype in self._results]
-            self._run(*[x.data_ptr() for x in given + outs], count)
-            return outs
-        if not like.is_contiguous() and not _is_dense(like):
-            like = like.contiguous()
-        strides = like.stride()
-        outs = [torch.empty_like(like, dtype=dtype) for dtype in self._results]
-        arrays = [*(x if x.stride() == strides else _laid_out(x, like) for x in given), *outs]
-        places = [x.data_ptr() for x in arrays]
-        repeated = any(_is_one_number(x) for x in arrays)
-        if count < FEWEST and not repeated:
-            self._run(*places, count)
-            return outs
-        code, pairs = self._code, zip(arrays, self._sizes, strict=True)
-        steps = [0 if repeated and _is_one_number(x) else size for x, size in pairs]
-        way = code.streamed if count * sum(self._sizes) >= LARGE else code.strided
-        code.share(way, code.flat, places, steps, count, span=SPAN, team=team)
-        return outs
-
-    def sum(self, given: list[Array], divisor: int) -> tuple[Array, list[Array]]:
-        """Return the sum of the first result over `divisor`, and the others; operands lie alike."""
-        like = given[0]
-        count, (dtype, *rest) = like.numel(), self._results
-        others = [torch.empty_like(like, dtype=one) for one in rest]
-        places = [x.data_ptr() for x in given + others]
-        if count < FEWEST:
-            number = like.new_empty((), dtype=dtype)
-            self._averaged(*places, number.data_ptr(), divisor, count)
-            return number, others
-        sizes = self._sizes[: len(given)] + self._sizes[len(given) + 1 :]
-        added = total(self._code, places, sizes, count, 1 / divisor, team)
-        return torch.tensor(added / divisor, dtype=dtype, device=like.device), others
-
-
-def _is_one_number(x: Array) -> bool:
-    """Say whether all entries of `x` are one number in memory: the gradient of a sum is."""
-    strides = x.stride()
-    return bool(strides) and not any(strides) and x.numel() > 1
-
-
-def _is_dense(x: Array) -> bool:
-    """Say whether `x` has neither gaps nor entries that are one, in any order of its axes."""
-    return bool(torch.ops.aten.is_non_overlapping_and_dense(x))
-
-
-def _laid_out(x: Array, like: Array) -> Array:
-    """Return `x` in the layout of `like`, or as it is where all of its entries are one number."""
-    if _is_one_number(x):
-        return x
-    return torch.empty_like(like, dtype=x.dtype).copy_(x)
 
 
 class Program:
@@ -191,13 +111,12 @@ class Program:
     def _slope_code(self, device: Any) -> Code | None:
         """Return the code of the value and its slope in the first operand."""
         pair = self._pair
-        if device.type != "cpu" or self._result != self._dtypes[0]:  # halves add up in float32
+        if device.type != "cpu" or self._dtypes[0] in WIDE:  # a slope of halves is rounded twice
             return None
         dtypes = [None if x is None else np.dtype(x) for x in self._dtypes]
         given = [str(x) for x in self._dtypes if x is not None]
-        rule = pair.rules[0] if pair.rules else pair.backward
         found = machine_code(
-            lambda: slopes_of(pair.forward, [rule], dtypes, self._options, native=NATIVE),
+            lambda: trace(value_and_slope(pair), dtypes, self._options, native=NATIVE),
             (pair.forward, pair.backward, "slope", *given),
             lambda formula: [*given, self._result, self._result],
         )
@@ -328,11 +247,13 @@ def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
     if dtype not in SUMMED or not first.is_cpu or not _are_plain(arrays) or not first.numel():
         return False  # a launch on a card returns entries
     gapless = first.is_contiguous()
-    if not (gapless or _is_dense(first)):
+    if not (gapless or is_dense(first)):
         return False
+    mask = arrays[-1] if pair.masked else None
     for x in arrays:
         if x is not None and not (
-            x.dtype is dtype and (x.is_contiguous() if gapless else x.stride() == first.stride())
+            (x.dtype is dtype or x is mask)
+            and (x.is_contiguous() if gapless else x.stride() == first.stride())
         ):
             return False
     return compiler() is not None

@@ -7,7 +7,7 @@ from typing import Any
 from portable_losses._backend import Pair
 from portable_losses._typing import Array
 
-__all__ = ["by_pair", "pulled"]
+__all__ = ["by_pair", "pulled", "value_and_slope"]
 
 
 @lru_cache(maxsize=512)
@@ -26,6 +26,21 @@ def pulled(pair: Pair, wanted: tuple[int, ...]) -> Callable[..., tuple[Any, ...]
 
     gradients.__name__ = f"{pair.forward.__name__}_grad"
     return gradients
+
+
+@lru_cache(maxsize=512)
+def value_and_slope(pair: Pair) -> Callable[..., tuple[Any, Any]]:
+    """Return the value of a pair, and its gradient by the first array for one of 1."""
+
+    def both(*arrays: Any, **options: Any) -> tuple[Any, Any]:
+        out = pair.forward(*arrays, **options)
+        one = out.dtype.type(1)
+        rule = pair.rules[0] if pair.rules else pair.backward
+        found = rule(one, out, *arrays, **options)
+        return out, found[0] if isinstance(found, tuple) else found
+
+    both.__name__ = f"{pair.forward.__name__}_slope"
+    return both
 
 
 def by_pair(pair: Pair, wanted: tuple[int, ...]) -> Callable[..., Any]:

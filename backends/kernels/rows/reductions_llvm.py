@@ -135,6 +135,8 @@ class Largest(Reducer):
         return self.builder.select(self.builder.icmp_signed("<", x, y), x, y)
 
     def _ended(self, state: Values) -> list[Any]:
+        """Return the state with the lanes joined."""
+
         def join(x: Values, y: Values) -> list[Any]:
             a, b = self.arithmetic(x[0]), self.builder
             earlier = b.and_(a.equal(x[0], y[0]), b.icmp_signed("<", y[1], x[1]))

@@ -1,0 +1,235 @@
+"""A loss of one element with its weight and its mask, as one elementwise pair.
+
+A backend that adds up in the pass that computes a loss then has the weights in that pass, too.
+What is left out (`losses/_left_out.py`) is decided entry by entry there: no array is made for it.
+"""
+
+import math
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from portable_losses._backend import Pair, backend_of, namespace_of_type, traced_as_constant
+from portable_losses._dtypes import is_half, kind_of
+from portable_losses._gradient import attach_pair, pair_of, summed_pair
+from portable_losses._polyfill import device_of, total, where
+from portable_losses._stable import INF, NAN
+from portable_losses._tape import inner_of, raw_array
+from portable_losses._typing import Array, Namespace, Options, Reduction
+from portable_losses._validation import check_bool, check_broadcasts_to
+from portable_losses._values import as_weight
+
+__all__ = ["NotInOnePass", "harmless_values", "in_one_pass", "marked", "spread", "weighted"]
+
+
+class NotInOnePass(Exception):  # noqa: N818 - no error: the weights take a pass of their own
+    """A loss and its weights are not computed together."""
+
+
+_HARMLESS: ContextVar[Mapping[str, float] | None] = ContextVar("harmless", default=None)
+
+
+@contextmanager
+def harmless_values(values: Mapping[str, float]) -> Generator[None, None, None]:
+    """Let `reduced` leave out entries itself, by a value in the domain for each array.
+
+    NotInOnePass where it cannot.
+    """
+    token = _HARMLESS.set(values)
+    try:
+        yield
+    finally:
+        _HARMLESS.reset(token)
+
+
+@traced_as_constant
+def in_one_pass() -> Mapping[str, float] | None:
+    """Return the values of `harmless_values`; None outside of it."""
+    return _HARMLESS.get()
+
+
+def weighted(
+    function: Callable[..., Array],
+    arrays: Mapping[str, Array | None],
+    reduction: Reduction,
+    *,
+    values: Mapping[str, float],
+    mask: Array | None,
+    weight: Array | None,
+    factor: Array | None,
+    options: Options,
+    xp: Namespace,
+) -> Array:
+    """Return the reduced loss of arrays in one dtype, its weights and mask in the same pass.
+
+    A mean divides by the sum of `weight`, and not of `factor`.
+    """
+    pair, given, first = pair_of(function), tuple(arrays.values()), next(iter(arrays.values()))
+    shape = tuple(first.shape)  # type: ignore[union-attr]
+    fits = all(x is None or tuple(x.shape) == shape for x in given)
+    if pair is None or not fits or is_half(first, xp=xp):
+        raise NotInOnePass
+    if weight is not None:
+        weight = as_weight(weight, shape, name="sample_weight", like=first, xp=xp)
+        weight = spread(weight, first, xp=xp)
+    if mask is not None:
+        check_bool(xp, where=mask)
+        check_broadcasts_to(shape, where=mask)
+        mask = spread(mask, first, xp=xp)
+    each = _with_weight(pair, tuple([values.get(name) for name in arrays]))
+    product = weight
+    if factor is not None:
+        factor = as_weight(factor, shape, name="weight", like=first, xp=xp)
+        factor = spread(factor, first, xp=xp)
+        product = factor if weight is None else xp.multiply(factor, weight)
+    given = (*given, product, mask)
+    if reduction == "none":
+        return attach_pair(each, given, {"xp": xp, **options})
+    divisor: Any = 1
+    if reduction == "mean":
+        counts = weight is None and mask is None
+        divisor = math.prod(shape) if counts else _divisor(weight, mask, xp=xp)
+    constant = isinstance(divisor, float | int)
+    made = summed_pair(each, given, options, divisor=divisor if constant else 1)
+    if made is None:
+        raise NotInOnePass
+    return made if constant else made / divisor
+
+
+def spread(x: Array, like: Array, *, xp: Namespace) -> Array:
+    """Return `x` with an entry in memory for each of `like`."""
+    if tuple(x.shape) == tuple(like.shape):
+        return x
+    like = raw_array(like)
+    zeros = inner_of(xp).zeros_like(like, dtype=x.dtype, device=device_of(like, xp=inner_of(xp)))
+    own = namespace_of_type(x)
+    return own.logical_or(x, zeros) if kind_of(x, xp=own) == "bool" else own.add(x, zeros)
+
+
+def _divisor(weight: Array | None, mask: Array | None, *, xp: Namespace) -> Any:
+    """Return the sum of the weights that count, 1 for 0: a number unless it is differentiated."""
+    if weight is None:
+        return int(inner_of(xp).count_nonzero(raw_array(mask))) or 1
+    raw = raw_array(weight)
+    if raw is weight and not getattr(weight, "requires_grad", False):
+        given = weight, None if mask is None else raw_array(mask)
+        divisor = None if mask is None else summed_pair(_COUNTED, given, {}, divisor=1)
+        if divisor is None:
+            divisor = total(_counted(*given, xp=inner_of(xp)), xp=inner_of(xp))
+        return float(divisor) or 1
+    divisor = total(_counted(weight, mask, xp=xp), xp=xp)
+    return where(divisor == 0, 1.0, divisor, xp=xp)
+
+
+def _counted(weight: Array, mask: Array | None, *, xp: Namespace, **_: Any) -> Array:
+    """Return the weights, 0 where the mask is False."""
+    return weight if mask is None else where(mask, weight, 0.0, xp=xp)
+
+
+_COUNTED = Pair(
+    _counted, lambda *_, **__: (None, None), elementwise=True, masked=True
+)  # of constants
+
+
+# ---- the pair ----------------------------------------------------------------------------------
+
+
+def _with_weight(pair: Pair, values: tuple[float | None, ...]) -> Pair:
+    """Return the pair of ``(*arrays, weight, mask)``; `values` are the harmless ones of arrays."""
+    found = _MADE.get((pair.forward, values))
+    if found is not None:
+        return found
+
+    def forward(*given: Array, xp: Namespace, **options: Any) -> Array:
+        """``weight * loss``, 0 where the entry is left out."""
+        *arrays, weight, mask = given
+        arrays = _replaced(arrays, mask, values, xp=xp)
+        loss = pair.forward(*arrays, xp=xp, **options)
+        kept = _kept(loss, arrays, weight, mask, xp=xp)
+        product = loss if weight is None else weight * loss
+        return product if kept is None else where(kept, product, 0.0, xp=xp)
+
+    def backward(
+        grad: Array, out: Array, *given: Array, xp: Namespace, **options: Any
+    ) -> tuple[Array | None, ...]:
+        """The gradients of the loss times the weight, and the loss; 0 where it is left out."""
+        *arrays, weight, mask = given
+        options = {"xp": xp, **options}
+        arrays = _replaced(arrays, mask, values, xp=xp)
+        loss = pair.forward(*arrays, **options)
+        kept = _kept(loss, arrays, weight, mask, xp=xp)
+        if kept is not None and backend_of(xp).autodiff.differentiates:
+            arrays = _replaced(arrays, kept, values, xp=xp)  # for the derivative of this one
+            loss = attach_pair(pair, tuple(arrays), options)
+        inner = grad if weight is None else grad * weight
+        found = [*pair.backward(inner, loss, *arrays, **options)]
+        found += [None if weight is None else grad * loss, None]
+        if kept is None:
+            return tuple(found)
+        return tuple([None if g is None else where(kept, g, 0.0, xp=xp) for g in found])
+
+    forward.__name__ = backward.__name__ = f"{pair.forward.__name__}_weighted"
+    made = _MADE[pair.forward, values] = Pair(forward, backward, elementwise=True, masked=True)
+    return made
+
+
+_MADE: dict[Any, Pair] = {}
+
+
+def marked(pair: Pair) -> Pair:
+    """Return the pair of ``(*arrays, bad)``, NaN in value and gradient where `bad` is True."""
+    found = _MARKED.get(pair.forward)
+    if found is not None:
+        return found
+
+    def forward(*given: Array, xp: Namespace, **options: Any) -> Array:
+        """The loss, NaN where it is bad."""
+        *arrays, bad = given
+        return where(bad, NAN, pair.forward(*arrays, xp=xp, **options), xp=xp)
+
+    def backward(
+        grad: Array, out: Array, *given: Array, xp: Namespace, **options: Any
+    ) -> tuple[Array | None, ...]:
+        """The gradients of the loss, NaN where it is bad."""
+        *arrays, bad = given
+        options = {"xp": xp, **options}
+        loss = attach_pair(pair, tuple(arrays), options)
+        found = pair.backward(grad, loss, *arrays, **options)
+        return (*[None if g is None else where(bad, NAN, g, xp=xp) for g in found], None)
+
+    forward.__name__ = backward.__name__ = f"{pair.forward.__name__}_marked"
+    made = _MARKED[pair.forward] = Pair(forward, backward, elementwise=True, masked=True)
+    return made
+
+
+_MARKED: dict[Any, Pair] = {}
+
+
+def _replaced(
+    arrays: list[Any], kept: Array | None, values: tuple[float | None, ...], *, xp: Namespace
+) -> list[Any]:
+    """Return the arrays with their harmless values where the mask is False."""
+    if kept is None:
+        return arrays
+    return [
+        x if x is None or value is None else where(kept, x, value, xp=xp)
+        for x, value in zip(arrays, values, strict=True)
+    ]
+
+
+def _kept(
+    loss: Array, arrays: list[Any], weight: Array | None, mask: Array | None, *, xp: Namespace
+) -> Array | None:
+    """Return where an entry counts: in the mask, and not of weight 0 without a finite loss.
+
+    The arrays must be finite as well there: a slope may be infinite where the loss is not.
+    """
+    if weight is None:
+        return mask
+    finite = xp.abs(loss) < INF
+    for x in arrays:
+        if x is not None:
+            finite = finite & (xp.abs(x) < INF)
+    counts = (weight != 0) | finite
+    return counts if mask is None else mask & counts
