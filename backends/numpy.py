@@ -13,8 +13,8 @@ from portable_losses._typing import Array, Namespace
 
 from .kernels.cross_entropy.linear_numpy import LINEAR_CROSS_ENTROPY
 from .kernels.cross_entropy.sweep_numpy import CROSS_ENTROPY, WEIGHT
-from .kernels.formulas.elementwise_numpy import ELEMENTWISE, elementwise
-from .kernels.rows.rowwise_numpy import rowwise
+from .kernels.formulas.elementwise_numpy import ELEMENTWISE, elementwise, several
+from .kernels.rows.rowwise_numpy import rowwise, several_of_rows
 from .kernels.rows.softmax_numpy import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
 
 FEW = 2**11  # entries that are filled in less time than a view of one is made
@@ -119,7 +119,8 @@ BACKEND = Backend(
         },
         spread=spread,
         elementwise=elementwise,
-        several=elementwise,
+        several=several,
+        several_of_rows=several_of_rows(WEIGHT),
         elementwise_kernel=ELEMENTWISE,
         kernels={
             "cross_entropy": rowwise(CROSS_ENTROPY, WEIGHT),

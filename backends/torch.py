@@ -22,7 +22,7 @@ from .kernels.formulas.elementwise_torch import (
 )
 from .kernels.gpu_rows.rows_torch import CUDA
 from .kernels.machine.by_device import by_device
-from .kernels.rows.rowwise_torch import rowwise
+from .kernels.rows.rowwise_torch import rowwise, several_of_rows
 
 
 class _BoundPair:
@@ -318,6 +318,7 @@ BACKEND = Backend(
         reductions={"extremes": extremes},
         spread=torch.Tensor.expand,  # which, unlike broadcast_to, is known to every transform
         several=several,
+        several_of_rows=several_of_rows(WEIGHT),
         elementwise_kernel=ELEMENTWISE,
         special={"erf": torch.special.erf, "erfc": torch.special.erfc},
         kernels={

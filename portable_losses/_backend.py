@@ -225,6 +225,8 @@ class Speed:
         Run an `entrywise` function in parts.
     several : callable, (function, arrays, options) -> results, or None
         Run an elementwise function with several results, which nothing differentiates, in one pass.
+    several_of_rows : callable, (function, arrays, options) -> results, or None
+        The same of a function of rows: of logits and the arrays of a `Target`, then of others.
     elementwise_kernel : Kernel, or None
         Runs both halves of an elementwise pair in one pass.
     kernels : mapping of str to Kernel
@@ -236,6 +238,7 @@ class Speed:
     special: Mapping[str, Callable[..., Array]] = field(default_factory=dict[str, Any])
     elementwise: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
     several: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
+    several_of_rows: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
     elementwise_kernel: Kernel | None = None
     kernels: Mapping[str, Kernel] = field(default_factory=dict[str, Kernel])
 

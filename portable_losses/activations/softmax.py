@@ -217,6 +217,23 @@ def _softmax(x: Array, *, xp: Namespace) -> Array:
     return e / (entry(e, k, xp=xp) + others)
 
 
+def probabilities(x: Array, out: Array, *, xp: Namespace) -> tuple[Array, Array]:
+    """Return the softmax p of x, whose logarithm is `out`, and ``p - 1``, with all digits of both.
+
+    Only the largest entry's p may be nearly 1.
+    """
+    k, largest = place_of_largest(x, xp=xp)
+    # Not exp(out): out is rounded twice, and exp multiplies a relative error by |out|. The largest
+    # entry is not divided by itself, where its two slopes would cancel what is left of the row.
+    e = exponentials(x, finite_or_nan(entry(x, k, xp=xp), xp=xp), xp=xp)
+    p_k = xp.exp(entry(out, k, xp=xp))
+    p = where(largest, p_k, e * (p_k / entry(e, k, xp=xp)), xp=xp)
+    less = xp.expm1(stop_gradient(entry(out, k, xp=xp), xp=xp))
+    if backend_of(xp).autodiff.differentiates:  # by p: libraries take expm1(out) + 1 for its slope
+        less = less + (p_k - stop_gradient(p_k, xp=xp))
+    return p, where(largest, less, p - 1, xp=xp)  # the others' p are at most 1/2
+
+
 def _log_softmax_grad(
     grad: Array, out: Array, x: Array, *, xp: Namespace
 ) -> tuple[Array | None, ...]:
@@ -228,15 +245,7 @@ def _log_softmax_grad(
     k, largest = place_of_largest(x, xp=xp)
     rest = total(where(largest, 0.0, grad, xp=xp), axis=-1, keepdims=True, xp=xp)
     others = where(largest, rest, (rest - grad) + entry(grad, k, xp=xp), xp=xp)
-    # Not exp(out): out is rounded twice, and exp multiplies a relative error by |out|. The largest
-    # entry is not divided by itself, where its two slopes would cancel what is left of the row.
-    e = exponentials(x, finite_or_nan(entry(x, k, xp=xp), xp=xp), xp=xp)
-    p_k = xp.exp(entry(out, k, xp=xp))
-    p = where(largest, p_k, e * (p_k / entry(e, k, xp=xp)), xp=xp)
-    less = xp.expm1(stop_gradient(entry(out, k, xp=xp), xp=xp))
-    if backend_of(xp).autodiff.differentiates:  # by p: libraries take expm1(out) + 1 for its slope
-        less = less + (p_k - stop_gradient(p_k, xp=xp))
-    less = where(largest, less, p - 1, xp=xp)  # the others' p are at most 1/2
+    p, less = probabilities(x, out, xp=xp)
     return (-grad * less - p * others,)
 
 

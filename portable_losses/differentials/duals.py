@@ -215,7 +215,7 @@ class DualNamespace:
         tangents = [x.tangent if i in moving else 0.0 for i, x in enumerate((x1, x2))]
         return Dual(out, where(condition, *tangents, xp=self.inner), self)
 
-    def astype(self, x: Any, dtype: Any, /, *, copy: bool = True) -> Any:
+    def astype(self, x: Any, dtype: Any, /, **_: Any) -> Any:
         """``xp.astype`` from bool, or to the same dtype."""
         if isinstance(x, Dual):
             if x.dtype == dtype:

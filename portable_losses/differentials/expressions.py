@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from portable_losses._backend import Arrays, Autodiff, Backend, Pair, backend_of, namespace_of_type
+from portable_losses._dtypes import narrow
 from portable_losses._gradient import attach_gradient, stop_gradient
 from portable_losses._polyfill import device_of, readable, where
 from portable_losses._tape import TapeArray, TapeNamespace
@@ -129,7 +130,7 @@ class Recorder(TapeNamespace):
     def apply(self, name: str, *operands: Any, **options: Any) -> Any:
         """Return ``xp.<name>(*operands)``."""
         met = [x for x in operands if isinstance(x, Expression)]
-        if not met or (all(x.place == SEED for x in met) and name in QUESTIONS):
+        if not met or (name in QUESTIONS and all(x.place == SEED for x in met)):
             values = [x.array if isinstance(x, Expression) else x for x in operands]
             return (OPERATORS.get(name) or getattr(self.inner, name))(*values, **options)
         if options or not (name in OPERATIONS or name in QUESTIONS):
@@ -206,9 +207,8 @@ class Elementwise(NamedTuple):
             if one is None:
                 return None
             kind, number = one
-            return (
-                values[number] if kind == "value" else given[number] if kind == "given" else number
-            )
+            held: Any = {"value": values, "given": given}.get(kind)
+            return number if held is None else held[number]
 
         for name, pair, operands, options in self.operations:
             found = [operand(one) for one in operands]
@@ -241,6 +241,8 @@ def expression_of(
 
     Inseparable where it does not compute entry by entry.
     """
+    if not readable(x, xp=xp):  # no value is checked: arrays in one dtype from the start
+        others = tuple([narrow(y, x.dtype, xp=xp) for y in others])
     recorder = Recorder(x, xp)
     seed = Expression(SEED, x.dtype, recorder)
     made = loss(seed, *others, reduction="none", **options)

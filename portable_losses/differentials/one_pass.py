@@ -11,8 +11,11 @@ from portable_losses._polyfill import where
 from portable_losses._stable import NAN
 from portable_losses._typing import Array, Namespace, Options
 from portable_losses.differentials.curvatures import boosting
-from portable_losses.differentials.duals import Dual, DualNamespace
+from portable_losses.activations.sigmoid import _sigmoid
+from portable_losses.differentials.duals import Dual, DualNamespace, Inseparable
 from portable_losses.differentials.expressions import Elementwise, expression_of
+from portable_losses.differentials.weights import times
+from portable_losses.losses import binary_cross_entropy_with_logits
 
 __all__ = ["BOOSTING", "CONSTANT", "SECOND", "in_one_pass"]
 
@@ -30,6 +33,7 @@ def in_one_pass(
     weight: Array | None,
     options: Options,
     *,
+    probabilities: bool,
     xp: Namespace,
 ) -> tuple[Array, ...]:
     """Return value, gradient, and the `last` result if there is one, each times the weight.
@@ -37,7 +41,9 @@ def in_one_pass(
     Inseparable where the loss does not compute entry by entry.
     """
     formula, given = expression_of(loss, x, others, options, xp=xp)
-    function = _function(formula, last, weighted=weight is not None)
+    if probabilities and loss is not binary_cross_entropy_with_logits:
+        raise Inseparable
+    function = _function(formula, last, weighted=weight is not None, probabilities=probabilities)
     arrays = (x, *given) if weight is None else (x, *given, weight)
     run = backend_of(xp).speed.several
     made: tuple[Array, ...]
@@ -46,10 +52,10 @@ def in_one_pass(
 
 
 def _function(
-    formula: Elementwise, last: str | None, *, weighted: bool
+    formula: Elementwise, last: str | None, *, weighted: bool, probabilities: bool
 ) -> Callable[..., tuple[Array, ...]]:
     """Return the function of arrays; the same one for the same formula, so it is compiled once."""
-    key = repr(formula), last, weighted
+    key = repr(formula), last, weighted, probabilities
     found = _FUNCTIONS.get(key)
     if found is not None:
         return found
@@ -58,9 +64,8 @@ def _function(
         """Return value, slope, and what comes last."""
         *held, weight = given if weighted else (*given, None)
         made = _derivatives(formula, x, tuple(held), last, xp=xp)
-        if weight is None:
-            return made
-        return tuple([weight * where(weight == 0, 0.0, one, xp=xp) for one in made])
+        more = (_sigmoid(x, xp=xp),) if probabilities else ()
+        return (*(times(weight, one, xp=xp) for one in made), *more)
 
     if len(_FUNCTIONS) > KEPT:
         _FUNCTIONS.clear()

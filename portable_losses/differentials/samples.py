@@ -4,6 +4,7 @@ import inspect
 from collections import namedtuple
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from itertools import product
 from typing import Any, Literal
 
 from portable_losses._backend import backend_of
@@ -24,6 +25,8 @@ from portable_losses.autograd.transforms.products import elementwise_grad
 from portable_losses.differentials.curvatures import boosting, is_piecewise_linear
 from portable_losses.differentials.duals import Inseparable
 from portable_losses.differentials.one_pass import BOOSTING, CONSTANT, SECOND, in_one_pass
+from portable_losses.differentials.softmax_rows import of_softmax_rows
+from portable_losses.differentials.weights import times, weight_of_samples
 from portable_losses.losses import binary_cross_entropy_with_logits, cross_entropy
 
 __all__ = ["Derivatives", "derivatives"]
@@ -40,13 +43,13 @@ class Derivatives(tuple[Any, ...]):
     probabilities: Array | None = None
 
 
-def _kinds() -> dict[tuple[str, ...], Any]:
-    """Return the named tuples, by their fields."""
-    made: dict[tuple[str, ...], Any] = {}
-    for more in ((), ("hessian",), ("probabilities",), ("hessian", "probabilities")):
-        fields = ("value", "gradient", *more)
-        base: Any = namedtuple("Derivatives", fields)
-        made[fields] = type("Derivatives", (base, Derivatives), {"__slots__": ()})
+def _kinds() -> dict[tuple[int, bool], Any]:
+    """Return the named tuples, by the order and whether there are probabilities."""
+    made: dict[tuple[int, bool], Any] = {}
+    for order, shown in product((1, 2), (False, True)):
+        fields = ["value", "gradient", *["hessian"] * (order == 2), *["probabilities"] * shown]
+        base: Any = namedtuple("Derivatives", fields)  # noqa: PYI024 - one for each set of fields
+        made[order, shown] = type("Derivatives", (base, Derivatives), {"__slots__": ()})
     return made
 
 
@@ -75,12 +78,10 @@ def derivatives(
     with nullcontext() if quiet is None else quiet():
         x, y = _broadcast(loss, input, target, options)
         arrays = (widen(x, xp=xp), y, *others)
-        found = _differentiated(loss, arrays, order, hessian, sample_weight, options, xp=xp)
-        names = ("value", "gradient", "hessian")
-        made = {n: narrow(a, input.dtype, xp=xp) for n, a in zip(names, found, strict=False)}
-        if probabilities:
-            made["probabilities"] = _probabilities(loss, x, options)
-    result = _KINDS[tuple(made)](*made.values())
+        asked = (order, hessian, probabilities, sample_weight)
+        found = _differentiated(loss, arrays, *asked, options, xp=xp)
+        made = [narrow(a, input.dtype, xp=xp) for a in found]
+    result = _KINDS[order, probabilities](*made)
     return result if out is None else _written(result, out)
 
 
@@ -138,14 +139,16 @@ def _differentiated(
     arrays: tuple[Array, ...],
     order: int,
     hessian: str,
+    probabilities: bool,
     sample_weight: Array | None,
     options: Options,
     *,
     xp: Namespace,
 ) -> tuple[Array, ...]:
     """Return the weighted derivatives; a sample of weight 0 that the loss refuses is left out."""
+    asked = (order, hessian, probabilities, sample_weight)
     try:
-        return _of_samples(loss, arrays, order, hessian, sample_weight, options, xp=xp)
+        return _of_samples(loss, arrays, *asked, options, xp=xp)
     except (ValueError, IndexError):
         counts = None if sample_weight is None else sample_weight != 0
         if counts is None or "where" in options or not readable(counts, xp=xp):
@@ -153,7 +156,7 @@ def _differentiated(
         if bool(xp.all(counts)):
             raise
         more = {**options, "where": counts}
-        return _of_samples(loss, arrays, order, hessian, sample_weight, more, xp=xp)
+        return _of_samples(loss, arrays, *asked, more, xp=xp)
 
 
 def _of_samples(
@@ -161,6 +164,7 @@ def _of_samples(
     arrays: tuple[Array, ...],
     order: int,
     hessian: str,
+    probabilities: bool,
     sample_weight: Array | None,
     options: Options,
     *,
@@ -179,38 +183,43 @@ def _of_samples(
             if last == BOOSTING and is_piecewise_linear(loss, options):
                 last = CONSTANT
         try:
-            weight = _weight(sample_weight, x, tuple(x.shape), xp=xp)
-            return in_one_pass(loss, x, tuple(others), last, weight, options, xp=xp)
+            weight = weight_of_samples(sample_weight, x, tuple(x.shape), xp=xp)
+            return in_one_pass(
+                loss, x, tuple(others), last, weight, options, probabilities=probabilities, xp=xp
+            )
         except Inseparable:
             pass
+    if loss is cross_entropy:
+        try:
+            found: tuple[Array, ...] = of_softmax_rows(
+                *arrays,
+                **options,
+                sample_weight=sample_weight,
+                hessian=hessian if order == 2 else None,
+                shows_probabilities=probabilities,
+            )
+        except Inseparable:
+            pass
+        else:
+            return found
     made = _by_tape(loss, x, tuple(others), order, hessian, options, xp=xp)
     value = made[0]
-    weight = _weight(sample_weight, value, tuple(value.shape), xp=xp)
+    weight = weight_of_samples(sample_weight, value, tuple(value.shape), xp=xp)
+    more = (_probabilities(loss, x, options),) if probabilities else ()
     if weight is None:
-        return made
-    return tuple([_times(weight, one, value.ndim, axis, xp=xp) for one in made])
+        return (*made, *more)
+    weighted = [times(_spread(weight, x, value.ndim, axis, xp=xp), x, xp=xp) for x in made]
+    return (*weighted, *more)
 
 
-def _weight(
-    weight: Array | None, like: Array, shape: tuple[int, ...], *, xp: Namespace
-) -> Array | None:
-    """Return the weights of samples, in the dtype of `like`."""
-    if weight is None:
-        return None
-    check_real(xp, sample_weight=weight)
-    check_broadcasts_to(shape, sample_weight=weight)
-    return narrow(weight, like.dtype, xp=xp)
-
-
-def _times(weight: Array, x: Array, ndim: int, axis: int | None, *, xp: Namespace) -> Array:
-    """``weight * x``, 0 where the weight is 0: `x` has one or two axes of classes more."""
-    if x.ndim > ndim:
-        weight = expand_dims(weight, range(ndim - weight.ndim), xp=xp)
-        place = -1 if axis is None else axis - x.ndim
-        weight = (
-            weight[..., None, None] if x.ndim == ndim + 2 else xp.expand_dims(weight, axis=place)
-        )
-    return weight * where(weight == 0, 0.0, x, xp=xp)
+def _spread(weight: Array, x: Array, ndim: int, axis: int | None, *, xp: Namespace) -> Array:
+    """Return the weights of samples of `ndim` axes beside `x`, which may have those of classes."""
+    if x.ndim == ndim:
+        return weight
+    weight = expand_dims(weight, range(ndim - weight.ndim), xp=xp)
+    if axis is None or x.ndim > ndim + 1:
+        return weight[(..., *(None,) * (x.ndim - ndim))]
+    return xp.expand_dims(weight, axis=axis)
 
 
 def class_axis(loss: Callable[..., Any], options: Options, ndim: int) -> int | None:

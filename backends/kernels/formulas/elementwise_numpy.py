@@ -27,7 +27,7 @@ from .machine_code import NATIVE, compiler, machine_code
 from .program_numpy import Blockwise, simple
 from .trace import Formula, Untraceable, key_of, slopes_of, trace
 
-__all__ = ["ELEMENTWISE", "elementwise"]
+__all__ = ["ELEMENTWISE", "elementwise", "several"]
 
 SIZE = 3 * 2**20  # bytes that a block and its buffers take; with less, threads wait for the lock
 SMALL = 2**11  # entries up to which NumPy's own memory is as quick as buffers
@@ -51,6 +51,15 @@ def elementwise(function: Function, arrays: tuple[Any, ...], options: Options) -
     if size < FEWEST or any(isinstance(x, np.ndarray) for x in options.values()):
         return function(*arrays, **options)
     return _run_unfused(function, arrays, given, options)
+
+
+def several(function: Function, arrays: tuple[Any, ...], options: Options) -> Any:
+    """Return the results of a function, with their entries in memory as the first array has them."""
+    first = arrays[0]
+    if first.ndim < 2 or first.flags.c_contiguous or not first.flags.f_contiguous:
+        return elementwise(function, arrays, options)
+    turned = tuple([np.broadcast_to(x, first.shape).T for x in arrays])
+    return tuple([x.T for x in elementwise(function, turned, options)])
 
 
 def _accepts(*arrays: Any, **_: Any) -> bool:

@@ -115,6 +115,18 @@ class Rowwise:
         """Return this as a `Kernel`."""
         return Kernel(self._accepts, self._run, gradients=GRADIENTS, takes=self._takes)
 
+    def several(
+        self, function: Callable[..., Any], arrays: tuple[Any, ...], options: Options
+    ) -> Any:
+        """Return the results of a function of rows, which nothing differentiates, in one sweep."""
+        if self._fits(arrays):
+            first = arrays[0]
+            names = [self.library.name(first)]
+            program = self.program(function, function, arrays, options, 0, names, first)
+            if program is not None:
+                return program(self.library, [x for x in arrays if x is not None], first)
+        return function(*arrays, **options)
+
     def _accepts(self, *arrays: Any, **options: Any) -> bool:
         by_hand = self._by_hand
         return self._fits(arrays) or (by_hand is not None and by_hand.accepts(*arrays, **options))

@@ -1,6 +1,6 @@
 """Pairs of rows on NumPy."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from ..machine.memory_numpy import empty
 from ..machine.teams import pool
 from .rowwise import Library, Rowwise
 
-__all__ = ["NUMPY", "rowwise"]
+__all__ = ["NUMPY", "rowwise", "several_of_rows"]
 
 FLOATS = frozenset([np.dtype(np.float32), np.dtype(np.float64)])  # in this machine's byte order
 NAMES = {np.dtype(name): name for name in ("float32", "float64", "bool", "int64")}
@@ -66,3 +66,8 @@ NUMPY = Library(_plain, lambda x: NAMES.get(x.dtype, ""), _empty, _rows, _laid, 
 def rowwise(by_hand: Kernel | None = None, *weights: int) -> Kernel:
     """Return the kernel of a pair of rows; see `Rowwise`."""
     return Rowwise(NUMPY, by_hand, weights).kernel()
+
+
+def several_of_rows(*weights: int) -> Callable[..., Any]:
+    """Return what runs functions of rows with several results; see `Rowwise`."""
+    return Rowwise(NUMPY, None, weights).several

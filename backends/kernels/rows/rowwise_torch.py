@@ -3,7 +3,7 @@
 __library__ = "torch"
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -22,7 +22,7 @@ from ..machine.memory import large
 from ..machine.team_torch import team
 from .rowwise import Library, Rowwise
 
-__all__ = ["TORCH", "rowwise"]
+__all__ = ["TORCH", "rowwise", "several_of_rows"]
 
 ROW_NAMES = {**NAMES, torch.int64: "int64"}
 ROW_DTYPES = {**DTYPES, "int64": torch.int64}
@@ -82,3 +82,8 @@ TORCH = Library(_plain, _name, _empty, _rows, _laid, team, backward_of)
 def rowwise(by_hand: Kernel | None = None, *weights: int) -> Kernel:
     """Return the kernel of a pair of rows; see `Rowwise`."""
     return Rowwise(TORCH, by_hand, weights).kernel()
+
+
+def several_of_rows(*weights: int) -> Callable[..., Any]:
+    """Return what runs functions of rows with several results; see `Rowwise`."""
+    return Rowwise(TORCH, None, weights).several
