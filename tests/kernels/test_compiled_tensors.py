@@ -96,7 +96,7 @@ def test_tensors_have_the_bits_of_arrays_in_every_layout(
 def test_every_function_of_one_element_has_the_bits_of_numpy(row: Any, dtype: str) -> None:
     kind: Any = np.dtype(dtype).type
     if isinstance(row, Curve):
-        x, more = samples(kind, row.low, row.high), ()
+        x, more = samples(kind, row.low, row.high), list[Any]()
     else:
         x, *more = pairs(kind, row.inputs, row.targets)
     with np.errstate(all="ignore"):

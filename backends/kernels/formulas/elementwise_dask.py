@@ -56,7 +56,7 @@ def _by_chunk(
 
 
 def several(function: Callable[..., Any], arrays: tuple[Any, ...], options: Options) -> Any:
-    """Return the results of an elementwise function: a task for each chunk, and one to take each."""
+    """Return the results of an elementwise function: a task a chunk, and one to take each."""
     first = arrays[0]
     shaped = [
         x if x.shape == first.shape or not knows_shape(first) else da.broadcast_to(x, first.shape)
@@ -66,7 +66,7 @@ def several(function: Callable[..., Any], arrays: tuple[Any, ...], options: Opti
         return function(*arrays, **options)
     given = [x if x.chunks == first.chunks else x.rechunk(first.chunks) for x in shaped]
     plain = {name: x for name, x in options.items() if name != "xp"}
-    own = {"function": function, "present": (True,) * len(given), "options": plain}
+    own: Options = {"function": function, "present": (True,) * len(given), "options": plain}
     like = _run_chunk(*[x._meta for x in given], **own)
     token = tokenize(id(function), [x.name for x in given], plain)
     together = da.map_blocks(  # whose chunks are tuples: only what follows looks at them
