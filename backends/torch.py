@@ -242,16 +242,15 @@ def call(
     for x in (*args, *options.values()):
         if isinstance(x, torch.Tensor) and x is not first and x.device != here and x.ndim:
             raise _apart(function, args, options)
-    if not (full_precision and _is_autocast(first)):
+    if not (full_precision and _is_autocast(here.type)):
         return function(*args, **options)
     with torch.autocast(here.type, enabled=False):  # which would round what we multiply
         return function(*map(_float32, args), **{n: _float32(x) for n, x in options.items()})
 
 
-def _is_autocast(x: Array) -> bool:
-    """Say whether mixed precision is on for the device of `x`."""
-    kind = "cpu" if x.is_cpu else x.device.type
-    available = x.is_cpu or torch.amp.is_autocast_available(kind)
+def _is_autocast(kind: str) -> bool:
+    """Say whether mixed precision is on for devices of this kind."""
+    available = kind == "cpu" or torch.amp.is_autocast_available(kind)
     return available and torch.is_autocast_enabled(kind)
 
 

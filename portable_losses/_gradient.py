@@ -226,20 +226,20 @@ def summed(
     pair = _PAIRS.get(function)
     if pair is None:
         return None
-    divisor = math.prod(arrays[0].shape) if mean else 1
-    return summed_pair(pair, arrays, options, divisor=divisor)
+    return summed_pair(pair, arrays, options, divisor=None if mean else 1)
 
 
 def summed_pair(
-    pair: Pair, arrays: tuple[Array, ...], options: Options, *, divisor: float
+    pair: Pair, arrays: tuple[Array, ...], options: Options, *, divisor: float | None
 ) -> Array | None:
-    """Return the sum of a pair's entries over a number, as `summed` does."""
+    """Return the sum of a pair's entries over a number, None: how many there are; as `summed`."""
     found = _kernel_of(pair, arrays, options)
     if found is None:
         return None
     backend, kernel, raws = found
     if kernel.sums is None or not kernel.sums(pair, raws, options):
         return None
+    divisor = math.prod(raws[0].shape) if divisor is None else divisor
     options = {"divisor": divisor, **options}
     return _attach_kernel(_sum_of(pair, kernel), arrays, raws, options, backend)
 

@@ -146,8 +146,8 @@ def _summed(
     pair = pair_of(function)
     if pair is None:
         return None
-    divisor, bad = math.prod(arrays[0].shape) if mean else 1, join_masks(*masks, xp=xp)
-    return summed_pair(marked(pair), (*arrays, bad), options, divisor=divisor)
+    given = (*arrays, join_masks(*masks, xp=xp))
+    return summed_pair(marked(pair), given, options, divisor=None if mean else 1)
 
 
 def _in_dtype_of_first(arrays: tuple[Any, ...], *, xp: Namespace) -> tuple[Any, ...]:

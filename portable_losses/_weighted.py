@@ -67,7 +67,8 @@ def weighted(
     """
     pair, given, first = pair_of(function), tuple(arrays.values()), next(iter(arrays.values()))
     shape = tuple(first.shape)  # type: ignore[union-attr]
-    fits = all(x is None or tuple(x.shape) == shape for x in given)
+    plain = all(x is None or isinstance(x, float | int | str) for x in options.values())
+    fits = plain and all(x is None or tuple(x.shape) == shape for x in given)
     if pair is None or not fits or is_half(first, xp=xp):
         raise NotInOnePass
     if weight is not None:

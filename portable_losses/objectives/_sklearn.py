@@ -10,7 +10,6 @@ from portable_losses._polyfill import device_of, maximum
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import namespace_of
 from portable_losses._values import validation
-from portable_losses.differentials import Derivatives
 from portable_losses.objectives._best import best_constant, weighted_mean
 from portable_losses.objectives._facts import LINKS, Link, facts_of, takes_rows
 from portable_losses.objectives._intervals import Interval, intervals_of
@@ -146,9 +145,7 @@ class SklearnLoss(Objective):
         weight = None if sample_weight is None else xp.astype(sample_weight, value.dtype)
         return float(weighted_mean(value, weight, xp=xp))
 
-    def _found(
-        self, labels: Array, scores: Array, weight: Array | None, **more: Any
-    ) -> Derivatives:
+    def _found(self, labels: Array, scores: Array, weight: Any, **more: Any) -> Any:
         """Return the derivatives of half of a deviance, and of the whole of other losses."""
         if scores.ndim == 2 and scores.shape[1] == 1:
             scores = scores[:, 0]
@@ -158,9 +155,7 @@ class SklearnLoss(Objective):
             found = self._derivatives(scores, labels, weight, **more)
         return type(found)(*(x / 2 for x in found)) if self._facts.half else found
 
-    def _of_shares(
-        self, labels: Array, scores: Array, weight: Array | None, **more: Any
-    ) -> Derivatives:
+    def _of_shares(self, labels: Array, scores: Array, weight: Any, **more: Any) -> Any:
         """``y * loss(z, 1) + (1 - y) * loss(z, -1)`` for labels between 0 and 1."""
         share = labels if weight is None else labels * weight
         rest = 1 - labels if weight is None else (1 - labels) * weight
