@@ -138,9 +138,10 @@ class Rowwise:
 
     def _fits(self, arrays: tuple[Any, ...]) -> bool:
         """Say whether there are rows of more than one class."""
+        if not self.library.plain(arrays):  # first: a trace would keep what is asked of a shape
+            return False
         shape = arrays[0].shape
-        large = bool(shape) and 1 < shape[-1] < MOST and 0 not in shape
-        return large and self.library.plain(arrays)
+        return bool(shape) and 1 < shape[-1] < MOST and 0 not in shape
 
     def _run(
         self, pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
