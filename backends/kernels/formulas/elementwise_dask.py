@@ -56,7 +56,7 @@ def _by_chunk(
 
 
 def several(function: Callable[..., Any], arrays: tuple[Any, ...], options: Options) -> Any:
-    """Return the results of an elementwise function: a task for each chunk, and one to take each."""
+    """Return the results of an elementwise function: a task a chunk, and one to take each."""
     first = arrays[0]
     shaped = [
         x if x.shape == first.shape or not knows_shape(first) else da.broadcast_to(x, first.shape)
