@@ -25,6 +25,7 @@ __all__ = [
     "check_bits",
     "check_indices",
     "check_signs",
+    "check_signs_or_shares",
     "check_values",
     "join_masks",
     "lies_in",
@@ -195,6 +196,14 @@ def _lies_outside(x: Array, *, low: float, high: float, xp: Namespace) -> Array:
 def check_signs(*, xp: Namespace, **array: Array) -> Array | None:
     """Check that every entry of the one `array` is -1 or 1 (NaN is let through)."""
     return _check_either(-1, 1, "be -1 or 1; 2 * t - 1 converts {0, 1}", xp=xp, **array)
+
+
+def check_signs_or_shares(*, xp: Namespace, **array: Array) -> Array | None:
+    """Check that every entry of the one `array` is -1 or lies in [0, 1] (NaN is let through)."""
+    ((name, x),) = array.items()
+    x = computable(x, xp=namespace_of_type(x))
+    bad = ((x < 0) & (x != -1)) | (x > 1)
+    return check_values(x, bad, "be -1, or lie in [0, 1]", name=name, xp=xp)
 
 
 def check_bits(*, xp: Namespace, **array: Array) -> Array | None:

@@ -14,8 +14,6 @@ from portable_losses._typing import Array, Namespace, Options
 from portable_losses._validation import (
     check_axis,
     check_broadcastable,
-    check_broadcasts_to,
-    check_real,
     check_real_floating,
     namespace_of,
 )
@@ -33,7 +31,27 @@ __all__ = ["Derivatives", "derivatives"]
 
 
 class Derivatives(tuple[Any, ...]):
-    """The derivatives of a loss, a named tuple of what was asked for: `derivatives` returns it."""
+    """What `derivatives` returns: a named tuple of what was asked for; the rest is None.
+
+    Parameters
+    ----------
+    value : array
+        The loss of each sample.
+    gradient : array, shape of the input
+        The derivative by each entry.
+    hessian : array
+        The second derivatives.
+    probabilities : array, shape of the input
+        What the logits say.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_losses import mse_loss
+    >>> value, gradient = derivatives(mse_loss, np.asarray([3.0]), np.asarray([1.0]))
+    >>> float(value[0]), float(gradient[0])
+    (4.0, 4.0)
+    """
 
     __slots__ = ()
 
@@ -48,7 +66,7 @@ def _kinds() -> dict[tuple[int, bool], Any]:
     made: dict[tuple[int, bool], Any] = {}
     for order, shown in product((1, 2), (False, True)):
         fields = ["value", "gradient", *["hessian"] * (order == 2), *["probabilities"] * shown]
-        base: Any = namedtuple("Derivatives", fields)  # noqa: PYI024 - one for each set of fields
+        base: Any = namedtuple("Derivatives", " ".join(fields))
         made[order, shown] = type("Derivatives", (base, Derivatives), {"__slots__": ()})
     return made
 
@@ -69,7 +87,54 @@ def derivatives(
     out: Sequence[Array | None] | None = None,
     **options: Any,
 ) -> Derivatives:
-    """Return a loss, its gradient and its Hessian by `input`, one per sample."""
+    """Return a loss, its gradient and its Hessian by `input`, one per sample and never reduced.
+
+    Parameters
+    ----------
+    loss : callable
+        A loss of this package that is computed of each entry, or of each row of classes.
+    input, target, *others : array
+        The arrays that the loss takes by position. One prediction is spread over several targets.
+    order : {1, 2}, default 1
+        2 returns the Hessian, too.
+    hessian : {"diagonal", "row", "boosting"}, default "diagonal"
+        The second derivative by each entry; of losses of rows the whole matrix of a row, shape
+        (..., K, K); or the curvature by which boosting divides: the diagonal, 0 where that is
+        negative, and 1 for losses that are linear in pieces (``docs/derivatives.md`` lists them).
+    probabilities : bool, default False
+        Return those of the logits, too: of `binary_cross_entropy_with_logits`, `cross_entropy`.
+    sample_weight : array, broadcastable to the value, optional
+        Multiplies value, gradient and Hessian, may be negative; 0 wins over infinities and NaN.
+    out : sequence of arrays and None, optional
+        Where the results are written, in their order; of NumPy and CuPy.
+    **options
+        Those of the loss, but for its `reduction`.
+
+    Returns
+    -------
+    Derivatives
+        The named tuple ``(value, gradient)``, with `hessian` and `probabilities` where they are
+        asked for. Dtype and device of `input`; gradient, diagonal and probabilities of its shape,
+        in its order in memory.
+
+    Raises
+    ------
+    TypeError, ValueError, IndexError
+        As the loss; and if `loss` compares the samples of a batch, or an option is unknown.
+
+    Notes
+    -----
+    Where the loss is of one entry, all results come from one pass of one compiled formula; those of
+    `cross_entropy` from one sweep of each row. Other losses of rows run on the tape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> z, y = np.asarray([0.0, 2.0]), np.asarray([1, 1])
+    >>> found = derivatives(binary_cross_entropy_with_logits, z, y, order=2)
+    >>> found.gradient.round(4).tolist(), found.hessian.round(4).tolist()
+    ([-0.5, -0.1192], [0.25, 0.105])
+    """
     given = dict(zip(_names(loss, options), (input, target, *others), strict=False))
     xp = namespace_of(**given, optional={"sample_weight": sample_weight})
     check_real_floating(xp, **{next(iter(given)): input})
@@ -80,7 +145,7 @@ def derivatives(
         arrays = (widen(x, xp=xp), y, *others)
         asked = (order, hessian, probabilities, sample_weight)
         found = _differentiated(loss, arrays, *asked, options, xp=xp)
-        made = [narrow(a, input.dtype, xp=xp) for a in found]
+        made = [in_order_of(narrow(a, input.dtype, xp=xp), input) for a in found]
     result = _KINDS[order, probabilities](*made)
     return result if out is None else _written(result, out)
 
@@ -222,6 +287,15 @@ def _spread(weight: Array, x: Array, ndim: int, axis: int | None, *, xp: Namespa
     return xp.expand_dims(weight, axis=axis)
 
 
+def in_order_of(made: Array, x: Array) -> Array:
+    """Return an array with its entries in memory in the order of columns if those of `x` are."""
+    flags: Any = getattr(x, "flags", None)
+    by_columns = getattr(flags, "f_contiguous", False) and not flags.c_contiguous
+    if not by_columns or made.shape != x.shape or made.flags.f_contiguous:
+        return made
+    return made.copy(order="F")
+
+
 def class_axis(loss: Callable[..., Any], options: Options, ndim: int) -> int | None:
     """Return the axis of the classes, counted from the front; None where a loss has none."""
     parameters = inspect.signature(loss).parameters
@@ -314,7 +388,8 @@ def _probabilities(loss: Callable[..., Any], x: Array, options: Options) -> Arra
     """Return what the loss takes its logits for: sigmoid, or softmax."""
     if loss is binary_cross_entropy_with_logits:
         return sigmoid(x)
+    axis_of_rows: Any = class_axis(loss, options, x.ndim)
     if loss is cross_entropy:
-        return softmax(x, axis=class_axis(loss, options, x.ndim))
+        return softmax(x, axis=axis_of_rows)
     msg = f"`probabilities` are those of logits, which {loss.__name__} does not take"
     raise ValueError(msg)

@@ -13,7 +13,7 @@ from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace
 from portable_losses.special.entropy import _log_ratio
 
-__all__ = ["deviance", "squared_error"]
+__all__ = ["deviance", "deviance_of_mean", "squared_error", "squared_error_of_mean"]
 
 
 def _squared_error_grad(
@@ -180,3 +180,72 @@ def deviance(
     if a > 0:
         rest = rest - t * _power_of_mean(x, a, log_input=log_input, xp=xp) / a
     return factor * _where(t > 0, _where(near, series, far, xp=xp), rest, xp=xp)
+
+
+# ---- without the terms in t alone --------------------------------------------------------------
+
+
+def _squared_error_of_mean_grad(
+    grad: Array, out: Array, x: Array, t: Array, *, log_input: bool, xp: Namespace
+) -> tuple[Array | None, ...]:
+    """``2 * (m - t) * dm/dx`` in x, ``-2 * m`` in t."""
+    in_x, _ = _squared_error_grad(grad, out, x, t, log_input=log_input, xp=xp)
+    return in_x, -grad * (2 * (xp.exp(x) if log_input else x))
+
+
+@with_gradient(_squared_error_of_mean_grad, elementwise=True)
+def squared_error_of_mean(x: Array, t: Array, *, log_input: bool, xp: Namespace) -> Array:
+    """``m * (m - 2 * t)``, m the expected value."""
+    m = xp.exp(x) if log_input else x
+    if not log_input:
+        return m * (m - 2 * t)
+    square = m * m
+    return square - 2 * _where(
+        square < INF, _times_power(t, x, 1, log_input=True, xp=xp), 0.0, xp=xp
+    )
+
+
+def _integral(x: Array, c: float, far: float, *, log_input: bool, xp: Namespace) -> Array:
+    """``m**c / c``; at c = 0 ``log(m)``, with 0 for its infinity `far`, where another term rules."""
+    if c:
+        return _power_of_mean(x, c, log_input=log_input, xp=xp) / c
+    logarithm = x if log_input else xp.log(_mean(x, xp=xp))
+    return _where(logarithm == far, 0.0, logarithm, xp=xp)
+
+
+def _deviance_of_mean_grad(
+    grad: Array,
+    out: Array,
+    x: Array,
+    t: Array,
+    *,
+    power: float,
+    log_input: bool,
+    factor: float,
+    xp: Namespace,
+) -> tuple[Array | None, ...]:
+    """``(m - t) * m**(-power) * dm/dx`` in x, ``-m**a / a`` in t, times `factor`."""
+    _, r = _log_ratio_of(x, t, log_input=log_input, xp=xp)
+    constant_r = stop_gradient(r, xp=xp)
+    in_x = _slope_in_mean(x, t, constant_r, power=power, log_input=log_input, xp=xp)
+    in_t = _integral(x, 1 - power, INF, log_input=log_input, xp=xp)
+    return grad * (factor * in_x), -grad * (factor * in_t)
+
+
+@with_gradient(_deviance_of_mean_grad, elementwise=True)
+def deviance_of_mean(
+    x: Array, t: Array, *, power: float, log_input: bool, factor: float, xp: Namespace
+) -> Array:
+    """``m**b / b - t * m**a / a``, times `factor`; the logarithm of m for a quotient by 0."""
+    a, b = 1 - power, 2 - power
+    upper = _integral(x, b, -INF, log_input=log_input, xp=xp)
+    xs = _where(t == 0, 1.0, x, xp=xp) if a <= 0 else x  # m**a has no part where t = 0
+    if a:
+        lower = _times_power(t, xs, a, log_input=log_input, xp=xp) / a
+    else:
+        lower = t * _integral(xs, 0.0, INF, log_input=log_input, xp=xp)
+    if a >= 0:  # of two infinities the first is larger, or else the second
+        lower = _where(upper == INF, 0.0, lower, xp=xp)
+    elif b < 0:
+        upper = _where(lower == -INF, 0.0, upper, xp=xp)
+    return factor * (upper - lower)

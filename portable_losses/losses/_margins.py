@@ -1,8 +1,10 @@
 """Losses of a margin ``m = target * input`` as pairs of the two arrays: one pass computes both."""
 
+import math
 from collections.abc import Callable
 from functools import wraps
 
+from portable_losses._dtypes import largest
 from portable_losses._gradient import with_gradient
 from portable_losses._polyfill import clip, constant, minimum, where
 from portable_losses._typing import Array, Namespace
@@ -80,10 +82,52 @@ def soft_margin(m: Array, *, xp: Namespace) -> Array:
     return _softplus(-m, beta=1.0, xp=xp)
 
 
-@_of_margin(lambda m, xp: -xp.exp(-m))
-def exponential(m: Array, *, xp: Namespace) -> Array:
-    """``exp(-m)``."""
-    return xp.exp(-m)
+def _exponential_slope_grad(
+    grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace
+) -> tuple[Array | None, ...]:
+    """The loss itself in x; ``-exp(x) - exp(-x)`` in y, and for -1 ``-(1 + x) * exp(x)``."""
+    up, down = xp.exp(-x), xp.exp(x)
+    in_y = where(y < 0, -(1 + x) * down, -(up + down), xp=xp)
+    return grad * exponential(x, y, xp=xp), grad * in_y
+
+
+@with_gradient(_exponential_slope_grad, elementwise=True)
+def _exponential_slope(x: Array, y: Array, *, xp: Namespace) -> Array:
+    """``(1 - s) * exp(x) - s * exp(-x)``, s the share of 1."""
+    hit, miss = _shared_exponentials(x, y, xp=xp)
+    return miss - hit
+
+
+def _exponential_by_input(grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace) -> Array:
+    """``(1 - s) * exp(x) - s * exp(-x)``, s the share of 1."""
+    return grad * _exponential_slope(x, y, xp=xp)
+
+
+def _exponential_by_target(grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace) -> Array:
+    """``exp(-x) - exp(x)``, and for -1 ``-x * exp(x)``, as of a margin."""
+    up, down = xp.exp(-x), xp.exp(x)
+    return grad * where(y < 0, -x * down, up - down, xp=xp)
+
+
+@with_gradient(_exponential_by_input, _exponential_by_target, elementwise=True)
+def exponential(x: Array, y: Array, *, xp: Namespace) -> Array:
+    """``s * exp(-x) + (1 - s) * exp(x)``, s the share of 1: y, and 0 for -1."""
+    hit, miss = _shared_exponentials(x, y, xp=xp)
+    return hit + miss
+
+
+def _shared_exponentials(x: Array, y: Array, *, xp: Namespace) -> tuple[Array, Array]:
+    """``s * exp(-x)`` and ``(1 - s) * exp(x)``, each 0 where its factor is."""
+    share = where(y < 0, 0.0, y, xp=xp)
+    return _times_exponential(share, -x, xp=xp), _times_exponential(1 - share, x, xp=xp)
+
+
+def _times_exponential(share: Array, x: Array, *, xp: Namespace) -> Array:
+    """``share * exp(x)``, 0 where the share is; infinite only where the product is."""
+    far = x > math.log(largest(x, xp=xp)) - 2
+    e = share * xp.exp(where(far, x - 4, x, xp=xp))
+    rest = where(far, math.exp(4), constant(1.0, x, xp=xp), xp=xp)
+    return where(share == 0, 0.0, e * rest, xp=xp)
 
 
 def _lack(m: Array, *, xp: Namespace) -> Array:

@@ -10,7 +10,12 @@ from portable_losses._stable import INF
 from portable_losses._typing import Array, Reduction
 from portable_losses._validation import check_floating, namespace_of
 from portable_losses._values import check_all_in, check_values
-from portable_losses.losses._deviances import deviance, squared_error
+from portable_losses.losses._deviances import (
+    deviance,
+    deviance_of_mean,
+    squared_error,
+    squared_error_of_mean,
+)
 from portable_losses.losses._left_out import leaves_out
 
 __all__ = ["gamma_deviance_loss", "poisson_deviance_loss", "tweedie_deviance_loss"]
@@ -24,6 +29,7 @@ def poisson_deviance_loss(
     /,
     *,
     log_input: bool = True,
+    full: bool = True,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -42,6 +48,8 @@ def poisson_deviance_loss(
         Observed counts, at least 0; converted to the dtype of `input`.
     log_input : bool, default True
         Is `input` a logarithm?
+    full : bool, default True
+        False leaves out the terms in the target alone, which no prediction changes: ``2 * (mu - t * log(mu))``.
     where : array of bool, broadcastable to `input`, optional
         Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
@@ -80,6 +88,7 @@ def poisson_deviance_loss(
         target,
         power=1.0,
         log_input=log_input,
+        full=full,
         where=where,
         sample_weight=sample_weight,
         reduction=reduction,
@@ -94,6 +103,7 @@ def gamma_deviance_loss(
     /,
     *,
     log_input: bool = True,
+    full: bool = True,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -112,6 +122,8 @@ def gamma_deviance_loss(
         Observations, greater than 0; converted to the dtype of `input`.
     log_input : bool, default True
         Is `input` a logarithm?
+    full : bool, default True
+        False leaves out the terms in the target alone, which no prediction changes: ``2 * (t / mu + log(mu))``.
     where : array of bool, broadcastable to `input`, optional
         Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
@@ -150,6 +162,7 @@ def gamma_deviance_loss(
         target,
         power=2.0,
         log_input=log_input,
+        full=full,
         where=where,
         sample_weight=sample_weight,
         reduction=reduction,
@@ -165,6 +178,7 @@ def tweedie_deviance_loss(
     *,
     power: float = 1.5,
     log_input: bool = True,
+    full: bool = True,
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
@@ -189,6 +203,8 @@ def tweedie_deviance_loss(
         inverse Gaussian. No distribution has a power in (0, 1).
     log_input : bool, default True
         Is `input` a logarithm?
+    full : bool, default True
+        False leaves out the terms in the target alone, which no prediction changes: ``2 * (mu**b / b - t * mu**a / a)``.
     where : array of bool, broadcastable to `input`, optional
         Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
@@ -229,6 +245,7 @@ def tweedie_deviance_loss(
         target,
         power=power,
         log_input=log_input,
+        full=full,
         where=where,
         sample_weight=sample_weight,
         reduction=reduction,
@@ -241,6 +258,7 @@ def _deviance_loss(
     *,
     power: float,
     log_input: bool,
+    full: bool,
     where: Array | None,
     sample_weight: Array | None,
     reduction: Reduction,
@@ -259,8 +277,12 @@ def _deviance_loss(
         bad_input = check_values(input, input <= 0, what, name="input", xp=xp)
 
     own: dict[str, Any] = {"power": power, "factor": 2.0} if power else {}
+    if full:
+        pair = deviance if power else squared_error
+    else:
+        pair = deviance_of_mean if power else squared_error_of_mean
     return reduced(
-        deviance if power else squared_error,
+        pair,
         {"input": input, "target": target},
         reduction,
         where=where,

@@ -6,7 +6,7 @@ from portable_losses._public import public
 from portable_losses._reduction import reduced
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import as_floating, namespace_of
-from portable_losses._values import check_signs
+from portable_losses._values import check_signs, check_signs_or_shares
 from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses._margins import (
     exponential,
@@ -336,12 +336,15 @@ def exponential_loss(
 ) -> Array:
     """Exponential loss of a margin: ``exp(-m)`` with ``m = target * input``.
 
+    Of a target t that is a share, between 0 and 1: ``t * exp(-input) + (1 - t) * exp(input)``.
+
     Parameters
     ----------
     input : array of a real floating dtype, shape (...)
         Scores.
     target : array of any real dtype, shape of `input`
-        Labels, -1 or 1; converted to the dtype of `input`.
+        Labels, -1 or 1; or shares of the label 1, in [0, 1], of which 0 is -1. Converted to the
+        dtype of `input`.
     where : array of bool, broadcastable to `input`, optional
         Elements that count; the others add nothing, whatever they hold.
     sample_weight : array, broadcastable to `input`, optional
@@ -359,12 +362,12 @@ def exponential_loss(
     TypeError
         `input` is not real floating, or the arrays come from two libraries.
     ValueError
-        The shapes differ, a target is neither -1 nor 1 (``2 * t - 1`` converts 0 and 1), a weight
-        is negative, or `reduction` is unknown.
+        The shapes differ, a target is neither -1 nor in [0, 1], a weight is negative, or
+        `reduction` is unknown.
 
     Notes
     -----
-    The gradient is ``-target * exp(-m)``.
+    The gradient is ``-target * exp(-m)``, of a share ``(1 - t) * exp(input) - t * exp(-input)``.
 
     Source: Y. Freund, R. E. Schapire, "A decision-theoretic generalization of on-line learning and
     an application to boosting" (1997), doi:10.1006/jcss.1997.1504.
@@ -378,7 +381,14 @@ def exponential_loss(
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
 
     return _reduced(
-        exponential, input, target, reduction, where=where, sample_weight=sample_weight, xp=xp
+        exponential,
+        input,
+        target,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        check=check_signs_or_shares,
+        xp=xp,
     )
 
 
@@ -391,6 +401,7 @@ def _reduced(
     where: Array | None,
     sample_weight: Array | None,
     xp: Namespace,
+    check: Callable[..., Array | None] = check_signs,
 ) -> Array:
     """Return the reduced loss of a margin, its arrays checked."""
     sign = target
@@ -402,6 +413,6 @@ def _reduced(
         reduction,
         where=where,
         sample_weight=sample_weight,
-        invalid=(check_signs(xp=xp, target=sign),),
+        invalid=(check(xp=xp, target=sign),),
         xp=xp,
     )

@@ -120,7 +120,37 @@ ROWS = [
     of_power(1 + 1e-9, LOGS, POSITIVE, "everything,", sample_weight=np.asarray([1.0, 0.0, 2.0])),
 ]
 
+
+def of_mean(power: float, *, log_input: bool) -> Pointwise:
+    """The loss without the terms in the target alone."""
+    a, b = 1 - mpf(power), 2 - mpf(power)
+
+    def integral(x: Number, c: Number) -> Number:
+        if c == 0:
+            return x if log_input else log(x)
+        return (mpmath.exp(c * x) if log_input else x**c) / c
+
+    def value(x: Number, t: Number) -> tuple[Number, Number]:
+        return 2 * integral(x, b), mpf(0) if t == 0 else -2 * t * integral(x, a)
+
+    return Pointwise(
+        pl.tweedie_deviance_loss,
+        value,
+        deviance(power, log_input=log_input)[1],
+        {"power": power, "log_input": log_input, "full": False},
+        f"not full, power {power}{'' if log_input else ' mean'}",
+        inputs="real" if log_input else "positive",
+        targets="positive" if power >= 2 else "nonnegative" if power >= 1 else "real",
+        x=LOGS if log_input else MEANS,
+        y=POSITIVE,
+        smooth_at_zero=log_input,
+        inside={} if log_input else INSIDE,
+    )
+
+
 POINTWISE = [
+    *(of_mean(power, log_input=True) for power in (0, 1, 1.5, 2, 3)),
+    *(of_mean(power, log_input=False) for power in (0, 1, 1.5, 2)),
     *both(pl.poisson_deviance_loss, 1.0, "nonnegative", POSITIVE),
     *both(pl.gamma_deviance_loss, 2.0, "positive", POSITIVE),
     *both(pl.tweedie_deviance_loss, 1.5, "nonnegative", POSITIVE),

@@ -39,6 +39,12 @@ def of_margin(
     )
 
 
+def shared(x: Number, t: Number) -> tuple[Number, Number]:
+    """The exponential losses of 1 and -1, times the share of each."""
+    most = mpf(10) ** 6
+    return t and t * exp(min(-x, most)), (1 - t) and (1 - t) * exp(min(x, most))
+
+
 BINARY = (
     pl.hinge_loss,
     pl.squared_hinge_loss,
@@ -65,6 +71,15 @@ POINTWISE = [
         pl.exponential_loss,
         lambda m: exp(min(-m, mpf(10) ** 6)),
         lambda m: -exp(min(-m, mpf(10) ** 6)),
+    ),
+    Pointwise(
+        pl.exponential_loss,
+        lambda x, t: shared(x, t),
+        lambda x, t: tuple(sign * one for sign, one in zip((-1, 1), shared(x, t), strict=True)),
+        note="shares",
+        targets="share",
+        x=((0.5, -3.0, 40.0), (2.0, 0.125, -1.5)),
+        y=((0.25, 1.0, 0.75), (0.0, 0.5, 0.125)),
     ),
 ]
 
@@ -229,7 +244,9 @@ ERRORS: list[Case] = [
 
 VALUES: list[Case] = [
     *(raises(f.__name__, ValueError, r"`target` must be -1 or 1; 2 \* t - 1 converts \{0, 1\}, got "
-             r"0.0 at position \(1,\)", P, np.asarray([1, 0, 0, 1])) for f in BINARY),
+             r"0.0 at position \(1,\)", P, np.asarray([1, 0, 0, 1])) for f in BINARY[:-1]),
+    raises("exponential_loss", ValueError, r"`target` must be -1, or lie in \[0, 1\], got -0.5 at "
+           r"position \(1,\)", P, np.asarray([1, -0.5, 0, 1])),
     *(raises(f.__name__, IndexError, rf"`target` must hold class indices in \[0, 3\), got {bad} "
              r"at position \(1,\)", T, np.asarray([0, bad])) for f in OF_CLASSES
       for bad in (3, -1, -100)),
@@ -245,7 +262,8 @@ VALUES: list[Case] = [
 
 ROW3 = np.asarray(X)[[0, 1, 3]]
 BADS = [
-    *(Bad(f, P[:3], np.asarray([1.0, 0.0, -1.0])) for f in BINARY),
+    *(Bad(f, P[:3], np.asarray([1.0, 0.0, -1.0])) for f in BINARY[:-1]),
+    *(Bad(pl.exponential_loss, P[:3], np.asarray([1.0, bad, -1.0])) for bad in (-0.5, 2.0)),
     *(Bad(f, P[:3], ONES[:3], {"sample_weight": ONES[:3]}) for f in BINARY),
     *(Bad(f, ROW3, np.asarray([1, 5, 2]), {}, IndexError) for f in OF_CLASSES),
     Bad(MULTI, ROW3, np.asarray([1, 0, 2]), {"sample_weight": ONES[:3]}),

@@ -54,7 +54,7 @@ def elementwise(function: Function, arrays: tuple[Any, ...], options: Options) -
 
 
 def several(function: Function, arrays: tuple[Any, ...], options: Options) -> Any:
-    """Return the results of a function, which lie in memory as the first array does."""
+    """Return the results of a function, in the first array's order in memory."""
     first = arrays[0]
     if first.ndim < 2 or first.flags.c_contiguous or not first.flags.f_contiguous:
         return elementwise(function, arrays, options)
