@@ -76,6 +76,7 @@ def _function(
 def _derivatives(
     formula: Elementwise, x: Array, given: tuple[Array, ...], last: str | None, *, xp: Namespace
 ) -> tuple[Array, ...]:
+    """Return value, slope, and what comes last, by arrays with derivatives."""
     one = xp.ones_like(x)
     first = DualNamespace(xp)
     made = formula(Dual(x, one, first), tuple(map(first.constant, given)), xp=first)

@@ -66,7 +66,8 @@ def _kinds() -> dict[tuple[int, bool], Any]:
     made: dict[tuple[int, bool], Any] = {}
     for order, shown in product((1, 2), (False, True)):
         fields = ["value", "gradient", *["hessian"] * (order == 2), *["probabilities"] * shown]
-        base: Any = namedtuple("Derivatives", " ".join(fields))
+        named: Any = namedtuple  # of fields that a type checker cannot know
+        base = named("Derivatives", fields)
         made[order, shown] = type("Derivatives", (base, Derivatives), {"__slots__": ()})
     return made
 

@@ -206,7 +206,7 @@ def squared_error_of_mean(x: Array, t: Array, *, log_input: bool, xp: Namespace)
 
 
 def _integral(x: Array, c: float, far: float, *, log_input: bool, xp: Namespace) -> Array:
-    """``m**c / c``; at c = 0 ``log(m)``, with 0 for its infinity `far`, where another term rules."""
+    """``m**c / c``; at c = 0 ``log(m)``, 0 at its infinity `far`, where another term rules."""
     if c:
         return _power_of_mean(x, c, log_input=log_input, xp=xp) / c
     logarithm = x if log_input else xp.log(_mean(x, xp=xp))

@@ -135,7 +135,7 @@ def test_probabilities_and_curvatures_of_rows_have_all_digits(dtype: str, gap: f
             exact = A([float(one) for one in truth])
             normal = np.abs(exact) > np.finfo(dtype).tiny
             got = getattr(found, name)[0]
-            bound = 8 * np.finfo(dtype).eps
+            bound = 8 * float(np.finfo(dtype).eps)
             np.testing.assert_allclose(got[normal], exact[normal], rtol=bound)
 
 
