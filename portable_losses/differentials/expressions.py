@@ -54,7 +54,7 @@ class Expression(Operators, TapeArray):
         return self.xp
 
     @property
-    def array(self) -> Array:  # type: ignore[override]
+    def array(self) -> Array:
         """The array itself, if this is the input; anything else has none."""
         return self.xp.seed if self.place == SEED else self
 

@@ -14,8 +14,6 @@ from portable_losses._typing import Array, Namespace, Options
 from portable_losses._validation import (
     check_axis,
     check_broadcastable,
-    check_broadcasts_to,
-    check_real,
     check_real_floating,
     namespace_of,
 )
@@ -68,7 +66,7 @@ def _kinds() -> dict[tuple[int, bool], Any]:
     made: dict[tuple[int, bool], Any] = {}
     for order, shown in product((1, 2), (False, True)):
         fields = ["value", "gradient", *["hessian"] * (order == 2), *["probabilities"] * shown]
-        base: Any = namedtuple("Derivatives", fields)  # noqa: PYI024 - one for each set of fields
+        base: Any = namedtuple("Derivatives", " ".join(fields))
         made[order, shown] = type("Derivatives", (base, Derivatives), {"__slots__": ()})
     return made
 
@@ -291,7 +289,7 @@ def _spread(weight: Array, x: Array, ndim: int, axis: int | None, *, xp: Namespa
 
 def in_order_of(made: Array, x: Array) -> Array:
     """Return an array with its entries in memory in the order of columns if those of `x` are."""
-    flags = getattr(x, "flags", None)
+    flags: Any = getattr(x, "flags", None)
     by_columns = getattr(flags, "f_contiguous", False) and not flags.c_contiguous
     if not by_columns or made.shape != x.shape or made.flags.f_contiguous:
         return made
@@ -390,7 +388,8 @@ def _probabilities(loss: Callable[..., Any], x: Array, options: Options) -> Arra
     """Return what the loss takes its logits for: sigmoid, or softmax."""
     if loss is binary_cross_entropy_with_logits:
         return sigmoid(x)
+    axis_of_rows: Any = class_axis(loss, options, x.ndim)
     if loss is cross_entropy:
-        return softmax(x, axis=class_axis(loss, options, x.ndim))
+        return softmax(x, axis=axis_of_rows)
     msg = f"`probabilities` are those of logits, which {loss.__name__} does not take"
     raise ValueError(msg)

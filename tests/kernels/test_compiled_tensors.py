@@ -11,6 +11,8 @@ import pytest
 
 import portable_losses as pl
 from portable_losses.autograd import vjp
+from tests.accuracy.ulp import pairs, samples
+from tests.curves import Curve
 from tests.kernels.entries import LAYOUTS, bits, numbers, targets
 from tests.libraries import EVERY_ROW
 from tests.rows import CURVES, POINTWISE
@@ -86,6 +88,21 @@ def test_tensors_have_the_bits_of_arrays_in_every_layout(
             monkeypatch.setattr(code, "LARGE", large)
             assert bits(torchs(function, *map(torch.asarray, given))) == bits(want), name
     assert {*runs} >= {"value", "gradients"}
+
+
+@pytest.mark.filterwarnings("ignore:The given NumPy array is not writable")  # nor written to
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("row", [*CURVES, *POINTWISE][:: 1 if EVERY_ROW else 8], ids=str)
+def test_every_function_of_one_element_has_the_bits_of_numpy(row: Any, dtype: str) -> None:
+    kind: Any = np.dtype(dtype).type
+    if isinstance(row, Curve):
+        x, more = samples(kind, row.low, row.high), ()
+    else:
+        x, *more = pairs(kind, row.inputs, row.targets)
+    with np.errstate(all="ignore"):
+        want = numpys(lambda z: row(z, *more), x)
+    others = [torch.asarray(one) for one in more]
+    assert bits(torchs(lambda z: row(z, *others), torch.asarray(x))) == bits(want)
 
 
 def test_threads_of_pytorch_change_no_bit() -> None:

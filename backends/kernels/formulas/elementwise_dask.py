@@ -66,7 +66,7 @@ def several(function: Callable[..., Any], arrays: tuple[Any, ...], options: Opti
         return function(*arrays, **options)
     given = [x if x.chunks == first.chunks else x.rechunk(first.chunks) for x in shaped]
     plain = {name: x for name, x in options.items() if name != "xp"}
-    own = {"function": function, "present": (True,) * len(given), "options": plain}
+    own: Options = {"function": function, "present": (True,) * len(given), "options": plain}
     like = _run_chunk(*[x._meta for x in given], **own)
     token = tokenize(id(function), [x.name for x in given], plain)
     together = da.map_blocks(  # whose chunks are tuples: only what follows looks at them

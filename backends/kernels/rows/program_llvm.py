@@ -108,7 +108,7 @@ class _Writer:
         self.dtypes = dtypes
         self.function = ir.Function(module, WAY, "rows")
         set.add(self.function.attributes, WIDEST)
-        self.builder = ir.IRBuilder(self.function.append_basic_block())
+        self.builder: Any = ir.IRBuilder(self.function.append_basic_block())
         name = self.formula.dtype.name
         self.lanes = LANES[name]
         self.scalar = Arithmetic(self.builder, module, name)

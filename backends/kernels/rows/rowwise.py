@@ -23,6 +23,7 @@ __all__ = ["Library", "Program", "Rowwise", "foreseen_gradients", "ratio_of"]
 
 SPAN = 2**17  # entries that a thread takes at once
 FEWEST = 2**16  # entries from which on several threads pay
+ROOM = __name__.rpartition(".")[0]  # whose compiler is asked
 KEPT = 512  # programs: each is of a pair, dtypes and options
 GRADIENTS = 16  # as many as a pair has arrays, and more
 NEAR = 4  # units in the last place: what is foreseen has been rounded a few times
@@ -365,7 +366,7 @@ def _compiled(
         lambda: trace(function, dtypes, kinds, plain, native=NATIVE),
         (family, names, kinds, *results),
         all_of,
-        __package__,
+        ROOM,
     )
     if found is None:
         return None
