@@ -64,7 +64,8 @@ class SklearnLoss(Objective):
         Objective.__init__(
             self, loss, hessian=hessian or ("diagonal" if smooth else "boosting"), **options
         )
-        if "full" in signature(loss).parameters and self._facts.link == "log":
+        drops = "full" in signature(loss).parameters and self._facts.link == "log"
+        if drops and options.get("power") != 0:  # scikit-learn keeps the square's
             self.options.setdefault("full", False)
         self.n_classes = n_classes
         self.xp, self.device = xp, device
