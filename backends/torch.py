@@ -97,17 +97,20 @@ class _Eager(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
 
     @staticmethod
     def backward(ctx: Any, *grads: Array) -> tuple[Array | None, ...]:
-        bound, saved = ctx.bound, ctx.saved_tensors
-        quick = bound.fused is not None and not (bound.several or torch.is_grad_enabled())
-        if quick and is_plain_in_memory(grads[0]):
-            return None, *bound.fused(grads[0], saved[-1], *saved[:-1], **bound.options)
+        bound, saved, grad = ctx.bound, ctx.saved_tensors, grads[0]
+        fused: Any = bound.fused
+        if not (fused is None or bound.several or torch.is_grad_enabled()) and is_plain_in_memory(
+            grad
+        ):
+            return None, *fused(grad, saved[-1], *saved[:-1], **bound.options)
         ctx.several, ctx.count = bound.several, len(saved) - len(grads)
         pulled: tuple[Array | None, ...] = _Attached.backward(ctx, *grads)
         return pulled
 
 
 # `Function.apply` without its look for transforms, of which there is none here.
-_record = super(torch.autograd.Function, _Eager).apply
+_above: Any = super(torch.autograd.Function, _Eager)
+_record = _above.apply
 
 
 class _AttachedBothWays(_Attached):
@@ -210,9 +213,12 @@ def readable(x: Array) -> bool:
     return x.__class__ in _PLAIN and _is_plain(x)
 
 
+_ORDERED = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+
+
 def extremes(x: Array) -> Any:
-    """Return the smallest and the largest entry; None of integers, some of which have none."""
-    if not x.dtype.is_floating_point:
+    """Return the smallest and the largest entry; None for dtypes that have none in PyTorch."""
+    if not (x.dtype.is_floating_point or x.dtype in _ORDERED):
         return None
     return torch.aminmax(x.detach() if x.requires_grad else x)
 
@@ -244,7 +250,8 @@ def call(
 
 def _is_autocast(kind: str) -> bool:
     """Say whether mixed precision is on for devices of this kind."""
-    return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+    available = kind == "cpu" or torch.amp.is_autocast_available(kind)
+    return available and torch.is_autocast_enabled(kind)
 
 
 def _apart(function: Callable[..., Any], args: tuple[Any, ...], options: Options) -> ValueError:

@@ -74,8 +74,8 @@ class Data:
 
 def synthetic(count: int = 2000, columns: int = 8) -> Data:
     """Return labels of a smooth function of the features, with noise of each kind."""
-    random = np.random.default_rng(0)
-    x = random.normal(size=(count, columns)).astype(np.float32)
+    random: Any = np.random.default_rng(0)
+    x: Any = random.normal(size=(count, columns)).astype(np.float32)
     z = x[:, 0] + 0.5 * x[:, 1] * x[:, 2]
     return Data(
         "synthetic",
@@ -93,7 +93,7 @@ def synthetic(count: int = 2000, columns: int = 8) -> Data:
 
 def houses(count: int = 20640) -> Data:
     """Return districts such as California's: eight skewed features, prices in 100,000 dollars."""
-    random = np.random.default_rng(1)
+    random: Any = np.random.default_rng(1)
     income = random.gamma(4, 1, size=count)
     age = random.integers(1, 53, size=count)
     rooms = random.lognormal(1.65, 0.3, size=count)
@@ -173,9 +173,11 @@ def by_xgboost(case: Case, data: Data, *, rounds: int, weighted: bool) -> Pair:
     scores = [one.predict(matrix, output_margin=True) for one in (ours, theirs)]
     labels = matrix.get_label()
     return Pair(
-        *scores,
-        _alike(*(one.trees_to_dataframe() for one in (ours, theirs)), ["Feature", "Split"]),
-        *(objective.mean(one, labels, weights) for one in scores),
+        scores[0],
+        scores[1],
+        _alike(ours.trees_to_dataframe(), theirs.trees_to_dataframe(), ["Feature", "Split"]),
+        objective.mean(scores[0], labels, weights),
+        objective.mean(scores[1], labels, weights),
     )
 
 
@@ -198,9 +200,11 @@ def by_lightgbm(case: Case, data: Data, *, rounds: int, weighted: bool) -> Pair:
     scores = [start + ours.predict(data.features), theirs.predict(data.features, raw_score=True)]
     columns = ["split_feature", "threshold"]
     return Pair(
-        *scores,
-        _alike(*(one.trees_to_dataframe() for one in (ours, theirs)), columns),
-        *(objective.mean(one, labels, weights) for one in scores),
+        scores[0],
+        scores[1],
+        _alike(ours.trees_to_dataframe(), theirs.trees_to_dataframe(), columns),
+        objective.mean(scores[0], labels, weights),
+        objective.mean(scores[1], labels, weights),
     )
 
 
@@ -219,7 +223,7 @@ def round_times(count: int, rounds: int) -> list[tuple[str, float, float]]:
     """Return the seconds of a round of XGBoost and LightGBM: our logistic objective, their own."""
     data = synthetic(count, 20)
     labels = data.labels["binary"]
-    ours = objectives.xgboost(pl.binary_cross_entropy_with_logits)
+    ours: Any = objectives.xgboost(pl.binary_cross_entropy_with_logits)
     found: list[tuple[str, float, float]] = []
     xgb = import_module("xgboost")
     matrix = xgb.QuantileDMatrix(data.features, labels, nthread=1)
@@ -230,14 +234,14 @@ def round_times(count: int, rounds: int) -> list[tuple[str, float, float]]:
     ]
     times: list[list[float]] = [[], []]
     for step in range(rounds):
-        for place, fobj in enumerate((ours, None)):
+        for place, fobj in enumerate([ours, None]):
             started = time.process_time()
             boosters[place].update(matrix, step, fobj)
             times[place].append(time.process_time() - started)
-    found.append(("XGBoost", *(statistics.median(one[1:]) for one in times)))
+    found.append(("XGBoost", *_medians(times)))
     if find_spec("lightgbm"):
         lgb = import_module("lightgbm")
-        other = objectives.lightgbm(pl.binary_cross_entropy_with_logits)
+        other: Any = objectives.lightgbm(pl.binary_cross_entropy_with_logits)
         parameters = {"num_threads": 1, "verbose": -1}
         both = [
             lgb.Booster({**parameters, "objective": name}, lgb.Dataset(data.features, labels))
@@ -245,12 +249,18 @@ def round_times(count: int, rounds: int) -> list[tuple[str, float, float]]:
         ]
         times = [[], []]
         for _ in range(rounds):
-            for place, fobj in enumerate((other, None)):
+            for place, fobj in enumerate([other, None]):
                 started = time.process_time()
                 both[place].update(fobj=fobj)
                 times[place].append(time.process_time() - started)
-        found.append(("LightGBM", *(statistics.median(one[1:]) for one in times)))
+        found.append(("LightGBM", *_medians(times)))
     return found
+
+
+def _medians(times: list[list[float]]) -> tuple[float, float]:
+    """Return the medians of both, the first round apart."""
+    ours, own = (statistics.median(one[1:]) for one in times)
+    return ours, own
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

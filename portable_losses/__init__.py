@@ -10,13 +10,8 @@ from portable_losses.losses import *  # noqa: F403
 from portable_losses.special import *  # noqa: F403
 
 __version__ = "0.1.0"
-_WITH_THE_TAPE = (
-    "autograd",
-    "data",
-    "differentials",
-    "nn",
-    "optim",
-)  # imported on first use, as is
+# Imported on first use, as is
+_WITH_THE_TAPE = ("autograd", "data", "differentials", "nn", "objectives", "optim")
 _OF_THE_TAPE = ("Tensor", "no_grad", "tensor")
 _OF_DIFFERENTIALS = ("Derivatives", "derivatives")
 __all__ = ["validation"]

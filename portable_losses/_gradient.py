@@ -38,6 +38,7 @@ __all__ = [
     "stop_gradient",
     "summed",
     "summed_pair",
+    "summed_with_gradient",
     "with_gradient",
 ]
 
@@ -225,22 +226,37 @@ def summed(
     pair = _PAIRS.get(function)
     if pair is None:
         return None
-    divisor = math.prod(arrays[0].shape) if mean else 1
-    return summed_pair(pair, arrays, options, divisor=divisor)
+    return summed_pair(pair, arrays, options, divisor=None if mean else 1)
 
 
 def summed_pair(
-    pair: Pair, arrays: tuple[Array, ...], options: Options, *, divisor: float
+    pair: Pair, arrays: tuple[Array, ...], options: Options, *, divisor: float | None
 ) -> Array | None:
-    """Return the sum of a pair's entries over a number, as `summed` does."""
+    """Return the sum of a pair's entries over a number, None: how many there are; as `summed`."""
     found = _kernel_of(pair, arrays, options)
     if found is None:
         return None
     backend, kernel, raws = found
     if kernel.sums is None or not kernel.sums(pair, raws, options):
         return None
+    divisor = math.prod(raws[0].shape) if divisor is None else divisor
     options = {"divisor": divisor, **options}
     return _attach_kernel(_sum_of(pair, kernel), arrays, raws, options, backend)
+
+
+def summed_with_gradient(
+    pair: Pair, arrays: tuple[Array, ...], options: Options, *, divisor: float
+) -> tuple[Array, Array] | None:
+    """Return what `summed_pair` does, and its gradient by the first array."""
+    found = _kernel_of(pair, arrays, options)
+    if found is None:
+        return None
+    _, kernel, raws = found
+    if kernel.sums is None or not kernel.sums(pair, raws, options):
+        return None
+    own = {"xp": namespace_of_type(raws[0]), "divisor": divisor, **options}
+    value, pull = kernel.run(_sum_of(pair, kernel), raws, own, (0,))
+    return value, pull(value * 0 + 1, value, *raws, **own)[0]
 
 
 def _kernel_of(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:

@@ -185,4 +185,6 @@ def scan(
 
 def as_index(x: Array, *, xp: Namespace) -> Array:
     """Return integers in the dtype that the library gathers by, which holds any class."""
+    if x.dtype == xp.int64:
+        return x
     return narrow(x, xp.arange(1, device=device_of(x, xp=xp)).dtype, xp=xp)

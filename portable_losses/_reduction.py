@@ -5,7 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from portable_losses._dtypes import is_half, kind_of, narrow
-from portable_losses._gradient import by_kernel, stop_gradient, summed, with_gradient
+from portable_losses._gradient import (
+    by_kernel,
+    pair_of,
+    stop_gradient,
+    summed,
+    summed_pair,
+    with_gradient,
+)
 from portable_losses._polyfill import (
     broadcast_arrays,
     broadcast_to,
@@ -16,15 +23,15 @@ from portable_losses._polyfill import (
 )
 from portable_losses._polyfill import where as _where
 from portable_losses._stable import INF
-from portable_losses._typing import Array, BatchReduction, Namespace, Reduction
+from portable_losses._typing import Array, BatchReduction, Namespace, Options, Reduction
 from portable_losses._validation import (
     check_bool,
     check_broadcasts_to,
     check_floating,
     in_one_dtype,
 )
-from portable_losses._values import as_weight, mark_invalid
-from portable_losses._weighted import NotInOnePass, in_one_pass, weighted
+from portable_losses._values import as_weight, join_masks, mark_invalid
+from portable_losses._weighted import NotInOnePass, in_one_pass, marked, weighted
 
 __all__ = ["contribution", "reduce", "reduced", "weigh"]
 
@@ -103,13 +110,13 @@ def reduced(
             xp=xp,
         )
         return narrow(made, dtype, xp=xp)
-    whole = reduction != "none" and where is sample_weight is weight is None and not masks
+    whole = reduction != "none" and where is sample_weight is weight is None
     for checked in (False, True):  # a kernel may take the arrays as they are
         if checked:
             check_floating(xp, **arrays)
             given = _in_dtype_of_first(given, xp=xp)
-        if whole:
-            made = summed(function, given, options, mean=reduction == "mean")
+        if whole and (checked or not masks):
+            made = _summed(function, given, masks, options, mean=reduction == "mean", xp=xp)
             if made is not None:
                 return narrow(made, dtype, xp=xp)
         loss = by_kernel(function, given, options, wide=True)
@@ -122,6 +129,25 @@ def reduced(
         loss = weigh(factor, loss, xp=xp)
     loss = mark_invalid(loss, *masks, xp=xp)
     return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=dtype, xp=xp)
+
+
+def _summed(
+    function: Callable[..., Array],
+    arrays: tuple[Any, ...],
+    masks: list[Array],
+    options: Options,
+    *,
+    mean: bool,
+    xp: Namespace,
+) -> Array | None:
+    """Return `summed`, NaN if an entry is in one of the masks."""
+    if not masks:
+        return summed(function, arrays, options, mean=mean)
+    pair = pair_of(function)
+    if pair is None:
+        return None
+    given = (*arrays, join_masks(*masks, xp=xp))
+    return summed_pair(marked(pair), given, options, divisor=None if mean else 1)
 
 
 def _in_dtype_of_first(arrays: tuple[Any, ...], *, xp: Namespace) -> tuple[Any, ...]:

@@ -10,17 +10,17 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from portable_losses._backend import Pair, backend_of, traced_as_constant
+from portable_losses._backend import Pair, backend_of, namespace_of_type, traced_as_constant
 from portable_losses._dtypes import is_half, kind_of
 from portable_losses._gradient import attach_pair, pair_of, summed_pair
 from portable_losses._polyfill import device_of, total, where
-from portable_losses._stable import INF
+from portable_losses._stable import INF, NAN
 from portable_losses._tape import inner_of, raw_array
 from portable_losses._typing import Array, Namespace, Options, Reduction
 from portable_losses._validation import check_bool, check_broadcasts_to
 from portable_losses._values import as_weight
 
-__all__ = ["NotInOnePass", "harmless_values", "in_one_pass", "spread", "weighted"]
+__all__ = ["NotInOnePass", "harmless_values", "in_one_pass", "marked", "spread", "weighted"]
 
 
 class NotInOnePass(Exception):  # noqa: N818 - no error: the weights take a pass of their own
@@ -67,21 +67,22 @@ def weighted(
     """
     pair, given, first = pair_of(function), tuple(arrays.values()), next(iter(arrays.values()))
     shape = tuple(first.shape)  # type: ignore[union-attr]
-    fits = all(x is None or tuple(x.shape) == shape for x in given)
+    plain = all(x is None or isinstance(x, float | int | str) for x in options.values())
+    fits = plain and all(x is None or tuple(x.shape) == shape for x in given)
     if pair is None or not fits or is_half(first, xp=xp):
         raise NotInOnePass
     if weight is not None:
         weight = as_weight(weight, shape, name="sample_weight", like=first, xp=xp)
-        weight = spread(weight, shape, xp=xp)
+        weight = spread(weight, first, xp=xp)
     if mask is not None:
         check_bool(xp, where=mask)
         check_broadcasts_to(shape, where=mask)
-        mask = spread(mask, shape, xp=xp)
+        mask = spread(mask, first, xp=xp)
     each = _with_weight(pair, tuple([values.get(name) for name in arrays]))
     product = weight
     if factor is not None:
         factor = as_weight(factor, shape, name="weight", like=first, xp=xp)
-        factor = spread(factor, shape, xp=xp)
+        factor = spread(factor, first, xp=xp)
         product = factor if weight is None else xp.multiply(factor, weight)
     given = (*given, product, mask)
     if reduction == "none":
@@ -97,12 +98,14 @@ def weighted(
     return made if constant else made / divisor
 
 
-def spread(x: Array, shape: tuple[int, ...], *, xp: Namespace) -> Array:
-    """Return `x` with an entry in memory for each of this shape."""
-    if tuple(x.shape) == shape:
+def spread(x: Array, like: Array, *, xp: Namespace) -> Array:
+    """Return `x` with an entry in memory for each of `like`."""
+    if tuple(x.shape) == tuple(like.shape):
         return x
-    zeros = xp.zeros(shape, dtype=x.dtype, device=device_of(x, xp=xp))
-    return xp.logical_or(x, zeros) if kind_of(x, xp=xp) == "bool" else xp.add(x, zeros)
+    like = raw_array(like)
+    zeros = inner_of(xp).zeros_like(like, dtype=x.dtype, device=device_of(like, xp=inner_of(xp)))
+    own = namespace_of_type(x)
+    return own.logical_or(x, zeros) if kind_of(x, xp=own) == "bool" else own.add(x, zeros)
 
 
 def _divisor(weight: Array | None, mask: Array | None, *, xp: Namespace) -> Any:
@@ -173,6 +176,35 @@ def _with_weight(pair: Pair, values: tuple[float | None, ...]) -> Pair:
 
 
 _MADE: dict[Any, Pair] = {}
+
+
+def marked(pair: Pair) -> Pair:
+    """Return the pair of ``(*arrays, bad)``, NaN in value and gradient where `bad` is True."""
+    found = _MARKED.get(pair.forward)
+    if found is not None:
+        return found
+
+    def forward(*given: Array, xp: Namespace, **options: Any) -> Array:
+        """The loss, NaN where it is bad."""
+        *arrays, bad = given
+        return where(bad, NAN, pair.forward(*arrays, xp=xp, **options), xp=xp)
+
+    def backward(
+        grad: Array, out: Array, *given: Array, xp: Namespace, **options: Any
+    ) -> tuple[Array | None, ...]:
+        """The gradients of the loss, NaN where it is bad."""
+        *arrays, bad = given
+        options = {"xp": xp, **options}
+        loss = attach_pair(pair, tuple(arrays), options)
+        found = pair.backward(grad, loss, *arrays, **options)
+        return (*[None if g is None else where(bad, NAN, g, xp=xp) for g in found], None)
+
+    forward.__name__ = backward.__name__ = f"{pair.forward.__name__}_marked"
+    made = _MARKED[pair.forward] = Pair(forward, backward, elementwise=True, masked=True)
+    return made
+
+
+_MARKED: dict[Any, Pair] = {}
 
 
 def _replaced(

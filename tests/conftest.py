@@ -38,6 +38,7 @@ collect_ignore_glob = [
 # What libraries warn of in their own code, and nobody outside can change.
 FOREIGN_WARNINGS = (
     "ignore:`torch.jit.script(_method)?` is deprecated:DeprecationWarning",  # forward mode, compile
+    "ignore:Failed to import numba for optimizing custom metrics:UserWarning",  # CatBoost
     "ignore:<class 'torch.autograd.function.Function'> should not be inst:DeprecationWarning",
 )
 

@@ -58,8 +58,10 @@ def softmax(x: Array, /, *, axis: int | tuple[int, ...] = -1, where: Array | Non
 
     Notes
     -----
-    The largest logit is subtracted first, so nothing overflows. The gradient of a certain row is
-    exact as well: ``p_k * (1 - p_k)`` is computed from the other classes' probabilities.
+    The largest logit, rounded down, is subtracted first, so nothing overflows, and what rounding
+    the difference has lost is made good: probabilities of 1e-300 have all digits, too. The
+    gradient of a certain row is exact as well: ``p_k * (1 - p_k)`` is computed from the other
+    classes' probabilities.
 
     Source: J. S. Bridle, "Probabilistic interpretation of feedforward classification network
     outputs" (1990), doi:10.1007/978-3-642-76153-9_28.

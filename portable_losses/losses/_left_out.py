@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-from portable_losses._backend import backend_of, namespace_of_type
+from portable_losses._backend import backend_of_array, namespace_of_type
 from portable_losses._dtypes import kind_of
 from portable_losses._gradient import stop_gradient
 from portable_losses._polyfill import broadcast_arrays, broadcast_to, expand_dims, readable
@@ -116,17 +116,13 @@ def _in_one_pass(
 def _has_one_pass(x: Any) -> bool:
     """Say whether the library of `x` may compute a loss and add it up in one pass, here and now."""
     raw = raw_array(x)
-    if not hasattr(raw, "shape"):
-        return False  # which raises
+    backend = backend_of_array(raw)
+    kernel = None if backend is None else backend.speed.elementwise_kernel
+    if kernel is None or kernel.sums is None:
+        return False
     xp = namespace_of_type(raw)
-    kernel = backend_of(xp).speed.elementwise_kernel
-    return (
-        kernel is not None
-        and kernel.sums is not None
-        and kind_of(raw, xp=xp) == "real floating"
-        and kernel.accepts(raw)
-        and readable(raw, xp=xp)
-    )
+    floating = kind_of(raw, xp=xp) == "real floating"
+    return floating and kernel.accepts(raw) and readable(raw, xp=xp)
 
 
 def _changed(

@@ -39,6 +39,7 @@ from portable_losses._values import (
     check_indices,
     check_values,
     join_masks,
+    lies_in,
     mark_invalid,
 )
 
@@ -266,11 +267,14 @@ def read_target(
         raise ValueError(_shape_advice(name, given, tuple(target.shape), axis))
     check_integer(xp, target=target)
     target = as_index(target, xp=xp)
-    invalid = check_indices(target, classes, name="target", ignore_index=ignore_index, xp=xp)
-    index = where((target >= 0) & (target < classes), target, 0, xp=xp)[..., None]
-    counts = target != ignore_index
-    if not (readable(counts, xp=xp) and bool(xp.all(counts))):
-        row_mask = counts if row_mask is None else row_mask & counts
+    if not 0 <= ignore_index < classes and lies_in(target, 0, classes - 1):
+        invalid, index = None, target[..., None]  # without an array more
+    else:
+        invalid = check_indices(target, classes, name="target", ignore_index=ignore_index, xp=xp)
+        index = where((target >= 0) & (target < classes), target, 0, xp=xp)[..., None]
+        counts = target != ignore_index
+        if not (readable(counts, xp=xp) and bool(xp.all(counts))):
+            row_mask = counts if row_mask is None else row_mask & counts
     if class_mask is not None:
         exists = take_along_axis(narrow(class_mask, xp.int8, xp=xp), index, axis=-1, xp=xp)[..., 0]
         bad = exists == 0 if row_mask is None else (exists == 0) & row_mask

@@ -182,7 +182,7 @@ def binary_cross_entropy_with_logits(
         if pos_weight is not None or label_smoothing != 0:
             (z,) = in_one_dtype(xp, logits)
             balance = as_weight(pos_weight, shape, name="pos_weight", like=z, xp=xp)
-            balance = None if balance is None else spread(balance, shape, xp=xp)
+            balance = None if balance is None else spread(balance, z, xp=xp)
             function, own = _balanced, {"smoothing": label_smoothing}
         return reduced(
             function,

@@ -1,13 +1,14 @@
 """Losses of pairs that a target of -1 or 1 tells apart."""
 
 from portable_losses._dtypes import astype_like
+from portable_losses._gradient import with_gradient
 from portable_losses._options import FINITE
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
-from portable_losses._reduction import reduce
-from portable_losses._typing import Array, Reduction
+from portable_losses._reduction import reduce, reduced
+from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
-    as_floating,
+    check_floating,
     check_real,
     check_real_floating,
     check_same_shape,
@@ -107,7 +108,7 @@ def cosine_embedding_loss(
 
 
 @public(margin=FINITE)
-@leaves_out(x1=0.5, x2=0.5, target=1)
+@leaves_out(x1=0.5, x2=0.5, target=1, elementwise=True)
 def margin_ranking_loss(
     x1: Array,
     x2: Array,
@@ -165,17 +166,22 @@ def margin_ranking_loss(
     """
     xp = namespace_of(x1=x1, x2=x2, target=target, optional={"sample_weight": sample_weight})
     check_real_floating(xp, x1=x1, x2=x2)
-    a, b, sign = as_floating(xp, x1=x1, x2=x2, target=target)
-    invalid = check_signs(xp=xp, target=sign)
+    check_floating(xp, x1=x1, x2=x2, target=target)
 
-    ahead = mark_invalid(xp.multiply(sign, a - b), invalid, xp=xp)
-    loss = relu(margin - ahead)
-
-    return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=x1.dtype, xp=xp)
+    return reduced(
+        _behind,
+        {"x1": x1, "x2": x2, "target": target},
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        invalid=(check_signs(xp=xp, target=target),),
+        xp=xp,
+        margin=margin,
+    )
 
 
 @public(margin=FINITE)
-@leaves_out(input=0.5, target=1)
+@leaves_out(input=0.5, target=1, elementwise=True)
 def hinge_embedding_loss(
     input: Array,
     target: Array,
@@ -229,11 +235,59 @@ def hinge_embedding_loss(
     array([0.25, 0.75, 0.  ])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-    x, sign = as_floating(xp, input=input, target=target)
-    x = mark_invalid(x, check_signs(xp=xp, target=sign), xp=xp)
+    check_floating(xp, input=input, target=target)
 
-    loss = _where(sign > 0, x, relu(margin - x), xp=xp)
-
-    return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+    return reduced(
+        _near_or_far,
+        {"input": input, "target": target},
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        invalid=(check_signs(xp=xp, target=target),),
+        xp=xp,
+        margin=margin,
     )
+
+
+def _behind_grad(
+    grad: Array, out: Array, a: Array, b: Array, sign: Array, *, margin: float, xp: Namespace
+) -> tuple[Array, ...]:
+    """``-sign``, ``sign`` and ``b - a`` where the loss is not 0."""
+    by_gap = _behind_by_margin(grad, out, a, b, sign, margin=margin, xp=xp)
+    return -sign * by_gap, sign * by_gap, (b - a) * by_gap
+
+
+def _behind_by_margin(
+    grad: Array, out: Array, a: Array, b: Array, sign: Array, *, margin: float, xp: Namespace
+) -> Array:
+    """1 where the loss is not 0."""
+    return _where(margin - xp.multiply(sign, a - b) <= 0, 0.0, grad, xp=xp)
+
+
+@with_gradient(_behind_grad, elementwise=True, by={"margin": _behind_by_margin})
+def _behind(a: Array, b: Array, sign: Array, *, margin: float, xp: Namespace) -> Array:
+    """``max(0, margin - sign * (a - b))``."""
+    gap = margin - xp.multiply(sign, a - b)
+    return _where(gap <= 0, 0.0, gap, xp=xp)
+
+
+def _near_or_far_grad(
+    grad: Array, out: Array, x: Array, sign: Array, *, margin: float, xp: Namespace
+) -> tuple[Array, ...]:
+    """1, or -1 below the margin where the sign is -1; 0 in the sign."""
+    far = _where(margin - x <= 0, 0.0, -grad, xp=xp)
+    return _where(sign > 0, grad, far, xp=xp), 0.0 * grad
+
+
+def _near_or_far_by_margin(
+    grad: Array, out: Array, x: Array, sign: Array, *, margin: float, xp: Namespace
+) -> Array:
+    """1 below the margin where the sign is -1, else 0."""
+    return _where((sign > 0) | (margin - x <= 0), 0.0, grad, xp=xp)
+
+
+@with_gradient(_near_or_far_grad, elementwise=True, by={"margin": _near_or_far_by_margin})
+def _near_or_far(x: Array, sign: Array, *, margin: float, xp: Namespace) -> Array:
+    """``x`` where the sign is 1, else ``max(0, margin - x)``."""
+    gap = margin - x
+    return _where(sign > 0, x, _where(gap <= 0, 0.0, gap, xp=xp), xp=xp)

@@ -7,7 +7,7 @@ from portable_losses._gradient import with_gradient
 from portable_losses._polyfill import total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
-from portable_losses._reduction import reduce, weigh
+from portable_losses._reduction import reduce, reduced, weigh
 from portable_losses._rows import as_rows, entry, place_of_largest
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
@@ -15,12 +15,13 @@ from portable_losses._validation import (
     as_floating,
     check_axis,
     check_classes,
+    check_floating,
     check_real_floating,
     check_same_shape,
     namespace_of,
 )
 from portable_losses._values import check_bits, mark_invalid
-from portable_losses.activations.piecewise import _sparse_plus
+from portable_losses.activations.piecewise import _ramp, _sparse_plus
 from portable_losses.activations.sparse import _sparsemax
 from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses._targets import LAST, axis_of_classes, read_target
@@ -121,7 +122,7 @@ def sparsemax_loss(
 
 
 @public
-@leaves_out(logits=0.5, target=1)
+@leaves_out(logits=0.5, target=1, elementwise=True)
 def binary_sparsemax_loss(
     logits: Array,
     target: Array,
@@ -178,14 +179,32 @@ def binary_sparsemax_loss(
     array([0.25, 3.  ])
     """
     xp = namespace_of(logits=logits, target=target, optional={"sample_weight": sample_weight})
-    z, y = as_floating(xp, logits=logits, target=target)
-    z = mark_invalid(z, check_bits(xp=xp, target=y), xp=xp)
+    check_floating(xp, logits=logits, target=target)
 
-    loss = _sparse_plus(xp.multiply(1 - 2 * y, z), xp=xp)
-
-    return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=logits.dtype, xp=xp
+    return reduced(
+        _binary_sparsemax,
+        {"logits": logits, "target": target},
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        invalid=(check_bits(xp=xp, target=target),),
+        xp=xp,
     )
+
+
+def _binary_sparsemax_grad(
+    grad: Array, out: Array, z: Array, y: Array, *, xp: Namespace
+) -> tuple[Array, Array]:
+    """The derivative of `_sparse_plus` there, times ``1 - 2 * y``, and times ``-2 * z``."""
+    sign = 1 - 2 * y
+    slope = grad * _ramp(xp.multiply(sign, z), edge=1, xp=xp)
+    return sign * slope, -2.0 * z * slope
+
+
+@with_gradient(_binary_sparsemax_grad, elementwise=True)
+def _binary_sparsemax(z: Array, y: Array, *, xp: Namespace) -> Array:
+    """The sparse softplus of a logit with the sign that its label makes wrong."""
+    return _sparse_plus(xp.multiply(1 - 2 * y, z), xp=xp)
 
 
 @public

@@ -30,7 +30,7 @@ class CatBoostObjective(Objective):
         scores = approxes[None, :]
         labels = self._labels(scores, xp.asarray([target], device=None), xp=xp)
         kind: Any = "row" if takes_rows(self._loss) else "diagonal"
-        found = derivatives(self._whole, scores, labels, order=2, hessian=kind, **self.options)
+        found: Any = derivatives(self._whole, scores, labels, order=2, hessian=kind, **self.options)
         share = (1.0 if weight is None else weight) / (2 if self._facts.half else 1)
         gradient, hessian = -share * found.gradient[0, :], -share * found.hessian[0, ...]
         if hessian.ndim == 1:

@@ -1,6 +1,6 @@
 """Ranking: samples come one below another, with the sizes of their groups; a loss wants rows."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from portable_losses._polyfill import device_of, minimum
 from portable_losses._typing import Array, Namespace
@@ -44,8 +44,7 @@ def rows_of_groups(
     def rows(x: Array) -> Array:
         return xp.reshape(xp.take(xp.asarray(x, device=device), flat, axis=0), shape)
 
-    if weight is not None:
-        weight = xp.asarray(weight, device=device)
-        if int(weight.shape[0]) != len(lengths):
-            weight = xp.take(weight, first, axis=0)
-    return Rows((rows(scores), rows(labels), weight), inside[None, :] < size[:, None])
+    of_groups: Any = None if weight is None else xp.asarray(weight, device=device)
+    if of_groups is not None and int(of_groups.shape[0]) != len(lengths):
+        of_groups = xp.take(of_groups, first, axis=0)
+    return Rows((rows(scores), rows(labels), of_groups), inside[None, :] < size[:, None])

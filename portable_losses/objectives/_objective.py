@@ -10,7 +10,7 @@ from portable_losses._plain import numpy_or
 from portable_losses._polyfill import broadcast_to, device_of, where
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import namespace_of
-from portable_losses.differentials import Derivatives, derivatives
+from portable_losses.differentials import derivatives
 from portable_losses.objectives._best import best_constant
 from portable_losses.objectives._facts import LINKS, facts_of, takes_classes, takes_rows
 from portable_losses.objectives._groups import rows_of_groups
@@ -75,11 +75,10 @@ class Objective:
         if self._facts.labels == "relevances":
             rows = rows_of_groups(scores, labels, weight, groups, xp=xp)
             found = self._derivatives(*rows.arrays, order=2, hessian=kind, where=rows.mask)
-            slopes = rows.back(found.gradient), rows.back(found.hessian)
+            gradient, hessian = rows.back(found.gradient), rows.back(found.hessian)
         else:
             found = self._derivatives(scores, labels, weight, order=2, hessian=kind)
-            slopes = found.gradient, found.hessian
-        gradient, hessian = slopes
+            gradient, hessian = found.gradient, found.hessian
         if self.hessian == "builtin" and self._loss in self._always_one:
             hessian = self._ones(hessian, weight, xp=xp)
         elif self.hessian == "builtin" and self._loss in self._factors:
@@ -92,9 +91,7 @@ class Objective:
         dtype = getattr(xp, self._dtype)
         return narrow(gradient, dtype, xp=xp), narrow(hessian, dtype, xp=xp)
 
-    def _derivatives(
-        self, scores: Array, labels: Array, weight: Array | None, **more: Any
-    ) -> Derivatives:
+    def _derivatives(self, scores: Array, labels: Array, weight: Any, **more: Any) -> Any:
         """Return the derivatives by the scores, in whose library labels and weights are put."""
         xp = namespace_of(scores=scores)
         labels = self._labels(scores, labels, xp=xp)
@@ -168,7 +165,7 @@ class Objective:
         """Return predictions in the unit of the labels: probabilities, means, numbers."""
         return LINKS[self._facts.link][1](scores, xp=namespace_of(scores=scores))
 
-    def _ones(self, hessian: Array, weight: Array | None, *, xp: Namespace) -> Array:
+    def _ones(self, hessian: Array, weight: Any, *, xp: Namespace) -> Array:
         """Return the weights as curvatures, 1 without any."""
         ones = xp.ones_like(hessian)
         if weight is None:

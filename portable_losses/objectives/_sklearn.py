@@ -5,11 +5,11 @@ from collections.abc import Callable
 from inspect import signature
 from typing import Any, Literal
 
-from portable_losses._plain import numpy_or
-from portable_losses._polyfill import device_of
+from portable_losses._plain import default_floating, numpy_or
+from portable_losses._polyfill import device_of, maximum
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import namespace_of
-from portable_losses.differentials import Derivatives
+from portable_losses._values import validation
 from portable_losses.objectives._best import best_constant, weighted_mean
 from portable_losses.objectives._facts import LINKS, Link, facts_of, takes_rows
 from portable_losses.objectives._intervals import Interval, intervals_of
@@ -22,7 +22,7 @@ class SklearnLink:
     """From predictions to scores (`link`) and back (`inverse`), by a name of scikit-learn's."""
 
     def __init__(self, name: Link, interval_y_pred: Interval) -> None:
-        self.name = name
+        self.name: Link = name
         self.interval_y_pred = interval_y_pred
         self.is_multiclass = name == "softmax"
 
@@ -64,7 +64,8 @@ class SklearnLoss(Objective):
         Objective.__init__(
             self, loss, hessian=hessian or ("diagonal" if smooth else "boosting"), **options
         )
-        if "full" in signature(loss).parameters and self._facts.link == "log":
+        drops = "full" in signature(loss).parameters and self._facts.link == "log"
+        if drops and options.get("power") != 0:  # scikit-learn keeps the square's
             self.options.setdefault("full", False)
         self.n_classes = n_classes
         self.xp, self.device = xp, device
@@ -73,8 +74,8 @@ class SklearnLoss(Objective):
         self.approx_hessian = self._facts.best == "quantile"
         self.differentiable = not self.approx_hessian
 
-    @property
-    def __class__(self) -> Any:
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride, reportIncompatibleVariableOverride]
         """Be an instance of `BaseLoss`, which scikit-learn asks for, without importing it."""
         module = sys.modules.get("sklearn._loss.loss")
         return type(self) if module is None else module.BaseLoss
@@ -145,20 +146,17 @@ class SklearnLoss(Objective):
         weight = None if sample_weight is None else xp.astype(sample_weight, value.dtype)
         return float(weighted_mean(value, weight, xp=xp))
 
-    def _found(
-        self, labels: Array, scores: Array, weight: Array | None, **more: Any
-    ) -> Derivatives:
+    def _found(self, labels: Array, scores: Array, weight: Any, **more: Any) -> Any:
         """Return the derivatives of half of a deviance, and of the whole of other losses."""
         if scores.ndim == 2 and scores.shape[1] == 1:
             scores = scores[:, 0]
-        if self._facts.labels == "signs":
-            return self._of_shares(labels, scores, weight, **more)
-        found = self._derivatives(scores, labels, weight, **more)
+        with validation(enabled=False):  # scikit-learn has looked; NaN where it has not
+            if self._facts.labels == "signs":
+                return self._of_shares(labels, scores, weight, **more)
+            found = self._derivatives(scores, labels, weight, **more)
         return type(found)(*(x / 2 for x in found)) if self._facts.half else found
 
-    def _of_shares(
-        self, labels: Array, scores: Array, weight: Array | None, **more: Any
-    ) -> Derivatives:
+    def _of_shares(self, labels: Array, scores: Array, weight: Any, **more: Any) -> Any:
         """``y * loss(z, 1) + (1 - y) * loss(z, -1)`` for labels between 0 and 1."""
         share = labels if weight is None else labels * weight
         rest = 1 - labels if weight is None else (1 - labels) * weight
@@ -180,14 +178,17 @@ class SklearnLoss(Objective):
             self.n_classes if self.is_multiclass else None,
         )
         xp = namespace_of(y_true=y_true)
-        return xp.asarray(best, dtype=y_true.dtype, device=device_of(y_true, xp=xp))
+        floating = xp.isdtype(y_true.dtype, "real floating")
+        dtype = y_true.dtype if floating else default_floating(xp)
+        return xp.asarray(best, dtype=dtype, device=device_of(y_true, xp=xp))
 
     def constant_to_optimal_zero(self, y_true: Array, sample_weight: Array | None = None) -> Array:
         """Return what is added to the loss, so that it is 0 where the prediction is the label."""
         xp = namespace_of(y_true=y_true)
-        if takes_rows(self._loss):
+        if self._facts.link in ("identity", "softmax") or self.options.get("power") == 0:
             return xp.zeros_like(y_true)
-        return 0 - self.loss(y_true, self.link.link(y_true), sample_weight)
+        best = maximum(y_true, 0, xp=xp) if self._facts.link == "log" else y_true
+        return 0 - self.loss(y_true, self.link.link(best), sample_weight)
 
     def init_gradient_and_hessian(
         self, n_samples: int, dtype: Any = None, order: Literal["C", "F"] = "F"
@@ -255,7 +256,7 @@ class MulticlassLoss(SklearnLoss):
         return _into(gradient_out, found.gradient), _into(proba_out, found.probabilities)
 
 
-def _into(out: Array | None, x: Array | None) -> Array:
+def _into(out: Any, x: Any) -> Array:
     """Return `x`, or `out` with its values."""
     if out is None or x is None:
         return x
@@ -272,7 +273,7 @@ def sklearn(
     xp: Namespace | None = None,
     device: Any = None,
     **options: Any,
-) -> SklearnLoss:
+) -> Any:
     """Return a loss with the interface that scikit-learn's own losses have.
 
     Parameters
@@ -302,8 +303,8 @@ def sklearn(
     Notes
     -----
     Half of the squared error and of deviances is taken, and the deviances of logarithms come
-    without their terms in the label alone, as there. Labels are numbers, classes from 0 on, or 0 and
-    1 (or between them), for losses of -1 and 1, too.
+    without their terms in the label alone, as there. Labels are numbers, classes from 0 on, or 0
+    and 1 (or between them), for losses of -1 and 1, too.
 
     Arrays may be of any library: under ``array_api_dispatch`` scikit-learn hands on what it got.
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from portable_losses import losses
@@ -47,10 +48,10 @@ def _read(
     """Return scores, labels, weights and the sizes of groups."""
     if not hasattr(second, "get_label"):
         return second, first, weight, None
-    weight = second.get_weight()
+    given: Any = second.get_weight()
     ends = [int(end) for end in second.get_uint_info("group_ptr")]
-    sizes = [end - start for start, end in zip(ends, ends[1:], strict=False)]
-    return first, second.get_label(), weight if len(weight) else None, sizes
+    sizes = [end - start for start, end in pairwise(ends)]
+    return first, second.get_label(), given if len(given) else None, sizes
 
 
 def xgboost(

@@ -37,7 +37,7 @@ from portable_losses._validation import (
 from portable_losses._values import check_values, mark_invalid
 from portable_losses.activations.softmax import _softmax
 from portable_losses.special.log_exp import _log1mexp, _log1mexp_grad
-from portable_losses.special.two_floats import exponential, sum_of
+from portable_losses.special.two_floats import sum_of
 
 __all__ = ["cumulative_logsumexp", "logmeanexp", "logsubexp"]
 
@@ -363,7 +363,7 @@ def _quotient(a: Array, b: Array, even: Array, *, xp: Namespace) -> Array:
     """``exp(a - b)`` with all digits, and the constant 1 where `even`."""
     gap, rest = sum_of(_where(even, 0.0, a, xp=xp), -_where(even, 0.0, b, xp=xp))
     rest = _where(xp.abs(gap) < INF, stop_gradient(rest, xp=xp), 0.0, xp=xp)
-    return exponential(gap, rest, xp=xp)
+    return xp.exp(gap) * (1 + rest)  # where the first is tiny, their product may be flushed to 0
 
 
 def _places(x: Array, *, xp: Namespace) -> Array:

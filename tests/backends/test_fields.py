@@ -117,8 +117,10 @@ def test_quick_reductions_have_the_bits_of_the_library(dtype: str, shape: tuple[
     x = x * x.dtype.type(1 + 2j) if dtype == "complex64" else x
     for one in (x, x.T, x[..., ::2] if x.ndim else x):
         for name, quick in load_backend("numpy").speed.reductions.items():
-            got, want = quick(one), getattr(np, name)(one)
-            assert (got.dtype, got.tobytes()) == (want.dtype, want.tobytes()), name
+            names = ("min", "max") if name == "extremes" else (name,)
+            found = quick(one) if name == "extremes" else (quick(one),)
+            for got, want in zip(found, (getattr(np, name)(one) for name in names), strict=True):
+                assert (got.dtype, got.tobytes()) == (want.dtype, want.tobytes()), name
 
 
 @pytest.mark.parametrize("dtype", DTYPES[:-1])

@@ -11,6 +11,8 @@ import pytest
 
 import portable_losses as pl
 from portable_losses.autograd import vjp
+from tests.accuracy.ulp import pairs, samples
+from tests.curves import Curve
 from tests.kernels.entries import LAYOUTS, bits, numbers, targets
 from tests.libraries import EVERY_ROW
 from tests.rows import CURVES, POINTWISE
@@ -34,7 +36,7 @@ def bce(z: Any, y: Any) -> Any:
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is called of the kernel's programs from now on."""
     seen: list[str] = []
-    for name in ("value", "gradients"):
+    for name in ("value", "gradients", "value_and_slope"):
         method = getattr(elements.Program, name)
 
         def noted(self: Any, *rest: Any, method: Any = method, name: str = name) -> Any:
@@ -85,7 +87,22 @@ def test_tensors_have_the_bits_of_arrays_in_every_layout(
                 monkeypatch.setattr(module, "FEWEST", fewest)
             monkeypatch.setattr(code, "LARGE", large)
             assert bits(torchs(function, *map(torch.asarray, given))) == bits(want), name
-    assert {*runs} == {"value", "gradients"}
+    assert {*runs} >= {"value", "gradients"}
+
+
+@pytest.mark.filterwarnings("ignore:The given NumPy array is not writable")  # nor written to
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("row", [*CURVES, *POINTWISE][:: 1 if EVERY_ROW else 8], ids=str)
+def test_every_function_of_one_element_has_the_bits_of_numpy(row: Any, dtype: str) -> None:
+    kind: Any = np.dtype(dtype).type
+    if isinstance(row, Curve):
+        x, more = samples(kind, row.low, row.high), list[Any]()
+    else:
+        x, *more = pairs(kind, row.inputs, row.targets)
+    with np.errstate(all="ignore"):
+        want = numpys(lambda z: row(z, *more), x)
+    others = [torch.asarray(one) for one in more]
+    assert bits(torchs(lambda z: row(z, *others), torch.asarray(x))) == bits(want)
 
 
 def test_threads_of_pytorch_change_no_bit() -> None:
@@ -130,7 +147,8 @@ def test_gradients_are_those_by_the_operands_that_want_them(
         found = torch.autograd.grad(out, [tensors[i] for i in wanted], grad, retain_graph=True)
         assert bits(tuple(x.numpy() for x in found)) == bits(tuple(want[1 + i] for i in wanted))
     # Of few entries the slope by the first operand comes with the value, and serves once.
-    assert runs == (["gradients"] if wanted == (0,) else ["value", "gradients", "gradients"])
+    first = ["value_and_slope"] if wanted == (0,) else ["value", "gradients"]
+    assert runs == [*first, "gradients"]
 
 
 def test_a_parameter_is_a_tensor(
@@ -142,7 +160,7 @@ def test_a_parameter_is_a_tensor(
     torch.testing.assert_close(
         weight.grad, torch.autograd.grad(torch.nn.functional.gelu(x).sum() * 2, x)[0]
     )
-    assert "gradients" in runs
+    assert runs == ["value_and_slope"]
 
 
 @pytest.mark.parametrize("function", [*FUNCTIONS, bce], ids=lambda f: f.__name__)
@@ -161,7 +179,7 @@ def test_derivatives_of_derivatives_are_those_of_the_portable_pair(
         return [x.detach().numpy() for x in (out, *first, *second, *third)]
 
     found, want = derivatives(), portable(derivatives)
-    assert "value" in runs
+    assert "value_and_slope" in runs
     for got, one in zip(found, want, strict=True):
         np.testing.assert_allclose(got, one, rtol=1e-13, atol=1e-14)
 

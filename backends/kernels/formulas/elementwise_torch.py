@@ -22,7 +22,7 @@ from .code_cuda_torch import CudaCode, cuda_code
 from .code_torch import DTYPES, FEWEST, NAMES, Code, is_dense
 from .gradients import pulled, value_and_slope
 from .machine_code import NATIVE, compiler, machine_code
-from .trace import key_of, trace
+from .trace import key_of, slopes_of, trace
 
 __all__ = [
     "ELEMENTWISE",
@@ -71,7 +71,7 @@ class Program:
         self._dtypes = dtypes
         self._result = result
         self._gradients: dict[tuple[int, ...], Code | CudaCode | None] = {}
-        self._slope: Any = self  # code of value and slope, once it is asked for; None without it
+        self._slopes: dict[bool, Code | None] = {}  # of value and slope, once they are asked for
 
     def value(self, arrays: tuple[Array, ...]) -> Array:
         """Return the value."""
@@ -83,7 +83,7 @@ class Program:
         Of many entries the slope takes longer to store than to compute.
         """
         first = arrays[0]
-        if first.numel() >= FEWEST or (code := self._sloped(first)) is None:
+        if first.numel() >= FEWEST or (code := self._sloped(first, added=False)) is None:
             return None
         return code([x for x in arrays if x is not None], first)
 
@@ -95,29 +95,37 @@ class Program:
         The slope is None unless it is asked for, and there is code for it.
         """
         given = [x for x in arrays if x is not None]
-        if sloped and (both := self._sloped(arrays[0])) is not None:
+        if sloped and (both := self._sloped(arrays[0], added=True)) is not None:
             added, (slope,) = both.sum(given, divisor)
             return added, slope
         code: Any = self._value  # of tensors in host memory
         return code.sum(given, divisor)[0], None
 
-    def _sloped(self, x: Array) -> Code | None:
+    def _sloped(self, x: Array, *, added: bool) -> Code | None:
         """Return the code of value and slope, which is made when it is first asked for."""
-        if self._slope is self:
-            self._slope = self._slope_code(x.device)
-        slope: Code | None = self._slope
-        return slope
+        if added not in self._slopes:
+            self._slopes[added] = self._slope_code(x.device, added=added)
+        return self._slopes[added]
 
-    def _slope_code(self, device: Any) -> Code | None:
-        """Return the code of the value and its slope in the first operand."""
+    def _slope_code(self, device: Any, *, added: bool) -> Code | None:
+        """Return the code of the value and its slope in the first operand.
+
+        The gradients of entries are products with that slope only where the rule is such a product:
+        else their last digit may be another. Those of a sum are by definition.
+        """
         pair = self._pair
         if device.type != "cpu" or self._dtypes[0] in WIDE:  # a slope of halves is rounded twice
             return None
         dtypes = [None if x is None else np.dtype(x) for x in self._dtypes]
         given = [str(x) for x in self._dtypes if x is not None]
+        rule = pair.rules[0] if pair.rules else pair.backward
         found = machine_code(
-            lambda: trace(value_and_slope(pair), dtypes, self._options, native=NATIVE),
-            (pair.forward, pair.backward, "slope", *given),
+            lambda: (
+                trace(value_and_slope(pair), dtypes, self._options, native=NATIVE)
+                if added
+                else slopes_of(pair.forward, [rule], dtypes, self._options, native=NATIVE)
+            ),
+            (pair.forward, pair.backward, added, *given),
             lambda formula: [*given, self._result, self._result],
         )
         return None if found is None else Code(*found, (*given, self._result, self._result))

@@ -36,6 +36,7 @@ from ..formulas.trace import BOOL, Place, Step
 from ..machine.teams import Team, share
 from .bounds import all_bounds
 from .passes import Pass, Plan, plan
+from .quotients_llvm import Inverse, quotient
 from .reductions_llvm import REDUCERS
 from .trace import CLASSES, PICK, POSITION, REDUCTIONS, SHARE, RowFormula
 from .vectors_llvm import Turn, Vectors
@@ -47,8 +48,6 @@ BYTE, INT = ir.IntType(8), ir.IntType(32)
 BYTES = ir.PointerType(BYTE)
 INDEX = "int64"
 WORD = 8  # bytes of an address
-# Between these a quotient by a number of the row is a product, corrected once.
-USUAL = 2.0**-60, 2.0**60
 
 
 class Code:
@@ -109,7 +108,7 @@ class _Writer:
         self.dtypes = dtypes
         self.function = ir.Function(module, WAY, "rows")
         set.add(self.function.attributes, WIDEST)
-        self.builder = ir.IRBuilder(self.function.append_basic_block())
+        self.builder: Any = ir.IRBuilder(self.function.append_basic_block())
         name = self.formula.dtype.name
         self.lanes = LANES[name]
         self.scalar = Arithmetic(self.builder, module, name)
@@ -303,10 +302,8 @@ class _Writer:
         quotients = [step.operands[1] for step in needed if step.operation is np.divide]
         for divisor in quotients:
             if isinstance(divisor, Place) and divisor.number in found:
-                a, x = self.scalar, self.values[divisor.number]
-                size = a.absolute(x)
-                usual = a.both(a.greater(size, USUAL[0]), a.less(size, USUAL[1]))
-                found["divisor", divisor.number] = self.vectors.all(a.divide(1.0, x)), usual
+                x = self.values[divisor.number]
+                found["divisor", divisor.number] = Inverse.of(self.scalar, x, self.vectors.all)
         return found
 
     def _loads(self, own: Pass, turn: Turn) -> dict[int, Any]:
@@ -359,42 +356,11 @@ class _Writer:
         if step.operation is np.divide:
             divisor = step.operands[1]
             if not (isinstance(divisor, Place) and divisor.number in values):
-                return self._quotient(given[0], given[1], divisor, spread)
+                by = spread["divisor", divisor.number] if isinstance(divisor, Place) else divisor
+                return quotient(a, given[0], given[1], by)
         if given and given[0].type == ir.VectorType(INT, self.lanes):
             return b.icmp_signed(_SIGNS[step.operation], *given)
         return computed(a, step.operation, given, self._between(step))
-
-    def _quotient(self, x: Any, y: Any, divisor: Any, spread: dict[Any, Any]) -> Any:
-        """Return ``x / y`` of one `y` for the row: a product with its inverse, corrected.
-
-        What that lacks is known exactly by `fma`, so it is rounded as the quotient is.
-        """
-        a, b = self.vector, self.builder
-        if not isinstance(divisor, Place):
-            inverse = a.constant(float(divisor.dtype.type(1) / divisor))
-            usual = USUAL[0] < abs(divisor) < USUAL[1]
-            return _corrected(a, x, y, inverse) if usual else a.divide(x, y)
-        inverse, usual = spread["divisor", divisor.number]
-        quick, slow, join = [self.function.append_basic_block() for _ in range(3)]
-        b.cbranch(usual, quick, slow)
-        b.position_at_end(quick)
-        first = _corrected(a, x, y, inverse)
-        b.branch(join)
-        b.position_at_end(slow)
-        second = a.divide(x, y)
-        b.branch(join)
-        b.position_at_end(join)
-        phi = b.phi(a.type)
-        phi.add_incoming(first, quick)
-        phi.add_incoming(second, slow)
-        return phi
-
-
-def _corrected(a: Arithmetic, x: Any, y: Any, inverse: Any) -> Any:
-    """Return ``x * inverse``, corrected by what is left of `x`; infinities stay."""
-    first = a.multiply(x, inverse)
-    rest = a.fma(a.negative(first), y, x)
-    return a.select(a.equal(rest, rest), a.fma(rest, inverse, first), first)
 
 
 def long(x: int) -> Any:

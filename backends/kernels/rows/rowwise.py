@@ -23,6 +23,7 @@ __all__ = ["Library", "Program", "Rowwise", "foreseen_gradients", "ratio_of"]
 
 SPAN = 2**17  # entries that a thread takes at once
 FEWEST = 2**16  # entries from which on several threads pay
+ROOM = __name__.rpartition(".")[0]  # whose compiler is asked
 KEPT = 512  # programs: each is of a pair, dtypes and options
 GRADIENTS = 16  # as many as a pair has arrays, and more
 NEAR = 4  # units in the last place: what is foreseen has been rounded a few times
@@ -138,9 +139,10 @@ class Rowwise:
 
     def _fits(self, arrays: tuple[Any, ...]) -> bool:
         """Say whether there are rows of more than one class."""
+        if not self.library.plain(arrays):  # first: a trace would keep what is asked of a shape
+            return False
         shape = arrays[0].shape
-        large = bool(shape) and 1 < shape[-1] < MOST and 0 not in shape
-        return large and self.library.plain(arrays)
+        return bool(shape) and 1 < shape[-1] < MOST and 0 not in shape
 
     def _run(
         self, pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
@@ -364,7 +366,7 @@ def _compiled(
         lambda: trace(function, dtypes, kinds, plain, native=NATIVE),
         (family, names, kinds, *results),
         all_of,
-        __package__,
+        ROOM,
     )
     if found is None:
         return None

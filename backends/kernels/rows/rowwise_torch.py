@@ -30,10 +30,11 @@ ROW_DTYPES = {**DTYPES, "int64": torch.int64}
 
 def _plain(arrays: tuple[Any, ...]) -> bool:
     """Say whether these are plain tensors in host memory, which no transform sees."""
-    first = arrays[0]
-    if first.dtype not in FLOATS and first.dtype not in HALVES:
+    if not are_in_memory(arrays):
         return False
-    return are_in_memory(arrays) and all(x is None or x.dtype in ROW_NAMES for x in arrays)
+    dtype = arrays[0].dtype
+    floats = dtype in FLOATS or dtype in HALVES
+    return floats and all(x is None or x.dtype in ROW_NAMES for x in arrays)
 
 
 def _empty(shape: Sequence[int], like: Array, name: str) -> Array:

@@ -241,6 +241,7 @@ def _with_aux(result: Any) -> tuple[Any, Any]:
 
 
 def _check_number(out: Any) -> None:
+    """Raise ValueError unless the result is one real number, on the tape."""
     check_tensor(out)
     array = out.array
     if array.shape or kind_of(array, xp=library_of(array).xp) != "real floating":
