@@ -121,11 +121,13 @@ def reports(row: Row, library: Any, dtype: Any, *, every: int) -> list[Report]:
     return made
 
 
-def gross(got: Array, columns: Sequence[Array], exact: Exact) -> dict[str, list[Any]]:
-    """Return the inputs at which a result is wrong by more than its digits, with both numbers.
+def gross(
+    got: Array, columns: Sequence[Array], exact: Exact, *, share: float = 0.01
+) -> dict[str, list[Any]]:
+    """Return the inputs at which a result is wrong by more than a `share`, with both numbers.
 
     ``nonfinite``: NaN or infinity where the truth is a number of the dtype. Where that is a normal
-    number, ``lost``: 0, and ``wrong``: off by more than 1 %, at all inputs within one ulp.
+    number, ``lost``: 0, and ``wrong``: off by more than that, at all inputs within one ulp.
     """
     info, found = np.finfo(got.dtype), dict[str, list[Any]]()
     for result, point in zip(got, zip(*columns, strict=True), strict=True):
@@ -136,10 +138,10 @@ def gross(got: Array, columns: Sequence[Array], exact: Exact) -> dict[str, list[
                 continue
             finite = bool(np.isfinite(result))
             if finite and abs(mpmath.mpf(float(result)) - want) <= max(
-                size / 100, float(info.tiny)
+                size * share, float(info.tiny)
             ):
                 continue
-        if mixed_error(result, point, exact) > 0.01 * 2.0 ** PRECISION[got.dtype]:
+        if mixed_error(result, point, exact) > share * 2.0 ** PRECISION[got.dtype]:
             kind = "nonfinite" if not finite else "wrong" if result else "lost"
             found.setdefault(kind, []).append((*map(float, point), float(result), float(want)))
     return found

@@ -1,6 +1,7 @@
 """Second derivatives in the tails: never 0, NaN or infinity where the truth is a normal number.
 
-Their last digits are measured by `make accuracy`; here they may be 1 % off.
+Those of compiled formulas have a mixed error of at most 16 ulp, others may be 1 % off here; their
+last digits are measured by `make accuracy`.
 """
 
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 import portable_losses as pl
 from tests.accuracy.curvature import Row, bends, bends_of, gross, inputs_of
+from tests.accuracy.ulp import IS_COMPILED, PRECISION
 from tests.libraries import EVERY_ROW, INSTALLED, Library, named
 from tests.rows import CURVES, OF_TWO, POINTWISE
 
@@ -24,6 +26,7 @@ ON_JAX = [
     if EVERY_ROW or str(row) in ("gamma_deviance_loss", "mish", "poisson_deviance_loss")
 ]
 CLOSE = 2.0**8
+BAR = 16  # ulps of a compiled formula's second derivative
 CASES = [
     (library, row, dtype)
     for name, rows in (("numpy", ROWS), ("torch", ROWS), ("jax", ON_JAX))
@@ -39,7 +42,9 @@ def assert_not_gross(library: Library, row: Row, dtype: Any, columns: tuple[Any,
     with np.errstate(all="ignore"):
         found = bends(row, library, columns)
     for got, exact in zip(found, bends_of(row, dtype), strict=True):
-        wrong = gross(got, columns, exact)
+        compiled = IS_COMPILED and library.name in ("numpy", "torch")
+        share = BAR * 2.0 ** -PRECISION[np.dtype(dtype)] if compiled else 0.01
+        wrong = gross(got, columns, exact, share=share)
         if library.name == "jax":
             least = CLOSE * float(np.finfo(dtype).tiny)
             wrong = {k: [p for p in v if abs(p[-1]) > least] for k, v in wrong.items()}

@@ -8,7 +8,6 @@ defines the measure, `rows/` the truth.
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from importlib import import_module
 from importlib.util import find_spec
 from itertools import product
 from typing import Any, NamedTuple
@@ -17,10 +16,9 @@ import mpmath
 import numpy as np
 import pytest
 
-from portable_losses._backend import kernels_are_off
 from portable_losses._typing import Array
 from portable_losses.autograd import vjp
-from tests.accuracy.ulp import Report, measure, mixed_error, pairs, samples, truth
+from tests.accuracy.ulp import IS_COMPILED, Report, measure, mixed_error, pairs, samples, truth
 from tests.curves import Curve, OfTwo, Pointwise
 from tests.rows import CURVES, OF_TWO, POINTWISE
 from tools.fit_error_function import TARGET, source
@@ -48,10 +46,6 @@ class Bars(NamedTuple):
     strict: float = np.inf
 
 
-machine: Any = import_module("portable_losses.backends.kernels.formulas.machine_code")
-IS_COMPILED = (
-    not kernels_are_off() and machine.compiler() is not None
-)  # else NumPy's programs serve: the portable bits
 COMPILED, PORTABLE = Bars(3, 8), Bars(4)
 COMPILED_LOSS, PORTABLE_LOSS = Bars(5), Bars(8)
 # Where the truth changes its sign, the rounding of the input alone makes any strict error.

@@ -13,12 +13,14 @@ nature.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from itertools import product
 from typing import Any
 
 import mpmath
 import numpy as np
 
+from portable_losses._backend import kernels_are_off
 from portable_losses._typing import Array
 
 Number = Any  # mpmath has no types
@@ -36,6 +38,10 @@ LANDMARKS = (
     *(92.0, 100.0, 103.9, 104.0, 128.0, 708.4, 709.7, 710.0, 745.1),
 )
 SPECIAL = (0.0, -0.0, np.inf, -np.inf, np.nan)
+
+machine: Any = import_module("portable_losses.backends.kernels.formulas.machine_code")
+#: Are formulas of one element machine code here? Else NumPy's programs serve: the portable bits.
+IS_COMPILED = not kernels_are_off() and machine.compiler() is not None
 
 
 # ---- inputs ----------------------------------------------------------------------------------
