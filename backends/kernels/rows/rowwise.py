@@ -156,7 +156,8 @@ class Rowwise:
         program = self._forward(pair, arrays, options) if self._fits(arrays) else None
         if program is None:
             by_hand = self._by_hand
-            if by_hand is not None and by_hand.accepts(*arrays, **options):
+            all_there = by_hand is not None and all(i < by_hand.gradients for i in wanted)
+            if by_hand is not None and all_there and by_hand.accepts(*arrays, **options):
                 return by_hand.run(pair, arrays, options, wanted)
             return pair.forward(*arrays, **options), pair.backward
 
