@@ -147,7 +147,7 @@ def _of_rows(
             bend = bend + 2 * z_loss * (p * p + lse[..., None] * second)
         if softcap is not None:
             slope = _softcap_grad(1.0, capped, seen, cap=softcap, xp=xp)[0]
-            plain = {"softcap": None, "foreseen": None, **own}
+            plain: Any = {"softcap": None, "foreseen": None, **own}
             inner = _cross_entropy_grad(grads, out, capped, *target, **plain)[0]
             bent = -2 * (_where(slope == 0, 0.0, capped, xp=xp) / softcap) * slope / softcap
             bend = bend * slope * slope + inner * bent

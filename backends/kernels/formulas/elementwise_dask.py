@@ -183,8 +183,8 @@ def _run_summed(
     first, sloped = given[0], wanted == (0,)
     named = f"{each.forward.__name__.strip('_<>')}-"
     named += tokenize(id(each.forward), [x.name for x in given], present, plain, divisor, sloped)
-    ones = {"dtype": first.dtype, "chunks": tuple([(1,) * n for n in first.numblocks])}
-    own = {"pair": each, "present": present, "options": plain, "divisor": divisor}
+    ones: Any = {"dtype": first.dtype, "chunks": tuple([(1,) * n for n in first.numblocks])}
+    own: Any = {"pair": each, "present": present, "options": plain, "divisor": divisor}
     added = da.map_blocks(
         _sum_chunk, *given, name=f"sum-{named}", meta=first._meta, sloped=sloped, **ones, **own
     )

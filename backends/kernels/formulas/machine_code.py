@@ -19,6 +19,8 @@ MOST = 64  # codes of one function, dtypes and gradients: each is of other optio
 
 NATIVE = ("erf", "erfc", "fma")  # steps beyond the standard's functions, as accurate as ours
 
+HERE = __name__.rpartition(".")[0]
+
 _COMPILERS: dict[str, Any] = {}  # modules; None where there is none
 _COUNT: Counter[Any] = Counter()
 _CODES: dict[
@@ -27,7 +29,7 @@ _CODES: dict[
 _LOCK = Lock()  # LLVM is used by one thread at a time
 
 
-def compiler(room: str = __package__) -> Any:
+def compiler(room: str = HERE) -> Any:
     """Return the module of a room that compiles its formulas, None where there is none."""
     if room not in _COMPILERS:
         try:
@@ -44,7 +46,7 @@ def machine_code(
     written: Callable[[], Any],
     family: Any,
     dtypes: Callable[[Any], Sequence[Any]],
-    room: str = __package__,
+    room: str = HERE,
 ) -> tuple[Any, Any] | None:
     """Return the formula that is `written`, and its code; None where it cannot be compiled.
 

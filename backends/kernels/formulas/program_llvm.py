@@ -309,6 +309,7 @@ def compiled(formula: Formula, dtypes: Sequence[Any], *, without: str = "") -> C
     ("avx512") is not used.
     """
     names = tuple(map(str, dtypes))
+    region()  # while no other thread compiles
     module = ir.Module("formula")
     _write_flat(module, formula, dtypes)
     engine = engine_of(module, without)

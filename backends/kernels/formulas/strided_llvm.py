@@ -53,12 +53,12 @@ def write_strided(
     count = at(sizes, 0)
     pointers = [at(arguments, i) for i in range(len(entries))]
     strides = [at(steps, i) for i in range(len(entries))]
-    direct = [
+    direct: list[Any] = [
         builder.icmp_signed("==", stride, ir.Constant(LONG, entry.size))
         for stride, entry in zip(strides, entries, strict=True)
     ]
     lines = [ir.Constant(LONG, held * entry.size // LINE) for entry in entries]
-    flows = dict.fromkeys(results, ir.Constant(BIT, 0))
+    flows: dict[int, Any] = dict.fromkeys(results, ir.Constant(BIT, 0))
     if streams:
         long_enough = builder.icmp_signed(">=", count, most)
         for i in results:
