@@ -134,13 +134,13 @@ def _attach(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
     """Return the result of an elementwise pair, its derivative by the pair's own rules."""
     if not pair.elementwise:
         raise Inseparable(pair.forward.__name__)
-    xp = options["xp"]
-    inner = {**options, "xp": xp.inner}
+    duals = options["xp"]
+    inner = {**options, "xp": duals.inner}
     values = tuple([_value(x) for x in arrays])
     out = attach_gradient(pair, values, inner)
     moving = _moving(arrays)
     if not moving:
-        return xp.constant(out)
+        return duals.constant(out)
     pushed = []
     for i in moving:
         tangent = arrays[i].tangent
@@ -148,7 +148,7 @@ def _attach(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
             pushed.append(pair.rules[i](tangent, out, *values, **inner))
         else:
             pushed.append(pair.backward(tangent, out, *values, **inner)[i])
-    return Dual(out, _added(pushed), xp)
+    return Dual(out, _added(pushed), duals)
 
 
 def _stop(x: Dual) -> Dual:

@@ -77,13 +77,14 @@ class Expression(Operators, TapeArray):
 
 def _attach(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
     """Write down an elementwise pair; one that meets no expression is run."""
-    xp = options["xp"]
+    recorder = options["xp"]
     if not any(isinstance(x, Expression) for x in arrays):
-        return attach_gradient(pair, arrays, {**options, "xp": xp.inner})
+        return attach_gradient(pair, arrays, {**options, "xp": recorder.inner})
     if not pair.elementwise:
         raise Inseparable(pair.forward.__name__)
     plain = tuple([(name, x) for name, x in options.items() if name != "xp"])
-    return xp.write(PAIR, arrays, xp.seed.dtype, pair=pair._replace(kernel=None), options=plain)
+    pair = pair._replace(kernel=None)
+    return recorder.write(PAIR, arrays, recorder.seed.dtype, pair=pair, options=plain)
 
 
 def _stop(x: Any) -> Any:

@@ -22,7 +22,8 @@ def _squared_error_grad(
     """``2 * (m - t) * dm/dx`` in x, ``-2 * (m - t)`` in t."""
     m = xp.exp(x) if log_input else x
     slope = 2 * (m - t)
-    return grad * (slope * m if log_input else slope), -grad * slope
+    in_x = _times_power(slope, x, 1, log_input=True, xp=xp) if log_input else slope
+    return grad * in_x, -grad * slope
 
 
 @with_gradient(_squared_error_grad, elementwise=True)
@@ -60,7 +61,7 @@ def _times_power(y: Array, x: Array, c: float, *, log_input: bool, xp: Namespace
         ends = (power == INF) | (power < tiny(x, xp=xp))
         return _where(ends, y / m * half * half, y / m * power, xp=xp)
     bound, e = _bound(x, xp=xp), c * x
-    shift = _where(e > bound, bound, _where(e < -bound, -bound, 0.0 * y, xp=xp), xp=xp)
+    shift = clip(e, -bound, bound, xp=xp)
     return y * xp.exp(shift) * xp.exp(e - shift)
 
 

@@ -82,16 +82,22 @@ def soft_margin(m: Array, *, xp: Namespace) -> Array:
     return _softplus(-m, beta=1.0, xp=xp)
 
 
-def _exponential_slope_grad(
+def _exponential_slope_by_input(
     grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace
-) -> tuple[Array | None, ...]:
-    """The loss itself in x; ``-exp(x) - exp(-x)`` in y, and for -1 ``-(1 + x) * exp(x)``."""
-    up, down = xp.exp(-x), xp.exp(x)
-    in_y = where(y < 0, -(1 + x) * down, -(up + down), xp=xp)
-    return grad * exponential(x, y, xp=xp), grad * in_y
+) -> Array:
+    """The loss itself."""
+    return grad * exponential(x, y, xp=xp)
 
 
-@with_gradient(_exponential_slope_grad, elementwise=True)
+def _exponential_slope_by_target(
+    grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace
+) -> Array:
+    """``-exp(x) - exp(-x)``, and for -1 ``-(1 + x) * exp(x)``."""
+    up, down = xp.exp(where(y < 0, 0.0, -x, xp=xp)), xp.exp(x)
+    return grad * where(y < 0, -(1 + x) * down, -(up + down), xp=xp)
+
+
+@with_gradient(_exponential_slope_by_input, _exponential_slope_by_target, elementwise=True)
 def _exponential_slope(x: Array, y: Array, *, xp: Namespace) -> Array:
     """``(1 - s) * exp(x) - s * exp(-x)``, s the share of 1."""
     hit, miss = _shared_exponentials(x, y, xp=xp)
@@ -105,7 +111,7 @@ def _exponential_by_input(grad: Array, out: Array, x: Array, y: Array, *, xp: Na
 
 def _exponential_by_target(grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace) -> Array:
     """``exp(-x) - exp(x)``, and for -1 ``-x * exp(x)``, as of a margin."""
-    up, down = xp.exp(-x), xp.exp(x)
+    up, down = xp.exp(where(y < 0, 0.0, -x, xp=xp)), xp.exp(x)
     return grad * where(y < 0, -x * down, up - down, xp=xp)
 
 
@@ -124,10 +130,11 @@ def _shared_exponentials(x: Array, y: Array, *, xp: Namespace) -> tuple[Array, A
 
 def _times_exponential(share: Array, x: Array, *, xp: Namespace) -> Array:
     """``share * exp(x)``, 0 where the share is; infinite only where the product is."""
+    x = where(share == 0, 0.0, x, xp=xp)
     far = x > math.log(largest(x, xp=xp)) - 2
     e = share * xp.exp(where(far, x - 4, x, xp=xp))
     rest = where(far, math.exp(4), constant(1.0, x, xp=xp), xp=xp)
-    return where(share == 0, 0.0, e * rest, xp=xp)
+    return e * rest
 
 
 def _lack(m: Array, *, xp: Namespace) -> Array:

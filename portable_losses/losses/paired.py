@@ -3,6 +3,7 @@
 from portable_losses._dtypes import astype_like
 from portable_losses._gradient import with_gradient
 from portable_losses._options import FINITE
+from portable_losses._polyfill import constant
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce, reduced
@@ -261,7 +262,8 @@ def _behind_by_margin(
     grad: Array, out: Array, a: Array, b: Array, sign: Array, *, margin: float, xp: Namespace
 ) -> Array:
     """1 where the loss is not 0."""
-    return _where(margin - xp.multiply(sign, a - b) <= 0, 0.0, grad, xp=xp)
+    behind = margin - xp.multiply(sign, a - b) > 0
+    return grad * _where(behind, constant(1.0, a, xp=xp), 0.0, xp=xp)  # NaN stays NaN
 
 
 @with_gradient(_behind_grad, elementwise=True, by={"margin": _behind_by_margin})
@@ -275,8 +277,8 @@ def _near_or_far_grad(
     grad: Array, out: Array, x: Array, sign: Array, *, margin: float, xp: Namespace
 ) -> tuple[Array, ...]:
     """1, or -1 below the margin where the sign is -1; 0 in the sign."""
-    far = _where(margin - x <= 0, 0.0, -grad, xp=xp)
-    return _where(sign > 0, grad, far, xp=xp), 0.0 * grad
+    far = _where(margin - x <= 0, 0.0, constant(-1.0, x, xp=xp), xp=xp)
+    return grad * _where(sign > 0, 1.0, far, xp=xp), 0.0 * grad  # NaN stays NaN
 
 
 def _near_or_far_by_margin(

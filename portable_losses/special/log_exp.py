@@ -282,7 +282,8 @@ def _logsumexp(x: Array, *, xp: Namespace) -> Array:
     k, largest = place_of_largest(x, xp=xp)
     top = entry(x, k, xp=xp)
     finite = xp.abs(top) < INF
-    e = exponentials(x, _where(finite, top, 0.0, xp=xp), xp=xp)
+    near = _where(top == -INF, 0.0, finite_or_nan(top, xp=xp), xp=xp)
+    e = exponentials(x, near, xp=xp)
     others = total(_where(largest, 0.0, e, xp=xp), axis=-1, keepdims=True, xp=xp)
     others = others / _where(finite, entry(e, k, xp=xp), 1.0, xp=xp)
     sum_ = _where(finite, top + xp.log1p(others), top, xp=xp)
