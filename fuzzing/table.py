@@ -104,9 +104,10 @@ TABLE: dict[str, Entry] = {
     **_lines(
         of.elementwise,
         "real | sign",
-        "exponential_loss hinge_embedding_loss hinge_loss modified_huber_loss perceptron_loss "
-        "soft_margin_loss squared_hinge_loss",
+        "hinge_embedding_loss hinge_loss modified_huber_loss perceptron_loss soft_margin_loss "
+        "squared_hinge_loss",
     ),
+    **_lines(of.elementwise, "real | sign or share", "exponential_loss"),
     **_lines(
         of.elementwise,
         "real | real",

@@ -77,6 +77,7 @@ DOMAINS: dict[str, Callable[[Random, str, str], float]] = {
     "weight": _weight,
     "above -1": _above_minus_one,
     "sign": lambda r, dtype, mood: r.choice((-1.0, 1.0)),
+    "sign or share": lambda r, dtype, mood: r.choice((-1.0, _probability(r, dtype, mood))),
     "bit": lambda r, dtype, mood: r.choice((0.0, 1.0)),
     "inside (0, 1)": lambda r, dtype, mood: r.choice((0.1, 0.5, 0.75, 0.9)),
 }
@@ -91,6 +92,7 @@ SPECIALS = {
     "weight": (),
     "above -1": (math.nan,),
     "sign": (math.nan,),
+    "sign or share": (math.nan,),
     "bit": (math.nan,),
     "inside (0, 1)": (),
 }
@@ -103,6 +105,7 @@ BAD_VALUES = {
     "weight": (-1.0, -0.25),
     "above -1": (-1.5, -2.0),
     "sign": (0.0, 0.5, 2.0),
+    "sign or share": (-0.5, 1.5, 2.0),
     "bit": (-1.0, 0.5, 2.0),
     "inside (0, 1)": (-1.0, 0.0, 1.0, 2.0),
 }
@@ -116,6 +119,7 @@ INTEGERS = {
     "weight": (0, 1, 2),
     "above -1": (0, 1, 2),
     "sign": (-1, 1),
+    "sign or share": (-1, 0, 1),
     "bit": (0, 1),
 }
 

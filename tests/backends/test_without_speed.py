@@ -136,7 +136,8 @@ def test_a_quick_reduction_has_the_bits_of_the_librarys(name: str, dtype: str) -
     """The tape keeps them once it has recorded with them, so they are compared here."""
     xp = named("numpy").xp
     x = xp.asarray(np.random.default_rng(3).standard_normal((7, 33)) * 9).astype(dtype)
-    got, want = load_backend("numpy").speed.reductions[name](x), getattr(xp, name)(x)
+    got = load_backend("numpy").speed.reductions[name](x)
+    want = (xp.min(x), xp.max(x)) if name == "extremes" else getattr(xp, name)(x)
     assert np.asarray(got).tobytes() == np.asarray(want).tobytes()
 
 

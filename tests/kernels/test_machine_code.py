@@ -99,6 +99,15 @@ def differing(function: Callable[..., Any], got: Any, arrays: list[Any]) -> list
     return found
 
 
+# Where the labels are, and the smallest: of others the terms of a loss cancel, and so do its digits.
+LABELS = {
+    "_sigmoid_focal": (1, 0),
+    "_sigmoid_focal_grad": (3, 0),
+    "_exponential_slope": (1, -1),
+    "exponential": (1, -1),
+}
+
+
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_every_formula_is_compiled_and_agrees_with_the_portable_one(
     dtype: Any, portable: Callable[..., Any]
@@ -107,6 +116,9 @@ def test_every_formula_is_compiled_and_agrees_with_the_portable_one(
     assert len(calls) > 80
     for function, present, given in calls[:: 1 if EVERY_ROW else 8]:
         arrays = odd.grid(dtypes_of(present, dtype))
+        if function.__name__ in LABELS:
+            place, least = LABELS[function.__name__]
+            arrays[place] = np.clip(arrays[place], least, 1)
         code = elements._compiled(function, None, dtypes_of(present, dtype), dict(given))
         if code is None:
             wrong.append(f"{function.__name__} {given}: not compiled")

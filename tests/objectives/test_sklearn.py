@@ -172,7 +172,7 @@ def test_it_passes_for_a_loss_of_scikit_learn_and_can_be_copied() -> None:
     copies: list[Any] = [copy.deepcopy(half), pickle.loads(pickle.dumps(half))]
     copies.append(clone(half, safe=False))
     for one in copies:
-        assert repr(one) == "SklearnLoss(poisson_deviance_loss)"
+        assert repr(one) == "SklearnLoss(poisson_deviance_loss, full=False)"
         np.testing.assert_array_equal(one.loss(Y["count"], X[:, 0]), half.loss(Y["count"], X[:, 0]))
     wanted = {name for name in dir(theirs.BaseLoss) if not name.startswith("_")}
     assert wanted <= set(dir(half))

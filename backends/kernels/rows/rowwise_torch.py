@@ -70,7 +70,7 @@ def _laid(x: Array, classes: int | None) -> tuple[Array, int, int]:
 
 def _rows(factor: Any, like: Array) -> Array:
     dtype = torch.float64 if like.dtype == torch.float64 else torch.float32
-    return torch.as_tensor(factor, dtype=dtype)
+    return torch.as_tensor(factor, dtype=dtype, device="cpu")  # whatever the default device is
 
 
 def _name(x: Array) -> str:
