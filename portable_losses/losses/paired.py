@@ -285,7 +285,8 @@ def _near_or_far_by_margin(
     grad: Array, out: Array, x: Array, sign: Array, *, margin: float, xp: Namespace
 ) -> Array:
     """1 below the margin where the sign is -1, else 0."""
-    return _where((sign > 0) | (margin - x <= 0), 0.0, grad, xp=xp)
+    near = (sign > 0) | (margin - x <= 0)
+    return grad * _where(near, 0.0, constant(1.0, x, xp=xp), xp=xp)
 
 
 @with_gradient(_near_or_far_grad, elementwise=True, by={"margin": _near_or_far_by_margin})

@@ -218,7 +218,7 @@ def to_itself(x: Array, t: Array, *, reduction: Any) -> Array:
 
 
 BADS = [
-    Bad(pl.hinge_embedding_loss, P, ZERO_ONE),
+    *(Bad(pl.hinge_embedding_loss, x, ZERO_ONE) for x in (P, P + 2)),
     Bad(to_half, P, ZERO_ONE),
     Bad(to_half, P, N([1.0, 0.5, -1.0])),
     Bad(to_itself, N([[1.0, 2.0], [0.5, -1.0], [0.25, 3.0]]), ZERO_ONE),
