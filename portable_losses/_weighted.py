@@ -17,7 +17,7 @@ from portable_losses._polyfill import device_of, total, where
 from portable_losses._stable import INF, NAN
 from portable_losses._tape import inner_of, raw_array
 from portable_losses._typing import Array, Namespace, Options, Reduction
-from portable_losses._validation import check_bool, check_broadcasts_to
+from portable_losses._validation import check_bool, check_broadcasts_to, namespace_of
 from portable_losses._values import as_weight
 
 __all__ = ["NotInOnePass", "harmless_values", "in_one_pass", "marked", "spread", "weighted"]
@@ -65,7 +65,8 @@ def weighted(
 
     A mean divides by the sum of `weight`, and not of `factor`.
     """
-    pair, given, first = pair_of(function), tuple(arrays.values()), next(iter(arrays.values()))
+    pair, given = pair_of(function), tuple(arrays.values())
+    name, first = next(iter(arrays.items()))
     shape = tuple(first.shape)  # type: ignore[union-attr]
     plain = all(x is None or isinstance(x, float | int | str) for x in options.values())
     fits = plain and all(x is None or tuple(x.shape) == shape for x in given)
@@ -75,6 +76,7 @@ def weighted(
         weight = as_weight(weight, shape, name="sample_weight", like=first, xp=xp)
         weight = spread(weight, first, xp=xp)
     if mask is not None:
+        namespace_of(**{name: first}, where=mask)
         check_bool(xp, where=mask)
         check_broadcasts_to(shape, where=mask)
         mask = spread(mask, first, xp=xp)
