@@ -182,7 +182,7 @@ def _shares(
     return _sigmoid(-u, xp=xp), _sigmoid(u, xp=xp)
 
 
-@with_gradient(_js_slope_grad, by={"beta": _js_slope_by_beta})
+@with_gradient(_js_slope_grad, elementwise=True, by={"beta": _js_slope_by_beta})
 def _js_slope(
     lp: Array, t: Array, of_q: Array, *, beta: float, log_target: bool, xp: Namespace
 ) -> Array:
@@ -215,7 +215,7 @@ def _js_by_beta(
     return grad * ((to_p - to_q) * xp.exp(above))
 
 
-@with_gradient(_js_grad, by={"beta": _js_by_beta})
+@with_gradient(_js_grad, elementwise=True, by={"beta": _js_by_beta})
 def _js(lp: Array, t: Array, *, beta: float, log_target: bool, xp: Namespace) -> Array:
     """``beta * p * log(p / m) + (1 - beta) * q * log(q / m)``, m the mixture of the two."""
     to_p, to_q, above = _js_terms(lp, t, beta=beta, log_target=log_target, xp=xp)

@@ -99,7 +99,7 @@ def differing(function: Callable[..., Any], got: Any, arrays: list[Any]) -> list
     return found
 
 
-# Where the labels are, and the smallest: of others the terms of a loss cancel, and so do its digits.
+# Where the labels are, and the smallest: of others the terms of a loss cancel.
 LABELS = {
     "_sigmoid_focal": (1, 0),
     "_sigmoid_focal_grad": (3, 0),
