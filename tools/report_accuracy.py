@@ -272,8 +272,13 @@ Their bits are the same on tensors, for vectors of any width and any number of t
 formula of one element is NumPy's."""
 
 
-def document(lines: Sequence[Line], halves: Sequence[Halves], libraries: Sequence[str]) -> str:
-    """The whole page."""
+def document(
+    lines: Sequence[Line],
+    halves: Sequence[Halves],
+    libraries: Sequence[str],
+    of_rows: Sequence[str] = (),
+) -> str:
+    """The whole page; `of_rows` is what `report_rows` writes."""
     versions = ", ".join(f"{one} {version(one)}" for one in ("numpy", *libraries, "mpmath"))
     parts = [
         "# Accuracy, measured",
@@ -304,7 +309,7 @@ derivatives, by one argument twice, are measured at one in {BENDS} of the inputs
             wrong, worst = half.found.get(head, (-1, 0.0))
             cells.append("-" if wrong < 0 else f"{worst:g} ({wrong})")
         rows.append("| " + " | ".join(cells) + " |")
-    parts += report_rows.section()
+    parts += of_rows
     parts += [
         "## Every float16 and every bfloat16",
         "The largest distance from the correctly rounded value, in ulps, and at how many of the\n"
@@ -345,7 +350,9 @@ def main() -> None:
         found = list(pool.map(_job, tasks))
     lines = [one for one in found if isinstance(one, Line)]
     halves = [one for one in found if isinstance(one, Halves)]
-    TARGET.write_text(document(lines, halves, PEERS), encoding="utf-8")
+    _prepare()
+    text = document(lines, halves, PEERS, report_rows.section())
+    TARGET.write_text(text, encoding="utf-8")
     done = f"wrote {TARGET}: {len(lines)} rows, {len(halves)} functions in half precision"
     sys.stdout.write(f"{done}\n")
 

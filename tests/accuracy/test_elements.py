@@ -194,7 +194,8 @@ def test_the_report_shows_our_errors_beside_those_of_the_peers() -> None:
     libraries = [name for name in ("torch", "scipy") if find_spec(name)]
     lines = [measured(row, np.float32, libraries) for row in (relu, mse)]
     halves = [halves_of(relu)] if "torch" in libraries else []
-    text = document(lines, halves, libraries)
+    text = document(lines, halves, libraries, ["## Rows"])
+    assert "## Rows" in text
     assert "| relu | 0.0 / 0.0 | 0.0 / 0.0 | 0.0 / 0.0 | 0.0 | 0.0 |" in text
     assert "0 (0)" in text or not halves
 
