@@ -35,6 +35,7 @@ __all__ = [
     "backend_of",
     "backend_of_array",
     "load_backend",
+    "loaded_backend",
     "namespace_of_type",
     "refusal_of",
 ]
@@ -91,6 +92,9 @@ class Kernel(NamedTuple):
     them. Of half dtypes `run` computes in float32, and returns the dtype of the arrays,
     or float32 if the pair is `wide`. None: every call is checked. ``sums``, likewise, says whether
     it adds up in its own pass: `run` is given a pair with a `summand` then.
+    ``ready(pair, arrays, options, wanted)`` returns ``run`` as a function of arrays of these types,
+    dtypes and shapes alone, with all looked up; None where there is none. That returns None for
+    arrays that lie in memory as it does not take them.
     """
 
     accepts: Callable[..., bool]
@@ -100,6 +104,7 @@ class Kernel(NamedTuple):
     gradients: int = 1
     takes: Callable[..., bool] | None = None
     sums: Callable[..., bool] | None = None
+    ready: Callable[..., Callable[[tuple[Array, ...]], Any] | None] | None = None
 
 
 def traced_as_constant(function: Function) -> Function:
@@ -122,6 +127,10 @@ class Autodiff:
     differentiable_again : callable, (x) -> x, or None
         The same values, whose gradient depends on `x` even where it is constant, for a library that
         would refuse to differentiate it then. None: `x`.
+    repeat_gradient : callable, (pair, arrays, options) -> (arrays) -> result, or None
+        Return what `attach_gradient` does with a pair that has a kernel, again and again for
+        arrays of these types, dtypes and shapes; it returns None for arrays that it does not take.
+        None: there are no plans for such calls.
     differentiates : bool
         Does the library take derivatives of its own functions? Where it does not, a formula need
         not mind the slope of ``abs`` at 0.
@@ -130,6 +139,7 @@ class Autodiff:
     attach_gradient: Callable[[Pair, tuple[Array, ...], Options], Any] | None = None
     stop_gradient: Callable[[Array], Array] | None = None
     differentiable_again: Callable[[Array], Array] | None = None
+    repeat_gradient: Callable[[Pair, tuple[Array, ...], Options], Any] | None = None
     differentiates: bool = True
 
 
@@ -231,6 +241,9 @@ class Speed:
         Runs both halves of an elementwise pair in one pass.
     kernels : mapping of str to Kernel
         Faster ways through a pair, by the name that `with_gradient` gave the pair.
+    repeats : callable, () -> bool, or None
+        May a call be repeated by a plan (`_plans.py`)? Not where a trace or a transform watches.
+        None: never.
     """
 
     reductions: Mapping[str, Callable[[Array], Array]] = field(default_factory=dict[str, Any])
@@ -241,6 +254,7 @@ class Speed:
     several_of_rows: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
     elementwise_kernel: Kernel | None = None
     kernels: Mapping[str, Kernel] = field(default_factory=dict[str, Kernel])
+    repeats: Callable[[], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -310,6 +324,12 @@ def namespace_of_type(x: Array) -> Namespace:
     if getattr(x, "__array_namespace__", None) and x.__array_namespace__() is found:
         _HAS_NAMESPACE_METHOD.add(kind)
     return found
+
+
+def loaded_backend(kind: type) -> Backend | None:
+    """Return the backend of a type of array, if that is listed and was met before."""
+    name = _NAMES.get(kind)
+    return None if name is None else _LOADED[name]
 
 
 def backend_of_array(x: Any) -> Backend | None:
