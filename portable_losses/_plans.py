@@ -14,7 +14,7 @@ tests; a test that fails takes the long way, which says what is wrong. A library
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from portable_losses._backend import Backend, backend_of, loaded_backend
+from portable_losses._backend import Backend, backend_of, listed_backend
 from portable_losses._gradient import repeated
 from portable_losses._notes import NOTE, Note
 from portable_losses._tape import TapeArray
@@ -92,7 +92,7 @@ class Plans:
 
 def may_repeat(x: Any) -> Backend | None:
     """Return the backend of the library of `x` if plans serve its calls here and now."""
-    backend = loaded_backend((x.array if isinstance(x, TapeArray) else x).__class__)
+    backend = listed_backend((x.array if isinstance(x, TapeArray) else x).__class__)
     if backend is None or (repeats := backend.speed.repeats) is None or not repeats():
         return None
     return backend if NOTE.get() is None else None

@@ -135,7 +135,13 @@ def attach_again(pair: Pair, options: Options) -> Callable[..., Any]:
         chosen = pair.backward if isinstance(xp, TapeNamespace) else backward
         return chosen(grad, out, *arrays, xp=xp, **own)
 
+    def by_slope(grad: Any, out: Any, *arrays: Any, xp: Any, backward: Any) -> Any:
+        if isinstance(xp, TapeNamespace):
+            return gradient(grad, out, *arrays, xp=xp, backward=backward)[0]
+        return grad * backward
+
     operation = Operation(_name(pair), (gradient,), form=JOINT)
+    product = Operation(_name(pair), (by_slope,))
 
     def again(*arrays: Any) -> Any:
         raws: list[Any] = []
@@ -164,9 +170,8 @@ def attach_again(pair: Pair, options: Options) -> Callable[..., Any]:
         out, backward = made
         if record is None:
             return tensor_of(out)
-        return tensor_of(
-            out, record(operation, out, given, {"backward": backward}, tuple(parents))
-        )
+        chosen = operation if callable(backward) else product
+        return tensor_of(out, record(chosen, out, given, {"backward": backward}, tuple(parents)))
 
     return again
 
