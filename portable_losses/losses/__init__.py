@@ -40,6 +40,7 @@ from portable_losses.losses.multiclass_margin import (
     multiclass_perceptron_loss,
 )
 from portable_losses.losses.multilabel import multilabel_margin_loss, multilabel_soft_margin_loss
+from portable_losses.losses.ordinal import ordinal_cross_entropy
 from portable_losses.losses.paired import (
     cosine_embedding_loss,
     hinge_embedding_loss,
@@ -100,6 +101,7 @@ __all__ = [
     "multilabel_soft_margin_loss",
     "nll_loss",
     "ntxent_loss",
+    "ordinal_cross_entropy",
     "pairwise_distance",
     "perceptron_loss",
     "poisson_deviance_loss",
