@@ -123,7 +123,7 @@ def ordinal_cross_entropy(
     counts = target != ignore_index
     outside = check_indices(_where(counts, target, 0, xp=xp), count + 1, name="target", xp=xp)
 
-    low, high = _bounds(t, target, z, xp=xp)
+    low, high = _bounds(t, target, xp=xp)
     loss = _ordinal(_where(counts, z, 0.0, xp=xp), low, high, xp=xp)
     loss = mark_invalid(loss, invalid, outside, xp=xp)
 
@@ -133,10 +133,10 @@ def ordinal_cross_entropy(
     )
 
 
-def _bounds(t: Array, target: Array, z: Array, *, xp: Namespace) -> tuple[Array, Array]:
+def _bounds(t: Array, target: Array, *, xp: Namespace) -> tuple[Array, Array]:
     """Return the thresholds below and above each class, -inf and inf at the ends."""
     count = t.shape[-1]
-    table = broadcast_to(t, (*z.shape, count), like=z[..., None], xp=xp)
+    table = broadcast_to(t, (*target.shape, count), like=target[..., None], xp=xp)
 
     def at(place: Array) -> Array:
         inside = _where((place >= 0) & (place < count), place, 0, xp=xp)
