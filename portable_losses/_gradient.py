@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from functools import wraps
+from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
@@ -15,7 +16,7 @@ from portable_losses._backend import (
     kernel_for,
     namespace_of_type,
 )
-from portable_losses._dtypes import computable, narrow, widen
+from portable_losses._dtypes import computable, is_half, narrow, widen
 from portable_losses._polyfill import broadcast_arrays, device_of, total
 from portable_losses._tape import TapeArray
 from portable_losses._typing import Array, Namespace, Options
@@ -33,6 +34,7 @@ __all__ = [
     "differentiable_again",
     "elementwise_call",
     "entrywise",
+    "of_rows",
     "pair_of",
     "row_call",
     "stop_gradient",
@@ -51,6 +53,7 @@ def with_gradient(
     backward: Callable[..., Any],
     *rest: Callable[..., Array],
     elementwise: bool = False,
+    rows: bool = False,
     kernel: str = "",
     by: Mapping[str, Callable[..., Array] | None] = NO_OPTIONS,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -58,7 +61,8 @@ def with_gradient(
 
     Either one `backward` for all arrays, or one rule per array, which returns the gradient of
     that array alone: then a library computes only the gradients that are needed. Where all of them
-    are `elementwise`, a library may run each as it runs an `entrywise` function. `kernel` is the
+    are `elementwise`, a library may run each as it runs an `entrywise` function; of `rows`, each
+    row of a result depends on the rows at its place alone (see `of_rows`). `kernel` is the
     name under which backends have kernels for this pair. `by` has the options that may be 0-d
     arrays, each with ``rule(grad, out, *arrays, xp, **options)``, whose sum is the gradient by it;
     None lets the library differentiate the function itself.
@@ -69,7 +73,7 @@ def with_gradient(
         halves = forward, backward, *rest
         run, *rules = map(entrywise, halves) if elementwise else halves
         portable = Pair(run, _together(rules), tuple(rules)) if rest else Pair(run, rules[0])
-        portable = portable._replace(elementwise=elementwise, name=kernel)
+        portable = portable._replace(elementwise=elementwise, rows=rows, name=kernel)
         if kernel:
             _register(portable)
 
@@ -210,6 +214,68 @@ def by_kernel(
     return _attach_kernel(_served(pair, kernel, wide=wide), arrays, raws, options, backend)
 
 
+def of_rows(*, wide: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorate ``f(*arrays, xp, **options)``, whose rows depend on the rows at their place alone.
+
+    Rows are the last axis; a result has one entry for each of theirs, or a number (with the axis
+    kept or not). Where options are Python values, a library may run the function as one operation,
+    whose gradient is derived from it as the tape would. Arrays of half dtypes are computed in
+    float32; the results are rounded to that of the first, unless they are to be `wide`.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `function`, run by a kernel where there is one."""
+
+        @wraps(function)
+        def call(*arrays: Array, xp: Namespace, **options: Any) -> Any:
+            made = by_kernel(call, arrays, options, wide=wide)
+            if made is not None:
+                return made
+            if not is_half(arrays[0], xp=xp):
+                return function(*arrays, xp=xp, **options)
+            dtype = arrays[0].dtype
+            held = [x if x is None or not is_half(x, xp=xp) else widen(x, xp=xp) for x in arrays]
+            made = function(*held, xp=xp, **options)
+            if wide:
+                return made
+            several = isinstance(made, tuple)
+            found = tuple([narrow(x, dtype, xp=xp) for x in (made if several else (made,))])
+            return found if several else found[0]
+
+        _PAIRS[call] = Pair(function, _derived(function), rows=True, derived=True)
+        return call
+
+    return decorate
+
+
+def _derived(function: Callable[..., Any]) -> Callable[..., tuple[Array | None, ...]]:
+    """Return the backward of a function, by what its operations have."""
+
+    def backward(
+        grad: Any, out: Any, *arrays: Array | None, xp: Namespace, **options: Any
+    ) -> tuple[Array | None, ...]:
+        own = backend_of(xp).autodiff.pull_back
+        if own is not None:
+            return own(function, grad, arrays, options)
+        places = [
+            i
+            for i, x in enumerate(arrays)
+            if x is not None and xp.isdtype(x.dtype, "real floating")
+        ]
+
+        def moving(*given: Array) -> Any:
+            full = list(arrays)
+            for i, x in zip(places, given, strict=True):
+                full[i] = x
+            return function(*full, xp=namespace_of_type(given[0]), **options)
+
+        tape = import_module("portable_losses.autograd")
+        found = iter(tape.vjp(moving, *(arrays[i] for i in places))[1](grad))
+        return tuple([next(found) if i in places else None for i in range(len(arrays))])
+
+    return backward
+
+
 def row_call(function: Callable[..., Array], x: Array, *, xp: Namespace) -> Array:
     """Return ``function(x, xp=xp)`` of rows; half dtypes are computed in float32, rounded once."""
     made = by_kernel(function, (x,), {})
@@ -264,7 +330,7 @@ def _kernel_of(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
 
     None where there is none, or an option may be an array.
     """
-    if not (pair.elementwise or pair.name):
+    if not (pair.elementwise or pair.rows or pair.name):
         return None
     for x in options.values():
         if not (x is None or isinstance(x, float | int | str | tuple)):
@@ -273,7 +339,8 @@ def _kernel_of(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
     backend = backend_of_array(raws[0])
     if backend is None:
         return None
-    own = backend.speed.elementwise_kernel if pair.elementwise else None
+    speed = backend.speed
+    own = speed.elementwise_kernel if pair.elementwise else speed.row_kernel if pair.rows else None
     kernel = backend.speed.kernels.get(pair.name, own)
     return None if kernel is None else (backend, kernel, raws)
 
