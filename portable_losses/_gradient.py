@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Mapping
 from functools import wraps
-from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
@@ -16,7 +15,7 @@ from portable_losses._backend import (
     kernel_for,
     namespace_of_type,
 )
-from portable_losses._dtypes import computable, is_half, narrow, widen
+from portable_losses._dtypes import computable, narrow, widen
 from portable_losses._polyfill import broadcast_arrays, device_of, total
 from portable_losses._tape import TapeArray
 from portable_losses._typing import Array, Namespace, Options
@@ -31,12 +30,12 @@ __all__ = [
     "NAMED_PAIRS",
     "attach_gradient",
     "attach_pair",
+    "by_kernel",
     "differentiable_again",
     "elementwise_call",
     "entrywise",
-    "of_rows",
     "pair_of",
-    "row_call",
+    "register",
     "stop_gradient",
     "summed",
     "summed_pair",
@@ -214,74 +213,6 @@ def by_kernel(
     return _attach_kernel(_served(pair, kernel, wide=wide), arrays, raws, options, backend)
 
 
-def of_rows(*, wide: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorate ``f(*arrays, xp, **options)``, whose rows depend on the rows at their place alone.
-
-    Rows are the last axis; a result has one entry for each of theirs, or a number (with the axis
-    kept or not). Where options are Python values, a library may run the function as one operation,
-    whose gradient is derived from it as the tape would. Arrays of half dtypes are computed in
-    float32; the results are rounded to that of the first, unless they are to be `wide`.
-    """
-
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return `function`, run by a kernel where there is one."""
-
-        @wraps(function)
-        def call(*arrays: Array, xp: Namespace, **options: Any) -> Any:
-            made = by_kernel(call, arrays, options, wide=wide)
-            if made is not None:
-                return made
-            if not is_half(arrays[0], xp=xp):
-                return function(*arrays, xp=xp, **options)
-            dtype = arrays[0].dtype
-            held = [x if x is None or not is_half(x, xp=xp) else widen(x, xp=xp) for x in arrays]
-            made = function(*held, xp=xp, **options)
-            if wide:
-                return made
-            several = isinstance(made, tuple)
-            found = tuple([narrow(x, dtype, xp=xp) for x in (made if several else (made,))])
-            return found if several else found[0]
-
-        _PAIRS[call] = Pair(function, _derived(function), rows=True, derived=True)
-        return call
-
-    return decorate
-
-
-def _derived(function: Callable[..., Any]) -> Callable[..., tuple[Array | None, ...]]:
-    """Return the backward of a function, by what its operations have."""
-
-    def backward(
-        grad: Any, out: Any, *arrays: Array | None, xp: Namespace, **options: Any
-    ) -> tuple[Array | None, ...]:
-        own = backend_of(xp).autodiff.pull_back
-        if own is not None:
-            return own(function, grad, arrays, options)
-        places = [
-            i
-            for i, x in enumerate(arrays)
-            if x is not None and xp.isdtype(x.dtype, "real floating")
-        ]
-
-        def moving(*given: Array) -> Any:
-            full = list(arrays)
-            for i, x in zip(places, given, strict=True):
-                full[i] = x
-            return function(*full, xp=namespace_of_type(given[0]), **options)
-
-        tape = import_module("portable_losses.autograd")
-        found = iter(tape.vjp(moving, *(arrays[i] for i in places))[1](grad))
-        return tuple([next(found) if i in places else None for i in range(len(arrays))])
-
-    return backward
-
-
-def row_call(function: Callable[..., Array], x: Array, *, xp: Namespace) -> Array:
-    """Return ``function(x, xp=xp)`` of rows; half dtypes are computed in float32, rounded once."""
-    made = by_kernel(function, (x,), {})
-    return narrow(function(widen(x, xp=xp), xp=xp), x.dtype, xp=xp) if made is None else made
-
-
 def summed(
     function: Callable[..., Any], arrays: tuple[Array, ...], options: Options, *, mean: bool
 ) -> Array | None:
@@ -419,6 +350,11 @@ def attach_pair(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
     found = kernel_for(pair, backend, arrays, options)
     chosen = pair if found is None else _served(pair, found)
     return attach_gradient(chosen, arrays, options, backend)
+
+
+def register(function: Callable[..., Any], pair: Pair) -> None:
+    """Let a function be served by the kernels of a pair."""
+    _PAIRS[function] = pair
 
 
 def pair_of(function: Callable[..., Any]) -> Pair | None:

@@ -15,7 +15,7 @@ import numpy as np
 from portable_losses._backend import Arrays, Autodiff, Backend, Pair
 from portable_losses._typing import Options
 
-from ..formulas.trace import BOOL, FLOATS, SELECT, Place, Step, Untraceable, key_of
+from ..formulas.trace import BOOL, CAST, FLOATS, SELECT, Place, Step, Untraceable, key_of
 from .trace import (
     LARGEST,
     LOST,
@@ -33,7 +33,7 @@ from .trace import (
 __all__ = ["DerivedNamespace"]
 
 STOP, OUT = "stop", "out"
-CONSTANT = STRUCTURAL - {SUM, LARGEST, SMALLEST}
+CONSTANT = (STRUCTURAL | {CAST}) - {SUM, LARGEST, SMALLEST}
 NAMES = {np.absolute: "abs", np.power: "pow"}  # the standard's of ufuncs that have another
 FLAT = (np.floor, np.ceil, np.trunc, np.rint, np.sign)
 
@@ -52,7 +52,10 @@ class DerivedNamespace(RowNamespace):
             return _pulled(self._recording, native, function, grad, arrays, options)
 
         self.__portable_losses_backend__ = Backend(
-            own.name, Autodiff(pull_back=pull_back, differentiates=False), own.arrays, speed=own.speed
+            own.name,
+            Autodiff(pull_back=pull_back, differentiates=False),
+            own.arrays,
+            speed=own.speed,
         )
 
 
@@ -140,10 +143,7 @@ def _pulled(
     found = _walk(own, DerivedNamespace(own, native), outs, seeds)
     moved = _Moved(own)
     return tuple(
-        [
-            None if x is None or x.place not in found else moved(found[x.place], x)
-            for x in inside
-        ]
+        [None if x is None or x.place not in found else moved(found[x.place], x) for x in inside]
     )
 
 
@@ -299,9 +299,7 @@ class _Moved:
         if step.operation == PICK:
             return outer.picked(*given)
         if isinstance(step.operation, str) and step.operation in STRUCTURAL:
-            made = outer.made(
-                step.operation, tuple(given), step.dtype, axes, per_entry=per_entry
-            )
+            made = outer.made(step.operation, tuple(given), step.dtype, axes, per_entry=per_entry)
             return made.place
         symbols = [
             RowSymbol(outer, x, outer.dtypes[x.number], (N, C)) if isinstance(x, Place) else x

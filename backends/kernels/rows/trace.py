@@ -33,11 +33,9 @@ from ..formulas.trace import (
 
 __all__ = [
     "ARGMAX",
-    "C",
     "CLASSES",
     "LARGEST",
     "LOST",
-    "N",
     "PICK",
     "POSITION",
     "REDUCTIONS",
@@ -45,6 +43,8 @@ __all__ = [
     "SMALLEST",
     "STRUCTURAL",
     "SUM",
+    "C",
+    "N",
     "RowFormula",
     "RowNamespace",
     "RowRecording",
