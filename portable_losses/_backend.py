@@ -65,6 +65,8 @@ class Pair(NamedTuple):
     the one under which `Speed.kernels` may have a kernel; "" has none. ``wide``: a kernel that is
     given half dtypes returns float32. ``summand``: the elementwise pair whose result this one adds
     up, and divides by its option `divisor`. ``masked``: its last array is a mask of bool, or None.
+    ``rows``: each row of a result (its entries along the last axis, or a number) depends on the
+    rows at its place alone. ``derived``: backward is derived from forward (`_gradient.of_rows`).
     """
 
     forward: Callable[..., Any]
@@ -76,6 +78,8 @@ class Pair(NamedTuple):
     wide: bool = False
     summand: "Pair | None" = None
     masked: bool = False
+    rows: bool = False
+    derived: bool = False
 
 
 class Kernel(NamedTuple):
@@ -122,6 +126,8 @@ class Autodiff:
     differentiable_again : callable, (x) -> x, or None
         The same values, whose gradient depends on `x` even where it is constant, for a library that
         would refuse to differentiate it then. None: `x`.
+    pull_back : callable, (function, grad, arrays, options) -> gradients, or None
+        The gradients of a function of rows that has none of its own. None: the tape's.
     differentiates : bool
         Does the library take derivatives of its own functions? Where it does not, a formula need
         not mind the slope of ``abs`` at 0.
@@ -130,6 +136,7 @@ class Autodiff:
     attach_gradient: Callable[[Pair, tuple[Array, ...], Options], Any] | None = None
     stop_gradient: Callable[[Array], Array] | None = None
     differentiable_again: Callable[[Array], Array] | None = None
+    pull_back: Callable[..., tuple[Any, ...]] | None = None
     differentiates: bool = True
 
 
@@ -229,6 +236,8 @@ class Speed:
         The same of a function of rows: of logits and the arrays of a `Target`, then of others.
     elementwise_kernel : Kernel, or None
         Runs both halves of an elementwise pair in one pass.
+    row_kernel : Kernel, or None
+        The same of a pair of rows.
     kernels : mapping of str to Kernel
         Faster ways through a pair, by the name that `with_gradient` gave the pair.
     """
@@ -240,6 +249,7 @@ class Speed:
     several: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
     several_of_rows: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
     elementwise_kernel: Kernel | None = None
+    row_kernel: Kernel | None = None
     kernels: Mapping[str, Kernel] = field(default_factory=dict[str, Kernel])
 
 
@@ -272,6 +282,8 @@ def kernel_for(
     found = backend.speed.kernels.get(pair.name)
     if found is None and pair.elementwise:
         found = backend.speed.elementwise_kernel
+    elif found is None and pair.rows:
+        found = backend.speed.row_kernel
     if found is None or not found.accepts(*arrays, **options):
         return None
     return found
