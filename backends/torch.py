@@ -366,6 +366,7 @@ BACKEND = Backend(
         several_of_rows=several_of_rows(WEIGHT),
         repeats=repeats,
         elementwise_kernel=ELEMENTWISE,
+        row_kernel=rowwise(None, WEIGHT),
         special={"erf": torch.special.erf, "erfc": torch.special.erfc},
         kernels={
             "cross_entropy": by_device(

@@ -66,6 +66,8 @@ class Pair(NamedTuple):
     the one under which `Speed.kernels` may have a kernel; "" has none. ``wide``: a kernel that is
     given half dtypes returns float32. ``summand``: the elementwise pair whose result this one adds
     up, and divides by its option `divisor`. ``masked``: its last array is a mask of bool, or None.
+    ``rows``: each row of a result (its entries along the last axis, or a number) depends on the
+    rows at its place alone. ``derived``: backward is derived from forward (`_gradient.of_rows`).
     """
 
     forward: Callable[..., Any]
@@ -77,6 +79,8 @@ class Pair(NamedTuple):
     wide: bool = False
     summand: "Pair | None" = None
     masked: bool = False
+    rows: bool = False
+    derived: bool = False
 
 
 class Kernel(NamedTuple):
@@ -128,6 +132,8 @@ class Autodiff:
     differentiable_again : callable, (x) -> x, or None
         The same values, whose gradient depends on `x` even where it is constant, for a library that
         would refuse to differentiate it then. None: `x`.
+    pull_back : callable, (function, grad, arrays, options) -> gradients, or None
+        The gradients of a function of rows that has none of its own. None: the tape's.
     repeat_gradient : callable, (pair, arrays, options) -> (arrays) -> result, or None
         Return what `attach_gradient` does with a pair that has a kernel, again and again for
         arrays of these types, dtypes and shapes; it returns None for arrays that it does not take.
@@ -140,6 +146,7 @@ class Autodiff:
     attach_gradient: Callable[[Pair, tuple[Array, ...], Options], Any] | None = None
     stop_gradient: Callable[[Array], Array] | None = None
     differentiable_again: Callable[[Array], Array] | None = None
+    pull_back: Callable[..., tuple[Any, ...]] | None = None
     repeat_gradient: Callable[[Pair, tuple[Array, ...], Options], Any] | None = None
     differentiates: bool = True
 
@@ -240,6 +247,8 @@ class Speed:
         The same of a function of rows: of logits and the arrays of a `Target`, then of others.
     elementwise_kernel : Kernel, or None
         Runs both halves of an elementwise pair in one pass.
+    row_kernel : Kernel, or None
+        The same of a pair of rows.
     kernels : mapping of str to Kernel
         Faster ways through a pair, by the name that `with_gradient` gave the pair.
     repeats : callable, () -> bool, or None
@@ -254,6 +263,7 @@ class Speed:
     several: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
     several_of_rows: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
     elementwise_kernel: Kernel | None = None
+    row_kernel: Kernel | None = None
     kernels: Mapping[str, Kernel] = field(default_factory=dict[str, Kernel])
     repeats: Callable[[], bool] | None = None
 
@@ -287,6 +297,8 @@ def kernel_for(
     found = backend.speed.kernels.get(pair.name)
     if found is None and pair.elementwise:
         found = backend.speed.elementwise_kernel
+    elif found is None and pair.rows:
+        found = backend.speed.row_kernel
     if found is None or not found.accepts(*arrays, **options):
         return None
     return found

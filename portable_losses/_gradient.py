@@ -31,15 +31,15 @@ __all__ = [
     "NAMED_PAIRS",
     "attach_gradient",
     "attach_pair",
+    "by_kernel",
     "differentiable_again",
     "elementwise_call",
     "entrywise",
     "pair_of",
+    "register",
     "repeated",
-    "row_call",
     "stop_gradient",
     "summed",
-    "summed_pair",
     "summed_with_gradient",
     "with_gradient",
 ]
@@ -53,6 +53,7 @@ def with_gradient(
     backward: Callable[..., Any],
     *rest: Callable[..., Array],
     elementwise: bool = False,
+    rows: bool = False,
     kernel: str = "",
     by: Mapping[str, Callable[..., Array] | None] = NO_OPTIONS,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -60,7 +61,8 @@ def with_gradient(
 
     Either one `backward` for all arrays, or one rule per array, which returns the gradient of
     that array alone: then a library computes only the gradients that are needed. Where all of them
-    are `elementwise`, a library may run each as it runs an `entrywise` function. `kernel` is the
+    are `elementwise`, a library may run each as it runs an `entrywise` function; of `rows`, each
+    row of a result depends on the rows at its place alone (see `of_rows`). `kernel` is the
     name under which backends have kernels for this pair. `by` has the options that may be 0-d
     arrays, each with ``rule(grad, out, *arrays, xp, **options)``, whose sum is the gradient by it;
     None lets the library differentiate the function itself.
@@ -71,7 +73,7 @@ def with_gradient(
         halves = forward, backward, *rest
         run, *rules = map(entrywise, halves) if elementwise else halves
         portable = Pair(run, _together(rules), tuple(rules)) if rest else Pair(run, rules[0])
-        portable = portable._replace(elementwise=elementwise, name=kernel)
+        portable = portable._replace(elementwise=elementwise, rows=rows, name=kernel)
         if kernel:
             _register(portable)
 
@@ -212,12 +214,6 @@ def by_kernel(
     return _attach_kernel(_served(pair, kernel, wide=wide), arrays, raws, options, backend)
 
 
-def row_call(function: Callable[..., Array], x: Array, *, xp: Namespace) -> Array:
-    """Return ``function(x, xp=xp)`` of rows; half dtypes are computed in float32, rounded once."""
-    made = by_kernel(function, (x,), {})
-    return narrow(function(widen(x, xp=xp), xp=xp), x.dtype, xp=xp) if made is None else made
-
-
 def summed(
     function: Callable[..., Any], arrays: tuple[Array, ...], options: Options, *, mean: bool
 ) -> Array | None:
@@ -266,7 +262,7 @@ def _kernel_of(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
 
     None where there is none, or an option may be an array.
     """
-    if not (pair.elementwise or pair.name):
+    if not (pair.elementwise or pair.rows or pair.name):
         return None
     for x in options.values():
         if not (x is None or isinstance(x, float | int | str | tuple)):
@@ -275,7 +271,8 @@ def _kernel_of(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
     backend = backend_of_array(raws[0])
     if backend is None:
         return None
-    own = backend.speed.elementwise_kernel if pair.elementwise else None
+    speed = backend.speed
+    own = speed.elementwise_kernel if pair.elementwise else speed.row_kernel if pair.rows else None
     kernel = backend.speed.kernels.get(pair.name, own)
     return None if kernel is None else (backend, kernel, raws)
 
@@ -354,6 +351,11 @@ def attach_pair(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
     found = kernel_for(pair, backend, arrays, options)
     chosen = pair if found is None else _served(pair, found)
     return attach_gradient(chosen, arrays, options, backend)
+
+
+def register(function: Callable[..., Any], pair: Pair) -> None:
+    """Let a function be served by the kernels of a pair."""
+    _PAIRS[function] = pair
 
 
 def pair_of(function: Callable[..., Any]) -> Pair | None:

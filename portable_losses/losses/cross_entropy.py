@@ -9,6 +9,7 @@ from portable_losses._polyfill import is_eager, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
+from portable_losses._row_functions import of_rows
 from portable_losses._rows import as_rows, largest_along
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
@@ -265,11 +266,9 @@ def nll_loss(
         xp=xp,
     )
 
-    terms = -target.mask_logits(rows, absent=-INF, xp=xp)
     # The gradient of a bad row is NaN in every class, not in the one that stands for a bad index.
-    terms = mark_invalid(terms, invalid, xp=xp, of_rows=True)
-    loss = target.select(terms, label_smoothing=0.0, xp=xp)
-    loss = mark_invalid(loss, invalid, xp=xp)
+    rows = mark_invalid(rows, invalid, xp=xp, of_rows=True)
+    loss = mark_invalid(_nll(rows, *target, xp=xp), invalid, xp=xp)
 
     return reduce(
         loss,
@@ -280,6 +279,14 @@ def nll_loss(
         dtype=log_probs.dtype,
         xp=xp,
     )
+
+
+@of_rows(wide=True)
+def _nll(rows: Array, *arrays: Array | None, xp: Namespace) -> Array:
+    """Return the loss of each row of log-probabilities; `arrays` are those of a `Target`."""
+    target = Target(*arrays)
+    terms = -target.mask_logits(rows, absent=-INF, xp=xp)
+    return target.select(terms, label_smoothing=0.0, xp=xp)
 
 
 def reduce_with_lse(

@@ -13,6 +13,7 @@ from portable_losses._backend import (
     backend_of,
     kernel_for,
 )
+from portable_losses._dtypes import is_half, narrow, widen
 from portable_losses._gradient import attach_gradient as attach_to
 from portable_losses._gradient import stop_gradient as stop_gradient_of
 from portable_losses._indexing import gather as gather_by
@@ -185,8 +186,22 @@ def _differentiable(backward: Callable[..., Any], pair: Pair) -> Callable[..., A
     """Return the `backward` of a kernel; where that is recorded itself, the pair's."""
 
     def gradient(grad: Any, out: Any, *arrays: Any, xp: Any, **options: Any) -> Any:
-        chosen = pair.backward if isinstance(xp, TapeNamespace) else backward
-        return chosen(grad, out, *arrays, xp=xp, **options)
+        if not isinstance(xp, TapeNamespace):
+            return backward(grad, out, *arrays, xp=xp, **options)
+        if not is_half(arrays[0], xp=xp):
+            return pair.backward(grad, out, *arrays, xp=xp, **options)
+        held = {"xp": xp, **options}
+        wide = tuple([x if x is None else widen(x, xp=xp) for x in arrays])
+        out = attach_to(pair._replace(kernel=None), wide, held)
+        several = isinstance(grad, tuple)
+        grads = tuple([widen(g, xp=xp) for g in (grad if several else (grad,))])
+        found = pair.backward(grads if several else grads[0], out, *wide, **held)
+        return tuple(
+            [
+                None if g is None else narrow(g, x.dtype, xp=xp)
+                for g, x in zip(found, arrays, strict=True)
+            ]
+        )
 
     return gradient
 
