@@ -121,6 +121,7 @@ BACKEND = Backend(
         elementwise=elementwise,
         several=several,
         several_of_rows=several_of_rows(WEIGHT),
+        repeats=lambda: True,
         elementwise_kernel=ELEMENTWISE,
         row_kernel=rowwise(None, WEIGHT),
         kernels={

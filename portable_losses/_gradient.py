@@ -16,6 +16,7 @@ from portable_losses._backend import (
     namespace_of_type,
 )
 from portable_losses._dtypes import computable, narrow, widen
+from portable_losses._notes import Served, noted
 from portable_losses._polyfill import broadcast_arrays, device_of, total
 from portable_losses._tape import TapeArray
 from portable_losses._typing import Array, Namespace, Options
@@ -36,9 +37,9 @@ __all__ = [
     "entrywise",
     "pair_of",
     "register",
+    "repeated",
     "stop_gradient",
     "summed",
-    "summed_pair",
     "summed_with_gradient",
     "with_gradient",
 ]
@@ -368,10 +369,38 @@ def attach_gradient(
     """Run a pair the library's way; forward alone where the library does not differentiate."""
     own = (backend or backend_of(options["xp"])).autodiff.attach_gradient
     if own is not None:
-        return own(pair, arrays, options)
-    if pair.kernel is not None:
-        return pair.kernel.run(pair, arrays, options, ())[0]
-    return pair.forward(*arrays, **options)
+        out = own(pair, arrays, options)
+    elif pair.kernel is not None:
+        out = pair.kernel.run(pair, arrays, options, ())[0]
+    else:
+        return pair.forward(*arrays, **options)
+    if pair.kernel is not None and (note := noted()) is not None:
+        note.served.append(Served(pair, arrays, options, out))
+    return out
+
+
+def repeated(
+    pair: Pair, arrays: tuple[Array, ...], options: Options, backend: Backend
+) -> Callable[..., Any] | None:
+    """Return what `attach_gradient` does with a pair that has a kernel, looked up once.
+
+    It takes arrays of these types, dtypes and shapes; None where it cannot be repeated.
+    """
+    kernel: Any = pair.kernel
+    if kernel.ready is None:
+        return None
+    if backend.autodiff.attach_gradient is not None:
+        again = backend.autodiff.repeat_gradient
+        return again and again(pair, arrays, options)
+    run = kernel.ready(pair, arrays, options, ())
+    if run is None:
+        return None
+
+    def value(*arrays: Array) -> Any:
+        made = run(arrays)
+        return made and made[0]
+
+    return value
 
 
 def differentiable_again(x: Array, *, xp: Namespace) -> Array:

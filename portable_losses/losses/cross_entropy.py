@@ -5,7 +5,7 @@ from typing import Any
 from portable_losses._dtypes import computable, is_half, narrow, widen
 from portable_losses._gradient import by_kernel, differentiable_again, with_gradient
 from portable_losses._options import FRACTION, NONNEGATIVE, POSITIVE, is_number
-from portable_losses._polyfill import readable, total
+from portable_losses._polyfill import is_eager, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
@@ -136,7 +136,7 @@ def cross_entropy(
     check_real_floating(xp, logits=logits)
     place = axis_of_classes(axis, logits, target, name="logits", xp=xp)
     z = as_rows(computable(logits, xp=xp), (place,), xp=xp)
-    halves = is_half(z, xp=xp) and readable(z, xp=xp)  # which a kernel need not have widened
+    halves = is_half(z, xp=xp) and is_eager(z, xp=xp)  # which a kernel need not have widened
     target, invalid = read_target(
         widen(z[..., :0] if halves else z, xp=xp),
         target,
