@@ -16,7 +16,7 @@ __all__ = ["along_axes", "of_rows", "row_call"]
 
 
 def along_axes(
-    function: Callable[..., Any],
+    function: Any,
     x: Array,
     axes: tuple[int, ...],
     *others: Array | None,

@@ -1,5 +1,6 @@
 """Divergences between distributions."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from portable_losses._gradient import NO_OPTIONS
@@ -9,7 +10,7 @@ from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._rows import as_rows
 from portable_losses._stable import INF
-from portable_losses._typing import Array, Axis, BatchReduction, Namespace, Options
+from portable_losses._typing import Array, Axis, BatchReduction, Namespace
 from portable_losses._validation import check_axes, in_one_dtype, namespace_of, of_one_dtype
 from portable_losses._values import check_all_in, mark_invalid
 from portable_losses.losses._divergences import generalized_kl_sum, js_sum, kl_sum, tvd_sum
@@ -369,7 +370,7 @@ def _sum_and_reduce(
     dtype: Any,
     xp: Namespace,
     invalid: Array | None = None,
-    options: Options = NO_OPTIONS,
+    options: Mapping[str, Any] = NO_OPTIONS,
 ) -> Array:
     """Return the reduction of the sums over `axes`; NaN for entries that are `invalid`."""
     first = arrays[0]

@@ -217,8 +217,7 @@ def _entropy(z: Array, *, axes: tuple[int, ...], log_input: bool, xp: Namespace)
 
 def _times_log(x: Array, logarithm: Array, *, xp: Namespace) -> Array:
     """``x * logarithm``, 0 where x is 0, whatever the logarithm is."""
-    inside = where(x == 0, 0.0, logarithm, xp=xp)
-    return x * inside
+    return x * where(x == 0, 0.0, logarithm, xp=xp)
 
 
 def _quotient_grad(

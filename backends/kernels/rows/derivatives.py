@@ -222,10 +222,10 @@ def _parts(
 def _through(own: _Marked, called: Any, found: dict[Place, Any], add: Callable[..., None]) -> None:
     """Add the gradients of a pair's arrays."""
     pair, arrays, options, outs, several = called
-    grads = [found.get(x.place) for x in outs]
-    if all(g is None for g in grads):
+    if not any(x.place in found for x in outs):
         return
-    if any(not isinstance(g, RowSymbol) for g in grads):
+    grads = [found[x.place] for x in outs if isinstance(found.get(x.place), RowSymbol)]
+    if len(grads) < len(outs):
         raise Untraceable
     given = tuple([_as(g, x.axes) for g, x in zip(grads, outs, strict=True)])
     pulled = given if several else given[0]

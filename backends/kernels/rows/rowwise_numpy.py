@@ -36,6 +36,7 @@ def _empty(shape: Sequence[int], like: Array, name: str) -> Array:
 def _laid(x: Array, classes: int | None) -> tuple[Array, int, int]:
     """Return `x` as rows, its address, and the bytes from row to row."""
     if not x.ndim:
+        x = np.asarray(x)  # of NumPy's numbers, whose address is of a copy
         return x, x.__array_interface__["data"][0], 0
     if classes is None:
         if x.flags.c_contiguous:
