@@ -122,7 +122,9 @@ BACKEND = Backend(
         elementwise=elementwise,
         several=several,
         several_of_rows=several_of_rows(WEIGHT),
+        repeats=lambda: True,
         elementwise_kernel=ELEMENTWISE,
+        row_kernel=rowwise(None, WEIGHT),
         kernels={
             "cross_entropy": rowwise(CROSS_ENTROPY, WEIGHT),
             "linear_cross_entropy": LINEAR_CROSS_ENTROPY,

@@ -327,6 +327,7 @@ BACKEND = Backend(
         several=several,
         several_of_rows=several_of_rows(WEIGHT),
         elementwise_kernel=ELEMENTWISE,
+        row_kernel=rowwise(None, WEIGHT),
         special={"erf": torch.special.erf, "erfc": torch.special.erfc},
         kernels={
             "cross_entropy": by_device(

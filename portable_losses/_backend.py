@@ -35,6 +35,7 @@ __all__ = [
     "backend_of",
     "backend_of_array",
     "load_backend",
+    "loaded_backend",
     "namespace_of_type",
     "refusal_of",
 ]
@@ -65,6 +66,8 @@ class Pair(NamedTuple):
     the one under which `Speed.kernels` may have a kernel; "" has none. ``wide``: a kernel that is
     given half dtypes returns float32. ``summand``: the elementwise pair whose result this one adds
     up, and divides by its option `divisor`. ``masked``: its last array is a mask of bool, or None.
+    ``rows``: each row of a result (its entries along the last axis, or a number) depends on the
+    rows at its place alone. ``derived``: backward is derived from forward (`_gradient.of_rows`).
     """
 
     forward: Callable[..., Any]
@@ -76,6 +79,8 @@ class Pair(NamedTuple):
     wide: bool = False
     summand: "Pair | None" = None
     masked: bool = False
+    rows: bool = False
+    derived: bool = False
 
 
 class Kernel(NamedTuple):
@@ -91,6 +96,9 @@ class Kernel(NamedTuple):
     them. Of half dtypes `run` computes in float32, and returns the dtype of the arrays,
     or float32 if the pair is `wide`. None: every call is checked. ``sums``, likewise, says whether
     it adds up in its own pass: `run` is given a pair with a `summand` then.
+    ``ready(pair, arrays, options, wanted)`` returns ``run`` as a function of arrays of these types,
+    dtypes and shapes alone, with all looked up; None where there is none. That returns None for
+    arrays that lie in memory as it does not take them.
     """
 
     accepts: Callable[..., bool]
@@ -100,6 +108,7 @@ class Kernel(NamedTuple):
     gradients: int = 1
     takes: Callable[..., bool] | None = None
     sums: Callable[..., bool] | None = None
+    ready: Callable[..., Callable[[tuple[Array, ...]], Any] | None] | None = None
 
 
 def traced_as_constant(function: Function) -> Function:
@@ -122,6 +131,12 @@ class Autodiff:
     differentiable_again : callable, (x) -> x, or None
         The same values, whose gradient depends on `x` even where it is constant, for a library that
         would refuse to differentiate it then. None: `x`.
+    pull_back : callable, (function, grad, arrays, options) -> gradients, or None
+        The gradients of a function of rows that has none of its own. None: the tape's.
+    repeat_gradient : callable, (pair, arrays, options) -> (arrays) -> result, or None
+        Return what `attach_gradient` does with a pair that has a kernel, again and again for
+        arrays of these types, dtypes and shapes; it returns None for arrays that it does not take.
+        None: there are no plans for such calls.
     differentiates : bool
         Does the library take derivatives of its own functions? Where it does not, a formula need
         not mind the slope of ``abs`` at 0.
@@ -130,6 +145,8 @@ class Autodiff:
     attach_gradient: Callable[[Pair, tuple[Array, ...], Options], Any] | None = None
     stop_gradient: Callable[[Array], Array] | None = None
     differentiable_again: Callable[[Array], Array] | None = None
+    pull_back: Callable[..., tuple[Any, ...]] | None = None
+    repeat_gradient: Callable[[Pair, tuple[Array, ...], Options], Any] | None = None
     differentiates: bool = True
 
 
@@ -232,8 +249,13 @@ class Speed:
         The same of a function of rows: of logits and the arrays of a `Target`, then of others.
     elementwise_kernel : Kernel, or None
         Runs both halves of an elementwise pair in one pass.
+    row_kernel : Kernel, or None
+        The same of a pair of rows.
     kernels : mapping of str to Kernel
         Faster ways through a pair, by the name that `with_gradient` gave the pair.
+    repeats : callable, () -> bool, or None
+        May a call be repeated by a plan (`_plans.py`)? Not where a trace or a transform watches.
+        None: never.
     """
 
     reductions: Mapping[str, Callable[[Array], Array]] = field(default_factory=dict[str, Any])
@@ -243,7 +265,9 @@ class Speed:
     several: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
     several_of_rows: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
     elementwise_kernel: Kernel | None = None
+    row_kernel: Kernel | None = None
     kernels: Mapping[str, Kernel] = field(default_factory=dict[str, Kernel])
+    repeats: Callable[[], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -275,6 +299,8 @@ def kernel_for(
     found = backend.speed.kernels.get(pair.name)
     if found is None and pair.elementwise:
         found = backend.speed.elementwise_kernel
+    elif found is None and pair.rows:
+        found = backend.speed.row_kernel
     if found is None or not found.accepts(*arrays, **options):
         return None
     return found
@@ -313,6 +339,12 @@ def namespace_of_type(x: Array) -> Namespace:
     if getattr(x, "__array_namespace__", None) and x.__array_namespace__() is found:
         _HAS_NAMESPACE_METHOD.add(kind)
     return found
+
+
+def loaded_backend(kind: type) -> Backend | None:
+    """Return the backend of a type of array, if that is listed and was met before."""
+    name = _NAMES.get(kind)
+    return None if name is None else _LOADED[name]
 
 
 def backend_of_array(x: Any) -> Backend | None:

@@ -2,9 +2,10 @@
 
 from portable_losses._backend import backend_of
 from portable_losses._dtypes import computable
-from portable_losses._gradient import row_call, stop_gradient, with_gradient
+from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._polyfill import total, where
 from portable_losses._public import public
+from portable_losses._row_functions import of_rows, row_call
 from portable_losses._rows import (
     as_rows,
     entry,
@@ -183,8 +184,12 @@ def softmin(x: Array, /, *, axis: int | tuple[int, ...] = -1) -> Array:
     """
     xp = namespace_of(x=x)
     check_real_floating(xp, x=x)
+    axes = check_axes(axis, x.ndim)
+    if 0 in tuple(x.shape):
+        return x
+    rows = as_rows(computable(x, xp=xp), axes, xp=xp)
 
-    return softmax(-x, axis=axis)
+    return from_rows(_softmin(rows, xp=xp), axes, tuple(x.shape), xp=xp)
 
 
 _where = where  # the public functions have an argument of that name
@@ -217,6 +222,12 @@ def _softmax(x: Array, *, xp: Namespace) -> Array:
     # Apart from the largest, beside which many small ones are all rounded the same way.
     others = total(where(largest, 0.0, e, xp=xp), axis=-1, keepdims=True, xp=xp)
     return e / (entry(e, k, xp=xp) + others)
+
+
+@of_rows()
+def _softmin(x: Array, *, xp: Namespace) -> Array:
+    """``softmax(-x)``."""
+    return _softmax(-x, xp=xp)
 
 
 def probabilities(x: Array, out: Array, *, xp: Namespace) -> tuple[Array, Array]:

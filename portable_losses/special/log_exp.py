@@ -316,7 +316,7 @@ def _log_size_of_sum_grad(
     return _where(empty, 0.0, share * terms, xp=xp), _where(empty, 0.0, in_b, xp=xp)
 
 
-@with_gradient(_log_size_of_sum_grad)
+@with_gradient(_log_size_of_sum_grad, rows=True)
 def _log_size_of_sum(x: Array, b: Array, *, xp: Namespace) -> Array:
     """``log|sum(b * exp(x))|`` along the last axis, which is kept; x is -inf where b is 0."""
     largest, top, unit, _, terms = _terms(x, b, xp=xp)

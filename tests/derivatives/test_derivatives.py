@@ -16,7 +16,7 @@ A = np.asarray
 X = A([[0.5, -3.0, 2.0], [-0.25, 1.5, 0.75]])
 BITS, SIGNS = A([[1.0, 0.0, 1.0], [0.25, 1.0, 0.0]]), A([[1.0, -1.0, 1.0], [-1.0, 1.0, -1.0]])
 COUNTS = A([[1.0, 2.5, 3.0], [0.5, 1.0, 4.0]])
-CLASSES = A([2, 0])
+CLASSES, LEVELS = A([2, 0]), A([[1, 0, 3], [2, 3, 1]])
 WEIGHT = A([[1.0, -2.0, 0.0], [0.5, 3.0, 1.0]])
 
 ELEMENTWISE: list[tuple[Callable[..., Any], Array, dict[str, Any]]] = [
@@ -24,10 +24,13 @@ ELEMENTWISE: list[tuple[Callable[..., Any], Array, dict[str, Any]]] = [
     (pl.binary_cross_entropy_with_logits, BITS, {"pos_weight": A([1.0, 2.0, 0.5])}),
     (pl.binary_cross_entropy_with_logits, BITS, {"label_smoothing": 0.1}),
     (pl.epsilon_insensitive_loss, COUNTS, {"epsilon": 0.5}),
+    (pl.expectile_loss, COUNTS, {"tau": 0.75}),
     (pl.exponential_loss, SIGNS, {}),
     (pl.exponential_loss, BITS, {}),
     (pl.gamma_deviance_loss, COUNTS, {}),
     (pl.gamma_deviance_loss, COUNTS, {"full": False}),
+    (pl.general_robust_loss, COUNTS, {"alpha": -2.0}),
+    (pl.general_robust_loss, COUNTS, {"alpha": 1.5, "scale": 2.0}),
     (pl.hinge_loss, SIGNS, {}),
     (pl.huber_loss, COUNTS, {"delta": 1.25}),
     (pl.kl_div, BITS, {}),
@@ -35,6 +38,7 @@ ELEMENTWISE: list[tuple[Callable[..., Any], Array, dict[str, Any]]] = [
     (pl.log_cosh_loss, COUNTS, {}),
     (pl.modified_huber_loss, SIGNS, {}),
     (pl.mse_loss, COUNTS, {}),
+    (pl.ordinal_cross_entropy, LEVELS, {"thresholds": A([-1.0, 0.5, 2.0])}),
     (pl.poisson_deviance_loss, COUNTS, {}),
     (pl.poisson_nll_loss, COUNTS, {}),
     (pl.pseudo_huber_loss, COUNTS, {}),

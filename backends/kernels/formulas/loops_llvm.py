@@ -4,7 +4,7 @@ Sums are of float64, and of `ENTRIES` results each, by the same additions on eve
 of `LANES` columns, and then of their halves. Up to `ENTRIES` such sums are added up alike.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -17,6 +17,7 @@ __all__ = [
     "WAY",
     "loop",
     "prefetch",
+    "vectors",
     "write_averaged",
     "write_region",
     "write_summed",
@@ -60,6 +61,78 @@ def prefetch(builder: Any, place: Any, lines: Any) -> None:
         builder.call(ask, [line, reading, near, data])
 
     loop(builder, lines, one)
+
+
+def vectors(
+    builder: Any,
+    arrays: Sequence[Any],
+    given: int,
+    lanes: int,
+    count: Any,
+    body: Callable[[list[Any], list[Any]], None],
+) -> None:
+    """Write a loop over the entries of arrays, `lanes` of them in a turn.
+
+    `body` is given the addresses of vectors, of the first `given` arrays to load and of the others
+    to store. In the last turn entries may be missing: then they are those of buffers, which are
+    copied from and to the arrays. So there is one copy of `body` to compile.
+    """
+    zero, whole = ir.Constant(LONG, 0), ir.Constant(LONG, lanes)
+    types = [ir.VectorType(array.type.pointee, lanes) for array in arrays]
+    buffers = [builder.alloca(type_) for type_ in types]
+    for buffer, type_ in zip(buffers[:given], types, strict=False):
+        builder.store(ir.Constant(type_, [ir.Constant(type_.element, 0)] * lanes), buffer)
+    buffers = [builder.bitcast(one, array.type) for one, array in zip(buffers, arrays, strict=True)]
+    before = builder.block
+    head, turn, part, inside, following, last, after = [
+        builder.function.append_basic_block() for _ in range(7)
+    ]
+    builder.branch(head)
+    builder.position_at_end(head)
+    i = builder.phi(LONG)
+    i.add_incoming(zero, before)
+    left = builder.sub(count, i)
+    builder.cbranch(builder.icmp_signed(">", left, zero), turn, after)
+
+    builder.position_at_end(turn)
+    there = [builder.gep(array, [i]) for array in arrays]
+    is_whole = builder.icmp_signed(">=", left, whole)
+    builder.cbranch(is_whole, inside, part)
+
+    builder.position_at_end(part)
+    _copy(builder, there[:given], buffers[:given], left)
+    copied = builder.block
+    builder.branch(inside)
+
+    builder.position_at_end(inside)
+    places = []
+    for here, buffer, type_ in zip(there, buffers, types, strict=True):
+        place = builder.phi(here.type)
+        place.add_incoming(here, turn)
+        place.add_incoming(buffer, copied)
+        places.append((place, ir.PointerType(type_)))
+    addresses = [builder.bitcast(place, pointer) for place, pointer in places]
+    body(addresses[:given], addresses[given:])
+    builder.cbranch(is_whole, following, last)
+
+    builder.position_at_end(following)
+    i.add_incoming(builder.add(i, whole, flags=["nsw"]), following)
+    builder.branch(head)
+
+    builder.position_at_end(last)
+    _copy(builder, buffers[given:], there[given:], left)
+    builder.branch(after)
+    builder.position_at_end(after)
+
+
+def _copy(builder: Any, sources: Sequence[Any], targets: Sequence[Any], count: Any) -> None:
+    """Write a loop that copies so many entries of each source to its target."""
+
+    def one(j: Any) -> None:
+        for source, target in zip(sources, targets, strict=True):
+            builder.store(builder.load(builder.gep(source, [j])), builder.gep(target, [j]))
+
+    loop(builder, count, one)
 
 
 def write_summed(module: Any, flat_type: Any, given: int, *, streams: bool = False) -> None:

@@ -1,8 +1,8 @@
 """A formula as machine code: one loop over the entries, whatever the number of its steps.
 
-Every step is an instruction, or a few (`elementary`), on one entry; LLVM turns the loop into one on
-vectors. An entry is loaded and stored in the dtype of its array, and computed in that of the
-formula: half types cost no pass of their own. There are these ways in::
+Every step is an instruction, or a few (`elementary`), on a vector of entries. An entry is loaded
+and stored in the dtype of its array, and computed in that of the formula: half types cost no pass
+of their own. There are these ways in::
 
     flat(operands, results, count)               arrays without gaps, as pointers
     strided(pointers, sizes, strides, flat)      as NumPy calls a ufunc: any strides
@@ -36,7 +36,7 @@ from .arithmetic_llvm import Arithmetic
 from .bounds import ANY, Bounds, bounds_of
 from .loops_llvm import (
     LONG,
-    loop,
+    vectors,
     write_averaged,
     write_region,
     write_summed,
@@ -46,6 +46,7 @@ from .strided_llvm import Entry, write_strided
 from .trace import BOOL, CAST, SELECT, Formula, Place, Untraceable
 
 __all__ = [
+    "LANES",
     "WIDEST",
     "Code",
     "compiled",
@@ -61,6 +62,7 @@ __all__ = [
 
 BYTE, BIT = ir.IntType(8), ir.IntType(1)
 VARIABLE = "PORTABLE_LOSSES_CPU_WITHOUT"  # features of the processor, by how their names begin
+LANES = {"float32": 16, "float64": 8}  # of a vector: one or two registers
 WIDEST = '"prefer-vector-width"="512"'  # LLVM itself would take half of it, by a fifth slower
 
 binding.initialize_native_target()
@@ -285,21 +287,19 @@ def _flat_type(dtypes: Sequence[Any]) -> Any:
 def _write_flat(module: Any, formula: Formula, dtypes: Sequence[Any]) -> None:
     """Write the loop over arrays without gaps."""
     flat = ir.Function(module, _flat_type(dtypes), "flat")
-    for argument in flat.args[:-1]:
-        argument.add_attribute("noalias")
     set.add(flat.attributes, WIDEST)
     builder = ir.IRBuilder(flat.append_basic_block())
-    given = formula.given
+    given, lanes = formula.given, LANES[formula.dtype.name]
+    a = Arithmetic(builder, module, formula.dtype.name, lanes)
 
-    def body(i: Any) -> None:
-        a = Arithmetic(builder, module, formula.dtype.name)
-        raws = [builder.load(builder.gep(p, [i])) for p in flat.args[:given]]
+    def body(operands: list[Any], targets: list[Any]) -> None:
+        raws = [builder.load(place, align=1) for place in operands]
         values = [loaded(a, *one) for one in zip(raws, dtypes[:given], strict=True)]
         results = _computed(a, formula, values)
-        for target, value, dtype in zip(flat.args[given:-1], results, dtypes[given:], strict=True):
-            builder.store(stored(a, value, dtype), builder.gep(target, [i]))
+        for target, value, dtype in zip(targets, results, dtypes[given:], strict=True):
+            builder.store(stored(a, value, dtype), target, align=1)
 
-    loop(builder, flat.args[-1], body)
+    vectors(builder, flat.args[:-1], given, lanes, flat.args[-1], body)
     builder.ret_void()
 
 
@@ -313,7 +313,7 @@ def compiled(formula: Formula, dtypes: Sequence[Any], *, without: str = "") -> C
     region()  # while no other thread compiles
     module = ir.Module("formula")
     _write_flat(module, formula, dtypes)
-    engine = engine_of(module, without)
+    engine = engine_of(module, without, vectorised=True)
     key = names, formula.given, without
     if key not in _WAYS:
         _WAYS[key] = engine_of(_ways(dtypes, formula.given), without)
@@ -353,8 +353,11 @@ def region() -> int:
 _REGIONS: list[Any] = []
 
 
-def engine_of(module: Any, without: str) -> Any:
-    """Return what holds the machine code of a module."""
+def engine_of(module: Any, without: str, *, vectorised: bool = False) -> Any:
+    """Return what holds the machine code of a module, whose loops are of scalars, or of vectors.
+
+    Of vectors there is little to do, and all that LLVM offers would take twice as long.
+    """
     module.triple = binding.get_process_triple()
     machine = _machine(without)
     parsed = binding.parse_assembly(str(module))
@@ -362,7 +365,16 @@ def engine_of(module: Any, without: str) -> Any:
     options.loop_vectorization = True
     options.loop_unrolling = options.loop_interleaving = False  # longer, and no quicker
     passes = binding.create_pass_builder(machine, options)
-    passes.getModulePassManager().run(parsed, passes)
+    if vectorised:
+        few = binding.create_new_function_pass_manager()
+        few.add_simplify_cfg_pass()
+        few.add_instruction_combine_pass()
+        few.add_new_gvn_pass()
+        for function in parsed.functions:
+            if not function.is_declaration:
+                few.run(function, passes)
+    else:
+        passes.getModulePassManager().run(parsed, passes)
     engine = binding.create_mcjit_compiler(parsed, machine)
     engine.finalize_object()
     return engine
