@@ -168,6 +168,8 @@ class Arrays:
         beside its own where it takes them. None: call it.
     concat : callable, (arrays, *, axis) -> array, or None
         ``xp.concat`` where the library's own fails under one of its transforms.
+    one_like : callable, (x) -> array, or None
+        1 in the dtype, of the kind and on the device of a single number. None: ``x**0``.
     is_view : callable, (made, x) -> bool, or None
         Does `made`, a reshaped `x`, share its memory? None: this cannot be told.
     match_layout : callable, (grad, x) -> array, or None
@@ -191,6 +193,7 @@ class Arrays:
     device: Callable[[Array], Any] | None = None
     call: Callable[..., Any] | None = None
     concat: Callable[..., Array] | None = None
+    one_like: Callable[[Array], Array] | None = None
     is_view: Callable[[Array, Array], bool] | None = None
     match_layout: Callable[[Array, Array], Array] | None = None
     quiet: Callable[[], AbstractContextManager[Any]] | None = None
