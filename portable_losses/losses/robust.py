@@ -86,8 +86,9 @@ def pseudo_huber_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> d = np.asarray([0.0, 0.75, 1e200])
-    >>> pseudo_huber_loss(d, 0 * d, reduction="none")
+    >>> pl.pseudo_huber_loss(d, 0 * d, reduction="none")
     array([0.0e+000, 2.5e-001, 1.0e+200])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
@@ -150,7 +151,8 @@ def log_cosh_loss(
     Examples
     --------
     >>> import numpy as np
-    >>> log_cosh_loss(np.asarray([1e-4, 800.0]), np.asarray([0.0, 0.0]), reduction="none")
+    >>> import portable_losses as pl
+    >>> pl.log_cosh_loss(np.asarray([1e-4, 800.0]), np.asarray([0.0, 0.0]), reduction="none")
     array([4.99999999e-09, 7.99306853e+02])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
@@ -211,8 +213,9 @@ def quantile_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> x, y = np.asarray([1.0, 1.0]), np.asarray([0.0, 3.0])
-    >>> quantile_loss(x, y, q=0.75, reduction="none")
+    >>> pl.quantile_loss(x, y, q=0.75, reduction="none")
     array([0.25, 1.5 ])
     """
     own = {"q": None if is_number(q) else q, "sample_weight": sample_weight}
