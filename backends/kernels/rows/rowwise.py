@@ -95,6 +95,8 @@ class Program(NamedTuple):
         return tuple([next(found) if there else None for there in formula.several])
 
 
+_PROGRAMS: dict[Any, Program | None] = {}  # None: the pair cannot be compiled
+
 WHOLE = ("entries", "weights")  # the kinds of arrays that have an entry for each class
 
 
@@ -111,7 +113,6 @@ class Rowwise:
         self.library = library
         self._by_hand = by_hand
         self._weights = weights
-        self._programs: dict[Any, Program | None] = {}  # None: the pair cannot be compiled
 
     def kernel(self) -> Kernel:
         """Return this as a `Kernel`."""
@@ -293,16 +294,16 @@ class Rowwise:
         kinds = _kinds(arrays, tuple(like.shape), weights)
         if kinds is None:
             return None
-        key = family, names, kinds, *results, *key_of(options)
+        key = self, family, names, kinds, *results, *key_of(options)
         try:
-            return self._programs[key]
+            return _PROGRAMS[key]
         except KeyError:
             pass
         except TypeError:  # an option that is no plain value
             return None
-        if len(self._programs) > KEPT:
-            self._programs.clear()
-        self._programs[key] = made = _compiled(function, family, names, kinds, options, results)
+        if len(_PROGRAMS) > KEPT:
+            _PROGRAMS.clear()
+        _PROGRAMS[key] = made = _compiled(function, family, names, kinds, options, results)
         return made
 
 
