@@ -10,7 +10,7 @@ from dask.delayed import delayed
 from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Speed
 from portable_losses._typing import Array, Namespace, Options
 
-from .kernels.formulas.elementwise_dask import ELEMENTWISE, elementwise, several
+from .kernels.formulas.elementwise_dask import ELEMENTWISE, elementwise, one_like, several
 
 
 def readable(x: Array) -> bool:
@@ -170,6 +170,7 @@ BACKEND = Backend(
     arrays=Arrays(
         readable=readable,
         concat=concat,
+        one_like=one_like,
         match_layout=match_layout,
         call=call,
         python_scalars=True,

@@ -13,6 +13,7 @@ from typing import Any
 from portable_losses._backend import Pair, backend_of, namespace_of_type, traced_as_constant
 from portable_losses._dtypes import is_half, kind_of
 from portable_losses._gradient import attach_pair, pair_of, summed_pair
+from portable_losses._notes import noted
 from portable_losses._polyfill import device_of, total, where
 from portable_losses._stable import INF, NAN
 from portable_losses._tape import inner_of, raw_array
@@ -112,6 +113,8 @@ def spread(x: Array, like: Array, *, xp: Namespace) -> Array:
 
 def _divisor(weight: Array | None, mask: Array | None, *, xp: Namespace) -> Any:
     """Return the sum of the weights that count, 1 for 0: a number unless it is differentiated."""
+    if (note := noted()) is not None:
+        note.looked = True
     if weight is None:
         return int(inner_of(xp).count_nonzero(raw_array(mask))) or 1
     raw = raw_array(weight)

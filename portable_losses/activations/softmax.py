@@ -2,9 +2,10 @@
 
 from portable_losses._backend import backend_of
 from portable_losses._dtypes import computable
-from portable_losses._gradient import row_call, stop_gradient, with_gradient
+from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._polyfill import total, where
 from portable_losses._public import public
+from portable_losses._row_functions import of_rows, row_call
 from portable_losses._rows import (
     as_rows,
     entry,
@@ -69,7 +70,8 @@ def softmax(x: Array, /, *, axis: int | tuple[int, ...] = -1, where: Array | Non
     Examples
     --------
     >>> import numpy as np
-    >>> softmax(np.asarray([1000.0, 0.0, 1000.0]))
+    >>> import portable_losses as pl
+    >>> pl.softmax(np.asarray([1000.0, 0.0, 1000.0]))
     array([0.5, 0. , 0.5])
     """
     xp = namespace_of(x=x, optional={"where": where})
@@ -128,7 +130,8 @@ def log_softmax(
     Examples
     --------
     >>> import numpy as np
-    >>> log_softmax(np.asarray([20.0, 0.0])).round(11)
+    >>> import portable_losses as pl
+    >>> pl.log_softmax(np.asarray([20.0, 0.0])).round(11)
     array([-2.06e-09, -2.00e+01])
     """
     xp = namespace_of(x=x, optional={"where": where})
@@ -178,13 +181,18 @@ def softmin(x: Array, /, *, axis: int | tuple[int, ...] = -1) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> softmin(np.asarray([1000.0, 0.0, 1000.0]))
+    >>> import portable_losses as pl
+    >>> pl.softmin(np.asarray([1000.0, 0.0, 1000.0]))
     array([0., 1., 0.])
     """
     xp = namespace_of(x=x)
     check_real_floating(xp, x=x)
+    axes = check_axes(axis, x.ndim)
+    if 0 in tuple(x.shape):
+        return x
+    rows = as_rows(computable(x, xp=xp), axes, xp=xp)
 
-    return softmax(-x, axis=axis)
+    return from_rows(_softmin(rows, xp=xp), axes, tuple(x.shape), xp=xp)
 
 
 _where = where  # the public functions have an argument of that name
@@ -217,6 +225,12 @@ def _softmax(x: Array, *, xp: Namespace) -> Array:
     # Apart from the largest, beside which many small ones are all rounded the same way.
     others = total(where(largest, 0.0, e, xp=xp), axis=-1, keepdims=True, xp=xp)
     return e / (entry(e, k, xp=xp) + others)
+
+
+@of_rows()
+def _softmin(x: Array, *, xp: Namespace) -> Array:
+    """``softmax(-x)``."""
+    return _softmax(-x, xp=xp)
 
 
 def probabilities(x: Array, out: Array, *, xp: Namespace) -> tuple[Array, Array]:

@@ -46,8 +46,8 @@ class Derivatives(tuple[Any, ...]):
     Examples
     --------
     >>> import numpy as np
-    >>> from portable_losses import mse_loss
-    >>> value, gradient = derivatives(mse_loss, np.asarray([3.0]), np.asarray([1.0]))
+    >>> import portable_losses as pl
+    >>> value, gradient = pl.derivatives(pl.mse_loss, np.asarray([3.0]), np.asarray([1.0]))
     >>> float(value[0]), float(gradient[0])
     (4.0, 4.0)
     """
@@ -131,8 +131,9 @@ def derivatives(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> z, y = np.asarray([0.0, 2.0]), np.asarray([1, 1])
-    >>> found = derivatives(binary_cross_entropy_with_logits, z, y, order=2)
+    >>> found = pl.derivatives(pl.binary_cross_entropy_with_logits, z, y, order=2)
     >>> found.gradient.round(4).tolist(), found.hessian.round(4).tolist()
     ([-0.5, -0.1192], [0.25, 0.105])
     """

@@ -5,10 +5,11 @@ from typing import Any
 from portable_losses._dtypes import computable, is_half, narrow, widen
 from portable_losses._gradient import by_kernel, differentiable_again, with_gradient
 from portable_losses._options import FRACTION, NONNEGATIVE, POSITIVE, is_number
-from portable_losses._polyfill import readable, total
+from portable_losses._polyfill import is_eager, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
+from portable_losses._row_functions import of_rows
 from portable_losses._rows import as_rows, largest_along
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
@@ -123,8 +124,9 @@ def cross_entropy(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> logits = np.asarray([[1000.0, 0.0], [20.0, 0.0]])
-    >>> cross_entropy(logits, np.asarray([1, 0]), reduction="none")
+    >>> pl.cross_entropy(logits, np.asarray([1, 0]), reduction="none")
     array([1.00000000e+03, 2.06115362e-09])
     """
     xp = namespace_of(
@@ -135,7 +137,7 @@ def cross_entropy(
     check_real_floating(xp, logits=logits)
     place = axis_of_classes(axis, logits, target, name="logits", xp=xp)
     z = as_rows(computable(logits, xp=xp), (place,), xp=xp)
-    halves = is_half(z, xp=xp) and readable(z, xp=xp)  # which a kernel need not have widened
+    halves = is_half(z, xp=xp) and is_eager(z, xp=xp)  # which a kernel need not have widened
     target, invalid = read_target(
         widen(z[..., :0] if halves else z, xp=xp),
         target,
@@ -243,8 +245,9 @@ def nll_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> log_probs = np.log(np.asarray([[0.5, 0.5], [0.25, 0.75]]))
-    >>> nll_loss(log_probs, np.asarray([0, 1]), reduction="none").round(4)
+    >>> pl.nll_loss(log_probs, np.asarray([0, 1]), reduction="none").round(4)
     array([0.6931, 0.2877])
     """
     xp = namespace_of(
@@ -265,11 +268,9 @@ def nll_loss(
         xp=xp,
     )
 
-    terms = -target.mask_logits(rows, absent=-INF, xp=xp)
     # The gradient of a bad row is NaN in every class, not in the one that stands for a bad index.
-    terms = mark_invalid(terms, invalid, xp=xp, of_rows=True)
-    loss = target.select(terms, label_smoothing=0.0, xp=xp)
-    loss = mark_invalid(loss, invalid, xp=xp)
+    rows = mark_invalid(rows, invalid, xp=xp, of_rows=True)
+    loss = mark_invalid(_nll(rows, *target, xp=xp), invalid, xp=xp)
 
     return reduce(
         loss,
@@ -280,6 +281,14 @@ def nll_loss(
         dtype=log_probs.dtype,
         xp=xp,
     )
+
+
+@of_rows(wide=True)
+def _nll(rows: Array, *arrays: Array | None, xp: Namespace) -> Array:
+    """Return the loss of each row of log-probabilities; `arrays` are those of a `Target`."""
+    target = Target(*arrays)
+    terms = -target.mask_logits(rows, absent=-INF, xp=xp)
+    return target.select(terms, label_smoothing=0.0, xp=xp)
 
 
 def reduce_with_lse(

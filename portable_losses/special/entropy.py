@@ -1,9 +1,10 @@
 """Products with a logarithm, where zero times infinity is zero; entropies."""
 
-from portable_losses._dtypes import narrow, tiny, widen
+from portable_losses._dtypes import tiny
 from portable_losses._gradient import elementwise_call, with_gradient
 from portable_losses._polyfill import constant, maximum, total, where
 from portable_losses._public import public
+from portable_losses._row_functions import along_axes, of_rows
 from portable_losses._stable import INF, NAN, log, log1p
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_axes, check_real_floating, namespace_of
@@ -24,8 +25,7 @@ def xlogy(x: Array, y: Array, /) -> Array:
     Returns
     -------
     array
-        Broadcast shape, promoted dtype. 0 where x = 0, unless y is NaN; NaN where y < 0 and
-        x is not 0.
+        Broadcast shape, promoted dtype. 0 where x = 0, unless y is NaN; NaN where y < 0 < |x|.
 
     Raises
     ------
@@ -44,7 +44,8 @@ def xlogy(x: Array, y: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> xlogy(np.asarray([0.0, 2.0]), np.asarray([0.0, 1.0]))
+    >>> import portable_losses as pl
+    >>> pl.xlogy(np.asarray([0.0, 2.0]), np.asarray([0.0, 1.0]))
     array([0., 0.])
     """
     return elementwise_call(_xlogy, x, y)
@@ -82,7 +83,8 @@ def xlog1py(x: Array, y: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> xlog1py(np.asarray([0.0, 1e20]), np.asarray([-1.0, 1e-20]))
+    >>> import portable_losses as pl
+    >>> pl.xlog1py(np.asarray([0.0, 1e20]), np.asarray([-1.0, 1e-20]))
     array([0., 1.])
     """
     return elementwise_call(_xlog1py, x, y)
@@ -109,15 +111,15 @@ def entr(x: Array, /) -> Array:
 
     Notes
     -----
-    The gradient is ``-1 - log(x)``: +inf at 0, NaN below. It has its digits next to its root at
-    1/e.
+    The gradient is ``-1 - log(x)``: +inf at 0, NaN below, its digits kept by its root at 1/e.
 
     Source: scipy.special.entr.
 
     Examples
     --------
     >>> import numpy as np
-    >>> entr(np.asarray([0.0, 0.5, 1.0])).round(4)
+    >>> import portable_losses as pl
+    >>> pl.entr(np.asarray([0.0, 0.5, 1.0])).round(4)
     array([0.    , 0.3466, 0.    ])
     """
     return elementwise_call(_entr, x)
@@ -156,7 +158,8 @@ def rel_entr(x: Array, y: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> rel_entr(np.asarray([0.0, 0.5, 1.0]), np.asarray([0.0, 0.25, 0.0])).round(4)
+    >>> import portable_losses as pl
+    >>> pl.rel_entr(np.asarray([0.0, 0.5, 1.0]), np.asarray([0.0, 0.25, 0.0])).round(4)
     array([0.    , 0.3466,    inf])
     """
     return elementwise_call(_rel_entr, x, y)
@@ -200,22 +203,24 @@ def entropy(p: Array, /, *, axis: int | tuple[int, ...] = -1, log_input: bool = 
     Examples
     --------
     >>> import numpy as np
-    >>> print(entropy(np.asarray([0.5, 0.5, 0.0])).round(4))
+    >>> import portable_losses as pl
+    >>> print(pl.entropy(np.asarray([0.5, 0.5, 0.0])).round(4))
     0.6931
     """
     xp = namespace_of(p=p)
     check_real_floating(xp, p=p)
-    axes = check_axes(axis, p.ndim)
+    return along_axes(_entropy, p, check_axes(axis, p.ndim), xp=xp, log_input=log_input)
 
-    z = widen(p, xp=xp)
-    shares = _entr_of_log(z, xp=xp) if log_input else _entr(z, xp=xp)
-    return narrow(total(shares, axis=axes, xp=xp), p.dtype, xp=xp)
+
+@of_rows()
+def _entropy(z: Array, *, axes: tuple[int, ...], log_input: bool, xp: Namespace) -> Array:
+    """``-sum(p * log(p))``."""
+    return total((_entr_of_log if log_input else _entr)(z, xp=xp), axis=axes, xp=xp)
 
 
 def _times_log(x: Array, logarithm: Array, *, xp: Namespace) -> Array:
     """``x * logarithm``, 0 where x is 0, whatever the logarithm is."""
-    inside = where(x == 0, 0.0, logarithm, xp=xp)
-    return x * inside
+    return x * where(x == 0, 0.0, logarithm, xp=xp)
 
 
 def _quotient_grad(

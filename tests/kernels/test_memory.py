@@ -20,7 +20,7 @@ empty = import_module("portable_losses.backends.kernels.machine.memory_numpy").e
 
 pytestmark = pytest.mark.skipif(memory._FREE is None, reason="the system has no MADV_FREE")
 
-COUNT = memory.LEAST // 8  # entries of float64 in the smallest large array
+COUNT = memory.PAGE // 8  # entries of float64 in the smallest array that fills its memory
 
 
 @pytest.fixture(autouse=True)
@@ -88,9 +88,23 @@ def test_gradients_of_two_calls_are_two_arrays() -> None:
     assert (second.grad.array[:, 1] < 0).all()
 
 
-def test_no_more_pieces_are_kept_than_promised() -> None:
-    several = [empty((COUNT + i,), np.float64) for i in range(3 * memory.PIECES)]
+@pytest.mark.parametrize(("pages", "most"), [(1, 8), (2, 4), (16, 4)])
+def test_no_more_pieces_are_kept_than_promised(
+    monkeypatch: pytest.MonkeyPatch, pages: int, most: int
+) -> None:
+    monkeypatch.setattr(memory, "KEPT", 8 * memory.PAGE)
+    several = [empty((pages * COUNT,), np.float64) for i in range(3 * memory.PIECES)]
     several.clear()
+    assert len(memory._unused) == most
+
+
+def test_a_piece_of_another_size_is_kept_beside_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "KEPT", 8 * memory.PAGE)
+    several = [empty((COUNT,), np.float64) for i in range(3 * memory.PIECES)]
+    larger = empty((4 * COUNT,), np.float64)
+    several.clear()
+    del larger
+    assert sorted(map(len, memory._unused))[-2:] == [memory.PAGE, 4 * memory.PAGE]
     assert len(memory._unused) == memory.PIECES
 
 

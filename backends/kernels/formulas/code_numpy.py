@@ -11,7 +11,7 @@ from portable_losses._typing import Array
 from ..machine.blocks import in_blocks
 from ..machine.memory_numpy import empty
 from .aligned_numpy import aligned
-from .machine_code import LARGE
+from .machine_code import LARGE, PARTS
 from .sums import total
 from .trace import Formula
 from .ufunc_numpy import as_sum, as_ufunc
@@ -28,7 +28,7 @@ class Machine:
     def __init__(self, formula: Formula, code: Any, name: str, dtypes: Sequence[Any]) -> None:
         self.formula = formula
         self._code = code  # lives as long as the ufunc
-        self._ufunc = as_ufunc(code.strided, name, dtypes, formula.given, code.flat)
+        self.ufunc = as_ufunc(code.strided, name, dtypes, formula.given, code.flat)
         self._streaming = as_ufunc(code.streamed, name, dtypes, formula.given, code.flat)
         self._sizes = [np.dtype(d).itemsize for d in dtypes]
         if code.core:
@@ -40,12 +40,13 @@ class Machine:
     def __call__(self, given: Sequence[Array], size: int) -> tuple[Any, ...]:
         """Return the results for the arrays `given`, the largest of which has this size."""
         if size < FEWEST:
-            found = self._ufunc(*given)
+            found = self.ufunc(*given)
             return found if isinstance(found, tuple) else (found,)
         shape, axis, parts = aligned(given)
         outs = tuple([empty(shape, dtype) for dtype in self.formula.dtypes])
         targets = [x.reshape(axis) for x in outs]
-        run = self._ufunc if size * sum(self._sizes) < LARGE else self._streaming
+        large = size * sum(self._sizes) * PARTS.get() >= LARGE
+        run = self._streaming if large else self.ufunc
 
         def work(block: slice) -> None:
             run(*[x[block] if x.ndim else x for x in parts], out=tuple([x[block] for x in targets]))
@@ -60,8 +61,8 @@ class Machine:
         """
         first = given[0]
         size, shape = first.size, first.shape
-        if size < FEWEST and divisor in (1, size):
-            run = self._sums if divisor == 1 else self._means
+        run = self.adding(divisor, size) if size < FEWEST else None
+        if run is not None:
             if len(shape) == 1:
                 found = run(*given)
                 return (found[0], found[1:]) if found.__class__ is tuple else (found, ())
@@ -75,6 +76,12 @@ class Machine:
         sizes = [*self._sizes[:skipped], *self._sizes[skipped + 1 :]]
         added = total(self._code, places, sizes, size, 1 / divisor)
         return first.dtype.type(added / divisor), others
+
+    def adding(self, divisor: float, size: int) -> Any:
+        """Return the ufunc of the sum of so many entries over a number; None if there is none."""
+        if divisor not in (1, size) or not self._code.core:
+            return None
+        return self._sums if divisor == 1 else self._means
 
     def arranged(self, outs: tuple[Any, ...]) -> Any:
         """Return the results as the function returns them."""

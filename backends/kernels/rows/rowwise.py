@@ -17,6 +17,7 @@ from portable_losses._typing import Array, Options
 from ..formulas.machine_code import NATIVE, machine_code
 from ..formulas.trace import key_of
 from ..machine.teams import Team
+from .derivatives import DerivedNamespace
 from .trace import RowFormula, trace
 
 __all__ = ["Library", "Program", "Rowwise", "foreseen_gradients", "ratio_of"]
@@ -246,7 +247,7 @@ class Rowwise:
         several = isinstance(grad, tuple)
         grads, outs = (grad, out) if several else ((grad,), (out,))
         count, name = len(grads), self.library.name
-        if name(arrays[0]) in WIDE:  # the results are rounded to halves
+        if pair.derived or name(arrays[0]) in WIDE:  # whose results are rounded to halves
             outs = ()
         first = count + len(outs)
 
@@ -364,7 +365,7 @@ def _compiled(
         return [*given, *(results * count if len(results) == 1 else results)]
 
     found = machine_code(
-        lambda: trace(function, dtypes, kinds, plain, native=NATIVE),
+        lambda: trace(function, dtypes, kinds, plain, native=NATIVE, namespace=DerivedNamespace),
         (family, names, kinds, *results),
         all_of,
         ROOM,

@@ -13,6 +13,7 @@ from portable_losses._backend import (
     backend_of,
     kernel_for,
 )
+from portable_losses._dtypes import is_half, narrow, widen
 from portable_losses._gradient import attach_gradient as attach_to
 from portable_losses._gradient import stop_gradient as stop_gradient_of
 from portable_losses._indexing import gather as gather_by
@@ -38,6 +39,9 @@ def tape_backend(tape: TapeNamespace) -> Backend:
     def attach_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
         return attach(tape, pair, arrays, options)
 
+    def repeat_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
+        return None if inner.autodiff.differentiates else attach_again(pair, options)
+
     def stop_gradient(x: Any) -> Tensor:
         return tensor_of(
             stop_gradient_of(raw_tree(x, tape.library, "stop_gradient"), xp=tape.inner)
@@ -58,7 +62,11 @@ def tape_backend(tape: TapeNamespace) -> Backend:
 
     return Backend(
         "tape",
-        Autodiff(attach_gradient=attach_gradient, stop_gradient=stop_gradient),
+        Autodiff(
+            attach_gradient=attach_gradient,
+            stop_gradient=stop_gradient,
+            repeat_gradient=repeat_gradient,
+        ),
         Arrays(
             readable=readable,
             device=device,
@@ -115,6 +123,60 @@ def attach(tape: TapeNamespace, pair: Pair, arrays: tuple[Array, ...], options: 
     return tuple(tensor_of(x, item) for x, item in zip(out, items, strict=True))
 
 
+def attach_again(pair: Pair, options: Options) -> Callable[..., Any]:
+    """Return what `attach` does with a pair and its kernel, for arrays of the same kinds.
+
+    It returns None for arrays that the kernel does not take.
+    """
+    kernel: Any = pair.kernel
+    runs: dict[tuple[int, ...], Any] = {}  # by the arrays that need a gradient
+    own = {name: x for name, x in options.items() if name != "xp"}
+
+    def gradient(grad: Any, out: Any, *arrays: Any, xp: Any, backward: Any) -> Any:
+        chosen = pair.backward if isinstance(xp, TapeNamespace) else backward
+        return chosen(grad, out, *arrays, xp=xp, **own)
+
+    def by_slope(grad: Any, out: Any, *arrays: Any, xp: Any, backward: Any) -> Any:
+        if isinstance(xp, TapeNamespace):
+            return gradient(grad, out, *arrays, xp=xp, backward=backward)[0]
+        return grad * backward
+
+    operation = Operation(_name(pair), (gradient,), form=JOINT)
+    product = Operation(_name(pair), (by_slope,))
+
+    def again(*arrays: Any) -> Any:
+        raws: list[Any] = []
+        parents: list[Node | None] = []
+        wanted: tuple[int, ...] = ()
+        for x in arrays:
+            if isinstance(x, Tensor):
+                node = x._node
+                if node is not None:
+                    wanted += (len(raws),)
+                raws.append(x.array)
+                parents.append(node)
+            else:
+                raws.append(x)
+                parents.append(None)
+        record = recorder() if wanted else None
+        given = tuple(raws)
+        if record is None:
+            wanted = ()
+        if wanted not in runs:
+            runs[wanted] = kernel.ready(pair, given, options, wanted)
+        run = runs[wanted]
+        made = None if run is None else run(given)
+        if made is None:
+            return None
+        out, backward = made
+        if record is None:
+            return tensor_of(out)
+        chosen = operation if callable(backward) else product
+        return tensor_of(out, record(chosen, out, given, {"backward": backward}, tuple(parents)))
+
+    return again
+
+
 def _gives_all(kernel: Kernel, parents: tuple[Node | None, ...]) -> bool:
     """Say whether the kernel's backward returns every gradient that may be asked for."""
     return not any(parents[kernel.gradients :])
@@ -124,8 +186,22 @@ def _differentiable(backward: Callable[..., Any], pair: Pair) -> Callable[..., A
     """Return the `backward` of a kernel; where that is recorded itself, the pair's."""
 
     def gradient(grad: Any, out: Any, *arrays: Any, xp: Any, **options: Any) -> Any:
-        chosen = pair.backward if isinstance(xp, TapeNamespace) else backward
-        return chosen(grad, out, *arrays, xp=xp, **options)
+        if not isinstance(xp, TapeNamespace):
+            return backward(grad, out, *arrays, xp=xp, **options)
+        if not is_half(arrays[0], xp=xp):
+            return pair.backward(grad, out, *arrays, xp=xp, **options)
+        held = {"xp": xp, **options}
+        wide = tuple([x if x is None else widen(x, xp=xp) for x in arrays])
+        out = attach_to(pair._replace(kernel=None), wide, held)
+        several = isinstance(grad, tuple)
+        grads = tuple([widen(g, xp=xp) for g in (grad if several else (grad,))])
+        found = pair.backward(grads if several else grads[0], out, *wide, **held)
+        return tuple(
+            [
+                None if g is None else narrow(g, x.dtype, xp=xp)
+                for g, x in zip(found, arrays, strict=True)
+            ]
+        )
 
     return gradient
 
