@@ -20,7 +20,7 @@ from portable_losses._gradient import entrywise, summed_pair, summed_with_gradie
 from portable_losses._polyfill import knows_shape, total
 from portable_losses._typing import Array, Namespace, Options
 
-__all__ = ["ELEMENTWISE", "elementwise", "several"]
+__all__ = ["ELEMENTWISE", "elementwise", "quiet_for", "several"]
 
 
 def elementwise(function: Callable[..., Any], arrays: tuple[Any, ...], options: Options) -> Any:
@@ -87,11 +87,11 @@ def _run_chunk(
     found = iter(chunks)
     arrays = [next(found) if there else None for there in present]
     xp = namespace_of_type(chunks[-1])
-    with _quiet(xp):
+    with quiet_for(xp):
         return entrywise(function)(*arrays, xp=xp, **options)
 
 
-def _quiet(xp: Namespace) -> AbstractContextManager[Any]:
+def quiet_for(xp: Namespace) -> AbstractContextManager[Any]:
     """Return what keeps a chunk's library from warning: Dask computes when our call is over."""
     quiet = backend_of(xp).arrays.quiet
     return nullcontext() if quiet is None else quiet()
@@ -231,7 +231,7 @@ def _sum_chunk(
     found, xp = iter(chunks), namespace_of_type(chunks[0])
     arrays = tuple([next(found) if there else None for there in present])
     slope = None
-    with _quiet(xp):
+    with quiet_for(xp):
         both = summed_with_gradient(pair, arrays, options, divisor=divisor) if sloped else None
         added = summed_pair(pair, arrays, options, divisor=divisor) if both is None else both[0]
         if both is not None:
