@@ -44,12 +44,13 @@ def rowwise(*weights: int) -> Kernel:
 
         def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
             grads = grad if isinstance(grad, tuple) else (grad,)
-            given = (*arrays, *grads)
+            behind = (None,) * (1 + max(weights, default=0) - len(arrays))
+            given = (*arrays, *behind, *grads)  # of which none is at the place of weights
             of_rows = [i for i in wanted if i not in weights]
             if of_rows != list(wanted) or _axes(given, weights) is None:
                 return pair.backward(grad, out, *arrays, **options)
             count = len(grads) if isinstance(grad, tuple) else None
-            function = _gradient(pair, wanted, count)
+            function = _gradient(pair, wanted, len(arrays), count)
             found = iter(_by_chunk(function, given, weights, options))
             return tuple([next(found) if i in wanted else None for i in range(len(arrays))])
 
@@ -177,19 +178,20 @@ def _only(x: Any) -> Any:
     return x
 
 
-def _gradient(pair: Pair, wanted: tuple[int, ...], several: int | None) -> Callable[..., Any]:
-    """Return the gradients by these arrays, as one function of the arrays and of the gradients.
+def _gradient(
+    pair: Pair, wanted: tuple[int, ...], count: int, several: int | None
+) -> Callable[..., Any]:
+    """Return the gradients by these of `count` arrays, as one function of them and the results'.
 
     Those are `several`, of a result that is a tuple; None: one.
     """
-    key = pair.forward, pair.backward, wanted, several
+    key = pair.forward, pair.backward, wanted, count, several
     found = _GRADIENTS.get(key)
     if found is not None:
         return found
 
     def gradient(*given: Any, **options: Any) -> Any:
-        count = len(given) - (several or 1)
-        arrays, grads = given[:count], given[count:]
+        arrays, grads = given[:count], given[-(several or 1) :]
         out = pair.forward(*arrays, **options)
         pulled = pair.backward(grads if several else grads[0], out, *arrays, **options)
         return tuple([pulled[i] for i in wanted])
