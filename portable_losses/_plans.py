@@ -133,7 +133,7 @@ def _plan(
     """Return the plan by the note of a call; None where it cannot be repeated."""
     terms, total, divisor = note.added or (None, None, None)
     found = [one for one in note.served if one.out is made or _only(one.out) is terms]
-    if not found or (foreseen := found[0].options.get("foreseen")) and total is not made:
+    if not found or ((foreseen := found[0].options.get("foreseen")) and total is not made):
         return None
     pair, arrays, given, out = found[0]
     if out is not made:

@@ -373,7 +373,7 @@ def _cross_entropy_grad(
     return in_z, *Target(q=in_q, weight=in_weight)
 
 
-@with_gradient(_cross_entropy_grad, kernel="cross_entropy", by={"softcap": None})
+@with_gradient(_cross_entropy_grad, rows=True, kernel="cross_entropy", by={"softcap": None})
 def _cross_entropy(
     z: Array,
     *arrays: Array | None,

@@ -320,7 +320,8 @@ def compiled(formula: Formula, dtypes: Sequence[Any], *, without: str = "") -> C
     ways = _WAYS[key]
     names = Code._fields[1 : Code._fields.index("arrays")]
     addresses = map(ways.get_function_address, names)
-    return Code(engine.get_function_address("flat"), *addresses, len(dtypes), (engine, ways))
+    flat = engine.get_function_address("flat")
+    return Code._make([flat, *addresses, len(dtypes), (engine, ways)])
 
 
 _WAYS: dict[tuple[tuple[str, ...], int, str], Any] = {}  # by dtypes and number of operands
