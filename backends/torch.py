@@ -1,6 +1,7 @@
 """PyTorch: gradients through ``torch.autograd.Function``, in every mode PyTorch has."""
 
 from collections.abc import Callable
+from functools import partial
 from inspect import signature
 from typing import Any
 
@@ -211,7 +212,7 @@ def repeat_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> 
     kernel: Any = pair.kernel
     known: dict[tuple[int, ...], _BoundPair | None] = {}  # by the arrays that need a gradient
 
-    def again(*arrays: Any) -> Any:
+    def again(*arrays: Any, **changed: Any) -> Any:
         wanted: tuple[int, ...] = ()
         for i, x in enumerate(arrays):
             if x is not None:
@@ -227,6 +228,9 @@ def repeat_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> 
         bound = known[wanted]
         if bound is None:
             return None
+        if changed:
+            run = partial(bound.ready, **changed)
+            bound = _BoundPair(pair, {**options, **changed}, wanted, run)
         return _record(bound, *arrays) if wanted else bound.ready(arrays)[0]
 
     return again

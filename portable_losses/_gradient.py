@@ -400,8 +400,8 @@ def repeated(
     if run is None:
         return None
 
-    def value(*arrays: Array) -> Any:
-        made = run(arrays)
+    def value(*arrays: Array, **changed: Any) -> Any:
+        made = run(arrays, **changed)
         return made and made[0]
 
     return value

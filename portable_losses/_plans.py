@@ -11,7 +11,7 @@ tests; a test that fails takes the long way, which says what is wrong. A library
 `Speed.repeats` says when nobody watches its operations.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from portable_losses._backend import Backend, backend_of, listed_backend
@@ -36,12 +36,14 @@ class Plan(NamedTuple):
 
     `tests` have the way to an array each; `arrays` the ways to those that `run` takes, None where
     these are the arguments as they stand. `run` returns None for arrays that it does not take.
+    `divisor` is the way to that of a sum, where it depends on values.
     """
 
     backend: Backend
     tests: tuple[tuple[Way, Callable[[Any], bool]], ...]
     arrays: tuple[Way, ...] | None
     run: Callable[..., Any]
+    divisor: Way | None = None
 
     def __call__(self, args: Args, options: Given) -> Any:
         """Return the result; None where the call must take the long way."""
@@ -51,7 +53,11 @@ class Plan(NamedTuple):
                 return None
         if self.arrays is None:
             return self.run(*args)
-        return self.run(*[way(args, options) for way in self.arrays])
+        arrays = [way(args, options) for way in self.arrays]
+        if self.divisor is None:
+            return self.run(*arrays)
+        divisor = self.divisor(args, options)
+        return self.run(*arrays, divisor=divisor) if divisor == divisor else None
 
 
 class Plans:
@@ -147,9 +153,12 @@ def _plan(
         return None
     if not all(_is_plain(x) for name, x in given.items() if name != "xp"):
         return None
+    counted = any(given.get("divisor") is made for made, _, _ in note.derived)
+    divisor = _way(given["divisor"], places, note) if counted else None
     run = repeated(pair, arrays, given, backend_of(given["xp"]))
     as_given = len(args) == len(arrays) and all(x is y for x, y in zip(args, arrays, strict=True))
-    return run and Plan(backend, tuple(tests), None if as_given else tuple(ways), run)
+    as_given = as_given and divisor is None
+    return run and Plan(backend, tuple(tests), None if as_given else tuple(ways), run, divisor)
 
 
 def _only(out: Any) -> Any:
@@ -161,16 +170,21 @@ def _is_plain(x: Any) -> bool:
     return all(map(_is_plain, x)) if x.__class__ is tuple else x.__class__ in _PLAIN
 
 
+def _derived(function: Callable[..., Any], ways: Sequence[Any]) -> Way:
+    """Return the way to what a function makes of the arrays on these ways."""
+    return lambda args, options: function(*[way(args, options) for way in ways])
+
+
 def _way(x: Any, places: Mapping[int, Any], note: Note) -> Way | None:
     """Return how an array is found among the arguments; None where it is not."""
     if x is None:
         return lambda args, options: None
     place = places.get(id(x))
     if place is None:
-        for made, source, function in note.derived:
+        for made, sources, function in note.derived:
             if made is x:
-                found = _way(source, places, note)
-                return found and (lambda args, options: function(found(args, options)))
+                found = [_way(source, places, note) for source in sources]
+                return None if None in found else _derived(function, found)
         return None
     if place.__class__ is int:
         return lambda args, options: args[place]

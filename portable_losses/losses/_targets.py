@@ -272,8 +272,8 @@ def read_target(
         invalid, index = None, target[..., None]  # without an array more
         if (note := noted()) is not None:
             if own is not target:
-                note.derived.append((target, own, partial(as_index, xp=xp)))
-            note.derived.append((index, target, lambda target: target[..., None]))
+                note.derived.append((target, (own,), partial(as_index, xp=xp)))
+            note.derived.append((index, (target,), lambda target: target[..., None]))
     else:
         invalid = check_indices(target, classes, name="target", ignore_index=ignore_index, xp=xp)
         index = where((target >= 0) & (target < classes), target, 0, xp=xp)[..., None]

@@ -63,10 +63,10 @@ class Code:
         code.share(way, code.flat, places, steps, count, span=SPAN, team=team)
         return outs
 
-    def few(self, like: Array, divisor: float | None) -> Any:
+    def few(self, like: Array, *, added: bool) -> Any:
         """Return this as a function of operands like `like`, without gaps and of few entries.
 
-        With a divisor the first result is the sum of its entries over that.
+        And of a divisor: where they are `added`, the first result is the sum over that.
         """
         count, number = like.numel(), like.new_empty((), dtype=self._results[0])
         same = [dtype is like.dtype for dtype in self._results]
@@ -76,18 +76,18 @@ class Code:
             given = zip(results, same, strict=True)
             return [empty_like(like) if own else empty_like(like, dtype=d) for d, own in given]
 
-        def each(given: Sequence[Array]) -> list[Array]:
+        def each(given: Sequence[Array], divisor: None) -> list[Array]:
             outs = entries(given[0])
             run(*[x.data_ptr() for x in (*given, *outs)], count)
             return outs
 
-        def added(given: Sequence[Array]) -> list[Array]:
+        def sums(given: Sequence[Array], divisor: float) -> list[Array]:
             outs = [empty_like(number), *entries(given[0])[1:]]
             places = [x.data_ptr() for x in (*given, *outs[1:], outs[0])]
             averaged(*places, divisor, count)
             return outs
 
-        return each if divisor is None else added
+        return sums if added else each
 
     def sum(self, given: list[Array], divisor: int) -> tuple[Array, list[Array]]:
         """Return the sum of the first result over `divisor`, and the others; operands lie alike."""

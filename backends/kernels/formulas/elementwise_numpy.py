@@ -233,23 +233,28 @@ def _ready_sum(
         return None
     function = value_and_slope(each) if wanted else each.forward
     program = _program(function, None, arrays, rest, now=False)
-    added = program.adding(divisor, arrays[0].size) if isinstance(program, Machine) else None
-    if added is None:
+    if not isinstance(program, Machine):
         return None
+    added, usual = program.adding(divisor, arrays[0].size), divisor
     given, flat = [i for i, x in enumerate(arrays) if x is not None], arrays[0].ndim == 1
     shape = arrays[0].shape
 
-    def run(arrays: tuple[Any, ...]) -> Any:
+    def run(arrays: tuple[Any, ...], divisor: float = divisor) -> Any:
         laid = []
         for i in given:
             x = arrays[i]
             if not x.flags.c_contiguous:
                 return None
             laid.append(x if flat else x.reshape(-1))
-        if not wanted:
-            return added(*laid), None
-        out, slope = added(*laid)
-        return out, slope if flat else slope.reshape(shape)
+        if added is None or divisor is not usual:
+            out, others = program.averaged(laid, divisor)
+        elif wanted:
+            out, *others = added(*laid)
+        else:
+            out, others = added(*laid), ()
+        if not others:
+            return out, None
+        return out, others[0] if flat else others[0].reshape(shape)
 
     return run
 

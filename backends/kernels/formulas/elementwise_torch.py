@@ -102,14 +102,14 @@ class Program:
         code: Any = self._value  # of tensors in host memory
         return code.sum(given, divisor)[0], None
 
-    def ready(self, x: Array, divisor: float | None, *, sloped: bool) -> tuple[Any, bool]:
-        """Return the value of few entries like `x` as a function of a list of operands.
+    def ready(self, x: Array, *, added: bool, sloped: bool) -> tuple[Any, bool]:
+        """Return the value, or the sum, of few entries like `x`, as `Code.few` does.
 
-        Or their sum over a divisor; and whether it has the slope in the first operand as well.
+        And whether it has the slope in the first operand as well.
         """
-        found = self._sloped(x, added=divisor is not None) if sloped else None
+        found = self._sloped(x, added=added) if sloped else None
         code: Any = found or self._value
-        return code.few(x, divisor), found is not None
+        return code.few(x, added=added), found is not None
 
     def _sloped(self, x: Array, *, added: bool) -> Code | None:
         """Return the code of value and slope, which is made when it is first asked for."""
@@ -428,25 +428,26 @@ def _ready(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[
     program = _program(each, arrays, rest, wide=pair.summand is not None or pair.wide)
     if program is None:
         return None
-    value, sloped = program.ready(first, divisor, sloped=wanted == (0,))
+    value, sloped = program.ready(first, added=divisor is not None, sloped=wanted == (0,))
     given = [i for i, x in enumerate(arrays) if x is not None]
     whole = len(given) == len(arrays)
 
     few: Any = None
     if wanted == (0,) and divisor is None and not sloped:
         code = program.pulled(wanted, first.device)
-        few = None if code is None else code.few(first, None)
+        few = None if code is None else code.few(first, added=False)
 
     def pull(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
         if few is not None and grad.is_contiguous() and grad.dtype is arrays[0].dtype:
             present = arrays if whole else [arrays[i] for i in given]
-            return few((grad, *present))[0], *(None,) * (len(arrays) - 1)
-        spread = grad if divisor is None else (grad / divisor).expand(arrays[0].shape)
+            return few((grad, *present), None)[0], *(None,) * (len(arrays) - 1)
+        by = options.get("divisor")
+        spread = grad if by is None else (grad / by).expand(arrays[0].shape)
         found = program.gradients(spread, arrays, wanted)
         return backward_of(pair, arrays)(grad, out, *arrays, **options) if found is None else found
 
-    def run(arrays: tuple[Any, ...]) -> Any:
-        made = value(arrays if whole else [arrays[i] for i in given])
+    def run(arrays: tuple[Any, ...], divisor: float | None = divisor) -> Any:
+        made = value(arrays if whole else [arrays[i] for i in given], divisor)
         return made if sloped else (made[0], pull)
 
     return run
