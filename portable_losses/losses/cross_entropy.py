@@ -257,7 +257,7 @@ def nll_loss(
     )
     check_real_floating(xp, log_probs=log_probs)
     place = axis_of_classes(axis, log_probs, target, name="log_probs", xp=xp)
-    rows = as_rows(differentiable_again(widen(log_probs, xp=xp), xp=xp), (place,), xp=xp)
+    rows = as_rows(widen(log_probs, xp=xp), (place,), xp=xp)
     target, invalid = read_target(
         rows,
         target,
@@ -287,7 +287,7 @@ def nll_loss(
 def _nll(rows: Array, *arrays: Array | None, xp: Namespace) -> Array:
     """Return the loss of each row of log-probabilities; `arrays` are those of a `Target`."""
     target = Target(*arrays)
-    terms = -target.mask_logits(rows, absent=-INF, xp=xp)
+    terms = -target.mask_logits(differentiable_again(rows, xp=xp), absent=-INF, xp=xp)
     return target.select(terms, label_smoothing=0.0, xp=xp)
 
 
