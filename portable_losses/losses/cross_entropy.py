@@ -25,6 +25,7 @@ from portable_losses.losses._targets import (
     axis_of_classes,
     idle_rows,
     read_target,
+    rows_of_classes,
     smoothed_losses,
 )
 from portable_losses.special.log_exp import _logsumexp, _logsumexp_grad
@@ -255,10 +256,11 @@ def nll_loss(
     )
     check_real_floating(xp, log_probs=log_probs)
     place = axis_of_classes(axis, log_probs, target, name="log_probs", xp=xp)
-    rows = as_rows(differentiable_again(widen(log_probs, xp=xp), xp=xp), (place,), xp=xp)
+    rows, like = rows_of_classes(log_probs, place, xp=xp)
     target, invalid = read_target(
-        rows,
+        like,
         target,
+        shape=tuple(rows.shape),
         axis=place,
         weight=weight,
         ignore_index=ignore_index,
@@ -285,6 +287,7 @@ def nll_loss(
 def _nll(rows: Array, *arrays: Array | None, xp: Namespace) -> Array:
     """Return the loss of each row of log-probabilities; `arrays` are those of a `Target`."""
     target = Target(*arrays)
+    rows = differentiable_again(rows, xp=xp)
     terms = -target.mask_logits(rows, absent=-INF, xp=xp)
     return target.select(terms, label_smoothing=0.0, xp=xp)
 
