@@ -11,7 +11,7 @@ from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Speed
 from portable_losses._typing import Array, Namespace, Options
 
 from .kernels.cross_entropy.sweep import WEIGHT
-from .kernels.formulas.elementwise_dask import ELEMENTWISE, elementwise, several
+from .kernels.formulas.elementwise_dask import ELEMENTWISE, elementwise, one_like, several
 from .kernels.rows.rowwise_dask import rowwise
 
 
@@ -172,6 +172,7 @@ BACKEND = Backend(
     arrays=Arrays(
         readable=readable,
         concat=concat,
+        one_like=one_like,
         match_layout=match_layout,
         call=call,
         python_scalars=True,

@@ -34,8 +34,8 @@ __all__ = [
     "Speed",
     "backend_of",
     "backend_of_array",
+    "listed_backend",
     "load_backend",
-    "loaded_backend",
     "namespace_of_type",
     "refusal_of",
 ]
@@ -98,7 +98,8 @@ class Kernel(NamedTuple):
     it adds up in its own pass: `run` is given a pair with a `summand` then.
     ``ready(pair, arrays, options, wanted)`` returns ``run`` as a function of arrays of these types,
     dtypes and shapes alone, with all looked up; None where there is none. That returns None for
-    arrays that lie in memory as it does not take them.
+    arrays that lie in memory as it does not take them, and may return for `backward` the slope, by
+    which the gradient of the first array is the product with that of the result.
     """
 
     accepts: Callable[..., bool]
@@ -167,6 +168,8 @@ class Arrays:
         beside its own where it takes them. None: call it.
     concat : callable, (arrays, *, axis) -> array, or None
         ``xp.concat`` where the library's own fails under one of its transforms.
+    one_like : callable, (x) -> array, or None
+        1 in the dtype, of the kind and on the device of a single number. None: ``x**0``.
     is_view : callable, (made, x) -> bool, or None
         Does `made`, a reshaped `x`, share its memory? None: this cannot be told.
     match_layout : callable, (grad, x) -> array, or None
@@ -190,6 +193,7 @@ class Arrays:
     device: Callable[[Array], Any] | None = None
     call: Callable[..., Any] | None = None
     concat: Callable[..., Array] | None = None
+    one_like: Callable[[Array], Array] | None = None
     is_view: Callable[[Array, Array], bool] | None = None
     match_layout: Callable[[Array, Array], Array] | None = None
     quiet: Callable[[], AbstractContextManager[Any]] | None = None
@@ -338,17 +342,16 @@ def namespace_of_type(x: Array) -> Namespace:
     return found
 
 
-def loaded_backend(kind: type) -> Backend | None:
-    """Return the backend of a type of array, if that is listed and was met before."""
-    name = _NAMES.get(kind)
-    return None if name is None else _LOADED[name]
+def listed_backend(kind: type) -> Backend | None:
+    """Return the backend that lists this type of array, None where there is none."""
+    return _LOADED[_NAMES[kind]] if _is_known(kind) else None
 
 
 def backend_of_array(x: Any) -> Backend | None:
     """Return the backend of the library of `x`; None where `x` is no array."""
-    kind = type(x)
-    if _is_known(kind):
-        return _LOADED[_NAMES[kind]]
+    listed = listed_backend(type(x))
+    if listed is not None:
+        return listed
     try:
         return backend_of(namespace_of_type(x))
     except TypeError:

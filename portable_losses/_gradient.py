@@ -39,6 +39,7 @@ __all__ = [
     "register",
     "repeated",
     "stop_gradient",
+    "sum_of",
     "summed",
     "summed_with_gradient",
     "with_gradient",
@@ -239,7 +240,7 @@ def summed_pair(
         return None
     divisor = math.prod(raws[0].shape) if divisor is None else divisor
     options = {"divisor": divisor, **options}
-    return _attach_kernel(_sum_of(pair, kernel), arrays, raws, options, backend)
+    return _attach_kernel(sum_of(pair, kernel), arrays, raws, options, backend)
 
 
 def summed_with_gradient(
@@ -253,7 +254,7 @@ def summed_with_gradient(
     if kernel.sums is None or not kernel.sums(pair, raws, options):
         return None
     own = {"xp": namespace_of_type(raws[0]), "divisor": divisor, **options}
-    value, pull = kernel.run(_sum_of(pair, kernel), raws, own, (0,))
+    value, pull = kernel.run(sum_of(pair, kernel), raws, own, (0,))
     return value, pull(value * 0 + 1, value, *raws, **own)[0]
 
 
@@ -297,26 +298,29 @@ def _served(pair: Pair, kernel: Kernel, *, wide: bool = False) -> Pair:
     return found
 
 
-def _sum_of(pair: Pair, kernel: Kernel) -> Pair:
-    """Return the pair that adds up the entries of an elementwise one, by this kernel."""
+def sum_of(pair: Pair, kernel: Kernel) -> Pair:
+    """Return the pair that adds up the entries of one, or of its only result, by this kernel."""
     found = _SUMS.get((pair.forward, kernel.run))
     if found is not None:
         return found
 
     def forward(*arrays: Array, divisor: int, xp: Namespace, **options: Any) -> Array:
         """Return the sum of the entries over `divisor`."""
-        return total(pair.forward(*arrays, xp=xp, **options), xp=xp) / divisor
+        out = pair.forward(*arrays, xp=xp, **options)
+        return total(out[0] if isinstance(out, tuple) else out, xp=xp) / divisor
 
     def backward(
         grad: Array, out: Array, *arrays: Array, divisor: int, xp: Namespace, **options: Any
     ) -> tuple[Array | None, ...]:
         """Return the gradients of the entries, each of which has that of the sum."""
         options = {"xp": xp, **options}
-        entries = attach_gradient(pair, arrays, options)
+        out = attach_gradient(pair, arrays, options)
+        several = isinstance(out, tuple)
+        entries = out[0] if several else out
         # A product: PyTorch cannot batch a view of a gradient that is batched.
         ones = xp.ones_like(entries, device=device_of(entries, xp=xp))
         spread = ones * (grad / divisor)
-        return pair.backward(spread, entries, *arrays, **options)
+        return pair.backward((spread,) if several else spread, out, *arrays, **options)
 
     made = Pair(forward, backward, kernel=kernel, summand=pair, wide=True)
     _SUMS[pair.forward, kernel.run] = made

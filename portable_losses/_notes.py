@@ -34,16 +34,19 @@ class Note:
     derived : list of (made, source, function)
         ``made`` is ``function(source)``.
     served : list of Served
+    added : (terms, made, divisor) or None
+        ``made`` is the sum of all of ``terms``, the result of a pair, over ``divisor``.
     looked : bool
         Were values read in any other way? Then the call cannot be repeated without doing so.
     """
 
-    __slots__ = ("derived", "looked", "served", "tests")
+    __slots__ = ("added", "derived", "looked", "served", "tests")
 
     def __init__(self) -> None:
         self.tests: list[tuple[Array, Callable[[Array], bool]]] = []
         self.derived: list[tuple[Any, Any, Callable[[Any], Any]]] = []
         self.served: list[Served] = []
+        self.added: tuple[Any, Any, float] | None = None
         self.looked = False
 
 

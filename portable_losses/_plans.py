@@ -14,8 +14,8 @@ tests; a test that fails takes the long way, which says what is wrong. A library
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from portable_losses._backend import Backend, backend_of, loaded_backend
-from portable_losses._gradient import repeated
+from portable_losses._backend import Backend, backend_of, listed_backend
+from portable_losses._gradient import repeated, sum_of
 from portable_losses._notes import NOTE, Note
 from portable_losses._tape import TapeArray
 from portable_losses._values import validating
@@ -28,30 +28,30 @@ _UNKNOWN: Any = object()
 
 Args = tuple[Any, ...]
 Given = Mapping[str, Any]
+Way = Callable[[Args, Given], Any]  # to an array of a call
 
 
 class Plan(NamedTuple):
     """How a call is repeated.
 
-    `tests` have the place of an argument each; `arrays` the places of the arrays that `run` takes,
-    None where these are the arguments as they stand. `run` returns None for arrays that it does
-    not take.
+    `tests` have the way to an array each; `arrays` the ways to those that `run` takes, None where
+    these are the arguments as they stand. `run` returns None for arrays that it does not take.
     """
 
     backend: Backend
-    tests: tuple[tuple[Any, Callable[[Any], bool]], ...]
-    arrays: tuple[Callable[[Args, Given], Any], ...] | None
+    tests: tuple[tuple[Way, Callable[[Any], bool]], ...]
+    arrays: tuple[Way, ...] | None
     run: Callable[..., Any]
 
     def __call__(self, args: Args, options: Given) -> Any:
         """Return the result; None where the call must take the long way."""
-        for place, test in self.tests:
-            x = args[place] if place.__class__ is int else options[place]
+        for way, test in self.tests:
+            x = way(args, options)
             if not test(x.array if isinstance(x, TapeArray) else x):
                 return None
         if self.arrays is None:
             return self.run(*args)
-        return self.run(*[find(args, options) for find in self.arrays])
+        return self.run(*[way(args, options) for way in self.arrays])
 
 
 class Plans:
@@ -92,7 +92,7 @@ class Plans:
 
 def may_repeat(x: Any) -> Backend | None:
     """Return the backend of the library of `x` if plans serve its calls here and now."""
-    backend = loaded_backend((x.array if isinstance(x, TapeArray) else x).__class__)
+    backend = listed_backend((x.array if isinstance(x, TapeArray) else x).__class__)
     if backend is None or (repeats := backend.speed.repeats) is None or not repeats():
         return None
     return backend if NOTE.get() is None else None
@@ -131,25 +131,37 @@ def _plan(
     note: Note, backend: Backend, args: Args, options: dict[str, Any], made: Any
 ) -> Plan | None:
     """Return the plan by the note of a call; None where it cannot be repeated."""
-    served = next((one for one in note.served if one.out is made), None)
-    if served is None:
+    terms, total, divisor = note.added or (None, None, None)
+    found = [one for one in note.served if one.out is made or _only(one.out) is terms]
+    if not found or ((foreseen := found[0].options.get("foreseen")) and total is not made):
         return None
+    pair, arrays, given, out = found[0]
+    if out is not made:
+        if total is not made:
+            return None
+        pair, given = sum_of(pair, pair.kernel), {"divisor": divisor, **given}
     places = {id(x): place for place, x in (*enumerate(args), *options.items())}
-    ways = [_way(x, places, note) for x in served.arrays]
-    tests = [(places.get(id(x)), test) for x, test in note.tests]
-    if any(way is None for way in ways) or any(place is None for place, _ in tests):
+    ways = [_way(x, places, note) for x in arrays]
+    tests = [(_way(x, places, note), test) for x, test in note.tests]
+    if None in ways or any(way is None for way, _ in tests):
         return None
-    own = {name: x for name, x in served.options.items() if name != "xp"}
-    if not all(x.__class__ in _PLAIN for x in own.values()):
+    if not all(_is_plain(x) for name, x in given.items() if name != "xp"):
         return None
-    run = repeated(served.pair, served.arrays, served.options, backend_of(served.options["xp"]))
-    as_given = len(args) == len(ways) and all(
-        x is y for x, y in zip(args, served.arrays, strict=True)
-    )
+    run = repeated(pair, arrays, given, backend_of(given["xp"]))
+    as_given = len(args) == len(arrays) and all(x is y for x, y in zip(args, arrays, strict=True))
     return run and Plan(backend, tuple(tests), None if as_given else tuple(ways), run)
 
 
-def _way(x: Any, places: Mapping[int, Any], note: Note) -> Callable[[Args, Given], Any] | None:
+def _only(out: Any) -> Any:
+    """Return the result of a pair, or the only one of them."""
+    return out[0] if out.__class__ is tuple and len(out) == 1 else out
+
+
+def _is_plain(x: Any) -> bool:
+    return all(map(_is_plain, x)) if x.__class__ is tuple else x.__class__ in _PLAIN
+
+
+def _way(x: Any, places: Mapping[int, Any], note: Note) -> Way | None:
     """Return how an array is found among the arguments; None where it is not."""
     if x is None:
         return lambda args, options: None

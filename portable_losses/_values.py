@@ -187,15 +187,19 @@ def lies_in(x: Array, low: float, high: float) -> bool:
     of_all, quick = backend.arrays.readable, backend.speed.reductions
     if of_all is None or not (of_all(x) and _VALIDATING.get()):  # in a trace only the first
         return False
-    test = partial(_is_between, low, high, quick.get("min"), quick.get("extremes"))
+    test = partial(_is_between, of_all, low, high, quick.get("min"), quick.get("extremes"))
     passed = test(x)
     if passed and (note := noted()) is not None:
         note.tests.append((given, test))
     return passed
 
 
-def _is_between(low: float, high: float, smallest: Any, extremes: Any, x: Array) -> bool:
+def _is_between(
+    of_all: Callable[[Array], bool], low: float, high: float, smallest: Any, extremes: Any, x: Array
+) -> bool:
     """Say whether the entries of a raw `x` lie in [low, high], by a library's reductions."""
+    if not of_all(x):  # wrapped by a transform
+        return False
     if high == INF and smallest is not None:
         return low <= float(smallest(x))
     if extremes is None:

@@ -49,7 +49,8 @@ def elu(x: Array, /, *, alpha: float | Array = 1.0) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> elu(np.asarray([-np.inf, -1.0, 3.0])).round(4)
+    >>> import portable_losses as pl
+    >>> pl.elu(np.asarray([-np.inf, -1.0, 3.0])).round(4)
     array([-1.    , -0.6321,  3.    ])
     """
     return elementwise_call(_elu, x, above=1.0, below=alpha, scaled=False)
@@ -85,7 +86,8 @@ def selu(x: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> selu(np.asarray([-np.inf, -1.0, 3.0])).round(4)
+    >>> import portable_losses as pl
+    >>> pl.selu(np.asarray([-np.inf, -1.0, 3.0])).round(4)
     array([-1.7581, -1.1113,  3.1521])
     """
     below = SELU_SCALE * SELU_ALPHA
@@ -125,7 +127,8 @@ def celu(x: Array, /, *, alpha: float | Array = 1.0) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> celu(np.asarray([-np.inf, -1.0, 3.0]), alpha=0.5).round(4)
+    >>> import portable_losses as pl
+    >>> pl.celu(np.asarray([-np.inf, -1.0, 3.0]), alpha=0.5).round(4)
     array([-0.5   , -0.4323,  3.    ])
     """
     return elementwise_call(_elu, x, above=1.0, below=alpha, scaled=True)

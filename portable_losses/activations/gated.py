@@ -61,7 +61,8 @@ def glu(x: Array, gate: Array | None = None, /, *, axis: int = -1) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> glu(np.asarray([3.0, 4.0, 0.0, -np.inf]))
+    >>> import portable_losses as pl
+    >>> pl.glu(np.asarray([3.0, 4.0, 0.0, -np.inf]))
     array([1.5, 0. ])
     """
     return _gated(x, gate, axis, _sigmoid)
@@ -105,7 +106,8 @@ def swiglu(x: Array, gate: Array | None = None, /, *, axis: int = -1) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> swiglu(np.asarray([3.0, 4.0]), np.asarray([1.0, -np.inf])).round(4)
+    >>> import portable_losses as pl
+    >>> pl.swiglu(np.asarray([3.0, 4.0]), np.asarray([1.0, -np.inf])).round(4)
     array([ 2.1932, -0.    ])
     """
     return _gated(x, gate, axis, _silu)
@@ -157,7 +159,8 @@ def geglu(
     Examples
     --------
     >>> import numpy as np
-    >>> geglu(np.asarray([3.0, 4.0]), np.asarray([1.0, -np.inf])).round(4)
+    >>> import portable_losses as pl
+    >>> pl.geglu(np.asarray([3.0, 4.0]), np.asarray([1.0, -np.inf])).round(4)
     array([ 2.524, -0.   ])
     """
     return _gated(x, gate, axis, _gelu if approximate == "none" else _gelu_tanh)
@@ -200,7 +203,8 @@ def reglu(x: Array, gate: Array | None = None, /, *, axis: int = -1) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> reglu(np.asarray([3.0, 4.0]), np.asarray([0.5, -1.0]))
+    >>> import portable_losses as pl
+    >>> pl.reglu(np.asarray([3.0, 4.0]), np.asarray([0.5, -1.0]))
     array([1.5, 0. ])
     """
     return _gated(x, gate, axis, _positive_part)

@@ -69,8 +69,9 @@ def gumbel_softmax(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> x, u = np.log(np.asarray([0.7, 0.2, 0.1])), np.asarray([0.5, 0.25, 0.125])
-    >>> gumbel_softmax(x, -np.log(-np.log(u)), hard=True)
+    >>> pl.gumbel_softmax(x, -np.log(-np.log(u)), hard=True)
     array([1., 0., 0.])
     """
     xp = namespace_of(x=x, noise=noise)

@@ -43,7 +43,8 @@ def tanh_shrink(x: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> tanh_shrink(np.asarray([-3e-5, 0.0, 3.0]))
+    >>> import portable_losses as pl
+    >>> pl.tanh_shrink(np.asarray([-3e-5, 0.0, 3.0]))
     array([-9.00000000e-15,  0.00000000e+00,  2.00494525e+00])
     """
     return elementwise_call(_tanh_shrink, x)
@@ -81,7 +82,8 @@ def softcap(x: Array, /, *, cap: float | Array) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> softcap(np.asarray([-np.inf, 1.0, 1000.0]), cap=30.0).round(4)
+    >>> import portable_losses as pl
+    >>> pl.softcap(np.asarray([-np.inf, 1.0, 1000.0]), cap=30.0).round(4)
     array([   -inf,  0.9996, 30.    ])
     """
     return elementwise_call(_softcap, x, cap=cap)

@@ -50,7 +50,8 @@ def hard_sigmoid(x: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> hard_sigmoid(np.asarray([-4.0, 0.0, 1.5]))
+    >>> import portable_losses as pl
+    >>> pl.hard_sigmoid(np.asarray([-4.0, 0.0, 1.5]))
     array([0.  , 0.5 , 0.75])
     """
     return elementwise_call(_ramp, x, edge=3)
@@ -84,7 +85,8 @@ def hard_silu(x: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> hard_silu(np.asarray([-np.inf, 1.5, 4.0]))
+    >>> import portable_losses as pl
+    >>> pl.hard_silu(np.asarray([-np.inf, 1.5, 4.0]))
     array([0.   , 1.125, 4.   ])
     """
     return elementwise_call(_hard_silu, x)
@@ -120,7 +122,8 @@ def hard_tanh(x: Array, /, *, min_val: float | Array = -1.0, max_val: float | Ar
     Examples
     --------
     >>> import numpy as np
-    >>> hard_tanh(np.asarray([-4.0, 0.5, 1.5]), max_val=2.0)
+    >>> import portable_losses as pl
+    >>> pl.hard_tanh(np.asarray([-4.0, 0.5, 1.5]), max_val=2.0)
     array([-1. ,  0.5,  1.5])
     """
     invalid = check_order(min_val=min_val, max_val=max_val)
@@ -161,7 +164,8 @@ def hard_shrink(x: Array, /, *, lambd: float | Array = 0.5) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> hard_shrink(np.asarray([-2.0, 0.25, 0.75]))
+    >>> import portable_losses as pl
+    >>> pl.hard_shrink(np.asarray([-2.0, 0.25, 0.75]))
     array([-2.  ,  0.  ,  0.75])
     """
     return elementwise_call(_hard_shrink, x, lambd=lambd)
@@ -199,7 +203,8 @@ def soft_shrink(x: Array, /, *, lambd: float | Array = 0.5) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> soft_shrink(np.asarray([-2.0, 0.25, 0.75]))
+    >>> import portable_losses as pl
+    >>> pl.soft_shrink(np.asarray([-2.0, 0.25, 0.75]))
     array([-1.5 ,  0.  ,  0.25])
     """
     return elementwise_call(_soft_shrink, x, lambd=lambd)
@@ -233,7 +238,8 @@ def sparse_plus(x: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> sparse_plus(np.asarray([-2.0, 0.0, 3.0]))
+    >>> import portable_losses as pl
+    >>> pl.sparse_plus(np.asarray([-2.0, 0.0, 3.0]))
     array([0.  , 0.25, 3.  ])
     """
     return elementwise_call(_sparse_plus, x)
@@ -268,7 +274,8 @@ def sparse_sigmoid(x: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> sparse_sigmoid(np.asarray([-2.0, 0.0, 0.5]))
+    >>> import portable_losses as pl
+    >>> pl.sparse_sigmoid(np.asarray([-2.0, 0.0, 0.5]))
     array([0.  , 0.5 , 0.75])
     """
     return elementwise_call(_ramp, x, edge=1)

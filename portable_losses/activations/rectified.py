@@ -47,7 +47,8 @@ def relu(x: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> relu(np.asarray([-2.0, 0.0, 3.0]))
+    >>> import portable_losses as pl
+    >>> pl.relu(np.asarray([-2.0, 0.0, 3.0]))
     array([0., 0., 3.])
     """
     return elementwise_call(_clip, x, widened=False, low=0.0, high=None)
@@ -80,7 +81,8 @@ def relu6(x: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> relu6(np.asarray([-2.0, 3.0, 7.0]))
+    >>> import portable_losses as pl
+    >>> pl.relu6(np.asarray([-2.0, 3.0, 7.0]))
     array([0., 3., 6.])
     """
     return elementwise_call(_clip, x, widened=False, low=0.0, high=6.0)
@@ -114,7 +116,8 @@ def relu_squared(x: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> relu_squared(np.asarray([-2.0, 0.0, 3.0]))
+    >>> import portable_losses as pl
+    >>> pl.relu_squared(np.asarray([-2.0, 0.0, 3.0]))
     array([0., 0., 9.])
     """
     return elementwise_call(_relu_squared, x)
@@ -152,7 +155,8 @@ def leaky_relu(x: Array, /, *, negative_slope: float | Array = 0.01) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> leaky_relu(np.asarray([-2.0, 0.0, 3.0]), negative_slope=0.1)
+    >>> import portable_losses as pl
+    >>> pl.leaky_relu(np.asarray([-2.0, 0.0, 3.0]), negative_slope=0.1)
     array([-0.2,  0. ,  3. ])
     """
     return elementwise_call(_leaky_relu, x, slope=negative_slope)
@@ -195,7 +199,8 @@ def prelu(x: Array, weight: Array, /, *, axis: int = -1) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> prelu(np.asarray([[-2.0, -2.0], [3.0, 3.0]]), np.asarray([0.5, 0.1]))
+    >>> import portable_losses as pl
+    >>> pl.prelu(np.asarray([[-2.0, -2.0], [3.0, 3.0]]), np.asarray([0.5, 0.1]))
     array([[-1. , -0.2],
            [ 3. ,  3. ]])
     """
@@ -257,10 +262,11 @@ def rrelu(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> x = np.asarray([-2.0, 3.0])
-    >>> rrelu(x, np.random.default_rng(0).uniform(0.125, 1 / 3, x.shape)).round(4)
+    >>> pl.rrelu(x, np.random.default_rng(0).uniform(0.125, 1 / 3, x.shape)).round(4)
     array([-0.5154,  3.    ])
-    >>> rrelu(x, lower=0.25, upper=0.75)
+    >>> pl.rrelu(x, lower=0.25, upper=0.75)
     array([-1.,  3.])
     """
     invalid = check_order(lower=lower, upper=upper)
@@ -304,7 +310,8 @@ def threshold(x: Array, /, *, threshold: float | Array, value: float | Array) ->
     Examples
     --------
     >>> import numpy as np
-    >>> threshold(np.asarray([-2.0, 1.0, 3.0]), threshold=1.0, value=20.0)
+    >>> import portable_losses as pl
+    >>> pl.threshold(np.asarray([-2.0, 1.0, 3.0]), threshold=1.0, value=20.0)
     array([20., 20.,  3.])
     """
     return elementwise_call(_replace_below, x, level=threshold, value=value)

@@ -71,7 +71,8 @@ def normalize(
     Examples
     --------
     >>> import numpy as np
-    >>> normalize(np.asarray([[3e200, -4e200], [0.0, 0.0]]))
+    >>> import portable_losses as pl
+    >>> pl.normalize(np.asarray([[3e200, -4e200], [0.0, 0.0]]))
     array([[ 0.6, -0.8],
            [ 0. ,  0. ]])
     """
@@ -153,7 +154,8 @@ def standardize(
     Examples
     --------
     >>> import numpy as np
-    >>> standardize(np.asarray([1e200, 3e200]))
+    >>> import portable_losses as pl
+    >>> pl.standardize(np.asarray([1e200, 3e200]))
     array([-1.,  1.])
     """
     xp = namespace_of(x=x, optional={"mean": mean, "variance": variance, "where": where})

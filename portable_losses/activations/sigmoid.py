@@ -50,7 +50,8 @@ def sigmoid(x: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> sigmoid(np.asarray([-2000.0, 0.0, 2000.0]))
+    >>> import portable_losses as pl
+    >>> pl.sigmoid(np.asarray([-2000.0, 0.0, 2000.0]))
     array([0. , 0.5, 1. ])
     """
     return elementwise_call(_sigmoid, x)
@@ -85,7 +86,8 @@ def log_sigmoid(x: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> log_sigmoid(np.asarray([-2000.0, 0.0, 50.0]))
+    >>> import portable_losses as pl
+    >>> pl.log_sigmoid(np.asarray([-2000.0, 0.0, 50.0]))
     array([-2.00000000e+03, -6.93147181e-01, -1.92874985e-22])
     """
     return elementwise_call(_log_sigmoid, x)
@@ -119,7 +121,8 @@ def tanh(x: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> tanh(np.asarray([-1000.0, 0.0, 0.5])).round(4)
+    >>> import portable_losses as pl
+    >>> pl.tanh(np.asarray([-1000.0, 0.0, 0.5])).round(4)
     array([-1.    ,  0.    ,  0.4621])
     """
     return elementwise_call(_tanh, x)
@@ -153,7 +156,8 @@ def softsign(x: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> softsign(np.asarray([-np.inf, 0.0, 3.0]))
+    >>> import portable_losses as pl
+    >>> pl.softsign(np.asarray([-np.inf, 0.0, 3.0]))
     array([-1.  ,  0.  ,  0.75])
     """
     return elementwise_call(_softsign, x)

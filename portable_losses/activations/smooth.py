@@ -51,7 +51,8 @@ def softplus(x: Array, /, *, beta: float | Array = 1.0) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> softplus(np.asarray([-1000.0, 0.0, 1000.0]))
+    >>> import portable_losses as pl
+    >>> pl.softplus(np.asarray([-1000.0, 0.0, 1000.0]))
     array([0.00000000e+00, 6.93147181e-01, 1.00000000e+03])
     """
     return elementwise_call(_softplus, x, beta=beta)
@@ -85,7 +86,8 @@ def silu(x: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> silu(np.asarray([-np.inf, 0.0, 1.0])).round(4)
+    >>> import portable_losses as pl
+    >>> pl.silu(np.asarray([-np.inf, 0.0, 1.0])).round(4)
     array([-0.    ,  0.    ,  0.7311])
     """
     return elementwise_call(_silu, x)
@@ -128,7 +130,8 @@ def gelu(x: Array, /, *, approximate: Literal["none", "tanh"] = "none") -> Array
     Examples
     --------
     >>> import numpy as np
-    >>> gelu(np.asarray([-np.inf, 0.0, 1.0])).round(4)
+    >>> import portable_losses as pl
+    >>> pl.gelu(np.asarray([-np.inf, 0.0, 1.0])).round(4)
     array([-0.    ,  0.    ,  0.8413])
     """
     return elementwise_call(_gelu if approximate == "none" else _gelu_tanh, x)
@@ -162,7 +165,8 @@ def quick_gelu(x: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> quick_gelu(np.asarray([-np.inf, 0.0, 1.0])).round(4)
+    >>> import portable_losses as pl
+    >>> pl.quick_gelu(np.asarray([-np.inf, 0.0, 1.0])).round(4)
     array([-0.    ,  0.    ,  0.8458])
     """
     return elementwise_call(_quick_gelu, x)
@@ -198,7 +202,8 @@ def mish(x: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> mish(np.asarray([-np.inf, 0.0, 1.0])).round(4)
+    >>> import portable_losses as pl
+    >>> pl.mish(np.asarray([-np.inf, 0.0, 1.0])).round(4)
     array([-0.    ,  0.    ,  0.8651])
     """
     return elementwise_call(_mish, x)
@@ -237,7 +242,8 @@ def squareplus(x: Array, /, *, b: float | Array = 4.0) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> squareplus(np.asarray([-1e6, 0.0, 1.5]))
+    >>> import portable_losses as pl
+    >>> pl.squareplus(np.asarray([-1e6, 0.0, 1.5]))
     array([1.e-06, 1.e+00, 2.e+00])
     """
     if is_number(b) and b == 0:

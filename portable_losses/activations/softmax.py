@@ -70,7 +70,8 @@ def softmax(x: Array, /, *, axis: int | tuple[int, ...] = -1, where: Array | Non
     Examples
     --------
     >>> import numpy as np
-    >>> softmax(np.asarray([1000.0, 0.0, 1000.0]))
+    >>> import portable_losses as pl
+    >>> pl.softmax(np.asarray([1000.0, 0.0, 1000.0]))
     array([0.5, 0. , 0.5])
     """
     xp = namespace_of(x=x, optional={"where": where})
@@ -129,7 +130,8 @@ def log_softmax(
     Examples
     --------
     >>> import numpy as np
-    >>> log_softmax(np.asarray([20.0, 0.0])).round(11)
+    >>> import portable_losses as pl
+    >>> pl.log_softmax(np.asarray([20.0, 0.0])).round(11)
     array([-2.06e-09, -2.00e+01])
     """
     xp = namespace_of(x=x, optional={"where": where})
@@ -179,7 +181,8 @@ def softmin(x: Array, /, *, axis: int | tuple[int, ...] = -1) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> softmin(np.asarray([1000.0, 0.0, 1000.0]))
+    >>> import portable_losses as pl
+    >>> pl.softmin(np.asarray([1000.0, 0.0, 1000.0]))
     array([0., 1., 0.])
     """
     xp = namespace_of(x=x)

@@ -56,7 +56,8 @@ def sparsemax(x: Array, /, *, axis: int = -1) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> sparsemax(np.asarray([1.0, 0.5, -1.0]))
+    >>> import portable_losses as pl
+    >>> pl.sparsemax(np.asarray([1.0, 0.5, -1.0]))
     array([0.75, 0.25, 0.  ])
     """
     return _along(_sparsemax, x, axis)
@@ -101,7 +102,8 @@ def entmax15(x: Array, /, *, axis: int = -1) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> entmax15(np.asarray([1.0, 1.0, -1.0]))
+    >>> import portable_losses as pl
+    >>> pl.entmax15(np.asarray([1.0, 1.0, -1.0]))
     array([0.5, 0.5, 0. ])
     """
     return _along(_entmax15, x, axis)

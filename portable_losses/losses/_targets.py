@@ -11,6 +11,7 @@ from typing import NamedTuple
 from portable_losses._dtypes import computable, is_half, kind_of, narrow, widen
 from portable_losses._gradient import stop_gradient
 from portable_losses._indexing import as_index
+from portable_losses._notes import noted
 from portable_losses._options import is_number
 from portable_losses._polyfill import (
     broadcast_to,
@@ -279,9 +280,13 @@ def read_target(
     if not same_shape(target.shape, rest):
         raise ValueError(_shape_advice(name, given, tuple(target.shape), axis))
     check_integer(xp, target=target)
-    target = as_index(target, xp=xp)
+    own, target = target, as_index(target, xp=xp)
     if not 0 <= ignore_index < classes and lies_in(target, 0, classes - 1):
         invalid, index = None, target[..., None]  # without an array more
+        if (note := noted()) is not None:
+            if own is not target:
+                note.derived.append((target, own, partial(as_index, xp=xp)))
+            note.derived.append((index, target, lambda target: target[..., None]))
     else:
         invalid = check_indices(target, classes, name="target", ignore_index=ignore_index, xp=xp)
         index = where((target >= 0) & (target < classes), target, 0, xp=xp)[..., None]

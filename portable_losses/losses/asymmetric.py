@@ -73,8 +73,9 @@ def quantile_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> x, y = np.asarray([1.0, 1.0]), np.asarray([0.0, 3.0])
-    >>> quantile_loss(x, y, q=0.75, reduction="none")
+    >>> pl.quantile_loss(x, y, q=0.75, reduction="none")
     array([0.25, 1.5 ])
     """
     own = {"q": None if is_number(q) else q, "sample_weight": sample_weight}
@@ -148,8 +149,9 @@ def expectile_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> x, y = np.asarray([1.0, 1.0]), np.asarray([0.0, 3.0])
-    >>> expectile_loss(x, y, tau=0.75, reduction="none")
+    >>> pl.expectile_loss(x, y, tau=0.75, reduction="none")
     array([0.25, 3.  ])
     """
     own = {"tau": None if is_number(tau) else tau, "sample_weight": sample_weight}

@@ -77,7 +77,9 @@ def binary_cross_entropy(
     Examples
     --------
     >>> import numpy as np
-    >>> binary_cross_entropy(np.asarray([0.5, 0.0]), np.asarray([1, 1]), reduction="none").round(4)
+    >>> import portable_losses as pl
+    >>> p, y = np.asarray([0.5, 0.0]), np.asarray([1, 1])
+    >>> pl.binary_cross_entropy(p, y, reduction="none").round(4)
     array([  0.6931, 100.    ])
     """
     xp = namespace_of(
@@ -164,8 +166,9 @@ def binary_cross_entropy_with_logits(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> z, y = np.asarray([2000.0, -2000.0, 0.0]), np.asarray([1, 1, 1])
-    >>> binary_cross_entropy_with_logits(z, y, reduction="none").round(4)
+    >>> pl.binary_cross_entropy_with_logits(z, y, reduction="none").round(4)
     array([0.000e+00, 2.000e+03, 6.931e-01])
     """
     xp = namespace_of(

@@ -93,8 +93,9 @@ def info_nce_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> x = np.asarray([[1.0, 0.0], [0.0, 1.0]])
-    >>> print(info_nce_loss(x, x, temperature=0.5).round(4))
+    >>> print(pl.info_nce_loss(x, x, temperature=0.5).round(4))
     0.1269
     """
     xp = namespace_of(
@@ -211,8 +212,9 @@ def ntxent_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> x = np.asarray([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]])
-    >>> print(ntxent_loss(x, np.asarray([0, 0, 1]), temperature=0.5).round(4))
+    >>> print(pl.ntxent_loss(x, np.asarray([0, 0, 1]), temperature=0.5).round(4))
     0.1269
     """
     xp = namespace_of(
@@ -310,8 +312,9 @@ def circle_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> x = np.asarray([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]])
-    >>> circle_loss(x, np.asarray([0, 0, 1]), gamma=2.0, reduction="none").round(4)
+    >>> pl.circle_loss(x, np.asarray([0, 0, 1]), gamma=2.0, reduction="none").round(4)
     array([0.4235, 0.4235, 0.    ])
     """
     xp = namespace_of(

@@ -125,8 +125,9 @@ def cross_entropy(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> logits = np.asarray([[1000.0, 0.0], [20.0, 0.0]])
-    >>> cross_entropy(logits, np.asarray([1, 0]), reduction="none")
+    >>> pl.cross_entropy(logits, np.asarray([1, 0]), reduction="none")
     array([1.00000000e+03, 2.06115362e-09])
     """
     xp = namespace_of(
@@ -245,8 +246,9 @@ def nll_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> log_probs = np.log(np.asarray([[0.5, 0.5], [0.25, 0.75]]))
-    >>> nll_loss(log_probs, np.asarray([0, 1]), reduction="none").round(4)
+    >>> pl.nll_loss(log_probs, np.asarray([0, 1]), reduction="none").round(4)
     array([0.6931, 0.2877])
     """
     xp = namespace_of(
@@ -287,8 +289,7 @@ def nll_loss(
 def _nll(rows: Array, *arrays: Array | None, xp: Namespace) -> Array:
     """Return the loss of each row of log-probabilities; `arrays` are those of a `Target`."""
     target = Target(*arrays)
-    rows = differentiable_again(rows, xp=xp)
-    terms = -target.mask_logits(rows, absent=-INF, xp=xp)
+    terms = -target.mask_logits(differentiable_again(rows, xp=xp), absent=-INF, xp=xp)
     return target.select(terms, label_smoothing=0.0, xp=xp)
 
 

@@ -114,8 +114,9 @@ def ctc_loss(
     Two frames; the target is the one label 1. It is "1 1", "1 blank" or "blank 1":
 
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> log_probs = np.log(np.asarray([[0.5, 0.5], [0.75, 0.25]]))
-    >>> loss = ctc_loss(log_probs, np.asarray([1]), np.asarray(2), np.asarray(1))
+    >>> loss = pl.ctc_loss(log_probs, np.asarray([1]), np.asarray(2), np.asarray(1))
     >>> print(np.exp(-loss).round(4))
     0.625
     """

@@ -80,8 +80,9 @@ def poisson_deviance_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> x, counts = np.asarray([0.0, 0.0]), np.asarray([1, 0])
-    >>> poisson_deviance_loss(x, counts, reduction="none")
+    >>> pl.poisson_deviance_loss(x, counts, reduction="none")
     array([0., 2.])
     """
     return _deviance_loss(
@@ -155,8 +156,9 @@ def gamma_deviance_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> x, t = np.asarray([0.0, 0.0]), np.asarray([1.0, 2.0])
-    >>> gamma_deviance_loss(x, t, reduction="none").round(4)
+    >>> pl.gamma_deviance_loss(x, t, reduction="none").round(4)
     array([0.    , 0.6137])
     """
     return _deviance_loss(
@@ -239,8 +241,9 @@ def tweedie_deviance_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> x, t = np.asarray([0.0, 0.0]), np.asarray([0.0, 4.0])
-    >>> tweedie_deviance_loss(x, t, reduction="none")
+    >>> pl.tweedie_deviance_loss(x, t, reduction="none")
     array([4., 4.])
     """
     return _deviance_loss(

@@ -94,8 +94,9 @@ def distillation_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> student, teacher = np.asarray([[0.0, 0.0]]), np.asarray([[40.0, 0.0]])
-    >>> print(distillation_loss(student, teacher).round(4))
+    >>> print(pl.distillation_loss(student, teacher).round(4))
     0.6931
     """
     xp = namespace_of(

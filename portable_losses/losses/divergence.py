@@ -80,8 +80,9 @@ def kl_div(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> log_q = np.log(np.asarray([[0.5, 0.5]]))
-    >>> kl_div(log_q, np.asarray([[1.0, 0.0]]), axis=-1, reduction="none").round(4)
+    >>> pl.kl_div(log_q, np.asarray([[1.0, 0.0]]), axis=-1, reduction="none").round(4)
     array([0.6931])
     """
     xp = namespace_of(log_probs=log_probs, target=target, optional={"sample_weight": sample_weight})
@@ -164,8 +165,9 @@ def generalized_kl_div(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> log_q = np.log(np.asarray([2.0, 1.0]))
-    >>> generalized_kl_div(log_q, np.asarray([0.0, 1.0]), reduction="none")
+    >>> pl.generalized_kl_div(log_q, np.asarray([0.0, 1.0]), reduction="none")
     array([2., 0.])
     """
     xp = namespace_of(log_probs=log_probs, target=target, optional={"sample_weight": sample_weight})
@@ -257,8 +259,9 @@ def js_div(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> log_q = np.asarray([[0.0, -np.inf]])
-    >>> js_div(log_q, np.asarray([[0.0, 1.0]]), axis=-1, reduction="none").round(4)
+    >>> pl.js_div(log_q, np.asarray([[0.0, 1.0]]), axis=-1, reduction="none").round(4)
     array([0.6931])
     """
     xp = namespace_of(log_probs=log_probs, target=target, optional={"sample_weight": sample_weight})
@@ -334,8 +337,9 @@ def tvd_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> p, q = np.asarray([[0.5, 0.5]]), np.asarray([[1.0, 0.0]])
-    >>> tvd_loss(p, q, axis=-1, reduction="none")
+    >>> pl.tvd_loss(p, q, axis=-1, reduction="none")
     array([0.5])
     """
     xp = namespace_of(probs=probs, target=target, optional={"sample_weight": sample_weight})

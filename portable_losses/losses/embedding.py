@@ -78,8 +78,9 @@ def cosine_similarity(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> x = np.asarray([[3e-200, 4e-200], [0.0, 0.0]])
-    >>> cosine_similarity(x, np.asarray([[3e200, 4e200], [1.0, 1.0]]))
+    >>> pl.cosine_similarity(x, np.asarray([[3e200, 4e200], [1.0, 1.0]]))
     array([1., 0.])
     """
     xp = namespace_of(x1=x1, x2=x2)
@@ -127,7 +128,8 @@ def cosine_distance(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0.0
     Examples
     --------
     >>> import numpy as np
-    >>> cosine_distance(np.asarray([[1.0, 0.0]]), np.asarray([[1.0, 1e-10]]))
+    >>> import portable_losses as pl
+    >>> pl.cosine_distance(np.asarray([[1.0, 0.0]]), np.asarray([[1.0, 1e-10]]))
     array([5.e-21])
     """
     xp = namespace_of(x1=x1, x2=x2)
@@ -190,8 +192,9 @@ def pairwise_distance(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> x = np.asarray([[3e200, 4e200], [1.0, 1.0]])
-    >>> pairwise_distance(x, np.asarray([[0.0, 0.0], [1.0, 1.0]]))
+    >>> pl.pairwise_distance(x, np.asarray([[0.0, 0.0], [1.0, 1.0]]))
     array([5.e+200, 0.e+000])
     """
     xp = namespace_of(x1=x1, x2=x2)
@@ -273,8 +276,9 @@ def triplet_margin_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> a, p, n = np.asarray([[0.0, 0.0]]), np.asarray([[3.0, 4.0]]), np.asarray([[0.0, 2.0]])
-    >>> print(triplet_margin_loss(a, p, n))
+    >>> print(pl.triplet_margin_loss(a, p, n))
     4.0
     """
     xp = namespace_of(

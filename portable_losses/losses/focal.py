@@ -79,8 +79,9 @@ def sigmoid_focal_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> z, y = np.asarray([20.0, 0.0, -30.0]), np.asarray([1, 1, 1])
-    >>> print(sigmoid_focal_loss(z, y, reduction="none"))
+    >>> print(pl.sigmoid_focal_loss(z, y, reduction="none"))
     [8.75651072e-27 1.73286795e-01 3.00000000e+01]
     """
     xp = namespace_of(logits=logits, target=target, optional={"sample_weight": sample_weight})
@@ -187,8 +188,9 @@ def softmax_focal_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> logits = np.asarray([[20.0, 0.0], [0.0, 30.0]])
-    >>> print(softmax_focal_loss(logits, np.asarray([0, 0]), reduction="none"))
+    >>> print(pl.softmax_focal_loss(logits, np.asarray([0, 0]), reduction="none"))
     [8.75651072e-27 3.00000000e+01]
     """
     of_class = None if is_number(alpha) or not getattr(alpha, "ndim", 1) else alpha

@@ -89,10 +89,11 @@ def general_robust_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> d = np.asarray([1e-8, 1.0, 1e200])
-    >>> print(general_robust_loss(d, 0 * d, alpha=0.0, reduction="none"))
+    >>> print(pl.general_robust_loss(d, 0 * d, alpha=0.0, reduction="none"))
     [5.00000000e-17 4.05465108e-01 9.20340890e+02]
-    >>> print(general_robust_loss(d, 0 * d, alpha=-2.0, reduction="none"))
+    >>> print(pl.general_robust_loss(d, 0 * d, alpha=-2.0, reduction="none"))
     [5.e-17 4.e-01 2.e+00]
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})

@@ -63,8 +63,9 @@ def epsilon_insensitive_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> d = np.asarray([0.25, -3.0])
-    >>> epsilon_insensitive_loss(d, 0 * d, epsilon=0.5, reduction="none")
+    >>> pl.epsilon_insensitive_loss(d, 0 * d, epsilon=0.5, reduction="none")
     array([0. , 2.5])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
@@ -129,8 +130,9 @@ def squared_epsilon_insensitive_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> d = np.asarray([0.25, -3.0])
-    >>> squared_epsilon_insensitive_loss(d, 0 * d, epsilon=0.5, reduction="none")
+    >>> pl.squared_epsilon_insensitive_loss(d, 0 * d, epsilon=0.5, reduction="none")
     array([0.  , 6.25])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})

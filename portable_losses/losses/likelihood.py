@@ -92,8 +92,9 @@ def poisson_nll_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> x, counts = np.asarray([0.0, -np.inf]), np.asarray([2, 0])
-    >>> poisson_nll_loss(x, counts, full=True, reduction="none").round(4)
+    >>> pl.poisson_nll_loss(x, counts, full=True, reduction="none").round(4)
     array([1.6931, 0.    ])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
@@ -179,8 +180,9 @@ def gaussian_nll_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> x, y, var = np.asarray([0.5, 1.0]), np.asarray([0.0, 1.0]), np.asarray([0.25, 1.0])
-    >>> gaussian_nll_loss(x, y, var, reduction="none").round(4)
+    >>> pl.gaussian_nll_loss(x, y, var, reduction="none").round(4)
     array([-0.1931,  0.    ])
     """
     xp = namespace_of(

@@ -128,9 +128,10 @@ def linear_cross_entropy(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> hidden = np.asarray([[1.0, 2.0], [0.0, 20.0]])
     >>> weight = np.asarray([[1.0, 0.0], [0.0, 1.0]])
-    >>> linear_cross_entropy(hidden, weight, np.asarray([0, 1]), reduction="none").round(11)
+    >>> pl.linear_cross_entropy(hidden, weight, np.asarray([0, 1]), reduction="none").round(11)
     array([1.31326169e+00, 2.06000000e-09])
     """
     xp = namespace_of(

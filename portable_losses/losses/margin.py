@@ -76,7 +76,8 @@ def hinge_loss(
     Examples
     --------
     >>> import numpy as np
-    >>> hinge_loss(np.asarray([0.5, 3.0]), np.asarray([1, -1]), reduction="none")
+    >>> import portable_losses as pl
+    >>> pl.hinge_loss(np.asarray([0.5, 3.0]), np.asarray([1, -1]), reduction="none")
     array([0.5, 4. ])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
@@ -121,8 +122,7 @@ def squared_hinge_loss(
     TypeError
         `input` is not real floating, or the arrays come from two libraries.
     ValueError
-        The shapes differ, a target is neither -1 nor 1 (``2 * t - 1`` converts 0 and 1), a weight
-        is negative, or `reduction` is unknown.
+        The shapes differ, a target is not -1 or 1, a weight is negative, or `reduction` is unknown.
 
     Notes
     -----
@@ -133,7 +133,8 @@ def squared_hinge_loss(
     Examples
     --------
     >>> import numpy as np
-    >>> squared_hinge_loss(np.asarray([0.5, 3.0]), np.asarray([1, -1]), reduction="none")
+    >>> import portable_losses as pl
+    >>> pl.squared_hinge_loss(np.asarray([0.5, 3.0]), np.asarray([1, -1]), reduction="none")
     array([ 0.25, 16.  ])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
@@ -183,8 +184,7 @@ def modified_huber_loss(
     TypeError
         `input` is not real floating, or the arrays come from two libraries.
     ValueError
-        The shapes differ, a target is neither -1 nor 1 (``2 * t - 1`` converts 0 and 1), a weight
-        is negative, or `reduction` is unknown.
+        The shapes differ, a target is not -1 or 1, a weight is negative, or `reduction` is unknown.
 
     Notes
     -----
@@ -197,7 +197,8 @@ def modified_huber_loss(
     Examples
     --------
     >>> import numpy as np
-    >>> modified_huber_loss(np.asarray([0.5, 3.0]), np.asarray([1, -1]), reduction="none")
+    >>> import portable_losses as pl
+    >>> pl.modified_huber_loss(np.asarray([0.5, 3.0]), np.asarray([1, -1]), reduction="none")
     array([ 0.25, 12.  ])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
@@ -242,8 +243,7 @@ def perceptron_loss(
     TypeError
         `input` is not real floating, or the arrays come from two libraries.
     ValueError
-        The shapes differ, a target is neither -1 nor 1 (``2 * t - 1`` converts 0 and 1), a weight
-        is negative, or `reduction` is unknown.
+        The shapes differ, a target is not -1 or 1, a weight is negative, or `reduction` is unknown.
 
     Notes
     -----
@@ -254,7 +254,8 @@ def perceptron_loss(
     Examples
     --------
     >>> import numpy as np
-    >>> perceptron_loss(np.asarray([0.5, 3.0]), np.asarray([1, -1]), reduction="none")
+    >>> import portable_losses as pl
+    >>> pl.perceptron_loss(np.asarray([0.5, 3.0]), np.asarray([1, -1]), reduction="none")
     array([0., 3.])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
@@ -300,8 +301,7 @@ def soft_margin_loss(
     TypeError
         `input` is not real floating, or the arrays come from two libraries.
     ValueError
-        The shapes differ, a target is neither -1 nor 1 (``2 * t - 1`` converts 0 and 1), a weight
-        is negative, or `reduction` is unknown.
+        The shapes differ, a target is not -1 or 1, a weight is negative, or `reduction` is unknown.
 
     Notes
     -----
@@ -313,7 +313,8 @@ def soft_margin_loss(
     Examples
     --------
     >>> import numpy as np
-    >>> soft_margin_loss(np.asarray([1000.0, 1000.0]), np.asarray([1, -1]), reduction="none")
+    >>> import portable_losses as pl
+    >>> pl.soft_margin_loss(np.asarray([1000.0, 1000.0]), np.asarray([1, -1]), reduction="none")
     array([   0., 1000.])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
@@ -375,7 +376,8 @@ def exponential_loss(
     Examples
     --------
     >>> import numpy as np
-    >>> exponential_loss(np.asarray([0.5, 3.0]), np.asarray([1, -1]), reduction="none").round(4)
+    >>> import portable_losses as pl
+    >>> pl.exponential_loss(np.asarray([0.5, 3.0]), np.asarray([1, -1]), reduction="none").round(4)
     array([ 0.6065, 20.0855])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})

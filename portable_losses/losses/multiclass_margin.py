@@ -92,7 +92,9 @@ def multi_margin_loss(
     Examples
     --------
     >>> import numpy as np
-    >>> multi_margin_loss(np.asarray([[1.0, 0.5, 2.0]]), np.asarray([0]), reduction="none").round(4)
+    >>> import portable_losses as pl
+    >>> scores = np.asarray([[1.0, 0.5, 2.0]])
+    >>> pl.multi_margin_loss(scores, np.asarray([0]), reduction="none").round(4)
     array([0.8333])
     """
     xp = namespace_of(
@@ -172,7 +174,8 @@ def multiclass_hinge_loss(
     Examples
     --------
     >>> import numpy as np
-    >>> multiclass_hinge_loss(np.asarray([[1.0, 0.5, 2.0]]), np.asarray([0]), reduction="none")
+    >>> import portable_losses as pl
+    >>> pl.multiclass_hinge_loss(np.asarray([[1.0, 0.5, 2.0]]), np.asarray([0]), reduction="none")
     array([2.])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
@@ -238,7 +241,9 @@ def multiclass_perceptron_loss(
     Examples
     --------
     >>> import numpy as np
-    >>> multiclass_perceptron_loss(np.asarray([[1.0, 0.5, 2.0]]), np.asarray([0]), reduction="none")
+    >>> import portable_losses as pl
+    >>> scores = np.asarray([[1.0, 0.5, 2.0]])
+    >>> pl.multiclass_perceptron_loss(scores, np.asarray([0]), reduction="none")
     array([1.])
     """
     return multiclass_hinge_loss(

@@ -92,8 +92,9 @@ def multilabel_margin_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> x, y = np.asarray([[0.1, 0.2, 0.4, 0.8]]), np.asarray([[3, 0, -1, 1]])
-    >>> multilabel_margin_loss(x, y, reduction="none").round(4)
+    >>> pl.multilabel_margin_loss(x, y, reduction="none").round(4)
     array([0.85])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
@@ -177,8 +178,9 @@ def multilabel_soft_margin_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> x, y = np.asarray([[0.0, 1000.0, -1000.0]]), np.asarray([[1, 1, 0]])
-    >>> multilabel_soft_margin_loss(x, y, reduction="none").round(4)
+    >>> pl.multilabel_soft_margin_loss(x, y, reduction="none").round(4)
     array([0.231])
     """
     xp = namespace_of(

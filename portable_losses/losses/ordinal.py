@@ -93,9 +93,10 @@ def ordinal_cross_entropy(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> scores, classes = np.asarray([-3.0, 0.0, 900.0]), np.asarray([0, 1, 1])
     >>> t = np.asarray([-1.0, 1.0])
-    >>> ordinal_cross_entropy(scores, classes, thresholds=t, reduction="none").round(4)
+    >>> pl.ordinal_cross_entropy(scores, classes, thresholds=t, reduction="none").round(4)
     array([1.269000e-01, 7.719000e-01, 8.991454e+02])
     """
     given = {"input": input, "target": target, "thresholds": thresholds}

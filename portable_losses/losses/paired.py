@@ -87,8 +87,9 @@ def cosine_embedding_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> x = np.asarray([[1.0, 0.0], [1.0, 0.0]])
-    >>> cosine_embedding_loss(x, x, np.asarray([1, -1]), margin=0.25, reduction="none")
+    >>> pl.cosine_embedding_loss(x, x, np.asarray([1, -1]), margin=0.25, reduction="none")
     array([0.  , 0.75])
     """
     xp = namespace_of(x1=x1, x2=x2, target=target, optional={"sample_weight": sample_weight})
@@ -161,8 +162,9 @@ def margin_ranking_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> x1, x2, target = np.asarray([1.0, 1.0]), np.asarray([0.0, 3.0]), np.asarray([1, 1])
-    >>> margin_ranking_loss(x1, x2, target, margin=0.5, reduction="none")
+    >>> pl.margin_ranking_loss(x1, x2, target, margin=0.5, reduction="none")
     array([0. , 2.5])
     """
     xp = namespace_of(x1=x1, x2=x2, target=target, optional={"sample_weight": sample_weight})
@@ -231,8 +233,9 @@ def hinge_embedding_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> x, target = np.asarray([0.25, 0.25, 2.0]), np.asarray([1, -1, -1])
-    >>> hinge_embedding_loss(x, target, reduction="none")
+    >>> pl.hinge_embedding_loss(x, target, reduction="none")
     array([0.25, 0.75, 0.  ])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})

@@ -80,8 +80,9 @@ def ranking_softmax_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> scores, labels = np.asarray([[2.0, 0.0, 1.0]]), np.asarray([[1, 0, 2]])
-    >>> ranking_softmax_loss(scores, labels, reduction="none").round(4)
+    >>> pl.ranking_softmax_loss(scores, labels, reduction="none").round(4)
     array([3.2228])
     """
     xp = namespace_of(

@@ -65,7 +65,8 @@ def mse_loss(
     Examples
     --------
     >>> import numpy as np
-    >>> mse_loss(np.asarray([0.5, 3.0]), np.asarray([0.0, 0.0]), reduction="none")
+    >>> import portable_losses as pl
+    >>> pl.mse_loss(np.asarray([0.5, 3.0]), np.asarray([0.0, 0.0]), reduction="none")
     array([0.25, 9.  ])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
@@ -120,7 +121,8 @@ def l1_loss(
     Examples
     --------
     >>> import numpy as np
-    >>> l1_loss(np.asarray([0.5, -3.0]), np.asarray([0.0, 0.0]), reduction="none")
+    >>> import portable_losses as pl
+    >>> pl.l1_loss(np.asarray([0.5, -3.0]), np.asarray([0.0, 0.0]), reduction="none")
     array([0.5, 3. ])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
@@ -184,7 +186,8 @@ def smooth_l1_loss(
     Examples
     --------
     >>> import numpy as np
-    >>> smooth_l1_loss(np.asarray([0.5, 3.0]), np.asarray([0.0, 0.0]), reduction="none")
+    >>> import portable_losses as pl
+    >>> pl.smooth_l1_loss(np.asarray([0.5, 3.0]), np.asarray([0.0, 0.0]), reduction="none")
     array([0.125, 2.5  ])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
@@ -260,7 +263,8 @@ def huber_loss(
     Examples
     --------
     >>> import numpy as np
-    >>> huber_loss(np.asarray([0.5, 3.0]), np.asarray([0.0, 0.0]), reduction="none")
+    >>> import portable_losses as pl
+    >>> pl.huber_loss(np.asarray([0.5, 3.0]), np.asarray([0.0, 0.0]), reduction="none")
     array([0.125, 2.5  ])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})

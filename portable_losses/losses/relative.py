@@ -69,7 +69,8 @@ def mape_loss(
     Examples
     --------
     >>> import numpy as np
-    >>> mape_loss(np.asarray([0.5, 3.0]), np.asarray([1.0, -2.0]), reduction="none")
+    >>> import portable_losses as pl
+    >>> pl.mape_loss(np.asarray([0.5, 3.0]), np.asarray([1.0, -2.0]), reduction="none")
     array([0.5, 2.5])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
@@ -141,7 +142,8 @@ def msle_loss(
     Examples
     --------
     >>> import numpy as np
-    >>> msle_loss(np.asarray([1e-9, 3.0]), np.asarray([0.0, 0.0]), reduction="none").round(20)
+    >>> import portable_losses as pl
+    >>> pl.msle_loss(np.asarray([1e-9, 3.0]), np.asarray([0.0, 0.0]), reduction="none").round(20)
     array([1.00000000e-18, 1.92181206e+00])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})

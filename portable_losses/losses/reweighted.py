@@ -101,8 +101,9 @@ def poly_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> logits = np.asarray([[20.0, 0.0], [0.0, 30.0]])
-    >>> print(poly_loss(logits, np.asarray([0, 0]), reduction="none"))
+    >>> print(pl.poly_loss(logits, np.asarray([0, 0]), reduction="none"))
     [6.18346086e-09 3.20000000e+01]
     """
     xp = namespace_of(
@@ -197,8 +198,9 @@ def generalized_cross_entropy(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> logits = np.asarray([[20.0, 0.0], [0.0, 30.0]])
-    >>> generalized_cross_entropy(logits, np.asarray([0, 0]), q=0.5, reduction="none").round(4)
+    >>> pl.generalized_cross_entropy(logits, np.asarray([0, 0]), q=0.5, reduction="none").round(4)
     array([0., 2.])
     """
     xp = namespace_of(logits=logits, target=target, optional={"sample_weight": sample_weight})

@@ -79,8 +79,9 @@ def pseudo_huber_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> d = np.asarray([0.0, 0.75, 1e200])
-    >>> pseudo_huber_loss(d, 0 * d, reduction="none")
+    >>> pl.pseudo_huber_loss(d, 0 * d, reduction="none")
     array([0.0e+000, 2.5e-001, 1.0e+200])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
@@ -143,7 +144,8 @@ def log_cosh_loss(
     Examples
     --------
     >>> import numpy as np
-    >>> log_cosh_loss(np.asarray([1e-4, 800.0]), np.asarray([0.0, 0.0]), reduction="none")
+    >>> import portable_losses as pl
+    >>> pl.log_cosh_loss(np.asarray([1e-4, 800.0]), np.asarray([0.0, 0.0]), reduction="none")
     array([4.99999999e-09, 7.99306853e+02])
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})

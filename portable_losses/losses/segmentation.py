@@ -98,8 +98,9 @@ def dice_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> p, t = np.asarray([[0.5, 1.0, 0.0, 0.0]]), np.asarray([[1, 1, 1, 0]])
-    >>> dice_loss(p, t, reduction="none").round(4)
+    >>> pl.dice_loss(p, t, reduction="none").round(4)
     array([0.3333])
     """
     return _overlap_loss(
@@ -192,8 +193,9 @@ def jaccard_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> p, t = np.asarray([[0.5, 1.0, 0.0, 0.0]]), np.asarray([[1, 1, 1, 0]])
-    >>> jaccard_loss(p, t, reduction="none")
+    >>> pl.jaccard_loss(p, t, reduction="none")
     array([0.5])
     """
     return _overlap_loss(
@@ -293,8 +295,9 @@ def tversky_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> p, t = np.asarray([[0.5, 1.0, 0.0, 0.0]]), np.asarray([[1, 1, 1, 0]])
-    >>> tversky_loss(p, t, alpha=0.0, beta=1.0, reduction="none")
+    >>> pl.tversky_loss(p, t, alpha=0.0, beta=1.0, reduction="none")
     array([0.5])
     """
     return _overlap_loss(

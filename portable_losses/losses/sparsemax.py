@@ -94,8 +94,9 @@ def sparsemax_loss(
     Examples
     --------
     >>> import numpy as np
+    >>> import portable_losses as pl
     >>> logits = np.asarray([[1.0, 0.5, -1.0], [3.0, 0.0, 0.0]])
-    >>> sparsemax_loss(logits, np.asarray([1, 0]), reduction="none")
+    >>> pl.sparsemax_loss(logits, np.asarray([1, 0]), reduction="none")
     array([0.5625, 0.    ])
     """
     xp = namespace_of(logits=logits, target=target, optional={"sample_weight": sample_weight})
@@ -175,7 +176,8 @@ def binary_sparsemax_loss(
     Examples
     --------
     >>> import numpy as np
-    >>> binary_sparsemax_loss(np.asarray([0.0, 3.0]), np.asarray([1, 0]), reduction="none")
+    >>> import portable_losses as pl
+    >>> pl.binary_sparsemax_loss(np.asarray([0.0, 3.0]), np.asarray([1, 0]), reduction="none")
     array([0.25, 3.  ])
     """
     xp = namespace_of(logits=logits, target=target, optional={"sample_weight": sample_weight})
@@ -269,7 +271,7 @@ def fenchel_young_loss(
     >>> import numpy as np
     >>> import portable_losses as pl
     >>> scores, target = np.asarray([[2.0, 0.0, 1.0]]), np.asarray([[1.0, 0.0, 0.0]])
-    >>> fenchel_young_loss(scores, target, max_fun=pl.logsumexp, reduction="none").round(4)
+    >>> pl.fenchel_young_loss(scores, target, max_fun=pl.logsumexp, reduction="none").round(4)
     array([0.4076])
     """
     xp = namespace_of(scores=scores, target=target, optional={"sample_weight": sample_weight})

@@ -90,7 +90,7 @@ def catboost(
     --------
     >>> import numpy as np
     >>> import portable_losses as pl
-    >>> objective = catboost(pl.mse_loss)
+    >>> objective = pl.objectives.catboost(pl.mse_loss)
     >>> objective.calc_ders_range(np.asarray([1.0, 2.0]), np.asarray([3.0, 2.0]), None)
     [(2.0, -1.0), (-0.0, -1.0)]
 

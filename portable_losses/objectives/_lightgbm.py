@@ -110,7 +110,7 @@ def lightgbm(
     --------
     >>> import numpy as np
     >>> import portable_losses as pl
-    >>> objective = lightgbm(pl.huber_loss, delta=0.9)
+    >>> objective = pl.objectives.lightgbm(pl.huber_loss, delta=0.9)
     >>> gradient, hessian = objective(np.zeros(2), np.asarray([0.5, 3.0]))
     >>> print(gradient, hessian)
     [0.5 0.9] [1. 1.]

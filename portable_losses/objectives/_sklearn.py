@@ -312,7 +312,7 @@ def sklearn(
     --------
     >>> import numpy as np
     >>> import portable_losses as pl
-    >>> half = sklearn(pl.poisson_deviance_loss)
+    >>> half = pl.objectives.sklearn(pl.poisson_deviance_loss)
     >>> half.gradient(np.asarray([2.0]), np.asarray([0.0]))
     array([-1.])
     >>> np.round(half.fit_intercept_only(np.asarray([1.0, 3.0])), 4)

@@ -99,7 +99,7 @@ def xgboost(
     --------
     >>> import numpy as np
     >>> import portable_losses as pl
-    >>> objective = xgboost(pl.sigmoid_focal_loss, gamma=2.0)
+    >>> objective = pl.objectives.xgboost(pl.sigmoid_focal_loss, gamma=2.0)
     >>> scores, labels = np.zeros(2, dtype=np.float32), np.asarray([0.0, 1.0])
     >>> gradient, hessian = objective(labels, scores)
     >>> gradient.dtype, bool(gradient[0] == -gradient[1])

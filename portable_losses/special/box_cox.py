@@ -51,7 +51,8 @@ def boxcox(x: Array, /, lmbda: float | Array) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> boxcox(np.asarray([0.0, 1.0, 4.0]), 0.5)
+    >>> import portable_losses as pl
+    >>> pl.boxcox(np.asarray([0.0, 1.0, 4.0]), 0.5)
     array([-2.,  0.,  2.])
     """
     xp = namespace_of_floating(x, "x")

@@ -25,8 +25,7 @@ def xlogy(x: Array, y: Array, /) -> Array:
     Returns
     -------
     array
-        Broadcast shape, promoted dtype. 0 where x = 0, unless y is NaN; NaN where y < 0 and
-        x is not 0.
+        Broadcast shape, promoted dtype. 0 where x = 0, unless y is NaN; NaN where y < 0 < |x|.
 
     Raises
     ------
@@ -45,7 +44,8 @@ def xlogy(x: Array, y: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> xlogy(np.asarray([0.0, 2.0]), np.asarray([0.0, 1.0]))
+    >>> import portable_losses as pl
+    >>> pl.xlogy(np.asarray([0.0, 2.0]), np.asarray([0.0, 1.0]))
     array([0., 0.])
     """
     return elementwise_call(_xlogy, x, y)
@@ -83,7 +83,8 @@ def xlog1py(x: Array, y: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> xlog1py(np.asarray([0.0, 1e20]), np.asarray([-1.0, 1e-20]))
+    >>> import portable_losses as pl
+    >>> pl.xlog1py(np.asarray([0.0, 1e20]), np.asarray([-1.0, 1e-20]))
     array([0., 1.])
     """
     return elementwise_call(_xlog1py, x, y)
@@ -110,15 +111,15 @@ def entr(x: Array, /) -> Array:
 
     Notes
     -----
-    The gradient is ``-1 - log(x)``: +inf at 0, NaN below. It has its digits next to its root at
-    1/e.
+    The gradient is ``-1 - log(x)``: +inf at 0, NaN below, its digits kept by its root at 1/e.
 
     Source: scipy.special.entr.
 
     Examples
     --------
     >>> import numpy as np
-    >>> entr(np.asarray([0.0, 0.5, 1.0])).round(4)
+    >>> import portable_losses as pl
+    >>> pl.entr(np.asarray([0.0, 0.5, 1.0])).round(4)
     array([0.    , 0.3466, 0.    ])
     """
     return elementwise_call(_entr, x)
@@ -157,7 +158,8 @@ def rel_entr(x: Array, y: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> rel_entr(np.asarray([0.0, 0.5, 1.0]), np.asarray([0.0, 0.25, 0.0])).round(4)
+    >>> import portable_losses as pl
+    >>> pl.rel_entr(np.asarray([0.0, 0.5, 1.0]), np.asarray([0.0, 0.25, 0.0])).round(4)
     array([0.    , 0.3466,    inf])
     """
     return elementwise_call(_rel_entr, x, y)
@@ -201,7 +203,8 @@ def entropy(p: Array, /, *, axis: int | tuple[int, ...] = -1, log_input: bool = 
     Examples
     --------
     >>> import numpy as np
-    >>> print(entropy(np.asarray([0.5, 0.5, 0.0])).round(4))
+    >>> import portable_losses as pl
+    >>> print(pl.entropy(np.asarray([0.5, 0.5, 0.0])).round(4))
     0.6931
     """
     xp = namespace_of(p=p)

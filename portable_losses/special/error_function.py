@@ -60,7 +60,8 @@ def erf(x: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> erf(np.asarray([-0.5, 0.0, 3.0])).round(6)
+    >>> import portable_losses as pl
+    >>> pl.erf(np.asarray([-0.5, 0.0, 3.0])).round(6)
     array([-0.5205  ,  0.      ,  0.999978])
     """
     return elementwise_call(_erf, x)
@@ -101,7 +102,8 @@ def erfc(x: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> erfc(np.asarray([-0.5, 0.0, 3.0])).round(6)
+    >>> import portable_losses as pl
+    >>> pl.erfc(np.asarray([-0.5, 0.0, 3.0])).round(6)
     array([1.5205e+00, 1.0000e+00, 2.2000e-05])
     """
     return elementwise_call(_erfc, x)
@@ -138,7 +140,8 @@ def erfcx(x: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> erfcx(np.asarray([-1.0, 0.0, 1e6]))
+    >>> import portable_losses as pl
+    >>> pl.erfcx(np.asarray([-1.0, 0.0, 1e6]))
     array([5.00898008e+00, 1.00000000e+00, 5.64189584e-07])
     """
     return elementwise_call(_erfcx, x)

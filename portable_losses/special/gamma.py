@@ -64,7 +64,8 @@ def gammaln(x: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> gammaln(np.asarray([0.0, 0.5, 5.0])).round(4)
+    >>> import portable_losses as pl
+    >>> pl.gammaln(np.asarray([0.0, 0.5, 5.0])).round(4)
     array([   inf, 0.5724, 3.1781])
     """
     xp = namespace_of_floating(x, "x")
@@ -106,7 +107,8 @@ def digamma(x: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> digamma(np.asarray([0.0, 1.0, 5.0])).round(4)
+    >>> import portable_losses as pl
+    >>> pl.digamma(np.asarray([0.0, 1.0, 5.0])).round(4)
     array([   -inf, -0.5772,  1.5061])
     """
     xp = namespace_of_floating(x, "x")

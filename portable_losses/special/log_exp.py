@@ -100,7 +100,8 @@ def logsumexp(
     Examples
     --------
     >>> import numpy as np
-    >>> print(logsumexp(np.asarray([1000.0, 1000.0])).round(4))
+    >>> import portable_losses as pl
+    >>> print(pl.logsumexp(np.asarray([1000.0, 1000.0])).round(4))
     1000.6931
     """
     xp = namespace_of(x=x, optional={"b": b, "where": where})
@@ -212,7 +213,8 @@ def log1mexp(x: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> log1mexp(np.asarray([0.0, 1e-20, 1.0])).round(4)
+    >>> import portable_losses as pl
+    >>> pl.log1mexp(np.asarray([0.0, 1e-20, 1.0])).round(4)
     array([    -inf, -46.0517,  -0.4587])
     """
     return elementwise_call(_log1mexp, x)
@@ -253,7 +255,8 @@ def logit(p: Array, /, *, eps: float | None = None) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> logit(np.asarray([0.0, 0.25, 0.5, 1.0])).round(4)
+    >>> import portable_losses as pl
+    >>> pl.logit(np.asarray([0.0, 0.25, 0.5, 1.0])).round(4)
     array([   -inf, -1.0986,  0.    ,     inf])
     """
     return elementwise_call(_clipped_logit, p, names=("p",), eps=eps)

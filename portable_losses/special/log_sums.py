@@ -92,7 +92,8 @@ def logmeanexp(
     Examples
     --------
     >>> import numpy as np
-    >>> print(logmeanexp(np.asarray([1000.0, 1000.0])))
+    >>> import portable_losses as pl
+    >>> print(pl.logmeanexp(np.asarray([1000.0, 1000.0])))
     1000.0
     """
     xp = namespace_of(x=x, optional={"where": where})
@@ -164,7 +165,8 @@ def cumulative_logsumexp(x: Array, /, *, axis: int = -1) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> cumulative_logsumexp(np.asarray([-1000.0, -1000.0, 0.0])).round(4)
+    >>> import portable_losses as pl
+    >>> pl.cumulative_logsumexp(np.asarray([-1000.0, -1000.0, 0.0])).round(4)
     array([-1000.    ,  -999.3069,     0.    ])
     """
     xp = namespace_of(x=x)
@@ -211,7 +213,8 @@ def logsubexp(a: Array, b: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> logsubexp(np.asarray([1000.0, 1.0]), np.asarray([999.0, 1.0])).round(4)
+    >>> import portable_losses as pl
+    >>> pl.logsubexp(np.asarray([1000.0, 1.0]), np.asarray([999.0, 1.0])).round(4)
     array([999.5413,     -inf])
     """
     xp = namespace_of(a=a, b=b)

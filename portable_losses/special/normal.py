@@ -56,7 +56,8 @@ def ndtr(x: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> ndtr(np.asarray([-np.inf, 0.0, 1.96])).round(4)
+    >>> import portable_losses as pl
+    >>> pl.ndtr(np.asarray([-np.inf, 0.0, 1.96])).round(4)
     array([0.   , 0.5  , 0.975])
     """
     return elementwise_call(_ndtr, x)
@@ -92,7 +93,8 @@ def log_ndtr(x: Array, /) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> log_ndtr(np.asarray([-1e4, 0.0, 10.0]))
+    >>> import portable_losses as pl
+    >>> pl.log_ndtr(np.asarray([-1e4, 0.0, 10.0]))
     array([-5.00000101e+07, -6.93147181e-01, -7.61985302e-24])
     """
     return elementwise_call(_log_ndtr, x)

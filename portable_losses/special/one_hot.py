@@ -65,7 +65,8 @@ def one_hot(x: Array, num_classes: int, /, *, axis: int = -1, dtype: Any = None)
     Examples
     --------
     >>> import numpy as np
-    >>> one_hot(np.asarray([0, 2]), 3)
+    >>> import portable_losses as pl
+    >>> pl.one_hot(np.asarray([0, 2]), 3)
     array([[1., 0., 0.],
            [0., 0., 1.]])
     """
@@ -127,7 +128,8 @@ def smooth_labels(
     Examples
     --------
     >>> import numpy as np
-    >>> smooth_labels(np.asarray([1.0, 0.0]), alpha=0.1)
+    >>> import portable_losses as pl
+    >>> pl.smooth_labels(np.asarray([1.0, 0.0]), alpha=0.1)
     array([0.95, 0.05])
     """
     xp = namespace_of(target=target, optional={"where": where})

@@ -70,8 +70,10 @@ X, Y, T = np.asarray([0.5, 0.25]), np.asarray([1, 0]), np.asarray([0.0, 1.0])
 NAME = "ordinal_cross_entropy"
 ERRORS = [
     raises(NAME, ValueError, "shapes must be equal", X, Y[:1], thresholds=T),
-    raises(NAME, ValueError, r"`thresholds` must have shape \(..., K - 1\)", X, Y, thresholds=T[:0]),
-    raises(NAME, ValueError, "`thresholds` must broadcast to shape", X, Y, thresholds=T[None, None]),
+    raises(NAME, ValueError, r"`thresholds` must have shape \(..., K - 1\)", X, Y,
+           thresholds=T[:0]),
+    raises(NAME, ValueError, "`thresholds` must broadcast to shape", X, Y,
+           thresholds=T[None, None]),
     raises(NAME, TypeError, "`target` must hold class indices", X, X, thresholds=T),
     raises(NAME, TypeError, "`input` must have a real floating dtype", Y, Y, thresholds=T),
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from portable_losses._typing import Array
 from ..machine.blocks import in_blocks
 from ..machine.memory_numpy import empty
 from .aligned_numpy import aligned
-from .machine_code import LARGE
+from .machine_code import LARGE, PARTS
 from .sums import total
 from .trace import Formula
 from .ufunc_numpy import as_sum, as_ufunc
@@ -45,7 +45,8 @@ class Machine:
         shape, axis, parts = aligned(given)
         outs = tuple([empty(shape, dtype) for dtype in self.formula.dtypes])
         targets = [x.reshape(axis) for x in outs]
-        run = self.ufunc if size * sum(self._sizes) < LARGE else self._streaming
+        large = size * sum(self._sizes) * PARTS.get() >= LARGE
+        run = self._streaming if large else self.ufunc
 
         def work(block: slice) -> None:
             run(*[x[block] if x.ndim else x for x in parts], out=tuple([x[block] for x in targets]))

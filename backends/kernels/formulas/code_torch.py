@@ -2,9 +2,11 @@
 
 __library__ = "torch"
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import empty_like
 
 from portable_losses._typing import Array
 
@@ -60,6 +62,32 @@ class Code:
         way = code.streamed if count * sum(self._sizes) >= LARGE else code.strided
         code.share(way, code.flat, places, steps, count, span=SPAN, team=team)
         return outs
+
+    def few(self, like: Array, divisor: float | None) -> Any:
+        """Return this as a function of operands like `like`, without gaps and of few entries.
+
+        With a divisor the first result is the sum of its entries over that.
+        """
+        count, number = like.numel(), like.new_empty((), dtype=self._results[0])
+        same = [dtype is like.dtype for dtype in self._results]
+        run, averaged, results = self._run, self._averaged, self._results
+
+        def entries(like: Array) -> list[Array]:
+            given = zip(results, same, strict=True)
+            return [empty_like(like) if own else empty_like(like, dtype=d) for d, own in given]
+
+        def each(given: Sequence[Array]) -> list[Array]:
+            outs = entries(given[0])
+            run(*[x.data_ptr() for x in (*given, *outs)], count)
+            return outs
+
+        def added(given: Sequence[Array]) -> list[Array]:
+            outs = [empty_like(number), *entries(given[0])[1:]]
+            places = [x.data_ptr() for x in (*given, *outs[1:], outs[0])]
+            averaged(*places, divisor, count)
+            return outs
+
+        return each if divisor is None else added
 
     def sum(self, given: list[Array], divisor: int) -> tuple[Array, list[Array]]:
         """Return the sum of the first result over `divisor`, and the others; operands lie alike."""

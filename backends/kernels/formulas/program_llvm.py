@@ -14,10 +14,10 @@ of their own. There are these ways in::
 `strided` copies what has gaps, or is one number, into small buffers and calls `flat` on those, so
 that there is one loop to compile; `streamed` writes past the caches, and asks for its operands in
 time: large arrays take a third less. `summed` adds up the first result instead of writing it, and
-multiplies the others with `scale`: of every `ENTRIES` of them it writes the sum in float64, always
-by the same additions; `averaged` adds up those sums, too. What is computed does not depend on how
-it is called, on the number of threads, or on the vectors of the processor: nothing is reassociated
-or contracted.
+multiplies the others with `scale` (`summed_past` writes these past the caches): of every `ENTRIES`
+of them it writes the sum in float64, always by the same additions; `averaged` adds up those sums,
+too. What is computed does not depend on how it is called, on the number of threads, or on the
+vectors of the processor: nothing is reassociated or contracted.
 """
 
 import ctypes
@@ -79,6 +79,7 @@ class Code(NamedTuple):
     strided: int
     streamed: int
     summed_way: int  # `summed`, as `strided` is called; 0 where a result is of a half type
+    summed_past_way: int  # the same for results too large for a cache
     averaged: int
     core: int
     arrays: int  # operands and results
@@ -317,10 +318,9 @@ def compiled(formula: Formula, dtypes: Sequence[Any], *, without: str = "") -> C
     if key not in _WAYS:
         _WAYS[key] = engine_of(_ways(dtypes, formula.given), without)
     ways = _WAYS[key]
-    names = "strided", "streamed", "summed_way", "averaged", "core"
-    strided, streamed, summed, averaged, core = map(ways.get_function_address, names)
-    flat = engine.get_function_address("flat")
-    return Code(flat, strided, streamed, summed, averaged, core, len(dtypes), (engine, ways))
+    names = Code._fields[1 : Code._fields.index("arrays")]
+    addresses = map(ways.get_function_address, names)
+    return Code(engine.get_function_address("flat"), *addresses, len(dtypes), (engine, ways))
 
 
 _WAYS: dict[tuple[tuple[str, ...], int, str], Any] = {}  # by dtypes and number of operands
@@ -333,8 +333,10 @@ def _ways(dtypes: Sequence[Any], given: int) -> Any:
     write_strided(module, flat_type, entries, given)
     write_strided(module, flat_type, entries, given, streams=True)
     if _SUMMED.issuperset(entries[given:]):
-        for write in (write_summed, write_summed_way, write_averaged):
-            write(module, flat_type, given)
+        for streams in (False, True):
+            write_summed(module, flat_type, given, streams=streams)
+            write_summed_way(module, flat_type, given, streams=streams)
+        write_averaged(module, flat_type, given)
     return module
 
 

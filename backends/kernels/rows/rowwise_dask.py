@@ -17,7 +17,7 @@ from portable_losses._backend import Kernel, Pair, backend_of, namespace_of_type
 from portable_losses._polyfill import knows_shape
 from portable_losses._typing import Array, Options
 
-from ..formulas.elementwise_dask import quiet_for
+from ..formulas.elementwise_dask import in_task
 
 __all__ = ["rowwise"]
 
@@ -112,7 +112,7 @@ def _by_chunk(
         np.ones_like(x._meta, shape=tuple([sizes.get(name, 1) for name in a]))
         for x, a in zip(given, axes, strict=True)
     ]
-    like = _run_chunk(*samples, **own)
+    like = _run_chunk(*samples, chunks_in_all=1, **own)
     token = tokenize(id(function), [x.name for x in given], present, plain)
     pairs = [part for x, a in zip(given, axes, strict=True) for part in (x, a)]
     together = da.blockwise(  # its chunks are what the function returns, perhaps tuples
@@ -122,6 +122,7 @@ def _by_chunk(
         name=f"{function.__name__.strip('_<>')}-{token}",
         dtype=first.dtype,
         meta=first._meta,
+        chunks_in_all=first.npartitions,
         **own,
     )
     results = [
@@ -158,14 +159,18 @@ def _item(x: Any, i: int | None) -> Any:
 
 
 def _run_chunk(
-    *chunks: Any, function: Callable[..., Any], present: tuple[bool, ...], options: Options
+    *chunks: Any,
+    function: Callable[..., Any],
+    present: tuple[bool, ...],
+    options: Options,
+    chunks_in_all: int,
 ) -> Any:
     """Return the function of the chunks at one place, None for the arrays that are absent."""
     found = iter([_only(x) for x in chunks])
     arrays = tuple([next(found) if there else None for there in present])
     xp = namespace_of_type(arrays[0])
     several = backend_of(xp).speed.several_of_rows
-    with quiet_for(xp):
+    with in_task(xp, chunks_in_all):
         if several is None:
             return function(*arrays, xp=xp, **options)
         return several(function, arrays, {"xp": xp, **options})

@@ -1,6 +1,7 @@
 """Pairs of rows on NumPy."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,33 @@ def _wide(x: Any) -> Any:
     return x.astype(np.float32) if x is not None and x.dtype == HALF else x
 
 
-NUMPY = Library(_plain, lambda x: NAMES.get(x.dtype, ""), _empty, _rows, _laid, pool, _backward_of)
+def _place(x: Array) -> int | None:
+    return x.__array_interface__["data"][0] if x.flags.c_contiguous else None
+
+
+def _spread(grad: Any, divisor: float, like: Array) -> Array:
+    return np.full(like.shape, grad / divisor, like.dtype)
+
+
+def _adding(divisor: float) -> Callable[[Array], Any]:
+    if divisor == 1:
+        return lambda x: np.add.reduce(x, None)
+    return lambda x: np.add.reduce(x, None) / divisor
+
+
+NUMPY = Library(
+    _plain,
+    lambda x: NAMES.get(x.dtype, ""),
+    _empty,
+    _rows,
+    _laid,
+    pool,
+    _backward_of,
+    _place,
+    lambda shape, like: partial(np.empty, shape, like.dtype),
+    _adding,
+    _spread,
+)
 
 
 def rowwise(by_hand: Kernel | None = None, *weights: int) -> Kernel:

@@ -4,6 +4,7 @@ __library__ = "torch"
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -77,7 +78,23 @@ def _name(x: Array) -> str:
     return ROW_NAMES.get(x.dtype, "")
 
 
-TORCH = Library(_plain, _name, _empty, _rows, _laid, team, backward_of)
+def _spread(grad: Any, divisor: float, like: Array) -> Array:
+    return (grad / divisor).expand(like.shape).contiguous()
+
+
+TORCH = Library(
+    _plain,
+    _name,
+    _empty,
+    _rows,
+    _laid,
+    team,
+    backward_of,
+    lambda x: x.data_ptr() if x.is_contiguous() else None,
+    lambda shape, like: partial(torch.empty_like, like),
+    lambda divisor: torch.sum if divisor == 1 else torch.mean,
+    _spread,
+)
 
 
 def rowwise(by_hand: Kernel | None = None, *weights: int) -> Kernel:

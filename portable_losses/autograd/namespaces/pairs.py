@@ -17,8 +17,8 @@ from portable_losses._dtypes import is_half, narrow, widen
 from portable_losses._gradient import attach_gradient as attach_to
 from portable_losses._gradient import stop_gradient as stop_gradient_of
 from portable_losses._indexing import gather as gather_by
-from portable_losses._polyfill import device_of
-from portable_losses._polyfill import readable as readable_by
+from portable_losses._notes import Served, noted
+from portable_losses._polyfill import device_of, is_eager
 from portable_losses._tape import TapeNamespace, raw_array
 from portable_losses._typing import Array, Options
 from portable_losses.autograd._error_notes import explain
@@ -48,7 +48,7 @@ def tape_backend(tape: TapeNamespace) -> Backend:
         )
 
     def readable(x: Any) -> bool:
-        return readable_by(x.array if isinstance(x, Tensor) else x, xp=tape.inner)
+        return is_eager(x.array if isinstance(x, Tensor) else x, xp=tape.inner)
 
     def device(x: Any) -> Any:
         return device_of(raw_array(x), xp=tape.inner)
@@ -111,6 +111,22 @@ def attach(tape: TapeNamespace, pair: Pair, arrays: tuple[Array, ...], options: 
     except Exception as error:
         explain(error, _name(pair), *raws)
         raise
+    made = _recorded(pair, out, raws, given, parents, record, backward)
+    if pair.kernel is None and kernel is not None and (note := noted()) is not None:
+        note.served.append(Served(pair._replace(kernel=kernel), arrays, options, made))
+    return made
+
+
+def _recorded(
+    pair: Pair,
+    out: Any,
+    raws: tuple[Any, ...],
+    given: Options,
+    parents: tuple[Node | None, ...],
+    record: Any,
+    backward: Any,
+) -> Any:
+    """Return the result of a pair as Tensors, with a node where there is something to record."""
     if not record:
         return tuple(map(tensor_of, out)) if isinstance(out, tuple) else tensor_of(out)
     if backward is None:
@@ -136,7 +152,13 @@ def attach_again(pair: Pair, options: Options) -> Callable[..., Any]:
         chosen = pair.backward if isinstance(xp, TapeNamespace) else backward
         return chosen(grad, out, *arrays, xp=xp, **own)
 
+    def by_slope(grad: Any, out: Any, *arrays: Any, xp: Any, backward: Any) -> Any:
+        if isinstance(xp, TapeNamespace):
+            return gradient(grad, out, *arrays, xp=xp, backward=backward)[0]
+        return grad * backward
+
     operation = Operation(_name(pair), (gradient,), form=JOINT)
+    product = Operation(_name(pair), (by_slope,))
 
     def again(*arrays: Any) -> Any:
         raws: list[Any] = []
@@ -163,9 +185,15 @@ def attach_again(pair: Pair, options: Options) -> Callable[..., Any]:
         if made is None:
             return None
         out, backward = made
-        if record is None:
-            return tensor_of(out)
-        return tensor_of(out, record(operation, out, given, {"backward": backward}, tuple(parents)))
+        node = None
+        if record is not None:
+            chosen = operation if callable(backward) else product
+            node = record(chosen, out, given, {"backward": backward}, tuple(parents))
+        if out.__class__ is not tuple:
+            return tensor_of(out, node)
+        if node is None:
+            return tuple(map(tensor_of, out))
+        return tuple(map(tensor_of, out, item_nodes(node, out)))
 
     return again
 
