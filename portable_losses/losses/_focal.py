@@ -55,7 +55,7 @@ def _focal_by_gamma(grad: Array, out: Array, loss: Array, *, gamma: float, xp: N
     return grad * _weigh(logarithm, out, xp=xp)
 
 
-@with_gradient(_focal_grad, by={"gamma": _focal_by_gamma})
+@with_gradient(_focal_grad, elementwise=True, by={"gamma": _focal_by_gamma})
 def _focal(loss: Array, *, gamma: float, xp: Namespace) -> Array:
     """``(1 - exp(-loss))**gamma * loss``."""
     return _modulation(-xp.expm1(-loss), gamma, xp=xp) * loss

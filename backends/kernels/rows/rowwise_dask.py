@@ -113,7 +113,7 @@ def _by_chunk(
         np.ones_like(x._meta, shape=tuple([sizes.get(name, 1) for name in a]))
         for x, a in zip(given, axes, strict=True)
     ]
-    like = _run_chunk(*samples, **own)
+    like = _run_chunk(*samples, chunks_in_all=1, **own)
     token = tokenize(id(function), [x.name for x in given], present, plain)
     pairs = [part for x, a in zip(given, axes, strict=True) for part in (x, a)]
     together = da.blockwise(  # its chunks are what the function returns, perhaps tuples
@@ -123,6 +123,7 @@ def _by_chunk(
         name=f"{function.__name__.strip('_<>')}-{token}",
         dtype=first.dtype,
         meta=first._meta,
+        chunks_in_all=first.npartitions,
         **own,
     )
     results = [
