@@ -165,9 +165,7 @@ def attach_again(pair: Pair, options: Options) -> Callable[..., Any]:
         out, backward = made
         if record is None:
             return tensor_of(out)
-        return tensor_of(
-            out, record(operation, out, given, {"backward": backward}, tuple(parents))
-        )
+        return tensor_of(out, record(operation, out, given, {"backward": backward}, tuple(parents)))
 
     return again
 
