@@ -23,7 +23,8 @@ def _modulation(missing: Array, gamma: float, rest: Array | None = None, *, xp: 
     nothing = missing == 0
     power = _where(nothing, 1.0, missing, xp=xp) ** gamma
     if rest is not None:
-        power = multiply_add(power, gamma * rest, power, xp=xp)
+        finite = minimum(power, largest(power, xp=xp), xp=xp)  # infinity times 0 is NaN
+        power = multiply_add(finite, gamma * rest, power, xp=xp)
     at_zero = float(gamma == 0) if is_number(gamma) else narrow(gamma == 0, power.dtype, xp=xp)
     return _where(nothing, at_zero, power, xp=xp)
 
@@ -93,8 +94,9 @@ def _binary_parts(z: Array, positive: Array, negative: Array, *, xp: Namespace) 
     whole, lost = product(far, e, xp=xp)
     total, lost_too = sum_of(whole, near)
     lost = (total - above) + (lost + lost_too) - missing * (e - (below - 1))
-    rest = _over(fma(-missing, below, above) + lost, above, xp=xp)
-    return _Parts(hit, miss, missing, loss, _where(above == 0, 0.0, rest, xp=xp))
+    rest = (fma(-missing, below, above) + lost) / above
+    known = xp.abs(rest) < 1  # not so of 0 / 0
+    return _Parts(hit, miss, missing, loss, _where(known, rest, 0.0, xp=xp))
 
 
 def _binary_focal_slope_grad(
