@@ -185,7 +185,6 @@ def attach_again(pair: Pair, options: Options) -> Callable[..., Any]:
         if made is None:
             return None
         out, backward = made
-<<<<<<< HEAD
         node = None
         if record is not None:
             chosen = operation if callable(backward) else product
@@ -196,11 +195,6 @@ def attach_again(pair: Pair, options: Options) -> Callable[..., Any]:
         if node is None:
             return tuple(map(tensor_of, out))
         return tuple(map(tensor_of, out, item_nodes(node, out)))
-=======
-        if record is None:
-            return tensor_of(out)
-        return tensor_of(out, record(operation, out, given, {"backward": backward}, tuple(parents)))
->>>>>>> halves
 
     return again
 
