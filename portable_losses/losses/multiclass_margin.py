@@ -261,7 +261,7 @@ def _read(input: Array, target: Array, *, axis: int, xp: Namespace) -> tuple[Arr
     """Return the scores, classes on the last axis, and the indices of the targets, both checked."""
     check_real_floating(xp, input=input)
     place = axis_of_classes(axis, input, target, name="input", xp=xp)
-    x = as_rows(differentiable_again(widen(input, xp=xp), xp=xp), (place,), xp=xp)
+    x = as_rows(widen(input, xp=xp), (place,), xp=xp)
     return read_index(x, target, axis=place, name="input", xp=xp)
 
 
@@ -284,6 +284,7 @@ def _positive(x: Array, *, xp: Namespace) -> Array:
 @of_rows(wide=True)
 def _margins(x: Array, index: Array, *, p: int, margin: float | Array, xp: Namespace) -> Array:
     """Return the mean of each row's hinges, or of their squares."""
+    x = differentiable_again(x, xp=xp)
     h = _positive(margin + (x - _score(x, index, xp=xp)), xp=xp)
     h = _where(_is_class(x, index, xp=xp), 0.0, h, xp=xp)
     return total(h if p == 1 else h * h, axis=-1, xp=xp) / x.shape[-1]
@@ -292,6 +293,7 @@ def _margins(x: Array, index: Array, *, p: int, margin: float | Array, xp: Names
 @of_rows(wide=True)
 def _rivalry(x: Array, index: Array, *, margin: float | Array, xp: Namespace) -> Array:
     """Return each row's hinge against the largest other score."""
+    x = differentiable_again(x, xp=xp)
     others = _where(_is_class(x, index, xp=xp), -INF, x, xp=xp)
     rival, _ = place_of_largest(others, xp=xp)
     gap = entry(others, rival, xp=xp) - _score(x, index, xp=xp)
