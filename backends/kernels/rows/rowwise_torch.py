@@ -15,10 +15,14 @@ from ..formulas.code_torch import DTYPES, NAMES
 from ..formulas.elementwise_torch import (
     FLOATS,
     HALVES,
-    are_in_memory,
     backward_of,
 )
+<<<<<<< HEAD
+from ..formulas.plain_torch import are_in_memory
+from ..machine.memory import large
+=======
 from ..machine.memory_torch import empty
+>>>>>>> work
 from ..machine.team_torch import team
 from .rowwise import Library, Rowwise
 
