@@ -196,9 +196,7 @@ class Rowwise:
         program = self.swept(pair, (factor, *arrays), options, penalty)
         if program is None:
             return None
-        *out, slope = program(
-            self.library, [x for x in (factor, *arrays) if x is not None], first
-        )
+        *out, slope = program(self.library, [x for x in (factor, *arrays) if x is not None], first)
         saved = slope
 
         def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
