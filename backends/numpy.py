@@ -14,6 +14,7 @@ from portable_losses._typing import Array, Namespace
 from .kernels.cross_entropy.linear_numpy import LINEAR_CROSS_ENTROPY
 from .kernels.cross_entropy.sweep_numpy import CROSS_ENTROPY, WEIGHT
 from .kernels.formulas.elementwise_numpy import ELEMENTWISE, elementwise, several
+from .kernels.machine.extremes_numpy import extremes, smallest
 from .kernels.rows.rowwise_numpy import rowwise, several_of_rows
 from .kernels.rows.softmax_numpy import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
 
@@ -111,17 +112,19 @@ BACKEND = Backend(
     Indexing(scatter_add=scatter_add),
     Speed(
         reductions={
-            "extremes": lambda x: (np.minimum.reduce(x, None), np.maximum.reduce(x, None)),
+            "extremes": extremes,
             "max": lambda x: np.maximum.reduce(x, None),
             "mean": mean,
-            "min": lambda x: np.minimum.reduce(x, None),
+            "min": smallest,
             "sum": lambda x: np.add.reduce(x, None),
         },
         spread=spread,
         elementwise=elementwise,
         several=several,
         several_of_rows=several_of_rows(WEIGHT),
+        repeats=lambda: True,
         elementwise_kernel=ELEMENTWISE,
+        row_kernel=rowwise(None, WEIGHT),
         kernels={
             "cross_entropy": rowwise(CROSS_ENTROPY, WEIGHT),
             "linear_cross_entropy": LINEAR_CROSS_ENTROPY,

@@ -1,6 +1,7 @@
 """PyTorch: gradients through ``torch.autograd.Function``, in every mode PyTorch has."""
 
 from collections.abc import Callable
+from functools import partial
 from inspect import signature
 from typing import Any
 
@@ -18,6 +19,7 @@ from .kernels.formulas.elementwise_torch import (
     ELEMENTWISE,
     backward_of,
     is_plain_in_memory,
+    is_watched,
     several,
 )
 from .kernels.gpu_rows.rows_torch import CUDA
@@ -28,29 +30,23 @@ from .kernels.rows.rowwise_torch import rowwise, several_of_rows
 class _BoundPair:
     """A pair and its options as one object: PyTorch would flatten a dict or tuple."""
 
-    __slots__ = ("fused", "options", "pair", "several", "wanted")
+    __slots__ = ("options", "pair", "ready", "wanted")
 
-    def __init__(self, pair: Pair, options: Options, *, wanted: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, pair: Pair, options: Options, wanted: tuple[int, ...] = (), ready: Any = None
+    ) -> None:
         self.pair = pair
         self.options = options
         self.wanted = wanted  # places of the arrays that need a gradient
-        self.fused: Any = None  # the backward of a kernel
-        self.several = False  # is the result a tuple? Known to `_Eager` alone
+        self.ready = ready  # what the kernel does with arrays of these kinds
 
     def run(self, arrays: tuple[Array, ...]) -> Any:
-        """Run the pair, or the kernel that serves this call."""
+        """Return the result of the kernel that serves this call, and its backward."""
+        if self.ready is not None:
+            return self.ready(arrays)
         if self.pair.kernel is None:
-            return self.pair.forward(*arrays, **self.options)
-        out, self.fused = self.pair.kernel.run(self.pair, arrays, self.options, self.wanted)
-        return out
-
-    def rule(self, grads: tuple[Array, ...], arrays: tuple[Array, ...]) -> Any:
-        """Return the kernel's backward, or the pair's where that is differentiated again."""
-        if self.fused is None:
-            return self.pair.backward
-        plain = all(_is_plain(grad) and not grad.is_neg() for grad in grads)
-        again = torch.is_grad_enabled() or not plain
-        return backward_of(self.pair, arrays) if again else self.fused
+            return self.pair.forward(*arrays, **self.options), None
+        return self.pair.kernel.run(self.pair, arrays, self.options, self.wanted)
 
 
 class _Attached(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
@@ -60,7 +56,7 @@ class _Attached(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
 
     @staticmethod
     def forward(bound: _BoundPair, *arrays: Array) -> Any:
-        return bound.run(arrays)
+        return bound.pair.forward(*arrays, **bound.options)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
@@ -86,10 +82,11 @@ class _Eager(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
 
     @staticmethod
     def forward(ctx: Any, bound: _BoundPair, *arrays: Array) -> Any:
-        out = bound.run(arrays)
+        out, ctx.fused = bound.run(arrays)
         ctx.bound = bound
-        if out.__class__ is tuple:
-            bound.several = True
+        ctx.count = len(arrays)
+        ctx.several = out.__class__ is tuple
+        if ctx.several:
             ctx.save_for_backward(*arrays, *out)
         else:
             ctx.save_for_backward(*arrays, out)
@@ -97,15 +94,18 @@ class _Eager(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
 
     @staticmethod
     def backward(ctx: Any, *grads: Array) -> tuple[Array | None, ...]:
-        bound, saved, grad = ctx.bound, ctx.saved_tensors, grads[0]
-        fused: Any = bound.fused
-        if not (fused is None or bound.several or torch.is_grad_enabled()) and is_plain_in_memory(
-            grad
-        ):
-            return None, *fused(grad, saved[-1], *saved[:-1], **bound.options)
-        ctx.several, ctx.count = bound.several, len(saved) - len(grads)
-        pulled: tuple[Array | None, ...] = _Attached.backward(ctx, *grads)
-        return pulled
+        fused: Any = ctx.fused
+        if fused is None or torch.is_grad_enabled() or not all(map(is_plain_in_memory, grads)):
+            pulled: tuple[Array | None, ...] = _Attached.backward(ctx, *grads)
+            return pulled
+        if fused.__class__ is torch.Tensor:
+            return None, fused * grads[0], *(None,) * (ctx.count - 1)
+        saved, count = ctx.saved_tensors, ctx.count
+        if ctx.several:
+            grad, out = grads, saved[count:]
+        else:
+            grad, out = grads[0], saved[-1]
+        return None, *fused(grad, out, *saved[:count], **ctx.bound.options)
 
 
 # `Function.apply` without its look for transforms, of which there is none here.
@@ -142,8 +142,12 @@ class _AttachedBothWays(_Attached):
 
 
 def _pull_back(ctx: Any, grads: Any, outs: Any, arrays: Any) -> tuple[Array | None, ...]:
+    """Return the gradients by the portable pair, which may be differentiated again."""
     grad, out = (tuple(grads), tuple(outs)) if ctx.several else (grads[0], outs[0])
-    return ctx.bound.rule(grads, arrays)(grad, out, *arrays, **ctx.bound.options)
+    pair = ctx.bound.pair
+    backward = pair.backward if pair.kernel is None else backward_of(pair, arrays)
+    pulled: tuple[Array | None, ...] = backward(grad, out, *arrays, **ctx.bound.options)
+    return pulled
 
 
 class _Depending(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
@@ -188,16 +192,53 @@ def attach_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> 
         wanted = tuple([i for i, a in enumerate(arrays) if a is not None and a.requires_grad])
     # What a kernel takes no transform sees.
     if pair.kernel is not None or not torch.compiler.is_compiling():
-        bound = _BoundPair(pair, options, wanted=wanted)
+        bound = _BoundPair(pair, options, wanted)
         if pair.kernel is not None or _is_constant(arrays):
             # Without a node it takes a fifth of the time of a small call.
-            return _record(bound, *arrays) if wanted else bound.run(arrays)
+            return _record(bound, *arrays) if wanted else bound.run(arrays)[0]
         return _AttachedBothWays.apply(bound, *arrays)
     if wanted:
         return _Attached.apply(_BoundPair(pair, options), *arrays)
     # torch.compile of torch.func's transforms looks into an autograd.Function and differentiates
     # what it finds there (PyTorch 2.13), so every forward of ours is right under that as well.
     return pair.forward(*arrays, **options)
+
+
+def repeat_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
+    """Return what `attach_gradient` does with a pair and its kernel, for arrays of these kinds.
+
+    It returns None for tensors that a transform has wrapped, or that have gaps in memory.
+    """
+    kernel: Any = pair.kernel
+    known: dict[tuple[int, ...], _BoundPair | None] = {}  # by the arrays that need a gradient
+
+    def again(*arrays: Any, **changed: Any) -> Any:
+        wanted: tuple[int, ...] = ()
+        for i, x in enumerate(arrays):
+            if x is not None:
+                if not (is_plain_in_memory(x) and x.is_contiguous()):
+                    return None
+                if x.requires_grad:
+                    wanted += (i,)
+        if wanted and not torch.is_grad_enabled():
+            wanted = ()
+        if wanted not in known:
+            ready = kernel.ready(pair, arrays, options, wanted)
+            known[wanted] = ready and _BoundPair(pair, options, wanted, ready)
+        bound = known[wanted]
+        if bound is None:
+            return None
+        if changed:
+            run = partial(bound.ready, **changed)
+            bound = _BoundPair(pair, {**options, **changed}, wanted, run)
+        return _record(bound, *arrays) if wanted else bound.ready(arrays)[0]
+
+    return again
+
+
+def repeats() -> bool:
+    """Say whether no trace, transform, mode or forward mode sees what is done with tensors."""
+    return not (is_watched() or torch.is_autocast_enabled("cpu"))
 
 
 def differentiable_again(x: Array) -> Array:
@@ -306,6 +347,7 @@ BACKEND = Backend(
         attach_gradient=attach_gradient,
         stop_gradient=torch.Tensor.detach,
         differentiable_again=differentiable_again,
+        repeat_gradient=repeat_gradient,
     ),
     Arrays(
         readable=readable,
@@ -326,7 +368,9 @@ BACKEND = Backend(
         spread=torch.Tensor.expand,  # which, unlike broadcast_to, is known to every transform
         several=several,
         several_of_rows=several_of_rows(WEIGHT),
+        repeats=repeats,
         elementwise_kernel=ELEMENTWISE,
+        row_kernel=rowwise(None, WEIGHT),
         special={"erf": torch.special.erf, "erfc": torch.special.erfc},
         kernels={
             "cross_entropy": by_device(

@@ -84,6 +84,15 @@ def elementwise(r: Random, names: tuple[str, ...], domains: tuple[str, ...], few
     return Plan(arrays, shape, shape)
 
 
+def ordered(r: Random, names: tuple[str, ...], domains: tuple[str, ...], few: bool) -> Plan:
+    """Scores, and class indices of one shape."""
+    plan = elementwise(r, names, domains, few)
+    w = plan.arrays[names[1]]
+    plan.classes = 4
+    plan.arrays[names[1]] = Wanted("real", w.shape, "index", (), w.batch, classes=plan.classes)
+    return plan
+
+
 def floating(r: Random, names: tuple[str, ...], domains: tuple[str, ...], few: bool) -> Plan:
     """Arrays of one shape, all of floating dtypes."""
     plan = elementwise(r, names, domains, few)

@@ -112,8 +112,10 @@ TABLE: dict[str, Entry] = {
         of.elementwise,
         "real | real",
         "epsilon_insensitive_loss huber_loss l1_loss log_cosh_loss mse_loss pseudo_huber_loss "
-        "quantile_loss smooth_l1_loss squared_epsilon_insensitive_loss mape_loss",
+        "quantile_loss smooth_l1_loss squared_epsilon_insensitive_loss mape_loss expectile_loss "
+        "general_robust_loss",
     ),
+    **_lines(of.ordered, "real | index", "ordinal_cross_entropy"),
     **_lines(of.elementwise, "above -1 | above -1", "msle_loss"),
     **_lines(
         of.elementwise,

@@ -34,6 +34,7 @@ __all__ = [
     "Speed",
     "backend_of",
     "backend_of_array",
+    "listed_backend",
     "load_backend",
     "namespace_of_type",
     "refusal_of",
@@ -65,6 +66,8 @@ class Pair(NamedTuple):
     the one under which `Speed.kernels` may have a kernel; "" has none. ``wide``: a kernel that is
     given half dtypes returns float32. ``summand``: the elementwise pair whose result this one adds
     up, and divides by its option `divisor`. ``masked``: its last array is a mask of bool, or None.
+    ``rows``: each row of a result (its entries along the last axis, or a number) depends on the
+    rows at its place alone. ``derived``: backward is derived from forward (`_gradient.of_rows`).
     """
 
     forward: Callable[..., Any]
@@ -76,6 +79,8 @@ class Pair(NamedTuple):
     wide: bool = False
     summand: "Pair | None" = None
     masked: bool = False
+    rows: bool = False
+    derived: bool = False
 
 
 class Kernel(NamedTuple):
@@ -91,6 +96,10 @@ class Kernel(NamedTuple):
     them. Of half dtypes `run` computes in float32, and returns the dtype of the arrays,
     or float32 if the pair is `wide`. None: every call is checked. ``sums``, likewise, says whether
     it adds up in its own pass: `run` is given a pair with a `summand` then.
+    ``ready(pair, arrays, options, wanted)`` returns ``run`` as a function of arrays of these types,
+    dtypes and shapes alone, with all looked up; None where there is none. That returns None for
+    arrays that lie in memory as it does not take them, and may return for `backward` the slope, by
+    which the gradient of the first array is the product with that of the result.
     """
 
     accepts: Callable[..., bool]
@@ -100,6 +109,7 @@ class Kernel(NamedTuple):
     gradients: int = 1
     takes: Callable[..., bool] | None = None
     sums: Callable[..., bool] | None = None
+    ready: Callable[..., Callable[[tuple[Array, ...]], Any] | None] | None = None
 
 
 def traced_as_constant(function: Function) -> Function:
@@ -122,6 +132,12 @@ class Autodiff:
     differentiable_again : callable, (x) -> x, or None
         The same values, whose gradient depends on `x` even where it is constant, for a library that
         would refuse to differentiate it then. None: `x`.
+    pull_back : callable, (function, grad, arrays, options) -> gradients, or None
+        The gradients of a function of rows that has none of its own. None: the tape's.
+    repeat_gradient : callable, (pair, arrays, options) -> (arrays) -> result, or None
+        Return what `attach_gradient` does with a pair that has a kernel, again and again for
+        arrays of these types, dtypes and shapes; it returns None for arrays that it does not take.
+        None: there are no plans for such calls.
     differentiates : bool
         Does the library take derivatives of its own functions? Where it does not, a formula need
         not mind the slope of ``abs`` at 0.
@@ -130,6 +146,8 @@ class Autodiff:
     attach_gradient: Callable[[Pair, tuple[Array, ...], Options], Any] | None = None
     stop_gradient: Callable[[Array], Array] | None = None
     differentiable_again: Callable[[Array], Array] | None = None
+    pull_back: Callable[..., tuple[Any, ...]] | None = None
+    repeat_gradient: Callable[[Pair, tuple[Array, ...], Options], Any] | None = None
     differentiates: bool = True
 
 
@@ -150,6 +168,8 @@ class Arrays:
         beside its own where it takes them. None: call it.
     concat : callable, (arrays, *, axis) -> array, or None
         ``xp.concat`` where the library's own fails under one of its transforms.
+    one_like : callable, (x) -> array, or None
+        1 in the dtype, of the kind and on the device of a single number. None: ``x**0``.
     is_view : callable, (made, x) -> bool, or None
         Does `made`, a reshaped `x`, share its memory? None: this cannot be told.
     match_layout : callable, (grad, x) -> array, or None
@@ -173,6 +193,7 @@ class Arrays:
     device: Callable[[Array], Any] | None = None
     call: Callable[..., Any] | None = None
     concat: Callable[..., Array] | None = None
+    one_like: Callable[[Array], Array] | None = None
     is_view: Callable[[Array, Array], bool] | None = None
     match_layout: Callable[[Array, Array], Array] | None = None
     quiet: Callable[[], AbstractContextManager[Any]] | None = None
@@ -229,8 +250,13 @@ class Speed:
         The same of a function of rows: of logits and the arrays of a `Target`, then of others.
     elementwise_kernel : Kernel, or None
         Runs both halves of an elementwise pair in one pass.
+    row_kernel : Kernel, or None
+        The same of a pair of rows.
     kernels : mapping of str to Kernel
         Faster ways through a pair, by the name that `with_gradient` gave the pair.
+    repeats : callable, () -> bool, or None
+        May a call be repeated by a plan (`_plans.py`)? Not where a trace or a transform watches.
+        None: never.
     """
 
     reductions: Mapping[str, Callable[[Array], Array]] = field(default_factory=dict[str, Any])
@@ -240,7 +266,9 @@ class Speed:
     several: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
     several_of_rows: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
     elementwise_kernel: Kernel | None = None
+    row_kernel: Kernel | None = None
     kernels: Mapping[str, Kernel] = field(default_factory=dict[str, Kernel])
+    repeats: Callable[[], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -272,6 +300,8 @@ def kernel_for(
     found = backend.speed.kernels.get(pair.name)
     if found is None and pair.elementwise:
         found = backend.speed.elementwise_kernel
+    elif found is None and pair.rows:
+        found = backend.speed.row_kernel
     if found is None or not found.accepts(*arrays, **options):
         return None
     return found
@@ -312,11 +342,16 @@ def namespace_of_type(x: Array) -> Namespace:
     return found
 
 
+def listed_backend(kind: type) -> Backend | None:
+    """Return the backend that lists this type of array, None where there is none."""
+    return _LOADED[_NAMES[kind]] if _is_known(kind) else None
+
+
 def backend_of_array(x: Any) -> Backend | None:
     """Return the backend of the library of `x`; None where `x` is no array."""
-    kind = type(x)
-    if _is_known(kind):
-        return _LOADED[_NAMES[kind]]
+    listed = listed_backend(type(x))
+    if listed is not None:
+        return listed
     try:
         return backend_of(namespace_of_type(x))
     except TypeError:

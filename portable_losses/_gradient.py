@@ -16,6 +16,7 @@ from portable_losses._backend import (
     namespace_of_type,
 )
 from portable_losses._dtypes import computable, narrow, widen
+from portable_losses._notes import Served, noted
 from portable_losses._polyfill import broadcast_arrays, device_of, total
 from portable_losses._tape import TapeArray
 from portable_losses._typing import Array, Namespace, Options
@@ -30,14 +31,16 @@ __all__ = [
     "NAMED_PAIRS",
     "attach_gradient",
     "attach_pair",
+    "by_kernel",
     "differentiable_again",
     "elementwise_call",
     "entrywise",
     "pair_of",
-    "row_call",
+    "register",
+    "repeated",
     "stop_gradient",
+    "sum_of",
     "summed",
-    "summed_pair",
     "summed_with_gradient",
     "with_gradient",
 ]
@@ -51,6 +54,7 @@ def with_gradient(
     backward: Callable[..., Any],
     *rest: Callable[..., Array],
     elementwise: bool = False,
+    rows: bool = False,
     kernel: str = "",
     by: Mapping[str, Callable[..., Array] | None] = NO_OPTIONS,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -58,7 +62,8 @@ def with_gradient(
 
     Either one `backward` for all arrays, or one rule per array, which returns the gradient of
     that array alone: then a library computes only the gradients that are needed. Where all of them
-    are `elementwise`, a library may run each as it runs an `entrywise` function. `kernel` is the
+    are `elementwise`, a library may run each as it runs an `entrywise` function; of `rows`, each
+    row of a result depends on the rows at its place alone (see `of_rows`). `kernel` is the
     name under which backends have kernels for this pair. `by` has the options that may be 0-d
     arrays, each with ``rule(grad, out, *arrays, xp, **options)``, whose sum is the gradient by it;
     None lets the library differentiate the function itself.
@@ -69,7 +74,7 @@ def with_gradient(
         halves = forward, backward, *rest
         run, *rules = map(entrywise, halves) if elementwise else halves
         portable = Pair(run, _together(rules), tuple(rules)) if rest else Pair(run, rules[0])
-        portable = portable._replace(elementwise=elementwise, name=kernel)
+        portable = portable._replace(elementwise=elementwise, rows=rows, name=kernel)
         if kernel:
             _register(portable)
 
@@ -210,12 +215,6 @@ def by_kernel(
     return _attach_kernel(_served(pair, kernel, wide=wide), arrays, raws, options, backend)
 
 
-def row_call(function: Callable[..., Array], x: Array, *, xp: Namespace) -> Array:
-    """Return ``function(x, xp=xp)`` of rows; half dtypes are computed in float32, rounded once."""
-    made = by_kernel(function, (x,), {})
-    return narrow(function(widen(x, xp=xp), xp=xp), x.dtype, xp=xp) if made is None else made
-
-
 def summed(
     function: Callable[..., Any], arrays: tuple[Array, ...], options: Options, *, mean: bool
 ) -> Array | None:
@@ -241,7 +240,7 @@ def summed_pair(
         return None
     divisor = math.prod(raws[0].shape) if divisor is None else divisor
     options = {"divisor": divisor, **options}
-    return _attach_kernel(_sum_of(pair, kernel), arrays, raws, options, backend)
+    return _attach_kernel(sum_of(pair, kernel), arrays, raws, options, backend)
 
 
 def summed_with_gradient(
@@ -255,7 +254,7 @@ def summed_with_gradient(
     if kernel.sums is None or not kernel.sums(pair, raws, options):
         return None
     own = {"xp": namespace_of_type(raws[0]), "divisor": divisor, **options}
-    value, pull = kernel.run(_sum_of(pair, kernel), raws, own, (0,))
+    value, pull = kernel.run(sum_of(pair, kernel), raws, own, (0,))
     return value, pull(value * 0 + 1, value, *raws, **own)[0]
 
 
@@ -264,7 +263,7 @@ def _kernel_of(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
 
     None where there is none, or an option may be an array.
     """
-    if not (pair.elementwise or pair.name):
+    if not (pair.elementwise or pair.rows or pair.name):
         return None
     for x in options.values():
         if not (x is None or isinstance(x, float | int | str | tuple)):
@@ -273,7 +272,8 @@ def _kernel_of(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
     backend = backend_of_array(raws[0])
     if backend is None:
         return None
-    own = backend.speed.elementwise_kernel if pair.elementwise else None
+    speed = backend.speed
+    own = speed.elementwise_kernel if pair.elementwise else speed.row_kernel if pair.rows else None
     kernel = backend.speed.kernels.get(pair.name, own)
     return None if kernel is None else (backend, kernel, raws)
 
@@ -298,26 +298,29 @@ def _served(pair: Pair, kernel: Kernel, *, wide: bool = False) -> Pair:
     return found
 
 
-def _sum_of(pair: Pair, kernel: Kernel) -> Pair:
-    """Return the pair that adds up the entries of an elementwise one, by this kernel."""
+def sum_of(pair: Pair, kernel: Kernel) -> Pair:
+    """Return the pair that adds up the entries of one, or of its only result, by this kernel."""
     found = _SUMS.get((pair.forward, kernel.run))
     if found is not None:
         return found
 
     def forward(*arrays: Array, divisor: int, xp: Namespace, **options: Any) -> Array:
         """Return the sum of the entries over `divisor`."""
-        return total(pair.forward(*arrays, xp=xp, **options), xp=xp) / divisor
+        out = pair.forward(*arrays, xp=xp, **options)
+        return total(out[0] if isinstance(out, tuple) else out, xp=xp) / divisor
 
     def backward(
         grad: Array, out: Array, *arrays: Array, divisor: int, xp: Namespace, **options: Any
     ) -> tuple[Array | None, ...]:
         """Return the gradients of the entries, each of which has that of the sum."""
         options = {"xp": xp, **options}
-        entries = attach_gradient(pair, arrays, options)
+        out = attach_gradient(pair, arrays, options)
+        several = isinstance(out, tuple)
+        entries = out[0] if several else out
         # A product: PyTorch cannot batch a view of a gradient that is batched.
         ones = xp.ones_like(entries, device=device_of(entries, xp=xp))
         spread = ones * (grad / divisor)
-        return pair.backward(spread, entries, *arrays, **options)
+        return pair.backward((spread,) if several else spread, out, *arrays, **options)
 
     made = Pair(forward, backward, kernel=kernel, summand=pair, wide=True)
     _SUMS[pair.forward, kernel.run] = made
@@ -354,6 +357,11 @@ def attach_pair(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
     return attach_gradient(chosen, arrays, options, backend)
 
 
+def register(function: Callable[..., Any], pair: Pair) -> None:
+    """Let a function be served by the kernels of a pair."""
+    _PAIRS[function] = pair
+
+
 def pair_of(function: Callable[..., Any]) -> Pair | None:
     """Return the pair that `with_gradient` made a function of."""
     return _PAIRS.get(function)
@@ -365,10 +373,38 @@ def attach_gradient(
     """Run a pair the library's way; forward alone where the library does not differentiate."""
     own = (backend or backend_of(options["xp"])).autodiff.attach_gradient
     if own is not None:
-        return own(pair, arrays, options)
-    if pair.kernel is not None:
-        return pair.kernel.run(pair, arrays, options, ())[0]
-    return pair.forward(*arrays, **options)
+        out = own(pair, arrays, options)
+    elif pair.kernel is not None:
+        out = pair.kernel.run(pair, arrays, options, ())[0]
+    else:
+        return pair.forward(*arrays, **options)
+    if pair.kernel is not None and (note := noted()) is not None:
+        note.served.append(Served(pair, arrays, options, out))
+    return out
+
+
+def repeated(
+    pair: Pair, arrays: tuple[Array, ...], options: Options, backend: Backend
+) -> Callable[..., Any] | None:
+    """Return what `attach_gradient` does with a pair that has a kernel, looked up once.
+
+    It takes arrays of these types, dtypes and shapes; None where it cannot be repeated.
+    """
+    kernel: Any = pair.kernel
+    if kernel.ready is None:
+        return None
+    if backend.autodiff.attach_gradient is not None:
+        again = backend.autodiff.repeat_gradient
+        return again and again(pair, arrays, options)
+    run = kernel.ready(pair, arrays, options, ())
+    if run is None:
+        return None
+
+    def value(*arrays: Array, **changed: Any) -> Any:
+        made = run(arrays, **changed)
+        return made and made[0]
+
+    return value
 
 
 def differentiable_again(x: Array, *, xp: Namespace) -> Array:

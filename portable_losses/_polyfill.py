@@ -12,6 +12,7 @@ from typing import Any
 import array_api_compat
 
 from portable_losses._backend import backend_of
+from portable_losses._notes import noted
 from portable_losses._typing import Array, Namespace
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "constant",
     "device_of",
     "expand_dims",
+    "is_eager",
     "is_known",
     "knows_shape",
     "maximum",
@@ -35,7 +37,15 @@ __all__ = [
 
 
 def readable(x: Array, *, xp: Namespace) -> bool:
-    """Say whether looking at the values of `x` is free: by default of an eager array on a CPU."""
+    """Say whether looking at the values of `x` is free; who asks looks at them."""
+    found = is_eager(x, xp=xp)
+    if found and (note := noted()) is not None:
+        note.looked = True
+    return found
+
+
+def is_eager(x: Array, *, xp: Namespace) -> bool:
+    """Say whether `x` is readable, for who does not look: by default an eager array on a CPU."""
     own = backend_of(xp).arrays.readable
     if own is not None:
         return own(x)

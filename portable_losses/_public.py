@@ -9,6 +9,7 @@ from portable_losses._arguments import OptionChecks, call_with_arrays
 from portable_losses._backend import backend_of_array
 from portable_losses._options import Domain
 from portable_losses._plain import Unfit, call_with_plain
+from portable_losses._plans import Plans, may_repeat
 
 __all__ = ["public"]
 
@@ -76,8 +77,8 @@ def public(function: Callable[..., Any] | None = None, /, **domains: Domain) -> 
     alone = frozenset(name for name, domain in domains.items() if not domain.broadcasts)
     count = sum(p.kind is not p.KEYWORD_ONLY for p in parameters.values())
 
-    @wraps(function)
-    def call(*args: Any, **options: Any) -> Any:
+    def checked(args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """Return the result of a call of which nothing is known."""
         if len(args) > count:
             raise _too_many(len(args), parameters, function.__name__)
         try:
@@ -106,6 +107,13 @@ def public(function: Callable[..., Any] | None = None, /, **domains: Domain) -> 
         except Unfit as error:
             unfit = error
         return call_with_plain(unfit, call, parameters, alone, args, options)
+
+    plans = Plans(checked)
+
+    @wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        backend = may_repeat(args[0]) if args else None
+        return checked(args, options) if backend is None else plans(backend, args, options)
 
     return call
 

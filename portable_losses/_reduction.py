@@ -13,6 +13,7 @@ from portable_losses._gradient import (
     summed_pair,
     with_gradient,
 )
+from portable_losses._notes import noted
 from portable_losses._polyfill import (
     broadcast_arrays,
     broadcast_to,
@@ -198,8 +199,10 @@ def reduce(
     if reduction == "none":
         return narrow(loss, dtype, xp=xp)
     if reduction == "mean" and weight is None and denominator is None and math.prod(loss.shape):
-        return narrow(xp.mean(loss), dtype, xp=xp)
+        return _added(loss, narrow(xp.mean(loss), dtype, xp=xp), math.prod(loss.shape))
     result = total(loss, xp=xp)
+    if reduction == "sum" and weight is None:
+        return _added(loss, narrow(result, dtype, xp=xp), 1)
     if reduction == "batchmean" and batch is not None:
         result = result / _row_count(batch, xp=xp)
     elif reduction == "mean":
@@ -210,6 +213,13 @@ def reduce(
             divisor = total(denominator, xp=xp)
             result = result / _where(divisor == 0, 1.0, divisor, xp=xp)
     return narrow(result, dtype, xp=xp)
+
+
+def _added(terms: Array, made: Array, divisor: float) -> Array:
+    """Return `made`, the sum of the terms over the divisor, and note that it is."""
+    if (note := noted()) is not None:
+        note.added = terms, made, divisor
+    return made
 
 
 def _row_count(x: Array, *, xp: Namespace) -> Any:

@@ -100,13 +100,15 @@ def portable(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
 @pytest.fixture
 def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Elementwise formulas as where llvmlite is missing: as programs of NumPy's own functions."""
+    """Formulas as where llvmlite is missing: as programs of NumPy's own functions."""
     kernels = "portable_losses.backends.kernels"
     formulas = f"{kernels}.formulas"
     none = {f"{kernels}.{room}": None for room in ("formulas", "rows")}
     monkeypatch.setattr(import_module(f"{formulas}.machine_code"), "_COMPILERS", none)
+    monkeypatch.setattr(import_module(f"{kernels}.rows.rowwise"), "_PROGRAMS", {})
     for name in ("numpy", "torch"):  # the libraries whose formulas are compiled
-        if INSTALLED[name]:
+        if INSTALLED[name]:  # a backend of its own: calls have other plans
+            monkeypatch.setitem(_backend._LOADED, name, replace(load_backend(name)))
             monkeypatch.setattr(import_module(f"{formulas}.elementwise_{name}"), "_PROGRAMS", {})
     if INSTALLED["numpy"]:  # what is met here is not compiled, and would not be later either
         monkeypatch.setattr(import_module(f"{formulas}.elementwise_numpy"), "_MET", set())

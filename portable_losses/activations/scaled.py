@@ -8,6 +8,7 @@ from portable_losses._options import NONNEGATIVE, NORM
 from portable_losses._polyfill import broadcast_to, maximum, minimum, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
+from portable_losses._row_functions import along_axes, of_rows
 from portable_losses._rows import finite_or_nan, largest_along
 from portable_losses._stable import INF, sign
 from portable_losses._typing import Array, Namespace
@@ -81,7 +82,12 @@ def normalize(
 
     if 0 in tuple(x.shape):
         return x
-    z = widen(x, xp=xp)
+    return along_axes(unit_vectors, x, axes, keeps=True, p=p, eps=eps, xp=xp)
+
+
+@of_rows()
+def unit_vectors(z: Array, *, axes: Axes, p: float, eps: float, xp: Namespace) -> Array:
+    """``z / max(norm(z), eps)``."""
     top = _max_abs(z, axes, xp=xp)  # a constant: the quotient does not depend on it
     scale = _where(top == 0, 1.0, as_divisor(finite_or_nan(top, xp=xp), xp=xp), xp=xp)
     safe = _where(top == 0, 1.0, z, xp=xp)
@@ -91,7 +97,7 @@ def normalize(
     if eps:  # not eps / scale, which may overflow, and is NaN on PyTorch for a subnormal scale
         short = (scale < eps) & (norm * minimum(scale, eps, xp=xp) < eps)
         y = _where(short, safe / eps, y, xp=xp)
-    return narrow(_where(top == 0, 0.0, y, xp=xp), x.dtype, xp=xp)
+    return _where(top == 0, 0.0, y, xp=xp)
 
 
 @public(eps=NONNEGATIVE)
@@ -159,11 +165,35 @@ def standardize(
     shape = tuple(x.shape)
     check_broadcasts_to(shape, mean=mean, where=where)
     axes = check_axes(axis, x.ndim)
-    z = widen(x, xp=xp)
+    z = widen(x, xp=xp) if mean is not None or variance is not None else x
     variance = as_weight(variance, shape, name="variance", like=z, xp=xp)
 
     if 0 in shape:
         return x
+    if mean is None and variance is None:
+        mask = None if where is None else broadcast_to(where, shape, like=x, xp=xp)
+        return along_axes(_standard, x, axes, mask, keeps=True, eps=eps, xp=xp)
+    made = _standardized(z, mean, variance, where, axes=axes, eps=eps, xp=xp)
+    return narrow(made, x.dtype, xp=xp)
+
+
+@of_rows()
+def _standard(z: Array, mask: Array | None, *, axes: Axes, eps: float, xp: Namespace) -> Array:
+    """Bring entries to mean 0 and variance 1."""
+    return _standardized(z, None, None, mask, axes=axes, eps=eps, xp=xp)
+
+
+def _standardized(
+    z: Array,
+    mean: Array | None,
+    variance: Array | None,
+    where: Array | None,
+    *,
+    axes: Axes,
+    eps: float,
+    xp: Namespace,
+) -> Array:
+    """Bring entries to mean 0 and variance 1 by what is given, or their own."""
     if mean is None:
         mean = finite_or_nan(_mean(z, where, axes, xp=xp), xp=xp)
     d = xp.subtract(z, narrow(mean, z.dtype, xp=xp))
@@ -182,7 +212,7 @@ def standardize(
     else:
         d, square = differentiable_again(d, xp=xp), variance + eps
     divisor = xp.sqrt(_where(square == 0, 1.0, square, xp=xp))
-    return narrow(xp.divide(d, divisor), x.dtype, xp=xp)
+    return xp.divide(d, divisor)
 
 
 def _max_abs(x: Array, axes: Axes, *, xp: Namespace) -> Array:
@@ -201,7 +231,8 @@ def as_divisor(size: Array, *, xp: Namespace) -> Array:
 def _mean(x: Array, mask: Array | None, axes: Axes, *, xp: Namespace) -> Array:
     """Return the mean of the entries in `mask` along `axes`, which are kept; of none 0."""
     if mask is None:
-        count = math.prod([x.shape[i] for i in axes])
+        sizes = [x.shape[i] for i in axes]
+        count = sizes[0] if len(sizes) == 1 else math.prod(sizes)
         return total(x, axis=axes, keepdims=True, xp=xp) / max(count, 1)
     mask = broadcast_to(mask, x.shape, like=x, xp=xp)
     count = total(narrow(mask, x.dtype, xp=xp), axis=axes, keepdims=True, xp=xp)

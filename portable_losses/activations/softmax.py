@@ -2,9 +2,10 @@
 
 from portable_losses._backend import backend_of
 from portable_losses._dtypes import computable
-from portable_losses._gradient import row_call, stop_gradient, with_gradient
+from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._polyfill import total, where
 from portable_losses._public import public
+from portable_losses._row_functions import of_rows, row_call
 from portable_losses._rows import (
     as_rows,
     entry,
@@ -186,8 +187,12 @@ def softmin(x: Array, /, *, axis: int | tuple[int, ...] = -1) -> Array:
     """
     xp = namespace_of(x=x)
     check_real_floating(xp, x=x)
+    axes = check_axes(axis, x.ndim)
+    if 0 in tuple(x.shape):
+        return x
+    rows = as_rows(computable(x, xp=xp), axes, xp=xp)
 
-    return softmax(-x, axis=axis)
+    return from_rows(_softmin(rows, xp=xp), axes, tuple(x.shape), xp=xp)
 
 
 _where = where  # the public functions have an argument of that name
@@ -212,7 +217,7 @@ def _softmax_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[
     return (out * (h - total(h * out, axis=-1, keepdims=True, xp=xp)),)
 
 
-@with_gradient(_softmax_grad, kernel="softmax")
+@with_gradient(_softmax_grad, rows=True, kernel="softmax")
 def _softmax(x: Array, *, xp: Namespace) -> Array:
     """``exp(x - n) / sum(exp(x - n))``, n the largest entry rounded down."""
     k, largest = place_of_largest(x, xp=xp)
@@ -220,6 +225,12 @@ def _softmax(x: Array, *, xp: Namespace) -> Array:
     # Apart from the largest, beside which many small ones are all rounded the same way.
     others = total(where(largest, 0.0, e, xp=xp), axis=-1, keepdims=True, xp=xp)
     return e / (entry(e, k, xp=xp) + others)
+
+
+@of_rows()
+def _softmin(x: Array, *, xp: Namespace) -> Array:
+    """``softmax(-x)``."""
+    return _softmax(-x, xp=xp)
 
 
 def probabilities(x: Array, out: Array, *, xp: Namespace) -> tuple[Array, Array]:
@@ -254,7 +265,7 @@ def _log_softmax_grad(
     return (-grad * less - p * others,)
 
 
-@with_gradient(_log_softmax_grad, kernel="log_softmax")
+@with_gradient(_log_softmax_grad, rows=True, kernel="log_softmax")
 def _log_softmax(x: Array, *, xp: Namespace) -> Array:
     """``x - x_k - log1p(sum over i != k of exp(x_i - x_k))``, k the largest entry."""
     k, largest = place_of_largest(x, xp=xp)

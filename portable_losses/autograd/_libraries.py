@@ -46,9 +46,11 @@ class Library:
         The functions of `xp`, recorded: the namespace of Tensors over its arrays.
     quiet : callable, () -> context manager, or None
         Within it the library does not warn; None: it never does.
+    one_like : callable, (x) -> array, or None
+        1 of the kind of a single number; None: ``x**0``.
     """
 
-    __slots__ = ("name", "quiet", "tape", "xp")
+    __slots__ = ("name", "one_like", "quiet", "tape", "xp")
 
     # A namespace has the functions that make Tensors, and every Tensor has a namespace: so one of
     # the two is not imported, but registered here.
@@ -57,7 +59,8 @@ class Library:
     def __init__(self, name: str, xp: Namespace) -> None:
         self.name = name
         self.xp = xp
-        self.quiet = backend_of(xp).arrays.quiet
+        arrays = backend_of(xp).arrays
+        self.quiet, self.one_like = arrays.quiet, arrays.one_like
         self.tape: Any = Library.tape_class(self)
 
     def __repr__(self) -> str:

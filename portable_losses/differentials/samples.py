@@ -9,21 +9,20 @@ from typing import Any, Literal
 
 from portable_losses._backend import backend_of
 from portable_losses._dtypes import narrow, widen
-from portable_losses._polyfill import device_of, expand_dims, knows_shape, readable, total, where
+from portable_losses._polyfill import expand_dims, knows_shape, readable
 from portable_losses._typing import Array, Namespace, Options
 from portable_losses._validation import (
-    check_axis,
     check_broadcastable,
     check_real_floating,
     namespace_of,
 )
 from portable_losses.activations import sigmoid, softmax
-from portable_losses.autograd.transforms.functional import vjp
-from portable_losses.autograd.transforms.products import elementwise_grad
-from portable_losses.differentials.curvatures import boosting, is_piecewise_linear
+from portable_losses.differentials.by_tape import by_tape, class_axis
+from portable_losses.differentials.curvatures import is_piecewise_linear
 from portable_losses.differentials.duals import Inseparable
 from portable_losses.differentials.one_pass import BOOSTING, CONSTANT, SECOND, in_one_pass
 from portable_losses.differentials.softmax_rows import of_softmax_rows
+from portable_losses.differentials.weighed_rows import TERMS, of_weighed_rows
 from portable_losses.differentials.weights import times, weight_of_samples
 from portable_losses.losses import binary_cross_entropy_with_logits, cross_entropy
 
@@ -126,7 +125,8 @@ def derivatives(
     Notes
     -----
     Where the loss is of one entry, all results come from one pass of one compiled formula; those of
-    `cross_entropy` from one sweep of each row. Other losses of rows run on the tape.
+    `cross_entropy`, `poly_loss`, the softmax focal loss, `generalized_cross_entropy` and
+    `ranking_softmax_loss` from one sweep of each row. Other losses of rows run on the tape.
 
     Examples
     --------
@@ -269,7 +269,18 @@ def _of_samples(
             pass
         else:
             return found
-    made = _by_tape(loss, x, tuple(others), order, hessian, options, xp=xp)
+    if loss in TERMS and not probabilities:
+        try:
+            return of_weighed_rows(
+                loss,
+                arrays,
+                options,
+                sample_weight=sample_weight,
+                hessian=hessian if order == 2 else None,
+            )
+        except Inseparable:
+            pass
+    made = by_tape(loss, x, tuple(others), order, hessian, options, xp=xp)
     value = made[0]
     weight = weight_of_samples(sample_weight, value, tuple(value.shape), xp=xp)
     more = (_probabilities(loss, x, options),) if probabilities else ()
@@ -296,15 +307,6 @@ def in_order_of(made: Array, x: Array) -> Array:
     if not by_columns or made.shape != x.shape or made.flags.f_contiguous:
         return made
     return made.copy(order="F")
-
-
-def class_axis(loss: Callable[..., Any], options: Options, ndim: int) -> int | None:
-    """Return the axis of the classes, counted from the front; None where a loss has none."""
-    parameters = inspect.signature(loss).parameters
-    if "axis" not in parameters:
-        return None
-    axis = options.get("axis", parameters["axis"].default)
-    return check_axis(int(axis), ndim) if isinstance(axis, int) else None
 
 
 def _broadcast(
@@ -334,56 +336,6 @@ def _joined(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
     one = (1,) * (size - len(first)) + first
     other = (1,) * (size - len(second)) + second
     return tuple([m if n == 1 else n for n, m in zip(one, other, strict=True)])
-
-
-def _by_tape(
-    loss: Callable[..., Any],
-    x: Array,
-    others: tuple[Array, ...],
-    order: int,
-    hessian: str,
-    options: Options,
-    *,
-    xp: Namespace,
-) -> tuple[Array, ...]:
-    """Return value, gradient and Hessian of the loss of each sample, by the tape."""
-
-    def run(x: Array) -> Array:
-        return loss(x, *others, reduction="none", **options)
-
-    value, pullback = vjp(run, x)
-    if order == 1:
-        return value, pullback(xp.ones_like(value))[0]
-    gradient, pullback = vjp(elementwise_grad(run), x)
-    if hessian == "boosting" and is_piecewise_linear(loss, options):
-        return value, gradient, xp.ones_like(gradient)
-    axis = class_axis(loss, options, x.ndim)
-    if axis is None and value.ndim == x.ndim:
-        second = pullback(xp.ones_like(gradient))[0]
-    elif axis is None or value.ndim != x.ndim - 1:
-        msg = f"`order` must be 1 for {loss.__name__}, whose samples have several axes"
-        raise ValueError(msg)
-    else:
-        columns = _columns(pullback, x, axis, hessian, xp=xp)
-        second = xp.stack(columns, axis=-1 if hessian == "row" else axis)
-    return value, gradient, boosting(second, xp=xp) if hessian == "boosting" else second
-
-
-def _columns(
-    pullback: Callable[..., Any], x: Array, axis: int, hessian: str, *, xp: Namespace
-) -> list[Array]:
-    """Return the columns of the Hessian of each row, or the diagonal's entries."""
-    places = xp.arange(x.shape[axis], device=device_of(x, xp=xp))
-    places = xp.reshape(places, (-1, *(1,) * (x.ndim - axis - 1)))
-    columns = []
-    for k in range(x.shape[axis]):
-        own = xp.broadcast_to(places == k, x.shape)
-        column = pullback(xp.astype(own, x.dtype))[0]
-        if hessian == "row":
-            columns.append(xp.moveaxis(column, axis, -1))
-        else:
-            columns.append(total(where(own, column, 0.0, xp=xp), axis=axis, xp=xp))
-    return columns
 
 
 def _probabilities(loss: Callable[..., Any], x: Array, options: Options) -> Array:

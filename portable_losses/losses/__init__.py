@@ -1,5 +1,6 @@
 """Loss functions: numbers that say how far an output is from its target."""
 
+from portable_losses.losses.asymmetric import expectile_loss, quantile_loss
 from portable_losses.losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits
 from portable_losses.losses.contrastive import circle_loss, info_nce_loss, ntxent_loss
 from portable_losses.losses.cross_entropy import cross_entropy, nll_loss
@@ -18,6 +19,7 @@ from portable_losses.losses.embedding import (
     triplet_margin_loss,
 )
 from portable_losses.losses.focal import sigmoid_focal_loss, softmax_focal_loss
+from portable_losses.losses.general_robust import general_robust_loss
 from portable_losses.losses.insensitive import (
     epsilon_insensitive_loss,
     squared_epsilon_insensitive_loss,
@@ -38,6 +40,7 @@ from portable_losses.losses.multiclass_margin import (
     multiclass_perceptron_loss,
 )
 from portable_losses.losses.multilabel import multilabel_margin_loss, multilabel_soft_margin_loss
+from portable_losses.losses.ordinal import ordinal_cross_entropy
 from portable_losses.losses.paired import (
     cosine_embedding_loss,
     hinge_embedding_loss,
@@ -47,11 +50,7 @@ from portable_losses.losses.ranking import ranking_softmax_loss
 from portable_losses.losses.regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from portable_losses.losses.relative import mape_loss, msle_loss
 from portable_losses.losses.reweighted import generalized_cross_entropy, poly_loss
-from portable_losses.losses.robust import (
-    log_cosh_loss,
-    pseudo_huber_loss,
-    quantile_loss,
-)
+from portable_losses.losses.robust import log_cosh_loss, pseudo_huber_loss
 from portable_losses.losses.segmentation import dice_loss, jaccard_loss, tversky_loss
 from portable_losses.losses.sparsemax import (
     binary_sparsemax_loss,
@@ -72,10 +71,12 @@ __all__ = [
     "dice_loss",
     "distillation_loss",
     "epsilon_insensitive_loss",
+    "expectile_loss",
     "exponential_loss",
     "fenchel_young_loss",
     "gamma_deviance_loss",
     "gaussian_nll_loss",
+    "general_robust_loss",
     "generalized_cross_entropy",
     "generalized_kl_div",
     "hinge_embedding_loss",
@@ -100,6 +101,7 @@ __all__ = [
     "multilabel_soft_margin_loss",
     "nll_loss",
     "ntxent_loss",
+    "ordinal_cross_entropy",
     "pairwise_distance",
     "perceptron_loss",
     "poisson_deviance_loss",

@@ -112,13 +112,13 @@ def _slope_in_mean_grad(
     c = 1 - power if log_input else -power
     less = c if log_input else c - 1  # the power of m in its derivative
     xs = _where(t == 0, 1.0, x, xp=xp) if c <= 0 else x
-    y = _where(t > 0, t, 1.0, xp=xp)
+    y = _where(t == 0, 1.0, t, xp=xp)  # negative ones, too, where the power has them
     bend = 0.0 * t
     if c + 1:
         bend = bend + (c + 1) * _power_of_mean(x, less + 1, log_input=log_input, xp=xp)
     if c:
         drop = -c * _times_power(y, xs, less, log_input=log_input, xp=xp)
-        bend = bend + _where(t > 0, drop, -c * t, xp=xp)
+        bend = bend + _where(t == 0, -c * t, drop, xp=xp)
     return grad * bend, -grad * _power_of_mean(x, c, log_input=log_input, xp=xp), None
 
 

@@ -8,13 +8,21 @@ import math
 
 from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._options import is_number
-from portable_losses._polyfill import clip, constant, minimum, where
+from portable_losses._polyfill import clip, constant, minimum, total, where
+from portable_losses._row_functions import of_rows
 from portable_losses._stable import INF, NAN, log, log1p
 from portable_losses._typing import Array, Namespace
 from portable_losses.activations.sigmoid import _sigmoid
-from portable_losses.losses._deviances import _bound, _curve, _log_ratio_of, _times_power
+from portable_losses.losses._deviances import (
+    _bound,
+    _curve,
+    _log_ratio_of,
+    _times_power,
+    deviance,
+)
+from portable_losses.losses.regression import _absolute
 
-__all__: list[str] = []
+__all__ = ["generalized_kl_sum", "js_sum", "kl_sum", "tvd_sum"]
 
 
 def _kl_grad(
@@ -234,3 +242,48 @@ def _js_terms(
     p, q = p * xp.exp(-above), xp.exp(lp - above)
     m = beta * p + (1 - beta) * q
     return _kl_excess(p, m, of_p, xp=xp), _kl_excess(q, m, of_q, xp=xp), above
+
+
+# ---- sums along axes, of none the terms --------------------------------------------------------
+
+
+def _summed(terms: Array, axes: tuple[int, ...], *, xp: Namespace) -> Array:
+    return total(terms, axis=axes, xp=xp) if axes else terms
+
+
+@of_rows(wide=True)
+def kl_sum(lp: Array, t: Array, *, axes: tuple[int, ...], log_target: bool, xp: Namespace) -> Array:
+    """``sum(p * log(p / q))``."""
+    return _summed(_kl(lp, t, log_target=log_target, xp=xp), axes, xp=xp)
+
+
+@of_rows(wide=True)
+def generalized_kl_sum(
+    lp: Array, t: Array, *, axes: tuple[int, ...], log_target: bool, xp: Namespace
+) -> Array:
+    """``sum(p * log(p / q) - p + q)``."""
+    if log_target:
+        terms = _generalized_kl(lp, t, xp.exp(lp), xp.exp(t), nearest=-INF, xp=xp)
+    else:
+        terms = deviance(lp, t, power=1.0, log_input=True, factor=1.0, xp=xp)
+    return _summed(terms, axes, xp=xp)
+
+
+@of_rows(wide=True)
+def js_sum(
+    lp: Array,
+    t: Array,
+    *,
+    axes: tuple[int, ...],
+    beta: float | Array,
+    log_target: bool,
+    xp: Namespace,
+) -> Array:
+    """The sum of the terms of `js_div`."""
+    return _summed(generalized_js(lp, t, beta, log_target=log_target, xp=xp), axes, xp=xp)
+
+
+@of_rows(wide=True)
+def tvd_sum(p: Array, t: Array, *, axes: tuple[int, ...], xp: Namespace) -> Array:
+    """``sum(|p - t|) / 2``."""
+    return _summed(_absolute(p, t, xp=xp) / 2, axes, xp=xp)

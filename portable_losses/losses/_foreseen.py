@@ -5,8 +5,9 @@ from typing import Any
 
 from portable_losses._dtypes import computable
 from portable_losses._gradient import stop_gradient
+from portable_losses._notes import noted
 from portable_losses._options import is_number
-from portable_losses._polyfill import readable, total
+from portable_losses._polyfill import is_eager, readable, total
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_broadcasts_to, check_real
 from portable_losses.losses._targets import Target
@@ -51,7 +52,7 @@ def foreseen_gradients(
     xp: Namespace,
 ) -> tuple[Array | float, float] | None:
     """Return the gradients of the losses that are to be expected, and `z_loss`; None: unknown."""
-    if not (is_number(label_smoothing) and is_number(z_loss) and readable(z, xp=xp)):
+    if not (is_number(label_smoothing) and is_number(z_loss) and is_eager(z, xp=xp)):
         return None
     shape = tuple(z.shape[:-1])
     found = foreseen_factors(reduction, target, sample_weight, shape, z_loss=z_loss, xp=xp)
@@ -64,5 +65,10 @@ def foreseen_gradients(
     if target.weight is not None or target.row_mask is not None:
         own = target.denominator(stop_gradient(z[..., 0], xp=xp), xp=xp)
         counted = counted if own is None else counted * stop_gradient(own, xp=xp)
-    divisor = counted * math.prod(shape) if is_number(counted) else float(total(counted, xp=xp))
+    if is_number(counted):
+        divisor = counted * math.prod(shape)
+    else:
+        if (note := noted()) is not None:
+            note.looked = True
+        divisor = float(total(counted, xp=xp))
     return (factor / divisor, z_loss) if divisor else None

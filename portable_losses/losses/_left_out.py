@@ -13,7 +13,13 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 from portable_losses._backend import backend_of_array, namespace_of_type
 from portable_losses._dtypes import kind_of
 from portable_losses._gradient import stop_gradient
-from portable_losses._polyfill import broadcast_arrays, broadcast_to, expand_dims, readable
+from portable_losses._polyfill import (
+    broadcast_arrays,
+    broadcast_to,
+    expand_dims,
+    is_eager,
+    readable,
+)
 from portable_losses._polyfill import where as _where
 from portable_losses._stable import INF, NAN
 from portable_losses._tape import inner_of, raw_array
@@ -122,7 +128,7 @@ def _has_one_pass(x: Any) -> bool:
         return False
     xp = namespace_of_type(raw)
     floating = kind_of(raw, xp=xp) == "real floating"
-    return floating and kernel.accepts(raw) and readable(raw, xp=xp)
+    return floating and kernel.accepts(raw) and is_eager(raw, xp=xp)
 
 
 def _changed(

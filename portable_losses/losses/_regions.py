@@ -4,14 +4,13 @@ from typing import Any
 
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_choice, require
-from portable_losses._polyfill import total
 from portable_losses._polyfill import where as _where
 from portable_losses._rows import as_rows
 from portable_losses._typing import Array, Axis, Namespace
 from portable_losses._validation import check_axes, check_axis
 from portable_losses._values import as_weight
 
-__all__ = ["layout", "share", "sums_of_regions", "weights_of_regions"]
+__all__ = ["layout", "of_classes", "share", "weights_of_regions"]
 
 
 def layout(ndim: int, axis: Axis, class_axis: int | None) -> tuple[tuple[int, ...], int | None]:
@@ -27,11 +26,8 @@ def layout(ndim: int, axis: Axis, class_axis: int | None) -> tuple[tuple[int, ..
     return summed, [i for i in range(ndim) if i not in summed].index(where_classes)
 
 
-def sums_of_regions(
-    x: Array, axes: tuple[int, ...], place: int | None, ignore_background: bool, *, xp: Namespace
-) -> Array:
-    """Return the sums over `axes`, with the classes that count as the last axis."""
-    sums = total(as_rows(x, axes, xp=xp), axis=-1, xp=xp)
+def of_classes(sums: Array, place: int | None, ignore_background: bool, *, xp: Namespace) -> Array:
+    """Return the sums of regions with the classes that count as the last axis."""
     if place is None:
         return sums
     sums = as_rows(sums, (place,), xp=xp)

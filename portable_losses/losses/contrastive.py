@@ -7,8 +7,9 @@ from portable_losses._polyfill import check_known, maximum, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce
+from portable_losses._row_functions import of_rows
 from portable_losses._stable import INF
-from portable_losses._typing import Array, Reduction
+from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
     as_floating,
     check_ndim,
@@ -127,20 +128,19 @@ def info_nce_loss(
         own = total(u * v, axis=-1, xp=xp) / temperature
         if negatives is None:
             cosines = xp.matmul(u, xp.matrix_transpose(v)) / temperature
-            others = _where(diagonal(cosines, xp=xp), -INF, cosines, xp=xp)
-            if both is not None:
-                others = _where(both, others, -INF, xp=xp)
-            loss = _softplus(log_sum(others, xp=xp) - own, beta=1.0, xp=xp)
+            there = ~diagonal(cosines, xp=xp)
+            there = there if both is None else both & there
+            loss = _contrast(cosines, own, there, xp=xp)
             if symmetric:
-                back = log_sum(xp.matrix_transpose(others), xp=xp)
-                loss = (loss + _softplus(back - own, beta=1.0, xp=xp)) / 2
+                turned = xp.matrix_transpose(cosines), own, xp.matrix_transpose(there)
+                loss = (loss + _contrast(*turned, xp=xp)) / 2
             return loss
         w = normalize(astype_like(negatives, q, xp=xp), eps=0.0)
         if w.ndim == 2:
             others = xp.matmul(u, xp.matrix_transpose(w))
         else:
             others = total(u[:, None, :] * w, axis=-1, xp=xp)
-        return _softplus(log_sum(others / temperature, xp=xp) - own, beta=1.0, xp=xp)
+        return _contrast(others / temperature, own, None, xp=xp)
 
     if sample_weight is not None and not symmetric:
         bad, sample_weight = weightless_rows(losses, (q, k, negatives), sample_weight, xp=xp)
@@ -235,8 +235,7 @@ def ntxent_loss(
     pairs = ~diagonal(s, xp=xp) & same  # a Tensor of the tape stands first
     if both is not None:
         pairs, same = pairs & both, ~both | same
-    others = log_sum(_where(same, -INF, s, xp=xp), xp=xp)
-    loss = _where(pairs, _softplus(others[:, None] - s, beta=1.0, xp=xp), 0.0, xp=xp)
+    loss = _contrasts(s, pairs, same, xp=xp)
 
     return reduce(
         loss,
@@ -353,11 +352,7 @@ def circle_loss(
         pairs = ~diagonal(s, xp=xp) & same if ref_embeddings is None else same
         if both is not None:
             pairs, same = pairs & both, ~both | same
-        of_other = stop_gradient(maximum(s + margin, 0.0, xp=xp), xp=xp) * (s - margin)
-        of_pair = stop_gradient(maximum(1 + margin - s, 0.0, xp=xp), xp=xp) * (1 - margin - s)
-        pull = log_sum(_where(same, -INF, gamma * of_other, xp=xp), xp=xp)
-        push = log_sum(_where(pairs, gamma * of_pair, -INF, xp=xp), xp=xp)
-        return _softplus(pull + push, beta=1.0, xp=xp)
+        return _circle(s, pairs, same, gamma=gamma, margin=margin, xp=xp)
 
     if sample_weight is not None and ref_embeddings is not None:
         bad, sample_weight = weightless_rows(losses, (x,), sample_weight, xp=xp)
@@ -367,3 +362,35 @@ def circle_loss(
     return reduce(
         loss, reduction, where=where, sample_weight=sample_weight, dtype=embeddings.dtype, xp=xp
     )
+
+
+@of_rows(wide=True)
+def _contrast(s: Array, own: Array, there: Array | None, *, xp: Namespace) -> Array:
+    """``log(1 + sum(exp(s - own)))`` over the entries of each row that are `there`."""
+    others = s if there is None else _where(there, s, -INF, xp=xp)
+    return _softplus(log_sum(others, xp=xp) - own, beta=1.0, xp=xp)
+
+
+@of_rows(wide=True)
+def _contrasts(s: Array, pairs: Array, same: Array, *, xp: Namespace) -> Array:
+    """Return the loss of each pair, against the entries of its row that are not the `same`."""
+    others = log_sum(_where(same, -INF, s, xp=xp), xp=xp)
+    return _where(pairs, _softplus(others[..., None] - s, beta=1.0, xp=xp), 0.0, xp=xp)
+
+
+@of_rows(wide=True)
+def _circle(
+    s: Array,
+    pairs: Array,
+    same: Array,
+    *,
+    gamma: float | Array,
+    margin: float | Array,
+    xp: Namespace,
+) -> Array:
+    """Return the loss of each row of similarities."""
+    of_other = stop_gradient(maximum(s + margin, 0.0, xp=xp), xp=xp) * (s - margin)
+    of_pair = stop_gradient(maximum(1 + margin - s, 0.0, xp=xp), xp=xp) * (1 - margin - s)
+    pull = log_sum(_where(same, -INF, gamma * of_other, xp=xp), xp=xp)
+    push = log_sum(_where(pairs, gamma * of_pair, -INF, xp=xp), xp=xp)
+    return _softplus(pull + push, beta=1.0, xp=xp)

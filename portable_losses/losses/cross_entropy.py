@@ -5,10 +5,11 @@ from typing import Any
 from portable_losses._dtypes import computable, is_half, narrow, widen
 from portable_losses._gradient import by_kernel, differentiable_again, with_gradient
 from portable_losses._options import FRACTION, NONNEGATIVE, POSITIVE, is_number
-from portable_losses._polyfill import readable, total
+from portable_losses._polyfill import is_eager, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
+from portable_losses._row_functions import of_rows
 from portable_losses._rows import as_rows, largest_along
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
@@ -24,6 +25,7 @@ from portable_losses.losses._targets import (
     axis_of_classes,
     idle_rows,
     read_target,
+    rows_of_classes,
     smoothed_losses,
 )
 from portable_losses.special.log_exp import _logsumexp, _logsumexp_grad
@@ -136,7 +138,7 @@ def cross_entropy(
     check_real_floating(xp, logits=logits)
     place = axis_of_classes(axis, logits, target, name="logits", xp=xp)
     z = as_rows(computable(logits, xp=xp), (place,), xp=xp)
-    halves = is_half(z, xp=xp) and readable(z, xp=xp)  # which a kernel need not have widened
+    halves = is_half(z, xp=xp) and is_eager(z, xp=xp)  # which a kernel need not have widened
     target, invalid = read_target(
         widen(z[..., :0] if halves else z, xp=xp),
         target,
@@ -256,10 +258,11 @@ def nll_loss(
     )
     check_real_floating(xp, log_probs=log_probs)
     place = axis_of_classes(axis, log_probs, target, name="log_probs", xp=xp)
-    rows = as_rows(differentiable_again(widen(log_probs, xp=xp), xp=xp), (place,), xp=xp)
+    rows, like = rows_of_classes(log_probs, place, xp=xp)
     target, invalid = read_target(
-        rows,
+        like,
         target,
+        shape=tuple(rows.shape),
         axis=place,
         weight=weight,
         ignore_index=ignore_index,
@@ -267,11 +270,9 @@ def nll_loss(
         xp=xp,
     )
 
-    terms = -target.mask_logits(rows, absent=-INF, xp=xp)
     # The gradient of a bad row is NaN in every class, not in the one that stands for a bad index.
-    terms = mark_invalid(terms, invalid, xp=xp, of_rows=True)
-    loss = target.select(terms, label_smoothing=0.0, xp=xp)
-    loss = mark_invalid(loss, invalid, xp=xp)
+    rows = mark_invalid(rows, invalid, xp=xp, of_rows=True)
+    loss = mark_invalid(_nll(rows, *target, xp=xp), invalid, xp=xp)
 
     return reduce(
         loss,
@@ -282,6 +283,14 @@ def nll_loss(
         dtype=log_probs.dtype,
         xp=xp,
     )
+
+
+@of_rows(wide=True)
+def _nll(rows: Array, *arrays: Array | None, xp: Namespace) -> Array:
+    """Return the loss of each row of log-probabilities; `arrays` are those of a `Target`."""
+    target = Target(*arrays)
+    terms = -target.mask_logits(differentiable_again(rows, xp=xp), absent=-INF, xp=xp)
+    return target.select(terms, label_smoothing=0.0, xp=xp)
 
 
 def reduce_with_lse(
@@ -366,7 +375,7 @@ def _cross_entropy_grad(
     return in_z, *Target(q=in_q, weight=in_weight)
 
 
-@with_gradient(_cross_entropy_grad, kernel="cross_entropy", by={"softcap": None})
+@with_gradient(_cross_entropy_grad, rows=True, kernel="cross_entropy", by={"softcap": None})
 def _cross_entropy(
     z: Array,
     *arrays: Array | None,

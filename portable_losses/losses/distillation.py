@@ -2,20 +2,21 @@
 
 from typing import Literal
 
-from portable_losses._dtypes import largest
+from portable_losses._dtypes import largest, widen
 from portable_losses._gradient import stop_gradient
 from portable_losses._options import FRACTION, POSITIVE, UNIT, is_number, require
 from portable_losses._polyfill import total
 from portable_losses._public import public
 from portable_losses._reduction import reduce
+from portable_losses._row_functions import of_rows
 from portable_losses._rows import as_rows
-from portable_losses._typing import Array, Reduction
+from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
-    as_floating,
     check_axis,
     check_classes,
     check_real_floating,
     namespace_of,
+    of_one_dtype,
 )
 from portable_losses.activations.softmax import _log_softmax, _softmax
 from portable_losses.losses._divergences import _generalized_kl, _js
@@ -104,17 +105,37 @@ def distillation_loss(
         optional={"sample_weight": sample_weight},
     )
     check_real_floating(xp, student_logits=student_logits, teacher_logits=teacher_logits)
-    student, teacher = as_floating(xp, student_logits=student_logits, teacher_logits=teacher_logits)
+    student, teacher = of_one_dtype(
+        xp, student_logits=student_logits, teacher_logits=teacher_logits
+    )
     place = check_axis(axis, student_logits.ndim)
     check_classes(tuple(student_logits.shape), place, name="student_logits")
 
     square = temperature * temperature
     if is_number(square):
-        fits = square <= largest(student, xp=xp)
+        fits = square <= largest(widen(student[..., :0], xp=xp), xp=xp)
         require(fits, "temperature", "have a square that fits the dtype", temperature)
 
     teacher = stop_gradient(teacher, xp=xp)
-    rows = [as_rows(z / temperature, (place,), xp=xp) for z in (student, teacher)]
+    rows = [as_rows(z, (place,), xp=xp) for z in (student, teacher)]
+    loss = _distilled(*rows, temperature=temperature, divergence=divergence, beta=beta, xp=xp)
+
+    dtype = student_logits.dtype
+    return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=dtype, xp=xp)
+
+
+@of_rows(wide=True)
+def _distilled(
+    student: Array,
+    teacher: Array,
+    *,
+    temperature: float | Array,
+    divergence: str,
+    beta: float | Array,
+    xp: Namespace,
+) -> Array:
+    """Return the divergence of each row of a student's logits from a teacher's."""
+    rows = [z / temperature for z in (student, teacher)]
     lq, lp = (_log_softmax(z, xp=xp) for z in rows)
     if divergence == "js" and (not is_number(beta) or 0 < beta < 1):
         terms = _js(lq, lp, beta=beta, log_target=True, xp=xp)
@@ -124,7 +145,4 @@ def distillation_loss(
     else:
         q, p = (_softmax(z, xp=xp) for z in rows)
         terms = _generalized_kl(lp, lq, p, q, nearest=NEAREST, xp=xp)
-    loss = square * total(terms, axis=-1, xp=xp)
-
-    dtype = student_logits.dtype
-    return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=dtype, xp=xp)
+    return temperature * temperature * total(terms, axis=-1, xp=xp)

@@ -1,19 +1,20 @@
 """Divergences between distributions."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from portable_losses._gradient import NO_OPTIONS
 from portable_losses._options import FRACTION, UNIT
-from portable_losses._polyfill import total
+from portable_losses._polyfill import is_known, total
 from portable_losses._public import public
 from portable_losses._reduction import reduce
+from portable_losses._rows import as_rows
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Axis, BatchReduction, Namespace
-from portable_losses._validation import as_floating, check_axes, namespace_of
+from portable_losses._validation import check_axes, in_one_dtype, namespace_of, of_one_dtype
 from portable_losses._values import check_all_in, mark_invalid
-from portable_losses.losses._deviances import deviance
-from portable_losses.losses._divergences import _generalized_kl, _kl, generalized_js
+from portable_losses.losses._divergences import generalized_kl_sum, js_sum, kl_sum, tvd_sum
 from portable_losses.losses._left_out import leaves_out
-from portable_losses.losses.regression import _absolute
 
 __all__ = ["generalized_kl_div", "js_div", "kl_div", "tvd_loss"]
 
@@ -86,15 +87,16 @@ def kl_div(
     """
     xp = namespace_of(log_probs=log_probs, target=target, optional={"sample_weight": sample_weight})
     axes = _axes(axis, log_probs)
-    lp, t = as_floating(xp, log_probs=log_probs, target=target)
+    lp, t = of_one_dtype(xp, log_probs=log_probs, target=target)
     invalid = None if log_target else check_all_in(0, INF, xp=xp, target=target)
 
-    terms = _kl(lp, t, log_target=log_target, xp=xp)
-
     return _sum_and_reduce(
-        mark_invalid(terms, invalid, xp=xp),
+        kl_sum,
+        (lp, t),
         axes,
         reduction,
+        invalid=invalid,
+        options={"log_target": log_target},
         where=where,
         sample_weight=sample_weight,
         dtype=log_probs.dtype,
@@ -170,18 +172,16 @@ def generalized_kl_div(
     """
     xp = namespace_of(log_probs=log_probs, target=target, optional={"sample_weight": sample_weight})
     axes = _axes(axis, log_probs)
-    lp, t = as_floating(xp, log_probs=log_probs, target=target)
+    lp, t = of_one_dtype(xp, log_probs=log_probs, target=target)
     invalid = None if log_target else check_all_in(0, INF, xp=xp, target=target)
 
-    if log_target:
-        terms = _generalized_kl(lp, t, xp.exp(lp), xp.exp(t), nearest=-INF, xp=xp)
-    else:
-        terms = deviance(lp, t, power=1.0, log_input=True, factor=1.0, xp=xp)
-
     return _sum_and_reduce(
-        mark_invalid(terms, invalid, xp=xp),
+        generalized_kl_sum,
+        (lp, t),
         axes,
         reduction,
+        invalid=invalid,
+        options={"log_target": log_target},
         where=where,
         sample_weight=sample_weight,
         dtype=log_probs.dtype,
@@ -266,15 +266,16 @@ def js_div(
     """
     xp = namespace_of(log_probs=log_probs, target=target, optional={"sample_weight": sample_weight})
     axes = _axes(axis, log_probs)
-    lp, t = as_floating(xp, log_probs=log_probs, target=target)
+    lp, t = of_one_dtype(xp, log_probs=log_probs, target=target)
     invalid = None if log_target else check_all_in(0, INF, xp=xp, target=target)
 
-    terms = generalized_js(lp, t, beta, log_target=log_target, xp=xp)
-
     return _sum_and_reduce(
-        mark_invalid(terms, invalid, xp=xp),
+        js_sum,
+        (lp, t),
         axes,
         reduction,
+        invalid=invalid,
+        options={"beta": beta, "log_target": log_target},
         where=where,
         sample_weight=sample_weight,
         dtype=log_probs.dtype,
@@ -342,13 +343,18 @@ def tvd_loss(
     array([0.5])
     """
     xp = namespace_of(probs=probs, target=target, optional={"sample_weight": sample_weight})
-    p, t = as_floating(xp, probs=probs, target=target)
+    p, t = of_one_dtype(xp, probs=probs, target=target)
     axes = _axes(axis, probs)
 
-    terms = _absolute(p, t, xp=xp) / 2
-
     return _sum_and_reduce(
-        terms, axes, reduction, where=where, sample_weight=sample_weight, dtype=probs.dtype, xp=xp
+        tvd_sum,
+        (p, t),
+        axes,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        dtype=probs.dtype,
+        xp=xp,
     )
 
 
@@ -358,7 +364,8 @@ def _axes(axis: Axis, x: Array) -> tuple[int, ...]:
 
 
 def _sum_and_reduce(
-    terms: Array,
+    sums: Any,
+    arrays: tuple[Array, Array],
     axes: tuple[int, ...],
     reduction: BatchReduction,
     *,
@@ -366,9 +373,24 @@ def _sum_and_reduce(
     sample_weight: Array | None,
     dtype: Any,
     xp: Namespace,
+    invalid: Array | None = None,
+    options: Mapping[str, Any] = NO_OPTIONS,
 ) -> Array:
-    """Return the reduction of the sums of `terms` over `axes`."""
-    loss = total(terms, axis=axes, xp=xp) if axes else terms
+    """Return the reduction of the sums over `axes`; NaN for entries that are `invalid`."""
+    first = arrays[0]
+    if len(axes) == 1 and invalid is None and is_known(first.shape[axes[0]]):
+        rows = [as_rows(x, axes, xp=xp) for x in arrays]
+        loss = sums(*rows, axes=(-1,), xp=xp, **options)
+    else:
+        given = in_one_dtype(xp, *arrays)
+        terms = mark_invalid(sums.__wrapped__(*given, axes=(), xp=xp, **options), invalid, xp=xp)
+        loss = total(terms, axis=axes, xp=xp) if axes else terms
     return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=dtype, batch=terms, xp=xp
+        loss,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        dtype=dtype,
+        batch=first,
+        xp=xp,
     )

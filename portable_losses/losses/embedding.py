@@ -14,6 +14,7 @@ from portable_losses._polyfill import broadcast_to, clip, expand_dims, readable,
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce
+from portable_losses._row_functions import of_rows
 from portable_losses._rows import as_rows, largest_along
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
@@ -26,7 +27,7 @@ from portable_losses._validation import (
     same_shape,
 )
 from portable_losses.activations.rectified import relu
-from portable_losses.activations.scaled import _max_abs, _norm, _norm_grad, as_divisor, normalize
+from portable_losses.activations.scaled import _max_abs, _norm, _norm_grad, as_divisor, unit_vectors
 from portable_losses.losses._left_out import leaves_out
 
 __all__ = [
@@ -85,7 +86,7 @@ def cosine_similarity(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0
     xp = namespace_of(x1=x1, x2=x2)
     a, b = _vectors(x1, x2, axis, xp=xp)
 
-    return narrow(_cosine(a, b, eps, xp=xp), x1.dtype, xp=xp)
+    return narrow(_cosine(a, b, eps=eps, xp=xp), x1.dtype, xp=xp)
 
 
 @public(eps=NONNEGATIVE)
@@ -134,7 +135,7 @@ def cosine_distance(x1: Array, x2: Array, /, *, axis: int = -1, eps: float = 0.0
     xp = namespace_of(x1=x1, x2=x2)
     a, b = _vectors(x1, x2, axis, xp=xp)
 
-    return narrow(_distance_of_directions(a, b, eps, xp=xp), x1.dtype, xp=xp)
+    return narrow(_distance_of_directions(a, b, eps=eps, xp=xp), x1.dtype, xp=xp)
 
 
 @public(p=NORM, eps=NONNEGATIVE)
@@ -199,7 +200,7 @@ def pairwise_distance(
     xp = namespace_of(x1=x1, x2=x2)
     a, b = _vectors(x1, x2, axis, xp=xp)
 
-    result = _length(a - b + eps, p, xp=xp)
+    result = _distance(a, b, p=p, eps=eps, xp=xp)
     if keepdims:
         result = expand_dims(result, (check_axis(axis, max(x1.ndim, x2.ndim)),), xp=xp)
     return narrow(result, x1.dtype, xp=xp)
@@ -334,6 +335,12 @@ def _stretched(x: Array, size: int, *, xp: Namespace) -> Array:
     return x if x.shape[-1] == size else broadcast_to(x, (*x.shape[:-1], size), xp=xp)
 
 
+@of_rows(wide=True)
+def _distance(a: Array, b: Array, *, p: float, eps: float, xp: Namespace) -> Array:
+    """Return the norm of ``a - b + eps`` along the last axis."""
+    return _length(a - b + eps, p, xp=xp)
+
+
 def _length(d: Array, p: float, *, xp: Namespace) -> Array:
     """Return the norm along the last axis; gradient 0 at 0."""
     top = _max_abs(d, (-1,), xp=xp)
@@ -368,9 +375,10 @@ def _ranks(a: Array, b: Array, p: float, eps: float, axis: int, *, xp: Namespace
     return xp.squeeze(top, axis=axis)
 
 
-def _cosine(a: Array, b: Array, eps: float, *, xp: Namespace) -> Array:
+@of_rows(wide=True)
+def _cosine(a: Array, b: Array, *, eps: float, xp: Namespace) -> Array:
     """Return the cosines of vectors along the last axis."""
-    u, v = normalize(a, eps=eps), normalize(b, eps=eps)
+    u, v = (unit_vectors(x, axes=(-1,), p=2.0, eps=eps, xp=xp) for x in (a, b))
     return _rounded_into(total(u * v, axis=-1, xp=xp), -1.0, 1.0, xp=xp)
 
 
@@ -379,9 +387,10 @@ def _rounded_into(x: Array, low: float, high: float, *, xp: Namespace) -> Array:
     return x + stop_gradient(clip(x, low, high, xp=xp) - x, xp=xp)
 
 
-def _distance_of_directions(a: Array, b: Array, eps: float, *, xp: Namespace) -> Array:
+@of_rows(wide=True)
+def _distance_of_directions(a: Array, b: Array, *, eps: float, xp: Namespace) -> Array:
     """Return one minus the cosine: ``(|u - v|**2 + (1 - |u|**2) + (1 - |v|**2)) / 2``."""
-    u, v = normalize(a, eps=eps), normalize(b, eps=eps)
+    u, v = (unit_vectors(x, axes=(-1,), p=2.0, eps=eps, xp=xp) for x in (a, b))
     square = total((u - v) * (u - v), axis=-1, xp=xp)
     rest = _one_minus_square(a, u, eps, xp=xp) + _one_minus_square(b, v, eps, xp=xp)
     return _rounded_into((square + rest) / 2, 0.0, 2.0, xp=xp)

@@ -3,14 +3,14 @@
 from portable_losses._options import FRACTION, NONNEGATIVE, is_number
 from portable_losses._public import public
 from portable_losses._reduction import reduce, reduced, weigh
-from portable_losses._typing import Array, Reduction
+from portable_losses._row_functions import of_rows
+from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_floating, in_one_dtype, namespace_of
 from portable_losses._values import check_all_in, mark_invalid
-from portable_losses.activations.softmax import _log_softmax
 from portable_losses.losses._focal import _binary_focal, _focal, _sigmoid_focal
 from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses._targets import LAST
-from portable_losses.losses.reweighted import read_classes
+from portable_losses.losses.reweighted import log_losses, read_classes
 
 __all__ = ["sigmoid_focal_loss", "softmax_focal_loss"]
 
@@ -203,14 +203,11 @@ def softmax_focal_loss(
         axis=axis,
         ignore_index=ignore_index,
         weight=of_class,
-        label_smoothing=label_smoothing,
         weight_name="alpha",
         xp=xp,
     )
 
-    loss = 0.0 - _log_softmax(z, xp=xp)
-    terms = _focal(loss, gamma=gamma, xp=xp)
-    rows = target.select(terms, label_smoothing=label_smoothing, xp=xp)
+    rows = _softmax_focal(z, *target, gamma=gamma, label_smoothing=label_smoothing, xp=xp)
     rows = mark_invalid(rows, invalid, xp=xp)
     if alpha is not None and of_class is None:
         rows = alpha * rows if isinstance(alpha, int | float) else weigh(alpha, rows, xp=xp)
@@ -227,3 +224,17 @@ def softmax_focal_loss(
 
 
 # ---- the pairs -------------------------------------------------------------------------------
+
+
+@of_rows(wide=True)
+def _softmax_focal(
+    z: Array,
+    *arrays: Array | None,
+    gamma: float | Array,
+    label_smoothing: float | Array,
+    xp: Namespace,
+) -> Array:
+    """Return the loss of each row of logits; `arrays` are those of a `Target`."""
+    target, _, loss = log_losses(z, arrays, label_smoothing=label_smoothing, xp=xp)
+    terms = _focal(loss, gamma=gamma, xp=xp)
+    return target.select(terms, label_smoothing=label_smoothing, xp=xp)

@@ -9,6 +9,7 @@ from portable_losses._polyfill import broadcast_to, device_of, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
+from portable_losses._row_functions import of_rows
 from portable_losses._rows import as_rows, entry, finite_or_nan, place_of_largest
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
@@ -103,9 +104,7 @@ def multi_margin_loss(
     classes = x.shape[-1]
     of_class = as_weight(weight, (classes,), name="weight", like=x, xp=xp)
 
-    h = _positive(margin + (x - _score(x, index, xp=xp)), xp=xp)
-    h = _where(_is_class(x, index, xp=xp), 0.0, h, xp=xp)
-    loss = total(h if p == 1 else h * h, axis=-1, xp=xp) / classes
+    loss = _margins(x, index, p=p, margin=margin, xp=xp)
     if of_class is not None:
         of_row = entry(broadcast_to(of_class, x.shape, like=x, xp=xp), index, xp=xp)[..., 0]
         loss = weigh(of_row, loss, xp=xp)
@@ -182,10 +181,7 @@ def multiclass_hinge_loss(
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     x, index = _read(input, target, axis=axis, xp=xp)
 
-    others = _where(_is_class(x, index, xp=xp), -INF, x, xp=xp)
-    rival, _ = place_of_largest(others, xp=xp)
-    gap = entry(others, rival, xp=xp) - _score(x, index, xp=xp)
-    loss = _positive(margin + gap, xp=xp)[..., 0]
+    loss = _rivalry(x, index, margin=margin, xp=xp)
 
     return reduce(
         loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
@@ -265,7 +261,7 @@ def _read(input: Array, target: Array, *, axis: int, xp: Namespace) -> tuple[Arr
     """Return the scores, classes on the last axis, and the indices of the targets, both checked."""
     check_real_floating(xp, input=input)
     place = axis_of_classes(axis, input, target, name="input", xp=xp)
-    x = as_rows(differentiable_again(widen(input, xp=xp), xp=xp), (place,), xp=xp)
+    x = as_rows(widen(input, xp=xp), (place,), xp=xp)
     return read_index(x, target, axis=place, name="input", xp=xp)
 
 
@@ -283,3 +279,22 @@ def _score(x: Array, index: Array, *, xp: Namespace) -> Array:
 def _positive(x: Array, *, xp: Namespace) -> Array:
     """``max(x, 0)``; gradient 0 at 0."""
     return _where(x <= 0, 0.0, x, xp=xp)
+
+
+@of_rows(wide=True)
+def _margins(x: Array, index: Array, *, p: int, margin: float | Array, xp: Namespace) -> Array:
+    """Return the mean of each row's hinges, or of their squares."""
+    x = differentiable_again(x, xp=xp)
+    h = _positive(margin + (x - _score(x, index, xp=xp)), xp=xp)
+    h = _where(_is_class(x, index, xp=xp), 0.0, h, xp=xp)
+    return total(h if p == 1 else h * h, axis=-1, xp=xp) / x.shape[-1]
+
+
+@of_rows(wide=True)
+def _rivalry(x: Array, index: Array, *, margin: float | Array, xp: Namespace) -> Array:
+    """Return each row's hinge against the largest other score."""
+    x = differentiable_again(x, xp=xp)
+    others = _where(_is_class(x, index, xp=xp), -INF, x, xp=xp)
+    rival, _ = place_of_largest(others, xp=xp)
+    gap = entry(others, rival, xp=xp) - _score(x, index, xp=xp)
+    return _positive(margin + gap, xp=xp)[..., 0]

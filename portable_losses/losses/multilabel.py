@@ -7,6 +7,7 @@ from portable_losses._polyfill import device_of, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
+from portable_losses._row_functions import of_rows
 from portable_losses._rows import as_rows, finite_or_nan, largest_along
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
@@ -17,6 +18,7 @@ from portable_losses._validation import (
     check_real_floating,
     check_same_shape,
     namespace_of,
+    of_one_dtype,
 )
 from portable_losses._values import (
     as_weight,
@@ -184,20 +186,15 @@ def multilabel_soft_margin_loss(
     xp = namespace_of(
         input=input, target=target, optional={"weight": weight, "sample_weight": sample_weight}
     )
-    x, y = as_floating(xp, input=input, target=target)
+    prepared = of_one_dtype if weight is None else as_floating
+    x, y = prepared(xp, input=input, target=target)
     place = check_axis(axis, input.ndim)
     check_classes(tuple(input.shape), place, name="input")
     x, y = as_rows(x, (place,), xp=xp), as_rows(y, (place,), xp=xp)
     invalid = check_all_in(0, 1, xp=xp, target=y)
     of_class = as_weight(weight, (x.shape[-1],), name="weight", like=x, xp=xp)
-    if of_class is not None:
-        x = settle(x, of_class == 0, xp=xp)
 
-    loss = weigh(y, _softplus(-x, beta=1.0, xp=xp), xp=xp)
-    loss = loss + weigh(1 - y, _softplus(x, beta=1.0, xp=xp), xp=xp)
-    if of_class is not None:
-        loss = weigh(of_class, loss, xp=xp)
-    loss = total(mark_invalid(loss, invalid, xp=xp), axis=-1, xp=xp) / x.shape[-1]
+    loss = _soft_margins(x, y, invalid, of_class, xp=xp)
 
     return reduce(
         loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
@@ -224,3 +221,17 @@ def _read_labels(target: Array, x: Array, *, xp: Namespace) -> tuple[Array, Arra
         invalid = xp.any(invalid, axis=-1)
     label = xp.any(named[..., :, None] & (places == target[..., :, None]), axis=-2)
     return label, invalid
+
+
+@of_rows(wide=True)
+def _soft_margins(
+    x: Array, y: Array, invalid: Array | None, of_class: Array | None, *, xp: Namespace
+) -> Array:
+    """Return the mean over the classes of each row; NaN for entries that are `invalid`."""
+    if of_class is not None:
+        x = settle(x, of_class == 0, xp=xp)
+    loss = weigh(y, _softplus(-x, beta=1.0, xp=xp), xp=xp)
+    loss = loss + weigh(1 - y, _softplus(x, beta=1.0, xp=xp), xp=xp)
+    if of_class is not None:
+        loss = weigh(of_class, loss, xp=xp)
+    return total(mark_invalid(loss, invalid, xp=xp), axis=-1, xp=xp) / x.shape[-1]

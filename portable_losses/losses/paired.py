@@ -103,8 +103,8 @@ def cosine_embedding_loss(
     invalid = check_signs(xp=xp, target=sign)
     a = mark_invalid(a, invalid, xp=xp, of_rows=True)
 
-    apart = relu(_cosine(a, b, 0.0, xp=xp) - margin)
-    loss = _where(sign > 0, _distance_of_directions(a, b, 0.0, xp=xp), apart, xp=xp)
+    apart = relu(_cosine(a, b, eps=0.0, xp=xp) - margin)
+    loss = _where(sign > 0, _distance_of_directions(a, b, eps=0.0, xp=xp), apart, xp=xp)
 
     return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=x1.dtype, xp=xp)
 

@@ -4,21 +4,22 @@ from portable_losses._polyfill import broadcast_to
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce
+from portable_losses._row_functions import of_rows
 from portable_losses._rows import as_rows
 from portable_losses._stable import INF
-from portable_losses._typing import Array, Reduction
+from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
-    as_floating,
     check_axis,
     check_bool,
     check_broadcasts_to,
     check_classes,
     namespace_of,
+    of_one_dtype,
 )
 from portable_losses._values import check_all_in, mark_invalid
-from portable_losses.activations.softmax import _log_softmax
 from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses._targets import Target
+from portable_losses.losses.reweighted import log_losses
 
 __all__ = ["ranking_softmax_loss"]
 
@@ -87,7 +88,7 @@ def ranking_softmax_loss(
     xp = namespace_of(
         scores=scores, labels=labels, optional={"where": where, "sample_weight": sample_weight}
     )
-    z, q = as_floating(xp, scores=scores, labels=labels)
+    z, q = of_one_dtype(xp, scores=scores, labels=labels)
     check_bool(xp, where=where)
     shape = tuple(scores.shape)
     check_broadcasts_to(shape, where=where)
@@ -104,9 +105,7 @@ def ranking_softmax_loss(
         invalid = xp.any(invalid, axis=-1)
     target = Target(q=q, row_mask=lists, class_mask=items)
 
-    z = target.mask_logits(z, absent=-INF, xp=xp)
-    terms = 0.0 - _log_softmax(target.settle(z, label_smoothing=0.0, xp=xp), xp=xp)
-    loss = target.select(terms, label_smoothing=0.0, xp=xp)
+    loss = _listwise(z, *target, xp=xp)
     loss = mark_invalid(loss, invalid, xp=xp)
 
     return reduce(
@@ -117,3 +116,10 @@ def ranking_softmax_loss(
         dtype=scores.dtype,
         xp=xp,
     )
+
+
+@of_rows(wide=True)
+def _listwise(z: Array, *arrays: Array | None, xp: Namespace) -> Array:
+    """Return the loss of each list of scores; `arrays` are those of a `Target`."""
+    target, _, loss = log_losses(z, arrays, label_smoothing=0.0, xp=xp)
+    return target.select(loss, label_smoothing=0.0, xp=xp)

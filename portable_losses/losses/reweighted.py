@@ -1,19 +1,26 @@
 """Cross entropies that give doubtful examples another weight."""
 
-from portable_losses._dtypes import tiny, widen
+from portable_losses._dtypes import tiny
 from portable_losses._gradient import with_gradient
 from portable_losses._options import FINITE, FRACTION, SHARE, is_number
-from portable_losses._polyfill import constant, minimum, where
+from portable_losses._polyfill import minimum, where
 from portable_losses._public import public
 from portable_losses._reduction import reduce
-from portable_losses._rows import as_rows, entry, exponentials, finite_or_nan, place_of_largest
+from portable_losses._row_functions import of_rows
+from portable_losses._rows import entry, exponentials, finite_or_nan, place_of_largest
 from portable_losses._stable import INF, expm1
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses._values import mark_invalid
 from portable_losses.activations.softmax import _log_softmax
 from portable_losses.losses._left_out import leaves_out
-from portable_losses.losses._targets import LAST, Target, axis_of_classes, read_target
+from portable_losses.losses._targets import (
+    LAST,
+    Target,
+    axis_of_classes,
+    read_target,
+    rows_of_classes,
+)
 from portable_losses.special.box_cox import _growth
 
 __all__ = ["generalized_cross_entropy", "poly_loss"]
@@ -108,13 +115,10 @@ def poly_loss(
         axis=axis,
         ignore_index=ignore_index,
         weight=weight,
-        label_smoothing=label_smoothing,
         xp=xp,
     )
 
-    loss = 0.0 - _log_softmax(z, xp=xp)
-    terms = loss - epsilon * expm1(-loss, xp=xp)
-    rows = target.select(terms, label_smoothing=label_smoothing, xp=xp)
+    rows = _poly(z, *target, epsilon=epsilon, label_smoothing=label_smoothing, xp=xp)
     rows = mark_invalid(rows, invalid, xp=xp)
 
     return reduce(
@@ -206,13 +210,10 @@ def generalized_cross_entropy(
         axis=axis,
         ignore_index=ignore_index,
         weight=None,
-        label_smoothing=0.0,
         xp=xp,
     )
 
-    loss = 0.0 - _log_softmax(z, xp=xp)
-    terms = loss if is_number(q) and not q else _tempered(loss, z, q=q, xp=xp)
-    rows = target.select(terms, label_smoothing=0.0, xp=xp)
+    rows = _generalized(z, *target, q=q, xp=xp)
     rows = mark_invalid(rows, invalid, xp=xp)
 
     return reduce(
@@ -233,19 +234,18 @@ def read_classes(
     axis: int,
     ignore_index: int,
     weight: Array | None,
-    label_smoothing: float | Array,
     xp: Namespace,
     weight_name: str = "weight",
 ) -> tuple[Target, Array, Array | None]:
-    """Return the target, checked, the logits, masked, and the mask of invalid rows.
+    """Return the target, checked, the logits, and the mask of invalid rows.
 
-    The classes are the last axis.
+    The classes are the last axis; logits of a half dtype stay so where a kernel may take them.
     """
     check_real_floating(xp, logits=logits)
     place = axis_of_classes(axis, logits, target, name="logits", xp=xp)
-    z = as_rows(widen(logits, xp=xp), (place,), xp=xp)
+    z, like = rows_of_classes(logits, place, xp=xp)
     target, invalid = read_target(
-        z,
+        like,
         target,
         axis=place,
         weight=weight,
@@ -253,9 +253,41 @@ def read_classes(
         name="logits",
         xp=xp,
         weight_name=weight_name,
+        shape=tuple(z.shape),
     )
+    return target, z, invalid
+
+
+def log_losses(
+    z: Array, arrays: tuple[Array | None, ...], *, label_smoothing: float | Array, xp: Namespace
+) -> tuple[Target, Array, Array]:
+    """Return the target made of `arrays`, the logits, masked, and -log(softmax) of them."""
+    target = Target(*arrays)
     z = target.mask_logits(z, absent=-INF, xp=xp)
-    return target, target.settle(z, label_smoothing=label_smoothing, xp=xp), invalid
+    z = target.settle(z, label_smoothing=label_smoothing, xp=xp)
+    return target, z, 0.0 - _log_softmax(z, xp=xp)
+
+
+@of_rows(wide=True)
+def _poly(
+    z: Array,
+    *arrays: Array | None,
+    epsilon: float | Array,
+    label_smoothing: float | Array,
+    xp: Namespace,
+) -> Array:
+    """Return the loss of each row of logits; `arrays` are those of a `Target`."""
+    target, _, loss = log_losses(z, arrays, label_smoothing=label_smoothing, xp=xp)
+    terms = loss - epsilon * expm1(-loss, xp=xp)
+    return target.select(terms, label_smoothing=label_smoothing, xp=xp)
+
+
+@of_rows(wide=True)
+def _generalized(z: Array, *arrays: Array | None, q: float | Array, xp: Namespace) -> Array:
+    """Return the loss of each row of logits; `arrays` are those of a `Target`."""
+    target, z, loss = log_losses(z, arrays, label_smoothing=0.0, xp=xp)
+    terms = loss if is_number(q) and not q else _tempered(loss, z, q=q, xp=xp)
+    return target.select(terms, label_smoothing=0.0, xp=xp)
 
 
 def _probabilities(z: Array, loss: Array, share: float, *, xp: Namespace) -> Array:
@@ -273,7 +305,8 @@ def _tempered_grad(
     p, root = (_probabilities(z, loss, share, xp=xp) for share in (1.0, 0.5))
     usual, there = p >= tiny(p, xp=xp), root >= tiny(p, xp=xp)
     base = where(usual, p, where(there, root, 1.0, xp=xp), xp=xp)
-    power = base ** (q * where(usual, constant(1.0, base, xp=xp), 2.0, xp=xp))
+    power = base**q
+    power = where(usual, power, power * power, xp=xp)
     return grad * where(there, power, xp.exp(-q * loss), xp=xp), None
 
 

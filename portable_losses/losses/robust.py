@@ -1,23 +1,17 @@
-"""Losses for real-valued targets that large errors do not rule, and for quantiles."""
+"""Losses for real-valued targets that large errors do not rule."""
 
 import math
 from typing import Any
 
 from portable_losses._dtypes import largest
 from portable_losses._gradient import with_gradient
-from portable_losses._options import POSITIVE, UNIT, is_number
-from portable_losses._polyfill import broadcast_to, clip, constant
+from portable_losses._options import POSITIVE
+from portable_losses._polyfill import clip
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduced
 from portable_losses._typing import Array, Namespace, Reduction
-from portable_losses._validation import (
-    check_broadcasts_to,
-    check_floating,
-    check_real_floating,
-    namespace_of,
-)
-from portable_losses._values import check_values
+from portable_losses._validation import namespace_of
 from portable_losses.activations.sigmoid import _tanh
 from portable_losses.losses._errors import of_error
 from portable_losses.losses._left_out import leaves_out
@@ -26,7 +20,6 @@ from portable_losses.special.logistic import negative_size
 __all__ = [
     "log_cosh_loss",
     "pseudo_huber_loss",
-    "quantile_loss",
 ]
 
 # In all of them d = input - target, in the unit of the two.
@@ -159,126 +152,6 @@ def log_cosh_loss(
     arrays = {"input": input, "target": target}
 
     return reduced(_log_cosh, arrays, reduction, where=where, sample_weight=sample_weight, xp=xp)
-
-
-@public(q=UNIT._replace(broadcasts=True))
-@leaves_out(input=0.5, target=1, elementwise=True)
-def quantile_loss(
-    input: Array,
-    target: Array,
-    /,
-    *,
-    q: float | Array = 0.5,
-    where: Array | None = None,
-    sample_weight: Array | None = None,
-    reduction: Reduction = "mean",
-) -> Array:
-    """Pinball loss, least for the quantiles of the target.
-
-    ``max(q * u, (q - 1) * u)`` with ``u = target - input``.
-
-    Parameters
-    ----------
-    input : array of a real floating dtype, shape (...)
-        Prediction, in some unit u.
-    target : array of any real dtype, shape of `input`
-        Observation, in u; converted to the dtype of `input`.
-    q : float or array of a real floating dtype, broadcastable to `input`, default 0.5
-        The quantile, in (0, 1): a number, or one number for each entry of the last axis.
-    where : array of bool, broadcastable to `input`, optional
-        Elements that count; the others add nothing, whatever they hold.
-    sample_weight : array, broadcastable to `input`, optional
-        Weights of the elements, at least 0; "mean" divides by their sum.
-    reduction : {"mean", "sum", "none"}
-
-    Returns
-    -------
-    array, in u
-        Shape () after "mean" and "sum", (...) after "none". Dtype and device of `input`.
-
-    Raises
-    ------
-    TypeError
-        `input` is not real floating, or the arrays come from two libraries.
-    ValueError
-        The shapes differ, `q` lies outside (0, 1), a weight is negative, or `reduction` is
-        unknown.
-
-    Notes
-    -----
-    The gradient in `input` is ``-q`` below the target, ``1 - q`` above it, and 0 at it.
-
-    Source: R. Koenker, G. Bassett, "Regression quantiles" (1978), doi:10.2307/1913643.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import portable_losses as pl
-    >>> x, y = np.asarray([1.0, 1.0]), np.asarray([0.0, 3.0])
-    >>> pl.quantile_loss(x, y, q=0.75, reduction="none")
-    array([0.25, 1.5 ])
-    """
-    own = {"q": None if is_number(q) else q, "sample_weight": sample_weight}
-    xp = namespace_of(input=input, target=target, optional=own)
-    check_floating(xp, input=input, target=target)
-    level, quantiles, invalid = _quantile(q, input, xp=xp)
-
-    return reduced(
-        _quantile_loss,
-        {"input": input, "target": target, "q": quantiles},
-        reduction,
-        where=where,
-        sample_weight=sample_weight,
-        invalid=(invalid,),
-        xp=xp,
-        level=level,
-    )
-
-
-def _quantile(
-    q: float | Array, like: Array, *, xp: Namespace
-) -> tuple[float, Array | None, Array | None]:
-    """Return a number `q`, or 0 and an array of the shape of `like` and its mask of bad entries."""
-    if isinstance(q, int | float):
-        return float(q), None, None
-    check_real_floating(namespace_of(input=like, q=q), q=q)
-    check_broadcasts_to(tuple(like.shape), q=q)
-    invalid = check_values(q, ~((q > 0) & (q < 1)), "lie in (0, 1)", name="q", xp=xp)
-    return 0.0, broadcast_to(q, like.shape, like=like, xp=xp), invalid
-
-
-def _quantile_slope(x: Array, y: Array, q: Array | None, *, level: float, xp: Namespace) -> Array:
-    """``-q`` where x < y, ``1 - q`` where x > y, else 0: q is an array, or `level`."""
-    above, below = (level, 1 - level) if q is None else (q, 1 - q)
-    zero = constant(0.0, x, xp=xp)
-    return _where(x < y, -above, _where(x > y, below, zero, xp=xp), xp=xp)
-
-
-def _quantile_by_input(
-    grad: Array, out: Array, x: Array, y: Array, q: Array | None, *, level: float, xp: Namespace
-) -> Array:
-    """The slope."""
-    return grad * _quantile_slope(x, y, q, level=level, xp=xp)
-
-
-def _quantile_by_target(
-    grad: Array, out: Array, x: Array, y: Array, q: Array | None, *, level: float, xp: Namespace
-) -> Array:
-    """Minus the slope."""
-    return -grad * _quantile_slope(x, y, q, level=level, xp=xp)
-
-
-def _quantile_by_q(
-    grad: Array, out: Array, x: Array, y: Array, q: Array, *, level: float, xp: Namespace
-) -> Array:
-    """``y - x``."""
-    return grad * (y - x)
-
-
-@with_gradient(_quantile_by_input, _quantile_by_target, _quantile_by_q, elementwise=True)
-def _quantile_loss(x: Array, y: Array, q: Array | None, *, level: float, xp: Namespace) -> Array:
-    """``q * (y - x)`` where x < y, ``(1 - q) * (x - y)`` elsewhere."""
-    return _quantile_slope(x, y, q, level=level, xp=xp) * (x - y)
 
 
 def _hypotenuse(d: Array, delta: float, *, xp: Namespace) -> Array:

@@ -7,16 +7,18 @@ from portable_losses._polyfill import broadcast_to, concat, expand_dims, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
-from portable_losses._typing import Array, Axis, Reduction
+from portable_losses._row_functions import of_rows
+from portable_losses._rows import as_rows
+from portable_losses._typing import Array, Axis, Namespace, Reduction
 from portable_losses._validation import (
     as_floating,
     check_bool,
     check_broadcasts_to,
     namespace_of,
 )
-from portable_losses._values import check_all_in, mark_invalid
+from portable_losses._values import check_all_in, join_masks, mark_invalid
 from portable_losses.losses._left_out import weightless
-from portable_losses.losses._regions import layout, share, sums_of_regions, weights_of_regions
+from portable_losses.losses._regions import layout, of_classes, share, weights_of_regions
 
 __all__ = ["dice_loss", "jaccard_loss", "tversky_loss"]
 
@@ -356,12 +358,12 @@ def _overlap_loss(
     def unreduced(p: Array, t: Array) -> Array:
         bad_input = check_all_in(0, 1, xp=xp, input=p)
         bad_target = check_all_in(0, 1, xp=xp, target=t)
-        terms = [alpha * (p * (1 - t)) + beta * ((1 - p) * t), p * t, t]
-        terms[0] = mark_invalid(terms[0], bad_input, bad_target, xp=xp)
-        if where is not None:
-            terms = [_where(where, x, 0.0, xp=xp) for x in terms]
+        given = [p, t, where, join_masks(bad_input, bad_target, xp=xp)]
+        given = [None if x is None else broadcast_to(x, p.shape, like=p, xp=xp) for x in given]
+        rows = [None if x is None else as_rows(x, summed, xp=xp) for x in given]
         numerator, both, volume = (
-            sums_of_regions(x, summed, place, ignore_background, xp=xp) for x in terms
+            of_classes(x, place, ignore_background, xp=xp)
+            for x in _overlaps(*rows, alpha=alpha, beta=beta, xp=xp)
         )
         if class_weight is not None:
             w = weights_of_regions(class_weight, volume, ignore_background, xp=xp)
@@ -395,3 +397,22 @@ def _overlap_loss(
     loss = unreduced(p, t)
 
     return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
+
+
+@of_rows(wide=True)
+def _overlaps(
+    p: Array,
+    t: Array,
+    there: Array | None,
+    bad: Array | None,
+    *,
+    alpha: float | Array,
+    beta: float | Array,
+    xp: Namespace,
+) -> tuple[Array, ...]:
+    """Return how far p and t differ, how far they overlap, and how large t is, of each region."""
+    terms = [alpha * (p * (1 - t)) + beta * ((1 - p) * t), p * t, t]
+    terms[0] = mark_invalid(terms[0], bad, xp=xp)
+    if there is not None:
+        terms = [_where(there, x, 0.0, xp=xp) for x in terms]
+    return tuple([total(x, axis=-1, xp=xp) for x in terms])

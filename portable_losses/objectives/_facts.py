@@ -24,9 +24,9 @@ class Facts:
     ----------
     link : str
         What makes scores of predictions: a key of `LINKS`.
-    labels : {"numbers", "signs", "relevances"}
-        "signs": the loss wants -1 and 1, and 0 becomes -1. "relevances": a row of the loss is a
-        group of samples.
+    labels : {"numbers", "signs", "places", "relevances"}
+        "signs": the loss wants -1 and 1, and 0 becomes -1. "places": integers. "relevances": a row
+        of the loss is a group of samples.
     best : {"mean", "quantile"}, optional
         The best constant prediction; without one it is searched for.
     half : bool
@@ -34,7 +34,7 @@ class Facts:
     """
 
     link: Link = "identity"
-    labels: Literal["numbers", "signs", "relevances"] = "numbers"
+    labels: Literal["numbers", "signs", "places", "relevances"] = "numbers"
     best: Literal["mean", "quantile"] | None = None
     half: bool = False
 
@@ -59,6 +59,7 @@ _OF_LOSS: dict[Callable[..., Any], Facts] = {
     losses.softmax_focal_loss: Facts("softmax"),
     losses.generalized_cross_entropy: Facts("softmax"),
     losses.poly_loss: Facts("softmax"),
+    losses.ordinal_cross_entropy: Facts(labels="places"),
     losses.ranking_softmax_loss: Facts(labels="relevances"),
 }
 # With one of these options the best constant is no longer the mean of the labels.

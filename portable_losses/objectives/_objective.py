@@ -100,13 +100,20 @@ class Objective:
             if weight.ndim < labels.ndim:
                 weight = xp.expand_dims(weight, axis=-1)
         return derivatives(
-            self._whole, scores, labels, sample_weight=weight, **more, **self.options
+            self._whole, scores, labels, sample_weight=weight, **more, **self._beside(scores, xp=xp)
         )
+
+    def _beside(self, scores: Array, *, xp: Namespace) -> dict[str, Any]:
+        """Return the options, arrays among them where the scores are."""
+        return {
+            name: _beside(scores, value, xp=xp) if hasattr(value, "dtype") else value
+            for name, value in self.options.items()
+        }
 
     def _labels(self, scores: Array, labels: Array, *, xp: Namespace) -> Array:
         """Return the labels as the loss wants them: classes, -1 and 1, or numbers."""
         labels = _beside(scores, labels, xp=xp)
-        if takes_classes(self._loss, scores, labels):
+        if takes_classes(self._loss, scores, labels) or self._facts.labels == "places":
             return xp.astype(labels, xp.int64)
         if self._facts.labels == "signs":
             labels = where(labels > 0, 1.0, -1.0, xp=xp)

@@ -1,9 +1,10 @@
 """Products with a logarithm, where zero times infinity is zero; entropies."""
 
-from portable_losses._dtypes import narrow, tiny, widen
+from portable_losses._dtypes import tiny
 from portable_losses._gradient import elementwise_call, with_gradient
 from portable_losses._polyfill import constant, maximum, total, where
 from portable_losses._public import public
+from portable_losses._row_functions import along_axes, of_rows
 from portable_losses._stable import INF, NAN, log, log1p
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_axes, check_real_floating, namespace_of
@@ -208,17 +209,18 @@ def entropy(p: Array, /, *, axis: int | tuple[int, ...] = -1, log_input: bool = 
     """
     xp = namespace_of(p=p)
     check_real_floating(xp, p=p)
-    axes = check_axes(axis, p.ndim)
+    return along_axes(_entropy, p, check_axes(axis, p.ndim), xp=xp, log_input=log_input)
 
-    z = widen(p, xp=xp)
-    shares = _entr_of_log(z, xp=xp) if log_input else _entr(z, xp=xp)
-    return narrow(total(shares, axis=axes, xp=xp), p.dtype, xp=xp)
+
+@of_rows()
+def _entropy(z: Array, *, axes: tuple[int, ...], log_input: bool, xp: Namespace) -> Array:
+    """``-sum(p * log(p))``."""
+    return total((_entr_of_log if log_input else _entr)(z, xp=xp), axis=axes, xp=xp)
 
 
 def _times_log(x: Array, logarithm: Array, *, xp: Namespace) -> Array:
     """``x * logarithm``, 0 where x is 0, whatever the logarithm is."""
-    inside = where(x == 0, 0.0, logarithm, xp=xp)
-    return x * inside
+    return x * where(x == 0, 0.0, logarithm, xp=xp)
 
 
 def _quotient_grad(

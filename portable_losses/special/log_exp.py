@@ -279,7 +279,7 @@ def _logsumexp_grad(
     return (grad * _where(empty, 0.0, _softmax(x, xp=xp), xp=xp),)
 
 
-@with_gradient(_logsumexp_grad, kernel="logsumexp")
+@with_gradient(_logsumexp_grad, rows=True, kernel="logsumexp")
 def _logsumexp(x: Array, *, xp: Namespace) -> Array:
     """``x_k + log1p(sum over i != k of exp(x_i - x_k))`` along the last axis, which is kept."""
     k, largest = place_of_largest(x, xp=xp)
@@ -319,7 +319,7 @@ def _log_size_of_sum_grad(
     return _where(empty, 0.0, share * terms, xp=xp), _where(empty, 0.0, in_b, xp=xp)
 
 
-@with_gradient(_log_size_of_sum_grad)
+@with_gradient(_log_size_of_sum_grad, rows=True)
 def _log_size_of_sum(x: Array, b: Array, *, xp: Namespace) -> Array:
     """``log|sum(b * exp(x))|`` along the last axis, which is kept; x is -inf where b is 0."""
     largest, top, unit, _, terms = _terms(x, b, xp=xp)

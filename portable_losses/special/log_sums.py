@@ -274,7 +274,7 @@ def _logmeanexp_grad(
     return grad * _where(out == -INF, 0.0, _softmax(x, xp=xp), xp=xp), None
 
 
-@with_gradient(_logmeanexp_grad)
+@with_gradient(_logmeanexp_grad, rows=True)
 def _logmeanexp(x: Array, count: Array, *, xp: Namespace) -> Array:
     """``log(sum(exp(x)) / count)`` along the last axis, which is kept.
 

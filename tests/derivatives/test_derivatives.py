@@ -16,7 +16,7 @@ A = np.asarray
 X = A([[0.5, -3.0, 2.0], [-0.25, 1.5, 0.75]])
 BITS, SIGNS = A([[1.0, 0.0, 1.0], [0.25, 1.0, 0.0]]), A([[1.0, -1.0, 1.0], [-1.0, 1.0, -1.0]])
 COUNTS = A([[1.0, 2.5, 3.0], [0.5, 1.0, 4.0]])
-CLASSES = A([2, 0])
+CLASSES, LEVELS = A([2, 0]), A([[1, 0, 3], [2, 3, 1]])
 WEIGHT = A([[1.0, -2.0, 0.0], [0.5, 3.0, 1.0]])
 
 ELEMENTWISE: list[tuple[Callable[..., Any], Array, dict[str, Any]]] = [
@@ -24,10 +24,13 @@ ELEMENTWISE: list[tuple[Callable[..., Any], Array, dict[str, Any]]] = [
     (pl.binary_cross_entropy_with_logits, BITS, {"pos_weight": A([1.0, 2.0, 0.5])}),
     (pl.binary_cross_entropy_with_logits, BITS, {"label_smoothing": 0.1}),
     (pl.epsilon_insensitive_loss, COUNTS, {"epsilon": 0.5}),
+    (pl.expectile_loss, COUNTS, {"tau": 0.75}),
     (pl.exponential_loss, SIGNS, {}),
     (pl.exponential_loss, BITS, {}),
     (pl.gamma_deviance_loss, COUNTS, {}),
     (pl.gamma_deviance_loss, COUNTS, {"full": False}),
+    (pl.general_robust_loss, COUNTS, {"alpha": -2.0}),
+    (pl.general_robust_loss, COUNTS, {"alpha": 1.5, "scale": 2.0}),
     (pl.hinge_loss, SIGNS, {}),
     (pl.huber_loss, COUNTS, {"delta": 1.25}),
     (pl.kl_div, BITS, {}),
@@ -35,6 +38,7 @@ ELEMENTWISE: list[tuple[Callable[..., Any], Array, dict[str, Any]]] = [
     (pl.log_cosh_loss, COUNTS, {}),
     (pl.modified_huber_loss, SIGNS, {}),
     (pl.mse_loss, COUNTS, {}),
+    (pl.ordinal_cross_entropy, LEVELS, {"thresholds": A([-1.0, 0.5, 2.0])}),
     (pl.poisson_deviance_loss, COUNTS, {}),
     (pl.poisson_nll_loss, COUNTS, {}),
     (pl.pseudo_huber_loss, COUNTS, {}),
@@ -52,8 +56,17 @@ OF_ROWS: list[tuple[Callable[..., Any], Array, dict[str, Any]]] = [
     (pl.cross_entropy, CLASSES, {"weight": A([1.0, 0.5, 2.0]), "ignore_index": 0}),
     (pl.multi_margin_loss, CLASSES, {"p": 2}),
     (pl.poly_loss, CLASSES, {}),
+    (pl.poly_loss, BITS, {"epsilon": -1.5, "label_smoothing": 0.2, "weight": A([1.0, 0.5, 2.0])}),
     (pl.softmax_focal_loss, CLASSES, {}),
+    (pl.softmax_focal_loss, BITS, {"gamma": 0.5, "alpha": A([1.0, 0.5, 2.0])}),
+    (pl.softmax_focal_loss, CLASSES, {"gamma": 0.0, "alpha": 0.25, "where": A([True, False])}),
+    (pl.generalized_cross_entropy, CLASSES, {"q": 0.3, "ignore_index": 0}),
+    (pl.generalized_cross_entropy, BITS, {}),
+    (pl.ranking_softmax_loss, COUNTS, {}),
+    (pl.ranking_softmax_loss, COUNTS, {"where": BITS > 0}),
     (pl.sparsemax_loss, CLASSES, {}),
+    (pl.multiclass_hinge_loss, CLASSES, {}),
+    (pl.multilabel_soft_margin_loss, BITS, {}),
 ]
 
 
@@ -167,6 +180,50 @@ def test_the_rows_of_a_hessian_are_symmetric_and_have_its_diagonal() -> None:
 def test_the_curvature_for_boosting_is_never_negative(case: Any) -> None:
     found = call(LIBRARIES[0], case, order=2, hessian="boosting").hessian
     assert np.all(A(found) >= 0)
+
+
+@pytest.mark.parametrize("case", OF_ROWS, ids=named)
+def test_the_rows_of_a_hessian_are_those_of_the_tape(case: Any) -> None:
+    loss, target, options = case
+    whole: Any = pl.derivatives(loss, X, target, order=2, hessian="row", **options).hessian
+    slope = elementwise_grad(lambda x: loss(x, target, reduction="none", **options))
+    for k in range(3):
+        column = elementwise_grad(lambda x, k=k: slope(x)[:, k])(X)
+        np.testing.assert_allclose(whole[:, k, :], column, rtol=2e-13, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("gap", [3.0, 30.0, 90.0, -30.0])
+@pytest.mark.parametrize(
+    "loss", [pl.poly_loss, pl.softmax_focal_loss, pl.generalized_cross_entropy]
+)
+def test_a_certain_row_keeps_its_digits_in_all_of_them(loss: Any, gap: float, dtype: str) -> None:
+    z = A([[gap, 0.0, -1.5]], dtype)
+
+    def exact(place: int, by: Any) -> Any:
+        def value(v: Any) -> Any:
+            x = [mpmath.mpf(float(u)) for u in z[0]]
+            x[place] = v
+            p = mpmath.exp(x[0]) / mpmath.fsum(map(mpmath.exp, x))
+            return {
+                pl.poly_loss: lambda: -mpmath.log(p) + 2 * (1 - p),
+                pl.softmax_focal_loss: lambda: -((1 - p) ** 2) * mpmath.log(p),
+                pl.generalized_cross_entropy: lambda: (1 - p ** mpmath.mpf(0.7)) / mpmath.mpf(0.7),
+            }[loss]()
+
+        return mpmath.diff(value, mpmath.mpf(float(z[0, place])), by) if by else value(z[0, place])
+
+    found = pl.derivatives(loss, z, A([0]), order=2)
+    with mpmath.workdps(300):
+        for k in range(3):
+            for got, by in (
+                (found.value[0], 0),
+                (found.gradient[0, k], 1),
+                (found.hessian[0, k], 2),
+            ):
+                want = float(exact(k, by))
+                if abs(want) > np.finfo(dtype).tiny:
+                    assert abs(got - want) <= 16 * np.finfo(dtype).eps * abs(want), (k, by)
 
 
 def test_losses_that_are_linear_in_pieces_have_the_curvature_1() -> None:

@@ -20,7 +20,7 @@ empty = import_module("portable_losses.backends.kernels.machine.memory_numpy").e
 
 pytestmark = pytest.mark.skipif(memory._FREE is None, reason="the system has no MADV_FREE")
 
-COUNT = memory.LEAST // 8  # entries of float64 in the smallest large array
+COUNT = memory.PAGE // 8  # entries of float64 in the smallest array that fills its memory
 
 
 @pytest.fixture(autouse=True)
@@ -58,14 +58,14 @@ def test_a_view_keeps_the_memory() -> None:
 
 def test_a_tensor_keeps_the_memory() -> None:
     torch = pytest.importorskip("torch")
-    own: Any = import_module("portable_losses.backends.kernels.cross_entropy.sweep_torch")
-    x = own._empty((2, COUNT // 2), torch.float64)
+    own: Any = import_module("portable_losses.backends.kernels.machine.memory_torch")
+    x = own.empty((2, COUNT // 2), torch.float64)
     assert tuple(x.shape) == (2, COUNT // 2)
     assert x.dtype == torch.float64
     part = x.fill_(3)[1]
     del x
     for _ in range(2 * memory.PIECES):
-        own._empty((COUNT,), torch.float64).fill_(5)
+        own.empty((COUNT,), torch.float64).fill_(5)
     assert bool((part == 3).all())
 
 
@@ -88,9 +88,23 @@ def test_gradients_of_two_calls_are_two_arrays() -> None:
     assert (second.grad.array[:, 1] < 0).all()
 
 
-def test_no_more_pieces_are_kept_than_promised() -> None:
-    several = [empty((COUNT + i,), np.float64) for i in range(3 * memory.PIECES)]
+@pytest.mark.parametrize(("pages", "most"), [(1, 8), (2, 4), (16, 4)])
+def test_no_more_pieces_are_kept_than_promised(
+    monkeypatch: pytest.MonkeyPatch, pages: int, most: int
+) -> None:
+    monkeypatch.setattr(memory, "KEPT", 8 * memory.PAGE)
+    several = [empty((pages * COUNT,), np.float64) for i in range(3 * memory.PIECES)]
     several.clear()
+    assert len(memory._unused) == most
+
+
+def test_a_piece_of_another_size_is_kept_beside_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "KEPT", 8 * memory.PAGE)
+    several = [empty((COUNT,), np.float64) for i in range(3 * memory.PIECES)]
+    larger = empty((4 * COUNT,), np.float64)
+    several.clear()
+    del larger
+    assert sorted(map(len, memory._unused))[-2:] == [memory.PAGE, 4 * memory.PAGE]
     assert len(memory._unused) == memory.PIECES
 
 

@@ -81,8 +81,15 @@ def arrays_of(row: Sample, library: Library) -> dict[Key, Array]:
     return {key: library.array(a) for key, a in row.moderate.items()}
 
 
-@pytest.mark.parametrize("row, name, value", BY_OPTION, ids=named_case)
-@pytest.mark.parametrize("library", ["numpy", "torch"])
+@pytest.mark.parametrize(
+    "library, row, name, value",
+    [
+        (library, *case)
+        for number, case in enumerate(BY_OPTION)
+        for library in (["numpy", "torch"] if EVERY_ROW else [("numpy", "torch")[number % 2]])
+    ],
+    ids=named_case,
+)
 def test_a_derivative_by_an_option_is_that_of_the_number(
     library: str, row: Sample, name: str, value: float
 ) -> None:

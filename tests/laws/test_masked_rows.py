@@ -131,6 +131,8 @@ CASES = [
     if library.module not in SLOW
     or (target == "indices" and (EVERY_ROW or (library.name, loss, mask) in SLOWLY))
 ]
+if not EVERY_ROW:  # with kernels, which are ours, all; without them a third
+    CASES = [case for i, case in enumerate(CASES) if case[1] == "on" or i % 3 == 0]
 
 
 @pytest.mark.parametrize(

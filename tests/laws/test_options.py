@@ -79,7 +79,7 @@ def options_of(row: Sample) -> list[tuple[str, Any]]:
     parameters = inspect.signature(row.function).parameters
     found = []
     for name, option in parameters.items():
-        broadcasts = name in ("alpha", "q", "var", "pos_weight", "b")
+        broadcasts = name in ("alpha", "q", "tau", "var", "pos_weight", "b")
         for value in wrong(name, option):
             if broadcasts and isinstance(value, list | str | np.ndarray | type(print)):
                 continue  # an array may be right there

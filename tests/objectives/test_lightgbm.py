@@ -90,6 +90,19 @@ def test_a_ranking_loss_reads_the_groups() -> None:
     assert objective.metric(relevance, ranker.predict(x), None, sizes)[1] < 0.8 * before
 
 
+def test_an_ordinal_loss_learns_one_score_of_several_classes() -> None:
+    data, cuts = synthetic(1000), np.asarray([-1.0, 1.0])
+    classes = np.digitize(data.labels["number"], np.quantile(data.labels["number"], [0.3, 0.7]))
+    objective = objectives.lightgbm(pl.ordinal_cross_entropy, thresholds=cuts)
+    start = objective.init_score(classes)
+    first = np.full(1000, start)
+    train = lgb.Dataset(data.features, classes, init_score=first)
+    booster = lgb.train({**QUIET, "objective": objective}, train, 20)
+    scores = start + np.asarray(booster.predict(data.features))
+    assert objective.mean(scores, classes) < 0.6 * objective.mean(first, classes)
+    assert np.mean(np.digitize(scores, cuts) == classes) > 0.8
+
+
 def test_scikit_learn_style_estimators_take_it() -> None:
     data = synthetic(1000)
     objective = objectives.lightgbm(pl.binary_cross_entropy_with_logits)

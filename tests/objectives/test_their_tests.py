@@ -22,6 +22,7 @@ WITHOUT_A_CARD = ["-k", "not cupy"]
         "sklearn.linear_model._glm",
         "sklearn.ensemble._hist_gradient_boosting",
         "sklearn.metrics.tests.test_regression",
+        "sklearn.metrics.tests.test_common",
         "sklearn.tests.test_calibration",
     ],
 )

@@ -79,6 +79,9 @@ LACKING: list[tuple[Callable[..., Any], str, dict[str, Any]]] = [
     (pl.multiclass_hinge_loss, "class", {}),
     (expectile, "number", {"tau": 0.8}),
     (barron, "number", {"alpha": -2.0}),
+    (pl.expectile_loss, "number", {"tau": 0.8}),
+    (pl.general_robust_loss, "number", {"alpha": -2.0}),
+    (pl.general_robust_loss, "number", {"alpha": 0.0, "scale": 2.0}),
 ]
 
 
@@ -138,6 +141,19 @@ def test_a_ranking_loss_reads_the_groups() -> None:
         objective(relevance, scores)
     with pytest.raises(ValueError, match="must add up to"):
         objective.mean(scores, relevance, None, sizes[:-1])
+
+
+def test_an_ordinal_loss_learns_one_score_of_several_classes() -> None:
+    data, cuts = synthetic(600), np.asarray([-1.0, 1.0])
+    classes = np.digitize(data.labels["number"], np.quantile(data.labels["number"], [0.3, 0.7]))
+    matrix = xgb.DMatrix(data.features, classes, weight=data.weights)
+    objective = objectives.xgboost(pl.ordinal_cross_entropy, thresholds=cuts)
+    start = objective.init_score(matrix)
+    booster = xgb.train({"nthread": 1, "base_score": start}, matrix, 12, obj=objective)
+    scores = booster.predict(matrix)
+    first = objective.mean(np.full(600, start), classes, data.weights)
+    assert objective.mean(scores, classes, data.weights) < 0.6 * first
+    assert np.mean(np.digitize(scores, cuts) == classes) > 0.8
 
 
 def test_scikit_learn_style_estimators_take_it() -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from sklearn._loss import loss as theirs
+from sklearn.metrics import _regression as metrics
+from sklearn.utils._array_api import _average, get_namespace
 
 import portable_losses as pl
 from portable_losses import objectives
@@ -55,6 +57,20 @@ for _name, _make in OURS.items():
         for _method in METHODS if _kind is not None else ():
             if hasattr(_kind, _method):
                 setattr(_kind, _method, _by_ours(_method, _make))
+
+
+def _mean_deviance(y_true: Any, y_pred: Any, sample_weight: Any, power: float) -> float:
+    """Return the mean of ours, for the metrics of deviances."""
+    CALLS.append("deviance")
+    xp, _ = get_namespace(y_true)
+    x = xp.asarray(y_pred)  # or a number
+    x = x if xp.isdtype(x.dtype, "real floating") else xp.astype(x, xp.float64)
+    x = xp.broadcast_to(x, y_true.shape)
+    one = pl.tweedie_deviance_loss(x, y_true, power=power, log_input=False, reduction="none")
+    return float(_average(one, weights=sample_weight))
+
+
+setattr(metrics, "_mean_tweedie_deviance", _mean_deviance)  # noqa: B010 - it has no type
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -11,7 +11,7 @@ from portable_losses._typing import Array
 from ..machine.blocks import in_blocks
 from ..machine.memory_numpy import empty
 from .aligned_numpy import aligned
-from .machine_code import LARGE
+from .machine_code import LARGE, PARTS
 from .sums import total
 from .trace import Formula
 from .ufunc_numpy import as_sum, as_ufunc
@@ -28,24 +28,26 @@ class Machine:
     def __init__(self, formula: Formula, code: Any, name: str, dtypes: Sequence[Any]) -> None:
         self.formula = formula
         self._code = code  # lives as long as the ufunc
-        self._ufunc = as_ufunc(code.strided, name, dtypes, formula.given, code.flat)
+        self.ufunc = as_ufunc(code.strided, name, dtypes, formula.given, code.flat)
         self._streaming = as_ufunc(code.streamed, name, dtypes, formula.given, code.flat)
         self._sizes = [np.dtype(d).itemsize for d in dtypes]
         if code.core:
             self._sums, self._means = (
                 as_sum(code.core, name, dtypes, formula.given, (code.flat, mean)) for mean in (0, 1)
             )
+        self._average: Any = None  # made when it is first asked for
         self.gradients: dict[Any, Machine | None] = {}  # of a pair with this value
 
     def __call__(self, given: Sequence[Array], size: int) -> tuple[Any, ...]:
         """Return the results for the arrays `given`, the largest of which has this size."""
         if size < FEWEST:
-            found = self._ufunc(*given)
+            found = self.ufunc(*given)
             return found if isinstance(found, tuple) else (found,)
         shape, axis, parts = aligned(given)
         outs = tuple([empty(shape, dtype) for dtype in self.formula.dtypes])
         targets = [x.reshape(axis) for x in outs]
-        run = self._ufunc if size * sum(self._sizes) < LARGE else self._streaming
+        large = size * sum(self._sizes) * PARTS.get() >= LARGE
+        run = self._streaming if large else self.ufunc
 
         def work(block: slice) -> None:
             run(*[x[block] if x.ndim else x for x in parts], out=tuple([x[block] for x in targets]))
@@ -60,8 +62,11 @@ class Machine:
         """
         first = given[0]
         size, shape = first.size, first.shape
-        if size < FEWEST and divisor in (1, size):
-            run = self._sums if divisor == 1 else self._means
+        run = self.adding(divisor, size) if size < FEWEST else None
+        if run is None and size < FEWEST:
+            out, others = self.averaged([x.reshape(-1) for x in given], divisor)
+            return out, [x.reshape(shape) for x in others]
+        if run is not None:
             if len(shape) == 1:
                 found = run(*given)
                 return (found[0], found[1:]) if found.__class__ is tuple else (found, ())
@@ -75,6 +80,23 @@ class Machine:
         sizes = [*self._sizes[:skipped], *self._sizes[skipped + 1 :]]
         added = total(self._code, places, sizes, size, 1 / divisor)
         return first.dtype.type(added / divisor), others
+
+    def averaged(self, given: Sequence[Array], divisor: float) -> tuple[Any, Sequence[Array]]:
+        """Return `sum` of few entries of one axis, over any number."""
+        if self._average is None:
+            self._average = self._code.averaging()
+        first = given[0]
+        others = [np.empty(first.shape, dtype) for dtype in self.formula.dtypes[1:]]
+        number = np.empty((), self.formula.dtypes[0])
+        places = [x.__array_interface__["data"][0] for x in (*given, *others, number)]
+        self._average(*places, divisor, first.size)
+        return number[()], others
+
+    def adding(self, divisor: float, size: int) -> Any:
+        """Return the ufunc of the sum of so many entries over a number; None if there is none."""
+        if divisor not in (1, size) or not self._code.core:
+            return None
+        return self._sums if divisor == 1 else self._means
 
     def arranged(self, outs: tuple[Any, ...]) -> Any:
         """Return the results as the function returns them."""

@@ -202,7 +202,64 @@ def _run_unsummed(
     return np.add.reduce(entries, None) / divisor, backward
 
 
-ELEMENTWISE = Kernel(_accepts, _run, gradients=16, takes=_takes, sums=_sums)
+def _ready(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]) -> Any:
+    """Return `_run` for small arrays of these dtypes and shapes; None without machine code."""
+    given = [i for i, x in enumerate(arrays) if x is not None]
+    shape, size = arrays[0].shape, arrays[0].size
+    if size >= FEWEST:
+        return None
+    if pair.summand is not None:
+        return _ready_sum(pair, arrays, options, wanted)
+    program = _program(pair.forward, None, arrays, options, now=False)
+    if not isinstance(program, Machine) or program.formula.several is not None:
+        return None
+    value, whole = program.ufunc, len(given) == len(arrays)
+    backward = _backward(pair, program, wanted)
+
+    def run(arrays: tuple[Any, ...]) -> Any:
+        return value(*(arrays if whole else [arrays[i] for i in given])), backward
+
+    return run
+
+
+def _ready_sum(
+    pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
+) -> Any:
+    """Return the same of a sum or a mean."""
+    each: Any = pair.summand
+    rest = dict(options)
+    divisor = rest.pop("divisor")
+    if wanted not in ((), (0,)):
+        return None
+    function = value_and_slope(each) if wanted else each.forward
+    program = _program(function, None, arrays, rest, now=False)
+    if not isinstance(program, Machine):
+        return None
+    added, usual = program.adding(divisor, arrays[0].size), divisor
+    given, flat = [i for i, x in enumerate(arrays) if x is not None], arrays[0].ndim == 1
+    shape = arrays[0].shape
+
+    def run(arrays: tuple[Any, ...], divisor: float = divisor) -> Any:
+        laid = []
+        for i in given:
+            x = arrays[i]
+            if not x.flags.c_contiguous:
+                return None
+            laid.append(x if flat else x.reshape(-1))
+        if added is None or divisor is not usual:
+            out, others = program.averaged(laid, divisor)
+        elif wanted:
+            out, *others = added(*laid)
+        else:
+            out, others = added(*laid), ()
+        if not others:
+            return out, None
+        return out, others[0] if flat else others[0].reshape(shape)
+
+    return run
+
+
+ELEMENTWISE = Kernel(_accepts, _run, gradients=16, takes=_takes, sums=_sums, ready=_ready)
 
 
 def _scaled(slope: Array, grad: Array) -> Array:

@@ -31,6 +31,7 @@ __all__ = [
     "are_in_memory",
     "backward_of",
     "is_plain_in_memory",
+    "is_watched",
     "several",
 ]
 
@@ -101,6 +102,15 @@ class Program:
         code: Any = self._value  # of tensors in host memory
         return code.sum(given, divisor)[0], None
 
+    def ready(self, x: Array, *, added: bool, sloped: bool) -> tuple[Any, bool]:
+        """Return the value, or the sum, of few entries like `x`, as `Code.few` does.
+
+        And whether it has the slope in the first operand as well.
+        """
+        found = self._sloped(x, added=added) if sloped else None
+        code: Any = found or self._value
+        return code.few(x, added=added), found is not None
+
     def _sloped(self, x: Array, *, added: bool) -> Code | None:
         """Return the code of value and slope, which is made when it is first asked for."""
         if added not in self._slopes:
@@ -134,13 +144,17 @@ class Program:
         self, grad: Array, arrays: tuple[Array, ...], wanted: tuple[int, ...]
     ) -> tuple[Array | None, ...] | None:
         """Return the gradients by the operands at these places; None without code for it."""
-        if wanted not in self._gradients:
-            self._gradients[wanted] = self._gradient_code(wanted, grad.device)
-        code = self._gradients[wanted]
+        code = self.pulled(wanted, grad.device)
         if code is None or grad.dtype != DTYPES[self._result]:
             return None
         found = iter(code([grad, *(x for x in arrays if x is not None)], arrays[0]))
         return tuple([next(found) if i in wanted else None for i in range(len(arrays))])
+
+    def pulled(self, wanted: tuple[int, ...], device: Any) -> Any:
+        """Return the code of the gradients by these operands, made when it is first asked for."""
+        if wanted not in self._gradients:
+            self._gradients[wanted] = self._gradient_code(wanted, device)
+        return self._gradients[wanted]
 
     def _gradient_code(self, wanted: tuple[int, ...], device: Any) -> Code | CudaCode | None:
         """Return the code of the gradients at the places `wanted`, of ``(grad, *arrays)``."""
@@ -267,9 +281,16 @@ def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
     return compiler() is not None
 
 
+def is_watched() -> bool:
+    """Say whether a trace, forward mode or a mode sees every operation."""
+    return bool(
+        torch.compiler.is_compiling() or forward_ad._current_level >= 0 or _modes() or _traced()
+    )
+
+
 def _are_plain(arrays: tuple[Any, ...]) -> bool:
     """Say whether tensors lie on one device, are of one shape, and seen by no transform."""
-    if torch.compiler.is_compiling() or forward_ad._current_level >= 0 or _modes() or _traced():
+    if is_watched():
         return False
     first = arrays[0]
     on_card = not first.is_cpu
@@ -288,7 +309,7 @@ def _are_plain(arrays: tuple[Any, ...]) -> bool:
 
 def are_in_memory(arrays: tuple[Any, ...]) -> bool:
     """Say whether tensors of any shapes are plain, in host memory, and seen by no transform."""
-    if torch.compiler.is_compiling() or forward_ad._current_level >= 0 or _modes() or _traced():
+    if is_watched():
         return False
     return all(
         x is None or (x.__class__ in PLAIN and x.is_cpu and is_plain_in_memory(x)) for x in arrays
@@ -397,4 +418,39 @@ def backward_of(pair: Pair, arrays: tuple[Any, ...]) -> Callable[..., Any]:
     return backward
 
 
-ELEMENTWISE = Kernel(_accepts, _run, gradients=16, takes=_takes, sums=_sums)
+def _ready(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]) -> Any:
+    """Return `_run` for few entries of these dtypes and shapes, without gaps; None without code."""
+    first, each = arrays[0], pair.summand or pair
+    rest = dict(options)
+    divisor = rest.pop("divisor", None)
+    if not first.is_cpu or first.numel() >= FEWEST:
+        return None
+    program = _program(each, arrays, rest, wide=pair.summand is not None or pair.wide)
+    if program is None:
+        return None
+    value, sloped = program.ready(first, added=divisor is not None, sloped=wanted == (0,))
+    given = [i for i, x in enumerate(arrays) if x is not None]
+    whole = len(given) == len(arrays)
+
+    few: Any = None
+    if wanted == (0,) and divisor is None and not sloped:
+        code = program.pulled(wanted, first.device)
+        few = None if code is None else code.few(first, added=False)
+
+    def pull(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
+        if few is not None and grad.is_contiguous() and grad.dtype is arrays[0].dtype:
+            present = arrays if whole else [arrays[i] for i in given]
+            return few((grad, *present), None)[0], *(None,) * (len(arrays) - 1)
+        by = options.get("divisor")
+        spread = grad if by is None else (grad / by).expand(arrays[0].shape)
+        found = program.gradients(spread, arrays, wanted)
+        return backward_of(pair, arrays)(grad, out, *arrays, **options) if found is None else found
+
+    def run(arrays: tuple[Any, ...], divisor: float | None = divisor) -> Any:
+        made = value(arrays if whole else [arrays[i] for i in given], divisor)
+        return made if sloped else (made[0], pull)
+
+    return run
+
+
+ELEMENTWISE = Kernel(_accepts, _run, gradients=16, takes=_takes, sums=_sums, ready=_ready)

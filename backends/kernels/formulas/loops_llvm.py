@@ -4,7 +4,7 @@ Sums are of float64, and of `ENTRIES` results each, by the same additions on eve
 of `LANES` columns, and then of their halves. Up to `ENTRIES` such sums are added up alike.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -12,9 +12,12 @@ from llvmlite import ir
 from .sums import ENTRIES
 
 __all__ = [
+    "LINE",
     "LONG",
     "WAY",
     "loop",
+    "prefetch",
+    "vectors",
     "write_averaged",
     "write_region",
     "write_summed",
@@ -25,6 +28,8 @@ LONG = ir.IntType(64)
 BYTES = ir.PointerType(ir.IntType(8))
 LONGS = ir.PointerType(LONG)
 WAY = ir.FunctionType(ir.VoidType(), [ir.PointerType(BYTES), LONGS, LONGS, BYTES])  # as NumPy calls
+LINE = 64  # bytes that are written past the caches at once, from a multiple of as many
+FLOWING = 1  # sums of a call where results are written past the caches, while others are computed
 SUMS, LANES = 8, 16  # of a call, so that calls cost little; columns of a sum, on every processor
 
 
@@ -44,22 +49,117 @@ def loop(builder: Any, count: Any, body: Callable[[Any], None]) -> None:
     builder.position_at_end(after)
 
 
-def write_summed(module: Any, flat_type: Any, given: int) -> None:
+def prefetch(builder: Any, place: Any, lines: Any) -> None:
+    """Write a loop that asks for so many lines of memory, and does not wait for them."""
+    whole = ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [BYTES, whole, whole, whole])
+    ask = builder.module.declare_intrinsic("llvm.prefetch", [BYTES], kind)
+    reading, near, data = (ir.Constant(whole, n) for n in (0, 3, 1))
+
+    def one(j: Any) -> None:
+        line = builder.gep(place, [builder.mul(j, ir.Constant(LONG, LINE))])
+        builder.call(ask, [line, reading, near, data])
+
+    loop(builder, lines, one)
+
+
+def vectors(
+    builder: Any,
+    arrays: Sequence[Any],
+    given: int,
+    lanes: int,
+    count: Any,
+    body: Callable[[list[Any], list[Any]], None],
+) -> None:
+    """Write a loop over the entries of arrays, `lanes` of them in a turn.
+
+    `body` is given the addresses of vectors, of the first `given` arrays to load and of the others
+    to store. In the last turn entries may be missing: then they are those of buffers, which are
+    copied from and to the arrays. So there is one copy of `body` to compile.
+    """
+    zero, whole = ir.Constant(LONG, 0), ir.Constant(LONG, lanes)
+    types = [ir.VectorType(array.type.pointee, lanes) for array in arrays]
+    buffers = [builder.alloca(type_) for type_ in types]
+    for buffer, type_ in zip(buffers[:given], types, strict=False):
+        builder.store(ir.Constant(type_, [ir.Constant(type_.element, 0)] * lanes), buffer)
+    buffers = [builder.bitcast(one, array.type) for one, array in zip(buffers, arrays, strict=True)]
+    before = builder.block
+    head, turn, part, inside, following, last, after = [
+        builder.function.append_basic_block() for _ in range(7)
+    ]
+    builder.branch(head)
+    builder.position_at_end(head)
+    i = builder.phi(LONG)
+    i.add_incoming(zero, before)
+    left = builder.sub(count, i)
+    builder.cbranch(builder.icmp_signed(">", left, zero), turn, after)
+
+    builder.position_at_end(turn)
+    there = [builder.gep(array, [i]) for array in arrays]
+    is_whole = builder.icmp_signed(">=", left, whole)
+    builder.cbranch(is_whole, inside, part)
+
+    builder.position_at_end(part)
+    _copy(builder, there[:given], buffers[:given], left)
+    copied = builder.block
+    builder.branch(inside)
+
+    builder.position_at_end(inside)
+    places = []
+    for here, buffer, type_ in zip(there, buffers, types, strict=True):
+        place = builder.phi(here.type)
+        place.add_incoming(here, turn)
+        place.add_incoming(buffer, copied)
+        places.append((place, ir.PointerType(type_)))
+    addresses = [builder.bitcast(place, pointer) for place, pointer in places]
+    body(addresses[:given], addresses[given:])
+    builder.cbranch(is_whole, following, last)
+
+    builder.position_at_end(following)
+    i.add_incoming(builder.add(i, whole, flags=["nsw"]), following)
+    builder.branch(head)
+
+    builder.position_at_end(last)
+    _copy(builder, buffers[given:], there[given:], left)
+    builder.branch(after)
+    builder.position_at_end(after)
+
+
+def _copy(builder: Any, sources: Sequence[Any], targets: Sequence[Any], count: Any) -> None:
+    """Write a loop that copies so many entries of each source to its target."""
+
+    def one(j: Any) -> None:
+        for source, target in zip(sources, targets, strict=True):
+            builder.store(builder.load(builder.gep(source, [j])), builder.gep(target, [j]))
+
+    loop(builder, count, one)
+
+
+def write_summed(module: Any, flat_type: Any, given: int, *, streams: bool = False) -> None:
     """Write the loop that adds up the first result, and multiplies the others with a number.
 
-    It is given the address of a loop of this type, which computes the results.
+    It is given the address of a loop of this type, which computes the results. The one that
+    `streams` writes the others past the caches.
     """
     double, one = ir.DoubleType(), ir.Constant(LONG, 1)
     *pointers, _ = flat_type.args
     places = [*pointers[:given], *pointers[given + 1 :], ir.PointerType(double)]
     kind = ir.FunctionType(ir.VoidType(), [flat_type.as_pointer(), *places, double, LONG])
-    summed = ir.Function(module, kind, "summed")
+    summed = ir.Function(module, kind, "summed_past" if streams else "summed")
     builder = ir.IRBuilder(summed.append_basic_block())
     flat, *arrays, sums, scale, count = summed.args
     entry = pointers[given].pointee
-    most, size = ir.Constant(LONG, ENTRIES * SUMS), ir.Constant(LONG, ENTRIES)
-    held = builder.alloca(ir.ArrayType(entry, ENTRIES * SUMS))
-    buffer = builder.bitcast(held, ir.PointerType(entry))
+    sums_at_once = FLOWING if streams else SUMS
+    entries = ENTRIES * sums_at_once
+    most, size = ir.Constant(LONG, entries), ir.Constant(LONG, ENTRIES)
+
+    def held(entry: Any) -> Any:
+        made = builder.alloca(ir.ArrayType(entry, entries))
+        made.align = LINE
+        return builder.bitcast(made, ir.PointerType(entry))
+
+    buffer = held(entry)
+    others = [held(p.pointee) for p in pointers[given + 1 :]] if streams else []
 
     def over(length: Any, each: Any) -> Any:
         return builder.sdiv(builder.add(length, builder.sub(each, one)), each)
@@ -69,7 +169,15 @@ def write_summed(module: Any, flat_type: Any, given: int) -> None:
         rest = builder.sub(count, start)
         length = builder.select(builder.icmp_signed("<", rest, most), rest, most)
         parts = [builder.gep(array, [start]) for array in arrays]
-        builder.call(flat, [*parts[:given], buffer, *parts[given:], length])
+        computed = others or parts[given:]
+        if streams:
+            following = builder.add(start, most)
+            there = builder.icmp_signed("<=", builder.add(following, most), count)
+            for array in arrays[:given]:
+                lines = ir.Constant(LONG, entries * _size(array.type.pointee) // LINE)
+                place = builder.bitcast(builder.gep(array, [following]), BYTES)
+                prefetch(builder, place, builder.select(there, lines, ir.Constant(LONG, 0)))
+        builder.call(flat, [*parts[:given], buffer, *computed, length])
         blocks = over(length, size)
 
         def fill(j: Any) -> None:  # what the last block lacks
@@ -77,25 +185,65 @@ def write_summed(module: Any, flat_type: Any, given: int) -> None:
             builder.store(ir.Constant(entry, 0.0), place)
 
         loop(builder, builder.sub(builder.mul(blocks, size), length), fill)
-        targets = builder.gep(sums, [builder.mul(number, ir.Constant(LONG, SUMS))])
+        targets = builder.gep(sums, [builder.mul(number, ir.Constant(LONG, sums_at_once))])
 
         def block(k: Any) -> None:
             row = builder.gep(buffer, [builder.mul(k, size)])
             builder.store(_added(builder, row, entry), builder.gep(targets, [k]))
 
         loop(builder, blocks, block)
-        for part in parts[given:]:
-
-            def multiply(j: Any, part: Any = part) -> None:
-                place = builder.gep(part, [j])
-                value = builder.load(place)
-                factor = scale if value.type == double else builder.fptrunc(scale, value.type)
-                builder.store(builder.fmul(value, factor), place)
-
-            loop(builder, length, multiply)
+        for source, target in zip(computed, parts[given:], strict=True):
+            _multiply(builder, source, target, scale, length)
 
     loop(builder, over(count, most), chunk)
+    if streams:
+        builder.fence("seq_cst")  # what is written so is seen by others from here on
     builder.ret_void()
+
+
+def _size(entry: Any) -> int:
+    """Return the bytes of a floating type."""
+    return 8 if entry == ir.DoubleType() else 4
+
+
+def _multiply(builder: Any, source: Any, target: Any, scale: Any, count: Any) -> None:
+    """Write a loop that multiplies entries with a number, past the caches unless in place."""
+    entry = source.type.pointee
+    factor = scale if entry == ir.DoubleType() else builder.fptrunc(scale, entry)
+    done = ir.Constant(LONG, 0)
+    if source is not target:
+        lanes = LINE // _size(entry)
+        line = ir.PointerType(ir.VectorType(entry, lanes))
+        begin = builder.and_(builder.ptrtoint(target, LONG), ir.Constant(LONG, LINE - 1))
+        aligned = builder.icmp_signed("==", begin, done)
+        lines = builder.select(aligned, builder.sdiv(count, ir.Constant(LONG, lanes)), done)
+        sources, targets = builder.bitcast(source, line), builder.bitcast(target, line)
+        factors = _splat(builder, factor, lanes)
+        past = builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)])
+
+        def one(j: Any) -> None:
+            value = builder.fmul(builder.load(builder.gep(sources, [j]), align=LINE), factors)
+            place = builder.gep(targets, [j])
+            builder.store(value, place, align=LINE).set_metadata("nontemporal", past)
+
+        loop(builder, lines, one)
+        done = builder.mul(lines, ir.Constant(LONG, lanes))
+
+    def rest(j: Any) -> None:
+        at = [builder.add(done, j)]
+        value = builder.fmul(builder.load(builder.gep(source, at)), factor)
+        builder.store(value, builder.gep(target, at))
+
+    loop(builder, builder.sub(count, done), rest)
+
+
+def _splat(builder: Any, x: Any, lanes: int) -> Any:
+    """Return a vector of so many lanes, all of them `x`."""
+    whole = ir.IntType(32)
+    held = ir.VectorType(x.type, lanes)
+    first = builder.insert_element(ir.Constant(held, ir.Undefined), x, ir.Constant(whole, 0))
+    everywhere = ir.Constant(ir.VectorType(whole, lanes), [0] * lanes)
+    return builder.shuffle_vector(first, first, everywhere)
 
 
 def _added(builder: Any, buffer: Any, entry: Any) -> Any:
@@ -119,10 +267,10 @@ def _added(builder: Any, buffer: Any, entry: Any) -> Any:
     return builder.extract_element(total, ir.Constant(ir.IntType(32), 0))
 
 
-def write_summed_way(module: Any, flat_type: Any, given: int) -> None:
+def write_summed_way(module: Any, flat_type: Any, given: int, *, streams: bool = False) -> None:
     """Write `summed` as a way: the last pointer is that of the sums, data are `flat` and scale."""
-    summed = module.get_global("summed")
-    function = ir.Function(module, WAY, "summed_way")
+    summed = module.get_global("summed_past" if streams else "summed")
+    function = ir.Function(module, WAY, "summed_past_way" if streams else "summed_way")
     builder = ir.IRBuilder(function.append_basic_block())
     pointers, sizes, _, data = function.args
     *kinds, double, _ = summed.function_type.args[1:]

@@ -1,8 +1,8 @@
 """A formula as machine code: one loop over the entries, whatever the number of its steps.
 
-Every step is an instruction, or a few (`elementary`), on one entry; LLVM turns the loop into one on
-vectors. An entry is loaded and stored in the dtype of its array, and computed in that of the
-formula: half types cost no pass of their own. There are these ways in::
+Every step is an instruction, or a few (`elementary`), on a vector of entries. An entry is loaded
+and stored in the dtype of its array, and computed in that of the formula: half types cost no pass
+of their own. There are these ways in::
 
     flat(operands, results, count)               arrays without gaps, as pointers
     strided(pointers, sizes, strides, flat)      as NumPy calls a ufunc: any strides
@@ -14,10 +14,10 @@ formula: half types cost no pass of their own. There are these ways in::
 `strided` copies what has gaps, or is one number, into small buffers and calls `flat` on those, so
 that there is one loop to compile; `streamed` writes past the caches, and asks for its operands in
 time: large arrays take a third less. `summed` adds up the first result instead of writing it, and
-multiplies the others with `scale`: of every `ENTRIES` of them it writes the sum in float64, always
-by the same additions; `averaged` adds up those sums, too. What is computed does not depend on how
-it is called, on the number of threads, or on the vectors of the processor: nothing is reassociated
-or contracted.
+multiplies the others with `scale` (`summed_past` writes these past the caches): of every `ENTRIES`
+of them it writes the sum in float64, always by the same additions; `averaged` adds up those sums,
+too. What is computed does not depend on how it is called, on the number of threads, or on the
+vectors of the processor: nothing is reassociated or contracted.
 """
 
 import ctypes
@@ -36,7 +36,7 @@ from .arithmetic_llvm import Arithmetic
 from .bounds import ANY, Bounds, bounds_of
 from .loops_llvm import (
     LONG,
-    loop,
+    vectors,
     write_averaged,
     write_region,
     write_summed,
@@ -46,6 +46,7 @@ from .strided_llvm import Entry, write_strided
 from .trace import BOOL, CAST, SELECT, Formula, Place, Untraceable
 
 __all__ = [
+    "LANES",
     "WIDEST",
     "Code",
     "compiled",
@@ -61,6 +62,7 @@ __all__ = [
 
 BYTE, BIT = ir.IntType(8), ir.IntType(1)
 VARIABLE = "PORTABLE_LOSSES_CPU_WITHOUT"  # features of the processor, by how their names begin
+LANES = {"float32": 16, "float64": 8}  # of a vector: one or two registers
 WIDEST = '"prefer-vector-width"="512"'  # LLVM itself would take half of it, by a fifth slower
 
 binding.initialize_native_target()
@@ -77,6 +79,7 @@ class Code(NamedTuple):
     strided: int
     streamed: int
     summed_way: int  # `summed`, as `strided` is called; 0 where a result is of a half type
+    summed_past_way: int  # the same for results too large for a cache
     averaged: int
     core: int
     arrays: int  # operands and results
@@ -173,14 +176,50 @@ def stored(a: Arithmetic, value: Any, dtype: Any) -> Any:
 
 
 def _as_bfloat16(a: Arithmetic, value: Any) -> Any:
-    """Return the upper half of the bits, rounded to nearest, ties to even.
+    """Return the upper half of the bits, rounded to nearest, ties to even."""
+    upper = a.shift_right(_rounded_bits(a, value), 16)
+    return a.builder.trunc(upper, a.of(ir.IntType(16)))
+
+
+def _rounded_bits(a: Arithmetic, value: Any) -> Any:
+    """Return the bits of a float32, of which the upper half is rounded.
 
     NaN stays one: it is a half's, or what processors make, and so the lower half has no bits.
     """
     bits = a.bits(value)
     last = a.and_bits(a.shift_right(bits, 16), 1)
-    rounded = a.add_integers(bits, a.add_integers(last, 0x7FFF))
-    return a.builder.trunc(a.shift_right(rounded, 16), a.of(ir.IntType(16)))
+    return a.add_integers(bits, a.add_integers(last, 0x7FFF))
+
+
+def _loaded_in_pairs(a: Arithmetic, raw: Any) -> Any:
+    """Return bfloat16 as values: first those of even place, and then the others.
+
+    Two neighbours are one integer of 32 bits, of which a shift makes the one and a mask the other.
+    So is the order of what is stored (`_stored_in_pairs`), and none of the steps looks at it.
+    """
+    builder, half = a.builder, a.lanes // 2
+    part = Arithmetic(builder, a.module, a.name, half)
+    both = builder.bitcast(raw, part.of(ir.IntType(32)))
+    even, odd = part.shift_left(both, 16), part.and_bits(both, 0xFFFF0000)
+    return builder.bitcast(builder.shuffle_vector(even, odd, _order(range(a.lanes))), a.type)
+
+
+def _stored_in_pairs(a: Arithmetic, value: Any) -> Any:
+    """Return values, those of even place first, as bfloat16 in their order."""
+    builder, half = a.builder, a.lanes // 2
+    part = Arithmetic(builder, a.module, a.name, half)
+    bits = _rounded_bits(a, value)
+    even, odd = (
+        builder.shuffle_vector(bits, bits, _order(range(first, first + half)))
+        for first in (0, half)
+    )
+    both = part.or_bits(part.shift_right(even, 16), part.and_bits(odd, 0xFFFF0000))
+    return builder.bitcast(both, a.of(ir.IntType(16)))
+
+
+def _order(places: range) -> Any:
+    """Return the mask that a shuffle of vectors is given."""
+    return ir.Constant(ir.VectorType(ir.IntType(32), len(places)), list(places))
 
 
 # ---- steps --------------------------------------------------------------------------------------
@@ -284,21 +323,24 @@ def _flat_type(dtypes: Sequence[Any]) -> Any:
 def _write_flat(module: Any, formula: Formula, dtypes: Sequence[Any]) -> None:
     """Write the loop over arrays without gaps."""
     flat = ir.Function(module, _flat_type(dtypes), "flat")
-    for argument in flat.args[:-1]:
-        argument.add_attribute("noalias")
     set.add(flat.attributes, WIDEST)
     builder = ir.IRBuilder(flat.append_basic_block())
-    given = formula.given
+    in_pairs = set(dtypes) == {"bfloat16"}
+    given, lanes = formula.given, LANES[formula.dtype.name] * (2 if in_pairs else 1)
+    a = Arithmetic(builder, module, formula.dtype.name, lanes)
 
-    def body(i: Any) -> None:
-        a = Arithmetic(builder, module, formula.dtype.name)
-        raws = [builder.load(builder.gep(p, [i])) for p in flat.args[:given]]
-        values = [loaded(a, *one) for one in zip(raws, dtypes[:given], strict=True)]
+    def body(operands: list[Any], targets: list[Any]) -> None:
+        raws = [builder.load(place, align=1) for place in operands]
+        if in_pairs:
+            values = [_loaded_in_pairs(a, raw) for raw in raws]
+        else:
+            values = [loaded(a, *one) for one in zip(raws, dtypes[:given], strict=True)]
         results = _computed(a, formula, values)
-        for target, value, dtype in zip(flat.args[given:-1], results, dtypes[given:], strict=True):
-            builder.store(stored(a, value, dtype), builder.gep(target, [i]))
+        for target, value, dtype in zip(targets, results, dtypes[given:], strict=True):
+            made = _stored_in_pairs(a, value) if in_pairs else stored(a, value, dtype)
+            builder.store(made, target, align=1)
 
-    loop(builder, flat.args[-1], body)
+    vectors(builder, flat.args[:-1], given, lanes, flat.args[-1], body)
     builder.ret_void()
 
 
@@ -312,15 +354,15 @@ def compiled(formula: Formula, dtypes: Sequence[Any], *, without: str = "") -> C
     region()  # while no other thread compiles
     module = ir.Module("formula")
     _write_flat(module, formula, dtypes)
-    engine = engine_of(module, without)
+    engine = engine_of(module, without, vectorised=True)
     key = names, formula.given, without
     if key not in _WAYS:
         _WAYS[key] = engine_of(_ways(dtypes, formula.given), without)
     ways = _WAYS[key]
-    names = "strided", "streamed", "summed_way", "averaged", "core"
-    strided, streamed, summed, averaged, core = map(ways.get_function_address, names)
+    names = Code._fields[1 : Code._fields.index("arrays")]
+    addresses = map(ways.get_function_address, names)
     flat = engine.get_function_address("flat")
-    return Code(flat, strided, streamed, summed, averaged, core, len(dtypes), (engine, ways))
+    return Code._make([flat, *addresses, len(dtypes), (engine, ways)])
 
 
 _WAYS: dict[tuple[tuple[str, ...], int, str], Any] = {}  # by dtypes and number of operands
@@ -333,8 +375,10 @@ def _ways(dtypes: Sequence[Any], given: int) -> Any:
     write_strided(module, flat_type, entries, given)
     write_strided(module, flat_type, entries, given, streams=True)
     if _SUMMED.issuperset(entries[given:]):
-        for write in (write_summed, write_summed_way, write_averaged):
-            write(module, flat_type, given)
+        for streams in (False, True):
+            write_summed(module, flat_type, given, streams=streams)
+            write_summed_way(module, flat_type, given, streams=streams)
+        write_averaged(module, flat_type, given)
     return module
 
 
@@ -351,8 +395,11 @@ def region() -> int:
 _REGIONS: list[Any] = []
 
 
-def engine_of(module: Any, without: str) -> Any:
-    """Return what holds the machine code of a module."""
+def engine_of(module: Any, without: str, *, vectorised: bool = False) -> Any:
+    """Return what holds the machine code of a module, whose loops are of scalars, or of vectors.
+
+    Of vectors there is little to do, and all that LLVM offers would take twice as long.
+    """
     module.triple = binding.get_process_triple()
     machine = _machine(without)
     parsed = binding.parse_assembly(str(module))
@@ -360,7 +407,16 @@ def engine_of(module: Any, without: str) -> Any:
     options.loop_vectorization = True
     options.loop_unrolling = options.loop_interleaving = False  # longer, and no quicker
     passes = binding.create_pass_builder(machine, options)
-    passes.getModulePassManager().run(parsed, passes)
+    if vectorised:
+        few = binding.create_new_function_pass_manager()
+        few.add_simplify_cfg_pass()
+        few.add_instruction_combine_pass()
+        few.add_new_gvn_pass()
+        for function in parsed.functions:
+            if not function.is_declaration:
+                few.run(function, passes)
+    else:
+        passes.getModulePassManager().run(parsed, passes)
     engine = binding.create_mcjit_compiler(parsed, machine)
     engine.finalize_object()
     return engine

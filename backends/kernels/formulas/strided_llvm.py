@@ -10,15 +10,13 @@ from typing import Any, NamedTuple
 
 from llvmlite import ir
 
-from .loops_llvm import LONG, WAY, loop
+from .loops_llvm import LINE, LONG, WAY, loop, prefetch
 
 __all__ = ["Entry", "write_strided"]
 
 BIT = ir.IntType(1)
-POINTER = ir.PointerType(ir.IntType(8))
 HELD = 1024  # entries of a buffer: what a few of them hold stays in the nearest cache
 FLOWING = 256  # the same, where one chunk is written while the next is computed
-LINE = 64  # bytes that are written past the caches at once, from a multiple of as many
 
 
 class Entry(NamedTuple):
@@ -119,7 +117,7 @@ def write_strided(
             for i in range(given):
                 place = builder.gep(pointers[i], [builder.mul(following, strides[i])])
                 wanted = builder.and_(there, direct[i])
-                _prefetch(builder, place, builder.select(wanted, lines[i], none))
+                prefetch(builder, place, builder.select(wanted, lines[i], none))
         builder.call(flat, [*places, length])
         for i in results:
             copy(i, start, length, out=True)
@@ -135,20 +133,6 @@ def _buffer(builder: Any, entry: Entry, count: int) -> Any:
     held = builder.alloca(ir.ArrayType(entry.type, count))
     held.align = LINE
     return builder.bitcast(held, ir.PointerType(entry.type))
-
-
-def _prefetch(builder: Any, place: Any, lines: Any) -> None:
-    """Write a loop that asks for so many lines of memory, and does not wait for them."""
-    whole = ir.IntType(32)
-    kind = ir.FunctionType(ir.VoidType(), [POINTER, whole, whole, whole])
-    prefetch = builder.module.declare_intrinsic("llvm.prefetch", [POINTER], kind)
-    reading, near, data = (ir.Constant(whole, n) for n in (0, 3, 1))
-
-    def one(j: Any) -> None:
-        line = builder.gep(place, [builder.mul(j, ir.Constant(LONG, LINE))])
-        builder.call(prefetch, [line, reading, near, data])
-
-    loop(builder, lines, one)
 
 
 def _stream(builder: Any, source: Any, target: Any, lines: Any) -> None:

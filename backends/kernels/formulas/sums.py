@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..machine.teams import Team, pool
+from .machine_code import LARGE, PARTS
 
 __all__ = ["ENTRIES", "FEWEST", "total"]
 
@@ -34,8 +35,9 @@ def total(
     """
     sums = np.empty(-(-count // ENTRIES))
     data = array("q", (code.flat, *unpack("q", pack("d", scale))))
+    way = code.summed_past_way if count * sum(sizes) * PARTS.get() >= LARGE else code.summed_way
     code.share(
-        code.summed_way,
+        way,
         data.buffer_info()[0],
         (*places, sums.ctypes.data),
         (*[size * ENTRIES for size in sizes], sums.itemsize),

@@ -24,4 +24,11 @@ def by_device(**kernels: Kernel) -> Kernel:
         found = kernels.get(arrays[0].device.type)
         return bool(found and found.takes and found.takes(pair, arrays, options))
 
-    return Kernel(accepts, run, min(one.gradients for one in kernels.values()), takes)
+    def ready(
+        pair: Pair, arrays: tuple[Array, ...], options: Options, wanted: tuple[int, ...]
+    ) -> Any:
+        found = kernels.get(arrays[0].device.type)
+        return found and found.ready and found.ready(pair, arrays, options, wanted)
+
+    gradients = min(one.gradients for one in kernels.values())
+    return Kernel(accepts, run, gradients, takes, ready=ready)

@@ -23,6 +23,7 @@ from ..formulas.arithmetic_llvm import Arithmetic
 from ..formulas.bounds import Bounds
 from ..formulas.loops_llvm import LONG, LONGS, WAY
 from ..formulas.program_llvm import (
+    LANES,
     WIDEST,
     computed,
     engine_of,
@@ -43,7 +44,6 @@ from .vectors_llvm import Turn, Vectors
 
 __all__ = ["Code", "compiled", "is_supported"]
 
-LANES = {"float32": 16, "float64": 8}
 BYTE, INT = ir.IntType(8), ir.IntType(32)
 BYTES = ir.PointerType(BYTE)
 INDEX = "int64"
@@ -93,7 +93,7 @@ def compiled(rows: RowFormula, dtypes: Sequence[str], *, without: str = "") -> C
     """
     module = ir.Module("rows")
     _Writer(module, rows, dtypes).write()
-    engine = engine_of(module, without)
+    engine = engine_of(module, without, vectorised=True)
     return Code(engine.get_function_address("rows"), engine)
 
 

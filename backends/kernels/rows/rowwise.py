@@ -7,6 +7,7 @@ by hand serves, or the pair.
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,12 +18,13 @@ from portable_losses._typing import Array, Options
 from ..formulas.machine_code import NATIVE, machine_code
 from ..formulas.trace import key_of
 from ..machine.teams import Team
+from .derivatives import DerivedNamespace
+from .ready import FEWEST, ready
 from .trace import RowFormula, trace
 
 __all__ = ["Library", "Program", "Rowwise", "foreseen_gradients", "ratio_of"]
 
 SPAN = 2**17  # entries that a thread takes at once
-FEWEST = 2**16  # entries from which on several threads pay
 ROOM = __name__.rpartition(".")[0]  # whose compiler is asked
 KEPT = 512  # programs: each is of a pair, dtypes and options
 GRADIENTS = 16  # as many as a pair has arrays, and more
@@ -40,6 +42,10 @@ class Library(NamedTuple):
     ``laid(x, classes)`` is `x` as rows of so many entries without gaps (None: of one), its address,
     and the bytes from row to row; ``team`` has the threads;
     ``backward_of(pair, arrays)`` is the portable backward, which computes halves in float32.
+
+    For few rows: ``place(x)`` is the address of an array, None of one with gaps; ``small(shape,
+    like)`` makes memory for a result; ``adding(divisor)`` is the sum of an array over a number, 1
+    or its size; ``spread(grad, divisor, like)`` is the gradient of each of the added.
     """
 
     plain: Callable[[tuple[Any, ...]], bool]
@@ -49,6 +55,10 @@ class Library(NamedTuple):
     laid: Callable[[Array, int | None], tuple[Any, int, int]]
     team: Team
     backward_of: Callable[[Pair, tuple[Any, ...]], Callable[..., Any]]
+    place: Callable[[Array], int | None]
+    small: Callable[[tuple[int, ...], Array], Callable[[], Array]]
+    adding: Callable[[float], Callable[[Array], Any]]
+    spread: Callable[[Any, float, Array], Array]
 
 
 class Program(NamedTuple):
@@ -94,6 +104,8 @@ class Program(NamedTuple):
         return tuple([next(found) if there else None for there in formula.several])
 
 
+_PROGRAMS: dict[Any, Program | None] = {}  # None: the pair cannot be compiled
+
 WHOLE = ("entries", "weights")  # the kinds of arrays that have an entry for each class
 
 
@@ -110,17 +122,19 @@ class Rowwise:
         self.library = library
         self._by_hand = by_hand
         self._weights = weights
-        self._programs: dict[Any, Program | None] = {}  # None: the pair cannot be compiled
 
     def kernel(self) -> Kernel:
         """Return this as a `Kernel`."""
-        return Kernel(self._accepts, self._run, gradients=GRADIENTS, takes=self._takes)
+        prepared = partial(ready, self)
+        return Kernel(
+            self._accepts, self._run, gradients=GRADIENTS, takes=self._takes, ready=prepared
+        )
 
     def several(
         self, function: Callable[..., Any], arrays: tuple[Any, ...], options: Options
     ) -> Any:
         """Return the results of a function of rows, which nothing differentiates, in one sweep."""
-        if self._fits(arrays):
+        if self.fits(arrays):
             first = arrays[0]
             names = [self.library.name(first)]
             program = self.program(function, function, arrays, options, 0, names, first)
@@ -130,14 +144,14 @@ class Rowwise:
 
     def _accepts(self, *arrays: Any, **options: Any) -> bool:
         by_hand = self._by_hand
-        return self._fits(arrays) or (by_hand is not None and by_hand.accepts(*arrays, **options))
+        return self.fits(arrays) or (by_hand is not None and by_hand.accepts(*arrays, **options))
 
     def _takes(self, pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
         """Say whether these are arrays for which there is code, also of a half dtype."""
         options = {**options, "foreseen": None} if "foreseen" in options else options
-        return self._fits(arrays) and self._forward(pair, arrays, options) is not None
+        return self.fits(arrays) and self.forward(pair, arrays, options) is not None
 
-    def _fits(self, arrays: tuple[Any, ...]) -> bool:
+    def fits(self, arrays: tuple[Any, ...]) -> bool:
         """Say whether there are rows of more than one class."""
         if not self.library.plain(arrays):  # first: a trace would keep what is asked of a shape
             return False
@@ -153,7 +167,7 @@ class Rowwise:
             if made is not None:
                 return made
             options = {**options, "foreseen": None}
-        program = self._forward(pair, arrays, options) if self._fits(arrays) else None
+        program = self.forward(pair, arrays, options) if self.fits(arrays) else None
         if program is None:
             by_hand = self._by_hand
             all_there = by_hand is not None and all(i < by_hand.gradients for i in wanted)
@@ -162,7 +176,7 @@ class Rowwise:
             return pair.forward(*arrays, **options), pair.backward
 
         def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
-            return self._backward(pair, grad, out, arrays, options, wanted)
+            return self.backward(pair, grad, out, arrays, options, wanted)
 
         return program(self.library, [x for x in arrays if x is not None], arrays[0]), backward
 
@@ -174,26 +188,15 @@ class Rowwise:
         It is that for the gradients of the results that are foreseen, and multiplied by a number
         if they come with one. None where there is nothing foreseen, or no code.
         """
-        if options["foreseen"] is None or not self._fits(arrays):
+        if options["foreseen"] is None or not self.fits(arrays):
             return None
         factor, penalty = options["foreseen"]
         first = arrays[0]
         factor = self.library.rows(factor, first)
-
-        def both(factor: Any, *arrays: Any, **options: Any) -> tuple[Any, ...]:
-            out = pair.forward(*arrays, **options)
-            grad = foreseen_gradients(factor, out, penalty)
-            return *out, pair.backward(grad, out, *arrays, **options)[0]
-
-        family = pair.forward, pair.backward, "foreseen", penalty
-        given, own = (factor, *arrays), self.library.name(first)
-        of_forward = WIDE.get(own, own) if pair.wide else own
-        results = [of_forward] * (1 + options["with_lse"]) + [own]
-        options = {**options, "foreseen": None}
-        program = self.program(both, family, given, options, 1, results, first)
+        program = self.swept(pair, (factor, *arrays), options, penalty)
         if program is None:
             return None
-        *out, slope = program(self.library, [x for x in given if x is not None], first)
+        *out, slope = program(self.library, [x for x in (factor, *arrays) if x is not None], first)
         saved = slope
 
         def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
@@ -205,11 +208,29 @@ class Rowwise:
                     if ratio != 1:
                         slope *= ratio
                     return slope, *(None for _ in arrays[1:])
-            return self._backward(pair, grad, out, arrays, options, wanted)
+            return self.backward(pair, grad, out, arrays, options, wanted)
 
         return tuple(out), backward
 
-    def _backward(
+    def swept(
+        self, pair: Pair, given: tuple[Any, ...], options: Options, penalty: float
+    ) -> Program | None:
+        """Return the program of the value, and of the gradient for the first of `given`."""
+
+        def both(factor: Any, *arrays: Any, **options: Any) -> tuple[Any, ...]:
+            out = pair.forward(*arrays, **options)
+            grad = foreseen_gradients(factor, out, penalty)
+            return *out, pair.backward(grad, out, *arrays, **options)[0]
+
+        family = pair.forward, pair.backward, "foreseen", penalty
+        first = given[1]
+        own = self.library.name(first)
+        of_forward = WIDE.get(own, own) if pair.wide else own
+        results = [of_forward] * (1 + options["with_lse"]) + [own]
+        options = {**options, "foreseen": None}
+        return self.program(both, family, given, options, 1, results, first)
+
+    def backward(
         self,
         pair: Pair,
         grad: Any,
@@ -226,7 +247,7 @@ class Rowwise:
             found = self.library.backward_of(pair, arrays)(grad, out, *arrays, **options)
         return found
 
-    def _forward(self, pair: Pair, arrays: tuple[Any, ...], options: Options) -> Program | None:
+    def forward(self, pair: Pair, arrays: tuple[Any, ...], options: Options) -> Program | None:
         """Return the program of the value."""
         own = self.library.name(arrays[0])
         result = WIDE.get(own, own) if pair.wide else own
@@ -243,10 +264,26 @@ class Rowwise:
         wanted: tuple[int, ...],
     ) -> tuple[Array | None, ...] | None:
         """Return the gradients at the places `wanted`; None where there is no program for it."""
+        given, program = self.pulled(pair, grad, out, arrays, options, wanted)
+        if program is None:
+            return None
+        found = iter(program(self.library, given, arrays[0]))
+        return tuple([next(found) if i in wanted else None for i in range(len(arrays))])
+
+    def pulled(
+        self,
+        pair: Pair,
+        grad: Any,
+        out: Any,
+        arrays: tuple[Any, ...],
+        options: Options,
+        wanted: tuple[int, ...],
+    ) -> tuple[list[Array], Program | None]:
+        """Return the operands of the program of the gradients, and that, if there is one."""
         several = isinstance(grad, tuple)
         grads, outs = (grad, out) if several else ((grad,), (out,))
         count, name = len(grads), self.library.name
-        if name(arrays[0]) in WIDE:  # the results are rounded to halves
+        if pair.derived or name(arrays[0]) in WIDE:  # whose results are rounded to halves
             outs = ()
         first = count + len(outs)
 
@@ -265,11 +302,7 @@ class Rowwise:
         family = pair.forward, pair.backward, wanted
         results = [name(arrays[i]) for i in wanted]
         program = self.program(pulled, family, given, options, first, results, arrays[0])
-        if program is None:
-            return None
-        present = [x for x in given if x is not None]
-        found = iter(program(self.library, present, arrays[0]))
-        return tuple([next(found) if i in wanted else None for i in range(len(arrays))])
+        return [x for x in given if x is not None], program
 
     def program(
         self,
@@ -292,16 +325,16 @@ class Rowwise:
         kinds = _kinds(arrays, tuple(like.shape), weights)
         if kinds is None:
             return None
-        key = family, names, kinds, *results, *key_of(options)
+        key = self, family, names, kinds, *results, *key_of(options)
         try:
-            return self._programs[key]
+            return _PROGRAMS[key]
         except KeyError:
             pass
         except TypeError:  # an option that is no plain value
             return None
-        if len(self._programs) > KEPT:
-            self._programs.clear()
-        self._programs[key] = made = _compiled(function, family, names, kinds, options, results)
+        if len(_PROGRAMS) > KEPT:
+            _PROGRAMS.clear()
+        _PROGRAMS[key] = made = _compiled(function, family, names, kinds, options, results)
         return made
 
 
@@ -364,7 +397,7 @@ def _compiled(
         return [*given, *(results * count if len(results) == 1 else results)]
 
     found = machine_code(
-        lambda: trace(function, dtypes, kinds, plain, native=NATIVE),
+        lambda: trace(function, dtypes, kinds, plain, native=NATIVE, namespace=DerivedNamespace),
         (family, names, kinds, *results),
         all_of,
         ROOM,

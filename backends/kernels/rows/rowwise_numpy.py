@@ -1,6 +1,7 @@
 """Pairs of rows on NumPy."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,9 @@ from .rowwise import Library, Rowwise
 
 __all__ = ["NUMPY", "rowwise", "several_of_rows"]
 
-FLOATS = frozenset([np.dtype(np.float32), np.dtype(np.float64)])  # in this machine's byte order
-NAMES = {np.dtype(name): name for name in ("float32", "float64", "bool", "int64")}
+HALF = np.dtype(np.float16)
+FLOATS = frozenset([HALF, np.dtype(np.float32), np.dtype(np.float64)])  # in this byte order
+NAMES = {np.dtype(name): name for name in ("float16", "float32", "float64", "bool", "int64")}
 
 
 def _plain(arrays: tuple[Any, ...]) -> bool:
@@ -35,6 +37,7 @@ def _empty(shape: Sequence[int], like: Array, name: str) -> Array:
 def _laid(x: Array, classes: int | None) -> tuple[Array, int, int]:
     """Return `x` as rows, its address, and the bytes from row to row."""
     if not x.ndim:
+        x = np.asarray(x)  # of NumPy's numbers, whose address is of a copy
         return x, x.__array_interface__["data"][0], 0
     if classes is None:
         if x.flags.c_contiguous:
@@ -53,14 +56,62 @@ def _laid(x: Array, classes: int | None) -> tuple[Array, int, int]:
 
 
 def _rows(factor: Any, like: Array) -> Array:
-    return np.asarray(factor, like.dtype)
+    return np.asarray(factor, np.float32 if like.dtype == HALF else like.dtype)
 
 
 def _backward_of(pair: Pair, arrays: tuple[Any, ...]) -> Any:
-    return pair.backward
+    """Return the pair's backward; of halves it computes in float32."""
+    if arrays[0].dtype != HALF:
+        return pair.backward
+
+    def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> tuple[Any, ...]:
+        wide = [_wide(x) for x in arrays]
+        out = pair.forward(*wide, **options)  # not what has been rounded
+        found = pair.backward(_wide(grad), out, *wide, **options)
+        return tuple(
+            [
+                None if g is None else g.astype(x.dtype, copy=False)
+                for g, x in zip(found, arrays, strict=True)
+            ]
+        )
+
+    return backward
 
 
-NUMPY = Library(_plain, lambda x: NAMES.get(x.dtype, ""), _empty, _rows, _laid, pool, _backward_of)
+def _wide(x: Any) -> Any:
+    """Return an array, or each in a tuple, with halves in float32."""
+    if isinstance(x, tuple):
+        return tuple(map(_wide, x))
+    return x.astype(np.float32) if x is not None and x.dtype == HALF else x
+
+
+def _place(x: Array) -> int | None:
+    return x.__array_interface__["data"][0] if x.flags.c_contiguous else None
+
+
+def _spread(grad: Any, divisor: float, like: Array) -> Array:
+    return np.full(like.shape, grad / divisor, like.dtype)
+
+
+def _adding(divisor: float) -> Callable[[Array], Any]:
+    if divisor == 1:
+        return lambda x: np.add.reduce(x, None)
+    return lambda x: np.add.reduce(x, None) / divisor
+
+
+NUMPY = Library(
+    _plain,
+    lambda x: NAMES.get(x.dtype, ""),
+    _empty,
+    _rows,
+    _laid,
+    pool,
+    _backward_of,
+    _place,
+    lambda shape, like: partial(np.empty, shape, like.dtype),
+    _adding,
+    _spread,
+)
 
 
 def rowwise(by_hand: Kernel | None = None, *weights: int) -> Kernel:

@@ -2,8 +2,8 @@
 
 __library__ = "torch"
 
-import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from ..formulas.elementwise_torch import (
     are_in_memory,
     backward_of,
 )
-from ..machine.memory import large
+from ..machine.memory_torch import empty
 from ..machine.team_torch import team
 from .rowwise import Library, Rowwise
 
@@ -39,11 +39,7 @@ def _plain(arrays: tuple[Any, ...]) -> bool:
 
 def _empty(shape: Sequence[int], like: Array, name: str) -> Array:
     """Return memory for a result."""
-    dtype = ROW_DTYPES[name]
-    memory = large(math.prod(shape) * dtype.itemsize)
-    if memory is None:
-        return torch.empty(shape, dtype=dtype, device="cpu")
-    return torch.frombuffer(memory, dtype=dtype).view(shape)
+    return empty(shape, ROW_DTYPES[name])
 
 
 def _laid(x: Array, classes: int | None) -> tuple[Array, int, int]:
@@ -77,7 +73,23 @@ def _name(x: Array) -> str:
     return ROW_NAMES.get(x.dtype, "")
 
 
-TORCH = Library(_plain, _name, _empty, _rows, _laid, team, backward_of)
+def _spread(grad: Any, divisor: float, like: Array) -> Array:
+    return (grad / divisor).expand(like.shape).contiguous()
+
+
+TORCH = Library(
+    _plain,
+    _name,
+    _empty,
+    _rows,
+    _laid,
+    team,
+    backward_of,
+    lambda x: x.data_ptr() if x.is_contiguous() else None,
+    lambda shape, like: partial(torch.empty_like, like),
+    lambda divisor: torch.sum if divisor == 1 else torch.mean,
+    _spread,
+)
 
 
 def rowwise(by_hand: Kernel | None = None, *weights: int) -> Kernel:

@@ -35,13 +35,20 @@ __all__ = [
     "ARGMAX",
     "CLASSES",
     "LARGEST",
+    "LOST",
     "PICK",
     "POSITION",
     "REDUCTIONS",
     "SHARE",
     "SMALLEST",
+    "STRUCTURAL",
     "SUM",
+    "C",
+    "N",
     "RowFormula",
+    "RowNamespace",
+    "RowRecording",
+    "RowSymbol",
     "trace",
 ]
 
@@ -53,6 +60,7 @@ PICK = "pick"  # an array's entry at a place of the row
 POSITION = "position"  # 0, 1, ... along the row
 CLASSES = "classes"  # how many entries a row has
 SHARE = "share"  # a number divided by that
+STRUCTURAL = frozenset([*REDUCTIONS, POSITION, CLASSES, SHARE])  # what is not computed by entries
 
 N, C = "rows", "classes"  # the sizes of axes
 KINDS: dict[str, tuple[str | int, ...]] = {
@@ -346,10 +354,12 @@ def trace(
     options: Options,
     *,
     native: Sequence[str] = (),
+    namespace: Callable[[RowRecording, Sequence[str]], Any] = RowNamespace,
 ) -> RowFormula:
     """Return the formula of ``function(*arrays, **options)``; the dtype None: an absent array.
 
     Of each array that is present there is its kind. The function may return None among others.
+    `namespace` is made of the recording and the `native` functions.
     """
     floats = {d for d in dtypes if d is not None and d not in (BOOL, INDEX)}
     if len(floats) != 1 or not floats.issubset(FLOATS):
@@ -358,7 +368,7 @@ def trace(
     recording = RowRecording(present, kinds, *floats)
     symbols = iter([recording.argument(i, kind) for i, kind in enumerate(kinds)])
     given = [None if d is None else next(symbols) for d in dtypes]
-    made = function(*given, **{**options, "xp": RowNamespace(recording, native)})
+    made = function(*given, **{**options, "xp": namespace(recording, native)})
     listed = made if isinstance(made, tuple) else (made,)
     rows = _needed(recording, kinds, [x for x in listed if x is not None])
     if not isinstance(made, tuple):

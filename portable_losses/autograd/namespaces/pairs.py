@@ -13,11 +13,12 @@ from portable_losses._backend import (
     backend_of,
     kernel_for,
 )
+from portable_losses._dtypes import is_half, narrow, widen
 from portable_losses._gradient import attach_gradient as attach_to
 from portable_losses._gradient import stop_gradient as stop_gradient_of
 from portable_losses._indexing import gather as gather_by
-from portable_losses._polyfill import device_of
-from portable_losses._polyfill import readable as readable_by
+from portable_losses._notes import Served, noted
+from portable_losses._polyfill import device_of, is_eager
 from portable_losses._tape import TapeNamespace, raw_array
 from portable_losses._typing import Array, Options
 from portable_losses.autograd._error_notes import explain
@@ -38,13 +39,16 @@ def tape_backend(tape: TapeNamespace) -> Backend:
     def attach_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
         return attach(tape, pair, arrays, options)
 
+    def repeat_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
+        return None if inner.autodiff.differentiates else attach_again(pair, options)
+
     def stop_gradient(x: Any) -> Tensor:
         return tensor_of(
             stop_gradient_of(raw_tree(x, tape.library, "stop_gradient"), xp=tape.inner)
         )
 
     def readable(x: Any) -> bool:
-        return readable_by(x.array if isinstance(x, Tensor) else x, xp=tape.inner)
+        return is_eager(x.array if isinstance(x, Tensor) else x, xp=tape.inner)
 
     def device(x: Any) -> Any:
         return device_of(raw_array(x), xp=tape.inner)
@@ -58,7 +62,11 @@ def tape_backend(tape: TapeNamespace) -> Backend:
 
     return Backend(
         "tape",
-        Autodiff(attach_gradient=attach_gradient, stop_gradient=stop_gradient),
+        Autodiff(
+            attach_gradient=attach_gradient,
+            stop_gradient=stop_gradient,
+            repeat_gradient=repeat_gradient,
+        ),
         Arrays(
             readable=readable,
             device=device,
@@ -103,6 +111,22 @@ def attach(tape: TapeNamespace, pair: Pair, arrays: tuple[Array, ...], options: 
     except Exception as error:
         explain(error, _name(pair), *raws)
         raise
+    made = _recorded(pair, out, raws, given, parents, record, backward)
+    if pair.kernel is None and kernel is not None and (note := noted()) is not None:
+        note.served.append(Served(pair._replace(kernel=kernel), arrays, options, made))
+    return made
+
+
+def _recorded(
+    pair: Pair,
+    out: Any,
+    raws: tuple[Any, ...],
+    given: Options,
+    parents: tuple[Node | None, ...],
+    record: Any,
+    backward: Any,
+) -> Any:
+    """Return the result of a pair as Tensors, with a node where there is something to record."""
     if not record:
         return tuple(map(tensor_of, out)) if isinstance(out, tuple) else tensor_of(out)
     if backward is None:
@@ -115,6 +139,66 @@ def attach(tape: TapeNamespace, pair: Pair, arrays: tuple[Array, ...], options: 
     return tuple(tensor_of(x, item) for x, item in zip(out, items, strict=True))
 
 
+def attach_again(pair: Pair, options: Options) -> Callable[..., Any]:
+    """Return what `attach` does with a pair and its kernel, for arrays of the same kinds.
+
+    It takes options that have changed, and returns None for arrays that the kernel does not take.
+    """
+    kernel: Any = pair.kernel
+    runs: dict[tuple[int, ...], Any] = {}  # by the arrays that need a gradient
+    own = {name: x for name, x in options.items() if name != "xp"}
+
+    def gradient(grad: Any, out: Any, *arrays: Any, xp: Any, backward: Any, **changed: Any) -> Any:
+        chosen = pair.backward if isinstance(xp, TapeNamespace) else backward
+        return chosen(grad, out, *arrays, xp=xp, **{**own, **changed})
+
+    def by_slope(grad: Any, out: Any, *arrays: Any, xp: Any, backward: Any, **changed: Any) -> Any:
+        if isinstance(xp, TapeNamespace):
+            return gradient(grad, out, *arrays, xp=xp, backward=backward, **changed)[0]
+        return grad * backward
+
+    operation = Operation(_name(pair), (gradient,), form=JOINT)
+    product = Operation(_name(pair), (by_slope,))
+
+    def again(*arrays: Any, **changed: Any) -> Any:
+        raws: list[Any] = []
+        parents: list[Node | None] = []
+        wanted: tuple[int, ...] = ()
+        for x in arrays:
+            if isinstance(x, Tensor):
+                node = x._node
+                if node is not None:
+                    wanted += (len(raws),)
+                raws.append(x.array)
+                parents.append(node)
+            else:
+                raws.append(x)
+                parents.append(None)
+        record = recorder() if wanted else None
+        given = tuple(raws)
+        if record is None:
+            wanted = ()
+        if wanted not in runs:
+            runs[wanted] = kernel.ready(pair, given, options, wanted)
+        run = runs[wanted]
+        made = None if run is None else run(given, **changed)
+        if made is None:
+            return None
+        out, backward = made
+        node = None
+        if record is not None:
+            chosen = operation if callable(backward) else product
+            held = {"backward": backward, **changed}
+            node = record(chosen, out, given, held, tuple(parents))
+        if out.__class__ is not tuple:
+            return tensor_of(out, node)
+        if node is None:
+            return tuple(map(tensor_of, out))
+        return tuple(map(tensor_of, out, item_nodes(node, out)))
+
+    return again
+
+
 def _gives_all(kernel: Kernel, parents: tuple[Node | None, ...]) -> bool:
     """Say whether the kernel's backward returns every gradient that may be asked for."""
     return not any(parents[kernel.gradients :])
@@ -124,8 +208,22 @@ def _differentiable(backward: Callable[..., Any], pair: Pair) -> Callable[..., A
     """Return the `backward` of a kernel; where that is recorded itself, the pair's."""
 
     def gradient(grad: Any, out: Any, *arrays: Any, xp: Any, **options: Any) -> Any:
-        chosen = pair.backward if isinstance(xp, TapeNamespace) else backward
-        return chosen(grad, out, *arrays, xp=xp, **options)
+        if not isinstance(xp, TapeNamespace):
+            return backward(grad, out, *arrays, xp=xp, **options)
+        if not is_half(arrays[0], xp=xp):
+            return pair.backward(grad, out, *arrays, xp=xp, **options)
+        held = {"xp": xp, **options}
+        wide = tuple([x if x is None else widen(x, xp=xp) for x in arrays])
+        out = attach_to(pair._replace(kernel=None), wide, held)
+        several = isinstance(grad, tuple)
+        grads = tuple([widen(g, xp=xp) for g in (grad if several else (grad,))])
+        found = pair.backward(grads if several else grads[0], out, *wide, **held)
+        return tuple(
+            [
+                None if g is None else narrow(g, x.dtype, xp=xp)
+                for g, x in zip(found, arrays, strict=True)
+            ]
+        )
 
     return gradient
 

@@ -223,10 +223,11 @@ class BaseTensor(TapeArray):
             if array.shape and any(n != 1 for n in array.shape):
                 msg = f"backward of shape {self.shape} needs a `gradient` of that shape"
                 raise ValueError(msg)
-            if is_complex(array, xp=library_of(array).xp):
+            library = library_of(array)
+            if is_complex(array, xp=library.xp):
                 msg = "backward of a complex number needs a `gradient`; only a real one is a loss"
                 raise ValueError(msg)
-            one = _one_like(array)
+            one = _one_like(array) if library.one_like is None else library.one_like(array)
             return self._tensor_of(one) if recorded else one
         array, node = unwrap(gradient)
         library_of(self.array).check(array, "gradient")

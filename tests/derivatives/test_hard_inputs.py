@@ -1,0 +1,93 @@
+"""`derivatives` at predictions up to 1000 away: no normal result is lost, each has its digits.
+
+A result may be off by 8 units in the last place, and by what 8 of prediction or target make of it:
+next to a root no digits are asked for that these do not have. So it is for the terms of a sum that
+cancels by nature, where the definition has them.
+"""
+
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+
+import portable_losses as pl
+from portable_losses._typing import Array
+from tests.accuracy.curvature import bends_of, total
+from tests.curves import Pointwise
+from tests.libraries import EVERY_ROW
+from tests.rows import POINTWISE
+
+SIZES = (1e-3, 0.5, 3.0, 20.0, 40.0, 88.0, 300.0, 700.0, 745.0, 1000.0)
+SIGNED = np.asarray([*(-x for x in reversed(SIZES)), 0.0, *SIZES])
+# Targets of each domain.
+TARGETS = {
+    "real": (-2.25, 0.0, 700.0),
+    "nonnegative": (0.0, 0.25, 7.5),
+    "positive": (0.25, 7.5),
+    "count": (0.0, 1.0, 7.0),
+    "share": (0.0, 0.25, 1.0),
+    "bit": (0.0, 1.0),
+    "sign": (-1.0, 1.0),
+}
+DIGITS = 8
+ROWS = [one for one in POINTWISE if one.inputs in ("real", "positive")]
+
+
+def given(row: Pointwise, dtype: str) -> tuple[Array, Array]:
+    """Predictions and targets, each of one with each of the other."""
+    x: Any = SIGNED if row.inputs == "real" else SIGNED[SIGNED > 0]
+    x, y = np.meshgrid(x, np.asarray(TARGETS[row.targets]))
+    return x.ravel().astype(dtype), y.ravel().astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("cuts", [(-1.0, 1.0), (-700.0, -0.5, 40.0)], ids=str)
+def test_ordered_classes_keep_theirs(cuts: Any, dtype: str) -> None:
+    classes = np.arange(len(cuts) + 1)
+    x, y = (one.ravel() for one in np.meshgrid(SIGNED.astype(dtype), classes))
+    found = pl.derivatives(pl.ordinal_cross_entropy, x, y, order=2, thresholds=np.asarray(cuts))
+    bounds = [-mpmath.inf, *cuts, mpmath.inf]
+    eps, tiny = float(np.finfo(dtype).eps), float(np.finfo(dtype).tiny)
+    with mpmath.workdps(900):
+        for i, (u, k) in enumerate(zip(x.tolist(), y.tolist(), strict=True)):
+            a, b = mpmath.mpf(u) - bounds[k + 1], bounds[k] - mpmath.mpf(u)
+            p, q = (1 / (1 + mpmath.exp(-v)) for v in (a, b))
+            value = -mpmath.log(1 - p - q)
+            for got, want in zip(found, (value, p - q, p * (1 - p) + q * (1 - q)), strict=True):
+                if tiny < abs(want):
+                    assert abs(float(got[i]) - want) <= DIGITS * eps * abs(want), (u, k)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("row", ROWS if EVERY_ROW else ROWS[::3], ids=str)
+def test_no_digit_is_lost_that_the_input_has(row: Pointwise, dtype: str) -> None:
+    x, y = given(row, dtype)
+    found = pl.derivatives(row.function, x, y, order=2, **row.options)
+    eps, tiny, most = (float(getattr(np.finfo(dtype), n)) for n in ("eps", "tiny", "max"))
+    (bend,) = bends_of(row, np.dtype(dtype).type)
+    wrong = []
+    with mpmath.workdps(60):
+        for i, (u, t) in enumerate(zip(x.tolist(), y.tolist(), strict=True)):
+            point = mpmath.mpf(u), mpmath.mpf(t)
+            exact = (row.value, row.slope, bend)
+            for k, (got, one) in enumerate(zip(found, exact, strict=True)):
+                want = total(one(*point))
+                if mpmath.isnan(want) or not tiny < abs(want) < most:
+                    continue
+                off = abs(mpmath.mpf(float(got[i])) - want) / (DIGITS * eps)
+                if not (off <= abs(want) or off <= abs(want) + allowed(exact, k, *point)):
+                    wrong.append((k, u, t, float(got[i]), float(want)))
+    assert not wrong, wrong[:6]
+
+
+def allowed(exact: Any, k: int, u: Any, t: Any) -> Any:
+    """What the rounding of prediction and target changes, and of the terms of a sum."""
+    terms = exact[k](u, t)
+    size = max(map(abs, terms)) if isinstance(terms, tuple) else mpmath.mpf(0)
+    if k < 2:
+        slope = total(exact[k + 1](u, t))
+    else:
+        step = abs(u) * mpmath.mpf("1e-9")
+        slope = (exact[k](u + step, t) - total(terms)) / step if step else mpmath.mpf(0)
+    return size if mpmath.isnan(slope) else size + abs(slope) * max(abs(u), abs(t))
