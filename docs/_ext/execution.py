@@ -13,6 +13,7 @@ import contextlib
 import doctest
 import hashlib
 import io
+import logging as standard_logging
 import os
 import pickle
 import tempfile
@@ -258,6 +259,8 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     os.environ.setdefault("PORTABLE_LOSSES_KERNELS", "off")
     quick = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
     os.environ.setdefault("XLA_FLAGS", quick)
+    # it warns of everything else that is not installed
+    standard_logging.getLogger("torch.onnx").setLevel("ERROR")
     assert find_spec("tests.double"), "the documentation is built in a checkout"
     app.connect("doctree-read", execute, priority=100)
     return {"parallel_read_safe": False, "parallel_write_safe": True}

@@ -202,11 +202,12 @@ def example_of_a_module(name: str, entry: dict[str, Any]) -> str:
     """The example of a module: what is no array are its options."""
     arrays = entry["arrays"]
     options = [part for part in entry["call"].split(", ") if part not in arrays]
+    given = [argument for argument in arrays if f"{argument}={argument}" not in options]
     lines = ["import numpy as np", "from portable_losses import nn", ""]
     if "pl." in entry["call"]:
         lines.insert(1, "import portable_losses as pl")
     lines += [f"{argument} = np.asarray({values})" for argument, values in arrays.items()]
-    lines += [f"module = nn.{name}({', '.join(options)})", f"print(module({', '.join(arrays)}))"]
+    lines += [f"module = nn.{name}({', '.join(options)})", f"print(module({', '.join(given)}))"]
     return "## Example\n\n```python\n" + "\n".join(lines) + "\n```\n"
 
 
