@@ -30,9 +30,7 @@ def link(app: Sphinx, doctree: nodes.document) -> None:
     docname = app.env.docname
     if docname.startswith("reference/"):
         return
-    known = targets() | (
-        {n: f"portable_losses.{n}" for n in functions()} if docname == "names" else {}
-    )
+    known = targets() | ({n: f"portable_losses.{n}" for n in functions()} if docname == "names" else {})
     for node in list(doctree.findall(nodes.literal)):
         name = re.sub(r"\(.*\)$", "", node.astext())
         if name not in known or isinstance(node.parent, nodes.reference | addnodes.pending_xref):
@@ -40,12 +38,7 @@ def link(app: Sphinx, doctree: nodes.document) -> None:
         if any(isinstance(parent, nodes.title) for parent in (node.parent, node.parent.parent)):
             continue
         reference = addnodes.pending_xref(
-            "",
-            refdomain="py",
-            reftype="obj",
-            reftarget=known[name],
-            refexplicit=True,
-            refdoc=docname,
+            "", refdomain="py", reftype="obj", reftarget=known[name], refexplicit=True, refdoc=docname
         )
         node.replace_self(reference)
         reference.append(node)

@@ -34,9 +34,7 @@ from sphinx.util.typing import ExtensionMetadata
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / "docs" / "_build" / "executed"
 LIBRARIES = ("numpy", "torch", "jax", "dask", "scipy", "scikit-learn", "matplotlib")
-OF_THE_DOUBLE = (
-    "Run on the test double of CuPy (there was no card): NumPy arrays that refuse to be read."
-)
+OF_THE_DOUBLE = "Run on the test double of CuPy (there was no card): NumPy arrays that refuse to be read."
 logger = logging.getLogger(__name__)
 
 
@@ -239,9 +237,7 @@ def execute(app: Sphinx, doctree: nodes.document) -> None:
         return
     for block, result in zip(blocks, results_of(blocks, docname), strict=True):
         if result.error:
-            logger.warning(
-                "this program failed:\n%s\n%s", block.astext(), result.error, location=block
-            )
+            logger.warning("this program failed:\n%s\n%s", block.astext(), result.error, location=block)
         below = shown(block, result)
         index = block.parent.index(block)
         block.parent[index + 1 : index + 1] = below

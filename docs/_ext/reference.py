@@ -29,36 +29,18 @@ DOCS = Path(__file__).parents[1]
 REFERENCE = DOCS / "reference"
 PICTURES = DOCS / "_build" / "pictures"
 LIBRARIES = ("PyTorch", "JAX", "optax", "Keras", "SciPy", "scikit-learn")
-INVENTORIES = dict(
-    zip(LIBRARIES, ("torch", "jax", "optax", "keras", "scipy", "sklearn"), strict=True)
-)
+INVENTORIES = dict(zip(LIBRARIES, ("torch", "jax", "optax", "keras", "scipy", "sklearn"), strict=True))
 # A page of the reference: its title, its packages, and what it says at its top.
 CHAPTERS = {
     "activations": ("Activations", ("activations",), "Of one element, or along an axis."),
-    "special": (
-        "Special functions",
-        ("special",),
-        "What the standard lacks, with exact gradients.",
-    ),
+    "special": ("Special functions", ("special",), "What the standard lacks, with exact gradients."),
     "losses": ("Losses", ("losses",), "Each reduces by `reduction`, and takes weights and masks."),
-    "of_each_sample": (
-        "Derivatives of losses",
-        ("differentials",),
-        "Value, gradient and Hessian at once.",
-    ),
+    "of_each_sample": ("Derivatives of losses", ("differentials",), "Value, gradient and Hessian at once."),
     "autograd": ("The tape", ("autograd",), "Gradients of any code over any array library."),
-    "objectives": (
-        "Objectives",
-        ("objectives",),
-        "Any loss in XGBoost, LightGBM, CatBoost, sklearn.",
-    ),
+    "objectives": ("Objectives", ("objectives",), "Any loss in XGBoost, LightGBM, CatBoost, sklearn."),
     "nn": ("Modules", ("nn", "nn.init"), "Every function as a module, layers, and how they start."),
     "optim": ("Optimisers", ("optim", "optim.lr_scheduler"), "Steps, clipping and learning rates."),
-    "data": (
-        "Batches and settings",
-        ("data", ""),
-        "Batches of arrays, and how values are checked.",
-    ),
+    "data": ("Batches and settings", ("data", ""), "Batches of arrays, and how values are checked."),
 }
 IN_THE_CORE = ("activations", "special", "losses", "differentials", "")
 
@@ -86,9 +68,7 @@ def errors() -> dict[str, dict[str, list[str]]]:
         if line.startswith("## "):
             heading = line[3:]
         elif line.startswith("| "):
-            name, *row = [
-                re.sub(r" at [^;·]*", "", cell).strip() for cell in line.strip("| ").split(" | ")
-            ]
+            name, *row = [re.sub(r" at [^;·]*", "", cell).strip() for cell in line.strip("| ").split(" | ")]
             found.setdefault(heading, {}).setdefault(name.partition(" ")[0], row)
     return found
 
@@ -159,9 +139,7 @@ def program(name: str, entry: dict[str, Any], library: str) -> str:
     total = call if entry.get("scalar") else f"{call}.sum()"
     if library == "PyTorch" and differentiable:
         backward = "result.backward()" if entry.get("scalar") else "result.sum().backward()"
-        return "\n".join(
-            [*lines, f"result = {call}", backward, "print(result)", f"print({first}.grad)"]
-        )
+        return "\n".join([*lines, f"result = {call}", backward, "print(result)", f"print({first}.grad)"])
     lines.append(f"print({shown.format(call)})")
     if differentiable:
         gradient = f"grad(lambda {first}: {total})"
@@ -272,15 +250,11 @@ def page(package: str, name: str) -> str:
     thing: Any = getattr(module_of(package), name)
     function = getattr(thing, "function", None) if package == "nn" else None
     subject = getattr(function, "__name__", name)
-    entry = (
-        functions().get(subject) if package in ("activations", "special", "losses", "nn") else None
-    )
+    entry = functions().get(subject) if package in ("activations", "special", "losses", "nn") else None
     parts = [f"# {path_of(package, name)}\n"]
     if package in ("activations", "special", "losses"):
         has_axis = "axis" in inspect.signature(thing).parameters
-        parts.append(
-            f"```{{eval-rst}}\n{index_of(name, has_axis)}```\n" if index_of(name, has_axis) else ""
-        )
+        parts.append(f"```{{eval-rst}}\n{index_of(name, has_axis)}```\n" if index_of(name, has_axis) else "")
         parts += [*(shown(name, entry) if entry else ()), described(package, name)]
         parts += [*(tabs(name, entry) if entry else ()), "".join(accuracy(name))]
         parts.append("".join(elsewhere(name, has_axis)))
@@ -321,13 +295,8 @@ def chapter(key: str) -> str:
 
 def index() -> str:
     """The front page of the reference."""
-    lines = [
-        "# Reference\n",
-        "Every public name has a page: its formula, a picture, domain and errors, ",
-    ]
-    lines.append(
-        "an example that ran, and what other libraries call it.\n\n::::{grid} 1 2 2 3\n:gutter: 3\n"
-    )
+    lines = ["# Reference\n", "Every public name has a page: its formula, a picture, domain and errors, "]
+    lines.append("an example that ran, and what other libraries call it.\n\n::::{grid} 1 2 2 3\n:gutter: 3\n")
     for key, (title, packages, text) in CHAPTERS.items():
         count = sum(len(names_of(package)) for package in packages)
         lines.append(f":::{{grid-item-card}} {title}\n:link: {key}\n:link-type: doc\n")

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import empty_like
 
 from portable_losses._typing import Array
 
@@ -72,10 +71,11 @@ class Code:
         count, number = like.numel(), like.new_empty((), dtype=self._results[0])
         same = [dtype is like.dtype for dtype in self._results]
         run, averaged, results = self._run, self._averaged, self._results
+        made = torch.empty_like
 
         def entries(like: Array) -> list[Array]:
             given = zip(results, same, strict=True)
-            return [empty_like(like) if own else empty_like(like, dtype=d) for d, own in given]
+            return [made(like) if own else made(like, dtype=d) for d, own in given]
 
         def each(given: Sequence[Array], divisor: None) -> list[Array]:
             outs = entries(given[0])
@@ -83,7 +83,7 @@ class Code:
             return outs
 
         def sums(given: Sequence[Array], divisor: float) -> list[Array]:
-            outs = [empty_like(number), *entries(given[0])[1:]]
+            outs = [made(number), *entries(given[0])[1:]]
             places = [x.data_ptr() for x in (*given, *outs[1:], outs[0])]
             averaged(*places, divisor, count)
             return outs
