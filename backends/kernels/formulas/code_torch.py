@@ -71,11 +71,11 @@ class Code:
         count, number = like.numel(), like.new_empty((), dtype=self._results[0])
         same = [dtype is like.dtype for dtype in self._results]
         run, averaged, results = self._run, self._averaged, self._results
-        made = torch.empty_like
+        empty_like = torch.empty_like  # there is no large one
 
         def entries(like: Array) -> list[Array]:
             given = zip(results, same, strict=True)
-            return [made(like) if own else made(like, dtype=d) for d, own in given]
+            return [empty_like(like) if own else empty_like(like, dtype=d) for d, own in given]
 
         def each(given: Sequence[Array], divisor: None) -> list[Array]:
             outs = entries(given[0])
@@ -83,7 +83,7 @@ class Code:
             return outs
 
         def sums(given: Sequence[Array], divisor: float) -> list[Array]:
-            outs = [made(number), *entries(given[0])[1:]]
+            outs = [empty_like(number), *entries(given[0])[1:]]
             places = [x.data_ptr() for x in (*given, *outs[1:], outs[0])]
             averaged(*places, divisor, count)
             return outs

@@ -42,6 +42,8 @@ def ready(
     if program is None:
         return None
     several, count = program.rows.formula.several is not None, len(given)
+    if factor is not None:
+        several = "with_lse" in options
     compute = _prepared(library, program, present, first)
     held = () if factor is None else (factor,)
     added = None if divisor is None else library.adding(divisor)
