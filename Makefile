@@ -10,7 +10,7 @@ SHARED = -n $(WORKERS) --dist worksteal
 PYTEST = $(RUN) -m pytest $(SHARED)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test test-all test-older test-more fuzz cover check bench accuracy docs gpu card wheel clean
+.PHONY: help demo quick test test-all test-older test-more fuzz cover check bench accuracy docs look gpu card wheel clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -56,9 +56,14 @@ bench: $(VENV)/bench.stamp  ## speed and memory beside the peers: docs/benchmark
 accuracy: $(VENV)/test.stamp  ## every function against mpmath, beside its peers: docs/accuracy.md
 	$(RUN) -m tools.report_accuracy --workers $(WORKERS)
 
-docs: $(VENV)/docs.stamp  ## the documentation as HTML in docs/_build
-	$(RUN) -m sphinx -W --keep-going --quiet --fresh-env docs docs/_build
+docs: $(VENV)/docs.stamp  ## the documentation as HTML in docs/_build, every example executed
+	$(RUN) -m sphinx -W --keep-going --quiet docs docs/_build
 	@echo "open docs/_build/index.html"
+
+look: docs $(VENV)/look.stamp  ## its pages in a real browser, wide and narrow; pictures of them in docs/_build/look
+	@command -v chromium >/dev/null || \
+		{ echo "make look: needs Chromium and its driver: apt-get install chromium chromium-driver" >&2; exit 1; }
+	$(RUN) -m tools.look_at_pages
 
 CARD_PYTHON ?= $(PYTHON)
 card:  ## matrix, kernels and speed on an NVIDIA card: docs/gpu.md; CARD_PYTHON has PyTorch, CuPy, mpmath
@@ -77,7 +82,7 @@ wheel: $(VENV)/wheel.stamp  ## an sdist, and the wheel built from it, in dist/
 	$(RUN) -m build --no-isolation
 
 clean:  ## remove .venv and everything that was built
-	rm -rf $(VENV) dist docs/_build htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist docs/_build docs/reference htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # ---- one stamp for each set of packages (the groups of pyproject.toml) --------------------------
 $(VENV)/%.stamp: $(VENV)/pip.stamp pyproject.toml constraints.txt

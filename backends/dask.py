@@ -10,7 +10,9 @@ from dask.delayed import delayed
 from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Speed
 from portable_losses._typing import Array, Namespace, Options
 
+from .kernels.cross_entropy.sweep import WEIGHT
 from .kernels.formulas.elementwise_dask import ELEMENTWISE, elementwise, one_like, several
+from .kernels.rows.rowwise_dask import rowwise
 
 
 def readable(x: Array) -> bool:
@@ -176,5 +178,10 @@ BACKEND = Backend(
         python_scalars=True,
     ),
     indexing=Indexing(scatter_add=scatter_add, gather=gather),
-    speed=Speed(elementwise=elementwise, several=several, elementwise_kernel=ELEMENTWISE),
+    speed=Speed(
+        elementwise=elementwise,
+        several=several,
+        elementwise_kernel=ELEMENTWISE,
+        row_kernel=rowwise(WEIGHT),
+    ),
 )

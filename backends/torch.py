@@ -1,6 +1,7 @@
 """PyTorch: gradients through ``torch.autograd.Function``, in every mode PyTorch has."""
 
 from collections.abc import Callable
+from functools import partial
 from inspect import signature
 from typing import Any
 
@@ -17,10 +18,10 @@ from .kernels.cross_entropy.sweep_torch import CROSS_ENTROPY, WEIGHT
 from .kernels.formulas.elementwise_torch import (
     ELEMENTWISE,
     backward_of,
-    is_plain_in_memory,
-    is_watched,
     several,
 )
+from .kernels.formulas.plain_torch import is_plain_in_memory, is_watched
+from .kernels.formulas.ready_torch import ready
 from .kernels.gpu_rows.rows_torch import CUDA
 from .kernels.machine.by_device import by_device
 from .kernels.rows.rowwise_torch import rowwise, several_of_rows
@@ -211,7 +212,7 @@ def repeat_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> 
     kernel: Any = pair.kernel
     known: dict[tuple[int, ...], _BoundPair | None] = {}  # by the arrays that need a gradient
 
-    def again(*arrays: Any) -> Any:
+    def again(*arrays: Any, **changed: Any) -> Any:
         wanted: tuple[int, ...] = ()
         for i, x in enumerate(arrays):
             if x is not None:
@@ -227,6 +228,9 @@ def repeat_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> 
         bound = known[wanted]
         if bound is None:
             return None
+        if changed:
+            run = partial(bound.ready, **changed)
+            bound = _BoundPair(pair, {**options, **changed}, wanted, run)
         return _record(bound, *arrays) if wanted else bound.ready(arrays)[0]
 
     return again
@@ -365,7 +369,7 @@ BACKEND = Backend(
         several=several,
         several_of_rows=several_of_rows(WEIGHT),
         repeats=repeats,
-        elementwise_kernel=ELEMENTWISE,
+        elementwise_kernel=ELEMENTWISE._replace(ready=ready),
         row_kernel=rowwise(None, WEIGHT),
         special={"erf": torch.special.erf, "erfc": torch.special.erfc},
         kernels={

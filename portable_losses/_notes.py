@@ -31,8 +31,8 @@ class Note:
     ----------
     tests : list of (array, test)
         ``test(raw)`` was true of the array's values, and nothing else was asked of them.
-    derived : list of (made, source, function)
-        ``made`` is ``function(source)``.
+    derived : list of (made, sources, function)
+        ``made``, an array or a number, is ``function(*sources)``.
     served : list of Served
     added : (terms, made, divisor) or None
         ``made`` is the sum of all of ``terms``, the result of a pair, over ``divisor``.
@@ -44,7 +44,7 @@ class Note:
 
     def __init__(self) -> None:
         self.tests: list[tuple[Array, Callable[[Array], bool]]] = []
-        self.derived: list[tuple[Any, Any, Callable[[Any], Any]]] = []
+        self.derived: list[tuple[Any, tuple[Any, ...], Callable[..., Any]]] = []
         self.served: list[Served] = []
         self.added: tuple[Any, Any, float] | None = None
         self.looked = False

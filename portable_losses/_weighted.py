@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 from portable_losses._backend import Pair, backend_of, namespace_of_type, traced_as_constant
@@ -16,7 +17,7 @@ from portable_losses._gradient import attach_pair, pair_of, summed_pair
 from portable_losses._notes import noted
 from portable_losses._polyfill import device_of, total, where
 from portable_losses._stable import INF, NAN
-from portable_losses._tape import inner_of, raw_array
+from portable_losses._tape import TapeArray, inner_of, raw_array
 from portable_losses._typing import Array, Namespace, Options, Reduction
 from portable_losses._validation import check_bool, check_broadcasts_to, namespace_of
 from portable_losses._values import as_weight
@@ -113,19 +114,27 @@ def spread(x: Array, like: Array, *, xp: Namespace) -> Array:
 
 def _divisor(weight: Array | None, mask: Array | None, *, xp: Namespace) -> Any:
     """Return the sum of the weights that count, 1 for 0: a number unless it is differentiated."""
+    if isinstance(weight, TapeArray) or getattr(weight, "requires_grad", False):
+        divisor = total(_counted(weight, mask, xp=xp), xp=xp)
+        return where(divisor == 0, 1.0, divisor, xp=xp)
+    function = partial(_constant_divisor, xp=inner_of(xp))
+    divisor = function(weight, mask)
     if (note := noted()) is not None:
-        note.looked = True
+        note.derived.append((divisor, (weight, mask), function))
+    return divisor
+
+
+def _constant_divisor(weight: Array | None, mask: Any, *, xp: Namespace) -> float:
+    """Return that of constants, as a number."""
+    if getattr(weight, "requires_grad", False):
+        return math.nan  # in a call by a plan: it takes the long way
+    mask = raw_array(mask)
     if weight is None:
-        return int(inner_of(xp).count_nonzero(raw_array(mask))) or 1
-    raw = raw_array(weight)
-    if raw is weight and not getattr(weight, "requires_grad", False):
-        given = weight, None if mask is None else raw_array(mask)
-        divisor = None if mask is None else summed_pair(_COUNTED, given, {}, divisor=1)
-        if divisor is None:
-            divisor = total(_counted(*given, xp=inner_of(xp)), xp=inner_of(xp))
-        return float(divisor) or 1
-    divisor = total(_counted(weight, mask, xp=xp), xp=xp)
-    return where(divisor == 0, 1.0, divisor, xp=xp)
+        return float(xp.count_nonzero(mask)) or 1.0
+    divisor = None if mask is None else summed_pair(_COUNTED, (weight, mask), {}, divisor=1)
+    if divisor is None:
+        divisor = total(_counted(weight, mask, xp=xp), xp=xp)
+    return float(divisor) or 1.0
 
 
 def _counted(weight: Array, mask: Array | None, *, xp: Namespace, **_: Any) -> Array:

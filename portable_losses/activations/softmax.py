@@ -217,7 +217,7 @@ def _softmax_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[
     return (out * (h - total(h * out, axis=-1, keepdims=True, xp=xp)),)
 
 
-@with_gradient(_softmax_grad, kernel="softmax")
+@with_gradient(_softmax_grad, rows=True, kernel="softmax")
 def _softmax(x: Array, *, xp: Namespace) -> Array:
     """``exp(x - n) / sum(exp(x - n))``, n the largest entry rounded down."""
     k, largest = place_of_largest(x, xp=xp)
@@ -265,7 +265,7 @@ def _log_softmax_grad(
     return (-grad * less - p * others,)
 
 
-@with_gradient(_log_softmax_grad, kernel="log_softmax")
+@with_gradient(_log_softmax_grad, rows=True, kernel="log_softmax")
 def _log_softmax(x: Array, *, xp: Namespace) -> Array:
     """``x - x_k - log1p(sum over i != k of exp(x_i - x_k))``, k the largest entry."""
     k, largest = place_of_largest(x, xp=xp)

@@ -1,7 +1,8 @@
 """Cross entropies times a power of the probability that is missing, as pairs."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
+from portable_losses._backend import backend_of
 from portable_losses._dtypes import largest, narrow
 from portable_losses._gradient import with_gradient
 from portable_losses._options import is_number
@@ -12,15 +13,18 @@ from portable_losses._stable import INF, expm1, log
 from portable_losses._typing import Array, Namespace
 from portable_losses.activations.sigmoid import _sigmoid, _softplus
 from portable_losses.special.logistic import negative_size
-from portable_losses.special.two_floats import multiply_add
+from portable_losses.special.two_floats import multiply_add, product, sum_of
 
 __all__: list[str] = []
 
 
-def _modulation(missing: Array, gamma: float, *, xp: Namespace) -> Array:
-    """``missing**gamma``, with gradient 0 where `missing` is 0."""
+def _modulation(missing: Array, gamma: float, rest: Array | None = None, *, xp: Namespace) -> Array:
+    """``(missing * (1 + rest))**gamma``, with gradient 0 where `missing` is 0."""
     nothing = missing == 0
     power = _where(nothing, 1.0, missing, xp=xp) ** gamma
+    if rest is not None:
+        finite = minimum(power, largest(power, xp=xp), xp=xp)  # infinity times 0 is NaN
+        power = multiply_add(finite, gamma * rest, power, xp=xp)
     at_zero = float(gamma == 0) if is_number(gamma) else narrow(gamma == 0, power.dtype, xp=xp)
     return _where(nothing, at_zero, power, xp=xp)
 
@@ -55,23 +59,44 @@ def _focal_by_gamma(grad: Array, out: Array, loss: Array, *, gamma: float, xp: N
     return grad * _weigh(logarithm, out, xp=xp)
 
 
-@with_gradient(_focal_grad, by={"gamma": _focal_by_gamma})
+@with_gradient(_focal_grad, elementwise=True, by={"gamma": _focal_by_gamma})
 def _focal(loss: Array, *, gamma: float, xp: Namespace) -> Array:
     """``(1 - exp(-loss))**gamma * loss``."""
     return _modulation(-xp.expm1(-loss), gamma, xp=xp) * loss
 
 
-def _binary_parts(
-    z: Array, positive: Array, negative: Array, *, xp: Namespace
-) -> tuple[Array, Array, Array, Array]:
-    """Return ``p = sigmoid(z)``, ``1 - p``, ``1 - p_t`` and the cross entropy."""
+class _Parts(NamedTuple):
+    """Of a logit and the shares of its two classes."""
+
+    hit: Array  # the probability ``p = sigmoid(z)``
+    miss: Array  # ``1 - p``
+    missing: Array  # ``1 - p_t``
+    loss: Array  # the cross entropy
+    rest: Array | None  # what `missing` lacks, as a share of it
+
+    def modulation(self, gamma: float, *, xp: Namespace) -> Array:
+        """Return ``(1 - p_t)**gamma``."""
+        return _modulation(self.missing, gamma, self.rest, xp=xp)
+
+
+def _binary_parts(z: Array, positive: Array, negative: Array, *, xp: Namespace) -> _Parts:
+    """Return the parts of a focal loss."""
     hit, miss = _sigmoid(z, xp=xp), _sigmoid(-z, xp=xp)
     loss = _weigh(positive, _softplus(-z, beta=1.0, xp=xp), xp=xp)
     loss = loss + _weigh(negative, _softplus(z, beta=1.0, xp=xp), xp=xp)
     e = xp.exp(negative_size(z, xp=xp))  # one division: a power of the result has gamma of its ulps
-    right = multiply_add(positive, e, negative, xp=xp)
-    left = multiply_add(negative, e, positive, xp=xp)
-    return hit, miss, _where(z >= 0, right, left, xp=xp) / (1 + e), loss
+    far, near = _where(z >= 0, positive, negative, xp=xp), _where(z >= 0, negative, positive, xp=xp)
+    above, below = multiply_add(far, e, near, xp=xp), 1 + e
+    missing = above / below
+    fma = backend_of(xp).speed.special.get("fma")
+    if fma is None:
+        return _Parts(hit, miss, missing, loss, None)
+    whole, lost = product(far, e, xp=xp)
+    total, lost_too = sum_of(whole, near)
+    lost = (total - above) + (lost + lost_too) - missing * (e - (below - 1))
+    rest = (fma(-missing, below, above) + lost) / above
+    known = xp.abs(rest) < 1  # not so of 0 / 0
+    return _Parts(hit, miss, missing, loss, _where(known, rest, 0.0, xp=xp))
 
 
 def _binary_focal_slope_grad(
@@ -89,8 +114,9 @@ def _binary_focal_slope_grad(
     With m = ``1 - p_t``, q = ``m' / m`` and l the cross entropy, the first is ``m**gamma`` times
     ``gamma * q * ((gamma - 1) * q * l + (1 - 2 p) * l + 2 l') + l''``.
     """
-    hit, miss, missing, loss = _binary_parts(z, positive, negative, xp=xp)
-    power, both = _modulation(missing, gamma, xp=xp), hit * miss
+    parts = _binary_parts(z, positive, negative, xp=xp)
+    hit, miss, missing, loss, _ = parts
+    power, both = parts.modulation(gamma, xp=xp), hit * miss
     loss = minimum(loss, largest(loss, xp=xp) / (2 + gamma) ** 2, xp=xp)
     spread = _over(both, missing, xp=xp)
     q, rise = (negative - positive) * spread, negative * hit - positive * miss
@@ -115,8 +141,9 @@ def _binary_focal_slope(
     z: Array, positive: Array, negative: Array, *, gamma: float, xp: Namespace
 ) -> Array:
     """The derivative of `_binary_focal` by z."""
-    hit, miss, missing, loss = _binary_parts(z, positive, negative, xp=xp)
-    power = _modulation(missing, gamma, xp=xp)
+    parts = _binary_parts(z, positive, negative, xp=xp)
+    hit, miss, missing, loss, _ = parts
+    power = parts.modulation(gamma, xp=xp)
     loss = minimum(loss, largest(loss, xp=xp) / (1 + gamma), xp=xp)
     # The loss comes last: hit * miss is 0 where it is infinite.
     rise = gamma * (negative - positive) * (_over(hit * miss, missing, xp=xp) * loss)
@@ -134,8 +161,9 @@ def _binary_focal_grad(
     xp: Namespace,
 ) -> tuple[Array | None, ...]:
     """By z, positive and negative, with ``1 - p_t = positive * (1 - p) + negative * p``."""
-    hit, miss, missing, loss = _binary_parts(z, positive, negative, xp=xp)
-    power = _modulation(missing, gamma, xp=xp)
+    parts = _binary_parts(z, positive, negative, xp=xp)
+    hit, miss, missing, loss, _ = parts
+    power = parts.modulation(gamma, xp=xp)
     loss = minimum(loss, largest(loss, xp=xp) / (1 + gamma), xp=xp)
     pull = gamma * _over(loss, missing, xp=xp)
     by_positive = _weigh(miss, pull, xp=xp) + _softplus(-z, beta=1.0, xp=xp)
@@ -158,7 +186,7 @@ def _binary_focal_by_gamma(
     xp: Namespace,
 ) -> Array:
     """``out * log(1 - p)``, p the probability given to the target."""
-    hit, miss, missing, _ = _binary_parts(z, positive, negative, xp=xp)
+    hit, miss, missing, _, _ = _binary_parts(z, positive, negative, xp=xp)
     logarithm = _log_of(missing, positive * hit + negative * miss, xp=xp)
     return grad * _weigh(logarithm, out, xp=xp)
 
@@ -168,8 +196,8 @@ def _binary_focal(
     z: Array, positive: Array, negative: Array, *, gamma: float, xp: Namespace
 ) -> Array:
     """``(1 - p)**gamma`` times the binary cross entropy, p the probability given to the target."""
-    _, _, missing, loss = _binary_parts(z, positive, negative, xp=xp)
-    return _modulation(missing, gamma, xp=xp) * loss
+    parts = _binary_parts(z, positive, negative, xp=xp)
+    return parts.modulation(gamma, xp=xp) * parts.loss
 
 
 def _shares(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from portable_losses._dtypes import kind_of, narrow
+from portable_losses._dtypes import computable, is_half, kind_of, narrow, widen
 from portable_losses._gradient import stop_gradient
 from portable_losses._indexing import as_index
 from portable_losses._notes import noted
@@ -51,6 +51,7 @@ __all__ = [
     "idle_rows",
     "read_index",
     "read_target",
+    "rows_of_classes",
     "smoothed_losses",
 ]
 
@@ -221,6 +222,18 @@ def idle_rows(coefficient: Array, finite: Array, *, xp: Namespace) -> Array:
     return xp.all(coefficient == 0, axis=-1, keepdims=True) & ~finite
 
 
+def rows_of_classes(x: Array, axis: int, *, xp: Namespace) -> tuple[Array, Array]:
+    """Return `x` with its classes last, and what `read_target` is to be given for it.
+
+    Half dtypes stay where a kernel may load them as they are; else they are widened.
+    """
+    rows = as_rows(computable(x, xp=xp), (axis,), xp=xp)
+    if is_half(rows, xp=xp) and readable(rows, xp=xp):
+        return rows, widen(rows[..., :0], xp=xp)
+    rows = widen(rows, xp=xp)
+    return rows, rows
+
+
 def read_target(
     rows: Array,
     target: Array,
@@ -272,8 +285,8 @@ def read_target(
         invalid, index = None, target[..., None]  # without an array more
         if (note := noted()) is not None:
             if own is not target:
-                note.derived.append((target, own, partial(as_index, xp=xp)))
-            note.derived.append((index, target, lambda target: target[..., None]))
+                note.derived.append((target, (own,), partial(as_index, xp=xp)))
+            note.derived.append((index, (target,), lambda target: target[..., None]))
     else:
         invalid = check_indices(target, classes, name="target", ignore_index=ignore_index, xp=xp)
         index = where((target >= 0) & (target < classes), target, 0, xp=xp)[..., None]

@@ -25,6 +25,7 @@ from portable_losses.losses._targets import (
     axis_of_classes,
     idle_rows,
     read_target,
+    rows_of_classes,
     smoothed_losses,
 )
 from portable_losses.special.log_exp import _logsumexp, _logsumexp_grad
@@ -257,10 +258,11 @@ def nll_loss(
     )
     check_real_floating(xp, log_probs=log_probs)
     place = axis_of_classes(axis, log_probs, target, name="log_probs", xp=xp)
-    rows = as_rows(widen(log_probs, xp=xp), (place,), xp=xp)
+    rows, like = rows_of_classes(log_probs, place, xp=xp)
     target, invalid = read_target(
-        rows,
+        like,
         target,
+        shape=tuple(rows.shape),
         axis=place,
         weight=weight,
         ignore_index=ignore_index,
@@ -373,7 +375,7 @@ def _cross_entropy_grad(
     return in_z, *Target(q=in_q, weight=in_weight)
 
 
-@with_gradient(_cross_entropy_grad, kernel="cross_entropy", by={"softcap": None})
+@with_gradient(_cross_entropy_grad, rows=True, kernel="cross_entropy", by={"softcap": None})
 def _cross_entropy(
     z: Array,
     *arrays: Array | None,

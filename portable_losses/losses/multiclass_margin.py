@@ -15,6 +15,7 @@ from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses._values import as_weight
+from portable_losses.losses._foreseen import foreseen_mean
 from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses._targets import LAST, axis_of_classes, read_index
 
@@ -104,7 +105,9 @@ def multi_margin_loss(
     classes = x.shape[-1]
     of_class = as_weight(weight, (classes,), name="weight", like=x, xp=xp)
 
-    loss = _margins(x, index, p=p, margin=margin, xp=xp)
+    masks = where, sample_weight, of_class
+    seen = foreseen_mean(reduction, x, tuple(x.shape[:-1]), *masks, xp=xp)
+    loss = _margins(x, index, p=p, margin=margin, foreseen=seen, xp=xp)
     if of_class is not None:
         of_row = entry(broadcast_to(of_class, x.shape, like=x, xp=xp), index, xp=xp)[..., 0]
         loss = weigh(of_row, loss, xp=xp)
@@ -181,7 +184,8 @@ def multiclass_hinge_loss(
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     x, index = _read(input, target, axis=axis, xp=xp)
 
-    loss = _rivalry(x, index, margin=margin, xp=xp)
+    seen = foreseen_mean(reduction, x, tuple(x.shape[:-1]), where, sample_weight, xp=xp)
+    loss = _rivalry(x, index, margin=margin, foreseen=seen, xp=xp)
 
     return reduce(
         loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
@@ -261,7 +265,7 @@ def _read(input: Array, target: Array, *, axis: int, xp: Namespace) -> tuple[Arr
     """Return the scores, classes on the last axis, and the indices of the targets, both checked."""
     check_real_floating(xp, input=input)
     place = axis_of_classes(axis, input, target, name="input", xp=xp)
-    x = as_rows(differentiable_again(widen(input, xp=xp), xp=xp), (place,), xp=xp)
+    x = as_rows(widen(input, xp=xp), (place,), xp=xp)
     return read_index(x, target, axis=place, name="input", xp=xp)
 
 
@@ -284,6 +288,7 @@ def _positive(x: Array, *, xp: Namespace) -> Array:
 @of_rows(wide=True)
 def _margins(x: Array, index: Array, *, p: int, margin: float | Array, xp: Namespace) -> Array:
     """Return the mean of each row's hinges, or of their squares."""
+    x = differentiable_again(x, xp=xp)
     h = _positive(margin + (x - _score(x, index, xp=xp)), xp=xp)
     h = _where(_is_class(x, index, xp=xp), 0.0, h, xp=xp)
     return total(h if p == 1 else h * h, axis=-1, xp=xp) / x.shape[-1]
@@ -292,6 +297,7 @@ def _margins(x: Array, index: Array, *, p: int, margin: float | Array, xp: Names
 @of_rows(wide=True)
 def _rivalry(x: Array, index: Array, *, margin: float | Array, xp: Namespace) -> Array:
     """Return each row's hinge against the largest other score."""
+    x = differentiable_again(x, xp=xp)
     others = _where(_is_class(x, index, xp=xp), -INF, x, xp=xp)
     rival, _ = place_of_largest(others, xp=xp)
     gap = entry(others, rival, xp=xp) - _score(x, index, xp=xp)

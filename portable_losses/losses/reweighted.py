@@ -1,20 +1,27 @@
 """Cross entropies that give doubtful examples another weight."""
 
-from portable_losses._dtypes import computable, is_half, tiny, widen
+from portable_losses._dtypes import tiny
 from portable_losses._gradient import with_gradient
 from portable_losses._options import FINITE, FRACTION, SHARE, is_number
-from portable_losses._polyfill import minimum, readable, where
+from portable_losses._polyfill import minimum, where
 from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._row_functions import of_rows
-from portable_losses._rows import as_rows, entry, exponentials, finite_or_nan, place_of_largest
+from portable_losses._rows import entry, exponentials, finite_or_nan, place_of_largest
 from portable_losses._stable import INF, expm1
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses._values import mark_invalid
 from portable_losses.activations.softmax import _log_softmax
+from portable_losses.losses._foreseen import foreseen_gradients
 from portable_losses.losses._left_out import leaves_out
-from portable_losses.losses._targets import LAST, Target, axis_of_classes, read_target
+from portable_losses.losses._targets import (
+    LAST,
+    Target,
+    axis_of_classes,
+    read_target,
+    rows_of_classes,
+)
 from portable_losses.special.box_cox import _growth
 
 __all__ = ["generalized_cross_entropy", "poly_loss"]
@@ -112,7 +119,9 @@ def poly_loss(
         xp=xp,
     )
 
-    rows = _poly(z, *target, epsilon=epsilon, label_smoothing=label_smoothing, xp=xp)
+    seen = foreseen_gradients(reduction, target, sample_weight, z, label_smoothing, 0.0, xp=xp)
+    options = {"epsilon": epsilon, "label_smoothing": label_smoothing}
+    rows = _poly(z, *target, **options, foreseen=seen, xp=xp)
     rows = mark_invalid(rows, invalid, xp=xp)
 
     return reduce(
@@ -207,7 +216,8 @@ def generalized_cross_entropy(
         xp=xp,
     )
 
-    rows = _generalized(z, *target, q=q, xp=xp)
+    seen = foreseen_gradients(reduction, target, sample_weight, z, 0.0, 0.0, xp=xp)
+    rows = _generalized(z, *target, q=q, foreseen=seen, xp=xp)
     rows = mark_invalid(rows, invalid, xp=xp)
 
     return reduce(
@@ -237,11 +247,9 @@ def read_classes(
     """
     check_real_floating(xp, logits=logits)
     place = axis_of_classes(axis, logits, target, name="logits", xp=xp)
-    z = as_rows(computable(logits, xp=xp), (place,), xp=xp)
-    halves = is_half(z, xp=xp) and readable(z, xp=xp)
-    z = z if halves else widen(z, xp=xp)
+    z, like = rows_of_classes(logits, place, xp=xp)
     target, invalid = read_target(
-        widen(z[..., :0], xp=xp) if halves else z,
+        like,
         target,
         axis=place,
         weight=weight,

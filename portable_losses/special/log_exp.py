@@ -279,7 +279,7 @@ def _logsumexp_grad(
     return (grad * _where(empty, 0.0, _softmax(x, xp=xp), xp=xp),)
 
 
-@with_gradient(_logsumexp_grad, kernel="logsumexp")
+@with_gradient(_logsumexp_grad, rows=True, kernel="logsumexp")
 def _logsumexp(x: Array, *, xp: Namespace) -> Array:
     """``x_k + log1p(sum over i != k of exp(x_i - x_k))`` along the last axis, which is kept."""
     k, largest = place_of_largest(x, xp=xp)

@@ -50,8 +50,6 @@ COMPILED, PORTABLE = Bars(3, 8), Bars(4)
 COMPILED_LOSS, PORTABLE_LOSS = Bars(5), Bars(8)
 # Where the truth changes its sign, the rounding of the input alone makes any strict error.
 ROOTS = {"entr", "rel_entr"}
-# The third power of a probability that is itself a sum: its roundings come three times.
-COARSE = {"sigmoid_focal_loss everything": Bars(7)}
 
 
 def assert_accurate(report: Report, bars: Bars) -> None:
@@ -71,7 +69,7 @@ def assert_both_accurate(
     """Hold what is computed to the truth, as compiled formulas and as portable ones."""
     known = [truth(one, arrays) for one in exact]
     is_loss = isinstance(row, Pointwise)
-    compiled = COARSE.get(str(row), COMPILED_LOSS) if is_loss else COMPILED
+    compiled = COMPILED_LOSS if is_loss else COMPILED
     if str(row) in ROOTS:
         compiled = compiled._replace(strict=np.inf)
     ways = [(compute(), compiled)] if IS_COMPILED else []

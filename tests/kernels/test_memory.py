@@ -58,14 +58,14 @@ def test_a_view_keeps_the_memory() -> None:
 
 def test_a_tensor_keeps_the_memory() -> None:
     torch = pytest.importorskip("torch")
-    own: Any = import_module("portable_losses.backends.kernels.cross_entropy.sweep_torch")
-    x = own._empty((2, COUNT // 2), torch.float64)
+    own: Any = import_module("portable_losses.backends.kernels.machine.memory_torch")
+    x = own.empty((2, COUNT // 2), torch.float64)
     assert tuple(x.shape) == (2, COUNT // 2)
     assert x.dtype == torch.float64
     part = x.fill_(3)[1]
     del x
     for _ in range(2 * memory.PIECES):
-        own._empty((COUNT,), torch.float64).fill_(5)
+        own.empty((COUNT,), torch.float64).fill_(5)
     assert bool((part == 3).all())
 
 

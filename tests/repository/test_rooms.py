@@ -14,7 +14,7 @@ GUIDES = [
     ROOT / name
     for name in (
         *("README.md", "CONTRIBUTING.md", "backends/README.md"),
-        *("docs/design.md", "docs/autograd.md", "docs/index.md", "docs/api.md"),
+        *("docs/design.md", "docs/autograd.md", "docs/index.md"),
     )
 ]
 # `_backend.py` imports the package that it lies in, which is loaded by then, for its `__path__`.

@@ -6,7 +6,6 @@ large as the caches of all cores together.
 
 __library__ = "torch"
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -18,7 +17,7 @@ from torch.autograd import forward_ad
 from portable_losses._backend import Kernel
 from portable_losses._typing import Array
 
-from ..machine.memory import large
+from ..machine.memory_torch import empty
 from .sweep import WEIGHT, Library, fits, run
 
 __all__ = ["CROSS_ENTROPY", "TORCH", "WEIGHT", "constant_but"]
@@ -67,12 +66,5 @@ def _accepts(*arrays: Array | None, **options: Any) -> bool:
     return constant_but(1, *arrays) and fits(*arrays, **options)
 
 
-def _empty(shape: tuple[int, ...], dtype: Any) -> Array:
-    memory = large(math.prod(shape) * dtype.itemsize)
-    if memory is None:
-        return torch.empty(shape, dtype=dtype, device="cpu")
-    return torch.frombuffer(memory, dtype=dtype).view(shape)
-
-
-TORCH = Library(torch, _in_turn, 2**20, _largest, _empty, at={"device": "cpu"})
+TORCH = Library(torch, _in_turn, 2**20, _largest, empty, at={"device": "cpu"})
 CROSS_ENTROPY = Kernel(_accepts, partial(run, TORCH))

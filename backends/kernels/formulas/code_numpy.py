@@ -35,6 +35,7 @@ class Machine:
             self._sums, self._means = (
                 as_sum(code.core, name, dtypes, formula.given, (code.flat, mean)) for mean in (0, 1)
             )
+        self._average: Any = None  # made when it is first asked for
         self.gradients: dict[Any, Machine | None] = {}  # of a pair with this value
 
     def __call__(self, given: Sequence[Array], size: int) -> tuple[Any, ...]:
@@ -62,6 +63,9 @@ class Machine:
         first = given[0]
         size, shape = first.size, first.shape
         run = self.adding(divisor, size) if size < FEWEST else None
+        if run is None and size < FEWEST:
+            out, others = self.averaged([x.reshape(-1) for x in given], divisor)
+            return out, [x.reshape(shape) for x in others]
         if run is not None:
             if len(shape) == 1:
                 found = run(*given)
@@ -76,6 +80,17 @@ class Machine:
         sizes = [*self._sizes[:skipped], *self._sizes[skipped + 1 :]]
         added = total(self._code, places, sizes, size, 1 / divisor)
         return first.dtype.type(added / divisor), others
+
+    def averaged(self, given: Sequence[Array], divisor: float) -> tuple[Any, Sequence[Array]]:
+        """Return `sum` of few entries of one axis, over any number."""
+        if self._average is None:
+            self._average = self._code.averaging()
+        first = given[0]
+        others = [np.empty(first.shape, dtype) for dtype in self.formula.dtypes[1:]]
+        number = np.empty((), self.formula.dtypes[0])
+        places = [x.__array_interface__["data"][0] for x in (*given, *others, number)]
+        self._average(*places, divisor, first.size)
+        return number[()], others
 
     def adding(self, divisor: float, size: int) -> Any:
         """Return the ufunc of the sum of so many entries over a number; None if there is none."""

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import empty_like
 
 from portable_losses._typing import Array
 
+from ..machine.memory_torch import empty_like
 from ..machine.team_torch import team
 from .machine_code import LARGE
 from .sums import total
@@ -50,7 +50,7 @@ class Code:
         if not like.is_contiguous() and not is_dense(like):
             like = like.contiguous()
         strides = like.stride()
-        outs = [torch.empty_like(like, dtype=dtype) for dtype in self._results]
+        outs = [empty_like(like, dtype) for dtype in self._results]
         arrays = [*(x if x.stride() == strides else _laid_out(x, like) for x in given), *outs]
         places = [x.data_ptr() for x in arrays]
         repeated = any(_is_one_number(x) for x in arrays)
@@ -63,37 +63,38 @@ class Code:
         code.share(way, code.flat, places, steps, count, span=SPAN, team=team)
         return outs
 
-    def few(self, like: Array, divisor: float | None) -> Any:
+    def few(self, like: Array, *, added: bool) -> Any:
         """Return this as a function of operands like `like`, without gaps and of few entries.
 
-        With a divisor the first result is the sum of its entries over that.
+        And of a divisor: where they are `added`, the first result is the sum over that.
         """
         count, number = like.numel(), like.new_empty((), dtype=self._results[0])
         same = [dtype is like.dtype for dtype in self._results]
         run, averaged, results = self._run, self._averaged, self._results
+        empty_like = torch.empty_like  # there is no large one
 
         def entries(like: Array) -> list[Array]:
             given = zip(results, same, strict=True)
             return [empty_like(like) if own else empty_like(like, dtype=d) for d, own in given]
 
-        def each(given: Sequence[Array]) -> list[Array]:
+        def each(given: Sequence[Array], divisor: None) -> list[Array]:
             outs = entries(given[0])
             run(*[x.data_ptr() for x in (*given, *outs)], count)
             return outs
 
-        def added(given: Sequence[Array]) -> list[Array]:
+        def sums(given: Sequence[Array], divisor: float) -> list[Array]:
             outs = [empty_like(number), *entries(given[0])[1:]]
             places = [x.data_ptr() for x in (*given, *outs[1:], outs[0])]
             averaged(*places, divisor, count)
             return outs
 
-        return each if divisor is None else added
+        return sums if added else each
 
     def sum(self, given: list[Array], divisor: int) -> tuple[Array, list[Array]]:
         """Return the sum of the first result over `divisor`, and the others; operands lie alike."""
         like = given[0]
         count, (dtype, *rest) = like.numel(), self._results
-        others = [torch.empty_like(like, dtype=one) for one in rest]
+        others = [empty_like(like, one) for one in rest]
         places = [x.data_ptr() for x in given + others]
         if count < FEWEST:
             number = like.new_empty((), dtype=dtype)

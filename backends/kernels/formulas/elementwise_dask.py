@@ -27,7 +27,7 @@ from portable_losses._typing import Array, Namespace, Options
 from ..machine.blocks import limit_workers, workers
 from .machine_code import PARTS
 
-__all__ = ["ELEMENTWISE", "elementwise", "one_like", "several"]
+__all__ = ["ELEMENTWISE", "elementwise", "in_task", "one_like", "several"]
 
 TOGETHER = 32  # numbers that one task adds up
 
@@ -165,12 +165,12 @@ def _run_chunk(
     found = iter(chunks)
     arrays = [next(found) if there else None for there in present]
     xp = namespace_of_type(chunks[-1])
-    with _in_task(xp, chunks_in_all):
+    with in_task(xp, chunks_in_all):
         return entrywise(function)(*arrays, xp=xp, **options)
 
 
 @contextmanager
-def _in_task(xp: Namespace, chunks: int) -> Iterator[None]:
+def in_task(xp: Namespace, chunks: int) -> Iterator[None]:
     """Keep a chunk's library from warning, as Dask computes when our call is over.
 
     And leave processors and caches to the other tasks, of which there is one for each chunk.
@@ -327,7 +327,7 @@ def _sum_chunk(
     found, xp = iter(chunks), namespace_of_type(chunks[0])
     arrays = tuple([next(found) if there else None for there in present])
     slope = None
-    with _in_task(xp, chunks_in_all):
+    with in_task(xp, chunks_in_all):
         both = summed_with_gradient(pair, arrays, options, divisor=divisor) if sloped else None
         added = summed_pair(pair, arrays, options, divisor=divisor) if both is None else both[0]
         if both is not None:

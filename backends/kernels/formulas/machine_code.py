@@ -15,7 +15,7 @@ from .trace import Untraceable
 
 __all__ = ["LARGE", "MOST", "NATIVE", "PARTS", "compiler", "machine_code"]
 
-LARGE = 2**24  # bytes of operands and results from which on they are in no cache for the next call
+LARGE = 3 * 2**22  # bytes of operands and results that are in no cache for the next call
 PARTS: ContextVar[int] = ContextVar("parts", default=1)  # arrays such as those of a call, in all
 MOST = 64  # codes of one function, dtypes and gradients: each is of other options
 

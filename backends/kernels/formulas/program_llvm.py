@@ -176,14 +176,50 @@ def stored(a: Arithmetic, value: Any, dtype: Any) -> Any:
 
 
 def _as_bfloat16(a: Arithmetic, value: Any) -> Any:
-    """Return the upper half of the bits, rounded to nearest, ties to even.
+    """Return the upper half of the bits, rounded to nearest, ties to even."""
+    upper = a.shift_right(_rounded_bits(a, value), 16)
+    return a.builder.trunc(upper, a.of(ir.IntType(16)))
+
+
+def _rounded_bits(a: Arithmetic, value: Any) -> Any:
+    """Return the bits of a float32, of which the upper half is rounded.
 
     NaN stays one: it is a half's, or what processors make, and so the lower half has no bits.
     """
     bits = a.bits(value)
     last = a.and_bits(a.shift_right(bits, 16), 1)
-    rounded = a.add_integers(bits, a.add_integers(last, 0x7FFF))
-    return a.builder.trunc(a.shift_right(rounded, 16), a.of(ir.IntType(16)))
+    return a.add_integers(bits, a.add_integers(last, 0x7FFF))
+
+
+def _loaded_in_pairs(a: Arithmetic, raw: Any) -> Any:
+    """Return bfloat16 as values: first those of even place, and then the others.
+
+    Two neighbours are one integer of 32 bits, of which a shift makes the one and a mask the other.
+    So is the order of what is stored (`_stored_in_pairs`), and none of the steps looks at it.
+    """
+    builder, half = a.builder, a.lanes // 2
+    part = Arithmetic(builder, a.module, a.name, half)
+    both = builder.bitcast(raw, part.of(ir.IntType(32)))
+    even, odd = part.shift_left(both, 16), part.and_bits(both, 0xFFFF0000)
+    return builder.bitcast(builder.shuffle_vector(even, odd, _order(range(a.lanes))), a.type)
+
+
+def _stored_in_pairs(a: Arithmetic, value: Any) -> Any:
+    """Return values, those of even place first, as bfloat16 in their order."""
+    builder, half = a.builder, a.lanes // 2
+    part = Arithmetic(builder, a.module, a.name, half)
+    bits = _rounded_bits(a, value)
+    even, odd = (
+        builder.shuffle_vector(bits, bits, _order(range(first, first + half)))
+        for first in (0, half)
+    )
+    both = part.or_bits(part.shift_right(even, 16), part.and_bits(odd, 0xFFFF0000))
+    return builder.bitcast(both, a.of(ir.IntType(16)))
+
+
+def _order(places: range) -> Any:
+    """Return the mask that a shuffle of vectors is given."""
+    return ir.Constant(ir.VectorType(ir.IntType(32), len(places)), list(places))
 
 
 # ---- steps --------------------------------------------------------------------------------------
@@ -289,15 +325,20 @@ def _write_flat(module: Any, formula: Formula, dtypes: Sequence[Any]) -> None:
     flat = ir.Function(module, _flat_type(dtypes), "flat")
     set.add(flat.attributes, WIDEST)
     builder = ir.IRBuilder(flat.append_basic_block())
-    given, lanes = formula.given, LANES[formula.dtype.name]
+    in_pairs = set(dtypes) == {"bfloat16"}
+    given, lanes = formula.given, LANES[formula.dtype.name] * (2 if in_pairs else 1)
     a = Arithmetic(builder, module, formula.dtype.name, lanes)
 
     def body(operands: list[Any], targets: list[Any]) -> None:
         raws = [builder.load(place, align=1) for place in operands]
-        values = [loaded(a, *one) for one in zip(raws, dtypes[:given], strict=True)]
+        if in_pairs:
+            values = [_loaded_in_pairs(a, raw) for raw in raws]
+        else:
+            values = [loaded(a, *one) for one in zip(raws, dtypes[:given], strict=True)]
         results = _computed(a, formula, values)
         for target, value, dtype in zip(targets, results, dtypes[given:], strict=True):
-            builder.store(stored(a, value, dtype), target, align=1)
+            made = _stored_in_pairs(a, value) if in_pairs else stored(a, value, dtype)
+            builder.store(made, target, align=1)
 
     vectors(builder, flat.args[:-1], given, lanes, flat.args[-1], body)
     builder.ret_void()
@@ -320,7 +361,8 @@ def compiled(formula: Formula, dtypes: Sequence[Any], *, without: str = "") -> C
     ways = _WAYS[key]
     names = Code._fields[1 : Code._fields.index("arrays")]
     addresses = map(ways.get_function_address, names)
-    return Code(engine.get_function_address("flat"), *addresses, len(dtypes), (engine, ways))
+    flat = engine.get_function_address("flat")
+    return Code._make([flat, *addresses, len(dtypes), (engine, ways)])
 
 
 _WAYS: dict[tuple[tuple[str, ...], int, str], Any] = {}  # by dtypes and number of operands

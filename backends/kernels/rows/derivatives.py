@@ -69,13 +69,26 @@ class _Marked(RowRecording):
         self.arrays = arrays
         self.pairs: list[tuple[Pair, tuple[Any, ...], Options, Any, Any]] = []
         self.run_before: dict[Any, Any] = {}
+        self.attach: Any = None  # of the namespace that marks
 
-    def picked(self, x: Place, at: Place) -> Any:
-        """Return the entry as a step: it is known where what is picked comes from."""
-        if not self.per_entry[x.number]:
-            return x
-        dtype = self.dtypes[x.number]
-        return self.made(PICK, (x, at), dtype, (N, 1), per_entry=False).place
+    def _picked_now(self, x: Place, at: Place) -> Any:
+        """Return an entry: of an elementwise pair the pair of the entries, of another a step."""
+        step = self.steps[x.number - self.count] if x.number >= self.count else None
+        if step is None or not isinstance(step.operation, tuple):
+            return super()._picked_now(x, at)
+        if step.operation[0] == OUT and not self.pairs[step.operation[1]][0].elementwise:
+            return self.made(PICK, (x, at), self.dtypes[x.number], (N, 1), per_entry=False).place
+        if step.operation[0] == STOP:
+            inside = self.picked(step.operands[0], at)
+            return self.marked(self.symbol(inside.number), STOP).place
+        pair, arrays, options, _, _ = self.pairs[step.operation[1]]
+        given = [
+            self.symbol(self.picked(y.place, at).number) if isinstance(y, RowSymbol) else y
+            for y in arrays
+        ]
+        made = self.attach(pair, tuple(given), options)
+        several = isinstance(made, tuple)
+        return (made[step.operation[2]] if several else made).place
 
     def symbol(self, number: int, axes: tuple[Any, ...] | None = None) -> RowSymbol:
         """Return a value as a symbol."""
@@ -97,6 +110,7 @@ class _MarkingNamespace(RowNamespace):
     def __init__(self, recording: _Marked, native: Sequence[str]) -> None:
         super().__init__(recording, native)
         self._plain = DerivedNamespace(recording, native)
+        recording.attach = self._attach
         self.__portable_losses_backend__ = Backend(
             "formula",
             Autodiff(attach_gradient=self._attach, stop_gradient=self._stop),

@@ -2,7 +2,6 @@
 
 __library__ = "torch"
 
-import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -16,10 +15,10 @@ from ..formulas.code_torch import DTYPES, NAMES
 from ..formulas.elementwise_torch import (
     FLOATS,
     HALVES,
-    are_in_memory,
     backward_of,
 )
-from ..machine.memory import large
+from ..formulas.plain_torch import are_in_memory
+from ..machine.memory_torch import empty
 from ..machine.team_torch import team
 from .rowwise import Library, Rowwise
 
@@ -40,11 +39,7 @@ def _plain(arrays: tuple[Any, ...]) -> bool:
 
 def _empty(shape: Sequence[int], like: Array, name: str) -> Array:
     """Return memory for a result."""
-    dtype = ROW_DTYPES[name]
-    memory = large(math.prod(shape) * dtype.itemsize)
-    if memory is None:
-        return torch.empty(shape, dtype=dtype, device="cpu")
-    return torch.frombuffer(memory, dtype=dtype).view(shape)
+    return empty(shape, ROW_DTYPES[name])
 
 
 def _laid(x: Array, classes: int | None) -> tuple[Array, int, int]:

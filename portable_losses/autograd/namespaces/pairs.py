@@ -142,25 +142,25 @@ def _recorded(
 def attach_again(pair: Pair, options: Options) -> Callable[..., Any]:
     """Return what `attach` does with a pair and its kernel, for arrays of the same kinds.
 
-    It returns None for arrays that the kernel does not take.
+    It takes options that have changed, and returns None for arrays that the kernel does not take.
     """
     kernel: Any = pair.kernel
     runs: dict[tuple[int, ...], Any] = {}  # by the arrays that need a gradient
     own = {name: x for name, x in options.items() if name != "xp"}
 
-    def gradient(grad: Any, out: Any, *arrays: Any, xp: Any, backward: Any) -> Any:
+    def gradient(grad: Any, out: Any, *arrays: Any, xp: Any, backward: Any, **changed: Any) -> Any:
         chosen = pair.backward if isinstance(xp, TapeNamespace) else backward
-        return chosen(grad, out, *arrays, xp=xp, **own)
+        return chosen(grad, out, *arrays, xp=xp, **{**own, **changed})
 
-    def by_slope(grad: Any, out: Any, *arrays: Any, xp: Any, backward: Any) -> Any:
+    def by_slope(grad: Any, out: Any, *arrays: Any, xp: Any, backward: Any, **changed: Any) -> Any:
         if isinstance(xp, TapeNamespace):
-            return gradient(grad, out, *arrays, xp=xp, backward=backward)[0]
+            return gradient(grad, out, *arrays, xp=xp, backward=backward, **changed)[0]
         return grad * backward
 
     operation = Operation(_name(pair), (gradient,), form=JOINT)
     product = Operation(_name(pair), (by_slope,))
 
-    def again(*arrays: Any) -> Any:
+    def again(*arrays: Any, **changed: Any) -> Any:
         raws: list[Any] = []
         parents: list[Node | None] = []
         wanted: tuple[int, ...] = ()
@@ -181,14 +181,15 @@ def attach_again(pair: Pair, options: Options) -> Callable[..., Any]:
         if wanted not in runs:
             runs[wanted] = kernel.ready(pair, given, options, wanted)
         run = runs[wanted]
-        made = None if run is None else run(given)
+        made = None if run is None else run(given, **changed)
         if made is None:
             return None
         out, backward = made
         node = None
         if record is not None:
             chosen = operation if callable(backward) else product
-            node = record(chosen, out, given, {"backward": backward}, tuple(parents))
+            held = {"backward": backward, **changed}
+            node = record(chosen, out, given, held, tuple(parents))
         if out.__class__ is not tuple:
             return tensor_of(out, node)
         if node is None:

@@ -1,0 +1,212 @@
+"""Pairs of rows on Dask arrays: one task a chunk, in which the chunk's own library runs it.
+
+The rows lie in one chunk. Nothing is computed while a graph is built but the function on one row of
+two entries, which says what its results are.
+"""
+
+__library__ = "dask"
+
+from collections.abc import Callable
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from dask.base import tokenize
+
+from portable_losses._backend import Kernel, Pair, backend_of, namespace_of_type
+from portable_losses._polyfill import knows_shape
+from portable_losses._typing import Array, Options
+
+from ..formulas.elementwise_dask import in_task
+
+__all__ = ["rowwise"]
+
+ENTRY, KEPT_AXIS = -1, -2  # names of axes: of the entries of a row, of its number
+MOST = 512  # functions that are kept, each of which is compiled once
+GRADIENTS = 16
+FLOAT = 4  # bytes of float32: half dtypes are widened first
+
+
+def rowwise(*weights: int) -> Kernel:
+    """Return the kernel; the arrays at the places `weights` have the same entries in every row."""
+
+    def accepts(*arrays: Any, **options: Any) -> bool:
+        return _axes(arrays, weights) is not None and not _has_arrays(options)
+
+    def takes(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
+        return accepts(*arrays, **options)
+
+    def run(
+        pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
+    ) -> tuple[Any, Callable[..., Any]]:
+        """Return the value, a task for each chunk, and a backward, one more for the gradients."""
+        out = _by_chunk(pair.forward, arrays, weights, options)
+
+        def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
+            grads = grad if isinstance(grad, tuple) else (grad,)
+            behind = (None,) * (1 + max(weights, default=0) - len(arrays))
+            given = (*arrays, *behind, *grads)  # of which none is at the place of weights
+            of_rows = [i for i in wanted if i not in weights]
+            if of_rows != list(wanted) or _axes(given, weights) is None:
+                return pair.backward(grad, out, *arrays, **options)
+            count = len(grads) if isinstance(grad, tuple) else None
+            function = _gradient(pair, wanted, len(arrays), count)
+            found = iter(_by_chunk(function, given, weights, options))
+            return tuple([next(found) if i in wanted else None for i in range(len(arrays))])
+
+        return out, backward
+
+    return Kernel(accepts, run, gradients=GRADIENTS, takes=takes)
+
+
+def _has_arrays(options: Options) -> bool:
+    return any(isinstance(x, da.Array) for x in options.values())
+
+
+def _axes(arrays: tuple[Any, ...], weights: tuple[int, ...]) -> list[tuple[Any, ...]] | None:
+    """Return the names of the axes of those that are present; None where one has another shape."""
+    first = arrays[0]
+    if not (isinstance(first, da.Array) and first.ndim and knows_shape(first)):
+        return None
+    if first.numblocks[-1] != 1 or 0 in first.shape or first.dtype.itemsize < FLOAT:
+        return None
+    lead = tuple(range(first.ndim - 1))
+    rows, classes = first.shape[:-1], first.shape[-1]
+    named: dict[tuple[int, ...], tuple[Any, ...]] = {
+        (*rows, 1): (*lead, KEPT_AXIS),
+        rows: lead,
+        (): (),
+        first.shape: (*lead, ENTRY),
+    }
+    found = []
+    for i, x in enumerate(arrays):
+        if x is None:
+            continue
+        if not isinstance(x, da.Array) or not knows_shape(x):
+            return None
+        own = (ENTRY,) if i in weights and x.shape == (classes,) else named.get(x.shape)
+        if own is None:
+            return None
+        found.append(own)
+    return found
+
+
+def _by_chunk(
+    function: Callable[..., Any],
+    arrays: tuple[Any, ...],
+    weights: tuple[int, ...],
+    options: Options,
+) -> Any:
+    """Return the Dask arrays of the function of each chunk."""
+    axes, first = _axes(arrays, weights) or [], arrays[0]
+    lead = tuple(range(first.ndim - 1))
+    present = tuple([x is not None for x in arrays])
+    plain = {name: x for name, x in options.items() if name != "xp"}
+    given = [
+        x.rechunk({-1: -1}) if a[-1:] == (ENTRY,) else x
+        for x, a in zip([x for x in arrays if x is not None], axes, strict=True)
+    ]
+    own: Any = {"function": function, "present": present, "options": plain}
+    own["chunks_in_all"] = first.npartitions
+    sizes = {ENTRY: 2}
+    samples = [
+        np.ones_like(x._meta, shape=tuple([sizes.get(name, 1) for name in a]))
+        for x, a in zip(given, axes, strict=True)
+    ]
+    like = _run_chunk(*samples, chunks_in_all=1, **own)
+    token = tokenize(id(function), [x.name for x in given], present, plain)
+    pairs = [part for x, a in zip(given, axes, strict=True) for part in (x, a)]
+    together = da.blockwise(  # its chunks are what the function returns, perhaps tuples
+        _run_chunk,
+        lead,
+        *pairs,
+        name=f"{function.__name__.strip('_<>')}-{token}",
+        dtype=first.dtype,
+        meta=first._meta,
+        chunks_in_all=first.npartitions,
+        **own,
+    )
+    results = [
+        None if x is None else _taken(together, lead, None if x is like else i, x, first, token)
+        for i, x in enumerate(like if isinstance(like, tuple) else (like,))
+    ]
+    return tuple(results) if isinstance(like, tuple) else results[0]
+
+
+def _taken(
+    together: Array, lead: tuple[int, ...], i: int | None, like: Any, first: Array, token: str
+) -> Array:
+    """Return the array of one result, of which `like` is that of one row of two entries."""
+    last: tuple[Any, ...] = ()
+    if like.ndim > len(lead):
+        last = (KEPT_AXIS,) if like.shape[-1] == 1 else (ENTRY,)
+    sizes = {KEPT_AXIS: 1, ENTRY: first.shape[-1]}
+    return da.blockwise(
+        _item,
+        (*lead, *last),
+        together,
+        lead,
+        i,
+        None,
+        name=f"result-{i}-{token}",
+        new_axes={name: sizes[name] for name in last},
+        dtype=like.dtype,
+        meta=np.empty_like(like, shape=(0,) * (len(lead) + len(last))),
+    )
+
+
+def _item(x: Any, i: int | None) -> Any:
+    return x if i is None else x[i]
+
+
+def _run_chunk(
+    *chunks: Any,
+    function: Callable[..., Any],
+    present: tuple[bool, ...],
+    options: Options,
+    chunks_in_all: int,
+) -> Any:
+    """Return the function of the chunks at one place, None for the arrays that are absent."""
+    found = iter([_only(x) for x in chunks])
+    arrays = tuple([next(found) if there else None for there in present])
+    xp = namespace_of_type(arrays[0])
+    several = backend_of(xp).speed.several_of_rows
+    with in_task(xp, chunks_in_all):
+        if several is None:
+            return function(*arrays, xp=xp, **options)
+        return several(function, arrays, {"xp": xp, **options})
+
+
+def _only(x: Any) -> Any:
+    """Return a chunk, which Dask puts into a list where its axis is not one of the result."""
+    while isinstance(x, list):
+        (x,) = x
+    return x
+
+
+def _gradient(
+    pair: Pair, wanted: tuple[int, ...], count: int, several: int | None
+) -> Callable[..., Any]:
+    """Return the gradients by these of `count` arrays, as one function of them and the results'.
+
+    Those are `several`, of a result that is a tuple; None: one.
+    """
+    key = pair.forward, pair.backward, wanted, count, several
+    found = _GRADIENTS.get(key)
+    if found is not None:
+        return found
+
+    def gradient(*given: Any, **options: Any) -> Any:
+        arrays, grads = given[:count], given[-(several or 1) :]
+        out = pair.forward(*arrays, **options)
+        pulled = pair.backward(grads if several else grads[0], out, *arrays, **options)
+        return tuple([pulled[i] for i in wanted])
+
+    gradient.__name__ = f"{pair.forward.__name__}_gradient"
+    if len(_GRADIENTS) > MOST:
+        _GRADIENTS.clear()
+    _GRADIENTS[key] = gradient
+    return gradient
+
+
+_GRADIENTS: dict[Any, Callable[..., Any]] = {}
