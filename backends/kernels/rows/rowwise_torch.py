@@ -17,12 +17,8 @@ from ..formulas.elementwise_torch import (
     HALVES,
     backward_of,
 )
-<<<<<<< HEAD
 from ..formulas.plain_torch import are_in_memory
-from ..machine.memory import large
-=======
 from ..machine.memory_torch import empty
->>>>>>> work
 from ..machine.team_torch import team
 from .rowwise import Library, Rowwise
 
