@@ -8,8 +8,9 @@ import dask.array as da
 import numpy as np
 import pytest
 from array_api_compat import array_namespace
-from dask import config, optimize
+from dask import config
 from dask._task_spec import Alias, DataNode
+from dask.base import optimize
 
 import portable_losses as pl
 from portable_losses import autograd
@@ -219,7 +220,9 @@ def tasks_of(*arrays: Any) -> float:
 
 def given(values: Any) -> Any:
     """An array in memory, in chunks."""
-    return da.from_array(np.resize(np.asarray(values, np.float64), 4 * CHUNKS), chunks=4).persist()
+    sizes: Any = 4
+    whole = np.resize(np.asarray(values, np.float64), 4 * CHUNKS)
+    return da.from_array(whole, chunks=sizes).persist()
 
 
 @pytest.mark.parametrize("row", ELEMENTS, ids=str)
