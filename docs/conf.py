@@ -28,13 +28,15 @@ extensions = [
     "execution",
     "cross_references",
 ]
-exclude_patterns = ["_build", "_ext"]
+exclude_patterns = ["_build", "_ext", "_templates"]
 
 html_theme = "pydata_sphinx_theme"
 html_title = "portable_losses"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
+html_favicon = "_static/favicon.svg"
+html_context = {"default_mode": "auto"}
 html_theme_options = {
     "navbar_align": "left",
     "navbar_end": ["version-switcher", "theme-switcher"],
@@ -45,9 +47,20 @@ html_theme_options = {
     "collapse_navigation": True,
     "check_switcher": False,  # versions.json lies in the site itself
     "switcher": {"json_url": "_static/versions.json", "version_match": version},
-    "secondary_sidebar_items": ["page-toc"],
+    "navbar_persistent": ["search-button"],
+    # pages of wide tables have the whole width
+    "secondary_sidebar_items": {
+        "**": ["page-toc"],
+        **{page: [] for page in ("accuracy", "benchmarks", "names", "libraries/index")},
+    },
 }
-html_sidebars = {"index": [], "changelog": []}
+html_sidebars = {
+    "index": [],
+    "getting_started": [],
+    "changelog": [],
+    "reference/*": ["reference_sidebar.html"],
+}
+templates_path = ["_templates"]
 
 intersphinx_mapping = {
     path.stem: (url, str(path))

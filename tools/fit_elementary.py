@@ -205,4 +205,4 @@ if __name__ == "__main__":
     for name, degrees in DEGREES.items():
         for kind in degrees:
             with mpmath.workdps(50):
-                print(f"{name:6} {kind:8} degree {degrees[kind]:2}: {error(name, kind):.1e}")  # noqa: T201
+                print(f"{name:6} {kind:8} degree {degrees[kind]:2}: {error(name, kind):.1e}")

@@ -72,7 +72,7 @@ def in_time(part: str, work: Iterator[str]) -> list[str]:
     lines, end = [], time.monotonic() + SECONDS[part]
     for line in work:
         lines.append(line)
-        print(line, flush=True)  # noqa: T201
+        print(line, flush=True)
         if time.monotonic() > end:
             lines.append(f"| (stopped after {SECONDS[part]:.0f} s) |")
             break

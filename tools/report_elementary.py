@@ -243,7 +243,7 @@ def main(arguments: list[str]) -> None:
         for function in [*FUNCTIONS, POWER]:
             if not options.part or function.name in options.part:
                 rows.append(row(function, options))
-                print(rows[-1], flush=True)  # noqa: T201
+                print(rows[-1], flush=True)
     if not options.part:
         TARGET.write_text(document(rows, options), encoding="utf-8")
 

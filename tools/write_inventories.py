@@ -22,10 +22,17 @@ PLACES = {
     "optax": ("optax", "https://optax.readthedocs.io/en/latest/", "api/losses.html"),
     "Keras": ("keras", "https://keras.io/api/", "losses/"),
     "SciPy": ("scipy", "https://docs.scipy.org/doc/scipy/", "reference/generated/{name}.html"),
-    "scikit-learn": ("sklearn", "https://scikit-learn.org/stable/", "modules/generated/{name}.html"),
+    "scikit-learn": (
+        "sklearn",
+        "https://scikit-learn.org/stable/",
+        "modules/generated/{name}.html",
+    ),
 }
 # Names whose page is another one.
-ELSEWHERE = {r"torch\.special\.": "special.html#{name}", r"keras\.activations\.": "layers/activations/"}
+ELSEWHERE = {
+    r"torch\.special\.": "special.html#{name}",
+    r"keras\.activations\.": "layers/activations/",
+}
 
 
 def page_of(name: str, usual: str) -> str:

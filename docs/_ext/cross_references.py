@@ -30,7 +30,9 @@ def link(app: Sphinx, doctree: nodes.document) -> None:
     docname = app.env.docname
     if docname.startswith("reference/"):
         return
-    known = targets() | ({n: f"portable_losses.{n}" for n in functions()} if docname == "names" else {})
+    known = targets() | (
+        {n: f"portable_losses.{n}" for n in functions()} if docname == "names" else {}
+    )
     for node in list(doctree.findall(nodes.literal)):
         name = re.sub(r"\(.*\)$", "", node.astext())
         if name not in known or isinstance(node.parent, nodes.reference | addnodes.pending_xref):
@@ -38,13 +40,39 @@ def link(app: Sphinx, doctree: nodes.document) -> None:
         if any(isinstance(parent, nodes.title) for parent in (node.parent, node.parent.parent)):
             continue
         reference = addnodes.pending_xref(
-            "", refdomain="py", reftype="obj", reftarget=known[name], refexplicit=True, refdoc=docname
+            "",
+            refdomain="py",
+            reftype="obj",
+            reftarget=known[name],
+            refexplicit=True,
+            refdoc=docname,
         )
         node.replace_self(reference)
         reference.append(node)
 
 
+def link_rows(app: Sphinx, doctree: nodes.document) -> None:
+    """Link the function that a row of a table of errors begins with."""
+    if app.env.docname != "accuracy":
+        return
+    for row in doctree.findall(nodes.row):
+        for text in list(row.children[0].findall(nodes.Text)):
+            name, space, rest = text.astext().partition(" ")
+            if name in functions():
+                reference = addnodes.pending_xref(
+                    "",
+                    nodes.literal("", name),
+                    refdomain="py",
+                    reftype="obj",
+                    refexplicit=True,
+                    reftarget=f"portable_losses.{name}",
+                    refdoc=app.env.docname,
+                )
+                text.parent.replace(text, [reference, nodes.Text(space + rest)])
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Link after a page has been read."""
     app.connect("doctree-read", link)
+    app.connect("doctree-read", link_rows)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

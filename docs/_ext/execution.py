@@ -1,9 +1,10 @@
 """Runs every ``python`` block and every doctest of a page, and shows what it printed and drew.
 
 The blocks of a page share a namespace, in order; each tab begins with a copy of it. Blocks of CuPy
-(a tab of that name, or below ``<!-- needs: cupy -->``) run on tests/double.py, whose arrays refuse to
-be looked at, and say so. What a page gave is kept in docs/_build/executed until its code, or
-any of the library, changes.
+(a tab of that name, or below ``<!-- needs: cupy -->``) run on tests/double.py, whose arrays
+refuse to be looked at, and say so. What a page gave is kept in docs/_build/executed until its
+code, or any of the library, changes. Kernels are off: compiling a formula that runs once on three
+numbers takes longer than all the rest.
 """
 
 import ast
@@ -12,6 +13,7 @@ import contextlib
 import doctest
 import hashlib
 import io
+import logging as standard_logging
 import os
 import pickle
 import tempfile
@@ -34,7 +36,9 @@ from sphinx.util.typing import ExtensionMetadata
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / "docs" / "_build" / "executed"
 LIBRARIES = ("numpy", "torch", "jax", "dask", "scipy", "scikit-learn", "matplotlib")
-OF_THE_DOUBLE = "Run on the test double of CuPy (there was no card): NumPy arrays that refuse to be read."
+OF_THE_DOUBLE = (
+    "Run on the test double of CuPy (there was no card): NumPy arrays that refuse to be read."
+)
 logger = logging.getLogger(__name__)
 
 
@@ -62,7 +66,7 @@ def needs_of(node: nodes.Element) -> str:
     index = node.parent.index(node)
     before = node.parent[index - 1] if index else None
     text = before.astext() if isinstance(before, nodes.comment | nodes.raw) else ""
-    return text.partition("needs:")[2].removesuffix("-->").strip()
+    return text.partition("needs:")[2].replace("-->", "").strip()
 
 
 def is_run(node: nodes.Node) -> bool:
@@ -168,7 +172,7 @@ def run_page(blocks: list[nodes.Element], images: Path, name: str) -> list[Resul
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         for number, block in enumerate(blocks):
             if not is_installed(needs_of(block)):
-                found.append(Result(f"(not run: {needs_of(block)} is not installed here)"))
+                found.append(Result(f"(not run here: it needs {needs_of(block)})"))
                 continue
             tab = tab_of(block)
             space = tabs.setdefault(tab, dict(common)) if tab else common
@@ -185,7 +189,7 @@ def run_page(blocks: list[nodes.Element], images: Path, name: str) -> list[Resul
 
 def is_installed(library: str) -> bool:
     """Whether the library that a block needs is there; CuPy has its double."""
-    return library in ("", "cupy") or find_spec(library) is not None
+    return library in ("", "cupy") or find_spec(library) is not None  # there is none of "a card"
 
 
 def on_the_double(block: nodes.Element) -> bool:
@@ -237,7 +241,9 @@ def execute(app: Sphinx, doctree: nodes.document) -> None:
         return
     for block, result in zip(blocks, results_of(blocks, docname), strict=True):
         if result.error:
-            logger.warning("this program failed:\n%s\n%s", block.astext(), result.error, location=block)
+            logger.warning(
+                "this program failed:\n%s\n%s", block.astext(), result.error, location=block
+            )
         below = shown(block, result)
         index = block.parent.index(block)
         block.parent[index + 1 : index + 1] = below
@@ -250,7 +256,11 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     os.environ.setdefault("MPLBACKEND", "agg")
     os.environ.setdefault("SCIPY_ARRAY_API", "1")  # read when SciPy is imported
-    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+    os.environ.setdefault("PORTABLE_LOSSES_KERNELS", "off")
+    quick = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+    os.environ.setdefault("XLA_FLAGS", quick)
+    # it warns of everything else that is not installed
+    standard_logging.getLogger("torch.onnx").setLevel("ERROR")
     assert find_spec("tests.double"), "the documentation is built in a checkout"
     app.connect("doctree-read", execute, priority=100)
     return {"parallel_read_safe": False, "parallel_write_safe": True}

@@ -43,7 +43,9 @@ def peers_of(column: str, cell: str) -> Iterator[Peer]:
         if name in IN_PAIRWISE:
             name = f"pairwise.{name}"
         if name or remark:
-            yield Peer(library, name if "." in name and name[0] != "p" else name and home + name, remark)
+            yield Peer(
+                library, name if "." in name and name[0] != "p" else name and home + name, remark
+            )
 
 
 def peers() -> dict[str, list[Peer]]:
@@ -57,7 +59,9 @@ def peers() -> dict[str, list[Peer]]:
         if row[0] == "here":
             heads = row
             continue
-        theirs = [p for head, cell in zip(heads[1:], row[1:], strict=True) for p in peers_of(head, cell)]
+        theirs = [
+            p for head, cell in zip(heads[1:], row[1:], strict=True) for p in peers_of(head, cell)
+        ]
         for name in re.findall(r"`(\w+)`", row[0]):
             found[name] = theirs
     return found

@@ -38,8 +38,8 @@ def curves(expression: str, low: float, high: float) -> tuple[Any, list[Any]]:
 def draw_curve(entry: dict[str, Any]) -> Figure:
     """Value, first and second derivative in one frame."""
     t, lines = curves(entry["plot"], *entry["range"])
-    figure = Figure(figsize=(5.6, 3.2), layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(5.6, 3.2))
+    axes = figure.add_axes((0.08, 0.16, 0.9, 0.8))
     axes.axhline(0, color="#999999", linewidth=0.6)
     for line, colour, name, style in zip(lines, COLOURS, NAMES, ("-", "--", ":"), strict=True):
         axes.plot(t, line, style, color=colour, label=name, linewidth=1.8)
@@ -56,7 +56,8 @@ def draw_row(entry: dict[str, Any]) -> Figure:
     """A row and what becomes of it, as bars."""
     x = np.asarray(entry["row"])
     result = np.asarray(eval(entry["plot"], {"pl": pl, "np": np, "x": x}))
-    figure = Figure(figsize=(5.6, 2.6), layout="constrained")
+    figure = Figure(figsize=(5.6, 2.6))
+    figure.subplots_adjust(left=0.07, right=0.98, bottom=0.2, top=0.88, wspace=0.18)
     for axes, heights, name, colour in zip(
         figure.subplots(1, 2), (x, result), ("a row", "the result"), COLOURS, strict=False
     ):

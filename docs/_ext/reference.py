@@ -29,19 +29,47 @@ DOCS = Path(__file__).parents[1]
 REFERENCE = DOCS / "reference"
 PICTURES = DOCS / "_build" / "pictures"
 LIBRARIES = ("PyTorch", "JAX", "optax", "Keras", "SciPy", "scikit-learn")
-INVENTORIES = dict(zip(LIBRARIES, ("torch", "jax", "optax", "keras", "scipy", "sklearn"), strict=True))
+INVENTORIES = dict(
+    zip(LIBRARIES, ("torch", "jax", "optax", "keras", "scipy", "sklearn"), strict=True)
+)
 # A page of the reference: its title, its packages, and what it says at its top.
 CHAPTERS = {
     "activations": ("Activations", ("activations",), "Of one element, or along an axis."),
-    "special": ("Special functions", ("special",), "What the standard lacks, with exact gradients."),
+    "special": (
+        "Special functions",
+        ("special",),
+        "What the standard lacks, with exact gradients.",
+    ),
     "losses": ("Losses", ("losses",), "Each reduces by `reduction`, and takes weights and masks."),
-    "of_each_sample": ("Derivatives of losses", ("differentials",), "Value, gradient and Hessian at once."),
+    "of_each_sample": (
+        "Derivatives of losses",
+        ("differentials",),
+        "Value, gradient and Hessian at once.",
+    ),
     "autograd": ("The tape", ("autograd",), "Gradients of any code over any array library."),
-    "objectives": ("Objectives", ("objectives",), "Any loss in XGBoost, LightGBM, CatBoost, sklearn."),
+    "objectives": (
+        "Objectives",
+        ("objectives",),
+        "Any loss in XGBoost, LightGBM, CatBoost, sklearn.",
+    ),
     "nn": ("Modules", ("nn", "nn.init"), "Every function as a module, layers, and how they start."),
     "optim": ("Optimisers", ("optim", "optim.lr_scheduler"), "Steps, clipping and learning rates."),
-    "data": ("Batches and settings", ("data", ""), "Batches of arrays, and how values are checked."),
+    "data": (
+        "Batches and settings",
+        ("data", ""),
+        "Batches of arrays, and how values are checked.",
+    ),
 }
+# What people look for first leads its table: the functions of its file come first.
+FIRST = (
+    "cross_entropy",
+    "binary_cross_entropy",
+    "mse_loss",
+    "huber_loss",
+    "relu",
+    "softmax",
+    "sigmoid",
+)
 IN_THE_CORE = ("activations", "special", "losses", "differentials", "")
 
 
@@ -68,7 +96,9 @@ def errors() -> dict[str, dict[str, list[str]]]:
         if line.startswith("## "):
             heading = line[3:]
         elif line.startswith("| "):
-            name, *row = [re.sub(r" at [^;·]*", "", cell).strip() for cell in line.strip("| ").split(" | ")]
+            name, *row = [
+                re.sub(r" at [^;·]*", "", cell).strip() for cell in line.strip("| ").split(" | ")
+            ]
             found.setdefault(heading, {}).setdefault(name.partition(" ")[0], row)
     return found
 
@@ -91,6 +121,7 @@ def path_of(package: str, name: str) -> str:
     return name if package in IN_THE_CORE else f"{package}.{name}"
 
 
+@cache
 def page_of(package: str, name: str) -> str:
     """The page of a name; `Tensor` and `tensor` differ on every file system."""
     other = {n.lower() for n in names_of(package) if n != name and n.lower() == name.lower()}
@@ -136,10 +167,17 @@ def program(name: str, entry: dict[str, Any], library: str) -> str:
             made = made.replace("])", "], requires_grad=True)")
         lines.append(f"{argument} = {made}")
     call = f"pl.{name}({entry['call']})"
-    total = call if entry.get("scalar") else f"{call}.sum()"
+    total = call if entry.get("scalar") else f"{call}{entry.get('part', '')}.sum()"
     if library == "PyTorch" and differentiable:
-        backward = "result.backward()" if entry.get("scalar") else "result.sum().backward()"
-        return "\n".join([*lines, f"result = {call}", backward, "print(result)", f"print({first}.grad)"])
+        backward = total.replace(call, "result") + ".backward()"
+        return "\n".join(
+            [*lines, f"result = {call}", backward, "print(result)", f"print({first}.grad)"]
+        )
+    if library == "JAX" and differentiable and entry.get("scalar"):
+        both = f"jax.jit(jax.value_and_grad(lambda {first}: {call}))({first})"
+        return "\n".join([*lines, f"result, slope = {both}", "print(result)", "print(slope)"])
+    if library == "JAX" and differentiable:
+        call = f"jax.jit(lambda {first}: {call})({first})"
     lines.append(f"print({shown.format(call)})")
     if differentiable:
         gradient = f"grad(lambda {first}: {total})"
@@ -151,7 +189,9 @@ def program(name: str, entry: dict[str, Any], library: str) -> str:
 
 def tabs(name: str, entry: dict[str, Any]) -> Iterator[str]:
     """The example, a tab for each array library."""
-    yield "## Example\n\nThe value, then the gradient.\n\n:::::{tab-set}\n:sync-group: library\n"
+    of_part = ", here of the first entry of each row" if "part" in entry else ""
+    yield f"## Example\n\nThe value, then the gradient{of_part}.\n\n"
+    yield ":::::{tab-set}\n:sync-group: library\n"
     for library in PROGRAMS:
         yield f"::::{{tab-item}} {library}\n:sync: {library.lower()}\n"
         yield f"```python\n{program(name, entry, library)}\n```\n::::\n"
@@ -162,11 +202,12 @@ def example_of_a_module(name: str, entry: dict[str, Any]) -> str:
     """The example of a module: what is no array are its options."""
     arrays = entry["arrays"]
     options = [part for part in entry["call"].split(", ") if part not in arrays]
+    given = [argument for argument in arrays if f"{argument}={argument}" not in options]
     lines = ["import numpy as np", "from portable_losses import nn", ""]
     if "pl." in entry["call"]:
         lines.insert(1, "import portable_losses as pl")
     lines += [f"{argument} = np.asarray({values})" for argument, values in arrays.items()]
-    lines += [f"module = nn.{name}({', '.join(options)})", f"print(module({', '.join(arrays)}))"]
+    lines += [f"module = nn.{name}({', '.join(options)})", f"print(module({', '.join(given)}))"]
     return "## Example\n\n```python\n" + "\n".join(lines) + "\n```\n"
 
 
@@ -180,7 +221,8 @@ def accuracy(name: str) -> Iterator[str]:
     yield "## Error\n\nThe largest distance from the truth, in units in the last place (ulp); "
     yield "[what the cells mean](../accuracy.md). A dash: the library has no such function.\n"
     if single and double:
-        yield "\n| | value, float32 | gradient | value, float64 | gradient |\n|---|---|---|---|---|\n"
+        yield "\n| | value, float32 | gradient | value, float64 | gradient |\n"
+        yield "|---|---|---|---|---|\n"
         ours = [cell.partition(" / ")[0] for row in (single, double) for cell in row[:2]]
         yield f"| **portable_losses** | {' | '.join(ours)} |\n"
         for i, library in ((3, "PyTorch"), (5, "JAX"), (7, "SciPy")):
@@ -250,11 +292,15 @@ def page(package: str, name: str) -> str:
     thing: Any = getattr(module_of(package), name)
     function = getattr(thing, "function", None) if package == "nn" else None
     subject = getattr(function, "__name__", name)
-    entry = functions().get(subject) if package in ("activations", "special", "losses", "nn") else None
+    entry = (
+        functions().get(subject) if package in ("activations", "special", "losses", "nn") else None
+    )
     parts = [f"# {path_of(package, name)}\n"]
     if package in ("activations", "special", "losses"):
         has_axis = "axis" in inspect.signature(thing).parameters
-        parts.append(f"```{{eval-rst}}\n{index_of(name, has_axis)}```\n" if index_of(name, has_axis) else "")
+        parts.append(
+            f"```{{eval-rst}}\n{index_of(name, has_axis)}```\n" if index_of(name, has_axis) else ""
+        )
         parts += [*(shown(name, entry) if entry else ()), described(package, name)]
         parts += [*(tabs(name, entry) if entry else ()), "".join(accuracy(name))]
         parts.append("".join(elsewhere(name, has_axis)))
@@ -280,7 +326,8 @@ def chapter(key: str) -> str:
             toctree.append(page_of(package, name))
         if len(packages) > 1:
             lines.append(f"## `portable_losses{'.' * bool(package)}{package}`\n")
-        for family, names in families.items():
+        first = {family_of(getattr(pl, name)): i for i, name in reversed(list(enumerate(FIRST)))}
+        for family, names in sorted(families.items(), key=lambda f: first.get(f[0], len(FIRST))):
             if family:
                 lines.append(f"## {re.sub('``', '`', family)}\n")
             lines.append("| name | |\n|---|---|")
@@ -295,8 +342,13 @@ def chapter(key: str) -> str:
 
 def index() -> str:
     """The front page of the reference."""
-    lines = ["# Reference\n", "Every public name has a page: its formula, a picture, domain and errors, "]
-    lines.append("an example that ran, and what other libraries call it.\n\n::::{grid} 1 2 2 3\n:gutter: 3\n")
+    lines = [
+        "# Reference\n",
+        "Every public name has a page: its formula, a picture, domain and errors, ",
+    ]
+    lines.append(
+        "an example that ran, and what other libraries call it.\n\n::::{grid} 1 2 2 3\n:gutter: 3\n"
+    )
     for key, (title, packages, text) in CHAPTERS.items():
         count = sum(len(names_of(package)) for package in packages)
         lines.append(f":::{{grid-item-card}} {title}\n:link: {key}\n:link-type: doc\n")
@@ -321,8 +373,32 @@ def write(app: Sphinx) -> None:
             path.write_text(text, "utf-8")
 
 
+def add_sidebar(
+    app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Give the sidebar of a page of the reference its chapters, and the names of the open one."""
+    if not pagename.startswith("reference/"):
+        return
+    context["chapters"] = [
+        (title, f"reference/{key}", names if pagename in opens else [])
+        for key, (title, packages, _) in CHAPTERS.items()
+        for names in [[(n, f"reference/{page_of(p, n)}") for p in packages for n in names_of(p)]]
+        for opens in [{f"reference/{key}", *(target for _, target in names)}]
+    ]
+
+
+def drop_example(
+    app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]
+) -> None:
+    """Leave out the example of a module's docstring, which only names its function."""
+    if what == "class" and hasattr(thing, "function") and "Examples" in lines:
+        del lines[lines.index("Examples") :]
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Write the pages before Sphinx looks for them."""
     assert pl.__all__
     app.connect("builder-inited", write)
+    app.connect("html-page-context", add_sidebar)
+    app.connect("autodoc-process-docstring", drop_example, priority=100)  # before napoleon
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -25,7 +25,7 @@ def xlogy(x: Array, y: Array, /) -> Array:
     Returns
     -------
     array
-        Broadcast shape, promoted dtype. 0 where x = 0, unless y is NaN; NaN where y < 0 < |x|.
+        Broadcast shape, promoted dtype. 0 where x = 0, unless y is NaN; NaN where y < 0 and x != 0.
 
     Raises
     ------
