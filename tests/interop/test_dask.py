@@ -221,7 +221,7 @@ def tasks_of(*arrays: Any) -> float:
 def given(values: Any) -> Any:
     """An array in memory, in chunks."""
     sizes: Any = 4
-    whole = np.resize(np.asarray(values, np.float64), 4 * CHUNKS)
+    whole: Any = np.resize(np.asarray(values, np.float64), 4 * CHUNKS)
     return da.from_array(whole, chunks=sizes).persist()
 
 
