@@ -14,6 +14,7 @@ from portable_losses._typing import Array, Namespace
 from .kernels.cross_entropy.linear_numpy import LINEAR_CROSS_ENTROPY
 from .kernels.cross_entropy.sweep_numpy import CROSS_ENTROPY, WEIGHT
 from .kernels.formulas.elementwise_numpy import ELEMENTWISE, elementwise, several
+from .kernels.formulas.ready_numpy import ready
 from .kernels.machine.extremes_numpy import extremes, smallest
 from .kernels.rows.rowwise_numpy import rowwise, several_of_rows
 from .kernels.rows.softmax_numpy import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
@@ -123,7 +124,7 @@ BACKEND = Backend(
         several=several,
         several_of_rows=several_of_rows(WEIGHT),
         repeats=lambda: True,
-        elementwise_kernel=ELEMENTWISE,
+        elementwise_kernel=ELEMENTWISE._replace(ready=ready),
         row_kernel=rowwise(None, WEIGHT),
         kernels={
             "cross_entropy": rowwise(CROSS_ENTROPY, WEIGHT),

@@ -18,10 +18,10 @@ from .kernels.cross_entropy.sweep_torch import CROSS_ENTROPY, WEIGHT
 from .kernels.formulas.elementwise_torch import (
     ELEMENTWISE,
     backward_of,
-    is_plain_in_memory,
-    is_watched,
     several,
 )
+from .kernels.formulas.plain_torch import is_plain_in_memory, is_watched
+from .kernels.formulas.ready_torch import ready
 from .kernels.gpu_rows.rows_torch import CUDA
 from .kernels.machine.by_device import by_device
 from .kernels.rows.rowwise_torch import rowwise, several_of_rows
@@ -369,7 +369,7 @@ BACKEND = Backend(
         several=several,
         several_of_rows=several_of_rows(WEIGHT),
         repeats=repeats,
-        elementwise_kernel=ELEMENTWISE,
+        elementwise_kernel=ELEMENTWISE._replace(ready=ready),
         row_kernel=rowwise(None, WEIGHT),
         special={"erf": torch.special.erf, "erfc": torch.special.erfc},
         kernels={

@@ -86,20 +86,11 @@ class Pair(NamedTuple):
 class Kernel(NamedTuple):
     """A faster way through a `Pair`, for raw arrays of one library.
 
-    ``accepts(*arrays, xp, **options) -> bool`` is asked at every call.
+    ``accepts(*arrays, xp, **options) -> bool`` is asked at every call without a plan.
     ``run(pair, arrays, options, wanted) -> (out, backward)`` gets the portable pair. `wanted` has
     the places of the arrays that need a gradient. If there are any, `backward` has the signature
     of the pair's, returns at least those gradients, and may keep what the forward computed.
-    ``gradients``: of how many arrays, from the first, `backward` returns the gradient.
-    ``takes(pair, arrays, options) -> bool``, of an elementwise pair, says whether they are arrays
-    of this library alone, of one shape and one floating dtype: then nothing else is asked of
-    them. Of half dtypes `run` computes in float32, and returns the dtype of the arrays,
-    or float32 if the pair is `wide`. None: every call is checked. ``sums``, likewise, says whether
-    it adds up in its own pass: `run` is given a pair with a `summand` then.
-    ``ready(pair, arrays, options, wanted)`` returns ``run`` as a function of arrays of these types,
-    dtypes and shapes alone, with all looked up; None where there is none. That returns None for
-    arrays that lie in memory as it does not take them, and may return for `backward` the slope, by
-    which the gradient of the first array is the product with that of the result.
+    ``backends/README.md`` describes the other fields.
     """
 
     accepts: Callable[..., bool]
@@ -135,9 +126,7 @@ class Autodiff:
     pull_back : callable, (function, grad, arrays, options) -> gradients, or None
         The gradients of a function of rows that has none of its own. None: the tape's.
     repeat_gradient : callable, (pair, arrays, options) -> (arrays) -> result, or None
-        Return what `attach_gradient` does with a pair that has a kernel, again and again for
-        arrays of these types, dtypes and shapes; it returns None for arrays that it does not take.
-        None: there are no plans for such calls.
+        What `attach_gradient` does with a pair and its kernel, for arrays of these kinds alone.
     differentiates : bool
         Does the library take derivatives of its own functions? Where it does not, a formula need
         not mind the slope of ``abs`` at 0.
@@ -245,7 +234,7 @@ class Speed:
     elementwise : callable, (function, arrays, options) -> result, or None
         Run an `entrywise` function in parts.
     several : callable, (function, arrays, options) -> results, or None
-        Run an elementwise function with several results, which nothing differentiates, in one pass.
+        Run an elementwise function with several results, undifferentiated, in one pass.
     several_of_rows : callable, (function, arrays, options) -> results, or None
         The same of a function of rows: of logits and the arrays of a `Target`, then of others.
     elementwise_kernel : Kernel, or None
@@ -255,8 +244,7 @@ class Speed:
     kernels : mapping of str to Kernel
         Faster ways through a pair, by the name that `with_gradient` gave the pair.
     repeats : callable, () -> bool, or None
-        May a call be repeated by a plan (`_plans.py`)? Not where a trace or a transform watches.
-        None: never.
+        May a call be repeated by a plan (`_plans.py`)? None: never.
     """
 
     reductions: Mapping[str, Callable[[Array], Array]] = field(default_factory=dict[str, Any])
@@ -349,8 +337,7 @@ def listed_backend(kind: type) -> Backend | None:
 
 def backend_of_array(x: Any) -> Backend | None:
     """Return the backend of the library of `x`; None where `x` is no array."""
-    listed = listed_backend(type(x))
-    if listed is not None:
+    if (listed := listed_backend(type(x))) is not None:
         return listed
     try:
         return backend_of(namespace_of_type(x))

@@ -37,7 +37,6 @@ __all__ = [
     "entrywise",
     "pair_of",
     "register",
-    "repeated",
     "stop_gradient",
     "sum_of",
     "summed",
@@ -381,30 +380,6 @@ def attach_gradient(
     if pair.kernel is not None and (note := noted()) is not None:
         note.served.append(Served(pair, arrays, options, out))
     return out
-
-
-def repeated(
-    pair: Pair, arrays: tuple[Array, ...], options: Options, backend: Backend
-) -> Callable[..., Any] | None:
-    """Return what `attach_gradient` does with a pair that has a kernel, looked up once.
-
-    It takes arrays of these types, dtypes and shapes; None where it cannot be repeated.
-    """
-    kernel: Any = pair.kernel
-    if kernel.ready is None:
-        return None
-    if backend.autodiff.attach_gradient is not None:
-        again = backend.autodiff.repeat_gradient
-        return again and again(pair, arrays, options)
-    run = kernel.ready(pair, arrays, options, ())
-    if run is None:
-        return None
-
-    def value(*arrays: Array, **changed: Any) -> Any:
-        made = run(arrays, **changed)
-        return made and made[0]
-
-    return value
 
 
 def differentiable_again(x: Array, *, xp: Namespace) -> Array:

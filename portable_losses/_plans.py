@@ -14,10 +14,11 @@ tests; a test that fails takes the long way, which says what is wrong. A library
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from portable_losses._backend import Backend, backend_of, listed_backend
-from portable_losses._gradient import repeated, sum_of
+from portable_losses._backend import Backend, Pair, backend_of, listed_backend
+from portable_losses._gradient import sum_of
 from portable_losses._notes import NOTE, Note
 from portable_losses._tape import TapeArray
+from portable_losses._typing import Array, Options
 from portable_losses._values import validating
 
 __all__ = ["Plans", "may_repeat"]
@@ -138,27 +139,55 @@ def _plan(
 ) -> Plan | None:
     """Return the plan by the note of a call; None where it cannot be repeated."""
     terms, total, divisor = note.added or (None, None, None)
-    found = [one for one in note.served if one.out is made or _only(one.out) is terms]
-    if not found or ((foreseen := found[0].options.get("foreseen")) and total is not made):
+    served = next((x for x in note.served if x.out is made or _only(x.out) is terms), None)
+    if served is None:
         return None
-    pair, arrays, given, out = found[0]
-    if out is not made:
-        if total is not made:
-            return None
+    pair, arrays, given, out = served
+    if total is made and out is not made:
         pair, given = sum_of(pair, pair.kernel), {"divisor": divisor, **given}
-    places = {id(x): place for place, x in (*enumerate(args), *options.items())}
-    ways = [_way(x, places, note) for x in arrays]
-    tests = [(_way(x, places, note), test) for x, test in note.tests]
-    if None in ways or any(way is None for way, _ in tests):
+    elif out is not made or given.get("foreseen") is not None:
         return None
     if not all(_is_plain(x) for name, x in given.items() if name != "xp"):
         return None
-    counted = any(given.get("divisor") is made for made, _, _ in note.derived)
-    divisor = _way(given["divisor"], places, note) if counted else None
+    ways = _Ways(note, args, options)
+    found, tested = [ways.to(x) for x in arrays], [ways.to(x) for x, _ in note.tests]
+    if None in found or None in tested:
+        return None
     run = repeated(pair, arrays, given, backend_of(given["xp"]))
+    if run is None:
+        return None
+    counted: Any = given.get("divisor")
+    if not any(counted is x for x, _, _ in note.derived):
+        counted = None
     as_given = len(args) == len(arrays) and all(x is y for x, y in zip(args, arrays, strict=True))
-    as_given = as_given and divisor is None
-    return run and Plan(backend, tuple(tests), None if as_given else tuple(ways), run, divisor)
+    tests: Any = zip(tested, [test for _, test in note.tests], strict=True)
+    places: Any = None if as_given and counted is None else tuple(found)
+    return Plan(backend, tuple(tests), places, run, counted and ways.to(counted))
+
+
+def repeated(
+    pair: Pair, arrays: tuple[Array, ...], options: Options, backend: Backend
+) -> Callable[..., Any] | None:
+    """Return what `attach_gradient` does with a pair that has a kernel, looked up once.
+
+    It takes arrays of these types, dtypes and shapes, and options that have changed. None where it
+    cannot be repeated.
+    """
+    kernel: Any = pair.kernel
+    if kernel.ready is None:
+        return None
+    if backend.autodiff.attach_gradient is not None:
+        again = backend.autodiff.repeat_gradient
+        return None if again is None else again(pair, arrays, options)
+    run = kernel.ready(pair, arrays, options, ())
+    if run is None:
+        return None
+
+    def value(*arrays: Array, **changed: Any) -> Any:
+        made = run(arrays, **changed)
+        return None if made is None else made[0]
+
+    return value
 
 
 def _only(out: Any) -> Any:
@@ -170,22 +199,29 @@ def _is_plain(x: Any) -> bool:
     return all(map(_is_plain, x)) if x.__class__ is tuple else x.__class__ in _PLAIN
 
 
-def _derived(function: Callable[..., Any], ways: Sequence[Any]) -> Way:
-    """Return the way to what a function makes of the arrays on these ways."""
-    return lambda args, options: function(*[way(args, options) for way in ways])
+class _Ways:
+    """The ways to what a call has used: an argument, or what was derived from some."""
 
+    def __init__(self, note: Note, args: Args, options: Given) -> None:
+        self._derived = note.derived
+        self._places = {id(x): place for place, x in (*enumerate(args), *options.items())}
 
-def _way(x: Any, places: Mapping[int, Any], note: Note) -> Way | None:
-    """Return how an array is found among the arguments; None where it is not."""
-    if x is None:
-        return lambda args, options: None
-    place = places.get(id(x))
-    if place is None:
-        for made, sources, function in note.derived:
+    def to(self, x: Any) -> Way | None:
+        """Return the way to an array or a number, None where there is none."""
+        if x is None:
+            return lambda args, options: None
+        place: Any = self._places.get(id(x))
+        if place.__class__ is int:
+            return lambda args, options: args[place]
+        if place is not None:
+            return lambda args, options: options[place]
+        for made, sources, function in self._derived:
             if made is x:
-                found = [_way(source, places, note) for source in sources]
-                return None if None in found else _derived(function, found)
+                ways: Any = [self.to(source) for source in sources]
+                return None if None in ways else _through(function, ways)
         return None
-    if place.__class__ is int:
-        return lambda args, options: args[place]
-    return lambda args, options: options[place]
+
+
+def _through(function: Callable[..., Any], ways: Sequence[Way]) -> Way:
+    """Return the way to what a function makes of what is on these ways."""
+    return lambda args, options: function(*[way(args, options) for way in ways])

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from portable_losses._backend import Pair, backend_of, namespace_of_type
-from portable_losses._dtypes import is_half, narrow, widen
+from portable_losses._dtypes import computable, is_half, narrow, widen
 from portable_losses._gradient import by_kernel, register
 from portable_losses._polyfill import is_known
 from portable_losses._rows import as_rows, from_rows
@@ -30,7 +30,8 @@ def along_axes(
     the result has the shape of `x`.
     """
     if len(axes) == 1 and is_known(x.shape[axes[0]]):
-        given = [None if y is None else as_rows(y, axes, xp=xp) for y in (x, *others)]
+        all_ = computable(x, xp=xp), *others
+        given = [None if y is None else as_rows(y, axes, xp=xp) for y in all_]
         made = function(*given, axes=(-1,), xp=xp, **options)
         return from_rows(made, axes, tuple(x.shape), xp=xp) if keeps else made
     wide = widen(x, xp=xp)
@@ -46,14 +47,22 @@ def of_rows(*, wide: bool = False) -> Callable[[Callable[..., Any]], Callable[..
     kept or not). Where options are Python values, a library may run the function as one operation,
     whose gradient is derived from it as the tape would. Arrays of half dtypes are computed in
     float32; the results are rounded to that of the first, unless they are to be `wide`.
+
+    A loss may be called with what its gradients will be, `foreseen` (`losses/_foreseen.py`): a
+    kernel then computes the gradient by the first array along with it.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         """Return `function`, run by a kernel where there is one."""
 
         @wraps(function)
-        def call(*arrays: Array, xp: Namespace, **options: Any) -> Any:
-            made = by_kernel(call, arrays, options, wide=wide)
+        def forward(*arrays: Array, foreseen: Any = None, xp: Namespace, **options: Any) -> Any:
+            return function(*arrays, xp=xp, **options)
+
+        @wraps(function)
+        def call(*arrays: Array, foreseen: Any = None, xp: Namespace, **options: Any) -> Any:
+            seen = {} if foreseen is None else {"foreseen": foreseen}
+            made = by_kernel(call, arrays, {**options, **seen}, wide=wide)
             if made is not None:
                 return made
             dtype, half = arrays[0].dtype, is_half(arrays[0], xp=xp)
@@ -65,7 +74,7 @@ def of_rows(*, wide: bool = False) -> Callable[[Callable[..., Any]], Callable[..
             found = tuple([narrow(x, dtype, xp=xp) for x in (made if several else (made,))])
             return found if several else found[0]
 
-        register(call, Pair(function, _derived(function), rows=True, derived=True))
+        register(call, Pair(forward, _derived(function), rows=True, derived=True))
         return call
 
     return decorate
@@ -79,7 +88,12 @@ def _derived(function: Callable[..., Any]) -> Callable[..., tuple[Array | None, 
     """Return the backward of a function, by what its operations have."""
 
     def backward(
-        grad: Any, out: Any, *arrays: Array | None, xp: Namespace, **options: Any
+        grad: Any,
+        out: Any,
+        *arrays: Array | None,
+        foreseen: Any = None,
+        xp: Namespace,
+        **options: Any,
     ) -> tuple[Array | None, ...]:
         own = backend_of(xp).autodiff.pull_back
         if own is not None:

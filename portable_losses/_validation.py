@@ -8,7 +8,7 @@ from numbers import Integral
 from typing import Any
 
 from portable_losses._backend import namespace_of_type, refusal_of
-from portable_losses._dtypes import is_half, kind_of, narrow, widen
+from portable_losses._dtypes import computable, is_half, kind_of, narrow, widen
 from portable_losses._plain import Unfit
 from portable_losses._polyfill import is_known, knows_shape
 from portable_losses._tape import inner_of
@@ -178,7 +178,7 @@ def as_floating(xp: Namespace, **arrays: Array) -> tuple[Array, ...]:
 def of_one_dtype(xp: Namespace, **arrays: Array) -> tuple[Array, ...]:
     """Return what `as_floating` does, but arrays of one half dtype as they are, for `of_rows`."""
     check_floating(xp, **arrays)
-    first, *others = arrays.values()
+    first, *others = [computable(x, xp=xp) for x in arrays.values()]
     if is_half(first, xp=xp) and all(x.dtype == first.dtype for x in others):
         return first, *others
     return in_one_dtype(xp, first, *others)

@@ -8,11 +8,11 @@ from portable_losses._gradient import stop_gradient
 from portable_losses._notes import noted
 from portable_losses._options import is_number
 from portable_losses._polyfill import is_eager, readable, total
-from portable_losses._typing import Array, Namespace, Reduction
+from portable_losses._typing import Array, BatchReduction, Namespace, Reduction
 from portable_losses._validation import check_broadcasts_to, check_real
 from portable_losses.losses._targets import Target
 
-__all__ = ["foreseen_factors", "foreseen_gradients"]
+__all__ = ["foreseen_factors", "foreseen_gradients", "foreseen_mean"]
 
 
 def foreseen_factors(
@@ -72,3 +72,17 @@ def foreseen_gradients(
             note.looked = True
         divisor = float(total(counted, xp=xp))
     return (factor / divisor, z_loss) if divisor else None
+
+
+def foreseen_mean(
+    reduction: BatchReduction,
+    z: Array,
+    shape: tuple[int, ...],
+    *masks: Array | None,
+    xp: Namespace,
+) -> tuple[float, float] | None:
+    """Return the same of losses of this shape, none of which is masked or weighed."""
+    if reduction == "none" or not readable(z, xp=xp) or any(x is not None for x in masks):
+        return None
+    counted = {"mean": math.prod(shape), "sum": 1, "batchmean": z.shape[0] if z.ndim else 1}
+    return (1 / counted[reduction], 0.0) if counted[reduction] else None

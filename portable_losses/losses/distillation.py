@@ -20,6 +20,7 @@ from portable_losses._validation import (
 )
 from portable_losses.activations.softmax import _log_softmax, _softmax
 from portable_losses.losses._divergences import _generalized_kl, _js
+from portable_losses.losses._foreseen import foreseen_mean
 from portable_losses.losses._left_out import leaves_out
 
 __all__ = ["distillation_loss"]
@@ -118,7 +119,9 @@ def distillation_loss(
 
     teacher = stop_gradient(teacher, xp=xp)
     rows = [as_rows(z, (place,), xp=xp) for z in (student, teacher)]
-    loss = _distilled(*rows, temperature=temperature, divergence=divergence, beta=beta, xp=xp)
+    seen = foreseen_mean(reduction, rows[0], tuple(rows[0].shape[:-1]), where, sample_weight, xp=xp)
+    options = {"temperature": temperature, "divergence": divergence, "beta": beta}
+    loss = _distilled(*rows, **options, foreseen=seen, xp=xp)
 
     dtype = student_logits.dtype
     return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=dtype, xp=xp)

@@ -14,6 +14,7 @@ from portable_losses._typing import Array, Axis, BatchReduction, Namespace
 from portable_losses._validation import check_axes, in_one_dtype, namespace_of, of_one_dtype
 from portable_losses._values import check_all_in, mark_invalid
 from portable_losses.losses._divergences import generalized_kl_sum, js_sum, kl_sum, tvd_sum
+from portable_losses.losses._foreseen import foreseen_mean
 from portable_losses.losses._left_out import leaves_out
 
 __all__ = ["generalized_kl_div", "js_div", "kl_div", "tvd_loss"]
@@ -380,7 +381,10 @@ def _sum_and_reduce(
     first = arrays[0]
     if len(axes) == 1 and invalid is None and is_known(first.shape[axes[0]]):
         rows = [as_rows(x, axes, xp=xp) for x in arrays]
-        loss = sums(*rows, axes=(-1,), xp=xp, **options)
+        masks = where, sample_weight
+        shape = tuple(rows[0].shape[:-1])
+        seen = foreseen_mean(reduction, first, shape, *masks, xp=xp)
+        loss = sums(*rows, axes=(-1,), foreseen=seen, xp=xp, **options)
     else:
         given = in_one_dtype(xp, *arrays)
         terms = mark_invalid(sums.__wrapped__(*given, axes=(), xp=xp, **options), invalid, xp=xp)

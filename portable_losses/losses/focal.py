@@ -8,6 +8,7 @@ from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_floating, in_one_dtype, namespace_of
 from portable_losses._values import check_all_in, mark_invalid
 from portable_losses.losses._focal import _binary_focal, _focal, _sigmoid_focal
+from portable_losses.losses._foreseen import foreseen_gradients
 from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses._targets import LAST
 from portable_losses.losses.reweighted import log_losses, read_classes
@@ -207,7 +208,9 @@ def softmax_focal_loss(
         xp=xp,
     )
 
-    rows = _softmax_focal(z, *target, gamma=gamma, label_smoothing=label_smoothing, xp=xp)
+    seen = foreseen_gradients(reduction, target, sample_weight, z, label_smoothing, 0.0, xp=xp)
+    options = {"gamma": gamma, "label_smoothing": label_smoothing}
+    rows = _softmax_focal(z, *target, **options, foreseen=seen, xp=xp)
     rows = mark_invalid(rows, invalid, xp=xp)
     if alpha is not None and of_class is None:
         rows = alpha * rows if isinstance(alpha, int | float) else weigh(alpha, rows, xp=xp)

@@ -15,6 +15,7 @@ from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses._values import as_weight
+from portable_losses.losses._foreseen import foreseen_mean
 from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses._targets import LAST, axis_of_classes, read_index
 
@@ -104,7 +105,9 @@ def multi_margin_loss(
     classes = x.shape[-1]
     of_class = as_weight(weight, (classes,), name="weight", like=x, xp=xp)
 
-    loss = _margins(x, index, p=p, margin=margin, xp=xp)
+    masks = where, sample_weight, of_class
+    seen = foreseen_mean(reduction, x, tuple(x.shape[:-1]), *masks, xp=xp)
+    loss = _margins(x, index, p=p, margin=margin, foreseen=seen, xp=xp)
     if of_class is not None:
         of_row = entry(broadcast_to(of_class, x.shape, like=x, xp=xp), index, xp=xp)[..., 0]
         loss = weigh(of_row, loss, xp=xp)
@@ -181,7 +184,8 @@ def multiclass_hinge_loss(
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     x, index = _read(input, target, axis=axis, xp=xp)
 
-    loss = _rivalry(x, index, margin=margin, xp=xp)
+    seen = foreseen_mean(reduction, x, tuple(x.shape[:-1]), where, sample_weight, xp=xp)
+    loss = _rivalry(x, index, margin=margin, foreseen=seen, xp=xp)
 
     return reduce(
         loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp

@@ -28,6 +28,7 @@ from portable_losses._values import (
     mark_invalid,
 )
 from portable_losses.activations.sigmoid import _softplus
+from portable_losses.losses._foreseen import foreseen_mean
 from portable_losses.losses._left_out import leaves_out, settle
 
 __all__ = ["multilabel_margin_loss", "multilabel_soft_margin_loss"]
@@ -194,7 +195,8 @@ def multilabel_soft_margin_loss(
     invalid = check_all_in(0, 1, xp=xp, target=y)
     of_class = as_weight(weight, (x.shape[-1],), name="weight", like=x, xp=xp)
 
-    loss = _soft_margins(x, y, invalid, of_class, xp=xp)
+    seen = foreseen_mean(reduction, x, tuple(x.shape[:-1]), where, sample_weight, xp=xp)
+    loss = _soft_margins(x, y, invalid, of_class, foreseen=seen, xp=xp)
 
     return reduce(
         loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp

@@ -17,6 +17,7 @@ from portable_losses._validation import (
     of_one_dtype,
 )
 from portable_losses._values import check_all_in, mark_invalid
+from portable_losses.losses._foreseen import foreseen_gradients
 from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses._targets import Target
 from portable_losses.losses.reweighted import log_losses
@@ -105,7 +106,8 @@ def ranking_softmax_loss(
         invalid = xp.any(invalid, axis=-1)
     target = Target(q=q, row_mask=lists, class_mask=items)
 
-    loss = _listwise(z, *target, xp=xp)
+    seen = foreseen_gradients(reduction, target, sample_weight, z, 0.0, 0.0, xp=xp)
+    loss = _listwise(z, *target, foreseen=seen, xp=xp)
     loss = mark_invalid(loss, invalid, xp=xp)
 
     return reduce(

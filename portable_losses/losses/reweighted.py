@@ -13,6 +13,7 @@ from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses._values import mark_invalid
 from portable_losses.activations.softmax import _log_softmax
+from portable_losses.losses._foreseen import foreseen_gradients
 from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses._targets import (
     LAST,
@@ -118,7 +119,9 @@ def poly_loss(
         xp=xp,
     )
 
-    rows = _poly(z, *target, epsilon=epsilon, label_smoothing=label_smoothing, xp=xp)
+    seen = foreseen_gradients(reduction, target, sample_weight, z, label_smoothing, 0.0, xp=xp)
+    options = {"epsilon": epsilon, "label_smoothing": label_smoothing}
+    rows = _poly(z, *target, **options, foreseen=seen, xp=xp)
     rows = mark_invalid(rows, invalid, xp=xp)
 
     return reduce(
@@ -213,7 +216,8 @@ def generalized_cross_entropy(
         xp=xp,
     )
 
-    rows = _generalized(z, *target, q=q, xp=xp)
+    seen = foreseen_gradients(reduction, target, sample_weight, z, 0.0, 0.0, xp=xp)
+    rows = _generalized(z, *target, q=q, foreseen=seen, xp=xp)
     rows = mark_invalid(rows, invalid, xp=xp)
 
     return reduce(

@@ -137,7 +137,8 @@ def test_other_values_take_the_plan_and_have_the_bits_of_the_long_way(
         assert [x.tobytes() for x in got[:2]] == [x.tobytes() for x in want[:2]]
         for x, y in zip(got[2:], want[2:], strict=True):
             np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-9)
-    assert runs and all(made is not None for made in runs)
+    assert runs
+    assert all(made is not None for made in runs)
 
 
 @pytest.mark.parametrize("name", LIBRARIES)
@@ -152,7 +153,7 @@ def test_what_is_wrong_is_said_at_every_call(name: str, runs: list[Any]) -> None
     y[7] = 2.0
     with pytest.raises(ValueError, match=r"`target` must lie in \[0, 1\], got 2.0 at position"):
         pl.binary_cross_entropy_with_logits(z, array(y))
-    with pytest.raises(ValueError, match="`sample_weight` must be at least 0, got -1.0"):
+    with pytest.raises(ValueError, match=r"`sample_weight` must be at least 0, got -1\.0"):
         pl.huber_loss(z, array(y), sample_weight=array(np.where(y == 2, -1, y)))
     with pytest.raises(IndexError, match=r"hold class indices in \[0, 5\)"):
         pl.cross_entropy(array(ROWS[0]), array(CLASSES[0] + 1))
@@ -183,7 +184,7 @@ def test_a_plan_knows_its_arguments(name: str) -> None:
     with pytest.raises(ValueError, match="shapes must be equal"):
         pl.huber_loss(x, y[:20])
     with pytest.raises(TypeError, match="takes no argument"):
-        pl.huber_loss(x, y, beta=1.0)
+        pl.huber_loss(x, y, beta=1.0)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
 @pytest.mark.skipif("torch" not in LIBRARIES, reason="PyTorch is not installed")
@@ -205,7 +206,7 @@ def test_transforms_see_the_portable_pair_after_a_plan_was_made(runs: list[Any])
 def test_plans_hold_no_array() -> None:
     from weakref import ref
 
-    x = np.ones(33, np.float32)
+    x: Any = np.ones(33, np.float32)
     for _ in range(3):
         pl.silu(x)
         pl.mse_loss(x, x + 1)

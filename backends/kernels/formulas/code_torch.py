@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import empty_like
 
 from portable_losses._typing import Array
 
@@ -72,6 +71,7 @@ class Code:
         count, number = like.numel(), like.new_empty((), dtype=self._results[0])
         same = [dtype is like.dtype for dtype in self._results]
         run, averaged, results = self._run, self._averaged, self._results
+        empty_like = torch.empty_like  # there is no large one
 
         def entries(like: Array) -> list[Array]:
             given = zip(results, same, strict=True)

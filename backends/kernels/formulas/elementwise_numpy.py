@@ -27,7 +27,7 @@ from .machine_code import NATIVE, compiler, machine_code
 from .program_numpy import Blockwise, simple
 from .trace import Formula, Untraceable, key_of, slopes_of, trace
 
-__all__ = ["ELEMENTWISE", "elementwise", "several"]
+__all__ = ["ELEMENTWISE", "backward_of", "elementwise", "program_of", "several"]
 
 SIZE = 3 * 2**20  # bytes that a block and its buffers take; with less, threads wait for the lock
 SMALL = 2**11  # entries up to which NumPy's own memory is as quick as buffers
@@ -45,7 +45,7 @@ def elementwise(function: Function, arrays: tuple[Any, ...], options: Options) -
     """Return ``function(*arrays, **options)``, as a program and in blocks where that pays."""
     given = [x for x in arrays if x is not None]
     size = max([x.size for x in given])
-    program = _program(function, None, arrays, options, now=size >= FEWEST)
+    program = program_of(function, None, arrays, options, now=size >= FEWEST)
     if program is not None:
         return program.arranged(program(given, size))
     if size < FEWEST or any(isinstance(x, np.ndarray) for x in options.values()):
@@ -90,20 +90,22 @@ def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[in
         return _run_summed(pair, arrays, options, wanted)
     given = [x for x in arrays if x is not None]
     size = max([x.size for x in given])
-    program = _program(pair.forward, None, arrays, options, now=size >= FEWEST) if wanted else None
+    program = (
+        program_of(pair.forward, None, arrays, options, now=size >= FEWEST) if wanted else None
+    )
     if isinstance(program, Machine) and program.formula.several is None:
-        return program(given, size)[0], _backward(pair, program, wanted)
+        return program(given, size)[0], backward_of(pair, program, wanted)
     program = None
     if wanted == (0,):
         rule = pair.rules[0] if pair.rules else pair.backward
-        program = _program(pair.forward, rule, arrays, options, now=size >= FEWEST)
+        program = program_of(pair.forward, rule, arrays, options, now=size >= FEWEST)
     if program is None:
         return pair.forward(*arrays, **options), by_pair(pair, wanted)
     out, saved = program(given, size)
     return out, _backward_of_slope(pair, saved)
 
 
-def _backward(pair: Pair, value: Machine, wanted: tuple[int, ...]) -> Any:
+def backward_of(pair: Pair, value: Machine, wanted: tuple[int, ...]) -> Any:
     """Return a backward in machine code, of a pair with that of its value."""
 
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
@@ -124,7 +126,7 @@ def _gradients(
     """Return the gradients by the arrays at these places; None without machine code for them."""
     key = pair.backward, wanted, grad.dtype
     if key not in value.gradients:
-        made = _program(pulled(pair, wanted), None, (grad, *arrays), options, now=False)
+        made = program_of(pulled(pair, wanted), None, (grad, *arrays), options, now=False)
         value.gradients[key] = made if isinstance(made, Machine) else None
     program = value.gradients[key]
     if program is None:
@@ -171,11 +173,11 @@ def _run_summed(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: A
     rest = dict(options)
     divisor = rest.pop("divisor")
     if wanted == (0,):
-        both = _program(value_and_slope(each), None, arrays, rest, now=False)
+        both = program_of(value_and_slope(each), None, arrays, rest, now=False)
         if isinstance(both, Machine):
             value, others = both.sum([x for x in arrays if x is not None], divisor)
             return value, _backward_of_slope(pair, others[0])
-    program = _program(each.forward, None, arrays, rest, now=False)
+    program = program_of(each.forward, None, arrays, rest, now=False)
     if not isinstance(program, Machine):
         return _run_unsummed(each, arrays, rest, wanted, divisor)
 
@@ -202,64 +204,7 @@ def _run_unsummed(
     return np.add.reduce(entries, None) / divisor, backward
 
 
-def _ready(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]) -> Any:
-    """Return `_run` for small arrays of these dtypes and shapes; None without machine code."""
-    given = [i for i, x in enumerate(arrays) if x is not None]
-    shape, size = arrays[0].shape, arrays[0].size
-    if size >= FEWEST:
-        return None
-    if pair.summand is not None:
-        return _ready_sum(pair, arrays, options, wanted)
-    program = _program(pair.forward, None, arrays, options, now=False)
-    if not isinstance(program, Machine) or program.formula.several is not None:
-        return None
-    value, whole = program.ufunc, len(given) == len(arrays)
-    backward = _backward(pair, program, wanted)
-
-    def run(arrays: tuple[Any, ...]) -> Any:
-        return value(*(arrays if whole else [arrays[i] for i in given])), backward
-
-    return run
-
-
-def _ready_sum(
-    pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
-) -> Any:
-    """Return the same of a sum or a mean."""
-    each: Any = pair.summand
-    rest = dict(options)
-    divisor = rest.pop("divisor")
-    if wanted not in ((), (0,)):
-        return None
-    function = value_and_slope(each) if wanted else each.forward
-    program = _program(function, None, arrays, rest, now=False)
-    if not isinstance(program, Machine):
-        return None
-    added, usual = program.adding(divisor, arrays[0].size), divisor
-    given, flat = [i for i, x in enumerate(arrays) if x is not None], arrays[0].ndim == 1
-    shape = arrays[0].shape
-
-    def run(arrays: tuple[Any, ...], divisor: float = divisor) -> Any:
-        laid = []
-        for i in given:
-            x = arrays[i]
-            if not x.flags.c_contiguous:
-                return None
-            laid.append(x if flat else x.reshape(-1))
-        if added is None or divisor is not usual:
-            out, others = program.averaged(laid, divisor)
-        elif wanted:
-            out, *others = added(*laid)
-        else:
-            out, others = added(*laid), ()
-        if not others:
-            return out, None
-        return out, others[0] if flat else others[0].reshape(shape)
-
-    return run
-
-
-ELEMENTWISE = Kernel(_accepts, _run, gradients=16, takes=_takes, sums=_sums, ready=_ready)
+ELEMENTWISE = Kernel(_accepts, _run, gradients=16, takes=_takes, sums=_sums)
 
 
 def _scaled(slope: Array, grad: Array) -> Array:
@@ -348,7 +293,7 @@ _PROGRAMS: dict[Any, Machine | Program | None] = {}  # None: the function cannot
 _MET: set[Any] = set()  # the keys of what was called once, on a small array
 
 
-def _program(
+def program_of(
     function: Function,
     rule: Function | None,
     arrays: tuple[Any, ...],

@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch._C._functorch import is_functorch_wrapped_tensor, is_legacy_batchedtensor
-from torch.autograd import forward_ad
 
 from portable_losses._backend import Kernel, Pair
 from portable_losses._typing import Array, Options
@@ -22,16 +20,15 @@ from .code_cuda_torch import CudaCode, cuda_code
 from .code_torch import DTYPES, FEWEST, NAMES, Code, is_dense
 from .gradients import pulled, value_and_slope
 from .machine_code import NATIVE, compiler, machine_code
+from .plain_torch import are_plain
 from .trace import key_of, slopes_of, trace
 
 __all__ = [
     "ELEMENTWISE",
     "FLOATS",
     "HALVES",
-    "are_in_memory",
     "backward_of",
-    "is_plain_in_memory",
-    "is_watched",
+    "program_of",
     "several",
 ]
 
@@ -39,20 +36,6 @@ KEPT = 512  # programs: each is of a function, dtypes and options
 FLOATS = (torch.float32, torch.float64)
 HALVES = (torch.float16, torch.bfloat16)
 SUMMED = FLOATS + HALVES
-PLAIN = (torch.Tensor, torch.nn.Parameter)
-_modes = torch._C._len_torch_dispatch_stack  # how many there are that see every operation
-_traced = torch._C._get_tracing_state  # of torch.jit.trace
-_keys = torch._C._dispatch_keys  # of a tensor: layout, device, transforms, the bit of a sign
-
-
-def _keys_of_plain() -> frozenset[int]:
-    """Return the keys of plain tensors, with a history and without one."""
-    plain = torch.empty(0, device="cpu")
-    with torch.inference_mode():
-        return frozenset([_keys(x).raw_repr() for x in (plain, torch.empty(0, device="cpu"))])
-
-
-_PLAIN_KEYS = _keys_of_plain()
 
 
 class Program:
@@ -198,7 +181,7 @@ WIDE = {"float16": "float32", "bfloat16": "float32"}
 _PROGRAMS: dict[Any, Program | None] = {}  # None: the pair cannot be compiled
 
 
-def _program(
+def program_of(
     pair: Pair, arrays: tuple[Any, ...], options: Options, *, wide: bool = False
 ) -> Program | None:
     """Return the program of a pair for arrays of these dtypes; None where there is none."""
@@ -227,7 +210,7 @@ def several(function: Callable[..., Any], arrays: tuple[Array, ...], options: Op
     """Return the results of an elementwise function, of plain tensors in one pass."""
     first = arrays[0]
     given = tuple([x if x.shape == first.shape else x.expand(first.shape) for x in arrays])
-    if first.dtype not in FLOATS or not _are_plain(given):
+    if first.dtype not in FLOATS or not are_plain(given):
         return function(*arrays, **options)
     dtypes = tuple([x.dtype for x in given])
     key = function, dtypes, first.device, *key_of(options)
@@ -251,13 +234,13 @@ _SEVERAL: dict[Any, Code | CudaCode | None] = {}
 
 def _accepts(*arrays: Any, **_: Any) -> bool:
     """Say whether these are plain tensors of a dtype that is computed in."""
-    return arrays[0].dtype in FLOATS and _are_plain(arrays)
+    return arrays[0].dtype in FLOATS and are_plain(arrays)
 
 
 def _takes(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
     """Say whether these are plain tensors of one dtype."""
     dtype = arrays[0].dtype
-    if dtype not in SUMMED or not _are_plain(arrays):
+    if dtype not in SUMMED or not are_plain(arrays):
         return False
     return len(arrays) == 1 or all(x is None or x.dtype is dtype for x in arrays)
 
@@ -266,7 +249,7 @@ def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
     """Say whether these are plain tensors in host memory that lie alike, with machine code."""
     first = arrays[0]
     dtype = first.dtype
-    if dtype not in SUMMED or not first.is_cpu or not _are_plain(arrays) or not first.numel():
+    if dtype not in SUMMED or not first.is_cpu or not are_plain(arrays) or not first.numel():
         return False  # a launch on a card returns entries
     gapless = first.is_contiguous()
     if not (gapless or is_dense(first)):
@@ -281,62 +264,11 @@ def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
     return compiler() is not None
 
 
-def is_watched() -> bool:
-    """Say whether a trace, forward mode or a mode sees every operation."""
-    return bool(
-        torch.compiler.is_compiling() or forward_ad._current_level >= 0 or _modes() or _traced()
-    )
-
-
-def _are_plain(arrays: tuple[Any, ...]) -> bool:
-    """Say whether tensors lie on one device, are of one shape, and seen by no transform."""
-    if is_watched():
-        return False
-    first = arrays[0]
-    on_card = not first.is_cpu
-    if on_card and not (first.is_cuda and _is_ready(first.device)):
-        return False
-    for x in arrays:
-        if x is not None and (
-            x.__class__ not in PLAIN
-            or not (_is_plain_on_card(x, first.device) if on_card else is_plain_in_memory(x))
-            or (x is not first and x.shape != first.shape)
-            or x.dtype not in NAMES
-        ):
-            return False
-    return True
-
-
-def are_in_memory(arrays: tuple[Any, ...]) -> bool:
-    """Say whether tensors of any shapes are plain, in host memory, and seen by no transform."""
-    if is_watched():
-        return False
-    return all(
-        x is None or (x.__class__ in PLAIN and x.is_cpu and is_plain_in_memory(x)) for x in arrays
-    )
-
-
-def is_plain_in_memory(x: Array) -> bool:
-    """Say whether `x` is dense in host memory as it stands, and wrapped by no transform."""
-    return _keys(x).raw_repr() in _PLAIN_KEYS
-
-
-def _is_plain_on_card(x: Array, device: Any) -> bool:
-    """Say the same of a tensor on a GPU."""
-    wrapped = is_functorch_wrapped_tensor(x) or is_legacy_batchedtensor(x) or x.is_neg()
-    return x.device == device and not wrapped
-
-
-def _is_ready(device: Any) -> bool:
-    """Say whether a GPU may be waited for: not while its work is recorded for replay."""
-    return torch.version.hip is None and not torch.cuda.is_current_stream_capturing()
-
-
 def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]) -> Any:
     """Return the value, and a backward by the operands that need a gradient."""
     if pair.summand is not None:
         return _run_summed(pair, arrays, options, wanted)
-    program = _program(pair, arrays, options)
+    program = program_of(pair, arrays, options)
     if program is None:
         return _run_portable(pair, arrays, options)
     found = program.value_and_slope(arrays) if wanted == (0,) else None
@@ -371,7 +303,7 @@ def _run_summed(
     each: Any = pair.summand
     rest = dict(options)
     divisor, absent = rest.pop("divisor"), (None,) * (len(arrays) - 1)
-    program = _program(each, arrays, rest, wide=True)
+    program = program_of(each, arrays, rest, wide=True)
     if program is None:
         return _run_unsummed(each._replace(wide=True), arrays, rest, wanted, divisor)
     value, saved = program.sum(arrays, divisor, sloped=wanted == (0,))
@@ -418,39 +350,4 @@ def backward_of(pair: Pair, arrays: tuple[Any, ...]) -> Callable[..., Any]:
     return backward
 
 
-def _ready(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]) -> Any:
-    """Return `_run` for few entries of these dtypes and shapes, without gaps; None without code."""
-    first, each = arrays[0], pair.summand or pair
-    rest = dict(options)
-    divisor = rest.pop("divisor", None)
-    if not first.is_cpu or first.numel() >= FEWEST:
-        return None
-    program = _program(each, arrays, rest, wide=pair.summand is not None or pair.wide)
-    if program is None:
-        return None
-    value, sloped = program.ready(first, added=divisor is not None, sloped=wanted == (0,))
-    given = [i for i, x in enumerate(arrays) if x is not None]
-    whole = len(given) == len(arrays)
-
-    few: Any = None
-    if wanted == (0,) and divisor is None and not sloped:
-        code = program.pulled(wanted, first.device)
-        few = None if code is None else code.few(first, added=False)
-
-    def pull(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
-        if few is not None and grad.is_contiguous() and grad.dtype is arrays[0].dtype:
-            present = arrays if whole else [arrays[i] for i in given]
-            return few((grad, *present), None)[0], *(None,) * (len(arrays) - 1)
-        by = options.get("divisor")
-        spread = grad if by is None else (grad / by).expand(arrays[0].shape)
-        found = program.gradients(spread, arrays, wanted)
-        return backward_of(pair, arrays)(grad, out, *arrays, **options) if found is None else found
-
-    def run(arrays: tuple[Any, ...], divisor: float | None = divisor) -> Any:
-        made = value(arrays if whole else [arrays[i] for i in given], divisor)
-        return made if sloped else (made[0], pull)
-
-    return run
-
-
-ELEMENTWISE = Kernel(_accepts, _run, gradients=16, takes=_takes, sums=_sums, ready=_ready)
+ELEMENTWISE = Kernel(_accepts, _run, gradients=16, takes=_takes, sums=_sums)

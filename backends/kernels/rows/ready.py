@@ -6,13 +6,10 @@ call is their addresses, and memory for the results.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from portable_losses._backend import Pair
 from portable_losses._typing import Array, Options
-
-if TYPE_CHECKING:
-    from .rowwise import Library, Program, Rowwise
 
 __all__ = ["FEWEST", "ready"]
 
@@ -20,7 +17,7 @@ FEWEST = 2**16  # entries from which on several threads pay
 
 
 def ready(
-    rows: "Rowwise", pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
+    rows: Any, pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
 ) -> Callable[[tuple[Array, ...]], Any] | None:
     """Return the kernel's `run` for few rows of these dtypes and shapes; None without code.
 
@@ -45,6 +42,8 @@ def ready(
     if program is None:
         return None
     several, count = program.rows.formula.several is not None, len(given)
+    if factor is not None:
+        several = "with_lse" in options
     compute = _prepared(library, program, present, first)
     held = () if factor is None else (factor,)
     added = None if divisor is None else library.adding(divisor)
@@ -72,7 +71,7 @@ def ready(
     return run
 
 
-def _puller(rows: "Rowwise", pair: Pair, wanted: tuple[int, ...]) -> Callable[..., Any]:
+def _puller(rows: Any, pair: Pair, wanted: tuple[int, ...]) -> Callable[..., Any]:
     """Return what computes the gradients, prepared at its first call."""
     prepared: list[Any] = []
 
@@ -99,7 +98,7 @@ def _size(grad: Any) -> int:
 
 
 def _prepared(
-    library: "Library", program: "Program", given: Sequence[Array], like: Array
+    library: Any, program: Any, given: Sequence[Array], like: Array
 ) -> Callable[[Sequence[Array]], list[Array] | None]:
     """Return a program as a function of arrays as these are, None of such with gaps in memory."""
     formula, kinds = program.rows.formula, program.rows.kinds

@@ -22,7 +22,7 @@ from .derivatives import DerivedNamespace
 from .ready import FEWEST, ready
 from .trace import RowFormula, trace
 
-__all__ = ["Library", "Program", "Rowwise", "foreseen_gradients", "ratio_of"]
+__all__ = ["Library", "Program", "Rowwise", "foreseen_gradients", "has_several", "ratio_of"]
 
 SPAN = 2**17  # entries that a thread takes at once
 ROOM = __name__.rpartition(".")[0]  # whose compiler is asked
@@ -196,21 +196,22 @@ class Rowwise:
         program = self.swept(pair, (factor, *arrays), options, penalty)
         if program is None:
             return None
-        *out, slope = program(self.library, [x for x in (factor, *arrays) if x is not None], first)
-        saved = slope
+        *outs, slope = program(self.library, [x for x in (factor, *arrays) if x is not None], first)
+        saved, several = slope, has_several(options)
 
         def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
             nonlocal saved
             slope, saved = saved, None  # the gradient takes its memory
             if slope is not None:
-                ratio = ratio_of(foreseen_gradients(factor, out, penalty), grad, options["xp"])
+                had = foreseen_gradients(factor, out if several else (out,), penalty)
+                ratio = ratio_of(had, grad if several else (grad,), options["xp"])
                 if ratio == 1 or (ratio is not None and self.library.name(slope) not in WIDE):
                     if ratio != 1:
                         slope *= ratio
                     return slope, *(None for _ in arrays[1:])
             return self.backward(pair, grad, out, arrays, options, wanted)
 
-        return tuple(out), backward
+        return tuple(outs) if several else outs[0], backward
 
     def swept(
         self, pair: Pair, given: tuple[Any, ...], options: Options, penalty: float
@@ -219,14 +220,17 @@ class Rowwise:
 
         def both(factor: Any, *arrays: Any, **options: Any) -> tuple[Any, ...]:
             out = pair.forward(*arrays, **options)
-            grad = foreseen_gradients(factor, out, penalty)
-            return *out, pair.backward(grad, out, *arrays, **options)[0]
+            outs = out if several else (out,)
+            grads = foreseen_gradients(factor, outs, penalty)
+            grad = grads if several else grads[0]
+            return *outs, pair.backward(grad, out, *arrays, **options)[0]
 
         family = pair.forward, pair.backward, "foreseen", penalty
         first = given[1]
         own = self.library.name(first)
         of_forward = WIDE.get(own, own) if pair.wide else own
-        results = [of_forward] * (1 + options["with_lse"]) + [own]
+        several = has_several(options)
+        results = [of_forward] * (1 + options.get("with_lse", False)) + [own]
         options = {**options, "foreseen": None}
         return self.program(both, family, given, options, 1, results, first)
 
@@ -336,6 +340,11 @@ class Rowwise:
             _PROGRAMS.clear()
         _PROGRAMS[key] = made = _compiled(function, family, names, kinds, options, results)
         return made
+
+
+def has_several(options: Options) -> bool:
+    """Say whether the pair of a loss returns a tuple: with the logsumexp, or where that may be."""
+    return "with_lse" in options
 
 
 def foreseen_gradients(factor: Any, out: tuple[Any, ...], penalty: float) -> tuple[Any, ...]:

@@ -15,9 +15,9 @@ from ..formulas.code_torch import DTYPES, NAMES
 from ..formulas.elementwise_torch import (
     FLOATS,
     HALVES,
-    are_in_memory,
     backward_of,
 )
+from ..formulas.plain_torch import are_in_memory
 from ..machine.memory_torch import empty
 from ..machine.team_torch import team
 from .rowwise import Library, Rowwise
