@@ -9,7 +9,7 @@ from portable_losses._polyfill import broadcast_to, take_along_axis
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce
-from portable_losses._stable import INF
+from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
     check_bool,
@@ -188,9 +188,9 @@ def _slope(z: Array, low: Array, high: Array, *, xp: Namespace) -> Array:
 
 
 def _odds(low: Array, high: Array, *, xp: Namespace) -> Array:
-    """``1 / expm1(high - low)``."""
+    """``1 / expm1(high - low)``; NaN where the bounds have changed places."""
     tail = xp.exp(low - high)
-    return tail / -xp.expm1(low - high)
+    return _where(low > high, NAN, tail / -xp.expm1(low - high), xp=xp)
 
 
 def _by_input(
