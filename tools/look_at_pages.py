@@ -128,15 +128,15 @@ def faults_of(driver: Any, root: str, page: str, width: int) -> list[str]:
 def searched(driver: Any, root: str) -> list[str]:
     """What the search does not find."""
     from selenium.common.exceptions import TimeoutException
+    from selenium.webdriver.support.expected_conditions import presence_of_element_located
     from selenium.webdriver.support.ui import WebDriverWait
 
     found: list[str] = []
     for words, page in SEARCHES.items():
         driver.get(f"{root}/search.html?q={words}")
-        result = f"#search-results a[href*='{page}']"
+        place = ("css selector", f"#search-results a[href*='{page}']")
         try:
-            wait = WebDriverWait(driver, 20)
-            wait.until(lambda d, css=result: d.find_elements("css selector", css))
+            WebDriverWait(driver, 20).until(presence_of_element_located(place))
         except TimeoutException:
             found.append(f"a search for {words!r} does not find {page}")
         driver.save_screenshot(str(PICTURES / f"search-{words}.png"))

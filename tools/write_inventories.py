@@ -15,6 +15,8 @@ sys.path.insert(0, str(ROOT / "docs" / "_ext"))
 
 from peer_names import peers  # noqa: E402
 
+__all__ = ["inventory", "peers"]
+
 # The file of a library, where its documentation is, and the path of a name there.
 PLACES = {
     "PyTorch": ("torch", "https://docs.pytorch.org/docs/stable/", "generated/{name}.html"),

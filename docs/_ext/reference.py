@@ -273,7 +273,11 @@ def picture_of(name: str, entry: dict[str, Any]) -> str:
 
 def shown(name: str, entry: dict[str, Any]) -> Iterator[str]:
     """Formula and picture."""
-    yield f"$$\n{entry['formula']}\n$$\n"
+    formula = entry["formula"]
+    if len(formula) > 70 and r"\qquad" in formula:  # what its letters mean has a line of its own
+        lines = formula.replace(r"\qquad", r"\\[6pt]")
+        formula = rf"\begin{{gathered}} {lines} \end{{gathered}}"
+    yield f"$$\n{formula}\n$$\n"
     kind = "what it makes of a row" if entry["picture"] == "row" else "value and derivatives"
     yield f"```{{figure}} {picture_of(name, entry)}\n:alt: {name}, {kind}\n:width: 560px\n```\n"
 
