@@ -72,7 +72,7 @@ def _axes(arrays: tuple[Any, ...], weights: tuple[int, ...]) -> list[tuple[Any, 
         return None
     lead = tuple(range(first.ndim - 1))
     rows, classes = first.shape[:-1], first.shape[-1]
-    named: dict[tuple[int, ...], tuple[Any, ...]] = {
+    named: dict[Any, tuple[Any, ...]] = {
         (*rows, 1): (*lead, KEPT_AXIS),
         rows: lead,
         (): (),
