@@ -250,8 +250,7 @@ def _xlogy_grad(
 @with_gradient(_xlogy_grad, elementwise=True)
 def _xlogy(x: Array, y: Array, *, xp: Namespace) -> Array:
     """``x * log(y)``, 0 where x is 0 and y no NaN."""
-    nan = y != y
-    return where(nan, y, _times_log(x, log(y, xp=xp), xp=xp), xp=xp)
+    return where(y != y, y, _times_log(x, log(y, xp=xp), xp=xp), xp=xp)
 
 
 def _xlog1py_grad(
@@ -266,8 +265,7 @@ def _xlog1py_grad(
 @with_gradient(_xlog1py_grad, elementwise=True)
 def _xlog1py(x: Array, y: Array, *, xp: Namespace) -> Array:
     """``x * log1p(y)``, 0 where x is 0 and y no NaN."""
-    nan = y != y
-    return where(nan, y, _times_log(x, _log1p(y, xp=xp), xp=xp), xp=xp)
+    return where(y != y, y, _times_log(x, _log1p(y, xp=xp), xp=xp), xp=xp)
 
 
 def _log1p(y: Array, *, xp: Namespace) -> Array:
@@ -280,8 +278,7 @@ def _log1p(y: Array, *, xp: Namespace) -> Array:
 
 def _entr_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
     """``-1 - log(x)``: +inf at 0, NaN below."""
-    inside = where(x > 0, x, 1.0, xp=xp)
-    slope = -1.0 - xp.log(inside)
+    slope = -1.0 - xp.log(where(x > 0, x, 1.0, xp=xp))
     return (grad * where(x > 0, slope, _at_zero(INF, x, xp=xp), xp=xp),)
 
 
@@ -360,8 +357,7 @@ def _off_domain(x: Array, y: Array, at_zero: Array | float, *, xp: Namespace) ->
 def _slope_in_x(x: Array, y: Array, *, xp: Namespace) -> Array:
     """Return ``log(x / y)`` where it is infinite, 0 at (0, 0), NaN off the domain."""
     rises = where((x > 0) & (y < INF), constant(INF, x, xp=xp), NAN, xp=xp)
-    falls = (y > 0) & (x < INF)
-    value = where(falls, constant(-INF, x, xp=xp), rises, xp=xp)
+    value = where((y > 0) & (x < INF), constant(-INF, x, xp=xp), rises, xp=xp)
     return where((x >= 0) & (y >= 0), where((x == 0) & (y == 0), 0.0, value, xp=xp), NAN, xp=xp)
 
 

@@ -37,15 +37,16 @@ ROWS = [one for one in POINTWISE if one.inputs in ("real", "positive")]
 def given(row: Pointwise, dtype: str) -> tuple[Array, Array]:
     """Predictions and targets, each of one with each of the other."""
     x: Any = SIGNED if row.inputs == "real" else SIGNED[SIGNED > 0]
-    x, y = np.meshgrid(x, np.asarray(TARGETS[row.targets]))
-    return x.ravel().astype(dtype), y.ravel().astype(dtype)
+    grid: Any = np.meshgrid(x, np.asarray(TARGETS[row.targets]))
+    return grid[0].ravel().astype(dtype), grid[1].ravel().astype(dtype)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("cuts", [(-1.0, 1.0), (-700.0, -0.5, 40.0)], ids=str)
 def test_ordered_classes_keep_theirs(cuts: Any, dtype: str) -> None:
     classes = np.arange(len(cuts) + 1)
-    x, y = (one.ravel() for one in np.meshgrid(SIGNED.astype(dtype), classes))
+    grid: Any = np.meshgrid(SIGNED.astype(dtype), classes)
+    x, y = grid[0].ravel(), grid[1].ravel()
     found = pl.derivatives(pl.ordinal_cross_entropy, x, y, order=2, thresholds=np.asarray(cuts))
     bounds = [-mpmath.inf, *cuts, mpmath.inf]
     eps, tiny = float(np.finfo(dtype).eps), float(np.finfo(dtype).tiny)

@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 from array_api_compat import array_namespace
 from dask import config
+from dask._task_spec import Alias, DataNode
+from dask.base import optimize
 
 import portable_losses as pl
 from portable_losses import autograd
+from tests.curves import Curve, Pointwise
 from tests.libraries import EVERY_ROW, named
-from tests.rows import FEW, ONCE
+from tests.rows import CURVES, FEW, ONCE, POINTWISE
 from tests.samples import Key, Sample
 
 DASK = named("dask")
@@ -199,3 +202,36 @@ def test_a_known_and_an_unknown_length_do_not_count_as_equal() -> None:
     x = of_unknown_length([1.0, 2.0, 3.0], [True, False, True])
     with pytest.raises(ValueError, match=r"shapes must be equal, .*\(nan,\).*compute_chunk_sizes"):
         pl.mse_loss(x, da.ones(2))
+
+
+# ---- tasks --------------------------------------------------------------------------------------
+
+CHUNKS = 16
+ELEMENTS = [*CURVES, *POINTWISE][:: 1 if EVERY_ROW else 6]
+
+
+def tasks_of(*arrays: Any) -> float:
+    """How many tasks a chunk there are in the graph of both, but for the chunks given."""
+    graph: dict[Any, Any] = {}
+    for one in optimize(*arrays):
+        graph.update(dict(one.__dask_graph__()))
+    return sum(not isinstance(task, Alias | DataNode) for task in graph.values()) / CHUNKS
+
+
+def given(values: Any) -> Any:
+    """An array in memory, in chunks."""
+    sizes: Any = 4
+    whole: Any = np.resize(np.asarray(values, np.float64), 4 * CHUNKS)
+    return da.from_array(whole, chunks=sizes).persist()
+
+
+@pytest.mark.parametrize("row", ELEMENTS, ids=str)
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_a_chunk_takes_eight_tasks_at_most_for_value_and_gradient(row: Any, reduction: Any) -> None:
+    x = autograd.tensor(given(row.x if isinstance(row, Pointwise) else row.row.given[0]))
+    if isinstance(row, Curve):
+        value: Any = row.function(x, **row.options)
+    else:
+        value = row.function(x, given(row.y), reduction=reduction, **row.options)
+    value.backward(da.ones_like(x.array) if value.ndim else None)
+    assert tasks_of(value.array, x.grad.array) <= 8

@@ -93,14 +93,14 @@ def test_no_more_pieces_are_kept_than_promised(
     monkeypatch: pytest.MonkeyPatch, pages: int, most: int
 ) -> None:
     monkeypatch.setattr(memory, "KEPT", 8 * memory.PAGE)
-    several = [empty((pages * COUNT,), np.float64) for i in range(3 * memory.PIECES)]
+    several = [empty((pages * COUNT,), np.float64) for _ in range(3 * memory.PIECES)]
     several.clear()
     assert len(memory._unused) == most
 
 
 def test_a_piece_of_another_size_is_kept_beside_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "KEPT", 8 * memory.PAGE)
-    several = [empty((COUNT,), np.float64) for i in range(3 * memory.PIECES)]
+    several = [empty((COUNT,), np.float64) for _ in range(3 * memory.PIECES)]
     larger = empty((4 * COUNT,), np.float64)
     several.clear()
     del larger

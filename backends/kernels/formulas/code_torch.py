@@ -9,7 +9,7 @@ import torch
 
 from portable_losses._typing import Array
 
-from ..machine.memory_torch import empty_like
+from ..machine.memory_torch import laid_like
 from ..machine.team_torch import team
 from .machine_code import LARGE
 from .sums import total
@@ -50,7 +50,7 @@ class Code:
         if not like.is_contiguous() and not is_dense(like):
             like = like.contiguous()
         strides = like.stride()
-        outs = [empty_like(like, dtype) for dtype in self._results]
+        outs = [laid_like(like, dtype) for dtype in self._results]
         arrays = [*(x if x.stride() == strides else _laid_out(x, like) for x in given), *outs]
         places = [x.data_ptr() for x in arrays]
         repeated = any(_is_one_number(x) for x in arrays)
@@ -94,7 +94,7 @@ class Code:
         """Return the sum of the first result over `divisor`, and the others; operands lie alike."""
         like = given[0]
         count, (dtype, *rest) = like.numel(), self._results
-        others = [empty_like(like, one) for one in rest]
+        others = [laid_like(like, one) for one in rest]
         places = [x.data_ptr() for x in given + others]
         if count < FEWEST:
             number = like.new_empty((), dtype=dtype)

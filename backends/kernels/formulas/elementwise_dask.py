@@ -7,7 +7,7 @@ graph is built but the function on arrays without entries, which says how many r
 
 __library__ = "dask"
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import product
@@ -107,8 +107,9 @@ def _layer(name: str, run: Callable[..., Any], arrays: list[Any], like: Any) -> 
 
 def _array(name: str, graph: dict[Any, Any], arrays: list[Any], chunks: Any, like: Any) -> Any:
     """Return the Dask array of the tasks of a graph, which use those of `arrays`."""
-    whole = HighLevelGraph.from_collections(name, graph, dependencies=arrays)
-    return da.Array(whole, name, chunks, meta=like, dtype=like.dtype)
+    whole: Any = HighLevelGraph.from_collections(name, graph, dependencies=arrays)
+    made: Any = da.Array
+    return made(whole, name, chunks, meta=like, dtype=like.dtype)
 
 
 def _operand(x: Any, place: tuple[int, ...]) -> Any:
@@ -170,7 +171,7 @@ def _run_chunk(
 
 
 @contextmanager
-def in_task(xp: Namespace, chunks: int) -> Iterator[None]:
+def in_task(xp: Namespace, chunks: int) -> Generator[None, None, None]:
     """Keep a chunk's library from warning, as Dask computes when our call is over.
 
     And leave processors and caches to the other tasks, of which there is one for each chunk.

@@ -142,7 +142,7 @@ def write_summed(module: Any, flat_type: Any, given: int, *, streams: bool = Fal
     `streams` writes the others past the caches.
     """
     double, one = ir.DoubleType(), ir.Constant(LONG, 1)
-    *pointers, _ = flat_type.args
+    pointers: list[Any] = list(flat_type.args[:-1])
     places = [*pointers[:given], *pointers[given + 1 :], ir.PointerType(double)]
     kind = ir.FunctionType(ir.VoidType(), [flat_type.as_pointer(), *places, double, LONG])
     summed = ir.Function(module, kind, "summed_past" if streams else "summed")
@@ -154,7 +154,7 @@ def write_summed(module: Any, flat_type: Any, given: int, *, streams: bool = Fal
     most, size = ir.Constant(LONG, entries), ir.Constant(LONG, ENTRIES)
 
     def held(entry: Any) -> Any:
-        made = builder.alloca(ir.ArrayType(entry, entries))
+        made: Any = builder.alloca(ir.ArrayType(entry, entries))
         made.align = LINE
         return builder.bitcast(made, ir.PointerType(entry))
 
@@ -173,8 +173,8 @@ def write_summed(module: Any, flat_type: Any, given: int, *, streams: bool = Fal
         if streams:
             following = builder.add(start, most)
             there = builder.icmp_signed("<=", builder.add(following, most), count)
-            for array in arrays[:given]:
-                lines = ir.Constant(LONG, entries * _size(array.type.pointee) // LINE)
+            for array, kind in zip(arrays[:given], pointers, strict=False):
+                lines = ir.Constant(LONG, entries * _size(kind.pointee) // LINE)
                 place = builder.bitcast(builder.gep(array, [following]), BYTES)
                 prefetch(builder, place, builder.select(there, lines, ir.Constant(LONG, 0)))
         builder.call(flat, [*parts[:given], buffer, *computed, length])

@@ -37,6 +37,8 @@ EXPRESSIONS: dict[Any, str] = {
     np.bitwise_xor: "{0} != {1}",
     np.invert: "!{0}",
     np.isnan: "{0} != {0}",
+    np.isfinite: "{0} - {0} == 0",
+    np.isinf: "{0} == {0} && {0} - {0} != 0",
     SELECT: "{0} ? {1} : {2}",
     CAST: "{0} ? 1 : 0",
     np.arctan: "atan{f}({0})",

@@ -34,6 +34,7 @@ from ..machine.teams import share
 from . import elementary
 from .arithmetic_llvm import Arithmetic
 from .bounds import ANY, Bounds, bounds_of
+from .entries_llvm import SUMMED, entry_of, loaded, loaded_in_pairs, stored, stored_in_pairs
 from .loops_llvm import (
     LONG,
     vectors,
@@ -42,8 +43,8 @@ from .loops_llvm import (
     write_summed,
     write_summed_way,
 )
-from .strided_llvm import Entry, write_strided
-from .trace import BOOL, CAST, SELECT, Formula, Place, Untraceable
+from .strided_llvm import write_strided
+from .trace import CAST, SELECT, Formula, Place, Untraceable
 
 __all__ = [
     "LANES",
@@ -130,96 +131,6 @@ def _machine(without: str = "") -> Any:
     flags = ",".join(("+" if on else "-") + name for name, on in features(without).items())
     target = binding.Target.from_default_triple()
     return target.create_target_machine(cpu=binding.get_host_cpu_name(), features=flags, opt=2)
-
-
-# ---- entries in memory --------------------------------------------------------------------------
-
-
-def entry_of(dtype: Any) -> Entry:
-    """Return how entries of a dtype lie in memory; bfloat16 is named, as NumPy has none."""
-    found = _ENTRIES.get(dtype if isinstance(dtype, str) else np.dtype(dtype).name)
-    if found is None:
-        raise Untraceable
-    return found
-
-
-_ENTRIES = {
-    "bool": Entry(BYTE, 1),
-    "float16": Entry(ir.HalfType(), 2),
-    "bfloat16": Entry(ir.IntType(16), 2),
-    "float32": Entry(ir.FloatType(), 4),
-    "float64": Entry(ir.DoubleType(), 8),
-}
-_SUMMED = frozenset([_ENTRIES["float32"], _ENTRIES["float64"]])
-
-
-def loaded(a: Arithmetic, raw: Any, dtype: Any) -> Any:
-    """Return an entry of an array as a value of the arithmetic, or a condition."""
-    builder = a.builder
-    if dtype == "bfloat16":
-        wide = builder.zext(raw, a.of(ir.IntType(32)))
-        return builder.bitcast(builder.shl(wide, a.same(ir.IntType(32), 16)), a.type)
-    if dtype == BOOL:
-        return builder.icmp_unsigned("!=", raw, a.same(BYTE, 0))
-    return builder.fpext(raw, a.type) if raw.type != a.type else raw
-
-
-def stored(a: Arithmetic, value: Any, dtype: Any) -> Any:
-    """Return a value as an entry of an array."""
-    builder = a.builder
-    if dtype == "bfloat16":
-        return _as_bfloat16(a, value)
-    if value.type == a.of(BIT):
-        return builder.zext(value, a.of(BYTE))
-    entry = a.of(entry_of(dtype).type)
-    return builder.fptrunc(value, entry) if value.type != entry else value
-
-
-def _as_bfloat16(a: Arithmetic, value: Any) -> Any:
-    """Return the upper half of the bits, rounded to nearest, ties to even."""
-    upper = a.shift_right(_rounded_bits(a, value), 16)
-    return a.builder.trunc(upper, a.of(ir.IntType(16)))
-
-
-def _rounded_bits(a: Arithmetic, value: Any) -> Any:
-    """Return the bits of a float32, of which the upper half is rounded.
-
-    NaN stays one: it is a half's, or what processors make, and so the lower half has no bits.
-    """
-    bits = a.bits(value)
-    last = a.and_bits(a.shift_right(bits, 16), 1)
-    return a.add_integers(bits, a.add_integers(last, 0x7FFF))
-
-
-def _loaded_in_pairs(a: Arithmetic, raw: Any) -> Any:
-    """Return bfloat16 as values: first those of even place, and then the others.
-
-    Two neighbours are one integer of 32 bits, of which a shift makes the one and a mask the other.
-    So is the order of what is stored (`_stored_in_pairs`), and none of the steps looks at it.
-    """
-    builder, half = a.builder, a.lanes // 2
-    part = Arithmetic(builder, a.module, a.name, half)
-    both = builder.bitcast(raw, part.of(ir.IntType(32)))
-    even, odd = part.shift_left(both, 16), part.and_bits(both, 0xFFFF0000)
-    return builder.bitcast(builder.shuffle_vector(even, odd, _order(range(a.lanes))), a.type)
-
-
-def _stored_in_pairs(a: Arithmetic, value: Any) -> Any:
-    """Return values, those of even place first, as bfloat16 in their order."""
-    builder, half = a.builder, a.lanes // 2
-    part = Arithmetic(builder, a.module, a.name, half)
-    bits = _rounded_bits(a, value)
-    even, odd = (
-        builder.shuffle_vector(bits, bits, _order(range(first, first + half)))
-        for first in (0, half)
-    )
-    both = part.or_bits(part.shift_right(even, 16), part.and_bits(odd, 0xFFFF0000))
-    return builder.bitcast(both, a.of(ir.IntType(16)))
-
-
-def _order(places: range) -> Any:
-    """Return the mask that a shuffle of vectors is given."""
-    return ir.Constant(ir.VectorType(ir.IntType(32), len(places)), list(places))
 
 
 # ---- steps --------------------------------------------------------------------------------------
@@ -332,12 +243,12 @@ def _write_flat(module: Any, formula: Formula, dtypes: Sequence[Any]) -> None:
     def body(operands: list[Any], targets: list[Any]) -> None:
         raws = [builder.load(place, align=1) for place in operands]
         if in_pairs:
-            values = [_loaded_in_pairs(a, raw) for raw in raws]
+            values = [loaded_in_pairs(a, raw) for raw in raws]
         else:
             values = [loaded(a, *one) for one in zip(raws, dtypes[:given], strict=True)]
         results = _computed(a, formula, values)
         for target, value, dtype in zip(targets, results, dtypes[given:], strict=True):
-            made = _stored_in_pairs(a, value) if in_pairs else stored(a, value, dtype)
+            made = stored_in_pairs(a, value) if in_pairs else stored(a, value, dtype)
             builder.store(made, target, align=1)
 
     vectors(builder, flat.args[:-1], given, lanes, flat.args[-1], body)
@@ -374,7 +285,7 @@ def _ways(dtypes: Sequence[Any], given: int) -> Any:
     flat_type, entries = _flat_type(dtypes), [entry_of(dtype) for dtype in dtypes]
     write_strided(module, flat_type, entries, given)
     write_strided(module, flat_type, entries, given, streams=True)
-    if _SUMMED.issuperset(entries[given:]):
+    if SUMMED.issuperset(entries[given:]):
         for streams in (False, True):
             write_summed(module, flat_type, given, streams=streams)
             write_summed_way(module, flat_type, given, streams=streams)

@@ -12,7 +12,7 @@ from portable_losses._typing import Array
 
 from .memory import large
 
-__all__ = ["empty", "empty_like"]
+__all__ = ["empty", "laid_like"]
 
 
 def empty(shape: Sequence[int], dtype: Any) -> Array:
@@ -24,7 +24,7 @@ def empty(shape: Sequence[int], dtype: Any) -> Array:
     return made if len(shape) == 1 else _laid_out(made, shape, None)
 
 
-def empty_like(x: Array, dtype: Any) -> Array:
+def laid_like(x: Array, dtype: Any) -> Array:
     """``torch.empty_like`` of a tensor without gaps."""
     memory = large(x.numel() * dtype.itemsize)
     if memory is None:

@@ -107,7 +107,6 @@ def _by_chunk(
         for x, a in zip([x for x in arrays if x is not None], axes, strict=True)
     ]
     own: Any = {"function": function, "present": present, "options": plain}
-    own["chunks_in_all"] = first.npartitions
     sizes = {ENTRY: 2}
     samples = [
         np.ones_like(x._meta, shape=tuple([sizes.get(name, 1) for name in a]))
