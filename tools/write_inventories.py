@@ -15,8 +15,6 @@ sys.path.insert(0, str(ROOT / "docs" / "_ext"))
 
 from peer_names import peers  # noqa: E402
 
-__all__ = ["inventory", "peers"]
-
 # The file of a library, where its documentation is, and the path of a name there.
 PLACES = {
     "PyTorch": ("torch", "https://docs.pytorch.org/docs/stable/", "generated/{name}.html"),
@@ -43,6 +41,12 @@ def page_of(name: str, usual: str) -> str:
     return (paths[0] if paths else usual).format(name=name)
 
 
+def names_of(library: str) -> list[str]:
+    """Return the names of a library in docs/names.md."""
+    found = (peer for of_one in peers().values() for peer in of_one)
+    return sorted({peer.name for peer in found if peer.library == library and peer.name})
+
+
 def inventory(library: str, names: list[str], usual: str) -> bytes:
     """Return a Sphinx inventory, version 2, of these names."""
     head = "# Sphinx inventory version 2\n"
@@ -54,10 +58,8 @@ def inventory(library: str, names: list[str], usual: str) -> bytes:
 def main() -> None:
     """Write a file for each library."""
     FOLDER.mkdir(exist_ok=True)
-    found = {peer for of_one in peers().values() for peer in of_one if peer.name}
     for library, (file, url, usual) in PLACES.items():
-        names = sorted({peer.name for peer in found if peer.library == library})
-        (FOLDER / f"{file}.inv").write_bytes(inventory(library, names, usual))
+        (FOLDER / f"{file}.inv").write_bytes(inventory(library, names_of(library), usual))
         (FOLDER / f"{file}.url").write_text(f"{url}\n", "utf-8")
 
 

@@ -64,8 +64,7 @@ def hinge_loss(
     TypeError
         `input` is not real floating, or the arrays come from two libraries.
     ValueError
-        The shapes differ, a target is neither -1 nor 1 (``2 * t - 1`` converts 0 and 1), a weight
-        is negative, or `reduction` is unknown.
+        The shapes differ, a target is not -1 or 1, a weight is negative, or `reduction` is unknown.
 
     Notes
     -----

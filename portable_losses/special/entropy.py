@@ -63,8 +63,7 @@ def xlog1py(x: Array, y: Array, /) -> Array:
     Returns
     -------
     array
-        Broadcast shape, promoted dtype. 0 where x = 0, unless y is NaN; NaN where y < -1 and
-        x is not 0.
+        Broadcast shape, promoted dtype. 0 where x = 0, unless y is NaN; NaN where y < -1, x != 0.
 
     Raises
     ------
@@ -75,10 +74,8 @@ def xlog1py(x: Array, y: Array, /) -> Array:
 
     Notes
     -----
-    The gradient is ``log1p(y)`` in x and ``x / (1 + y)`` in y; where x = 0 the latter is 0, also
-    at y = -1, and the former is 0 at y <= -1.
-
-    Source: scipy.special.xlog1py.
+    The gradient is ``log1p(y)`` in x, 0 where x = 0 and y <= -1, and ``x / (1 + y)`` in y, 0
+    where x = 0, also at y = -1. Source: scipy.special.xlog1py.
 
     Examples
     --------
