@@ -36,7 +36,7 @@ def _kl_grad(
     return -grad * t, grad * in_t
 
 
-@with_gradient(_kl_grad)
+@with_gradient(_kl_grad, elementwise=True)
 def _kl(lp: Array, t: Array, *, log_target: bool, xp: Namespace) -> Array:
     """``p * log(p / q)``."""
     p, logarithm = (xp.exp(t), t) if log_target else (t, log(t, xp=xp))
