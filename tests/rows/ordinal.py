@@ -41,13 +41,15 @@ Z = np.asarray([[0.5, -3.0, 8.0], [2.0, 0.125, -1.5]])
 CLASSES = [[1, 0, 3], [2, 1, 0]]
 THRESHOLDS = np.asarray([-1.0, 0.75, 2.5])
 OF_EACH = np.asarray([[[-1.0, 0.75, 2.5]], [[0.0, 0.5, 9.0]]])
+T_LEAST: Any = np.asarray([-0.75, 0.25, 1.0])
 WEIGHT = np.asarray([[1.0, 0.0, 2.0], [0.5, 1.0, 0.25]])
 MASK: Any = np.asarray([[True, False, True], [True, True, False]])
 
 
 def of(note: str, target: Any = CLASSES, **options: Any) -> Sample:
     options = {"thresholds": THRESHOLDS, **options}
-    return Sample(pl.ordinal_cross_entropy, ordinal, (Z, target), options, note)
+    inside = {"thresholds": (T_LEAST, T_LEAST + 0.5)}  # they increase
+    return Sample(pl.ordinal_cross_entropy, ordinal, (Z, target), options, note, inside=inside)
 
 
 ROWS = [
