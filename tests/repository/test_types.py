@@ -2,6 +2,7 @@
 
 import ast
 import re
+from os import devnull
 from pathlib import Path
 
 import pytest
@@ -78,9 +79,8 @@ def test_mypy_refuses_what_is_wrong_and_nothing_else(tmp_path: Path) -> None:
     )
     config = tmp_path / "mypy.ini"
     config.write_text(f"[mypy]\nstrict = True\nmypy_path = {ROOT}\n{follow}\n", "utf-8")
-    cache = ROOT / ".mypy_cache" / "strict"
     files = map(str, (wrong, right, readme))
-    said, errors, _ = api.run(["--config-file", str(config), "--cache-dir", str(cache), *files])
+    said, errors, _ = api.run(["--config-file", str(config), "--cache-dir", devnull, *files])
     found = re.findall(r"^(?:.*[/\\])?(\w+)\.pyi?:(\d+): error: .*$", said, re.MULTILINE)
     expected = {("wrong", str(n)) for n in range(4, len(WRONG.splitlines()) + 1)}
     assert set(found) == expected, said + errors
