@@ -144,6 +144,8 @@ def _plan(
         return None
     pair, arrays, given, out = served
     if total is made and out is not made:
+        if pair.elementwise:  # whose terms a kernel would add up in another order
+            return None
         pair, given = sum_of(pair, pair.kernel), {"divisor": divisor, **given}
     elif out is not made or given.get("foreseen") is not None:
         return None
