@@ -72,6 +72,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any], list[Any]]] = {
     "labels": (pl.binary_cross_entropy_with_logits, {}, [(X[0], BITS[0]), (X[1], BITS[1])]),
     "signs": (pl.hinge_loss, {}, [(X[0], 2 * BITS[0] - 1), (X[1], 2 * BITS[1] - 1)]),
     "rows": (pl.cross_entropy, {}, [(ROWS[0], CLASSES[0]), (ROWS[1], CLASSES[1])]),
+    "chosen": (pl.nll_loss, {}, [(ROWS[0], CLASSES[0]), (ROWS[1], CLASSES[1])]),
     "smoothed": (
         pl.cross_entropy,
         {"label_smoothing": 0.1},
@@ -94,6 +95,7 @@ WAYS: dict[str, tuple[Callable[..., Any], dict[str, Any], list[Any]]] = {
     **CALLS,
     **{n: (pl.huber_loss, x, [(X[0], Y[0]), (X[1], Y[1])]) for n, x in WEIGHTED.items()},
     **{n: (pl.cross_entropy, x, CALLS["rows"][2]) for n, x in OF_ROWS.items()},
+    "chosen, weighed": (pl.nll_loss, OF_ROWS["product"], CALLS["rows"][2]),
     "summed": (pl.cross_entropy, {**OF_ROWS["product"], "reduction": "sum"}, CALLS["rows"][2]),
 }
 
