@@ -206,6 +206,7 @@ def is_positive(x: Array) -> bool:
 
 
 def _is_above_0(quick: Mapping[str, Any], x: Array) -> bool:
+    """Say whether the entries of a raw `x` are greater than 0, by a library's reductions."""
     smallest, extremes = quick.get("min"), quick.get("extremes")
     if smallest is not None:
         return float(smallest(x)) > 0
