@@ -124,10 +124,10 @@ def _divisor(weight: Array | None, mask: Array | None, *, xp: Namespace) -> Any:
     return divisor
 
 
-def _constant_divisor(weight: Array | None, mask: Any, *, xp: Namespace) -> float:
-    """Return that of constants, as a number."""
+def _constant_divisor(weight: Array | None, mask: Any, *, xp: Namespace) -> float | None:
+    """Return that of constants, as a number; None of others."""
     if getattr(weight, "requires_grad", False):
-        return math.nan  # in a call by a plan: it takes the long way
+        return None  # in a call by a plan: it takes the long way
     mask = raw_array(mask)
     if weight is None:
         return float(xp.count_nonzero(mask)) or 1.0

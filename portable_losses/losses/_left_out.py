@@ -32,7 +32,7 @@ from portable_losses._validation import (
     namespace_of,
     same_shape,
 )
-from portable_losses._values import validation
+from portable_losses._values import is_positive, validation
 from portable_losses._weighted import NotInOnePass, harmless_values
 
 __all__ = ["Entries", "leaves_out", "settle", "weightless"]
@@ -263,6 +263,8 @@ def weightless(
     for name, weight in weights.items():
         check_real(xp, **{name: weight})
         check_broadcasts_to(shape, **{name: weight})
+        if is_positive(weight):
+            continue
         is_zero = stop_gradient(weight, xp=namespace_of_type(weight)) == 0
         zero = is_zero if zero is None else xp.logical_or(zero, is_zero)
     if zero is None:
