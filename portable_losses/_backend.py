@@ -100,6 +100,7 @@ class Kernel(NamedTuple):
     gradients: int = 1
     takes: Callable[..., bool] | None = None
     sums: Callable[..., bool] | None = None
+    weighs_unread: bool = False
     ready: Callable[..., Callable[[tuple[Array, ...]], Any] | None] | None = None
 
 

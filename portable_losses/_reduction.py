@@ -95,8 +95,6 @@ def reduced(
     masks = [mask for mask in invalid if mask is not None]
     values = in_one_pass()
     if values is not None:
-        if masks:
-            raise NotInOnePass
         check_floating(xp, **arrays)
         given = _in_dtype_of_first(given, xp=xp)
         made = weighted(
@@ -107,6 +105,7 @@ def reduced(
             mask=where,
             weight=sample_weight,
             factor=weight,
+            invalid=masks,
             options=options,
             xp=xp,
         )

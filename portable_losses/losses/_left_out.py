@@ -128,7 +128,7 @@ def _has_one_pass(x: Any) -> bool:
         return False
     xp = namespace_of_type(raw)
     floating = kind_of(raw, xp=xp) == "real floating"
-    return floating and kernel.accepts(raw) and is_eager(raw, xp=xp)
+    return floating and kernel.accepts(raw) and (kernel.weighs_unread or is_eager(raw, xp=xp))
 
 
 def _changed(
