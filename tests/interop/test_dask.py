@@ -248,7 +248,6 @@ WEIGHTS = {
 LEFT_OUT: list[Any] = [
     pytest.param(row, reduction, names, id=f"{row}-{reduction}-{names}")
     for row in POINTWISE
-    if "axis" not in signature(row.function).parameters
     for reduction in ("mean", "sum", "none")
     for names in WEIGHTS
     if EVERY_ROW
