@@ -254,7 +254,8 @@ def summed_with_gradient(
         return None
     own = {"xp": namespace_of_type(raws[0]), "divisor": divisor, **options}
     value, pull = kernel.run(sum_of(pair, kernel), raws, own, (0,))
-    return value, pull(value * 0 + 1, value, *raws, **own)[0]
+    one = value**0  # 1, also of a value that is not finite
+    return value, pull(one, value, *raws, **own)[0]
 
 
 def _kernel_of(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:

@@ -19,13 +19,14 @@ from portable_losses._polyfill import (
     broadcast_arrays,
     broadcast_to,
     device_of,
+    is_eager,
     is_known,
     knows_shape,
     total,
 )
 from portable_losses._polyfill import where as _where
 from portable_losses._stable import INF
-from portable_losses._tape import TapeArray, inner_of
+from portable_losses._tape import TapeArray, inner_of, raw_array
 from portable_losses._typing import Array, BatchReduction, Namespace, Options, Reduction
 from portable_losses._validation import (
     check_bool,
@@ -97,10 +98,9 @@ def reduced(
     masks = [mask for mask in invalid if mask is not None]
     values = in_one_pass()
     if values is not None:
-        if masks:
-            raise NotInOnePass
         check_floating(xp, **arrays)
-        given = _in_dtype_of_first(given, xp=xp)
+        read = is_eager(raw_array(given[0]), xp=inner_of(xp))
+        given = _in_dtype_of_first(given, xp=xp) if read else in_one_dtype(xp, *given)
         made = weighted(
             function,
             dict(zip(arrays, given, strict=True)),
@@ -109,6 +109,7 @@ def reduced(
             mask=where,
             weight=sample_weight,
             factor=weight,
+            invalid=masks,
             options=options,
             xp=xp,
         )
