@@ -44,11 +44,12 @@ fuzz: $(VENV)/test.stamp  ## random calls of every function for SECONDS, from th
 	$(RUN) -m fuzzing --seconds $(SECONDS) --seed $(SEED) --workers $(WORKERS) --expect fuzzing/known.jsonl
 
 check: export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
-check: $(VENV)/lint.stamp  ## ruff, ruff format, mypy, pyright
+check: $(VENV)/lint.stamp  ## ruff, ruff format, mypy, pyright, zizmor
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	$(RUN) -m pyright --pythonpath $(RUN)
+	$(VENV)/bin/zizmor --offline --quiet .github
 
 bench: $(VENV)/bench.stamp  ## speed and memory beside the peers: docs/benchmarks.md
 	$(RUN) -m benchmarks

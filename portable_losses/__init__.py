@@ -12,6 +12,7 @@ from portable_losses.special import *  # noqa: F403
 __version__ = "0.1.0"
 # Imported on first use, as is
 _WITH_THE_TAPE = ("autograd", "data", "differentials", "nn", "objectives", "optim")
+_FAMILIES = ("activations", "losses", "special")
 _OF_THE_TAPE = ("Tensor", "no_grad", "tensor")
 _OF_DIFFERENTIALS = ("Derivatives", "derivatives")
 __all__ = ["validation"]
@@ -31,9 +32,20 @@ def __getattr__(name: str) -> Any:
     if name in _OF_DIFFERENTIALS:
         return getattr(import_module("portable_losses.differentials"), name)
     msg = f"module 'portable_losses' has no attribute {name!r}"
+    if not name.startswith("_"):  # a person wrote it
+        msg += _meant(name)
     raise AttributeError(msg)
 
 
+def _meant(name: str) -> str:
+    """Return "; did you mean ...?", with the names of other libraries and of modules."""
+    from portable_losses._names import meant  # on an error alone
+
+    nn = import_module("portable_losses.nn")
+    modules = {one: f"nn.{one}" for one in nn.__all__}
+    return meant(name, [*__all__, *_WITH_THE_TAPE], modules)
+
+
 def __dir__() -> list[str]:
-    """Return the names, with those that are imported on first use."""
-    return sorted({*globals(), *_OF_THE_TAPE, *_OF_DIFFERENTIALS, *_WITH_THE_TAPE})
+    """Return the public names, with those that are imported on first use."""
+    return sorted({*__all__, *_FAMILIES, *_WITH_THE_TAPE, "__version__", "__doc__", "__name__"})

@@ -6,6 +6,7 @@ everything else goes by the arrays it is given.
 
 from typing import Any
 
+from portable_losses._names import meant
 from portable_losses.nn import functions, init
 from portable_losses.nn.containers import ModuleList, Sequential
 from portable_losses.nn.functions import *  # noqa: F403
@@ -30,5 +31,13 @@ __all__ += functions.__all__
 
 
 def __getattr__(name: str) -> Any:
-    """Find the classes that `functions` makes; type checkers cannot list them."""
-    return getattr(functions, name)
+    """Refuse a name that there is not, with the one that is meant."""
+    msg = f"module 'portable_losses.nn' has no attribute {name!r}"
+    if not name.startswith("_"):
+        msg += meant(name, __all__, {})
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted([*__all__, "__doc__", "__name__"])

@@ -48,7 +48,7 @@ MASK: Any = np.asarray([[True, False, True], [True, True, False]])
 
 def of(note: str, target: Any = CLASSES, **options: Any) -> Sample:
     options = {"thresholds": THRESHOLDS, **options}
-    inside = {"thresholds": (T_LEAST, T_LEAST + 0.5)}  # they increase
+    inside: Any = {"thresholds": (T_LEAST, T_LEAST + 0.5)}  # they increase
     return Sample(pl.ordinal_cross_entropy, ordinal, (Z, target), options, note, inside=inside)
 
 
