@@ -111,7 +111,8 @@ def test_a_row_has_the_same_results_without_speed(
     drop_speed(monkeypatch, name)
     centred = row.function.__name__ in CENTRED
     for (what, got), (_, want) in zip(fast, results(row, library, dtype), strict=True):
-        assert_alike("gradient" if centred else what, got, want, COMPILED if way == "compiled" else ULPS)
+        ulps = COMPILED if way == "compiled" else ULPS
+        assert_alike("gradient" if centred else what, got, want, ulps)
 
 
 def test_a_kernel_that_is_a_little_wrong_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
