@@ -65,7 +65,7 @@ class Pair(NamedTuple):
     ``elementwise``: each entry of a result depends on the entries at its place alone. ``name`` is
     the one under which `Speed.kernels` may have a kernel; "" has none. ``wide``: a kernel that is
     given half dtypes returns float32. ``summand``: the elementwise pair whose result this one adds
-    up, and divides by its option `divisor`. ``masked``: its last array is a mask of bool, or None.
+    up, and divides by its option `divisor`. ``masked``: its last arrays may be masks of bool.
     ``rows``: each row of a result (its entries along the last axis, or a number) depends on the
     rows at its place alone. ``derived``: backward is derived from forward (`_gradient.of_rows`).
     """
@@ -100,6 +100,7 @@ class Kernel(NamedTuple):
     gradients: int = 1
     takes: Callable[..., bool] | None = None
     sums: Callable[..., bool] | None = None
+    weighs_unread: bool = False
     ready: Callable[..., Callable[[tuple[Array, ...]], Any] | None] | None = None
 
 

@@ -254,7 +254,8 @@ def summed_with_gradient(
         return None
     own = {"xp": namespace_of_type(raws[0]), "divisor": divisor, **options}
     value, pull = kernel.run(sum_of(pair, kernel), raws, own, (0,))
-    return value, pull(value * 0 + 1, value, *raws, **own)[0]
+    one = value**0  # 1, also of a value that is not finite
+    return value, pull(one, value, *raws, **own)[0]
 
 
 def _kernel_of(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
@@ -303,13 +304,22 @@ def sum_of(pair: Pair, kernel: Kernel) -> Pair:
     if found is not None:
         return found
 
-    def forward(*arrays: Array, divisor: int, xp: Namespace, **options: Any) -> Array:
-        """Return the sum of the entries over `divisor`."""
+    def forward(
+        *arrays: Array, divisor: float, xp: Namespace, weights: Any = None, **options: Any
+    ) -> Array:
+        """Return the sum of the entries times constant `weights` over `divisor`."""
         out = pair.forward(*arrays, xp=xp, **options)
-        return total(out[0] if isinstance(out, tuple) else out, xp=xp) / divisor
+        entries = out[0] if isinstance(out, tuple) else out
+        return total(entries if weights is None else weights * entries, xp=xp) / divisor
 
     def backward(
-        grad: Array, out: Array, *arrays: Array, divisor: int, xp: Namespace, **options: Any
+        grad: Array,
+        out: Array,
+        *arrays: Array,
+        divisor: float,
+        xp: Namespace,
+        weights: Any = None,
+        **options: Any,
     ) -> tuple[Array | None, ...]:
         """Return the gradients of the entries, each of which has that of the sum."""
         options = {"xp": xp, **options}
@@ -319,6 +329,8 @@ def sum_of(pair: Pair, kernel: Kernel) -> Pair:
         # A product: PyTorch cannot batch a view of a gradient that is batched.
         ones = xp.ones_like(entries, device=device_of(entries, xp=xp))
         spread = ones * (grad / divisor)
+        if weights is not None:
+            spread = spread * weights
         return pair.backward((spread,) if several else spread, out, *arrays, **options)
 
     made = Pair(forward, backward, kernel=kernel, summand=pair, wide=True)

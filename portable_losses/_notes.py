@@ -34,8 +34,9 @@ class Note:
     derived : list of (made, sources, function)
         ``made``, an array or a number, is ``function(*sources)``.
     served : list of Served
-    added : (terms, made, divisor) or None
-        ``made`` is the sum of all of ``terms``, the result of a pair, over ``divisor``.
+    added : (terms, made, divisor, weights) or None
+        ``made`` is the sum of all of ``terms``, the result of a pair, times ``weights`` (None: 1)
+        over ``divisor``.
     looked : bool
         Were values read in any other way? Then the call cannot be repeated without doing so.
     """
@@ -46,7 +47,7 @@ class Note:
         self.tests: list[tuple[Array, Callable[[Array], bool]]] = []
         self.derived: list[tuple[Any, tuple[Any, ...], Callable[..., Any]]] = []
         self.served: list[Served] = []
-        self.added: tuple[Any, Any, float] | None = None
+        self.added: tuple[Any, Any, Any, Array | None] | None = None
         self.looked = False
 
 

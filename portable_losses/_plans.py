@@ -37,14 +37,15 @@ class Plan(NamedTuple):
 
     `tests` have the way to an array each; `arrays` the ways to those that `run` takes, None where
     these are the arguments as they stand. `run` returns None for arrays that it does not take.
-    `divisor` is the way to that of a sum, where it depends on values.
+    `changes` have the ways to options of `run` that depend on values: the divisor of a sum, the
+    weights of its terms. None is one that takes the long way.
     """
 
     backend: Backend
     tests: tuple[tuple[Way, Callable[[Any], bool]], ...]
     arrays: tuple[Way, ...] | None
     run: Callable[..., Any]
-    divisor: Way | None = None
+    changes: tuple[tuple[str, Way], ...] = ()
 
     def __call__(self, args: Args, options: Given) -> Any:
         """Return the result; None where the call must take the long way."""
@@ -55,10 +56,12 @@ class Plan(NamedTuple):
         if self.arrays is None:
             return self.run(*args)
         arrays = [way(args, options) for way in self.arrays]
-        if self.divisor is None:
-            return self.run(*arrays)
-        divisor = self.divisor(args, options)
-        return self.run(*arrays, divisor=divisor) if divisor == divisor else None
+        changed = {}
+        for name, way in self.changes:
+            changed[name] = x = way(args, options)
+            if x is None:
+                return None
+        return self.run(*arrays, **changed)
 
 
 class Plans:
@@ -138,31 +141,44 @@ def _plan(
     note: Note, backend: Backend, args: Args, options: dict[str, Any], made: Any
 ) -> Plan | None:
     """Return the plan by the note of a call; None where it cannot be repeated."""
-    terms, total, divisor = note.added or (None, None, None)
+    terms, total, divisor, weights = note.added or (None, None, None, None)
     served = next((x for x in note.served if x.out is made or _only(x.out) is terms), None)
     if served is None:
         return None
     pair, arrays, given, out = served
+    ways, changes = _Ways(note, args, options), {}
     if total is made and out is not made:
+        if pair.elementwise:  # whose terms a kernel would add up in another order
+            return None
+        if weights is not None:
+            changes["weights"] = ways.to_constant(weights)
+        if any(divisor is x for x, _, _ in note.derived):
+            changes["divisor"], divisor = ways.to(divisor), 1
+        if changes:  # then the kernel makes what is foreseen of them
+            if given.get("foreseen") is None:
+                return None
+            given = {**given, "foreseen": (1.0, given["foreseen"][1])}
+            if "weights" in changes:
+                given["weights"] = 1.0
         pair, given = sum_of(pair, pair.kernel), {"divisor": divisor, **given}
     elif out is not made or given.get("foreseen") is not None:
         return None
     if not all(_is_plain(x) for name, x in given.items() if name != "xp"):
         return None
-    ways = _Ways(note, args, options)
+    counted = given.get("divisor")
+    if any(counted is x for x, _, _ in note.derived):
+        changes["divisor"] = ways.to(counted)
     found, tested = [ways.to(x) for x in arrays], [ways.to(x) for x, _ in note.tests]
-    if None in found or None in tested:
+    if None in found or None in tested or None in changes.values():
         return None
     run = repeated(pair, arrays, given, backend_of(given["xp"]))
     if run is None:
         return None
-    counted: Any = given.get("divisor")
-    if not any(counted is x for x, _, _ in note.derived):
-        counted = None
     as_given = len(args) == len(arrays) and all(x is y for x, y in zip(args, arrays, strict=True))
     tests: Any = zip(tested, [test for _, test in note.tests], strict=True)
-    places: Any = None if as_given and counted is None else tuple(found)
-    return Plan(backend, tuple(tests), places, run, counted and ways.to(counted))
+    places: Any = None if as_given and not changes else tuple(found)
+    changing: Any = tuple(changes.items())
+    return Plan(backend, tuple(tests), places, run, changing)
 
 
 def repeated(
@@ -220,6 +236,15 @@ class _Ways:
                 ways: Any = [self.to(source) for source in sources]
                 return None if None in ways else _through(function, ways)
         return None
+
+    def to_constant(self, x: Any) -> Way | None:
+        """Return the way to an array that is None where it is differentiated."""
+        way = self.to(x)
+        return None if way is None else _through(_if_constant, [way])
+
+
+def _if_constant(x: Any) -> Any:
+    return None if getattr(x, "requires_grad", False) else x
 
 
 def _through(function: Callable[..., Any], ways: Sequence[Way]) -> Way:

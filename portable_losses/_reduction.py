@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from portable_losses._dtypes import is_half, kind_of, narrow
@@ -18,12 +19,14 @@ from portable_losses._polyfill import (
     broadcast_arrays,
     broadcast_to,
     device_of,
+    is_eager,
     is_known,
     knows_shape,
     total,
 )
 from portable_losses._polyfill import where as _where
 from portable_losses._stable import INF
+from portable_losses._tape import TapeArray, inner_of, raw_array
 from portable_losses._typing import Array, BatchReduction, Namespace, Options, Reduction
 from portable_losses._validation import (
     check_bool,
@@ -95,10 +98,9 @@ def reduced(
     masks = [mask for mask in invalid if mask is not None]
     values = in_one_pass()
     if values is not None:
-        if masks:
-            raise NotInOnePass
         check_floating(xp, **arrays)
-        given = _in_dtype_of_first(given, xp=xp)
+        read = is_eager(raw_array(given[0]), xp=inner_of(xp))
+        given = _in_dtype_of_first(given, xp=xp) if read else in_one_dtype(xp, *given)
         made = weighted(
             function,
             dict(zip(arrays, given, strict=True)),
@@ -107,6 +109,7 @@ def reduced(
             mask=where,
             weight=sample_weight,
             factor=weight,
+            invalid=masks,
             options=options,
             xp=xp,
         )
@@ -194,6 +197,7 @@ def reduce(
         denominator = counted if denominator is None else _where(mask, denominator, 0.0, xp=xp)
     elif denominator is None and reduction == "mean" and not knows_shape(loss):
         denominator = _one_each(loss, xp=xp)
+    terms, given = loss, weight
     if weight is not None:
         loss = weigh(weight, loss, xp=xp)
     if reduction == "none":
@@ -201,25 +205,48 @@ def reduce(
     if reduction == "mean" and weight is None and denominator is None and math.prod(loss.shape):
         return _added(loss, narrow(xp.mean(loss), dtype, xp=xp), math.prod(loss.shape))
     result = total(loss, xp=xp)
-    if reduction == "sum" and weight is None:
-        return _added(loss, narrow(result, dtype, xp=xp), 1)
+    if reduction == "sum":
+        return _added(terms, narrow(result, dtype, xp=xp), 1, weight)
     if reduction == "batchmean" and batch is not None:
         result = result / _row_count(batch, xp=xp)
     elif reduction == "mean":
         if weight is not None:
             weight = broadcast_to(weight, loss.shape, like=loss, xp=xp)
-            denominator = weight if denominator is None else xp.multiply(weight, denominator)
-        if denominator is not None:  # else `loss` is empty, and its mean 0
-            divisor = total(denominator, xp=xp)
+        if weight is not None or denominator is not None:  # else `loss` is empty, and its mean 0
+            divisor = total(_product(denominator, weight, xp=xp), xp=xp)
             result = result / _where(divisor == 0, 1.0, divisor, xp=xp)
+            if (note := noted()) is not None:
+                function = partial(_constant_divisor, xp=inner_of(xp))
+                note.derived.append((divisor, (denominator, given), function))
+                return _added(terms, narrow(result, dtype, xp=xp), divisor, given)
     return narrow(result, dtype, xp=xp)
 
 
-def _added(terms: Array, made: Array, divisor: float) -> Array:
+def _added(terms: Array, made: Array, divisor: Any, weight: Array | None = None) -> Array:
     """Return `made`, the sum of the terms over the divisor, and note that it is."""
-    if (note := noted()) is not None:
-        note.added = terms, made, divisor
+    note = noted()
+    if note is not None and (weight is None or _is_like(weight, terms)):
+        note.added = terms, made, divisor, weight
     return made
+
+
+def _is_like(weight: Array, terms: Array) -> bool:
+    """Say whether weights are constants of the shape of the terms."""
+    return not isinstance(weight, TapeArray) and tuple(weight.shape) == tuple(terms.shape)
+
+
+def _product(denominator: Array | None, weight: Array | None, *, xp: Namespace) -> Any:
+    if denominator is None or weight is None:
+        return weight if denominator is None else denominator
+    return xp.multiply(weight, denominator)
+
+
+def _constant_divisor(denominator: Any, weight: Any, *, xp: Namespace) -> float | None:
+    """Return the sum of the product of constants; None of others, or where it is 0."""
+    for x in (denominator, weight):
+        if getattr(x, "requires_grad", False):
+            return None
+    return float(total(_product(denominator, weight, xp=xp), xp=xp)) or None
 
 
 def _row_count(x: Array, *, xp: Namespace) -> Any:

@@ -29,6 +29,7 @@ __all__ = [
     "check_signs",
     "check_signs_or_shares",
     "check_values",
+    "is_positive",
     "join_masks",
     "lies_in",
     "mark_invalid",
@@ -197,6 +198,20 @@ def _passes(x: Array, test: Callable[[Mapping[str, Any], Array], bool]) -> bool:
         # Of what a transform has wrapped meanwhile, nothing is read.
         note.tests.append((given, lambda raw: of_all(raw) and test(reductions, raw)))
     return passed
+
+
+def is_positive(x: Array) -> bool:
+    """Return whether all entries of a readable `x` are known to be greater than 0."""
+    return _passes(x, _is_above_0)
+
+
+def _is_above_0(quick: Mapping[str, Any], x: Array) -> bool:
+    """Say whether the entries of a raw `x` are greater than 0, by a library's reductions."""
+    smallest, extremes = quick.get("min"), quick.get("extremes")
+    if smallest is not None:
+        return float(smallest(x)) > 0
+    found = None if extremes is None else extremes(x)
+    return found is not None and float(found[0]) > 0
 
 
 def _is_either(first: int, second: int, reductions: Mapping[str, Any], x: Array) -> bool:

@@ -5,21 +5,21 @@ What is left out (`losses/_left_out.py`) is decided entry by entry there: no arr
 """
 
 import math
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
 from portable_losses._backend import Pair, backend_of, namespace_of_type, traced_as_constant
-from portable_losses._dtypes import is_half, kind_of
-from portable_losses._gradient import attach_pair, pair_of, summed_pair
+from portable_losses._dtypes import is_half, kind_of, narrow
+from portable_losses._gradient import attach_pair, entrywise, pair_of, summed_pair
 from portable_losses._notes import noted
-from portable_losses._polyfill import device_of, total, where
+from portable_losses._polyfill import broadcast_to, device_of, is_eager, total, where
 from portable_losses._stable import INF, NAN
 from portable_losses._tape import TapeArray, inner_of, raw_array
 from portable_losses._typing import Array, Namespace, Options, Reduction
-from portable_losses._validation import check_bool, check_broadcasts_to, namespace_of
+from portable_losses._validation import check_bool, check_broadcasts_to, check_real, namespace_of
 from portable_losses._values import as_weight
 
 __all__ = ["NotInOnePass", "harmless_values", "in_one_pass", "marked", "spread", "weighted"]
@@ -60,12 +60,14 @@ def weighted(
     mask: Array | None,
     weight: Array | None,
     factor: Array | None,
+    invalid: Sequence[Array],
     options: Options,
     xp: Namespace,
 ) -> Array:
     """Return the reduced loss of arrays in one dtype, its weights and mask in the same pass.
 
-    A mean divides by the sum of `weight`, and not of `factor`.
+    A mean divides by the sum of `weight`, and not of `factor`. `invalid` has the entries that are
+    bad: where they count they are NaN, which only a library that is not read looks at here.
     """
     pair, given = pair_of(function), tuple(arrays.values())
     name, first = next(iter(arrays.items()))
@@ -74,14 +76,32 @@ def weighted(
     fits = plain and all(x is None or tuple(x.shape) == shape for x in given)
     if pair is None or not fits or is_half(first, xp=xp):
         raise NotInOnePass
+    unread = not is_eager(raw_array(first), xp=inner_of(xp))
+    if invalid and not unread:
+        raise NotInOnePass
     if weight is not None:
-        weight = as_weight(weight, shape, name="sample_weight", like=first, xp=xp)
-        weight = spread(weight, first, xp=xp)
+        if unread:
+            weight = _unread_weight(weight, name="sample_weight", like=first, xp=xp)
+        else:
+            weight = as_weight(weight, shape, name="sample_weight", like=first, xp=xp)
+            weight = spread(weight, first, xp=xp)
     if mask is not None:
         namespace_of(**{name: first}, where=mask)
         check_bool(xp, where=mask)
         check_broadcasts_to(shape, where=mask)
         mask = spread(mask, first, xp=xp)
+    if unread:
+        return _weighted_unread(
+            _with_weights(pair, tuple([values.get(name) for name in arrays])),
+            given,
+            reduction,
+            weight=weight,
+            factor=_unread_weight(factor, name="weight", like=first, xp=xp),
+            mask=mask,
+            bad=_bad(invalid, first, xp=xp),
+            options=options,
+            xp=xp,
+        )
     each = _with_weight(pair, tuple([values.get(name) for name in arrays]))
     product = weight
     if factor is not None:
@@ -102,10 +122,74 @@ def weighted(
     return made if constant else made / divisor
 
 
+def _weighted_unread(
+    each: Pair,
+    arrays: tuple[Any, ...],
+    reduction: Reduction,
+    *,
+    weight: Array | None,
+    factor: Array | None,
+    mask: Array | None,
+    bad: Array | None,
+    options: Options,
+    xp: Namespace,
+) -> Array:
+    """Return the reduced loss of a library that is not read: weights are checked in its pass."""
+    given = (*arrays, weight, factor, bad, mask)
+    if reduction == "none":
+        return attach_pair(each, given, {"xp": xp, **options})
+    if reduction == "sum" or (weight is None and mask is None):
+        count = math.prod(arrays[0].shape) if reduction == "mean" else 1
+        made = summed_pair(each, given, options, divisor=count)
+    elif weight is None:
+        own = namespace_of_type(mask)
+        counted = narrow(own.count_nonzero(mask), arrays[0].dtype, xp=own)
+        made = _over(summed_pair(each, given, options, divisor=1), counted, xp=xp)
+    else:
+        counted = summed_pair(_CHECKED, (weight, mask), {}, divisor=1)
+        made = _over(summed_pair(each, given, options, divisor=1), counted, xp=xp)
+    if made is None:
+        raise NotInOnePass
+    return made
+
+
+def _over(added: Array | None, divisor: Array | None, *, xp: Namespace) -> Array | None:
+    """Return the quotient, by 1 where the divisor is 0; None without both."""
+    if added is None or divisor is None:
+        return None
+    divisor = where(divisor == 0, 1.0, divisor, xp=namespace_of_type(divisor))
+    return xp.divide(added, divisor)
+
+
+def _bad(masks: Sequence[Array], like: Array, *, xp: Namespace) -> Array | None:
+    """Return the mask of what any of `masks` has, None without any: no task of its own on Dask."""
+    joined: Array | None = None
+    for mask in masks:
+        own = spread(raw_array(mask), like, xp=xp)
+        joined = own if joined is None else _either(joined, own, xp=inner_of(xp))
+    return joined
+
+
+@entrywise
+def _either(first: Array, second: Array, *, xp: Namespace) -> Array:
+    return first | second
+
+
+def _unread_weight(weight: Array | None, *, name: str, like: Array, xp: Namespace) -> Array | None:
+    """Return a weight in the dtype and the shape of `like`; its values are not checked."""
+    if weight is None:
+        return None
+    check_real(xp, **{name: weight})
+    check_broadcasts_to(tuple(like.shape), **{name: weight})
+    return spread(narrow(weight, like.dtype, xp=namespace_of_type(weight)), like, xp=xp)
+
+
 def spread(x: Array, like: Array, *, xp: Namespace) -> Array:
     """Return `x` with an entry in memory for each of `like`."""
     if tuple(x.shape) == tuple(like.shape):
         return x
+    if not is_eager(raw_array(like), xp=inner_of(xp)):
+        return broadcast_to(x, tuple(like.shape), like=like, xp=namespace_of_type(x))
     like = raw_array(like)
     zeros = inner_of(xp).zeros_like(like, dtype=x.dtype, device=device_of(like, xp=inner_of(xp)))
     own = namespace_of_type(x)
@@ -124,10 +208,10 @@ def _divisor(weight: Array | None, mask: Array | None, *, xp: Namespace) -> Any:
     return divisor
 
 
-def _constant_divisor(weight: Array | None, mask: Any, *, xp: Namespace) -> float:
-    """Return that of constants, as a number."""
+def _constant_divisor(weight: Array | None, mask: Any, *, xp: Namespace) -> float | None:
+    """Return that of constants, as a number; None of others."""
     if getattr(weight, "requires_grad", False):
-        return math.nan  # in a call by a plan: it takes the long way
+        return None  # in a call by a plan: it takes the long way
     mask = raw_array(mask)
     if weight is None:
         return float(xp.count_nonzero(mask)) or 1.0
@@ -190,6 +274,81 @@ def _with_weight(pair: Pair, values: tuple[float | None, ...]) -> Pair:
 
 
 _MADE: dict[Any, Pair] = {}
+
+
+def _with_weights(pair: Pair, values: tuple[float | None, ...]) -> Pair:
+    """Return the pair of ``(*arrays, weight, factor, bad, mask)``, which checks the weights.
+
+    It is NaN where an entry counts and is bad or one of its weights negative.
+    """
+    key = pair.forward, values, "checked"
+    if key in _MADE:
+        return _MADE[key]
+
+    def parts(given: tuple[Any, ...], options: Options) -> tuple[Any, ...]:
+        """Return the arrays, the loss, the weight, and where an entry counts (None: everywhere)."""
+        *arrays, weight, factor, bad, mask = given
+        xp = options["xp"]
+        arrays = _replaced(arrays, mask, values, xp=xp)
+        loss = _marked(bad, pair.forward(*arrays, **options), xp=xp)
+        weights = [_checked(x, None, xp=xp) for x in (weight, factor) if x is not None]
+        weight = weights[0] if weights else None
+        if len(weights) > 1:
+            weight = weights[0] * weights[1]
+        return arrays, loss, weight, _kept(loss, arrays, weight, mask, xp=xp)
+
+    @entrywise
+    def forward(*given: Array, xp: Namespace, **options: Any) -> Array:
+        """``weight * factor * loss``, 0 where the entry is left out."""
+        _, loss, weight, kept = parts(given, {"xp": xp, **options})
+        product = loss if weight is None else weight * loss
+        return product if kept is None else where(kept, product, 0.0, xp=xp)
+
+    def backward(
+        grad: Array, out: Array, *given: Array, xp: Namespace, **options: Any
+    ) -> tuple[Array | None, ...]:
+        """Those of the loss times the weights, and by these; 0 where the entry is left out."""
+        options = {"xp": xp, **options}
+        weight, factor, bad, _ = given[-4:]
+        arrays, loss, product, kept = parts(given, options)
+        if backend_of(xp).autodiff.differentiates:  # for the derivative of this one
+            arrays = _replaced(arrays, kept, values, xp=xp)
+            loss = _marked(bad, attach_pair(pair, tuple(arrays), options), xp=xp)
+        inner = _marked(bad, grad if product is None else grad * product, xp=xp)
+        found = [*pair.backward(inner, loss, *arrays, **options)]
+        for own, other in ((weight, factor), (factor, weight)):
+            slope = grad * loss if other is None else grad * _checked(other, None, xp=xp) * loss
+            found.append(None if own is None else _marked(own < 0, slope, xp=xp))
+        found += [None, None]
+        if kept is None:
+            return tuple(found)
+        return tuple([None if g is None else where(kept, g, 0.0, xp=xp) for g in found])
+
+    forward.__name__ = backward.__name__ = f"{pair.forward.__name__}_weighted"
+    made = _MADE[key] = Pair(forward, backward, elementwise=True, masked=True)
+    return made
+
+
+def _marked(bad: Array | None, x: Array, *, xp: Namespace) -> Array:
+    """Return `x`, NaN where it is bad."""
+    return x if bad is None else where(bad, NAN, x, xp=xp)
+
+
+def _checked_grad(
+    grad: Array, out: Array, weight: Array, mask: Array | None, *, xp: Namespace
+) -> tuple[Array | None, ...]:
+    """1, as far as the weights count."""
+    slope = _marked(weight < 0, grad, xp=xp)
+    return slope if mask is None else where(mask, slope, 0.0, xp=xp), None
+
+
+@entrywise
+def _checked(weight: Array, mask: Array | None, *, xp: Namespace) -> Array:
+    """Return the weights, NaN where they are negative, and 0 where the mask is False."""
+    return _counted(_marked(weight < 0, weight, xp=xp), mask, xp=xp)
+
+
+_CHECKED = Pair(_checked, _checked_grad, elementwise=True, masked=True)
 
 
 def marked(pair: Pair) -> Pair:

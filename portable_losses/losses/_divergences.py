@@ -5,12 +5,14 @@ of a gradient in p, which would be infinite, is 0.
 """
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._options import is_number
 from portable_losses._polyfill import clip, constant, minimum, total, where
 from portable_losses._row_functions import of_rows
-from portable_losses._stable import INF, NAN, log, log1p
+from portable_losses._stable import INF, NAN, log, log1p, sign
 from portable_losses._typing import Array, Namespace
 from portable_losses.activations.sigmoid import _sigmoid
 from portable_losses.losses._deviances import (
@@ -20,9 +22,10 @@ from portable_losses.losses._deviances import (
     _times_power,
     deviance,
 )
+from portable_losses.losses._errors import of_error
 from portable_losses.losses.regression import _absolute
 
-__all__ = ["generalized_kl_sum", "js_sum", "kl_sum", "tvd_sum"]
+__all__ = ["generalized_kl_sum", "js_sum", "kl_sum", "terms_of", "tvd_sum"]
 
 
 def _kl_grad(
@@ -244,6 +247,17 @@ def _js_terms(
     return _kl_excess(p, m, of_p, xp=xp), _kl_excess(q, m, of_q, xp=xp), above
 
 
+def _half_absolute_grad(grad: Array, out: Array, d: Array, *, xp: Namespace) -> Array:
+    """``sign(d) / 2``, 0 at 0."""
+    return grad * (sign(d, xp=xp) / 2)
+
+
+@of_error(_half_absolute_grad)
+def _half_absolute(d: Array, *, xp: Namespace) -> Array:
+    """``|d| / 2``."""
+    return xp.abs(d) / 2
+
+
 # ---- sums along axes, of none the terms --------------------------------------------------------
 
 
@@ -287,3 +301,18 @@ def js_sum(
 def tvd_sum(p: Array, t: Array, *, axes: tuple[int, ...], xp: Namespace) -> Array:
     """``sum(|p - t|) / 2``."""
     return _summed(_absolute(p, t, xp=xp) / 2, axes, xp=xp)
+
+
+def terms_of(
+    sums: Callable[..., Array], *, beta: float | Array | None = None, **options: Any
+) -> tuple[Callable[..., Array], dict[str, Any]] | None:
+    """Return the pair of one element that a sum adds up, and its options; None without one."""
+    if sums is tvd_sum:
+        return _half_absolute, {}
+    if sums is kl_sum or (is_number(beta) and beta == 0):
+        return _kl, options
+    if sums is js_sum:
+        return (_js, {"beta": beta, **options}) if is_number(beta) and beta != 1 else None
+    if options["log_target"]:
+        return None
+    return deviance, {"power": 1.0, "log_input": True, "factor": 1.0}

@@ -33,7 +33,7 @@ def foreseen_factors(
         return None  # the penalty's denominator is not that of the losses
     if sample_weight is None:
         return (None,)
-    if not readable(sample_weight, xp=xp):
+    if not is_eager(sample_weight, xp=xp):
         return None
     check_real(xp, sample_weight=sample_weight)
     check_broadcasts_to(shape, sample_weight=sample_weight)
@@ -68,8 +68,8 @@ def foreseen_gradients(
     if is_number(counted):
         divisor = counted * math.prod(shape)
     else:
-        if (note := noted()) is not None:
-            note.looked = True
+        if target.row_mask is not None and (note := noted()) is not None:
+            note.looked = True  # else a plan adds them up again
         divisor = float(total(counted, xp=xp))
     return (factor / divisor, z_loss) if divisor else None
 

@@ -8,7 +8,7 @@ of 0 with the slope at that entry.
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar
 
 from portable_losses._backend import backend_of_array, namespace_of_type
 from portable_losses._dtypes import kind_of
@@ -32,7 +32,7 @@ from portable_losses._validation import (
     namespace_of,
     same_shape,
 )
-from portable_losses._values import validation
+from portable_losses._values import is_positive, validation
 from portable_losses._weighted import NotInOnePass, harmless_values
 
 __all__ = ["Entries", "leaves_out", "settle", "weightless"]
@@ -54,7 +54,7 @@ def leaves_out(
     weights: tuple[str, ...] = ("sample_weight",),
     masks_loss: bool = True,
     bound: Callable[..., Array] | None = None,
-    elementwise: bool = False,
+    elementwise: bool | Literal["unread"] = False,
     **arrays: float | Entries,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorate a loss whose `arrays` have a value in its domain where an entry is left out.
@@ -64,7 +64,8 @@ def leaves_out(
     the loss is infinite or NaN. A weight of 0 is no mask: where the loss is finite, it is the slope
     in the weight. To see which losses are finite, the loss of constants is computed; or else
     ``bound(*arrays, xp=xp)``, which is finite only where the loss is. An `elementwise` one ends in
-    `reduced`, which then decides that itself where a library adds up as it computes.
+    `reduced`, which then decides that itself where a library adds up as it computes; one that is so
+    "unread" only where values cannot be read.
     """
 
     def decorate(loss: Callable[P, R]) -> Callable[P, R]:
@@ -88,7 +89,7 @@ def leaves_out(
             untyped: Any = loss
             made: Any = None
             changed: tuple[list[Any], dict[str, Any]] = ([], {})
-            fits = values is not None and _has_one_pass(args[0])
+            fits = values is not None and _has_one_pass(args[0], unread=elementwise == "unread")
             if fits:
                 try:
                     made = _in_one_pass(untyped, values, args, options)
@@ -119,7 +120,7 @@ def _in_one_pass(
         return None
 
 
-def _has_one_pass(x: Any) -> bool:
+def _has_one_pass(x: Any, *, unread: bool) -> bool:
     """Say whether the library of `x` may compute a loss and add it up in one pass, here and now."""
     raw = raw_array(x)
     backend = backend_of_array(raw)
@@ -128,7 +129,9 @@ def _has_one_pass(x: Any) -> bool:
         return False
     xp = namespace_of_type(raw)
     floating = kind_of(raw, xp=xp) == "real floating"
-    return floating and kernel.accepts(raw) and is_eager(raw, xp=xp)
+    if not floating or not kernel.accepts(raw):
+        return False
+    return (not unread) if is_eager(raw, xp=xp) else kernel.weighs_unread
 
 
 def _changed(
@@ -263,6 +266,8 @@ def weightless(
     for name, weight in weights.items():
         check_real(xp, **{name: weight})
         check_broadcasts_to(shape, **{name: weight})
+        if is_positive(weight):
+            continue
         is_zero = stop_gradient(weight, xp=namespace_of_type(weight)) == 0
         zero = is_zero if zero is None else xp.logical_or(zero, is_zero)
     if zero is None:

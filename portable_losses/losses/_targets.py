@@ -169,7 +169,10 @@ class Target(NamedTuple):
     def denominator(self, like: Array, *, xp: Namespace) -> Array | None:
         """Return what each row adds to the denominator of the mean; None where that is 1."""
         if self.indices is not None and self.weight is not None:
-            return self.mask_rows(self._weight_of_target(like, xp=xp), xp=xp)
+            found = self._weight_of_target(like, xp=xp)
+            if self.row_mask is None and (note := noted()) is not None:
+                note.derived.append((found, (self.weight, self.indices), _taken))
+            return self.mask_rows(found, xp=xp)
         return self.row_count(like, xp=xp)
 
     def row_count(self, like: Array, *, xp: Namespace) -> Array | None:
@@ -197,6 +200,10 @@ class Target(NamedTuple):
         exists = narrow(self.class_mask, terms.dtype, xp=xp)
         count = total(exists, axis=-1, keepdims=True, xp=xp)
         return exists * (share / where(count == 0, 1.0, count, xp=xp))
+
+
+def _taken(weight: Array, indices: Array) -> Array:
+    return weight[indices[..., 0]]
 
 
 def smoothed_losses(

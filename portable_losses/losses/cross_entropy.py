@@ -272,7 +272,10 @@ def nll_loss(
 
     # The gradient of a bad row is NaN in every class, not in the one that stands for a bad index.
     rows = mark_invalid(rows, invalid, xp=xp, of_rows=True)
-    loss = mark_invalid(_nll(rows, *target, xp=xp), invalid, xp=xp)
+    foreseen = None
+    if where is None:
+        foreseen = foreseen_gradients(reduction, target, sample_weight, rows, 0.0, 0.0, xp=xp)
+    loss = mark_invalid(_nll(rows, *target, foreseen=foreseen, xp=xp), invalid, xp=xp)
 
     return reduce(
         loss,

@@ -3,17 +3,25 @@
 from collections.abc import Mapping
 from typing import Any
 
+from portable_losses._dtypes import narrow
 from portable_losses._gradient import NO_OPTIONS
 from portable_losses._options import FRACTION, UNIT
 from portable_losses._polyfill import is_known, total
 from portable_losses._public import public
-from portable_losses._reduction import reduce
+from portable_losses._reduction import reduce, reduced
 from portable_losses._rows import as_rows
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Axis, BatchReduction, Namespace
 from portable_losses._validation import check_axes, in_one_dtype, namespace_of, of_one_dtype
 from portable_losses._values import check_all_in, mark_invalid
-from portable_losses.losses._divergences import generalized_kl_sum, js_sum, kl_sum, tvd_sum
+from portable_losses._weighted import NotInOnePass, in_one_pass
+from portable_losses.losses._divergences import (
+    generalized_kl_sum,
+    js_sum,
+    kl_sum,
+    terms_of,
+    tvd_sum,
+)
 from portable_losses.losses._foreseen import foreseen_mean
 from portable_losses.losses._left_out import leaves_out
 
@@ -21,7 +29,7 @@ __all__ = ["generalized_kl_div", "js_div", "kl_div", "tvd_loss"]
 
 
 @public
-@leaves_out(log_probs=0.5, target=1)
+@leaves_out(log_probs=0.5, target=1, elementwise="unread")
 def kl_div(
     log_probs: Array,
     target: Array,
@@ -106,7 +114,7 @@ def kl_div(
 
 
 @public
-@leaves_out(log_probs=0.5, target=1)
+@leaves_out(log_probs=0.5, target=1, elementwise="unread")
 def generalized_kl_div(
     log_probs: Array,
     target: Array,
@@ -191,7 +199,7 @@ def generalized_kl_div(
 
 
 @public(beta=FRACTION._replace(of_arrays=UNIT))
-@leaves_out(log_probs=0.5, target=1)
+@leaves_out(log_probs=0.5, target=1, elementwise="unread")
 def js_div(
     log_probs: Array,
     target: Array,
@@ -285,7 +293,7 @@ def js_div(
 
 
 @public
-@leaves_out(probs=0.5, target=1)
+@leaves_out(probs=0.5, target=1, elementwise="unread")
 def tvd_loss(
     probs: Array,
     target: Array,
@@ -379,6 +387,23 @@ def _sum_and_reduce(
 ) -> Array:
     """Return the reduction of the sums over `axes`; NaN for entries that are `invalid`."""
     first = arrays[0]
+    if in_one_pass() is not None:
+        each = terms_of(sums, **options)
+        if each is None or axes or reduction == "batchmean":
+            raise NotInOnePass
+        function, own = each
+        names = ("probs" if sums is tvd_sum else "log_probs"), "target"
+        made = reduced(
+            function,
+            dict(zip(names, arrays, strict=True)),
+            reduction,
+            where=where,
+            sample_weight=sample_weight,
+            invalid=(invalid,),
+            xp=xp,
+            **own,
+        )
+        return narrow(made, dtype, xp=xp)
     if len(axes) == 1 and invalid is None and is_known(first.shape[axes[0]]):
         rows = [as_rows(x, axes, xp=xp) for x in arrays]
         masks = where, sample_weight

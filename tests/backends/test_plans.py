@@ -53,7 +53,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return seen
 
 
-@pytest.mark.parametrize("row", [r for r in ONCE if r in SELECTED][::9], ids=str)
+@pytest.mark.parametrize("row", [r for r in ONCE if r in SELECTED][::20], ids=str)
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_a_row_has_the_bits_of_the_long_way(name: str, row: Sample) -> None:
     library = named(name)
@@ -72,6 +72,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any], list[Any]]] = {
     "labels": (pl.binary_cross_entropy_with_logits, {}, [(X[0], BITS[0]), (X[1], BITS[1])]),
     "signs": (pl.hinge_loss, {}, [(X[0], 2 * BITS[0] - 1), (X[1], 2 * BITS[1] - 1)]),
     "rows": (pl.cross_entropy, {}, [(ROWS[0], CLASSES[0]), (ROWS[1], CLASSES[1])]),
+    "chosen": (pl.nll_loss, {}, [(ROWS[0], CLASSES[0]), (ROWS[1], CLASSES[1])]),
     "smoothed": (
         pl.cross_entropy,
         {"label_smoothing": 0.1},
@@ -84,19 +85,36 @@ WEIGHTED = {
     "masked": {"where": Y > 0},
     "both": {"sample_weight": SHARES, "where": Y > 0},
 }
+OF_CLASSES = RNG.uniform(0.5, 2, (2, 5))
+OF_ROWS = {
+    "classes": {"weight": OF_CLASSES},
+    "samples": {"sample_weight": SHARES[:, :8].astype(float)},
+    "product": {"weight": OF_CLASSES, "sample_weight": SHARES[:, :8].astype(float)},
+}
+WAYS: dict[str, tuple[Callable[..., Any], dict[str, Any], list[Any]]] = {
+    **CALLS,
+    **{n: (pl.huber_loss, x, [(X[0], Y[0]), (X[1], Y[1])]) for n, x in WEIGHTED.items()},
+    **{n: (pl.cross_entropy, x, CALLS["rows"][2]) for n, x in OF_ROWS.items()},
+    "chosen, weighed": (pl.nll_loss, OF_ROWS["product"], CALLS["rows"][2]),
+    "summed": (pl.cross_entropy, {**OF_ROWS["product"], "reduction": "sum"}, CALLS["rows"][2]),
+}
 
 
 def value_and_slopes(
     name: str, function: Callable[..., Any], arrays: Any, options: Any, again: bool = False
 ) -> list[Array]:
-    """The value, the gradient of a weighted sum, and with `again` that of its squares' sum."""
+    """The value, the gradient of the squares' sum, and with `again` that of its squares' sum.
+
+    Of a number it is the gradient itself: the long way of rows multiplies it by a number that it
+    has found from two that are rounded.
+    """
     library = named(name)
     first, *others = map(library.array, arrays)
     given = {n: library.array(x) if isinstance(x, np.ndarray) else x for n, x in options.items()}
 
     def total(x: Array) -> Array:
         out: Any = function(x, *others, **given)
-        return (out * out).sum()
+        return (out * out).sum() if out.ndim else out
 
     if name == "numpy":
         leaf = tensor(first)
@@ -117,17 +135,15 @@ def value_and_slopes(
     return found
 
 
-@pytest.mark.parametrize("kind", [*CALLS, *WEIGHTED])
+@pytest.mark.parametrize("kind", WAYS)
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_other_values_take_the_plan_and_have_the_bits_of_the_long_way(
     name: str, kind: str, runs: list[Any]
 ) -> None:
-    if kind in CALLS:
-        function, options, given = CALLS[kind]
-        way = [options, options]
-    else:
-        function, given = pl.huber_loss, [(X[0], Y[0]), (X[1], Y[1])]
-        way = [{n: x[i] for n, x in WEIGHTED[kind].items()} for i in range(2)]
+    function, options, given = WAYS[kind]
+    way = [
+        {n: x[i] if isinstance(x, np.ndarray) else x for n, x in options.items()} for i in range(2)
+    ]
     value_and_slopes(name, function, given[0], way[0])  # the plan is made
     runs.clear()
     for again in (False, True):
@@ -157,10 +173,48 @@ def test_what_is_wrong_is_said_at_every_call(name: str, runs: list[Any]) -> None
         pl.huber_loss(z, array(y), sample_weight=array(np.where(y == 2, -1, y)))
     with pytest.raises(IndexError, match=r"hold class indices in \[0, 5\)"):
         pl.cross_entropy(array(ROWS[0]), array(CLASSES[0] + 1))
+    bad: Any
+    for bad in ({"weight": array(-OF_CLASSES[0])}, {"sample_weight": -w[:8]}):
+        with pytest.raises(ValueError, match=r"weight` must be at least 0, got -"):
+            pl.cross_entropy(array(ROWS[0]), array(CLASSES[0]), **bad)
     y[7] = np.nan
     assert np.isnan(float(pl.binary_cross_entropy_with_logits(z, array(y))))
     with pl.validation(False):
         assert np.isnan(float(pl.huber_loss(z, array(y), sample_weight=w)))
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_weights_of_0_after_a_plan_leave_out_what_they_weigh(name: str) -> None:
+    array = named(name).array
+    z, target, weights = ROWS[0].copy(), array(CLASSES[0]), np.ones(8)
+    for _ in range(2):
+        pl.cross_entropy(array(z), target, sample_weight=array(weights))
+        pl.cross_entropy(array(z), target, weight=array(weights[:5]))
+    want = float(pl.cross_entropy(array(z[1:]), target[1:]))
+    z[0], weights[0] = np.nan, 0
+    got = pl.cross_entropy(array(z), target, sample_weight=array(weights))
+    assert float(got) == pytest.approx(want, rel=1e-12)
+    assert float(pl.cross_entropy(array(ROWS[0]), target, weight=array(0 * weights[:5]))) == 0
+
+
+@pytest.mark.skipif("torch" not in LIBRARIES, reason="PyTorch is not installed")
+@pytest.mark.parametrize("kind", OF_ROWS)
+def test_weights_may_ask_for_gradients_after_a_plan_was_made(kind: str) -> None:
+    import torch
+
+    x, target = torch.asarray(ROWS[0]), torch.asarray(CLASSES[0])
+    for reduction in ("mean", "sum"):
+        weights: Any = {name: torch.tensor(w[0]) for name, w in OF_ROWS[kind].items()}
+        for asks in (False, False, True):
+            for w in weights.values():
+                w.requires_grad_(asks)
+            out = pl.cross_entropy(x, target, **weights, reduction=reduction)
+        got = torch.autograd.grad(out, list(weights.values()))
+        with without_plans("torch"):
+            out = pl.cross_entropy(x, target, **weights, reduction=reduction)
+            want = torch.autograd.grad(out, list(weights.values()))
+        for one, other in zip(got, want, strict=True):
+            assert torch.equal(one, other)
 
 
 @pytest.mark.parametrize("name", LIBRARIES)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from inspect import signature
 from typing import Any, NoReturn
 
 import dask.array as da
@@ -235,3 +236,84 @@ def test_a_chunk_takes_eight_tasks_at_most_for_value_and_gradient(row: Any, redu
         value = row.function(x, given(row.y), reduction=reduction, **row.options)
     value.backward(da.ones_like(x.array) if value.ndim else None)
     assert tasks_of(value.array, x.grad.array) <= 8
+
+
+MASK = [True, False, True, True, True]
+WEIGHTS = {
+    "where": ["where"],
+    "sample_weight": ["sample_weight"],
+    "both": ["where", "sample_weight"],
+    "all": ["where", "sample_weight", "weight", "pos_weight"],
+}
+LEFT_OUT: list[Any] = [
+    pytest.param(row, reduction, names, id=f"{row}-{reduction}-{names}")
+    for row in POINTWISE
+    for reduction in ("mean", "sum", "none")
+    for names in WEIGHTS
+    if EVERY_ROW
+    or (row in ELEMENTS and (reduction, names) == ("mean", "all"))
+    or (row.function is pl.mse_loss and (reduction, names) == ("none", "both"))
+]
+
+
+def options_of(row: Pointwise, names: str) -> dict[str, Any]:
+    """Arrays for those of the named options that a loss has and the row leaves."""
+    free = [n for n in WEIGHTS[names] if n in signature(row.function).parameters]
+    weights = {n: given([1.0, 0.0, 0.5, 2.0, 3.0]) for n in free if n not in row.options}
+    return {n: (given(MASK) != 0).persist() if n == "where" else w for n, w in weights.items()}
+
+
+@pytest.mark.parametrize(("row", "reduction", "names"), LEFT_OUT)
+def test_a_chunk_takes_eight_tasks_at_most_with_weights_and_masks(
+    row: Pointwise, reduction: Any, names: str
+) -> None:
+    x, y, own = given(row.x), given(row.y), options_of(row, names)
+
+    def loss(x: Any, y: Any, own: Any) -> Any:
+        return row.function(x, y, reduction=reduction, **{**row.options, **own})
+
+    variable = autograd.tensor(x)
+    value = loss(variable, y, own)
+    value.backward(da.ones_like(x) if value.ndim else None)
+    assert tasks_of(value.array, variable.grad.array) <= 8
+    eager = autograd.tensor(np.asarray(x))
+    want = loss(eager, np.asarray(y), {name: np.asarray(a) for name, a in own.items()})
+    want.backward(np.ones(want.shape) if want.ndim else None)
+    assert_close(value.array, want.array)
+    assert_close(variable.grad.array, eager.grad.array)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_what_is_bad_is_nan_where_it_counts_and_nothing_where_it_is_left_out(
+    reduction: Any,
+) -> None:
+    probs = np.asarray([0.5, 7.0, 7.0, 0.25, 0.75, np.nan, 0.5, 0.5])  # masked, of weight 0
+    mask = np.asarray([1, 0, 1, 1, 1, 0, 1, 1]) == 1
+    weight = np.asarray([1.0, -1.0, 0.0, 2.0, 1.0, 1.0, 0.0, 1.0])
+
+    def both(of: Callable[[Any], Any], p: Any, w: Any) -> tuple[Any, Any]:
+        def f(p: Any) -> Any:
+            options = {"sample_weight": of(w), "where": of(mask), "reduction": reduction}
+            return pl.binary_cross_entropy(p, of(np.ones(8)), **options)
+
+        x = autograd.tensor(of(p))
+        value = f(x)
+        value.backward(of(np.ones(8)) if value.ndim else None)
+        return np.asarray(value.array), np.asarray(x.grad.array)
+
+    def in_chunks(x: Any) -> Any:
+        return da.from_array(x, chunks=2)
+
+    for got, want in zip(
+        both(in_chunks, probs, weight),
+        both(np.asarray, np.where(mask & (weight > 0), probs, 0.5), np.abs(weight)),
+        strict=True,
+    ):
+        np.testing.assert_allclose(np.where(weight != 0, got, 0), np.where(weight != 0, want, 0))
+    for p, w in (np.where(mask, probs, 0.5), np.abs(weight)), (np.full(8, 0.5), -weight):
+        bad = p.copy()
+        bad[3] = 9.0 if np.all(w >= 0) else 0.5
+        value, grad = both(in_chunks, bad, w)
+        assert np.isnan(value[3] if value.ndim else value)
+        assert np.isnan(grad[3])
+        assert not np.any(grad[~mask]) or reduction == "mean"

@@ -348,7 +348,7 @@ def _slope_chunk(together: Any, grad: Any) -> Any:
     return slope if float(grad) == 1 else slope * grad
 
 
-ELEMENTWISE = Kernel(_accepts, _run, gradients=16, sums=_sums)
+ELEMENTWISE = Kernel(_accepts, _run, gradients=16, sums=_sums, weighs_unread=True)
 
 
 def _fits(arrays: tuple[Any, ...], options: Options) -> bool:

@@ -155,12 +155,12 @@ def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
     shape, dtype = first.shape, first.dtype
     if dtype.char not in FLOATS or not first.size or not dtype.isnative:
         return False
-    mask = arrays[-1] if pair.masked else None
+    masked = pair.masked
     for x in arrays:
         if x is not None and not (
             x.__class__ is np.ndarray
             and x.shape == shape
-            and (x.dtype is dtype or x.dtype == dtype or x is mask)
+            and (x.dtype is dtype or x.dtype == dtype or (masked and x.dtype.char == "?"))
             and x.flags.c_contiguous
         ):
             return False

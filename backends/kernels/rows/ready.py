@@ -21,13 +21,15 @@ def ready(
 ) -> Callable[[tuple[Array, ...]], Any] | None:
     """Return the kernel's `run` for few rows of these dtypes and shapes; None without code.
 
-    Of a pair with a `summand` it is that of the sum of its first result over the `divisor`.
+    Of a pair with a `summand` it is that of the sum of its first result over the `divisor`. With a
+    gradient that is foreseen, divisor and weights of the rows may be given at each call.
     """
     library, first, each = rows.library, arrays[0], pair.summand or pair
     if math.prod(first.shape) >= FEWEST or not rows.fits(arrays) or wanted not in ((), (0,)):
         return None
     rest = dict(options)
     divisor, foreseen = rest.pop("divisor", None), rest.pop("foreseen", None)
+    weighs = rest.pop("weights", None) is not None
     if "foreseen" in options:
         rest["foreseen"] = None
     given = [i for i, x in enumerate(arrays) if x is not None]
@@ -35,6 +37,10 @@ def ready(
     factor: Any = None
     if wanted and foreseen is not None:
         factor = library.rows(foreseen[0], first)
+        if weighs:
+            factor = library.rows(
+                library.empty(first.shape[:-1], first, library.name(first)), first
+            )
         program = rows.swept(each, (factor, *arrays), rest, foreseen[1])
         present = [factor, *present]
     else:
@@ -49,7 +55,24 @@ def ready(
     added = None if divisor is None else library.adding(divisor)
     pull = _puller(rows, each, wanted)
 
-    def run(arrays: tuple[Any, ...]) -> Any:
+    usual = divisor
+
+    def weighted(arrays: tuple[Any, ...], divisor: float, weights: Any) -> Any:
+        """Return the sum of the weighted results over a number, and the gradient."""
+        made = None
+        if weights is None or library.place(weights) is not None:
+            share = (1.0 if weights is None else weights) / divisor
+            own = (library.rows(share, arrays[0]),) if held else ()
+            made = compute((*own, *[arrays[i] for i in given]))
+        if made is None or not (held or not wanted):
+            return None
+        slope = made.pop() if held else None
+        terms = made[0] if weights is None else weights * made[0]
+        return library.adding(1)(terms) / divisor, slope
+
+    def run(arrays: tuple[Any, ...], divisor: Any = divisor, weights: Any = None) -> Any:
+        if weights is not None or divisor is not usual:
+            return weighted(arrays, divisor, weights)
         laid = arrays if len(arrays) == count else [arrays[i] for i in given]
         made = compute((*held, *laid))
         if made is None:
