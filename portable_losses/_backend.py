@@ -228,7 +228,7 @@ class Speed:
         ``xp.sum`` and the like over all entries, where a quicker call has the same bits; by
         "extremes", the smallest and the largest entry from one pass.
     spread : callable, (x, shape) -> array, or None
-        ``xp.broadcast_to`` of a 0-d array, where the library's own takes longer than an operation.
+        ``xp.broadcast_to``, where the library's own takes longer than an operation.
     special : mapping of str to callable
         The library's own special functions, where they are at least as accurate as ours.
     elementwise : callable, (function, arrays, options) -> result, or None
