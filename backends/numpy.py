@@ -48,7 +48,9 @@ def _entries(key: Any) -> tuple[Any, ...]:
 
 
 def spread(x: Array, shape: tuple[int, ...]) -> Array:
-    """``np.broadcast_to`` of one number: small, or a read-only array without strides."""
+    """``np.broadcast_to``; of one number small, or a read-only array without strides."""
+    if x.ndim:
+        return np.broadcast_to(x, shape)
     if math.prod(shape) <= FEW:
         made = np.empty(shape, x.dtype)
         made.fill(x)

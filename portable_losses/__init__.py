@@ -53,11 +53,10 @@ else:
 
 def _meant(name: str) -> str:
     """Return "; did you mean ...?", with the names of other libraries and of modules."""
-    from portable_losses._names import meant  # on an error alone
-
-    nn = import_module("portable_losses.nn")
+    names, nn = import_module("portable_losses._names"), import_module("portable_losses.nn")
     modules = {one: f"nn.{one}" for one in nn.__all__}
-    return meant(name, [*__all__, *_WITH_THE_TAPE], modules)
+    meant: str = names.meant(name, [*__all__, *_WITH_THE_TAPE], modules)
+    return meant
 
 
 def __dir__() -> list[str]:

@@ -88,9 +88,8 @@ class Kernel(NamedTuple):
 
     ``accepts(*arrays, xp, **options) -> bool`` is asked at every call without a plan.
     ``run(pair, arrays, options, wanted) -> (out, backward)`` gets the portable pair. `wanted` has
-    the places of the arrays that need a gradient. If there are any, `backward` has the signature
-    of the pair's, returns at least those gradients, and may keep what the forward computed.
-    ``backends/README.md`` describes the other fields.
+    the places of the arrays that need a gradient: at least those are what `backward` returns, which
+    has the pair's signature and may keep what forward computed. Others: ``backends/README.md``.
     """
 
     accepts: Callable[..., bool]
@@ -100,8 +99,8 @@ class Kernel(NamedTuple):
     gradients: int = 1
     takes: Callable[..., bool] | None = None
     sums: Callable[..., bool] | None = None
-    weighs_unread: bool = False
     ready: Callable[..., Callable[[tuple[Array, ...]], Any] | None] | None = None
+    weighs_unread: bool = False
 
 
 def traced_as_constant(function: Function) -> Function:
@@ -229,7 +228,7 @@ class Speed:
         ``xp.sum`` and the like over all entries, where a quicker call has the same bits; by
         "extremes", the smallest and the largest entry from one pass.
     spread : callable, (x, shape) -> array, or None
-        ``xp.broadcast_to`` of a 0-d array, where the library's own takes longer than an operation.
+        ``xp.broadcast_to``, where the library's own takes longer than an operation.
     special : mapping of str to callable
         The library's own special functions, where they are at least as accurate as ours.
     elementwise : callable, (function, arrays, options) -> result, or None

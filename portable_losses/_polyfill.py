@@ -151,13 +151,14 @@ def _everywhere(x: Array, *, xp: Namespace) -> Array:
 def broadcast_to(
     x: Array, shape: tuple[int, ...], *, like: Array | None = None, xp: Namespace
 ) -> Array:
-    """``xp.broadcast_to``, of one number in the library's quickest way.
+    """``xp.broadcast_to``, in the library's quickest way.
 
     Where sizes of `shape` are not known, it is the shape to which `x` and `like` broadcast.
     """
     if like is not None and not knows_shape(like):
         return broadcast_arrays(x, like, xp=xp)[0]
-    if not x.ndim and (spread := backend_of(xp).speed.spread) is not None:
+    spread = backend_of(xp).speed.spread
+    if spread is not None:
         return spread(x, shape)
     return xp.broadcast_to(x, shape)
 

@@ -67,6 +67,8 @@ def foreseen_gradients(
         counted = counted if own is None else counted * stop_gradient(own, xp=xp)
     if is_number(counted):
         divisor = counted * math.prod(shape)
+    elif not is_eager(counted, xp=xp):  # as of a constant that is counted within a trace
+        return None
     else:
         if target.row_mask is not None and (note := noted()) is not None:
             note.looked = True  # else a plan adds them up again

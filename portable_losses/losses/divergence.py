@@ -15,13 +15,7 @@ from portable_losses._typing import Array, Axis, BatchReduction, Namespace
 from portable_losses._validation import check_axes, in_one_dtype, namespace_of, of_one_dtype
 from portable_losses._values import check_all_in, mark_invalid
 from portable_losses._weighted import NotInOnePass, in_one_pass
-from portable_losses.losses._divergences import (
-    generalized_kl_sum,
-    js_sum,
-    kl_sum,
-    terms_of,
-    tvd_sum,
-)
+from portable_losses.losses import _divergences as own
 from portable_losses.losses._foreseen import foreseen_mean
 from portable_losses.losses._left_out import leaves_out
 
@@ -100,7 +94,7 @@ def kl_div(
     invalid = None if log_target else check_all_in(0, INF, xp=xp, target=target)
 
     return _sum_and_reduce(
-        kl_sum,
+        own.kl_sum,
         (lp, t),
         axes,
         reduction,
@@ -185,7 +179,7 @@ def generalized_kl_div(
     invalid = None if log_target else check_all_in(0, INF, xp=xp, target=target)
 
     return _sum_and_reduce(
-        generalized_kl_sum,
+        own.generalized_kl_sum,
         (lp, t),
         axes,
         reduction,
@@ -279,7 +273,7 @@ def js_div(
     invalid = None if log_target else check_all_in(0, INF, xp=xp, target=target)
 
     return _sum_and_reduce(
-        js_sum,
+        own.js_sum,
         (lp, t),
         axes,
         reduction,
@@ -356,7 +350,7 @@ def tvd_loss(
     axes = _axes(axis, probs)
 
     return _sum_and_reduce(
-        tvd_sum,
+        own.tvd_sum,
         (p, t),
         axes,
         reduction,
@@ -388,21 +382,12 @@ def _sum_and_reduce(
     """Return the reduction of the sums over `axes`; NaN for entries that are `invalid`."""
     first = arrays[0]
     if in_one_pass() is not None:
-        each = terms_of(sums, **options)
+        each = own.terms_of(sums, **options)
         if each is None or axes or reduction == "batchmean":
             raise NotInOnePass
-        function, own = each
-        names = ("probs" if sums is tvd_sum else "log_probs"), "target"
-        made = reduced(
-            function,
-            dict(zip(names, arrays, strict=True)),
-            reduction,
-            where=where,
-            sample_weight=sample_weight,
-            invalid=(invalid,),
-            xp=xp,
-            **own,
-        )
+        named = {"probs" if sums is own.tvd_sum else "log_probs": arrays[0], "target": arrays[1]}
+        given: Any = {**each[1], "where": where, "sample_weight": sample_weight}
+        made = reduced(each[0], named, reduction, invalid=(invalid,), xp=xp, **given)
         return narrow(made, dtype, xp=xp)
     if len(axes) == 1 and invalid is None and is_known(first.shape[axes[0]]):
         rows = [as_rows(x, axes, xp=xp) for x in arrays]
@@ -411,8 +396,8 @@ def _sum_and_reduce(
         seen = foreseen_mean(reduction, first, shape, *masks, xp=xp)
         loss = sums(*rows, axes=(-1,), foreseen=seen, xp=xp, **options)
     else:
-        given = in_one_dtype(xp, *arrays)
-        terms = mark_invalid(sums.__wrapped__(*given, axes=(), xp=xp, **options), invalid, xp=xp)
+        both = in_one_dtype(xp, *arrays)
+        terms = mark_invalid(sums.__wrapped__(*both, axes=(), xp=xp, **options), invalid, xp=xp)
         loss = total(terms, axis=axes, xp=xp) if axes else terms
     return reduce(
         loss,

@@ -27,7 +27,7 @@ ON_JAX = [
 ]
 CLOSE = 2.0**8
 BAR = 16  # ulps of a compiled formula's second derivative
-CASES = [
+EACH = [
     (library, row, dtype)
     for name, rows in (("numpy", ROWS), ("torch", ROWS), ("jax", ON_JAX))
     if INSTALLED["jax.numpy" if name == "jax" else name]
@@ -36,13 +36,13 @@ CASES = [
     for dtype in DTYPES
     if name != "jax" or dtype != np.float64  # whose JAX needs a process of its own
 ]
-if not EVERY_ROW:  # each row in one dtype on NumPy, in the other on PyTorch
-    CASES = [
-        (library, row, dtype)
-        for library, row, dtype in CASES
-        if library.name == "jax"
-        or (ROWS.index(row) + (library.name == "torch") + (dtype == np.float64)) % 2
-    ]
+CASES = [  # by default each row in one dtype on NumPy, in the other on PyTorch
+    (library, row, dtype)
+    for library, row, dtype in EACH
+    if EVERY_ROW
+    or library.name == "jax"
+    or (ROWS.index(row) + (library.name == "torch") + (dtype == np.float64)) % 2
+]
 
 
 def assert_not_gross(library: Library, row: Row, dtype: Any, columns: tuple[Any, ...]) -> None:

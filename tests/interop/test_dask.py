@@ -302,7 +302,7 @@ def test_what_is_bad_is_nan_where_it_counts_and_nothing_where_it_is_left_out(
         return np.asarray(value.array), np.asarray(x.grad.array)
 
     def in_chunks(x: Any) -> Any:
-        return da.from_array(x, chunks=2)
+        return da.from_array(x).rechunk(2)
 
     for got, want in zip(
         both(in_chunks, probs, weight),

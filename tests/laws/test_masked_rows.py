@@ -121,7 +121,7 @@ def with_kernels(library: Library, kernels: str, monkeypatch: pytest.MonkeyPatch
 
 #: JAX and Dask take seconds for a case: one here, all of them in `make test-all`.
 SLOWLY = [("jax", pl.cross_entropy, "class weight")]
-CASES = [
+EACH = [
     (library, kernels, loss, mask, target)
     for library in EVERYWHERE
     if library.name in ("numpy", "torch", "array_api_strict", "dask", "jax")
@@ -131,8 +131,8 @@ CASES = [
     if library.module not in SLOW
     or (target == "indices" and (EVERY_ROW or (library.name, loss, mask) in SLOWLY))
 ]
-if not EVERY_ROW:  # with kernels, which are ours, all; without them a third
-    CASES = [case for i, case in enumerate(CASES) if case[1] == "on" or i % 3 == 0]
+# With kernels, which are ours, all of them; without a third.
+CASES = [case for i, case in enumerate(EACH) if EVERY_ROW or case[1] == "on" or i % 3 == 0]
 
 
 @pytest.mark.parametrize(
