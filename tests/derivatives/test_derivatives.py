@@ -168,8 +168,8 @@ def test_logistic_derivatives_have_all_digits(dtype: str) -> None:
 
 
 def test_the_rows_of_a_hessian_are_symmetric_and_have_its_diagonal() -> None:
-    whole: Any = pl.derivatives(pl.cross_entropy, X, CLASSES, order=2, hessian="row").hessian
-    diagonal: Any = pl.derivatives(pl.cross_entropy, X, CLASSES, order=2).hessian
+    whole = pl.derivatives(pl.cross_entropy, X, CLASSES, order=2, hessian="row").hessian
+    diagonal = pl.derivatives(pl.cross_entropy, X, CLASSES, order=2).hessian
     assert whole.shape == (2, 3, 3)
     np.testing.assert_allclose(whole, np.swapaxes(whole, -1, -2), rtol=1e-15)
     np.testing.assert_allclose(np.einsum("ijj->ij", whole), diagonal, rtol=1e-14)
@@ -213,7 +213,7 @@ def test_a_certain_row_keeps_its_digits_in_all_of_them(loss: Any, gap: float, dt
 
         return mpmath.diff(value, mpmath.mpf(float(z[0, place])), by) if by else value(z[0, place])
 
-    found: Any = pl.derivatives(loss, z, A([0]), order=2)
+    found = pl.derivatives(loss, z, A([0]), order=2)
     with mpmath.workdps(300):
         for k in range(3):
             for got, by in (
@@ -229,7 +229,7 @@ def test_a_certain_row_keeps_its_digits_in_all_of_them(loss: Any, gap: float, dt
 def test_losses_that_are_linear_in_pieces_have_the_curvature_1() -> None:
     for loss, y in ((pl.l1_loss, COUNTS), (pl.quantile_loss, COUNTS), (pl.hinge_loss, SIGNS)):
         assert np.all(pl.derivatives(loss, X, y, order=2, hessian="boosting").hessian == 1)
-    huber: Any = pl.derivatives(pl.huber_loss, X, COUNTS, order=2, hessian="boosting").hessian
+    huber = pl.derivatives(pl.huber_loss, X, COUNTS, order=2, hessian="boosting").hessian
     assert np.array_equal(huber, np.abs(X - COUNTS) <= 1)
 
 
@@ -243,7 +243,7 @@ def test_one_prediction_is_spread_over_several_targets() -> None:
 @pytest.mark.parametrize("loss", [pl.cross_entropy, pl.mse_loss])
 def test_the_order_in_memory_is_that_of_the_input(loss: Any) -> None:
     y = CLASSES if loss is pl.cross_entropy else COUNTS
-    found: Any = pl.derivatives(loss, np.asfortranarray(X), y, order=2)
+    found = pl.derivatives(loss, np.asfortranarray(X), y, order=2)
     want = pl.derivatives(loss, X, y, order=2)
     assert found.gradient.flags.f_contiguous
     assert found.hessian.flags.f_contiguous
