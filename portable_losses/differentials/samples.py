@@ -17,14 +17,22 @@ from portable_losses._validation import (
     namespace_of,
 )
 from portable_losses.activations import sigmoid, softmax
-from portable_losses.differentials.by_tape import by_tape, class_axis
+from portable_losses.differentials.by_tape import by_tape, class_axis, of_regions
 from portable_losses.differentials.curvatures import is_piecewise_linear
 from portable_losses.differentials.duals import Inseparable
 from portable_losses.differentials.one_pass import BOOSTING, CONSTANT, SECOND, in_one_pass
 from portable_losses.differentials.softmax_rows import of_softmax_rows
 from portable_losses.differentials.weighed_rows import TERMS, of_weighed_rows
 from portable_losses.differentials.weights import times, weight_of_samples
-from portable_losses.losses import binary_cross_entropy_with_logits, cross_entropy
+from portable_losses.losses import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    ctc_loss,
+    dice_loss,
+    jaccard_loss,
+    linear_cross_entropy,
+    tversky_loss,
+)
 
 __all__ = ["Derivatives", "derivatives"]
 
@@ -92,7 +100,9 @@ def derivatives(
     Parameters
     ----------
     loss : callable
-        A loss of this package that is computed of each entry, or of each row of classes.
+        A loss of this package that is computed of each entry, or of each row of classes; with
+        ``order=1`` also of each region, sequence or hidden row (`dice_loss`, `ctc_loss`,
+        `linear_cross_entropy` and the like).
     input, target, *others : array
         The arrays that the loss takes by position. One prediction is spread over several targets.
     order : {1, 2}, default 1
@@ -180,6 +190,7 @@ def _names(loss: Callable[..., Any], options: Options) -> list[str]:
 
 
 _OF_BATCHES = ("circle_loss", "info_nce_loss", "ntxent_loss")
+_OF_REGIONS = frozenset([ctc_loss, dice_loss, jaccard_loss, linear_cross_entropy, tversky_loss])
 
 
 def _written(made: Derivatives, out: Sequence[Array | None]) -> Derivatives:
@@ -239,6 +250,11 @@ def _of_samples(
 ) -> tuple[Array, ...]:
     """Return the weighted derivatives, in one pass where the loss is of one entry."""
     x, *others = arrays
+    if loss in _OF_REGIONS:
+        if order == 2:
+            msg = f"`order` must be 1 for {loss.__name__}, whose samples are more than a row each"
+            raise ValueError(msg)
+        return of_regions(loss, x, tuple(others), sample_weight, options, xp=xp)
     axis = class_axis(loss, options, x.ndim)
     if axis is None:
         last = None
@@ -314,7 +330,7 @@ def _broadcast(
 ) -> tuple[Array, Array]:
     """Return the input and the target, one prediction spread over several targets."""
     first, second = tuple(x.shape), tuple(y.shape)
-    if first == second or not (knows_shape(x) and knows_shape(y)):
+    if first == second or loss in _OF_REGIONS or not (knows_shape(x) and knows_shape(y)):
         return x, y
     xp = namespace_of(input=x, target=y)
     axis = class_axis(loss, options, x.ndim)
