@@ -197,7 +197,7 @@ _OF_REGIONS = frozenset([ctc_loss, dice_loss, jaccard_loss, linear_cross_entropy
 
 
 def _check_out(out: Sequence[Array | None] | None, count: int, *, xp: Namespace) -> None:
-    """Raise TypeError or ValueError unless `out` has an array to write to, or None, `count` times."""
+    """Raise unless `out` has an array to write to, or None, `count` times."""
     if out is None:
         return
     if not isinstance(out, list | tuple) or len(out) != count:
