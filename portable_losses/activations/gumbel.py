@@ -12,7 +12,7 @@ from portable_losses._validation import (
     check_same_shape,
     namespace_of,
 )
-from portable_losses.activations.softmax import _softmax
+from portable_losses.activations.softmaxes import _softmax
 
 __all__ = ["gumbel_softmax"]
 

@@ -6,7 +6,7 @@ from portable_losses._polyfill import clip, constant, where
 from portable_losses._public import public
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
-from portable_losses.activations.sigmoid import _clip_size, _tanh, _tanh_slope
+from portable_losses.activations.logistic import _clip_size, _tanh, _tanh_slope
 from portable_losses.special.two_floats import quotient
 
 __all__ = ["softcap", "tanh_shrink"]

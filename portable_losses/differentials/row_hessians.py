@@ -15,7 +15,7 @@ from portable_losses._rows import as_rows, from_rows
 from portable_losses._stable import NAN
 from portable_losses._typing import Array, Namespace, Options
 from portable_losses.activations import sparsemax
-from portable_losses.activations.softmax import _log_softmax, probabilities
+from portable_losses.activations.softmaxes import _log_softmax, probabilities
 from portable_losses.differentials.curvatures import boosting
 
 __all__ = ["FORMULAS", "hessian_of_rows"]

@@ -66,8 +66,8 @@ class Derivatives(tuple[Any, ...]):
 
     value: Array
     gradient: Array
-    hessian: Array | None = None
-    probabilities: Array | None = None
+    hessian: Array = None  # for `order=1`
+    probabilities: Array = None
 
 
 def _kinds() -> dict[tuple[int, bool], Any]:

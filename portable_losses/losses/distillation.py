@@ -18,7 +18,7 @@ from portable_losses._validation import (
     namespace_of,
     of_one_dtype,
 )
-from portable_losses.activations.softmax import _log_softmax, _softmax
+from portable_losses.activations.softmaxes import _log_softmax, _softmax
 from portable_losses.losses._divergences import _generalized_kl, _js
 from portable_losses.losses._foreseen import foreseen_mean
 from portable_losses.losses._left_out import leaves_out

@@ -35,7 +35,7 @@ from portable_losses._validation import (
     check_real_floating,
     namespace_of,
 )
-from portable_losses.activations.softmax import _softmax
+from portable_losses.activations.softmaxes import _softmax
 
 __all__ = ["log1mexp", "logit", "logsumexp"]
 

@@ -27,7 +27,7 @@ from portable_losses.losses._foreseen import foreseen_factors
 from portable_losses.losses._left_out import Entries, leaves_out
 from portable_losses.losses._linear_rows import _linear_cross_entropy
 from portable_losses.losses._targets import read_target, smoothed_losses
-from portable_losses.losses.cross_entropy import reduce_with_lse
+from portable_losses.losses.categorical import reduce_with_lse
 
 __all__ = ["linear_cross_entropy"]
 
