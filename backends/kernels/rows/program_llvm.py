@@ -21,14 +21,13 @@ from llvmlite import ir
 
 from ..formulas.arithmetic_llvm import Arithmetic
 from ..formulas.bounds import Bounds
+from ..formulas.engines_llvm import engine_of, is_supported
 from ..formulas.loops_llvm import LONG, LONGS, WAY
 from ..formulas.program_llvm import (
     LANES,
     WIDEST,
     computed,
-    engine_of,
     entry_of,
-    is_supported,
     loaded,
     region,
     stored,
@@ -91,10 +90,17 @@ def compiled(rows: RowFormula, dtypes: Sequence[str], *, without: str = "") -> C
     Untraceable where a step is not known. What the processor has and begins with `without`
     ("avx512") is not used.
     """
+    names = tuple(map(str, dtypes))
+    engine = engine_of(
+        lambda: _module(rows, dtypes), ("rows", rows, names), without, vectorised=True
+    )
+    return Code(engine.get_function_address("rows"), engine)
+
+
+def _module(rows: RowFormula, dtypes: Sequence[str]) -> Any:
     module = ir.Module("rows")
     _Writer(module, rows, dtypes).write()
-    engine = engine_of(module, without, vectorised=True)
-    return Code(engine.get_function_address("rows"), engine)
+    return module
 
 
 class _Writer:
