@@ -6,7 +6,7 @@ the classes are the last axis.
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from portable_losses._dtypes import computable, is_half, kind_of, narrow, widen
 from portable_losses._gradient import stop_gradient
@@ -202,8 +202,12 @@ class Target(NamedTuple):
         return exists * (share / where(count == 0, 1.0, count, xp=xp))
 
 
-def _taken(weight: Array, indices: Array) -> Array:
-    return weight[indices[..., 0]]
+def _taken(weight: Any, indices: Array) -> Any:
+    """Return the weight of each index; None where one has none."""
+    try:
+        return weight.take(indices)  # NumPy's and PyTorch's, in half the time of ``[...]``
+    except IndexError:
+        return None
 
 
 def smoothed_losses(
@@ -294,6 +298,7 @@ def read_target(
             if own is not target:
                 note.derived.append((target, (own,), partial(as_index, xp=xp)))
             note.derived.append((index, (target,), lambda target: target[..., None]))
+            note.classes.append((index, note.tests.pop()))
     else:
         invalid = check_indices(target, classes, name="target", ignore_index=ignore_index, xp=xp)
         index = where((target >= 0) & (target < classes), target, 0, xp=xp)[..., None]
