@@ -275,19 +275,14 @@ def _product(denominator: Array | None, weight: Array | None, *, xp: Namespace) 
 
 
 def _constant_divisor(denominator: Any, weight: Any) -> float | None:
-    """Return the sum of the product of constants; None of others, or where it is 0.
-
-    A denominator may have an axis more, of one entry. The arrays have the methods of NumPy's.
-    """
+    """Return the sum of the product of constants; None of others, or where it is 0."""
     for x in (denominator, weight):
         if getattr(x, "requires_grad", False):
             return None
     if denominator is None or weight is None:
-        found = weight if denominator is None else denominator
-    elif denominator.shape[: weight.ndim] == weight.shape:
-        found = weight * denominator.reshape(weight.shape)
+        found: Any = weight if denominator is None else denominator
     else:
-        return None
+        found = weight * denominator
     return None if found is None else float(found.sum()) or None
 
 
