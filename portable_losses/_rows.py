@@ -4,6 +4,7 @@ Pairs of the softmax family work along the last axis; these bring any axis, or s
 back, find the entry that is set aside in every sum of exponentials, and take the exponentials.
 """
 
+from portable_losses._backend import backend_of
 from portable_losses._gradient import stop_gradient
 from portable_losses._polyfill import (
     check_known,
@@ -68,7 +69,8 @@ def place_of_largest(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
     if 0 in x.shape:  # of nothing, no library has a largest entry
         k = xp.zeros((*x.shape[:-1], 1), dtype=xp.int64, device=device_of(x, xp=xp))
     else:
-        k = xp.argmax(x, axis=-1, keepdims=True)
+        own = backend_of(xp).indexing.argmax
+        k = xp.argmax(x, axis=-1, keepdims=True) if own is None else own(x)
     return k, xp.arange(x.shape[-1], dtype=k.dtype, device=device_of(x, xp=xp)) == k
 
 

@@ -18,7 +18,11 @@ from portable_losses.losses import generalized_kl_div, js_div, multilabel_soft_m
 __all__ = ["by_tape", "class_axis", "of_regions"]
 
 # Losses whose rows have diagonal Hessians.
-SEPARABLE = frozenset([generalized_kl_div, js_div, multilabel_soft_margin_loss])
+SEPARABLE: tuple[Callable[..., Any], ...] = (
+    generalized_kl_div,
+    js_div,
+    multilabel_soft_margin_loss,
+)
 
 
 def class_axis(loss: Callable[..., Any], options: Options, ndim: int) -> int | None:

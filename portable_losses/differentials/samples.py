@@ -7,6 +7,8 @@ from contextlib import nullcontext
 from itertools import product
 from typing import Any, Literal
 
+from array_api_compat import is_writeable_array
+
 from portable_losses._backend import backend_of
 from portable_losses._dtypes import narrow, widen
 from portable_losses._polyfill import expand_dims, knows_shape, readable
@@ -151,6 +153,7 @@ def derivatives(
     xp = namespace_of(**given, optional={"sample_weight": sample_weight})
     check_real_floating(xp, **{next(iter(given)): input})
     _check(order, hessian)
+    _check_out(out, 1 + order + probabilities, xp=xp)
     quiet = backend_of(xp).arrays.quiet
     with nullcontext() if quiet is None else quiet():
         x, y = _broadcast(loss, input, target, options)
@@ -193,23 +196,40 @@ _OF_BATCHES = ("circle_loss", "info_nce_loss", "ntxent_loss")
 _OF_REGIONS = frozenset([ctc_loss, dice_loss, jaccard_loss, linear_cross_entropy, tversky_loss])
 
 
+def _check_out(out: Sequence[Array | None] | None, count: int, *, xp: Namespace) -> None:
+    """Raise unless `out` has an array to write to, or None, `count` times."""
+    if out is None:
+        return
+    if not isinstance(out, list | tuple) or len(out) != count:
+        got = f"{len(out)} entries" if isinstance(out, list | tuple) else repr(out)
+        msg = f"`out` must be a list or tuple of {count} entries, an array or None each, got {got}"
+        raise ValueError(msg)
+    for into in out:
+        if into is None:
+            continue
+        if not hasattr(into, "shape") or namespace_of(out=into) is not xp:
+            msg = f"`out` must hold arrays of the input's library and None, got {into!r}"
+            raise TypeError(msg)
+        if not is_writeable_array(into):
+            msg = f"`out` must hold arrays that can be written to, got a {type(into).__name__}"
+            raise ValueError(msg)
+
+
 def _written(made: Derivatives, out: Sequence[Array | None]) -> Derivatives:
     """Return the results, written to the arrays of `out`."""
-    if len(out) != len(made):
-        msg = f"`out` must have {len(made)} entries, an array or None for each, got {len(out)}"
-        raise ValueError(msg)
-    results = []
+    for x, into in zip(made, out, strict=True):  # all, before the first is written to
+        if into is None:
+            continue
+        if tuple(into.shape) != tuple(x.shape) or into.dtype != x.dtype:
+            msg = (
+                f"`out` must have shape {tuple(x.shape)} and dtype {x.dtype}, "
+                f"got {tuple(into.shape)} and {into.dtype}"
+            )
+            raise ValueError(msg)
     for x, into in zip(made, out, strict=True):
-        if into is not None and into is not x:
-            if tuple(into.shape) != tuple(x.shape) or into.dtype != x.dtype:
-                msg = (
-                    f"`out` must have shape {tuple(x.shape)} and dtype {x.dtype}, "
-                    f"got {tuple(into.shape)} and {into.dtype}"
-                )
-                raise ValueError(msg)
+        if into is not None:
             into[...] = x
-        results.append(x if into is None else into)
-    return type(made)(*results)
+    return type(made)(*(x if into is None else into for x, into in zip(made, out, strict=True)))
 
 
 def _differentiated(

@@ -233,5 +233,5 @@ def _linear_cross_entropy(
 def _target_of(labels: Array, class_weight: Array | None, like: Array, *, xp: Namespace) -> Target:
     """Return the target of a block: `labels` are indices (N,) or probabilities (N, C)."""
     if labels.ndim == 1:
-        return Target(indices=labels[:, None], weight=class_weight)
+        return Target(indices=labels, weight=class_weight)
     return Target(q=narrow(labels, like.dtype, xp=xp), weight=class_weight)
