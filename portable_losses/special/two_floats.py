@@ -5,8 +5,13 @@ rounding error is computed beside it, and ``exp(u) * (1 + rest)`` has all digits
 doi:10.1007/BF01397083.
 """
 
+import math
+
 from portable_losses._backend import backend_of
+from portable_losses._gradient import stop_gradient
 from portable_losses._options import is_number
+from portable_losses._polyfill import where
+from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
 
 __all__ = [
@@ -14,6 +19,7 @@ __all__ = [
     "multiply_add",
     "product",
     "quotient",
+    "quotient_in_parts",
     "scaled",
     "split",
     "square",
@@ -41,6 +47,41 @@ def quotient(x: Array, divisor: float, *, xp: Namespace) -> tuple[Array, Array |
     if fma is None or (is_number(divisor) and divisor == 1):
         return value, None
     return value, fma(-value, divisor, x) / divisor
+
+
+def quotient_in_parts(
+    x: Array, divisor: float | Array, *, xp: Namespace
+) -> tuple[Array, Array | None]:
+    """Return ``x / divisor`` of any library; the rest is constant, and None where it is 0.
+
+    A number is taken as it is, with more digits than the dtype of `x` may have.
+    """
+    value = x / divisor
+    if is_number(divisor) and math.frexp(divisor)[0] == 0.5:  # a power of two
+        return value, None
+    fma = backend_of(xp).speed.special.get("fma")
+    v, x = stop_gradient(value, xp=xp), stop_gradient(x, xp=xp)
+    digits = {True: (24, 53), False: (12, 26)}[fma is not None][x.dtype != xp.float32]
+    if is_number(divisor):
+        high, low = _halves(divisor, digits)
+    elif fma is None:
+        high, low = split(stop_gradient(divisor, xp=xp), xp=xp)
+    else:
+        high, low = stop_gradient(divisor, xp=xp), 0.0
+    if fma is not None:
+        left = fma(-v, high, x) - v * low
+    else:  # each difference is of numbers next to each other
+        first, second = split(v, xp=xp)
+        left = (((x - first * high) - first * low) - second * high) - second * low
+    rest = left / (high + low)
+    return value, where(xp.abs(rest) < INF, rest, 0.0, xp=xp)
+
+
+def _halves(number: float, digits: int) -> tuple[float, float]:
+    """Return a number rounded to so many binary digits, and the rest."""
+    mantissa, power = math.frexp(number)
+    high = math.ldexp(round(math.ldexp(mantissa, digits)), power - digits)
+    return high, number - high
 
 
 def exponential(value: Array, rest: Array | None, *, xp: Namespace) -> Array:
