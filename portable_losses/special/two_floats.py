@@ -6,6 +6,7 @@ doi:10.1007/BF01397083.
 """
 
 import math
+from typing import Any
 
 from portable_losses._backend import backend_of
 from portable_losses._gradient import stop_gradient
@@ -16,6 +17,8 @@ from portable_losses._typing import Array, Namespace
 
 __all__ = [
     "exponential",
+    "halves",
+    "minus_product",
     "multiply_add",
     "product",
     "quotient",
@@ -59,22 +62,37 @@ def quotient_in_parts(
     value = x / divisor
     if is_number(divisor) and math.frexp(divisor)[0] == 0.5:  # a power of two
         return value, None
-    fma = backend_of(xp).speed.special.get("fma")
     v, x = stop_gradient(value, xp=xp), stop_gradient(x, xp=xp)
-    digits = {True: (24, 53), False: (12, 26)}[fma is not None][x.dtype != xp.float32]
-    if is_number(divisor):
-        high, low = _halves(divisor, digits)
-    elif fma is None:
-        high, low = split(stop_gradient(divisor, xp=xp), xp=xp)
-    else:
-        high, low = stop_gradient(divisor, xp=xp), 0.0
-    if fma is not None:
-        left = fma(-v, high, x) - v * low
-    else:  # each difference is of numbers next to each other
-        first, second = split(v, xp=xp)
-        left = (((x - first * high) - first * low) - second * high) - second * low
-    rest = left / (high + low)
+    high, low = halves(divisor, x, xp=xp)
+    rest = minus_product(x, v, high, low, xp=xp) / (high + low)
     return value, where(xp.abs(rest) < INF, rest, 0.0, xp=xp)
+
+
+def minus_product(
+    x: Array, a: Array, high: Array | float, low: Array | float, *, xp: Namespace
+) -> Array:
+    """Return ``x - a * (high + low)`` of numbers next to each other, the last from `halves`.
+
+    Each product is exact, or small; so it is right after a compiler has joined products and sums.
+    """
+    fma = backend_of(xp).speed.special.get("fma")
+    if fma is not None:
+        return fma(-a, high, x) - a * low
+    first, second = split(a, xp=xp)
+    return (((x - first * high) - first * low) - second * high) - second * low
+
+
+def halves(factor: float | Array, like: Array, *, xp: Namespace) -> tuple[Any, Any]:
+    """Return a factor as a sum of two, for `minus_product`; it is constant.
+
+    A number keeps digits that the dtype of `like` has not.
+    """
+    joined = "fma" in backend_of(xp).speed.special
+    if is_number(factor):
+        digits = (24, 53) if joined else (12, 26)
+        return _halves(factor, digits[like.dtype != xp.float32])
+    factor = stop_gradient(factor, xp=xp)
+    return (factor, 0.0) if joined else split(factor, xp=xp)
 
 
 def _halves(number: float, digits: int) -> tuple[float, float]:
