@@ -278,7 +278,8 @@ def summed_again(
 
     def again(arrays: tuple[Array, ...]) -> Any:
         """Return the sum and the gradient, or None."""
-        value, slope = run(arrays) or (None, None)
+        found: tuple[Any, Any] = run(arrays) or (None, None)
+        value, slope = found
         if callable(slope):
             slope = slope(value**0, value, *arrays, **own)[0]
         return None if value is None else (value, slope)
