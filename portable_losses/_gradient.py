@@ -274,12 +274,11 @@ def summed_again(
     if kernel.sums is None or not kernel.sums(pair, raws, options):
         return None
     own = {"xp": namespace_of_type(raws[0]), "divisor": divisor, **options}
-    run = kernel.ready(sum_of(pair, kernel), raws, own, (0,) if sloped else ())
+    run: Any = kernel.ready(sum_of(pair, kernel), raws, own, (0,) if sloped else ())
 
     def again(arrays: tuple[Array, ...]) -> Any:
         """Return the sum and the gradient, or None."""
-        found: tuple[Any, Any] = run(arrays) or (None, None)
-        value, slope = found
+        value, slope = run(arrays) or (None, None)
         if callable(slope):
             slope = slope(value**0, value, *arrays, **own)[0]
         return None if value is None else (value, slope)
