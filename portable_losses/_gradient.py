@@ -274,11 +274,12 @@ def summed_again(
     if kernel.sums is None or not kernel.sums(pair, raws, options):
         return None
     own = {"xp": namespace_of_type(raws[0]), "divisor": divisor, **options}
-    run: Any = kernel.ready(sum_of(pair, kernel), raws, own, (0,) if sloped else ())
+    run = kernel.ready(sum_of(pair, kernel), raws, own, (0,) if sloped else ())
 
     def again(arrays: tuple[Array, ...]) -> Any:
         """Return the sum and the gradient, or None."""
-        value, slope = run(arrays) or (None, None)
+        both: Any = run(arrays) or (None, None)
+        value, slope = both
         if callable(slope):
             slope = slope(value**0, value, *arrays, **own)[0]
         return None if value is None else (value, slope)
