@@ -73,7 +73,7 @@ def _padded(shape: tuple[int, ...], key: tuple[Any, ...], values: Array, *, xp: 
     # Axes of `values` that are no axes of the result go, axes that an integer took come back.
     sizes = iter(values.shape)
     now = [1 if isinstance(k, int) else next(sizes) for k in key]
-    values = reshape(values, (n for n, k in zip(now, key, strict=True) if k is not None), xp=xp)
+    values = reshape(values, [n for n, k in zip(now, key, strict=True) if k is not None], xp=xp)
     for axis, k in enumerate(k for k in key if k is not None):
         values = _spread(values, axis, shape[axis], k, xp=xp)
     return values
