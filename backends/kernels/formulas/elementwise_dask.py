@@ -114,38 +114,47 @@ def _layer(name: str, run: Callable[..., Any], arrays: list[Any], like: Any) -> 
 
 def _array(name: str, graph: dict[Any, Any], arrays: list[Any], chunks: Any, like: Any) -> Any:
     """Return the Dask array of the tasks of a graph, which use those of `arrays`."""
-    above = [x for x in arrays if not _is_in_memory(x)]
-    whole: Any = HighLevelGraph.from_collections(name, graph, dependencies=above)
+    layers: dict[str, Any] = {name: graph}
+    above: dict[str, set[str]] = {name: set()}
+    for x in arrays:
+        if _stands_in_tasks(x):  # then Dask would keep its layer for nothing
+            needed = x.dask.dependencies[x.name]
+            rest = {key: layer for key, layer in x.dask.layers.items() if key != x.name}
+        else:
+            needed, rest = {x.name}, x.dask.layers
+        layers.update(rest)
+        above.update({key: x.dask.dependencies[key] for key in rest})
+        above[name] |= needed
     made: Any = da.Array
-    return made(whole, name, chunks, meta=like, dtype=like.dtype)
+    return made(HighLevelGraph(layers, above), name, chunks, meta=like, dtype=like.dtype)
 
 
 def _operands(x: Any, places: list[tuple[int, ...]]) -> list[Any]:
-    """Return the keys of the chunks of `x`; of a mask of our own the tasks themselves.
-
-    So a mask is no array in memory, and no task: what it is computed from is read once. A chunk in
-    memory stands for itself: Dask would pass it from a node of its own.
-    """
+    """Return the keys of the chunks of `x`, or what stands there."""
     keys = [(x.name, *place) if x.ndim else (x.name,) for place in places]
+    if not _stands_in_tasks(x):
+        return keys
     layer = _layer_of(x)
-    if _is_in_memory(x):
-        return [layer[key] for key in keys]
-    if x.dtype == bool and layer is not None:
-        return [layer[key] if _is_own(layer[key]) else key for key in keys]
-    return keys
+    return [layer[key] for key in keys]
+
+
+def _stands_in_tasks(x: Any) -> bool:
+    """Say whether the chunks of `x` are no tasks of their own to those that use them.
+
+    Those in memory are not, which Dask would pass from nodes of their own; and masks of our own:
+    they are no arrays in memory then, and what they are computed from is read once.
+    """
+    layer = _layer_of(x)
+    if layer is None:
+        return False
+    kind, ours = type(x._meta), x.dtype == bool
+    return all(type(one) is kind or (ours and _is_own(one)) for one in layer.values())
 
 
 def _layer_of(x: Any) -> Any:
     """Return the tasks of a Dask array by their keys; None where they are not written down."""
     found = x.dask.layers.get(x.name)
     return found if isinstance(found, MaterializedLayer) else None
-
-
-def _is_in_memory(x: Any) -> bool:
-    """Say whether the chunks of a Dask array are arrays that are there already."""
-    layer = _layer_of(x)
-    kind = type(x._meta)
-    return layer is not None and all([type(one) is kind for one in layer.values()])
 
 
 def _is_own(task: Any) -> bool:
