@@ -14,6 +14,7 @@ tests; a test that fails takes the long way, which says what is wrong. A library
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from portable_losses._arguments import LARGEST, SMALLEST
 from portable_losses._backend import Backend, Pair, backend_of, listed_backend
 from portable_losses._gradient import sum_of
 from portable_losses._notes import NOTE, Note
@@ -25,6 +26,7 @@ __all__ = ["Plans", "may_repeat"]
 
 KEPT = 256  # plans of one function
 _PLAIN = frozenset([float, int, bool, str, type(None)])  # what an option may be in a plan
+_COUNTS = frozenset([float, int])
 _UNKNOWN: Any = object()
 
 Args = tuple[Any, ...]
@@ -119,6 +121,9 @@ def _key(args: Args, options: Given) -> tuple[Any, ...] | None:
             key += (x.__class__, x.dtype, x.shape)
         for name, x in options.items():
             kind = x.__class__
+            if name == "denominator" and kind in _COUNTS:  # another one at each call
+                key += (name, kind)
+                continue
             if kind in _PLAIN:
                 key += (name, kind, str(x) if not x and kind is float else x)  # -0.0 == 0.0
                 continue
@@ -152,7 +157,7 @@ def _plan(
             return None
         if weights is not None:
             changes["weights"] = ways.to_constant(weights)
-        if any(divisor is x for x, _, _ in note.derived):
+        if ways.may_change(divisor):
             changes["divisor"], divisor = ways.to(divisor), 1
         if changes:  # then the kernel makes what is foreseen of them
             if given.get("foreseen") is None:
@@ -166,7 +171,7 @@ def _plan(
     if not all(_is_plain(x) for name, x in given.items() if name != "xp"):
         return None
     counted = given.get("divisor")
-    if any(counted is x for x, _, _ in note.derived):
+    if ways.may_change(counted):
         changes["divisor"] = ways.to(counted)
     found, tested = [ways.to(x) for x in arrays], [ways.to(x) for x, _ in note.tests]
     if None in found or None in tested or None in changes.values():
@@ -220,12 +225,22 @@ class _Ways:
 
     def __init__(self, note: Note, args: Args, options: Given) -> None:
         self._derived = note.derived
-        self._places = {id(x): place for place, x in (*enumerate(args), *options.items())}
+        given = (*enumerate(args), *options.items())
+        self._places = {id(x): place for place, x in given if x.__class__ not in _PLAIN}
+        self._denominator = options.get("denominator")
+
+    def may_change(self, x: Any) -> bool:
+        """Say whether a divisor is not the same at every call."""
+        if x is not None and x is self._denominator:
+            return True
+        return any(x is made for made, _, _ in self._derived)
 
     def to(self, x: Any) -> Way | None:
         """Return the way to an array or a number, None where there is none."""
         if x is None:
             return lambda args, options: None
+        if x is self._denominator and x.__class__ in _COUNTS:
+            return lambda args, options: _if_usual(options["denominator"])
         place: Any = self._places.get(id(x))
         if place.__class__ is int:
             return lambda args, options: args[place]
@@ -245,6 +260,11 @@ class _Ways:
 
 def _if_constant(x: Any) -> Any:
     return None if getattr(x, "requires_grad", False) else x
+
+
+def _if_usual(x: Any) -> Any:
+    """Return a number that needs no check; None of others."""
+    return x if SMALLEST < x < LARGEST else None
 
 
 def _through(function: Callable[..., Any], ways: Sequence[Way]) -> Way:

@@ -33,6 +33,7 @@ def poisson_deviance_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Unit deviance of the Poisson distribution.
 
@@ -56,6 +57,8 @@ def poisson_deviance_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -94,6 +97,7 @@ def poisson_deviance_loss(
         where=where,
         sample_weight=sample_weight,
         reduction=reduction,
+        denominator=denominator,
     )
 
 
@@ -109,6 +113,7 @@ def gamma_deviance_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Unit deviance of the gamma distribution.
 
@@ -132,6 +137,8 @@ def gamma_deviance_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -170,6 +177,7 @@ def gamma_deviance_loss(
         where=where,
         sample_weight=sample_weight,
         reduction=reduction,
+        denominator=denominator,
     )
 
 
@@ -186,6 +194,7 @@ def tweedie_deviance_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Unit deviance of the Tweedie distribution whose variance grows as ``mu**power``.
 
@@ -215,6 +224,8 @@ def tweedie_deviance_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -255,6 +266,7 @@ def tweedie_deviance_loss(
         where=where,
         sample_weight=sample_weight,
         reduction=reduction,
+        denominator=denominator,
     )
 
 
@@ -268,6 +280,7 @@ def _deviance_loss(
     where: Array | None,
     sample_weight: Array | None,
     reduction: Reduction,
+    denominator: float | Array | None,
 ) -> Array:
     """Return the reduced unit deviance of the family whose variance grows as ``mu**power``."""
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
@@ -294,6 +307,7 @@ def _deviance_loss(
         where=where,
         sample_weight=sample_weight,
         invalid=(bad_target, bad_input),
+        denominator=denominator,
         xp=xp,
         log_input=log_input,
         **own,

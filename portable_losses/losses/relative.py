@@ -26,6 +26,7 @@ def mape_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Absolute error as a fraction of the target.
 
@@ -44,6 +45,8 @@ def mape_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -89,6 +92,7 @@ def mape_loss(
         where=where,
         sample_weight=sample_weight,
         invalid=(invalid,),
+        denominator=denominator,
         xp=xp,
         eps=eps,
     )
@@ -104,6 +108,7 @@ def msle_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Squared error of logarithms: ``(log(1 + input) - log(1 + target))**2``.
 
@@ -118,6 +123,8 @@ def msle_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -160,6 +167,7 @@ def msle_loss(
         where=where,
         sample_weight=sample_weight,
         invalid=(bad_input, bad_target),
+        denominator=denominator,
         xp=xp,
     )
 
