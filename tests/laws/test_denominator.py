@@ -87,7 +87,8 @@ def test_the_mean_over_a_denominator_is_the_sum_over_it(library: Library, row: S
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_the_count_as_denominator_gives_the_mean(row: Sample) -> None:
     one = named("numpy")
-    x, options = first(row, one), {"where": None, "sample_weight": None, "weight": None}
+    x = first(row, one)
+    options: dict[str, Any] = {"where": None, "sample_weight": None, "weight": None}
     given = inspect.signature(row.function).parameters
     options |= {"class_weight": None, "ignore_index": -100, "class_mask": None}
     plain = {k: v for k, v in options.items() if k in given and given[k].kind is KEYWORD}
