@@ -176,6 +176,9 @@ class Arrays:
     refused : mapping of str to str
         By "package.class", subclasses of the library's arrays whose meaning differs: why, and what
         to pass instead.
+    elsewhere : mapping of str to str
+        By "package.class", types of arrays that another backend serves, and its name: it is loaded
+        when the first of them comes.
     """
 
     readable: Callable[[Array], bool] | None = None
@@ -191,6 +194,7 @@ class Arrays:
     computed_in: Mapping[Any, Any] = field(default_factory=dict[Any, Any])
     namespaces: Mapping[type, Namespace] = field(default_factory=dict[type, Any])
     refused: Mapping[str, str] = field(default_factory=dict[str, str])
+    elsewhere: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)
@@ -353,13 +357,20 @@ def _is_known(kind: type) -> bool:
     if kind in _HAS_NAMESPACE_METHOD:  # met before, and listed by no backend
         return False
     ensure_loaded(kind.__module__.partition(".")[0])
+    if (other := _among(_ELSEWHERE, kind)) is not None:
+        ensure_loaded(other)
     return kind in _NAMESPACES
 
 
 def refusal_of(kind: type) -> str:
     """Return why arrays of this type are refused, and what to pass instead; "" if they are not."""
+    return _among(_REFUSED, kind) or ""
+
+
+def _among(found: Mapping[str, str], kind: type) -> str | None:
+    """Return what is found by "package.class" of a type, or of one that it derives from."""
     names = [f"{k.__module__.partition('.')[0]}.{k.__name__}" for k in kind.__mro__]
-    return next((_REFUSED[name] for name in names if name in _REFUSED), "")
+    return next((found[name] for name in names if name in found), None)
 
 
 # Plain dicts: torch.compile warns about functools.cache.
@@ -368,6 +379,7 @@ _LOADED: dict[str, Backend] = {}
 _NAMESPACES: dict[type, Namespace] = {}
 _NAMES: dict[type, str] = {}  # of the backends of the types in _NAMESPACES
 _REFUSED: dict[str, str] = {}
+_ELSEWHERE: dict[str, str] = {}
 _HAS_NAMESPACE_METHOD: set[type] = set()  # other types: the method is quicker than array_namespace
 
 
@@ -388,6 +400,7 @@ def ensure_loaded(name: str) -> bool:
         _NAMESPACES.update(found.arrays.namespaces)
         _NAMES.update(dict.fromkeys(found.arrays.namespaces, name))
         _REFUSED.update(found.arrays.refused)
+        _ELSEWHERE.update(found.arrays.elsewhere)
         _LOADED[name] = found
     return True
 
