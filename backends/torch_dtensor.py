@@ -250,8 +250,10 @@ def _ready(x: Any) -> Any:
     return _Placed.apply(x) if x.requires_grad else x
 
 
-def _without_parts(x: Any, whole: bool) -> Any:
-    """Return a DTensor in parts of another axis than it is, or `whole`."""
+def _moved(x: Any, *, whole: bool) -> Any:
+    """Return DTensors in parts of another axis than they are, or `whole`; all else as it is."""
+    if isinstance(x, tuple):
+        return tuple([_moved(one, whole=whole) for one in x])
     if not isinstance(x, DTensor):
         return x
     wanted = []
@@ -273,10 +275,10 @@ def call(
     except InParts:
         pass
     for whole in (False, True):
-        moved = [_without_parts(x, whole) for x in args]
-        named = {n: _without_parts(x, whole) for n, x in options.items()}
+        named = {n: _moved(x, whole=whole) for n, x in options.items()}
+        given = _moved(args, whole=whole)
         try:
-            return plain.call(function, tuple(moved), named, full_precision=full_precision)
+            return plain.call(function, given, named, full_precision=full_precision)
         except InParts:
             if whole:
                 raise
@@ -296,7 +298,11 @@ def _in_parts(backward: Callable[..., Any]) -> Callable[..., Any]:
             grad = tuple([_as(g, x) for g, x in zip(grad, out, strict=True)])
         else:
             grad = _as(grad, out)
-        return backward(grad, out, *arrays, **options)
+        given = grad, out, *arrays
+        try:
+            return backward(*given, **options)
+        except InParts:
+            return backward(*_moved(given, whole=True), **options)
 
     return call
 
