@@ -15,7 +15,7 @@ import torch
 from torch.distributed.tensor import DTensor, Replicate, Shard
 from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
 
-from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Pair, Speed
+from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Pair
 from portable_losses._typing import Array, Options
 
 from . import torch as plain
@@ -330,5 +330,4 @@ BACKEND = Backend(
         namespaces={DTensor: Namespace()},
     ),
     Indexing(take_along_axis=take_along_axis),
-    Speed(spread=broadcast_to),
 )

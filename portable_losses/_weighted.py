@@ -11,7 +11,13 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
-from portable_losses._backend import Pair, backend_of, namespace_of_type, traced_as_constant
+from portable_losses._backend import (
+    Pair,
+    backend_of,
+    backend_of_array,
+    namespace_of_type,
+    traced_as_constant,
+)
 from portable_losses._dtypes import is_half, kind_of, narrow
 from portable_losses._gradient import attach_pair, entrywise, pair_of, summed_pair
 from portable_losses._notes import noted
@@ -22,7 +28,15 @@ from portable_losses._typing import Array, Namespace, Options, Reduction
 from portable_losses._validation import check_bool, check_broadcasts_to, check_real, namespace_of
 from portable_losses._values import as_weight
 
-__all__ = ["NotInOnePass", "harmless_values", "in_one_pass", "marked", "spread", "weighted"]
+__all__ = [
+    "NotInOnePass",
+    "harmless_values",
+    "in_one_pass",
+    "marked",
+    "spread",
+    "weighs_unread",
+    "weighted",
+]
 
 
 class NotInOnePass(Exception):  # noqa: N818 - no error: the weights take a pass of their own
@@ -49,6 +63,14 @@ def harmless_values(values: Mapping[str, float]) -> Generator[None, None, None]:
 def in_one_pass() -> Mapping[str, float] | None:
     """Return the values of `harmless_values`; None outside of it."""
     return _HARMLESS.get()
+
+
+def weighs_unread(x: Any) -> bool:
+    """Say whether the library of `x`, whose values cannot be read, checks weights as it adds up."""
+    raw = raw_array(x)
+    backend = backend_of_array(raw)
+    kernel = None if backend is None else backend.speed.elementwise_kernel
+    return kernel is not None and kernel.weighs_unread and kernel.accepts(raw)
 
 
 def weighted(

@@ -152,14 +152,14 @@ def _support(out: Array, *, xp: Namespace) -> Array:
     return where(out > 0, 1.0, stop_gradient(out, xp=xp), xp=xp)
 
 
-def _running_sum(x: Array, *, xp: Namespace) -> Array:
-    """Return the sum of each entry and those before it.
+def _running_sum(x: Array, size: int, *, xp: Namespace) -> Array:
+    """Return the sum of each entry and those before it, in rows of some `size`.
 
     By doubling the step, which rounds less than one entry after the other. Not by
     ``xp.cumulative_sum``, which came with 2023.12 and which torch.compile cannot trace.
     """
     step = 1
-    while step < x.shape[-1]:
+    while step < size:
         x = x + concat([xp.zeros_like(x[..., :step]), x[..., :-step]], axis=-1, xp=xp)
         step *= 2
     return x
@@ -175,7 +175,7 @@ def _rows_sum(x: Array, *, xp: Namespace) -> Array:
 
 def _sparsemax_threshold(ordered: Array, ranks: Array, *, xp: Namespace) -> Array:
     """``(x_1 + ... + x_k - 1) / k`` for every rank k of a sorted row."""
-    return (_running_sum(ordered, xp=xp) - 1) / ranks
+    return (_running_sum(ordered, ranks.shape[0], xp=xp) - 1) / ranks
 
 
 def _sparsemax_refined(z: Array, inside: Array, count: Array, *, xp: Namespace) -> Array:
@@ -206,8 +206,8 @@ def _entmax15_threshold(ordered: Array, ranks: Array, *, xp: Namespace) -> Array
 
     -2, which is below every tau, where that is above the k-th entry.
     """
-    mean = _running_sum(ordered, xp=xp) / ranks
-    spread = _running_sum(ordered * ordered, xp=xp) / ranks - mean * mean
+    mean = _running_sum(ordered, ranks.shape[0], xp=xp) / ranks
+    spread = _running_sum(ordered * ordered, ranks.shape[0], xp=xp) / ranks - mean * mean
     tau = mean - xp.sqrt(maximum(1 / ranks - spread, 0.0, xp=xp))
     return where(tau > ordered, -2.0, tau, xp=xp)
 

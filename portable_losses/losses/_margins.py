@@ -12,7 +12,7 @@ from portable_losses._reduction import reduced
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import as_floating, namespace_of
 from portable_losses._values import check_signs
-from portable_losses.activations.sigmoid import _sigmoid, _softplus
+from portable_losses.activations.logistic import _sigmoid, _softplus
 
 __all__ = [
     "exponential",

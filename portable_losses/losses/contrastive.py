@@ -16,8 +16,8 @@ from portable_losses._validation import (
     check_real_floating,
     namespace_of,
 )
+from portable_losses.activations.logistic import _softplus
 from portable_losses.activations.scaled import normalize
-from portable_losses.activations.sigmoid import _softplus
 from portable_losses.losses._batches import (
     as_labels,
     diagonal,
@@ -108,7 +108,7 @@ def info_nce_loss(
     )
     check_real_floating(xp, query=query, key=key)
     check_ndim(2, "(N, D)", query=query, key=key)
-    check_known(query, name="query")
+    check_known(query, name="query", now=False)
     q, k = as_floating(xp, query=query, key=key)
     if negatives is not None:
         check_real_floating(xp, negatives=negatives)
@@ -121,7 +121,7 @@ def info_nce_loss(
 
     both: Array | None = None
     if where is not None:
-        row, both = pairs_of(where, q.shape[0], xp=xp)
+        row, both = pairs_of(where, q, xp=xp)
         q, k = _where(row, q, 0.5, xp=xp), _where(row, k, 0.5, xp=xp)
         if negatives is not None and negatives.ndim == 3:
             negatives = _where(row[..., None], negatives, 0.5, xp=xp)
@@ -239,7 +239,7 @@ def ntxent_loss(
     x = widen(embeddings, xp=xp)
     both: Array | None = None
     if where is not None:
-        row, both = pairs_of(where, x.shape[0], xp=xp)
+        row, both = pairs_of(where, x, xp=xp)
         x = _where(row, x, 0.5, xp=xp)
     u = normalize(x, eps=0.0)
     s = xp.matmul(u, xp.matrix_transpose(u)) / temperature
@@ -354,7 +354,7 @@ def circle_loss(
     x = widen(embeddings, xp=xp)
     both: Array | None = None
     if where is not None:
-        row, both = pairs_of(where, x.shape[0], xp=xp)
+        row, both = pairs_of(where, x, xp=xp)
         x = _where(row, x, 0.5, xp=xp)
         both = both if ref_embeddings is None else row
     of_refs = labels if ref_labels is None else ref_labels

@@ -224,7 +224,7 @@ def _code(
         """Return the arguments of `swept` for a block."""
         index = work.index[block]
         if index.ndim == 1:
-            own = Target(indices=index[:, None])
+            own = Target(indices=index)
         else:
             own = Target(q=narrow(index, z.dtype, xp=options["xp"]))
         return *grads, z, work.bias, *own._replace(weight=work.class_weight)

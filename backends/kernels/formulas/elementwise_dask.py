@@ -7,20 +7,25 @@ graph is built but the function on arrays without entries, which says how many r
 
 __library__ = "dask"
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, nullcontext
+import os
+from collections.abc import Callable
 from functools import partial
 from itertools import product
-from operator import getitem
+from operator import itemgetter
 from typing import Any
 
 import dask.array as da
 from dask.array.utils import meta_from_array
 from dask.base import tokenize
-from dask.highlevelgraph import HighLevelGraph
+from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 
 from portable_losses._backend import Kernel, Pair, backend_of, namespace_of_type
-from portable_losses._gradient import entrywise, summed_pair, summed_with_gradient
+from portable_losses._gradient import (
+    entrywise,
+    summed_again,
+    summed_pair,
+    summed_with_gradient,
+)
 from portable_losses._polyfill import knows_shape, total
 from portable_losses._typing import Array, Namespace, Options
 
@@ -99,43 +104,61 @@ def _layer(name: str, run: Callable[..., Any], arrays: list[Any], like: Any) -> 
     with the one that has its operand, and orders the two anew when it runs them.
     """
     shape = max(arrays, key=lambda x: x.ndim)
+    places = list(product(*map(range, shape.numblocks)))
     graph: dict[Any, Any] = {}
-    for place in product(*map(range, shape.numblocks)):
-        graph[name, *place] = (run, *[_operand(x, place) for x in arrays])
+    operands = [_operands(x, places) for x in arrays]
+    for place, *given in zip(places, *operands, strict=True):
+        graph[name, *place] = (run, *given)
     return _array(name, graph, arrays, shape.chunks, like)
 
 
 def _array(name: str, graph: dict[Any, Any], arrays: list[Any], chunks: Any, like: Any) -> Any:
     """Return the Dask array of the tasks of a graph, which use those of `arrays`."""
-    whole: Any = HighLevelGraph.from_collections(name, graph, dependencies=arrays)
+    above = [x for x in arrays if not _is_in_memory(x)]
+    whole: Any = HighLevelGraph.from_collections(name, graph, dependencies=above)
     made: Any = da.Array
     return made(whole, name, chunks, meta=like, dtype=like.dtype)
 
 
-def _operand(x: Any, place: tuple[int, ...]) -> Any:
-    """Return the key of the chunk of `x` at a place; of a mask of our own the task itself.
+def _operands(x: Any, places: list[tuple[int, ...]]) -> list[Any]:
+    """Return the keys of the chunks of `x`; of a mask of our own the tasks themselves.
 
-    So a mask is no array in memory, and no task: what it is computed from is read once.
+    So a mask is no array in memory, and no task: what it is computed from is read once. A chunk in
+    memory stands for itself: Dask would pass it from a node of its own.
     """
-    key = x.name, *(place if x.ndim else ())
-    if x.dtype != bool:
-        return key
-    task = x.dask.layers.get(x.name, {}).get(key) if key in x.dask else None
-    ours = isinstance(task, tuple) and isinstance(task[0], partial) and task[0].func is _run_chunk
-    return task if ours else key
+    keys = [(x.name, *place) if x.ndim else (x.name,) for place in places]
+    layer = _layer_of(x)
+    if _is_in_memory(x):
+        return [layer[key] for key in keys]
+    if x.dtype == bool and layer is not None:
+        return [layer[key] if _is_own(layer[key]) else key for key in keys]
+    return keys
+
+
+def _layer_of(x: Any) -> Any:
+    """Return the tasks of a Dask array by their keys; None where they are not written down."""
+    found = x.dask.layers.get(x.name)
+    return found if isinstance(found, MaterializedLayer) else None
+
+
+def _is_in_memory(x: Any) -> bool:
+    """Say whether the chunks of a Dask array are arrays that are there already."""
+    layer = _layer_of(x)
+    kind = type(x._meta)
+    return layer is not None and all([type(one) is kind for one in layer.values()])
+
+
+def _is_own(task: Any) -> bool:
+    return isinstance(task, tuple) and isinstance(task[0], partial) and task[0].func is _run_chunk
 
 
 def _part(together: Any, i: int, like: Any) -> Any:
     """Return the results at place `i`, where those of a chunk are together in a tuple."""
-    return _layer(f"{i}-{together.name}", partial(_taken, i), [together], like)
-
-
-def _taken(i: int, results: tuple[Any, ...]) -> Any:
-    return getitem(results, i)
+    return _layer(f"{i}-{together.name}", itemgetter(i), [together], like)
 
 
 def _added(name: str, numbers: Any, like: Any) -> Any:
-    """Return the sum of numbers, one for each chunk of a Dask array."""
+    """Return the sum of numbers, one for each chunk of a Dask array, alone or with its slope."""
     graph: dict[Any, Any] = {}
     keys: list[Any] = [(numbers.name, *place) for place in product(*map(range, numbers.numblocks))]
     while len(keys) > TOGETHER:
@@ -147,7 +170,8 @@ def _added(name: str, numbers: Any, like: Any) -> Any:
 
 
 def _sum(numbers: list[Any]) -> Any:
-    """Return the sum of a library's numbers."""
+    """Return the sum of a library's numbers, some of which come with a slope."""
+    numbers = [x[0] if isinstance(x, tuple) else x for x in numbers]
     xp = namespace_of_type(numbers[0])
     return xp.sum(xp.stack([xp.asarray(x) for x in numbers]))
 
@@ -170,19 +194,42 @@ def _run_chunk(
         return entrywise(function)(*arrays, xp=xp, **options)
 
 
-@contextmanager
-def in_task(xp: Namespace, chunks: int) -> Generator[None, None, None]:
+class in_task:  # noqa: N801 - used as a function
     """Keep a chunk's library from warning, as Dask computes when our call is over.
 
-    And leave processors and caches to the other tasks, of which there is one for each chunk.
+    And leave processors and caches to the other tasks, of which there is one for each chunk. What
+    these have read has left nothing of Python's in the caches: each step takes ten times as long.
     """
-    quiet = backend_of(xp).arrays.quiet
-    token = PARTS.set(chunks)
-    try:
-        with limit_workers(max(1, workers() // chunks)), quiet() if quiet else nullcontext():
-            yield
-    finally:
-        PARTS.reset(token)
+
+    __slots__ = ("_chunks", "_limit", "_parts", "_quiet")
+
+    def __init__(self, xp: Namespace, chunks: int) -> None:
+        quiet = backend_of(xp).arrays.quiet
+        self._quiet: Any = quiet and quiet()
+        self._chunks = chunks
+        self._limit = limit_workers(1 if chunks >= PROCESSORS else max(1, workers() // chunks))
+
+    def __enter__(self) -> None:
+        if self._quiet is not None:
+            self._quiet.__enter__()
+        self._limit.__enter__()
+        self._parts = PARTS.set(self._chunks)
+
+    def __exit__(self, *error: object) -> None:
+        PARTS.reset(self._parts)
+        self._limit.__exit__()
+        if self._quiet is not None:
+            self._quiet.__exit__(*error)
+
+
+PROCESSORS = os.cpu_count() or 1
+
+
+class Kept(dict[Any, Any]):
+    """What chunks of a kind run, looked up once in each process that has such."""
+
+    def __reduce__(self) -> Any:
+        return Kept, ()
 
 
 def _aligned(arrays: tuple[Any, ...]) -> list[Any]:
@@ -271,10 +318,9 @@ def _run_summed(
     first, sloped = given[0], wanted == (0,)
     own = {"pair": each, "present": present, "options": plain, "divisor": divisor, "sloped": sloped}
     name = _name(each.forward, given, own)
-    run = partial(_sum_chunk, chunks_in_all=first.npartitions, **own)
+    run = partial(_sum_chunk, chunks_in_all=first.npartitions, kept=Kept(), **own)
     together = _layer(f"sums-{name}", run, given, first._meta)
-    numbers = _part(together, 0, first._meta) if sloped else together
-    value = _added(f"sum-{name}", numbers, meta_from_array(first._meta, ndim=0))
+    value = _added(f"sum-{name}", together, meta_from_array(first._meta, ndim=0))
 
     def backward(
         grad: Any, out: Any, *arrays: Any, divisor: int, **options: Any
@@ -320,6 +366,7 @@ def _sum_chunk(
     divisor: float,
     sloped: bool,
     chunks_in_all: int,
+    kept: Kept,
 ) -> Any:
     """Return the sum of a pair's entries of the chunks at one place.
 
@@ -327,19 +374,38 @@ def _sum_chunk(
     """
     found, xp = iter(chunks), namespace_of_type(chunks[0])
     arrays = tuple([next(found) if there else None for there in present])
-    slope = None
+    kinds = tuple([(x.__class__, x.dtype, x.shape) for x in chunks])
     with in_task(xp, chunks_in_all):
-        both = summed_with_gradient(pair, arrays, options, divisor=divisor) if sloped else None
-        added = summed_pair(pair, arrays, options, divisor=divisor) if both is None else both[0]
-        if both is not None:
-            slope = both[1]
-        elif sloped:
-            grad = xp.full(chunks[0].shape, 1 / divisor, dtype=chunks[0].dtype)
-            slope = entrywise(_gradient(pair, 0))(grad, *arrays, xp=xp, **options)
-        if added is None:
-            entries = entrywise(pair.forward)(*arrays, xp=xp, **options)
-            added = total(entries, xp=xp) / divisor
-    return (added, slope) if sloped else added
+        if kinds not in kept:
+            kept[kinds] = summed_again(pair, arrays, options, divisor=divisor, sloped=sloped)
+        again = kept[kinds]
+        both = None if again is None else again(arrays)
+        if both is None:
+            both = _summed(pair, arrays, options, divisor, sloped=sloped, xp=xp)
+    return both if sloped else both[0]
+
+
+def _summed(
+    pair: Pair,
+    arrays: tuple[Any, ...],
+    options: Options,
+    divisor: float,
+    *,
+    sloped: bool,
+    xp: Namespace,
+) -> tuple[Any, Any]:
+    """Return the sum of a pair's entries over the divisor and, if it is `sloped`, the slope."""
+    both = summed_with_gradient(pair, arrays, options, divisor=divisor) if sloped else None
+    if both is not None:
+        return both
+    slope, first = None, arrays[0]
+    added = summed_pair(pair, arrays, options, divisor=divisor)
+    if sloped:
+        grad = xp.full(first.shape, 1 / divisor, dtype=first.dtype)
+        slope = entrywise(_gradient(pair, 0))(grad, *arrays, xp=xp, **options)
+    if added is None:
+        added = total(entrywise(pair.forward)(*arrays, xp=xp, **options), xp=xp) / divisor
+    return added, slope
 
 
 def _slope_chunk(together: Any, grad: Any) -> Any:

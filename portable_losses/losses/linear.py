@@ -192,7 +192,7 @@ def linear_cross_entropy(
     def flat(x: Array, *last: int) -> Array:
         return x if len(shape) == 1 else xp.reshape(x, (math.prod(shape), *last))
 
-    labels = flat(given, classes) if target.indices is None else flat(target.indices[..., 0])
+    labels = flat(given, classes) if target.indices is None else flat(target.indices)
     rows = None if target.row_mask is None else flat(target.row_mask)
     factor = None if foreseen is None or foreseen[0] is None else flat(foreseen[0])
     found = _of_rows(losses, flat(hidden, hidden.shape[-1]), labels, factor, rows, xp=xp)
