@@ -50,6 +50,7 @@ def ctc_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Connectionist temporal classification: ``-log p(target)``, summed over all alignments.
 
@@ -78,6 +79,8 @@ def ctc_loss(
         Weights of the sequences, at least 0.
     reduction : {"mean", "sum", "none"}
         "mean" first divides each loss by its target's length, at least 1, as PyTorch does.
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -158,7 +161,13 @@ def ctc_loss(
     if alone:
         loss = loss[0]
     return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=log_probs.dtype, xp=xp
+        loss,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        dtype=log_probs.dtype,
+        denominator=denominator,
+        xp=xp,
     )
 
 

@@ -223,6 +223,7 @@ def triplet_margin_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Ask that a vector be nearer to one than to another.
 
@@ -248,6 +249,8 @@ def triplet_margin_loss(
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -304,7 +307,13 @@ def triplet_margin_loss(
     loss = relu(margin - to_far + to_near)
 
     return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=anchor.dtype, xp=xp
+        loss,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        dtype=anchor.dtype,
+        denominator=denominator,
+        xp=xp,
     )
 
 

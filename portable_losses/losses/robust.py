@@ -36,6 +36,7 @@ def pseudo_huber_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Quadratic for small errors, linear for large ones, smooth in between.
 
@@ -54,6 +55,8 @@ def pseudo_huber_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -92,6 +95,7 @@ def pseudo_huber_loss(
         reduction,
         where=where,
         sample_weight=sample_weight,
+        denominator=denominator,
         xp=xp,
         delta=delta,
     )
@@ -107,6 +111,7 @@ def log_cosh_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Logarithm of the hyperbolic cosine of the error: ``log(cosh(input - target))``.
 
@@ -121,6 +126,8 @@ def log_cosh_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -151,7 +158,15 @@ def log_cosh_loss(
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     arrays = {"input": input, "target": target}
 
-    return reduced(_log_cosh, arrays, reduction, where=where, sample_weight=sample_weight, xp=xp)
+    return reduced(
+        _log_cosh,
+        arrays,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        denominator=denominator,
+        xp=xp,
+    )
 
 
 def _hypotenuse(d: Array, delta: float, *, xp: Namespace) -> Array:
