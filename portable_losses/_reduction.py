@@ -34,7 +34,13 @@ from portable_losses._validation import (
     in_one_dtype,
 )
 from portable_losses._values import as_weight, join_masks, mark_invalid
-from portable_losses._weighted import NotInOnePass, in_one_pass, marked, weighted
+from portable_losses._weighted import (
+    NotInOnePass,
+    in_one_pass,
+    marked,
+    weighs_unread,
+    weighted,
+)
 
 __all__ = ["contribution", "itself", "reduce", "reduced", "weigh"]
 
@@ -98,23 +104,27 @@ def reduced(
     dtype = given[0].dtype
     masks = [mask for mask in invalid if mask is not None]
     values = in_one_pass()
-    if values is not None:
-        check_floating(xp, **arrays)
-        read = is_eager(raw_array(given[0]), xp=inner_of(xp))
-        given = _in_dtype_of_first(given, xp=xp) if read else in_one_dtype(xp, *given)
-        made = weighted(
-            function,
-            dict(zip(arrays, given, strict=True)),
-            reduction,
-            values=values,
-            mask=where,
-            weight=sample_weight,
-            factor=weight,
-            invalid=masks,
-            options=options,
-            xp=xp,
-        )
-        return narrow(made, dtype, xp=xp)
+    if values is not None or (masks and weighs_unread(given[0])):
+        try:
+            check_floating(xp, **arrays)
+            read = is_eager(raw_array(given[0]), xp=inner_of(xp))
+            given = _in_dtype_of_first(given, xp=xp) if read else in_one_dtype(xp, *given)
+            made = weighted(
+                function,
+                dict(zip(arrays, given, strict=True)),
+                reduction,
+                values=values or {},
+                mask=where,
+                weight=sample_weight,
+                factor=weight,
+                invalid=masks,
+                options=options,
+                xp=xp,
+            )
+            return narrow(made, dtype, xp=xp)
+        except NotInOnePass:
+            if values is not None:
+                raise
     whole = reduction != "none" and where is sample_weight is weight is None
     for checked in (False, True):  # a kernel may take the arrays as they are
         if checked:
@@ -245,7 +255,8 @@ def _few_added(x: Array, divisor: float, *, xp: Namespace) -> Array | None:
     Of many entries the library's own sum needs no memory for the gradient.
     """
     few = is_eager(raw_array(x), xp=inner_of(xp)) and 0 < math.prod(x.shape) < FEW
-    return summed_pair(pair_of(_entries), (x,), {}, divisor=divisor) if few else None
+    pair = pair_of(_entries)
+    return summed_pair(pair, (x,), {}, divisor=divisor) if few and pair else None
 
 
 def _constant(x: Array, *, xp: Namespace) -> float | None:

@@ -105,7 +105,7 @@ def info_nce_loss(
     )
     check_real_floating(xp, query=query, key=key)
     check_ndim(2, "(N, D)", query=query, key=key)
-    check_known(query, name="query")
+    check_known(query, name="query", now=False)
     q, k = as_floating(xp, query=query, key=key)
     if negatives is not None:
         check_real_floating(xp, negatives=negatives)
@@ -118,7 +118,7 @@ def info_nce_loss(
 
     both: Array | None = None
     if where is not None:
-        row, both = pairs_of(where, q.shape[0], xp=xp)
+        row, both = pairs_of(where, q, xp=xp)
         q, k = _where(row, q, 0.5, xp=xp), _where(row, k, 0.5, xp=xp)
         if negatives is not None and negatives.ndim == 3:
             negatives = _where(row[..., None], negatives, 0.5, xp=xp)
@@ -227,7 +227,7 @@ def ntxent_loss(
     x = widen(embeddings, xp=xp)
     both: Array | None = None
     if where is not None:
-        row, both = pairs_of(where, x.shape[0], xp=xp)
+        row, both = pairs_of(where, x, xp=xp)
         x = _where(row, x, 0.5, xp=xp)
     u = normalize(x, eps=0.0)
     s = xp.matmul(u, xp.matrix_transpose(u)) / temperature
@@ -338,7 +338,7 @@ def circle_loss(
     x = widen(embeddings, xp=xp)
     both: Array | None = None
     if where is not None:
-        row, both = pairs_of(where, x.shape[0], xp=xp)
+        row, both = pairs_of(where, x, xp=xp)
         x = _where(row, x, 0.5, xp=xp)
         both = both if ref_embeddings is None else row
     of_refs = labels if ref_labels is None else ref_labels

@@ -245,9 +245,9 @@ def logit(p: Array, /, *, eps: float | None = None) -> Array:
 
     Notes
     -----
-    ``2 * atanh(2 * p - 1)`` for p in [1/4, 3/4], where ``2 * p - 1`` is exact, else
-    ``log(p) - log1p(-p)``. The gradient is ``1 / (p * (1 - p))``: +inf at 0 and 1; it is 0 where
-    `eps` clamps.
+    For p in [1/4, 3/4], where ``2 * p - 1`` is exact, ``log1p((2 * p - 1) / (1 - p))`` or minus
+    that of ``1 - p``, else ``log(p) - log1p(-p)``. The gradient is ``1 / (p * (1 - p))``: +inf at 0
+    and 1; it is 0 where `eps` clamps.
 
     Source: J. Berkson, "Application of the logistic function to bio-assay" (1944); torch.special
     for `eps`.
@@ -395,7 +395,13 @@ def _logit_grad(grad: Array, out: Array, p: Array, *, xp: Namespace) -> tuple[Ar
 
 @with_gradient(_logit_grad, elementwise=True)
 def _logit(p: Array, *, xp: Namespace) -> Array:
-    """``2 * atanh(2 * p - 1)`` for p in [1/4, 3/4], else ``log(p) - log1p(-p)``."""
-    middle = (p >= 0.25) & (p <= 0.75)
-    near = 2 * xp.atanh(2 * _where(middle, p, 0.5, xp=xp) - 1)
+    """``log1p((2 * p - 1) / (1 - p))`` for p in [1/2, 3/4], else ``log(p) - log1p(-p)``.
+
+    Minus that of ``1 - p`` for p in [1/4, 1/2].
+    """
+    middle, right = (p >= 0.25) & (p <= 0.75), p >= 0.5
+    inside = _where(middle, p, 0.5, xp=xp)
+    less = _where(right, 1 - inside, inside, xp=xp)
+    size = log1p((1 - 2 * less) / less, xp=xp)
+    near = _where(right, size, -size, xp=xp)
     return _where(middle, near, log(p, xp=xp) - log1p(-p, xp=xp), xp=xp)
