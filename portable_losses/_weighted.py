@@ -19,20 +19,27 @@ from portable_losses._backend import (
     traced_as_constant,
 )
 from portable_losses._dtypes import is_half, kind_of, narrow
-from portable_losses._gradient import attach_pair, entrywise, pair_of, summed_pair
+from portable_losses._gradient import (
+    attach_pair,
+    elementwise_call,
+    entrywise,
+    pair_of,
+    summed_pair,
+)
 from portable_losses._notes import noted
 from portable_losses._polyfill import broadcast_to, device_of, is_eager, total, where
 from portable_losses._stable import INF, NAN
 from portable_losses._tape import TapeArray, inner_of, raw_array
 from portable_losses._typing import Array, Namespace, Options, Reduction
 from portable_losses._validation import check_bool, check_broadcasts_to, check_real, namespace_of
-from portable_losses._values import as_weight
+from portable_losses._values import as_weight, mark_invalid
 
 __all__ = [
     "NotInOnePass",
     "harmless_values",
     "in_one_pass",
     "marked",
+    "marked_call",
     "spread",
     "weighs_unread",
     "weighted",
@@ -82,14 +89,16 @@ def weighted(
     mask: Array | None,
     weight: Array | None,
     factor: Array | None,
+    denominator: float | None,
     invalid: Sequence[Array],
     options: Options,
     xp: Namespace,
 ) -> Array:
     """Return the reduced loss of arrays in one dtype, its weights and mask in the same pass.
 
-    A mean divides by the sum of `weight`, and not of `factor`. `invalid` has the entries that are
-    bad: where they count they are NaN, which only a library that is not read looks at here.
+    A mean divides by `denominator`, or by the sum of `weight`, and not of `factor`. `invalid` has
+    the entries that are bad: where they count they are NaN, which only a library that is not read
+    looks at here.
     """
     pair, given = pair_of(function), tuple(arrays.values())
     name, first = next(iter(arrays.items()))
@@ -120,6 +129,7 @@ def weighted(
             weight=weight,
             factor=_unread_weight(factor, name="weight", like=first, xp=xp),
             mask=mask,
+            denominator=denominator,
             bad=_bad(invalid, first, xp=xp),
             options=options,
             xp=xp,
@@ -133,8 +143,8 @@ def weighted(
     given = (*given, product, mask)
     if reduction == "none":
         return attach_pair(each, given, {"xp": xp, **options})
-    divisor: Any = 1
-    if reduction == "mean":
+    divisor: Any = 1 if denominator is None else denominator
+    if reduction == "mean" and denominator is None:
         counts = weight is None and mask is None
         divisor = math.prod(shape) if counts else _divisor(weight, mask, xp=xp)
     constant = isinstance(divisor, float | int)
@@ -152,6 +162,7 @@ def _weighted_unread(
     weight: Array | None,
     factor: Array | None,
     mask: Array | None,
+    denominator: float | None,
     bad: Array | None,
     options: Options,
     xp: Namespace,
@@ -160,8 +171,9 @@ def _weighted_unread(
     given = (*arrays, weight, factor, bad, mask)
     if reduction == "none":
         return attach_pair(each, given, {"xp": xp, **options})
-    if reduction == "sum" or (weight is None and mask is None):
-        count = math.prod(arrays[0].shape) if reduction == "mean" else 1
+    counts = weight is None and mask is None
+    if denominator is not None or reduction == "sum" or counts:
+        count = 1 if reduction == "sum" else denominator or math.prod(arrays[0].shape)
         made = summed_pair(each, given, options, divisor=count)
     elif weight is None:
         own = namespace_of_type(mask)
@@ -379,6 +391,7 @@ def marked(pair: Pair) -> Pair:
     if found is not None:
         return found
 
+    @entrywise
     def forward(*given: Array, xp: Namespace, **options: Any) -> Array:
         """The loss, NaN where it is bad."""
         *arrays, bad = given
@@ -400,6 +413,17 @@ def marked(pair: Pair) -> Pair:
 
 
 _MARKED: dict[Any, Pair] = {}
+
+
+def marked_call(
+    function: Callable[..., Array], x: Array, bad: Array | None, **options: Any
+) -> Array:
+    """Return `elementwise_call` of one array, NaN where it is bad: in one pass on Dask."""
+    pair, xp = pair_of(function), namespace_of_type(x)
+    plain = all(isinstance(one, float | int) for one in options.values())
+    if bad is None or pair is None or not plain or is_half(x, xp=xp) or not weighs_unread(x):
+        return mark_invalid(elementwise_call(function, x, **options), bad, xp=xp)
+    return attach_pair(marked(pair), (x, bad), {"xp": xp, **options})
 
 
 def _replaced(

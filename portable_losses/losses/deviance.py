@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from portable_losses._dtypes import computable
 from portable_losses._options import Domain
 from portable_losses._public import public
 from portable_losses._reduction import reduced
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Reduction
 from portable_losses._validation import check_floating, namespace_of
-from portable_losses._values import check_all_in, check_values
+from portable_losses._values import check_all_above, check_all_in
 from portable_losses.losses._deviances import (
     deviance,
     deviance_of_mean,
@@ -33,6 +32,7 @@ def poisson_deviance_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Unit deviance of the Poisson distribution.
 
@@ -56,6 +56,8 @@ def poisson_deviance_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -94,6 +96,7 @@ def poisson_deviance_loss(
         where=where,
         sample_weight=sample_weight,
         reduction=reduction,
+        denominator=denominator,
     )
 
 
@@ -109,6 +112,7 @@ def gamma_deviance_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Unit deviance of the gamma distribution.
 
@@ -132,6 +136,8 @@ def gamma_deviance_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -170,6 +176,7 @@ def gamma_deviance_loss(
         where=where,
         sample_weight=sample_weight,
         reduction=reduction,
+        denominator=denominator,
     )
 
 
@@ -186,6 +193,7 @@ def tweedie_deviance_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Unit deviance of the Tweedie distribution whose variance grows as ``mu**power``.
 
@@ -215,6 +223,8 @@ def tweedie_deviance_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -255,6 +265,7 @@ def tweedie_deviance_loss(
         where=where,
         sample_weight=sample_weight,
         reduction=reduction,
+        denominator=denominator,
     )
 
 
@@ -268,6 +279,7 @@ def _deviance_loss(
     where: Array | None,
     sample_weight: Array | None,
     reduction: Reduction,
+    denominator: float | Array | None,
 ) -> Array:
     """Return the reduced unit deviance of the family whose variance grows as ``mu**power``."""
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
@@ -276,11 +288,10 @@ def _deviance_loss(
     if 1 <= power < 2:
         bad_target = check_all_in(0, INF, xp=xp, target=target)
     elif power >= 2:
-        target = computable(target, xp=xp)
-        bad_target = check_values(target, target <= 0, "be greater than 0", name="target", xp=xp)
+        bad_target = check_all_above(0, xp=xp, target=target)
     if power != 0 and not log_input:
-        what = "be greater than 0; for logarithms pass log_input=True"
-        bad_input = check_values(input, input <= 0, what, name="input", xp=xp)
+        advice = "; for logarithms pass log_input=True"
+        bad_input = check_all_above(0, xp=xp, advice=advice, input=input)
 
     own: dict[str, Any] = {"power": power, "factor": 2.0} if power else {}
     if full:
@@ -294,6 +305,7 @@ def _deviance_loss(
         where=where,
         sample_weight=sample_weight,
         invalid=(bad_target, bad_input),
+        denominator=denominator,
         xp=xp,
         log_input=log_input,
         **own,

@@ -1,6 +1,5 @@
 """Losses of the error in proportion to the target."""
 
-from portable_losses._dtypes import computable
 from portable_losses._gradient import with_gradient
 from portable_losses._options import NONNEGATIVE
 from portable_losses._polyfill import where as _where
@@ -9,7 +8,7 @@ from portable_losses._reduction import reduced
 from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_floating, namespace_of
-from portable_losses._values import check_values
+from portable_losses._values import check_all_above, check_values
 from portable_losses.losses._left_out import leaves_out
 
 __all__ = ["mape_loss", "msle_loss"]
@@ -26,6 +25,7 @@ def mape_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Absolute error as a fraction of the target.
 
@@ -44,6 +44,8 @@ def mape_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -89,6 +91,7 @@ def mape_loss(
         where=where,
         sample_weight=sample_weight,
         invalid=(invalid,),
+        denominator=denominator,
         xp=xp,
         eps=eps,
     )
@@ -104,6 +107,7 @@ def msle_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Squared error of logarithms: ``(log(1 + input) - log(1 + target))**2``.
 
@@ -118,6 +122,8 @@ def msle_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -148,10 +154,8 @@ def msle_loss(
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     check_floating(xp, input=input, target=target)
-    what = "be greater than -1"
-    x, y = computable(input, xp=xp), computable(target, xp=xp)
-    bad_input = check_values(x, x <= -1, what, name="input", xp=xp)
-    bad_target = check_values(y, y <= -1, what, name="target", xp=xp)
+    bad_input = check_all_above(-1, xp=xp, input=input)
+    bad_target = check_all_above(-1, xp=xp, target=target)
 
     return reduced(
         _squared_log_ratio,
@@ -160,6 +164,7 @@ def msle_loss(
         where=where,
         sample_weight=sample_weight,
         invalid=(bad_input, bad_target),
+        denominator=denominator,
         xp=xp,
     )
 

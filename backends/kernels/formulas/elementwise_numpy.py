@@ -27,7 +27,14 @@ from .machine_code import NATIVE, compiler, machine_code
 from .program_numpy import Blockwise, simple
 from .trace import Formula, Untraceable, key_of, slopes_of, trace
 
-__all__ = ["ELEMENTWISE", "backward_of", "backward_of_slope", "elementwise", "program_of", "several"]
+__all__ = [
+    "ELEMENTWISE",
+    "backward_of",
+    "backward_of_slope",
+    "elementwise",
+    "program_of",
+    "several",
+]
 
 SIZE = 3 * 2**20  # bytes that a block and its buffers take; with less, threads wait for the lock
 SMALL = 2**11  # entries up to which NumPy's own memory is as quick as buffers
