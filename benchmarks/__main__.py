@@ -138,7 +138,8 @@ Written by `make bench` for version {kept["version"]}: {kept["measured"]}.
 Value and gradient, medians of programs that take turns; a ratio below 1 is faster than the peer,
 and the aim is the largest ratio that we want. {misses} of {aims} miss it:
 they stand in bold, with a ✗. Copying a large array moves {kept["copied GB/s"]:.1f} GB/s here, read
-and written bytes counted once each. The figures of each version are kept as JSON in `docs/benchmarks/`.
+and written bytes counted once each. The figures of each version are kept as JSON in
+`docs/benchmarks/`.
 
 {chr(10).join(rows)}
 
