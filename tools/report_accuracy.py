@@ -265,7 +265,7 @@ def processor() -> str:
     compiler = import_module(f"{formulas}.machine_code").compiler()
     if compiler is None:
         return "No formula was compiled: the digits are those of NumPy's own functions."
-    found = compiler.features()
+    found = import_module(f"{formulas}.engines_llvm").features()
     names = [name for name in ("fma", "avx2", "avx512f", "neon") if found.get(name)]
     return f"""\
 Formulas were compiled, by llvmlite {version("llvmlite")} for a processor with {", ".join(names)}.
@@ -293,11 +293,11 @@ KEY = f"""\
 |---|---|
 {chr(10).join(f"| {cell} | {meaning} |" for cell, meaning in _CELLS.items())}
 
-The bars of compiled formulas: a mixed error of 3 (losses 5, second derivatives 16) and for functions
-a strict one of 8, but where the truth has a root; those of the portable formulas are a mixed error
-of 4, and 8 for losses. Normal inputs and results; NumPy arrays, gradients by the tape. Where a result
-cancels by nature (losses), an ulp is one of its largest term. Second derivatives, by one argument
-twice, are measured at one in {BENDS} of the inputs, off the kinks."""
+The bars of compiled formulas: a mixed error of 3 (losses 5, second derivatives 16) and for
+functions a strict one of 8, but where the truth has a root; those of the portable formulas are a
+mixed error of 4, and 8 for losses. Normal inputs and results; NumPy arrays, gradients by the
+tape. Where a result cancels by nature (losses), an ulp is one of its largest term. Second
+derivatives, by one argument twice, are measured at one in {BENDS} of the inputs, off the kinks."""
 
 
 def document(
