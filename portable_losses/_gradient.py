@@ -283,9 +283,11 @@ def summed_again(
 
     def again(arrays: tuple[Array, ...]) -> Any:
         """Return the sum and the gradient, or None."""
-        value, slope = run(arrays) or (None, None)
+        both: Any = run(arrays) or (None, None)
+        value, slope = both
         if callable(slope):
-            slope = slope(value**0, value, *arrays, **own)[0]
+            whole: Any = slope(value**0, value, *arrays, **own)
+            slope = whole[0]
         return None if value is None else (value, slope)
 
     return None if run is None else again

@@ -143,9 +143,13 @@ def places_along(axis: int, x: Array, *, dtype: Any = None, xp: Namespace) -> Ar
     return xp.cumulative_sum(ones, axis=axis) - 1
 
 
-def reshape(x: Array, shape: Iterable[int | None], *, xp: Namespace) -> Array:
+def reshape(x: Array, shape: Sequence[int | None], *, xp: Namespace) -> Array:
     """``xp.reshape``, to a shape of which one size may be known only when a graph runs."""
-    return xp.reshape(x, tuple(-1 if n is None else n for n in shape))
+    sizes = tuple([-1 if n is None else n for n in shape])
+    if len([n for n in shape if n is None]) > 1:
+        msg = f"axes are joined to one, so only one size may be unknown, got shape {tuple(x.shape)}"
+        raise ValueError(msg)
+    return xp.reshape(x, sizes)
 
 
 def knows_shape(x: Array) -> bool:

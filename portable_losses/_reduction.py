@@ -275,7 +275,8 @@ def _few_added(x: Array, divisor: float, *, xp: Namespace) -> Array | None:
     Of many entries the library's own sum needs no memory for the gradient.
     """
     few = is_eager(raw_array(x), xp=inner_of(xp)) and 0 < math.prod(x.shape) < FEW
-    return summed_pair(pair_of(_entries), (x,), {}, divisor=divisor) if few else None
+    pair = pair_of(_entries)
+    return summed_pair(pair, (x,), {}, divisor=divisor) if few and pair else None
 
 
 def _constant(x: Array, *, xp: Namespace) -> float | None:

@@ -47,8 +47,8 @@ def as_rows(x: Array, axes: tuple[int, ...], *, xp: Namespace) -> Array:
     if len(axes) == 1:
         return moved
     sizes = [x.shape[i] for i in axes]
-    size = -1 if None in sizes else math.prod(sizes)
-    return reshape(moved, (*(x.shape[i] for i in kept), size), xp=xp)
+    size = math.prod(sizes) if all(n is not None for n in sizes) else None
+    return reshape(moved, [*(x.shape[i] for i in kept), size], xp=xp)
 
 
 def from_rows(
@@ -59,7 +59,7 @@ def from_rows(
         return rows
     kept = tuple(i for i in range(len(shape)) if i not in axes)
     order = (*kept, *axes)
-    moved = reshape(rows, (shape[i] for i in order), xp=xp) if len(axes) != 1 else rows
+    moved = reshape(rows, [shape[i] for i in order], xp=xp) if len(axes) != 1 else rows
     return xp.permute_dims(moved, tuple(sorted(range(len(shape)), key=order.__getitem__)))
 
 

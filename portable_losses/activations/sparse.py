@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
-from portable_losses._polyfill import concat, device_of, maximum, total, where
+from portable_losses._polyfill import check_known, concat, device_of, maximum, total, where
 from portable_losses._public import public
 from portable_losses._rows import as_rows, entry, finite_or_nan, from_rows, place_of_largest
 from portable_losses._typing import Array, Namespace
@@ -133,6 +133,7 @@ def _cut(x: Array, threshold: Threshold, refined: Threshold, *, xp: Namespace) -
     """
     if 0 in x.shape:
         return x + 0.0  # PyTorch takes no argument for the result of a pair
+    check_known(x, (-1,))
     k, _ = place_of_largest(x, xp=xp)
     z = x - finite_or_nan(entry(x, k, xp=xp), xp=xp)
     z = maximum(z, -2.0, xp=xp)  # tau is at least -1: what lies below adds nothing to any sum

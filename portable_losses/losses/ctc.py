@@ -14,6 +14,7 @@ from portable_losses._polyfill import (
     device_of,
     places_along,
     readable,
+    reshape,
     take_along_axis,
     total,
 )
@@ -220,7 +221,7 @@ def _padded(target: Array, lengths: Array, *, xp: Namespace) -> tuple[Array, Arr
     places = (ends - lengths)[:, None] + _count(longest, lengths, xp=xp)
     places = _where((places >= 0) & (places < size), places, 0, xp=xp)
     flat = xp.take(target, xp.reshape(places, (-1,)), axis=0)
-    return xp.reshape(flat, places.shape), invalid
+    return reshape(flat, places.shape, xp=xp), invalid
 
 
 def _read_labels(

@@ -10,7 +10,14 @@ from portable_losses._options import (
     NONNEGATIVE,
     NORM,
 )
-from portable_losses._polyfill import broadcast_to, clip, expand_dims, readable, total
+from portable_losses._polyfill import (
+    broadcast_to,
+    clip,
+    expand_dims,
+    is_known,
+    readable,
+    total,
+)
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce
@@ -379,7 +386,10 @@ def _ranks(a: Array, b: Array, p: float, eps: float, axis: int, *, xp: Namespace
     top = largest_along(size, (axis,), xp=xp)
     if p != INF:
         share = size / _where(top == 0, 1.0, top, xp=xp)
-        mean = total(share**p, axis=axis, keepdims=True, xp=xp) / max(d.shape[axis], 1)
+        if is_known(d.shape[axis]):
+            mean = total(share**p, axis=axis, keepdims=True, xp=xp) / max(d.shape[axis], 1)
+        else:
+            mean = xp.mean(share**p, axis=axis, keepdims=True)
         top = top * mean ** (1 / p)
     return xp.squeeze(top, axis=axis)
 

@@ -12,7 +12,15 @@ from portable_losses._options import (
     is_number,
     require,
 )
-from portable_losses._polyfill import broadcast_to, concat, device_of, readable, total
+from portable_losses._polyfill import (
+    broadcast_to,
+    concat,
+    device_of,
+    is_known,
+    readable,
+    reshape,
+    total,
+)
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._typing import Array, Namespace, Reduction
@@ -190,13 +198,14 @@ def linear_cross_entropy(
         )
 
     def flat(x: Array, *last: int) -> Array:
-        return x if len(shape) == 1 else xp.reshape(x, (math.prod(shape), *last))
+        rows = math.prod(shape) if all(map(is_known, shape)) else None
+        return x if len(shape) == 1 else reshape(x, (rows, *last), xp=xp)
 
     labels = flat(given, classes) if target.indices is None else flat(target.indices)
     rows = None if target.row_mask is None else flat(target.row_mask)
     factor = None if foreseen is None or foreseen[0] is None else flat(foreseen[0])
     found = _of_rows(losses, flat(hidden, hidden.shape[-1]), labels, factor, rows, xp=xp)
-    loss, *rest = found if len(shape) == 1 else (xp.reshape(one, shape) for one in found)
+    loss, *rest = found if len(shape) == 1 else (reshape(one, shape, xp=xp) for one in found)
     loss, lse = mark_invalid(loss, invalid, xp=xp), rest[0] if rest else None
 
     result = reduce_with_lse(

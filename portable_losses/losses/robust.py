@@ -143,8 +143,9 @@ def log_cosh_loss(
 
     Notes
     -----
-    Below 1 computed as ``log1p(2 * sinh(d / 2)**2)``, which keeps the digits of a small loss, above
-    as ``|d| + log1p(exp(-2 * |d|)) - log(2)``. The gradient is ``tanh(d)``.
+    Below 1 computed as ``log1p(e**2 / (2 + 2 * e))`` with ``e = expm1(|d|)``, which keeps the
+    digits of a small loss, above as ``|d| + log1p(exp(-2 * |d|)) - log(2)``. The gradient is
+    ``tanh(d)``.
 
     Source: keras.losses.LogCosh, for the name.
 
@@ -223,10 +224,10 @@ def _log_cosh_grad(grad: Array, out: Array, d: Array, *, xp: Namespace) -> Array
 
 @of_error(_log_cosh_grad)
 def _log_cosh(d: Array, *, xp: Namespace) -> Array:
-    """``log1p(2 * sinh(d / 2)**2)``; from ``|d| = 1`` ``|d| + log1p(exp(-2 * |d|)) - log(2)``."""
+    """``log1p(cosh(d) - 1)``; from ``|d| = 1`` ``|d| + log1p(exp(-2 * |d|)) - log(2)``."""
     size = -negative_size(d, xp=xp)
     small = size < 1
-    half = xp.sinh(_where(small, size, 0.0, xp=xp) / 2)
+    e = xp.expm1(_where(small, size, 0.0, xp=xp))  # cosh(d) - 1 = e**2 / (2 * (1 + e))
     far = _where(small, 1.0, size, xp=xp)
     beyond = far + (xp.log1p(xp.exp(-2 * far)) - math.log(2))
-    return _where(small, xp.log1p(2 * (half * half)), beyond, xp=xp)
+    return _where(small, xp.log1p(e * (e / (2 + 2 * e))), beyond, xp=xp)

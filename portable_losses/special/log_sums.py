@@ -5,6 +5,7 @@ from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._polyfill import (
     broadcast_arrays,
     broadcast_to,
+    check_known,
     concat,
     constant,
     device_of,
@@ -173,6 +174,7 @@ def cumulative_logsumexp(x: Array, /, *, axis: int = -1) -> Array:
     if 0 in tuple(x.shape):
         return x
 
+    check_known(x, axes)
     rows = as_rows(widen(x, xp=xp), axes, xp=xp)
     result = from_rows(_cumulative_logsumexp(rows, xp=xp), axes, tuple(x.shape), xp=xp)
     return narrow(result, x.dtype, xp=xp)

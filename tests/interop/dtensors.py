@@ -284,7 +284,7 @@ def a_head_in_parts_of_the_classes_keeps_them(world: int) -> None:
     )
     for options in ({}, {"bias": OF_CLASS}, {"z_loss": 0.1, "label_smoothing": 0.1}):
         h, w = hidden.clone().requires_grad_(), weight.clone().requires_grad_()
-        want = pl.linear_cross_entropy(h, w, LABELS, **options)  # type: ignore[arg-type]
+        want = pl.linear_cross_entropy(h, w, LABELS, **options)
         want.backward()
         hs = distribute_tensor(hidden, mesh, [Replicate()]).requires_grad_()
         ws = distribute_tensor(weight, mesh, [Shard(0)]).requires_grad_()

@@ -7,19 +7,15 @@ graph is built but the function on arrays without entries, which says how many r
 
 __library__ = "dask"
 
-import os
 from collections.abc import Callable
 from functools import partial
-from itertools import product
-from operator import itemgetter
 from typing import Any
 
 import dask.array as da
 from dask.array.utils import meta_from_array
 from dask.base import tokenize
-from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 
-from portable_losses._backend import Kernel, Pair, backend_of, namespace_of_type
+from portable_losses._backend import Kernel, Pair, namespace_of_type
 from portable_losses._gradient import (
     entrywise,
     summed_again,
@@ -29,12 +25,9 @@ from portable_losses._gradient import (
 from portable_losses._polyfill import knows_shape, total
 from portable_losses._typing import Array, Namespace, Options
 
-from ..machine.blocks import limit_workers, workers
-from .machine_code import PARTS
+from .tasks_dask import array_of, in_task, layer_of, part, run_chunk, sum_of_chunks
 
-__all__ = ["ELEMENTWISE", "elementwise", "in_task", "one_like", "several"]
-
-TOGETHER = 32  # numbers that one task adds up
+__all__ = ["ELEMENTWISE", "elementwise", "one_like", "several"]
 
 
 def elementwise(function: Callable[..., Any], arrays: tuple[Any, ...], options: Options) -> Any:
@@ -51,11 +44,11 @@ def _by_chunk(
     """Return the Dask array of the function of each chunk; None where it has several results."""
     given = _aligned(arrays)
     own = _own(function, arrays, options)
-    like = _run_chunk(*[x._meta for x in given], chunks_in_all=1, **own)
+    like = run_chunk(*[x._meta for x in given], chunks_in_all=1, **own)
     if isinstance(like, tuple):
         return None
-    run = partial(_run_chunk, chunks_in_all=given[-1].npartitions, **own)
-    return _layer(_name(function, given, own), run, given, like)
+    run = partial(run_chunk, chunks_in_all=given[-1].npartitions, **own)
+    return layer_of(_name(function, given, own), run, given, like)
 
 
 def several(function: Callable[..., Any], arrays: tuple[Any, ...], options: Options) -> Any:
@@ -69,15 +62,15 @@ def several(function: Callable[..., Any], arrays: tuple[Any, ...], options: Opti
         return function(*arrays, **options)
     given = [x if x.chunks == first.chunks else x.rechunk(first.chunks) for x in shaped]
     own = _own(function, arrays, options)
-    like = _run_chunk(*[x._meta for x in given], chunks_in_all=1, **own)
+    like = run_chunk(*[x._meta for x in given], chunks_in_all=1, **own)
     name = f"several-{_name(function, given, own)}"
-    run = partial(_run_chunk, chunks_in_all=first.npartitions, **own)
-    together = _layer(name, run, given, first._meta)
-    return tuple([_part(together, i, x) for i, x in enumerate(like)])
+    run = partial(run_chunk, chunks_in_all=first.npartitions, **own)
+    together = layer_of(name, run, given, first._meta)
+    return tuple([part(together, i, x) for i, x in enumerate(like)])
 
 
 def _own(function: Callable[..., Any], arrays: tuple[Any, ...], options: Options) -> Options:
-    """Return what `_run_chunk` is given beside chunks, in every call of a function."""
+    """Return what `run_chunk` is given beside chunks, in every call of a function."""
     plain = {name: x for name, x in options.items() if name != "xp"}
     return {
         "function": function,
@@ -92,144 +85,6 @@ def _name(function: Callable[..., Any], given: list[Any], own: Options, *more: A
     said = [id(x) if callable(x) or isinstance(x, Pair) else x for x in own.values()]
     token = tokenize(id(function), [x.name for x in given], said, *more)
     return f"{function.__name__.strip('_<>')}-{token}"
-
-
-# ---- graphs ------------------------------------------------------------------------------------
-
-
-def _layer(name: str, run: Callable[..., Any], arrays: list[Any], like: Any) -> Any:
-    """Return a Dask array whose chunk at each place is what `run` makes of those of `arrays` there.
-
-    ``map_blocks`` does the same in five times the time, and its tasks in twice: Dask joins each
-    with the one that has its operand, and orders the two anew when it runs them.
-    """
-    shape = max(arrays, key=lambda x: x.ndim)
-    places = list(product(*map(range, shape.numblocks)))
-    graph: dict[Any, Any] = {}
-    operands = [_operands(x, places) for x in arrays]
-    for place, *given in zip(places, *operands, strict=True):
-        graph[name, *place] = (run, *given)
-    return _array(name, graph, arrays, shape.chunks, like)
-
-
-def _array(name: str, graph: dict[Any, Any], arrays: list[Any], chunks: Any, like: Any) -> Any:
-    """Return the Dask array of the tasks of a graph, which use those of `arrays`."""
-    above = [x for x in arrays if not _is_in_memory(x)]
-    whole: Any = HighLevelGraph.from_collections(name, graph, dependencies=above)
-    made: Any = da.Array
-    return made(whole, name, chunks, meta=like, dtype=like.dtype)
-
-
-def _operands(x: Any, places: list[tuple[int, ...]]) -> list[Any]:
-    """Return the keys of the chunks of `x`; of a mask of our own the tasks themselves.
-
-    So a mask is no array in memory, and no task: what it is computed from is read once. A chunk in
-    memory stands for itself: Dask would pass it from a node of its own.
-    """
-    keys = [(x.name, *place) if x.ndim else (x.name,) for place in places]
-    layer = _layer_of(x)
-    if _is_in_memory(x):
-        return [layer[key] for key in keys]
-    if x.dtype == bool and layer is not None:
-        return [layer[key] if _is_own(layer[key]) else key for key in keys]
-    return keys
-
-
-def _layer_of(x: Any) -> Any:
-    """Return the tasks of a Dask array by their keys; None where they are not written down."""
-    found = x.dask.layers.get(x.name)
-    return found if isinstance(found, MaterializedLayer) else None
-
-
-def _is_in_memory(x: Any) -> bool:
-    """Say whether the chunks of a Dask array are arrays that are there already."""
-    layer = _layer_of(x)
-    kind = type(x._meta)
-    return layer is not None and all([type(one) is kind for one in layer.values()])
-
-
-def _is_own(task: Any) -> bool:
-    return isinstance(task, tuple) and isinstance(task[0], partial) and task[0].func is _run_chunk
-
-
-def _part(together: Any, i: int, like: Any) -> Any:
-    """Return the results at place `i`, where those of a chunk are together in a tuple."""
-    return _layer(f"{i}-{together.name}", itemgetter(i), [together], like)
-
-
-def _added(name: str, numbers: Any, like: Any) -> Any:
-    """Return the sum of numbers, one for each chunk of a Dask array, alone or with its slope."""
-    graph: dict[Any, Any] = {}
-    keys: list[Any] = [(numbers.name, *place) for place in product(*map(range, numbers.numblocks))]
-    while len(keys) > TOGETHER:
-        parts = [keys[i : i + TOGETHER] for i in range(0, len(keys), TOGETHER)]
-        keys = [(f"part-{name}", len(graph) + i) for i in range(len(parts))]
-        graph.update({key: (_sum, part) for key, part in zip(keys, parts, strict=True)})
-    graph[name,] = (_sum, keys)
-    return _array(name, graph, [numbers], (), like)
-
-
-def _sum(numbers: list[Any]) -> Any:
-    """Return the sum of a library's numbers, some of which come with a slope."""
-    numbers = [x[0] if isinstance(x, tuple) else x for x in numbers]
-    xp = namespace_of_type(numbers[0])
-    return xp.sum(xp.stack([xp.asarray(x) for x in numbers]))
-
-
-# ---- tasks -------------------------------------------------------------------------------------
-
-
-def _run_chunk(
-    *chunks: Any,
-    function: Callable[..., Any],
-    present: tuple[bool, ...],
-    options: Options,
-    chunks_in_all: int,
-) -> Any:
-    """Return the function of the chunks at one place, None for the arrays that are absent."""
-    found = iter(chunks)
-    arrays = [next(found) if there else None for there in present]
-    xp = namespace_of_type(chunks[-1])
-    with in_task(xp, chunks_in_all):
-        return entrywise(function)(*arrays, xp=xp, **options)
-
-
-class in_task:  # noqa: N801 - used as a function
-    """Keep a chunk's library from warning, as Dask computes when our call is over.
-
-    And leave processors and caches to the other tasks, of which there is one for each chunk. What
-    these have read has left nothing of Python's in the caches: each step takes ten times as long.
-    """
-
-    __slots__ = ("_chunks", "_limit", "_parts", "_quiet")
-
-    def __init__(self, xp: Namespace, chunks: int) -> None:
-        quiet = backend_of(xp).arrays.quiet
-        self._quiet: Any = quiet and quiet()
-        self._chunks = chunks
-        self._limit = limit_workers(1 if chunks >= PROCESSORS else max(1, workers() // chunks))
-
-    def __enter__(self) -> None:
-        if self._quiet is not None:
-            self._quiet.__enter__()
-        self._limit.__enter__()
-        self._parts = PARTS.set(self._chunks)
-
-    def __exit__(self, *error: object) -> None:
-        PARTS.reset(self._parts)
-        self._limit.__exit__()
-        if self._quiet is not None:
-            self._quiet.__exit__(*error)
-
-
-PROCESSORS = os.cpu_count() or 1
-
-
-class Kept(dict[Any, Any]):
-    """What chunks of a kind run, looked up once in each process that has such."""
-
-    def __reduce__(self) -> Any:
-        return Kept, ()
 
 
 def _aligned(arrays: tuple[Any, ...]) -> list[Any]:
@@ -319,8 +174,8 @@ def _run_summed(
     own = {"pair": each, "present": present, "options": plain, "divisor": divisor, "sloped": sloped}
     name = _name(each.forward, given, own)
     run = partial(_sum_chunk, chunks_in_all=first.npartitions, kept=Kept(), **own)
-    together = _layer(f"sums-{name}", run, given, first._meta)
-    value = _added(f"sum-{name}", together, meta_from_array(first._meta, ndim=0))
+    together = layer_of(f"sums-{name}", run, given, first._meta)
+    value = sum_of_chunks(f"sum-{name}", together, meta_from_array(first._meta, ndim=0))
 
     def backward(
         grad: Any, out: Any, *arrays: Any, divisor: int, **options: Any
@@ -333,10 +188,10 @@ def _run_summed(
         if not sloped:
             return _gradients(each, grad / divisor, arrays, options, wanted)
         if grad is one_like(grad):  # so no slope waits for the sum
-            slope = _part(together, 1, first._meta)
+            slope = part(together, 1, first._meta)
         else:
             name = f"slope-{tokenize(together.name, grad.name)}"
-            slope = _layer(name, _slope_chunk, [together, grad], first._meta)
+            slope = layer_of(name, _slope_chunk, [together, grad], first._meta)
         return slope, *(None for _ in arrays[1:])
 
     return value, backward
@@ -351,11 +206,18 @@ def one_like(number: Any) -> Any:
     if key not in _ONES:
         name = f"one-{tokenize(type(like), number.dtype)}"
         one = namespace_of_type(like).ones((), dtype=number.dtype)
-        _ONES[key] = _array(name, {(name,): one}, [], (), one)
+        _ONES[key] = array_of(name, {(name,): one}, [], (), one)
     return _ONES[key]
 
 
 _ONES: dict[Any, Any] = {}
+
+
+class Kept(dict[Any, Any]):
+    """What chunks of a kind run, looked up once in each process that has such."""
+
+    def __reduce__(self) -> Any:
+        return Kept, ()
 
 
 def _sum_chunk(
