@@ -58,7 +58,7 @@ accuracy: $(VENV)/test.stamp  ## every function against mpmath, beside its peers
 	$(RUN) -m tools.report_accuracy --workers $(WORKERS)
 
 docs: $(VENV)/docs.stamp  ## the documentation as HTML in docs/_build, every example executed
-	$(RUN) -m sphinx -W --keep-going --quiet docs docs/_build
+	$(RUN) -m sphinx -W --keep-going --quiet --jobs auto docs docs/_build
 	@echo "open docs/_build/index.html"
 
 look: docs $(VENV)/look.stamp  ## its pages in a real browser, wide and narrow; pictures of them in docs/_build/look
