@@ -10,7 +10,7 @@ SHARED = -n $(WORKERS) --dist worksteal
 PYTEST = $(RUN) -m pytest $(SHARED)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test test-all test-older test-more fuzz cover check bench accuracy docs look gpu card wheel clean
+.PHONY: help demo quick test test-all test-older test-more fuzz cover check bench accuracy docs look gpu card wheel alone clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -81,6 +81,9 @@ gpu:  ## the test matrix with CuPy and CUDA tensors in it; needs an NVIDIA card
 wheel: $(VENV)/wheel.stamp  ## an sdist, and the wheel built from it, in dist/
 	rm -rf dist
 	$(RUN) -m build --no-isolation
+
+alone: wheel  ## the wheel and the sdist, each installed alone in fresh environments of every Python found
+	$(RUN) -m tools.try_packages
 
 clean:  ## remove .venv and everything that was built
 	rm -rf $(VENV) dist docs/_build docs/reference htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

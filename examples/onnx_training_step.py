@@ -1,7 +1,7 @@
 """A training step as one ONNX program: loss, gradients and the step, for batches of any size.
 
-ndonnx builds the graph, our tape adds the gradients to it, and onnxruntime runs it: no array library and
-no Python of ours are needed where the program runs.
+ndonnx builds the graph, our tape adds the gradients to it, and onnxruntime runs it: where the
+program runs, no array library and nothing of ours is needed.
 """
 
 from typing import Any
@@ -43,8 +43,8 @@ def main() -> list[float]:
     session = onnxruntime.InferenceSession(training_step().SerializeToString())
     rng = np.random.default_rng(0)
     truth = rng.normal(size=(FEATURES, CLASSES))
-    weight = np.zeros((FEATURES, CLASSES), np.float32)
-    bias = np.zeros(CLASSES, np.float32)
+    weight: Any = np.zeros((FEATURES, CLASSES), np.float32)
+    bias: Any = np.zeros(CLASSES, np.float32)
     losses: list[float] = []
     for _ in range(STEPS):
         inputs = rng.normal(size=(int(rng.integers(16, 65)), FEATURES)).astype(np.float32)

@@ -40,6 +40,7 @@ __all__ = [
     "stop_gradient",
     "sum_of",
     "summed",
+    "summed_again",
     "summed_with_gradient",
     "with_gradient",
 ]
@@ -256,6 +257,35 @@ def summed_with_gradient(
     value, pull = kernel.run(sum_of(pair, kernel), raws, own, (0,))
     one = value**0  # 1, also of a value that is not finite
     return value, pull(one, value, *raws, **own)[0]
+
+
+def summed_again(
+    pair: Pair, arrays: tuple[Array, ...], options: Options, *, divisor: float, sloped: bool
+) -> Callable[[tuple[Array, ...]], Any] | None:
+    """Return what gives the sum over the divisor and, if it is `sloped`, the gradient again.
+
+    Of arrays of these types, dtypes and shapes, by the first; it returns None for some that it does
+    not take. None where there is no such.
+    """
+    found = _kernel_of(pair, arrays, options)
+    if found is None or found[1].ready is None:
+        return None
+    _, kernel, raws = found
+    if kernel.sums is None or not kernel.sums(pair, raws, options):
+        return None
+    own = {"xp": namespace_of_type(raws[0]), "divisor": divisor, **options}
+    run = kernel.ready(sum_of(pair, kernel), raws, own, (0,) if sloped else ())
+
+    def again(arrays: tuple[Array, ...]) -> Any:
+        """Return the sum and the gradient, or None."""
+        both: Any = run(arrays) or (None, None)
+        value, slope = both
+        if callable(slope):
+            whole: Any = slope(value**0, value, *arrays, **own)
+            slope = whole[0]
+        return None if value is None else (value, slope)
+
+    return None if run is None else again
 
 
 def _kernel_of(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from portable_losses._dtypes import is_half, kind_of, narrow
@@ -35,9 +34,17 @@ from portable_losses._validation import (
     in_one_dtype,
 )
 from portable_losses._values import as_weight, join_masks, mark_invalid
-from portable_losses._weighted import NotInOnePass, in_one_pass, marked, weighted
+from portable_losses._weighted import (
+    NotInOnePass,
+    in_one_pass,
+    marked,
+    weighs_unread,
+    weighted,
+)
 
-__all__ = ["contribution", "reduce", "reduced", "weigh"]
+__all__ = ["contribution", "itself", "reduce", "reduced", "weigh"]
+
+FEW = 2**16  # entries that are added up as a plan does: fewer than several threads pay for
 
 
 def weigh(weight: Array, loss: Array, *, xp: Namespace) -> Array:
@@ -97,23 +104,27 @@ def reduced(
     dtype = given[0].dtype
     masks = [mask for mask in invalid if mask is not None]
     values = in_one_pass()
-    if values is not None:
-        check_floating(xp, **arrays)
-        read = is_eager(raw_array(given[0]), xp=inner_of(xp))
-        given = _in_dtype_of_first(given, xp=xp) if read else in_one_dtype(xp, *given)
-        made = weighted(
-            function,
-            dict(zip(arrays, given, strict=True)),
-            reduction,
-            values=values,
-            mask=where,
-            weight=sample_weight,
-            factor=weight,
-            invalid=masks,
-            options=options,
-            xp=xp,
-        )
-        return narrow(made, dtype, xp=xp)
+    if values is not None or (masks and weighs_unread(given[0])):
+        try:
+            check_floating(xp, **arrays)
+            read = is_eager(raw_array(given[0]), xp=inner_of(xp))
+            given = _in_dtype_of_first(given, xp=xp) if read else in_one_dtype(xp, *given)
+            made = weighted(
+                function,
+                dict(zip(arrays, given, strict=True)),
+                reduction,
+                values=values or {},
+                mask=where,
+                weight=sample_weight,
+                factor=weight,
+                invalid=masks,
+                options=options,
+                xp=xp,
+            )
+            return narrow(made, dtype, xp=xp)
+        except NotInOnePass:
+            if values is not None:
+                raise
     whole = reduction != "none" and where is sample_weight is weight is None
     for checked in (False, True):  # a kernel may take the arrays as they are
         if checked:
@@ -203,10 +214,15 @@ def reduce(
     if reduction == "none":
         return narrow(loss, dtype, xp=xp)
     if reduction == "mean" and weight is None and denominator is None and math.prod(loss.shape):
-        return _added(loss, narrow(xp.mean(loss), dtype, xp=xp), math.prod(loss.shape))
-    result = total(loss, xp=xp)
+        count = math.prod(loss.shape)
+        made = _few_added(loss, count, xp=xp)
+        made = xp.mean(loss) if made is None else made
+        return _added(loss, narrow(made, dtype, xp=xp), count)
     if reduction == "sum":
-        return _added(terms, narrow(result, dtype, xp=xp), 1, weight)
+        made = _few_added(loss, 1, xp=xp) if weight is None else None
+        made = total(loss, xp=xp) if made is None else made
+        return _added(terms, narrow(made, dtype, xp=xp), 1, weight)
+    result = total(loss, xp=xp)
     if reduction == "batchmean" and batch is not None:
         result = result / _row_count(batch, xp=xp)
     elif reduction == "mean":
@@ -214,12 +230,40 @@ def reduce(
             weight = broadcast_to(weight, loss.shape, like=loss, xp=xp)
         if weight is not None or denominator is not None:  # else `loss` is empty, and its mean 0
             divisor = total(_product(denominator, weight, xp=xp), xp=xp)
-            result = result / _where(divisor == 0, 1.0, divisor, xp=xp)
+            number = _constant(divisor, xp=xp) if weight is None else None
+            made = None if number is None else _few_added(loss, number or 1.0, xp=xp)
+            result = result / _where(divisor == 0, 1.0, divisor, xp=xp) if made is None else made
             if (note := noted()) is not None:
-                function = partial(_constant_divisor, xp=inner_of(xp))
-                note.derived.append((divisor, (denominator, given), function))
+                note.derived.append((divisor, (denominator, given), _constant_divisor))
                 return _added(terms, narrow(result, dtype, xp=xp), divisor, given)
     return narrow(result, dtype, xp=xp)
+
+
+def itself(x: Array, *, xp: Namespace) -> Array:
+    """Return `x`: the entries of what is added up."""
+    return x
+
+
+@with_gradient(lambda grad, out, x, *, xp: (grad,), elementwise=True)
+def _entries(x: Array, *, xp: Namespace) -> Array:
+    return itself(x, xp=xp)
+
+
+def _few_added(x: Array, divisor: float, *, xp: Namespace) -> Array | None:
+    """Return the sum of few entries over a number, by the code of plans; None where there is none.
+
+    Of many entries the library's own sum needs no memory for the gradient.
+    """
+    few = is_eager(raw_array(x), xp=inner_of(xp)) and 0 < math.prod(x.shape) < FEW
+    pair = pair_of(_entries)
+    return summed_pair(pair, (x,), {}, divisor=divisor) if few and pair else None
+
+
+def _constant(x: Array, *, xp: Namespace) -> float | None:
+    """Return a number that can be read and is not differentiated; else None."""
+    constant = not getattr(x, "requires_grad", False)
+    read = constant and is_eager(raw_array(x), xp=inner_of(xp))
+    return float(x) if read else None
 
 
 def _added(terms: Array, made: Array, divisor: Any, weight: Array | None = None) -> Array:
@@ -241,12 +285,16 @@ def _product(denominator: Array | None, weight: Array | None, *, xp: Namespace) 
     return xp.multiply(weight, denominator)
 
 
-def _constant_divisor(denominator: Any, weight: Any, *, xp: Namespace) -> float | None:
+def _constant_divisor(denominator: Any, weight: Any) -> float | None:
     """Return the sum of the product of constants; None of others, or where it is 0."""
     for x in (denominator, weight):
         if getattr(x, "requires_grad", False):
             return None
-    return float(total(_product(denominator, weight, xp=xp), xp=xp)) or None
+    if denominator is None or weight is None:
+        found: Any = weight if denominator is None else denominator
+    else:
+        found = weight * denominator
+    return None if found is None else float(found.sum()) or None
 
 
 def _row_count(x: Array, *, xp: Namespace) -> Any:

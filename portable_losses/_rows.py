@@ -89,15 +89,20 @@ def finite_or_nan(x: Array, *, xp: Namespace) -> Array:
     return where(xp.abs(x) < INF, x, NAN, xp=xp)
 
 
-def exponentials(x: Array, top: Array, *, xp: Namespace) -> Array:
+def exponentials(x: Array, top: Array, rest: Array | None = None, *, xp: Namespace) -> Array:
     """``exp(x - n)``, n the `top` of each row rounded down, with all digits however far x is.
+
+    With a constant `rest`, x is ``x + rest`` with more digits than its dtype has.
 
     A difference d is rounded, and the exponential multiplies that error by ``|d|``. As n is whole,
     ``(d + n) - x`` is exactly what d has too much; of ``x - top`` it were twice the operations.
     """
     n = xp.floor(stop_gradient(top, xp=xp))
     d = maximum(x - n, NOTHING, xp=xp)
-    excess = minimum(stop_gradient((d + n) - x, xp=xp), 1.0, xp=xp)  # infinite at -inf
+    excess = stop_gradient((d + n) - x, xp=xp)
+    if rest is not None:
+        excess = excess - rest
+    excess = minimum(excess, 1.0, xp=xp)  # infinite at -inf
     return xp.exp(d) * (1 - excess)
 
 

@@ -17,12 +17,13 @@ from portable_losses._gradient import entrywise, stop_gradient
 from portable_losses._notes import noted
 from portable_losses._polyfill import constant, readable, where
 from portable_losses._stable import INF, NAN
-from portable_losses._tape import TapeArray
+from portable_losses._tape import TapeArray, raw_array
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_broadcasts_to, check_real
 
 __all__ = [
     "as_weight",
+    "check_all_above",
     "check_all_in",
     "check_bits",
     "check_indices",
@@ -169,11 +170,25 @@ def check_all_in(
     ((name, x),) = array.items()
     if lies_in(x, low, high) or kind_of(x, xp=xp) == "bool":
         return None
-    own_xp = namespace_of_type(x)
-    x = computable(x, xp=own_xp)
+    x, own_xp = _constant(x)
     bad = _lies_outside(x, low=low, high=high, xp=own_xp)
     what = f"be at least {low}" if high == INF else f"lie in [{low}, {high}]"
     return check_values(x, bad, what + advice, name=name, xp=own_xp)
+
+
+def check_all_above(low: float, *, xp: Namespace, advice: str = "", **array: Array) -> Array | None:
+    """Check that every entry of the one `array` is greater than `low` (NaN is let through)."""
+    ((name, x),) = array.items()
+    x, own_xp = _constant(x)
+    bad = _is_at_most(x, low=low, xp=own_xp)
+    return check_values(x, bad, f"be greater than {low}{advice}", name=name, xp=own_xp)
+
+
+def _constant(x: Array) -> tuple[Array, Namespace]:
+    """Return `x` without its history, in a dtype to compute with, and its namespace."""
+    raw = raw_array(x)
+    xp = namespace_of_type(raw)
+    return computable(raw, xp=xp), xp
 
 
 def lies_in(x: Array, low: float, high: float) -> bool:
@@ -236,6 +251,12 @@ def _lies_outside(x: Array, *, low: float, high: float, xp: Namespace) -> Array:
     return x < low if high == INF else (x < low) | (x > high)
 
 
+@entrywise
+def _is_at_most(x: Array, *, low: float, xp: Namespace) -> Array:
+    """``x <= low``: not true of NaN."""
+    return x <= low
+
+
 def check_signs(*, xp: Namespace, **array: Array) -> Array | None:
     """Check that every entry of the one `array` is -1 or 1 (NaN is let through)."""
     return _check_either(-1, 1, "be -1 or 1; 2 * t - 1 converts {0, 1}", xp=xp, **array)
@@ -244,9 +265,15 @@ def check_signs(*, xp: Namespace, **array: Array) -> Array | None:
 def check_signs_or_shares(*, xp: Namespace, **array: Array) -> Array | None:
     """Check that every entry of the one `array` is -1 or lies in [0, 1] (NaN is let through)."""
     ((name, x),) = array.items()
-    x = computable(x, xp=namespace_of_type(x))
-    bad = ((x < 0) & (x != -1)) | (x > 1)
-    return check_values(x, bad, "be -1, or lie in [0, 1]", name=name, xp=xp)
+    x, own_xp = _constant(x)
+    bad = _is_no_share(x, xp=own_xp)
+    return check_values(x, bad, "be -1, or lie in [0, 1]", name=name, xp=own_xp)
+
+
+@entrywise
+def _is_no_share(x: Array, *, xp: Namespace) -> Array:
+    """Not -1, and outside of [0, 1]."""
+    return ((x < 0) & (x != -1)) | (x > 1)
 
 
 def check_bits(*, xp: Namespace, **array: Array) -> Array | None:
@@ -262,8 +289,9 @@ def _check_either(
     x = computable(x, xp=namespace_of_type(x))
     if _passes(x, partial(_is_either, first, second)):
         return None
-    bad = _is_neither(x, first=first, second=second, xp=namespace_of_type(x))
-    return check_values(x, bad, requirement, name=name, xp=xp)
+    x, own_xp = _constant(x)
+    bad = _is_neither(x, first=first, second=second, xp=own_xp)
+    return check_values(x, bad, requirement, name=name, xp=own_xp)
 
 
 @entrywise

@@ -14,7 +14,7 @@ from portable_losses._polyfill import clip, constant, minimum, total, where
 from portable_losses._row_functions import of_rows
 from portable_losses._stable import INF, NAN, log, log1p, sign
 from portable_losses._typing import Array, Namespace
-from portable_losses.activations.sigmoid import _sigmoid
+from portable_losses.activations.logistic import _sigmoid
 from portable_losses.losses._deviances import (
     _bound,
     _curve,

@@ -8,7 +8,7 @@ from portable_losses._dtypes import largest
 from portable_losses._gradient import with_gradient
 from portable_losses._polyfill import clip, constant, minimum, where
 from portable_losses._typing import Array, Namespace
-from portable_losses.activations.sigmoid import _sigmoid, _softplus
+from portable_losses.activations.logistic import _sigmoid, _softplus
 
 __all__ = [
     "exponential",

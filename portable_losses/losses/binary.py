@@ -13,7 +13,7 @@ from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_floating, in_one_dtype, namespace_of
 from portable_losses._values import as_weight, check_all_in, mark_invalid
 from portable_losses._weighted import spread
-from portable_losses.activations.sigmoid import _softplus
+from portable_losses.activations.logistic import _softplus
 from portable_losses.losses._left_out import leaves_out, settle
 from portable_losses.special.logistic import negative_size
 

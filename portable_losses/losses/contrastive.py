@@ -16,8 +16,8 @@ from portable_losses._validation import (
     check_real_floating,
     namespace_of,
 )
+from portable_losses.activations.logistic import _softplus
 from portable_losses.activations.scaled import normalize
-from portable_losses.activations.sigmoid import _softplus
 from portable_losses.losses._batches import (
     as_labels,
     diagonal,

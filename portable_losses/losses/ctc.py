@@ -30,7 +30,7 @@ from portable_losses._validation import (
     same_shape,
 )
 from portable_losses._values import check_values, join_masks, mark_invalid
-from portable_losses.activations.softmax import _softmax
+from portable_losses.activations.softmaxes import _softmax
 from portable_losses.losses._left_out import Entries, leaves_out
 from portable_losses.special.log_exp import _logsumexp
 

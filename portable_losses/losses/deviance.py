@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from portable_losses._dtypes import computable
 from portable_losses._options import Domain
 from portable_losses._public import public
 from portable_losses._reduction import reduced
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Reduction
 from portable_losses._validation import check_floating, namespace_of
-from portable_losses._values import check_all_in, check_values
+from portable_losses._values import check_all_above, check_all_in
 from portable_losses.losses._deviances import (
     deviance,
     deviance_of_mean,
@@ -276,11 +275,10 @@ def _deviance_loss(
     if 1 <= power < 2:
         bad_target = check_all_in(0, INF, xp=xp, target=target)
     elif power >= 2:
-        target = computable(target, xp=xp)
-        bad_target = check_values(target, target <= 0, "be greater than 0", name="target", xp=xp)
+        bad_target = check_all_above(0, xp=xp, target=target)
     if power != 0 and not log_input:
-        what = "be greater than 0; for logarithms pass log_input=True"
-        bad_input = check_values(input, input <= 0, what, name="input", xp=xp)
+        advice = "; for logarithms pass log_input=True"
+        bad_input = check_all_above(0, xp=xp, advice=advice, input=input)
 
     own: dict[str, Any] = {"power": power, "factor": 2.0} if power else {}
     if full:

@@ -14,7 +14,7 @@ from portable_losses._stable import INF
 from portable_losses._typing import Array, Axis, BatchReduction, Namespace
 from portable_losses._validation import check_axes, in_one_dtype, namespace_of, of_one_dtype
 from portable_losses._values import check_all_in, mark_invalid
-from portable_losses._weighted import NotInOnePass, in_one_pass
+from portable_losses._weighted import NotInOnePass, in_one_pass, weighs_unread
 from portable_losses.losses import _divergences as own
 from portable_losses.losses._foreseen import foreseen_mean
 from portable_losses.losses._left_out import leaves_out
@@ -381,13 +381,17 @@ def _sum_and_reduce(
 ) -> Array:
     """Return the reduction of the sums over `axes`; NaN for entries that are `invalid`."""
     first = arrays[0]
-    if in_one_pass() is not None:
-        each = own.terms_of(sums, **options)
-        if each is None or axes or reduction == "batchmean":
+    weighs = in_one_pass() is not None
+    each = None
+    if weighs or (not axes and weighs_unread(first)):
+        each = None if axes or reduction == "batchmean" else own.terms_of(sums, **options)
+        if each is None and weighs:
             raise NotInOnePass
+    if each is not None:
         named = {"probs" if sums is own.tvd_sum else "log_probs": arrays[0], "target": arrays[1]}
         given: Any = {**each[1], "where": where, "sample_weight": sample_weight}
-        made = reduced(each[0], named, reduction, invalid=(invalid,), xp=xp, **given)
+        narrowed: Any = reduction
+        made = reduced(each[0], named, narrowed, invalid=(invalid,), xp=xp, **given)
         return narrow(made, dtype, xp=xp)
     if len(axes) == 1 and invalid is None and is_known(first.shape[axes[0]]):
         rows = [as_rows(x, axes, xp=xp) for x in arrays]

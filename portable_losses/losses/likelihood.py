@@ -23,7 +23,7 @@ from portable_losses._validation import (
 )
 from portable_losses._values import check_all_in
 from portable_losses.losses._left_out import Entries, leaves_out
-from portable_losses.special.entropy import _quotient, _xlogy
+from portable_losses.special.entropies import _quotient, _xlogy
 from portable_losses.special.gamma import _gammaln, _polygamma
 
 __all__ = ["gaussian_nll_loss", "poisson_nll_loss"]

@@ -27,7 +27,7 @@ from portable_losses._values import (
     join_masks,
     mark_invalid,
 )
-from portable_losses.activations.sigmoid import _softplus
+from portable_losses.activations.logistic import _softplus
 from portable_losses.losses._foreseen import foreseen_mean
 from portable_losses.losses._left_out import leaves_out, settle
 

@@ -21,7 +21,7 @@ from portable_losses._validation import (
     namespace_of,
 )
 from portable_losses._values import check_indices, check_values, mark_invalid
-from portable_losses.activations.sigmoid import _sigmoid, _softplus
+from portable_losses.activations.logistic import _sigmoid, _softplus
 from portable_losses.losses._left_out import leaves_out
 from portable_losses.special.log_exp import _log1mexp
 from portable_losses.special.two_floats import sum_of

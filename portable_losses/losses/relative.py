@@ -1,6 +1,5 @@
 """Losses of the error in proportion to the target."""
 
-from portable_losses._dtypes import computable
 from portable_losses._gradient import with_gradient
 from portable_losses._options import NONNEGATIVE
 from portable_losses._polyfill import where as _where
@@ -9,7 +8,7 @@ from portable_losses._reduction import reduced
 from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_floating, namespace_of
-from portable_losses._values import check_values
+from portable_losses._values import check_all_above, check_values
 from portable_losses.losses._left_out import leaves_out
 
 __all__ = ["mape_loss", "msle_loss"]
@@ -148,10 +147,8 @@ def msle_loss(
     """
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     check_floating(xp, input=input, target=target)
-    what = "be greater than -1"
-    x, y = computable(input, xp=xp), computable(target, xp=xp)
-    bad_input = check_values(x, x <= -1, what, name="input", xp=xp)
-    bad_target = check_values(y, y <= -1, what, name="target", xp=xp)
+    bad_input = check_all_above(-1, xp=xp, input=input)
+    bad_target = check_all_above(-1, xp=xp, target=target)
 
     return reduced(
         _squared_log_ratio,

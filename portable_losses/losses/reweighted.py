@@ -12,7 +12,7 @@ from portable_losses._stable import INF, expm1
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses._values import mark_invalid
-from portable_losses.activations.softmax import _log_softmax
+from portable_losses.activations.softmaxes import _log_softmax
 from portable_losses.losses._foreseen import foreseen_gradients
 from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses._targets import (

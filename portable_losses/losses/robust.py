@@ -12,7 +12,7 @@ from portable_losses._public import public
 from portable_losses._reduction import reduced
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import namespace_of
-from portable_losses.activations.sigmoid import _tanh
+from portable_losses.activations.logistic import _tanh
 from portable_losses.losses._errors import of_error
 from portable_losses.losses._left_out import leaves_out
 from portable_losses.special.logistic import negative_size

@@ -2,14 +2,15 @@
 
 import math
 
-from portable_losses._gradient import elementwise_call, with_gradient
+from portable_losses._gradient import with_gradient
 from portable_losses._options import FINITE, is_number
 from portable_losses._polyfill import clip, constant, where
 from portable_losses._public import public
 from portable_losses._stable import INF, NAN, log
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import namespace_of_floating
-from portable_losses._values import check_all_in, mark_invalid
+from portable_losses._values import check_all_in
+from portable_losses._weighted import marked_call
 
 __all__ = ["boxcox"]
 
@@ -62,7 +63,7 @@ def boxcox(x: Array, /, lmbda: float | Array) -> Array:
         power = 0.0 if abs(lmbda) < SMALLEST else float(lmbda)
     else:
         power = lmbda + where(abs(lmbda) < SMALLEST, constant(SMALLEST, lmbda, xp=xp), 0.0, xp=xp)
-    return mark_invalid(elementwise_call(_boxcox, x, power=power), invalid, xp=xp)
+    return marked_call(_boxcox, x, invalid, power=power)
 
 
 def _boxcox_grad(grad: Array, out: Array, x: Array, *, power: float, xp: Namespace) -> tuple[Array]:

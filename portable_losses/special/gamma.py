@@ -7,13 +7,14 @@ The gradients form a closed family of pairs, so that any order of derivative wor
 
 import math
 
-from portable_losses._gradient import elementwise_call, with_gradient
+from portable_losses._gradient import with_gradient
 from portable_losses._polyfill import constant, minimum, where
 from portable_losses._public import public
 from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import namespace_of_floating
-from portable_losses._values import check_all_in, mark_invalid
+from portable_losses._values import check_all_in
+from portable_losses._weighted import marked_call
 from portable_losses.special._gamma_coefficients import (
     BERNOULLI,
     DIGAMMA,
@@ -71,7 +72,7 @@ def gammaln(x: Array, /) -> Array:
     xp = namespace_of_floating(x, "x")
     invalid = check_all_in(0, INF, xp=xp, x=x)
 
-    return mark_invalid(elementwise_call(_gammaln, x), invalid, xp=xp)
+    return marked_call(_gammaln, x, invalid)
 
 
 @public
@@ -114,7 +115,7 @@ def digamma(x: Array, /) -> Array:
     xp = namespace_of_floating(x, "x")
     invalid = check_all_in(0, INF, xp=xp, x=x)
 
-    return mark_invalid(elementwise_call(_polygamma, x, order=0), invalid, xp=xp)
+    return marked_call(_polygamma, x, invalid, order=0)
 
 
 def _gammaln_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:

@@ -36,7 +36,7 @@ from portable_losses._validation import (
     namespace_of,
 )
 from portable_losses._values import check_values, mark_invalid
-from portable_losses.activations.softmax import _softmax
+from portable_losses.activations.softmaxes import _softmax
 from portable_losses.special.log_exp import _log1mexp, _log1mexp_grad
 from portable_losses.special.two_floats import sum_of
 

@@ -231,7 +231,7 @@ def test_what_is_masked_does_not_reach_the_derivative_by_an_option() -> None:
 
 
 def test_a_module_learns_an_option() -> None:
-    loss = pl.nn.HuberLoss(delta=pl.nn.Parameter(np.asarray(1.0)))
+    loss: Any = pl.nn.HuberLoss(delta=pl.nn.Parameter(np.asarray(1.0)))
     loss(X, Y).backward()
     assert [name for name, _ in loss.named_parameters()] == ["delta"]
     assert float(loss.delta.grad.array) == pytest.approx((1.0 + 2.0) / 3)

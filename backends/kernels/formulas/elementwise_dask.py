@@ -7,29 +7,27 @@ graph is built but the function on arrays without entries, which says how many r
 
 __library__ = "dask"
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
 from functools import partial
-from itertools import product
-from operator import getitem
 from typing import Any
 
 import dask.array as da
 from dask.array.utils import meta_from_array
 from dask.base import tokenize
-from dask.highlevelgraph import HighLevelGraph
 
-from portable_losses._backend import Kernel, Pair, backend_of, namespace_of_type
-from portable_losses._gradient import entrywise, summed_pair, summed_with_gradient
+from portable_losses._backend import Kernel, Pair, namespace_of_type
+from portable_losses._gradient import (
+    entrywise,
+    summed_again,
+    summed_pair,
+    summed_with_gradient,
+)
 from portable_losses._polyfill import knows_shape, total
 from portable_losses._typing import Array, Namespace, Options
 
-from ..machine.blocks import limit_workers, workers
-from .machine_code import PARTS
+from .tasks_dask import array_of, in_task, layer_of, part, run_chunk, sum_of_chunks
 
-__all__ = ["ELEMENTWISE", "elementwise", "in_task", "one_like", "several"]
-
-TOGETHER = 32  # numbers that one task adds up
+__all__ = ["ELEMENTWISE", "elementwise", "one_like", "several"]
 
 
 def elementwise(function: Callable[..., Any], arrays: tuple[Any, ...], options: Options) -> Any:
@@ -46,11 +44,11 @@ def _by_chunk(
     """Return the Dask array of the function of each chunk; None where it has several results."""
     given = _aligned(arrays)
     own = _own(function, arrays, options)
-    like = _run_chunk(*[x._meta for x in given], chunks_in_all=1, **own)
+    like = run_chunk(*[x._meta for x in given], chunks_in_all=1, **own)
     if isinstance(like, tuple):
         return None
-    run = partial(_run_chunk, chunks_in_all=given[-1].npartitions, **own)
-    return _layer(_name(function, given, own), run, given, like)
+    run = partial(run_chunk, chunks_in_all=given[-1].npartitions, **own)
+    return layer_of(_name(function, given, own), run, given, like)
 
 
 def several(function: Callable[..., Any], arrays: tuple[Any, ...], options: Options) -> Any:
@@ -64,15 +62,15 @@ def several(function: Callable[..., Any], arrays: tuple[Any, ...], options: Opti
         return function(*arrays, **options)
     given = [x if x.chunks == first.chunks else x.rechunk(first.chunks) for x in shaped]
     own = _own(function, arrays, options)
-    like = _run_chunk(*[x._meta for x in given], chunks_in_all=1, **own)
+    like = run_chunk(*[x._meta for x in given], chunks_in_all=1, **own)
     name = f"several-{_name(function, given, own)}"
-    run = partial(_run_chunk, chunks_in_all=first.npartitions, **own)
-    together = _layer(name, run, given, first._meta)
-    return tuple([_part(together, i, x) for i, x in enumerate(like)])
+    run = partial(run_chunk, chunks_in_all=first.npartitions, **own)
+    together = layer_of(name, run, given, first._meta)
+    return tuple([part(together, i, x) for i, x in enumerate(like)])
 
 
 def _own(function: Callable[..., Any], arrays: tuple[Any, ...], options: Options) -> Options:
-    """Return what `_run_chunk` is given beside chunks, in every call of a function."""
+    """Return what `run_chunk` is given beside chunks, in every call of a function."""
     plain = {name: x for name, x in options.items() if name != "xp"}
     return {
         "function": function,
@@ -87,102 +85,6 @@ def _name(function: Callable[..., Any], given: list[Any], own: Options, *more: A
     said = [id(x) if callable(x) or isinstance(x, Pair) else x for x in own.values()]
     token = tokenize(id(function), [x.name for x in given], said, *more)
     return f"{function.__name__.strip('_<>')}-{token}"
-
-
-# ---- graphs ------------------------------------------------------------------------------------
-
-
-def _layer(name: str, run: Callable[..., Any], arrays: list[Any], like: Any) -> Any:
-    """Return a Dask array whose chunk at each place is what `run` makes of those of `arrays` there.
-
-    ``map_blocks`` does the same in five times the time, and its tasks in twice: Dask joins each
-    with the one that has its operand, and orders the two anew when it runs them.
-    """
-    shape = max(arrays, key=lambda x: x.ndim)
-    graph: dict[Any, Any] = {}
-    for place in product(*map(range, shape.numblocks)):
-        graph[name, *place] = (run, *[_operand(x, place) for x in arrays])
-    return _array(name, graph, arrays, shape.chunks, like)
-
-
-def _array(name: str, graph: dict[Any, Any], arrays: list[Any], chunks: Any, like: Any) -> Any:
-    """Return the Dask array of the tasks of a graph, which use those of `arrays`."""
-    whole: Any = HighLevelGraph.from_collections(name, graph, dependencies=arrays)
-    made: Any = da.Array
-    return made(whole, name, chunks, meta=like, dtype=like.dtype)
-
-
-def _operand(x: Any, place: tuple[int, ...]) -> Any:
-    """Return the key of the chunk of `x` at a place; of a mask of our own the task itself.
-
-    So a mask is no array in memory, and no task: what it is computed from is read once.
-    """
-    key = x.name, *(place if x.ndim else ())
-    if x.dtype != bool:
-        return key
-    task = x.dask.layers.get(x.name, {}).get(key) if key in x.dask else None
-    ours = isinstance(task, tuple) and isinstance(task[0], partial) and task[0].func is _run_chunk
-    return task if ours else key
-
-
-def _part(together: Any, i: int, like: Any) -> Any:
-    """Return the results at place `i`, where those of a chunk are together in a tuple."""
-    return _layer(f"{i}-{together.name}", partial(_taken, i), [together], like)
-
-
-def _taken(i: int, results: tuple[Any, ...]) -> Any:
-    return getitem(results, i)
-
-
-def _added(name: str, numbers: Any, like: Any) -> Any:
-    """Return the sum of numbers, one for each chunk of a Dask array."""
-    graph: dict[Any, Any] = {}
-    keys: list[Any] = [(numbers.name, *place) for place in product(*map(range, numbers.numblocks))]
-    while len(keys) > TOGETHER:
-        parts = [keys[i : i + TOGETHER] for i in range(0, len(keys), TOGETHER)]
-        keys = [(f"part-{name}", len(graph) + i) for i in range(len(parts))]
-        graph.update({key: (_sum, part) for key, part in zip(keys, parts, strict=True)})
-    graph[name,] = (_sum, keys)
-    return _array(name, graph, [numbers], (), like)
-
-
-def _sum(numbers: list[Any]) -> Any:
-    """Return the sum of a library's numbers."""
-    xp = namespace_of_type(numbers[0])
-    return xp.sum(xp.stack([xp.asarray(x) for x in numbers]))
-
-
-# ---- tasks -------------------------------------------------------------------------------------
-
-
-def _run_chunk(
-    *chunks: Any,
-    function: Callable[..., Any],
-    present: tuple[bool, ...],
-    options: Options,
-    chunks_in_all: int,
-) -> Any:
-    """Return the function of the chunks at one place, None for the arrays that are absent."""
-    found = iter(chunks)
-    arrays = [next(found) if there else None for there in present]
-    xp = namespace_of_type(chunks[-1])
-    with in_task(xp, chunks_in_all):
-        return entrywise(function)(*arrays, xp=xp, **options)
-
-
-@contextmanager
-def in_task(xp: Namespace, chunks: int) -> Generator[None, None, None]:
-    """Keep a chunk's library from warning, as Dask computes when our call is over.
-
-    And leave processors and caches to the other tasks, of which there is one for each chunk.
-    """
-    quiet = backend_of(xp).arrays.quiet
-    token = PARTS.set(chunks)
-    try:
-        with limit_workers(max(1, workers() // chunks)), quiet() if quiet else nullcontext():
-            yield
-    finally:
-        PARTS.reset(token)
 
 
 def _aligned(arrays: tuple[Any, ...]) -> list[Any]:
@@ -271,10 +173,9 @@ def _run_summed(
     first, sloped = given[0], wanted == (0,)
     own = {"pair": each, "present": present, "options": plain, "divisor": divisor, "sloped": sloped}
     name = _name(each.forward, given, own)
-    run = partial(_sum_chunk, chunks_in_all=first.npartitions, **own)
-    together = _layer(f"sums-{name}", run, given, first._meta)
-    numbers = _part(together, 0, first._meta) if sloped else together
-    value = _added(f"sum-{name}", numbers, meta_from_array(first._meta, ndim=0))
+    run = partial(_sum_chunk, chunks_in_all=first.npartitions, kept=Kept(), **own)
+    together = layer_of(f"sums-{name}", run, given, first._meta)
+    value = sum_of_chunks(f"sum-{name}", together, meta_from_array(first._meta, ndim=0))
 
     def backward(
         grad: Any, out: Any, *arrays: Any, divisor: int, **options: Any
@@ -287,10 +188,10 @@ def _run_summed(
         if not sloped:
             return _gradients(each, grad / divisor, arrays, options, wanted)
         if grad is one_like(grad):  # so no slope waits for the sum
-            slope = _part(together, 1, first._meta)
+            slope = part(together, 1, first._meta)
         else:
             name = f"slope-{tokenize(together.name, grad.name)}"
-            slope = _layer(name, _slope_chunk, [together, grad], first._meta)
+            slope = layer_of(name, _slope_chunk, [together, grad], first._meta)
         return slope, *(None for _ in arrays[1:])
 
     return value, backward
@@ -305,11 +206,18 @@ def one_like(number: Any) -> Any:
     if key not in _ONES:
         name = f"one-{tokenize(type(like), number.dtype)}"
         one = namespace_of_type(like).ones((), dtype=number.dtype)
-        _ONES[key] = _array(name, {(name,): one}, [], (), one)
+        _ONES[key] = array_of(name, {(name,): one}, [], (), one)
     return _ONES[key]
 
 
 _ONES: dict[Any, Any] = {}
+
+
+class Kept(dict[Any, Any]):
+    """What chunks of a kind run, looked up once in each process that has such."""
+
+    def __reduce__(self) -> Any:
+        return Kept, ()
 
 
 def _sum_chunk(
@@ -320,6 +228,7 @@ def _sum_chunk(
     divisor: float,
     sloped: bool,
     chunks_in_all: int,
+    kept: Kept,
 ) -> Any:
     """Return the sum of a pair's entries of the chunks at one place.
 
@@ -327,19 +236,38 @@ def _sum_chunk(
     """
     found, xp = iter(chunks), namespace_of_type(chunks[0])
     arrays = tuple([next(found) if there else None for there in present])
-    slope = None
+    kinds = tuple([(x.__class__, x.dtype, x.shape) for x in chunks])
     with in_task(xp, chunks_in_all):
-        both = summed_with_gradient(pair, arrays, options, divisor=divisor) if sloped else None
-        added = summed_pair(pair, arrays, options, divisor=divisor) if both is None else both[0]
-        if both is not None:
-            slope = both[1]
-        elif sloped:
-            grad = xp.full(chunks[0].shape, 1 / divisor, dtype=chunks[0].dtype)
-            slope = entrywise(_gradient(pair, 0))(grad, *arrays, xp=xp, **options)
-        if added is None:
-            entries = entrywise(pair.forward)(*arrays, xp=xp, **options)
-            added = total(entries, xp=xp) / divisor
-    return (added, slope) if sloped else added
+        if kinds not in kept:
+            kept[kinds] = summed_again(pair, arrays, options, divisor=divisor, sloped=sloped)
+        again = kept[kinds]
+        both = None if again is None else again(arrays)
+        if both is None:
+            both = _summed(pair, arrays, options, divisor, sloped=sloped, xp=xp)
+    return both if sloped else both[0]
+
+
+def _summed(
+    pair: Pair,
+    arrays: tuple[Any, ...],
+    options: Options,
+    divisor: float,
+    *,
+    sloped: bool,
+    xp: Namespace,
+) -> tuple[Any, Any]:
+    """Return the sum of a pair's entries over the divisor and, if it is `sloped`, the slope."""
+    both = summed_with_gradient(pair, arrays, options, divisor=divisor) if sloped else None
+    if both is not None:
+        return both
+    slope, first = None, arrays[0]
+    added = summed_pair(pair, arrays, options, divisor=divisor)
+    if sloped:
+        grad = xp.full(first.shape, 1 / divisor, dtype=first.dtype)
+        slope = entrywise(_gradient(pair, 0))(grad, *arrays, xp=xp, **options)
+    if added is None:
+        added = total(entrywise(pair.forward)(*arrays, xp=xp, **options), xp=xp) / divisor
+    return added, slope
 
 
 def _slope_chunk(together: Any, grad: Any) -> Any:

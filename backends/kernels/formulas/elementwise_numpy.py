@@ -27,7 +27,14 @@ from .machine_code import NATIVE, compiler, machine_code
 from .program_numpy import Blockwise, simple
 from .trace import Formula, Untraceable, key_of, slopes_of, trace
 
-__all__ = ["ELEMENTWISE", "backward_of", "elementwise", "program_of", "several"]
+__all__ = [
+    "ELEMENTWISE",
+    "backward_of",
+    "backward_of_slope",
+    "elementwise",
+    "program_of",
+    "several",
+]
 
 SIZE = 3 * 2**20  # bytes that a block and its buffers take; with less, threads wait for the lock
 SMALL = 2**11  # entries up to which NumPy's own memory is as quick as buffers
@@ -102,7 +109,7 @@ def _run(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[in
     if program is None:
         return pair.forward(*arrays, **options), by_pair(pair, wanted)
     out, saved = program(given, size)
-    return out, _backward_of_slope(pair, saved)
+    return out, backward_of_slope(pair, saved)
 
 
 def backward_of(pair: Pair, value: Machine, wanted: tuple[int, ...]) -> Any:
@@ -135,7 +142,7 @@ def _gradients(
     return tuple([next(found) if i in wanted else None for i in range(len(arrays))])
 
 
-def _backward_of_slope(pair: Pair, saved: Array | None) -> Any:
+def backward_of_slope(pair: Pair, saved: Array | None) -> Any:
     """Return a backward by the first array, whose slope is there already."""
 
     def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
@@ -176,7 +183,7 @@ def _run_summed(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: A
         both = program_of(value_and_slope(each), None, arrays, rest, now=False)
         if isinstance(both, Machine):
             value, others = both.sum([x for x in arrays if x is not None], divisor)
-            return value, _backward_of_slope(pair, others[0])
+            return value, backward_of_slope(pair, others[0])
     program = program_of(each.forward, None, arrays, rest, now=False)
     if not isinstance(program, Machine):
         return _run_unsummed(each, arrays, rest, wanted, divisor)

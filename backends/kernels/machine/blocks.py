@@ -13,9 +13,8 @@ its own thread. ``os.fork`` finds no thread of ours: they end before it, and sta
 
 import os
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 
 __all__ = ["in_blocks", "limit_workers", "workers"]
@@ -59,18 +58,23 @@ def workers() -> int:
     return allowed if limit is None else min(allowed, limit)
 
 
-@contextmanager
-def limit_workers(count: int) -> Generator[None, None, None]:
+class limit_workers:  # noqa: N801 - used as a function; a generator takes four times as long
     """Let at most `count` threads work, in this thread's (or task's) calls within the block."""
-    if count < 1:
-        msg = f"`count` must be at least 1, got {count}"
-        raise ValueError(msg)
-    before = _LIMIT.get()
-    token = _LIMIT.set(count if before is None else min(count, before))
-    try:
-        yield
-    finally:
-        _LIMIT.reset(token)
+
+    __slots__ = ("_count", "_token")
+
+    def __init__(self, count: int) -> None:
+        if count < 1:
+            msg = f"`count` must be at least 1, got {count}"
+            raise ValueError(msg)
+        self._count = count
+
+    def __enter__(self) -> None:
+        before = _LIMIT.get()
+        self._token = _LIMIT.set(self._count if before is None else min(self._count, before))
+
+    def __exit__(self, *_: object) -> None:
+        _LIMIT.reset(self._token)
 
 
 def _allowed() -> int:

@@ -42,7 +42,11 @@ def share(
 
 def pool(region: int, task: int, blocks: int) -> None:
     """Run the region on our own threads, no more of them than there are blocks."""
-    in_blocks(lambda _: call_region(region)(task), min(blocks, workers()), 1)
+    run, count = call_region(region), min(blocks, workers())
+    if count == 1:
+        run(task)
+    else:
+        in_blocks(lambda _: run(task), count, 1)
 
 
 @lru_cache(maxsize=8)

@@ -17,7 +17,7 @@ from portable_losses._backend import Kernel, Pair, backend_of, namespace_of_type
 from portable_losses._polyfill import knows_shape
 from portable_losses._typing import Array, Options
 
-from ..formulas.elementwise_dask import in_task
+from ..formulas.tasks_dask import in_task
 
 __all__ = ["rowwise"]
 

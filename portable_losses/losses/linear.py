@@ -35,7 +35,7 @@ from portable_losses.losses._foreseen import foreseen_factors
 from portable_losses.losses._left_out import Entries, leaves_out
 from portable_losses.losses._linear_rows import _linear_cross_entropy
 from portable_losses.losses._targets import read_target, smoothed_losses
-from portable_losses.losses.cross_entropy import reduce_with_lse
+from portable_losses.losses.categorical import reduce_with_lse
 
 __all__ = ["linear_cross_entropy"]
 
@@ -197,7 +197,7 @@ def linear_cross_entropy(
         rows = math.prod(shape) if all(map(is_known, shape)) else None
         return x if len(shape) == 1 else reshape(x, (rows, *last), xp=xp)
 
-    labels = flat(given, classes) if target.indices is None else flat(target.indices[..., 0])
+    labels = flat(given, classes) if target.indices is None else flat(target.indices)
     rows = None if target.row_mask is None else flat(target.row_mask)
     factor = None if foreseen is None or foreseen[0] is None else flat(foreseen[0])
     found = _of_rows(losses, flat(hidden, hidden.shape[-1]), labels, factor, rows, xp=xp)

@@ -15,8 +15,8 @@ from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses._values import mark_invalid
-from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
-from portable_losses.activations.softmax import _log_softmax, _log_softmax_grad
+from portable_losses.activations.hyperbolic import _softcap_grad, softcap_in_parts
+from portable_losses.activations.softmaxes import _log_softmax_grad, log_softmax_in_parts
 from portable_losses.losses._foreseen import foreseen_gradients
 from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses._targets import (
@@ -28,7 +28,7 @@ from portable_losses.losses._targets import (
     rows_of_classes,
     smoothed_losses,
 )
-from portable_losses.special.log_exp import _logsumexp, _logsumexp_grad
+from portable_losses.special.log_exp import _logsumexp_grad, logsumexp_in_parts
 
 __all__ = ["cross_entropy", "nll_loss"]
 
@@ -353,13 +353,14 @@ def _cross_entropy_grad(
         finite = xp.isfinite(largest_along(seen, (-1,), xp=xp))
         idle = idle_rows(coefficient, finite, xp=xp)
         seen = _where(idle, 0.0, seen, xp=xp)
-    capped = seen if softcap is None else _softcap(seen, cap=softcap, xp=xp)
-    log_p = _log_softmax(capped, xp=xp)
+    capped, rest = (seen, None) if softcap is None else softcap_in_parts(seen, softcap, xp=xp)
+    log_p = log_softmax_in_parts(capped, rest, xp=xp)
+    parts = (capped,) if rest is None else (capped, rest)
     g = target.mask_rows(grad[0], xp=xp)[..., None]
-    in_z: Array = _log_softmax_grad(-g * coefficient, log_p, capped, xp=xp)[0]
+    in_z: Array = _log_softmax_grad(-g * coefficient, log_p, *parts, xp=xp)[0]
     if with_lse:
         g_lse = target.mask_rows(grad[1], xp=xp)[..., None]
-        in_z = in_z + _logsumexp_grad(g_lse, out[1][..., None], capped, xp=xp)[0]
+        in_z = in_z + _logsumexp_grad(g_lse, out[1][..., None], *parts, xp=xp)[0]
     if softcap is not None:
         in_z = _softcap_grad(in_z, capped, seen, cap=softcap, xp=xp)[0]
     in_z = target.mask_logits(in_z, absent=0.0, xp=xp)
@@ -395,7 +396,12 @@ def _cross_entropy(
     """
     target = Target(*arrays)
     z = target.mask_logits(z, absent=-INF, xp=xp)  # before the cap, whose slope is NaN at NaN
+    rest = None
     if softcap is not None:
-        z = _softcap(z, cap=softcap, xp=xp)
-    loss = target.select(0.0 - _log_softmax(z, xp=xp), label_smoothing=label_smoothing, xp=xp)
-    return (loss, target.mask_rows(_logsumexp(z, xp=xp)[..., 0], xp=xp)) if with_lse else (loss,)
+        z, rest = softcap_in_parts(z, softcap, xp=xp)
+    log_p = log_softmax_in_parts(z, rest, xp=xp)
+    loss = target.select(0.0 - log_p, label_smoothing=label_smoothing, xp=xp)
+    if not with_lse:
+        return (loss,)
+    lse = logsumexp_in_parts(z, rest, xp=xp)[..., 0]
+    return loss, target.mask_rows(lse, xp=xp)
