@@ -98,7 +98,7 @@ def test_numpy_weights_are_constants_halves_stay_and_a_bad_class_is_nan() -> Non
 def test_a_batch_may_be_joined_and_reduced() -> None:
     x = argument("float64", "N", 3)
     array = np.linspace(-3.0, 400.0, 12).reshape(4, 3)
-    calls = [
+    calls: list[Any] = [
         pl.logsumexp,
         lambda x: pl.softmax(x, axis=0),
         lambda x: pl.log_softmax(x, axis=(0, 1)),
