@@ -371,6 +371,7 @@ BACKEND = Backend(
             "torch.MaskedTensor": "its mask would be lost; pass `x.get_data()`, and "
             "`where=x.get_mask()`",
         },
+        elsewhere={"torch.DTensor": "torch_dtensor"},
     ),
     Indexing(scatter_add=scatter_add, take_along_axis=take_along_axis),
     Speed(

@@ -16,12 +16,13 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
-from os import environ, path  # pathlib takes 10 ms to import
+from os import path  # pathlib takes 10 ms to import
 from typing import Any, NamedTuple, TypeVar
 
 from array_api_compat import array_namespace
 
 import portable_losses
+from portable_losses._environment import kernels_are_off
 from portable_losses._typing import Array, Namespace, Options
 
 __all__ = [
@@ -173,6 +174,8 @@ class Arrays:
         The library's array types, so that the namespace of an array is one look-up.
     refused : mapping of str to str
         By "package.class", subclasses whose meaning differs: why, and what to pass instead.
+    elsewhere : mapping of str to str
+        By "package.class", types of arrays that another backend serves: its name.
     """
 
     readable: Callable[[Array], bool] | None = None
@@ -188,6 +191,7 @@ class Arrays:
     computed_in: Mapping[Any, Any] = field(default_factory=dict[Any, Any])
     namespaces: Mapping[type, Namespace] = field(default_factory=dict[type, Any])
     refused: Mapping[str, str] = field(default_factory=dict[str, str])
+    elsewhere: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)
@@ -352,13 +356,20 @@ def _is_known(kind: type) -> bool:
     if kind in _HAS_NAMESPACE_METHOD:  # met before, and listed by no backend
         return False
     ensure_loaded(kind.__module__.partition(".")[0])
+    if (other := _among(_ELSEWHERE, kind)) is not None:
+        ensure_loaded(other)
     return kind in _NAMESPACES
 
 
 def refusal_of(kind: type) -> str:
     """Return why arrays of this type are refused, and what to pass instead; "" if they are not."""
+    return _among(_REFUSED, kind) or ""
+
+
+def _among(found: Mapping[str, str], kind: type) -> str | None:
+    """Return what is found by "package.class" of a type, or of one that it derives from."""
     names = [f"{k.__module__.partition('.')[0]}.{k.__name__}" for k in kind.__mro__]
-    return next((_REFUSED[name] for name in names if name in _REFUSED), "")
+    return next((found[name] for name in names if name in found), None)
 
 
 # Plain dicts: torch.compile warns about functools.cache.
@@ -367,6 +378,7 @@ _LOADED: dict[str, Backend] = {}
 _NAMESPACES: dict[type, Namespace] = {}
 _NAMES: dict[type, str] = {}  # of the backends of the types in _NAMESPACES
 _REFUSED: dict[str, str] = {}
+_ELSEWHERE: dict[str, str] = {}
 _HAS_NAMESPACE_METHOD: set[type] = set()  # other types: the method is quicker than array_namespace
 
 
@@ -387,20 +399,9 @@ def ensure_loaded(name: str) -> bool:
         _NAMESPACES.update(found.arrays.namespaces)
         _NAMES.update(dict.fromkeys(found.arrays.namespaces, name))
         _REFUSED.update(found.arrays.refused)
+        _ELSEWHERE.update(found.arrays.elsewhere)
         _LOADED[name] = found
     return True
-
-
-def kernels_are_off() -> bool:
-    """Say whether the environment switches the kernels off, and with them all of `Speed`."""
-    value = environ.get(_SWITCH, "on")
-    if value not in ("on", "off"):
-        msg = f"`{_SWITCH}` must be on or off, got {value!r}"
-        raise ValueError(msg)
-    return value == "off"
-
-
-_SWITCH = "PORTABLE_LOSSES_KERNELS"
 
 
 def _find_backend(name: str) -> Backend:

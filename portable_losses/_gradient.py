@@ -216,16 +216,21 @@ def by_kernel(
 
 
 def summed(
-    function: Callable[..., Any], arrays: tuple[Array, ...], options: Options, *, mean: bool
+    function: Callable[..., Any],
+    arrays: tuple[Array, ...],
+    options: Options,
+    *,
+    divisor: float | None,
 ) -> Array | None:
-    """Return the sum of a pair's entries, or their mean, by a kernel that adds up in its own pass.
+    """Return the sum of a pair's entries over a number by a kernel that adds up in its own pass.
 
-    Else None. The result is float32 where the arrays are of one half dtype.
+    Else None. No `divisor` is how many there are. The result is float32 where the arrays are of one
+    half dtype.
     """
     pair = _PAIRS.get(function)
     if pair is None:
         return None
-    return summed_pair(pair, arrays, options, divisor=None if mean else 1)
+    return summed_pair(pair, arrays, options, divisor=divisor)
 
 
 def summed_pair(

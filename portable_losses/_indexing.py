@@ -10,7 +10,7 @@ from typing import Any
 
 from portable_losses._backend import backend_of
 from portable_losses._dtypes import narrow
-from portable_losses._polyfill import device_of, is_known, knows_shape, reshape, total, where
+from portable_losses._polyfill import device_of, is_known, knows_shape, total, where
 from portable_losses._typing import Array, Namespace
 
 __all__ = ["as_index", "assign", "chosen", "gather", "portable_scatter_add", "scan", "scatter_add"]
@@ -71,9 +71,14 @@ def _padded(shape: tuple[int, ...], key: tuple[Any, ...], values: Array, *, xp: 
     else:
         key = (*key, *free)
     # Axes of `values` that are no axes of the result go, axes that an integer took come back.
-    sizes = iter(values.shape)
-    now = [1 if isinstance(k, int) else next(sizes) for k in key]
-    values = reshape(values, [n for n, k in zip(now, key, strict=True) if k is not None], xp=xp)
+    if knows_shape(values):
+        sizes = iter(values.shape)
+        now = [1 if isinstance(k, int) else next(sizes) for k in key]
+        shaped = tuple(n for n, k in zip(now, key, strict=True) if k is not None)
+        values = xp.reshape(values, shaped)
+    else:
+        back = {int: None, type(None): 0}
+        values = values[tuple(back.get(type(k), slice(None)) for k in key)]
     for axis, k in enumerate(k for k in key if k is not None):
         values = _spread(values, axis, shape[axis], k, xp=xp)
     return values

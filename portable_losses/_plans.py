@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
+from portable_losses._arguments import LARGEST, SMALLEST
 from portable_losses._backend import Backend, Pair, backend_of, listed_backend
 from portable_losses._gradient import sum_of
 from portable_losses._notes import NOTE, Note
@@ -26,6 +27,7 @@ __all__ = ["Plans", "may_repeat"]
 
 KEPT = 256  # plans of one function
 _PLAIN = frozenset([float, int, bool, str, type(None)])  # what an option may be in a plan
+_COUNTS = frozenset([float, int])
 _UNKNOWN: Any = object()
 
 Args = tuple[Any, ...]
@@ -124,6 +126,9 @@ def _key(args: Args, options: Given) -> tuple[Any, ...] | None:
             key += (x.__class__, x.dtype, x.shape)
         for name, x in options.items():
             kind = x.__class__
+            if name == "denominator" and kind in _COUNTS:  # another one at each call
+                key += (name, kind)
+                continue
             if kind in _PLAIN:
                 key += (name, kind, str(x) if not x and kind is float else x)  # -0.0 == 0.0
                 continue
@@ -160,8 +165,8 @@ def _plan(
             return None
         if weights is not None:
             changes["weights"] = places.of_constant(weights)
-        if any(divisor is x for x, _, _ in note.derived):
-            changes["divisor"], divisor = places.of(divisor), 1
+        if places.may_change(divisor):
+            changes["divisor"], divisor = places.of_divisor(divisor), 1
         if changes:  # then the kernel makes what is foreseen of them
             if given.get("foreseen") is None:
                 return None
@@ -174,8 +179,10 @@ def _plan(
     if not all(_is_plain(x) for name, x in given.items() if name != "xp"):
         return None
     counted = given.get("divisor")
-    if any(counted is x for x, _, _ in note.derived):
-        changes["divisor"] = places.of(counted)
+    if places.may_change(counted):
+        changes["divisor"] = places.of_divisor(counted)
+    if places.denominator is not None and "divisor" not in changes:
+        return None
     found = [places.of(x) for x in arrays]
     run = None if places.lost else repeated(pair, arrays, given, backend_of(given["xp"]))
     if run is None:
@@ -227,12 +234,23 @@ class _Places:
 
     def __init__(self, note: Note, args: Args, options: Given) -> None:
         self._derived = note.derived
-        self.names = tuple([name for name, x in options.items() if x.__class__ not in _PLAIN])
+        number = options.get("denominator")
+        self.denominator = number if number.__class__ in _COUNTS else None
+        counted = None if self.denominator is None else "denominator"
+        self.names = tuple(
+            [n for n, x in options.items() if x.__class__ not in _PLAIN or n == counted]
+        )
         given = (*args, *[options[name] for name in self.names])
         self._known = {id(x): place for place, x in enumerate(given, start=1)}
         self._count = 1 + len(given)
         self.steps: list[tuple[tuple[int, ...], Callable[..., Any], bool]] = []
         self.lost = False
+
+    def may_change(self, x: Any) -> bool:
+        """Say whether a divisor is not the same at every call."""
+        if x is None:
+            return False
+        return x is self.denominator or any(x is made for made, _, _ in self._derived)
 
     def of(self, x: Any) -> int:
         """Return the place of an array or a number."""
@@ -253,6 +271,10 @@ class _Places:
         """Return the place of an array that is None where it is differentiated."""
         return self._step((self.of(x),), _if_constant)
 
+    def of_divisor(self, x: Any) -> int:
+        """Return the place of a divisor; of one that is given it is None where it needs a check."""
+        return self._step((self.of(x),), _if_usual) if x is self.denominator else self.of(x)
+
     def test(self, x: Any, test: Callable[[Any], bool]) -> None:
         """Add the step that tests an array, a Tensor's own."""
         self.steps.append(((self.of(x),), partial(_passes, test), True))
@@ -269,3 +291,8 @@ def _passes(test: Callable[[Any], bool], x: Any) -> bool:
 
 def _if_constant(x: Any) -> Any:
     return None if getattr(x, "requires_grad", False) else x
+
+
+def _if_usual(x: Any) -> Any:
+    """Return a number that needs no check; None of others."""
+    return x if SMALLEST < x < LARGEST else None

@@ -14,6 +14,7 @@ from portable_losses._gradient import (
     with_gradient,
 )
 from portable_losses._notes import noted
+from portable_losses._options import is_number
 from portable_losses._polyfill import (
     broadcast_arrays,
     broadcast_to,
@@ -90,19 +91,24 @@ def reduced(
     where: Array | None = None,
     sample_weight: Array | None = None,
     weight: Array | None = None,
+    denominator: float | Array | None = None,
     invalid: Sequence[Array | None] = (),
     **options: Any,
 ) -> Array:
     """Return `reduce` of an elementwise pair of `arrays`, by their names, and of its `options`.
 
     The arrays are checked, and computed in the dtype of the first, half dtypes in float32. The
-    losses are multiplied with `weight`, by which a mean does not divide. `invalid` has the masks of
-    entries that are bad. Where a kernel takes the arrays as they are, no check is needed; where it
-    adds up as it computes, nothing is written but the sum.
+    losses are multiplied with `weight`, by which a mean does not divide. `denominator` is what it
+    divides by instead. `invalid` has the masks of entries that are bad. Where a kernel takes the
+    arrays as they are, no check is needed; where it adds up as it computes, nothing is written but
+    the sum.
     """
     given: tuple[Any, ...] = tuple(arrays.values())
     dtype = given[0].dtype
     masks = [mask for mask in invalid if mask is not None]
+    number, kept, over = denominator, reduction, None
+    if denominator is not None and not is_number(denominator):
+        number, kept, over = None, "sum", denominator
     values = in_one_pass()
     if values is not None or (masks and weighs_unread(given[0])):
         try:
@@ -112,16 +118,17 @@ def reduced(
             made = weighted(
                 function,
                 dict(zip(arrays, given, strict=True)),
-                reduction,
+                kept,
                 values=values or {},
                 mask=where,
                 weight=sample_weight,
                 factor=weight,
+                denominator=number,
                 invalid=masks,
                 options=options,
                 xp=xp,
             )
-            return narrow(made, dtype, xp=xp)
+            return narrow(made if over is None else xp.divide(made, over), dtype, xp=xp)
         except NotInOnePass:
             if values is not None:
                 raise
@@ -131,9 +138,10 @@ def reduced(
             check_floating(xp, **arrays)
             given = _in_dtype_of_first(given, xp=xp)
         if whole and (checked or not masks):
-            made = _summed(function, given, masks, options, mean=reduction == "mean", xp=xp)
+            divisor = number if kept == "mean" else 1  # None: how many there are
+            made = _summed(function, given, masks, options, divisor=divisor, xp=xp)
             if made is not None:
-                return narrow(made, dtype, xp=xp)
+                return narrow(made if over is None else xp.divide(made, over), dtype, xp=xp)
         loss = by_kernel(function, given, options, wide=True)
         if loss is not None:
             break
@@ -143,7 +151,15 @@ def reduced(
         factor = as_weight(weight, tuple(loss.shape), name="weight", like=loss, xp=xp)
         loss = weigh(factor, loss, xp=xp)
     loss = mark_invalid(loss, *masks, xp=xp)
-    return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=dtype, xp=xp)
+    return reduce(
+        loss,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        denominator=denominator,
+        dtype=dtype,
+        xp=xp,
+    )
 
 
 def _summed(
@@ -152,17 +168,17 @@ def _summed(
     masks: list[Array],
     options: Options,
     *,
-    mean: bool,
+    divisor: float | None,
     xp: Namespace,
 ) -> Array | None:
     """Return `summed`, NaN if an entry is in one of the masks."""
     if not masks:
-        return summed(function, arrays, options, mean=mean)
+        return summed(function, arrays, options, divisor=divisor)
     pair = pair_of(function)
     if pair is None:
         return None
     given = (*arrays, join_masks(*masks, xp=xp))
-    return summed_pair(marked(pair), given, options, divisor=None if mean else 1)
+    return summed_pair(marked(pair), given, options, divisor=divisor)
 
 
 def _in_dtype_of_first(arrays: tuple[Any, ...], *, xp: Namespace) -> tuple[Any, ...]:
@@ -186,15 +202,16 @@ def reduce(
     dtype: Any,
     where: Array | None = None,
     sample_weight: Array | None = None,
-    denominator: Array | None = None,
+    counts: Array | None = None,
+    denominator: float | Array | None = None,
     batch: Array | None = None,
 ) -> Array:
     """Return the mean of `loss`, its sum, or `loss` itself, rounded once to `dtype`.
 
-    With weights s and the denominator d, an array (None: 1), the mean is
-    ``sum(s * loss) / sum(s * d)``, and 0 with gradient 0 where there is nothing to divide by. What
-    the mask `where` leaves out adds 0 to both sums. Where `batch` is given, "batchmean" is the sum
-    divided by the number of its rows.
+    With weights s and the counts c, an array (None: 1), the mean is ``sum(s * loss) / sum(s * c)``,
+    and 0 with gradient 0 where there is nothing to divide by. What the mask `where` leaves out adds
+    0 to both sums. With a `denominator` the mean is ``sum(s * loss) / denominator``. Where
+    `batch` is given, "batchmean" is the sum divided by the number of its rows.
     """
     if in_one_pass() is not None:
         raise NotInOnePass
@@ -205,15 +222,16 @@ def reduce(
         mask = broadcast_to(where, loss.shape, like=loss, xp=xp)
         loss = _where(mask, loss, 0.0, xp=xp)
         counted = narrow(mask, loss.dtype, xp=xp)
-        denominator = counted if denominator is None else _where(mask, denominator, 0.0, xp=xp)
-    elif denominator is None and reduction == "mean" and not knows_shape(loss):
-        denominator = _one_each(loss, xp=xp)
+        counts = counted if counts is None else _where(mask, counts, 0.0, xp=xp)
+    elif counts is None and reduction == "mean" and not knows_shape(loss):
+        counts = _one_each(loss, xp=xp)
     terms, given = loss, weight
     if weight is not None:
         loss = weigh(weight, loss, xp=xp)
     if reduction == "none":
         return narrow(loss, dtype, xp=xp)
-    if reduction == "mean" and weight is None and denominator is None and math.prod(loss.shape):
+    free = reduction == "mean" and weight is None and counts is None and denominator is None
+    if free and math.prod(loss.shape):
         count = math.prod(loss.shape)
         made = _few_added(loss, count, xp=xp)
         made = xp.mean(loss) if made is None else made
@@ -223,18 +241,20 @@ def reduce(
         made = total(loss, xp=xp) if made is None else made
         return _added(terms, narrow(made, dtype, xp=xp), 1, weight)
     result = total(loss, xp=xp)
+    if denominator is not None:
+        return _added(terms, narrow(result / denominator, dtype, xp=xp), denominator, given)
     if reduction == "batchmean" and batch is not None:
         result = result / _row_count(batch, xp=xp)
     elif reduction == "mean":
         if weight is not None:
             weight = broadcast_to(weight, loss.shape, like=loss, xp=xp)
-        if weight is not None or denominator is not None:  # else `loss` is empty, and its mean 0
-            divisor = total(_product(denominator, weight, xp=xp), xp=xp)
+        if weight is not None or counts is not None:  # else `loss` is empty, and its mean 0
+            divisor = total(_product(counts, weight, xp=xp), xp=xp)
             number = _constant(divisor, xp=xp) if weight is None else None
             made = None if number is None else _few_added(loss, number or 1.0, xp=xp)
             result = result / _where(divisor == 0, 1.0, divisor, xp=xp) if made is None else made
             if (note := noted()) is not None:
-                note.derived.append((divisor, (denominator, given), _constant_divisor))
+                note.derived.append((divisor, (counts, given), _constant_divisor))
                 return _added(terms, narrow(result, dtype, xp=xp), divisor, given)
     return narrow(result, dtype, xp=xp)
 
@@ -279,21 +299,21 @@ def _is_like(weight: Array, terms: Array) -> bool:
     return not isinstance(weight, TapeArray) and tuple(weight.shape) == tuple(terms.shape)
 
 
-def _product(denominator: Array | None, weight: Array | None, *, xp: Namespace) -> Any:
-    if denominator is None or weight is None:
-        return weight if denominator is None else denominator
-    return xp.multiply(weight, denominator)
+def _product(counts: Array | None, weight: Array | None, *, xp: Namespace) -> Any:
+    if counts is None or weight is None:
+        return weight if counts is None else counts
+    return xp.multiply(weight, counts)
 
 
-def _constant_divisor(denominator: Any, weight: Any) -> float | None:
+def _constant_divisor(counts: Any, weight: Any) -> float | None:
     """Return the sum of the product of constants; None of others, or where it is 0."""
-    for x in (denominator, weight):
+    for x in (counts, weight):
         if getattr(x, "requires_grad", False):
             return None
-    if denominator is None or weight is None:
-        found: Any = weight if denominator is None else denominator
+    if counts is None or weight is None:
+        found: Any = weight if counts is None else counts
     else:
-        found = weight * denominator
+        found = weight * counts
     return None if found is None else float(found.sum()) or None
 
 

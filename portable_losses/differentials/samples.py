@@ -185,7 +185,7 @@ def _names(loss: Callable[..., Any], options: Options) -> list[str]:
     if name in _OF_BATCHES:
         msg = f"`loss` must be one of samples, got {name}, which compares those of a batch"
         raise ValueError(msg)
-    for option in ("reduction", "return_lse"):
+    for option in ("reduction", "denominator", "return_lse"):
         if option in options:
             msg = f"`derivatives` takes no `{option}=`: its value is that of each sample"
             raise TypeError(msg)

@@ -83,6 +83,7 @@ def binary_cross_entropy(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def binary_cross_entropy(
@@ -94,6 +95,7 @@ def binary_cross_entropy(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def binary_cross_entropy_with_logits(
@@ -107,6 +109,7 @@ def binary_cross_entropy_with_logits(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def binary_cross_entropy_with_logits(
@@ -120,6 +123,7 @@ def binary_cross_entropy_with_logits(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def binary_sparsemax_loss(
@@ -130,6 +134,7 @@ def binary_sparsemax_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def binary_sparsemax_loss(
@@ -140,6 +145,7 @@ def binary_sparsemax_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def circle_loss(
@@ -154,6 +160,7 @@ def circle_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def circle_loss(
@@ -168,6 +175,7 @@ def circle_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def cosine_distance(x1: _A, x2: ArrayLike, /, *, axis: int = -1, eps: float = 0.0) -> _A: ...
@@ -187,6 +195,7 @@ def cosine_embedding_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def cosine_embedding_loss(
@@ -200,6 +209,7 @@ def cosine_embedding_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def cosine_similarity(x1: _A, x2: ArrayLike, /, *, axis: int = -1, eps: float = 0.0) -> _A: ...
@@ -223,6 +233,7 @@ def cross_entropy(
     sample_weight: ArrayLike | None = None,
     return_lse: Literal[False] = False,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def cross_entropy(
@@ -240,6 +251,7 @@ def cross_entropy(
     sample_weight: ArrayLike | None = None,
     return_lse: Literal[True],
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> tuple[_A, _A]: ...
 @overload
 def cross_entropy(
@@ -257,6 +269,7 @@ def cross_entropy(
     sample_weight: ArrayLike | None = None,
     return_lse: Literal[False] = False,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def cross_entropy(
@@ -274,6 +287,7 @@ def cross_entropy(
     sample_weight: ArrayLike | None = None,
     return_lse: Literal[True],
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> tuple[Any, Any]: ...
 @overload
 def cross_entropy(
@@ -291,6 +305,7 @@ def cross_entropy(
     sample_weight: ArrayLike | None = None,
     return_lse: bool = False,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def ctc_loss(
@@ -305,6 +320,7 @@ def ctc_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def ctc_loss(
@@ -319,6 +335,7 @@ def ctc_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def dice_loss(
@@ -334,6 +351,7 @@ def dice_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def dice_loss(
@@ -349,6 +367,7 @@ def dice_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def distillation_loss(
@@ -363,6 +382,7 @@ def distillation_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def distillation_loss(
@@ -377,6 +397,7 @@ def distillation_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def epsilon_insensitive_loss(
@@ -388,6 +409,7 @@ def epsilon_insensitive_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def epsilon_insensitive_loss(
@@ -399,6 +421,7 @@ def epsilon_insensitive_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def expectile_loss(
@@ -410,6 +433,7 @@ def expectile_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def expectile_loss(
@@ -421,6 +445,7 @@ def expectile_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def exponential_loss(
@@ -431,6 +456,7 @@ def exponential_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def exponential_loss(
@@ -441,6 +467,7 @@ def exponential_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def fenchel_young_loss(
@@ -453,6 +480,7 @@ def fenchel_young_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def fenchel_young_loss(
@@ -465,6 +493,7 @@ def fenchel_young_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def gamma_deviance_loss(
@@ -477,6 +506,7 @@ def gamma_deviance_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def gamma_deviance_loss(
@@ -489,6 +519,7 @@ def gamma_deviance_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def gaussian_nll_loss(
@@ -503,6 +534,7 @@ def gaussian_nll_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def gaussian_nll_loss(
@@ -517,6 +549,7 @@ def gaussian_nll_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def general_robust_loss(
@@ -529,6 +562,7 @@ def general_robust_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def general_robust_loss(
@@ -541,6 +575,7 @@ def general_robust_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def generalized_cross_entropy(
@@ -554,6 +589,7 @@ def generalized_cross_entropy(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def generalized_cross_entropy(
@@ -567,6 +603,7 @@ def generalized_cross_entropy(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def generalized_kl_div(
@@ -579,6 +616,7 @@ def generalized_kl_div(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: BatchReduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def generalized_kl_div(
@@ -591,6 +629,7 @@ def generalized_kl_div(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: BatchReduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def hinge_embedding_loss(
@@ -602,6 +641,7 @@ def hinge_embedding_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def hinge_embedding_loss(
@@ -613,6 +653,7 @@ def hinge_embedding_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def hinge_loss(
@@ -623,6 +664,7 @@ def hinge_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def hinge_loss(
@@ -633,6 +675,7 @@ def hinge_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def huber_loss(
@@ -644,6 +687,7 @@ def huber_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def huber_loss(
@@ -655,6 +699,7 @@ def huber_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def info_nce_loss(
@@ -668,6 +713,7 @@ def info_nce_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def info_nce_loss(
@@ -681,6 +727,7 @@ def info_nce_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def jaccard_loss(
@@ -696,6 +743,7 @@ def jaccard_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def jaccard_loss(
@@ -711,6 +759,7 @@ def jaccard_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def js_div(
@@ -724,6 +773,7 @@ def js_div(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: BatchReduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def js_div(
@@ -737,6 +787,7 @@ def js_div(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: BatchReduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def kl_div(
@@ -749,6 +800,7 @@ def kl_div(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: BatchReduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def kl_div(
@@ -761,6 +813,7 @@ def kl_div(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: BatchReduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def l1_loss(
@@ -771,6 +824,7 @@ def l1_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def l1_loss(
@@ -781,6 +835,7 @@ def l1_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def linear_cross_entropy(
@@ -800,6 +855,7 @@ def linear_cross_entropy(
     chunk_size: int | None = None,
     return_lse: Literal[False] = False,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def linear_cross_entropy(
@@ -819,6 +875,7 @@ def linear_cross_entropy(
     chunk_size: int | None = None,
     return_lse: Literal[True],
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> tuple[_A, _A]: ...
 @overload
 def linear_cross_entropy(
@@ -838,6 +895,7 @@ def linear_cross_entropy(
     chunk_size: int | None = None,
     return_lse: Literal[False] = False,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def linear_cross_entropy(
@@ -857,6 +915,7 @@ def linear_cross_entropy(
     chunk_size: int | None = None,
     return_lse: Literal[True],
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> tuple[Any, Any]: ...
 @overload
 def linear_cross_entropy(
@@ -876,6 +935,7 @@ def linear_cross_entropy(
     chunk_size: int | None = None,
     return_lse: bool = False,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def log_cosh_loss(
@@ -886,6 +946,7 @@ def log_cosh_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def log_cosh_loss(
@@ -896,6 +957,7 @@ def log_cosh_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def mape_loss(
@@ -907,6 +969,7 @@ def mape_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def mape_loss(
@@ -918,6 +981,7 @@ def mape_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def margin_ranking_loss(
@@ -930,6 +994,7 @@ def margin_ranking_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def margin_ranking_loss(
@@ -942,6 +1007,7 @@ def margin_ranking_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def modified_huber_loss(
@@ -952,6 +1018,7 @@ def modified_huber_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def modified_huber_loss(
@@ -962,6 +1029,7 @@ def modified_huber_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def mse_loss(
@@ -972,6 +1040,7 @@ def mse_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def mse_loss(
@@ -982,6 +1051,7 @@ def mse_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def msle_loss(
@@ -992,6 +1062,7 @@ def msle_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def msle_loss(
@@ -1002,6 +1073,7 @@ def msle_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def multi_margin_loss(
@@ -1016,6 +1088,7 @@ def multi_margin_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def multi_margin_loss(
@@ -1030,6 +1103,7 @@ def multi_margin_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def multiclass_hinge_loss(
@@ -1042,6 +1116,7 @@ def multiclass_hinge_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def multiclass_hinge_loss(
@@ -1054,6 +1129,7 @@ def multiclass_hinge_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def multiclass_perceptron_loss(
@@ -1065,6 +1141,7 @@ def multiclass_perceptron_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def multiclass_perceptron_loss(
@@ -1076,6 +1153,7 @@ def multiclass_perceptron_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def multilabel_margin_loss(
@@ -1087,6 +1165,7 @@ def multilabel_margin_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def multilabel_margin_loss(
@@ -1098,6 +1177,7 @@ def multilabel_margin_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def multilabel_soft_margin_loss(
@@ -1110,6 +1190,7 @@ def multilabel_soft_margin_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def multilabel_soft_margin_loss(
@@ -1122,6 +1203,7 @@ def multilabel_soft_margin_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def nll_loss(
@@ -1135,6 +1217,7 @@ def nll_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def nll_loss(
@@ -1148,6 +1231,7 @@ def nll_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def ntxent_loss(
@@ -1159,6 +1243,7 @@ def ntxent_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def ntxent_loss(
@@ -1170,6 +1255,7 @@ def ntxent_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def ordinal_cross_entropy(
@@ -1182,6 +1268,7 @@ def ordinal_cross_entropy(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def ordinal_cross_entropy(
@@ -1194,6 +1281,7 @@ def ordinal_cross_entropy(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def pairwise_distance(
@@ -1226,6 +1314,7 @@ def perceptron_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def perceptron_loss(
@@ -1236,6 +1325,7 @@ def perceptron_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def poisson_deviance_loss(
@@ -1248,6 +1338,7 @@ def poisson_deviance_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def poisson_deviance_loss(
@@ -1260,6 +1351,7 @@ def poisson_deviance_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def poisson_nll_loss(
@@ -1273,6 +1365,7 @@ def poisson_nll_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def poisson_nll_loss(
@@ -1286,6 +1379,7 @@ def poisson_nll_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def poly_loss(
@@ -1301,6 +1395,7 @@ def poly_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def poly_loss(
@@ -1316,6 +1411,7 @@ def poly_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def pseudo_huber_loss(
@@ -1327,6 +1423,7 @@ def pseudo_huber_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def pseudo_huber_loss(
@@ -1338,6 +1435,7 @@ def pseudo_huber_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def quantile_loss(
@@ -1349,6 +1447,7 @@ def quantile_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def quantile_loss(
@@ -1360,6 +1459,7 @@ def quantile_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def ranking_softmax_loss(
@@ -1371,6 +1471,7 @@ def ranking_softmax_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def ranking_softmax_loss(
@@ -1382,6 +1483,7 @@ def ranking_softmax_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def sigmoid_focal_loss(
@@ -1395,6 +1497,7 @@ def sigmoid_focal_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def sigmoid_focal_loss(
@@ -1408,6 +1511,7 @@ def sigmoid_focal_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def smooth_l1_loss(
@@ -1419,6 +1523,7 @@ def smooth_l1_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def smooth_l1_loss(
@@ -1430,6 +1535,7 @@ def smooth_l1_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def soft_margin_loss(
@@ -1440,6 +1546,7 @@ def soft_margin_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def soft_margin_loss(
@@ -1450,6 +1557,7 @@ def soft_margin_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def softmax_focal_loss(
@@ -1465,6 +1573,7 @@ def softmax_focal_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def softmax_focal_loss(
@@ -1480,6 +1589,7 @@ def softmax_focal_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def sparsemax_loss(
@@ -1492,6 +1602,7 @@ def sparsemax_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def sparsemax_loss(
@@ -1504,6 +1615,7 @@ def sparsemax_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def squared_epsilon_insensitive_loss(
@@ -1515,6 +1627,7 @@ def squared_epsilon_insensitive_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def squared_epsilon_insensitive_loss(
@@ -1526,6 +1639,7 @@ def squared_epsilon_insensitive_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def squared_hinge_loss(
@@ -1536,6 +1650,7 @@ def squared_hinge_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def squared_hinge_loss(
@@ -1546,6 +1661,7 @@ def squared_hinge_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def triplet_margin_loss(
@@ -1563,6 +1679,7 @@ def triplet_margin_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def triplet_margin_loss(
@@ -1580,6 +1697,7 @@ def triplet_margin_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def tvd_loss(
@@ -1591,6 +1709,7 @@ def tvd_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: BatchReduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def tvd_loss(
@@ -1602,6 +1721,7 @@ def tvd_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: BatchReduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def tversky_loss(
@@ -1619,6 +1739,7 @@ def tversky_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def tversky_loss(
@@ -1636,6 +1757,7 @@ def tversky_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...
 @overload
 def tweedie_deviance_loss(
@@ -1649,6 +1771,7 @@ def tweedie_deviance_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> _A: ...
 @overload
 def tweedie_deviance_loss(
@@ -1662,4 +1785,5 @@ def tweedie_deviance_loss(
     where: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    denominator: float | HasShape | None = None,
 ) -> Any: ...

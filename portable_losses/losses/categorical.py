@@ -25,6 +25,7 @@ from portable_losses.losses._targets import (
     axis_of_classes,
     idle_rows,
     read_target,
+    reduce_with_lse,
     rows_of_classes,
     smoothed_losses,
 )
@@ -50,6 +51,7 @@ def cross_entropy(
     sample_weight: Array | None = None,
     return_lse: bool = False,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Cross entropy between class logits and a target.
 
@@ -88,6 +90,8 @@ def cross_entropy(
     return_lse : bool, default False
         Return ``(loss, lse)``, lse the logsumexp of each row, 0 for a row left out.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -155,7 +159,14 @@ def cross_entropy(
         "softcap": softcap,
         "with_lse": return_lse or not is_number(z_loss) or z_loss != 0,
         "foreseen": foreseen_gradients(
-            reduction, target, sample_weight, z, label_smoothing, z_loss, xp=xp
+            reduction,
+            target,
+            sample_weight,
+            z,
+            label_smoothing,
+            z_loss,
+            denominator=denominator,
+            xp=xp,
         ),
     }
 
@@ -174,7 +185,14 @@ def cross_entropy(
     loss, lse = mark_invalid(loss, invalid, xp=xp), rest[0] if rest else None
 
     result = reduce_with_lse(
-        loss, lse, target, reduction, z_loss=z_loss, sample_weight=sample_weight, xp=xp
+        loss,
+        lse,
+        target,
+        reduction,
+        z_loss=z_loss,
+        sample_weight=sample_weight,
+        denominator=denominator,
+        xp=xp,
     )
     result = narrow(result, logits.dtype, xp=xp)
     return (result, narrow(lse, logits.dtype, xp=xp)) if return_lse else result
@@ -193,6 +211,7 @@ def nll_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Negative log-likelihood of a target: ``-weight_y * log_probs_y``.
 
@@ -217,6 +236,8 @@ def nll_loss(
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -274,7 +295,9 @@ def nll_loss(
     rows = mark_invalid(rows, invalid, xp=xp, of_rows=True)
     foreseen = None
     if where is None:
-        foreseen = foreseen_gradients(reduction, target, sample_weight, rows, 0.0, 0.0, xp=xp)
+        foreseen = foreseen_gradients(
+            reduction, target, sample_weight, rows, 0.0, 0.0, denominator=denominator, xp=xp
+        )
     loss = mark_invalid(_nll(rows, *target, foreseen=foreseen, xp=xp), invalid, xp=xp)
 
     return reduce(
@@ -282,8 +305,9 @@ def nll_loss(
         reduction,
         where=where,
         sample_weight=sample_weight,
-        denominator=target.denominator(loss, xp=xp),
+        counts=target.counts(loss, xp=xp),
         dtype=log_probs.dtype,
+        denominator=denominator,
         xp=xp,
     )
 
@@ -294,38 +318,6 @@ def _nll(rows: Array, *arrays: Array | None, xp: Namespace) -> Array:
     target = Target(*arrays)
     terms = -target.mask_logits(differentiable_again(rows, xp=xp), absent=-INF, xp=xp)
     return target.select(terms, label_smoothing=0.0, xp=xp)
-
-
-def reduce_with_lse(
-    loss: Array,
-    lse: Array | None,
-    target: Target,
-    reduction: Reduction,
-    *,
-    z_loss: float,
-    sample_weight: Array | None,
-    xp: Namespace,
-) -> Array:
-    """Return the reduced losses of rows plus ``z_loss`` times the reduced squares of `lse`."""
-    result = reduce(
-        loss,
-        reduction,
-        sample_weight=sample_weight,
-        denominator=target.denominator(loss, xp=xp),
-        dtype=loss.dtype,
-        xp=xp,
-    )
-    if lse is None or (is_number(z_loss) and not z_loss):
-        return result
-    penalty = reduce(
-        z_loss * lse * lse,
-        reduction,
-        sample_weight=sample_weight,
-        denominator=target.row_count(loss, xp=xp),  # class weights do not weigh the penalty
-        dtype=loss.dtype,
-        xp=xp,
-    )
-    return xp.add(result, penalty)
 
 
 # ---- the pair: along the last axis ------------------------------------------------------------

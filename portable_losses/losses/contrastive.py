@@ -46,6 +46,7 @@ def info_nce_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Find the key of each query among the others.
 
@@ -67,6 +68,8 @@ def info_nce_loss(
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -153,7 +156,13 @@ def info_nce_loss(
     loss = losses(q, k, negatives)
 
     return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=query.dtype, xp=xp
+        loss,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        dtype=query.dtype,
+        denominator=denominator,
+        xp=xp,
     )
 
 
@@ -167,6 +176,7 @@ def ntxent_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Normalized temperature-scaled cross entropy: each positive pair against all negatives.
 
@@ -186,6 +196,8 @@ def ntxent_loss(
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -241,8 +253,9 @@ def ntxent_loss(
         loss,
         reduction,
         sample_weight=sample_weight,
-        denominator=narrow(pairs, s.dtype, xp=xp),
+        counts=narrow(pairs, s.dtype, xp=xp),
         dtype=embeddings.dtype,
+        denominator=denominator,
         xp=xp,
     )
 
@@ -260,6 +273,7 @@ def circle_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Circle loss: similarities pulled the harder, the further they are from their optimum.
 
@@ -286,6 +300,8 @@ def circle_loss(
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -360,7 +376,13 @@ def circle_loss(
     loss = losses(x)
 
     return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=embeddings.dtype, xp=xp
+        loss,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        dtype=embeddings.dtype,
+        denominator=denominator,
+        xp=xp,
     )
 
 

@@ -14,6 +14,7 @@ from portable_losses._polyfill import (
     device_of,
     places_along,
     readable,
+    reshape,
     take_along_axis,
     total,
 )
@@ -50,6 +51,7 @@ def ctc_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Connectionist temporal classification: ``-log p(target)``, summed over all alignments.
 
@@ -78,6 +80,8 @@ def ctc_loss(
         Weights of the sequences, at least 0.
     reduction : {"mean", "sum", "none"}
         "mean" first divides each loss by its target's length, at least 1, as PyTorch does.
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -158,7 +162,13 @@ def ctc_loss(
     if alone:
         loss = loss[0]
     return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=log_probs.dtype, xp=xp
+        loss,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        dtype=log_probs.dtype,
+        denominator=denominator,
+        xp=xp,
     )
 
 
@@ -211,7 +221,7 @@ def _padded(target: Array, lengths: Array, *, xp: Namespace) -> tuple[Array, Arr
     places = (ends - lengths)[:, None] + _count(longest, lengths, xp=xp)
     places = _where((places >= 0) & (places < size), places, 0, xp=xp)
     flat = xp.take(target, xp.reshape(places, (-1,)), axis=0)
-    return xp.reshape(flat, places.shape), invalid
+    return reshape(flat, places.shape, xp=xp), invalid
 
 
 def _read_labels(

@@ -43,6 +43,7 @@ def distillation_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Divergence of a student's class probabilities from a teacher's.
 
@@ -68,6 +69,8 @@ def distillation_loss(
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -120,12 +123,28 @@ def distillation_loss(
 
     teacher = stop_gradient(teacher, xp=xp)
     rows = [as_rows(z, (place,), xp=xp) for z in (student, teacher)]
-    seen = foreseen_mean(reduction, rows[0], tuple(rows[0].shape[:-1]), where, sample_weight, xp=xp)
+    seen = foreseen_mean(
+        reduction,
+        rows[0],
+        tuple(rows[0].shape[:-1]),
+        where,
+        sample_weight,
+        denominator=denominator,
+        xp=xp,
+    )
     options = {"temperature": temperature, "divergence": divergence, "beta": beta}
     loss = _distilled(*rows, **options, foreseen=seen, xp=xp)
 
     dtype = student_logits.dtype
-    return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=dtype, xp=xp)
+    return reduce(
+        loss,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        dtype=dtype,
+        denominator=denominator,
+        xp=xp,
+    )
 
 
 @of_rows(wide=True)

@@ -50,6 +50,7 @@ def poly_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Cross entropy from logits plus `epsilon` times the probability that is missing.
 
@@ -82,6 +83,8 @@ def poly_loss(
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -127,7 +130,9 @@ def poly_loss(
         xp=xp,
     )
 
-    seen = foreseen_gradients(reduction, target, sample_weight, z, label_smoothing, 0.0, xp=xp)
+    seen = foreseen_gradients(
+        reduction, target, sample_weight, z, label_smoothing, 0.0, denominator=denominator, xp=xp
+    )
     options = {"epsilon": epsilon, "label_smoothing": label_smoothing}
     rows = _poly(z, *target, **options, foreseen=seen, xp=xp)
     rows = mark_invalid(rows, invalid, xp=xp)
@@ -137,8 +142,9 @@ def poly_loss(
         reduction,
         where=where,
         sample_weight=sample_weight,
-        denominator=target.denominator(rows, xp=xp),
+        counts=target.counts(rows, xp=xp),
         dtype=logits.dtype,
+        denominator=denominator,
         xp=xp,
     )
 
@@ -156,6 +162,7 @@ def generalized_cross_entropy(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Between cross entropy (q = 0) and absolute error (q = 1): ``(1 - p_y**q) / q``.
 
@@ -180,6 +187,8 @@ def generalized_cross_entropy(
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -224,7 +233,9 @@ def generalized_cross_entropy(
         xp=xp,
     )
 
-    seen = foreseen_gradients(reduction, target, sample_weight, z, 0.0, 0.0, xp=xp)
+    seen = foreseen_gradients(
+        reduction, target, sample_weight, z, 0.0, 0.0, denominator=denominator, xp=xp
+    )
     rows = _generalized(z, *target, q=q, foreseen=seen, xp=xp)
     rows = mark_invalid(rows, invalid, xp=xp)
 
@@ -233,8 +244,9 @@ def generalized_cross_entropy(
         reduction,
         where=where,
         sample_weight=sample_weight,
-        denominator=target.denominator(rows, xp=xp),
+        counts=target.counts(rows, xp=xp),
         dtype=logits.dtype,
+        denominator=denominator,
         xp=xp,
     )
 

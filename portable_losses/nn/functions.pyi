@@ -468,6 +468,7 @@ class BCELoss(FunctionModule, function=losses.binary_cross_entropy):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -475,6 +476,7 @@ class BCELoss(FunctionModule, function=losses.binary_cross_entropy):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, probs: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -488,6 +490,7 @@ class BCEWithLogitsLoss(FunctionModule, function=losses.binary_cross_entropy_wit
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -497,6 +500,7 @@ class BCEWithLogitsLoss(FunctionModule, function=losses.binary_cross_entropy_wit
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, logits: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -507,12 +511,14 @@ class BinarySparsemaxLoss(FunctionModule, function=losses.binary_sparsemax_loss)
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, logits: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -525,6 +531,7 @@ class CircleLoss(FunctionModule, function=losses.circle_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -533,6 +540,7 @@ class CircleLoss(FunctionModule, function=losses.circle_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(
@@ -570,6 +578,7 @@ class CosineEmbeddingLoss(FunctionModule, function=losses.cosine_embedding_loss)
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -578,6 +587,7 @@ class CosineEmbeddingLoss(FunctionModule, function=losses.cosine_embedding_loss)
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, x1: _A, x2: ArrayLike, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -606,6 +616,7 @@ class CrossEntropyLoss(FunctionModule, function=losses.cross_entropy):
     sample_weight: Any
     return_lse: bool
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -619,6 +630,7 @@ class CrossEntropyLoss(FunctionModule, function=losses.cross_entropy):
         sample_weight: ArrayLike | None = None,
         return_lse: bool = False,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     def __call__(self, logits: ArrayLike, target: ArrayLike, /, **options: Any) -> Any: ...
 
@@ -628,6 +640,7 @@ class CTCLoss(FunctionModule, function=losses.ctc_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -636,6 +649,7 @@ class CTCLoss(FunctionModule, function=losses.ctc_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(
@@ -667,6 +681,7 @@ class DiceLoss(FunctionModule, function=losses.dice_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -678,6 +693,7 @@ class DiceLoss(FunctionModule, function=losses.dice_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -692,6 +708,7 @@ class DistillationLoss(FunctionModule, function=losses.distillation_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -702,6 +719,7 @@ class DistillationLoss(FunctionModule, function=losses.distillation_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, student_logits: _A, teacher_logits: ArrayLike, /, **options: Any) -> _A: ...
@@ -715,6 +733,7 @@ class EpsilonInsensitiveLoss(FunctionModule, function=losses.epsilon_insensitive
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -722,6 +741,7 @@ class EpsilonInsensitiveLoss(FunctionModule, function=losses.epsilon_insensitive
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -733,6 +753,7 @@ class ExpectileLoss(FunctionModule, function=losses.expectile_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -740,6 +761,7 @@ class ExpectileLoss(FunctionModule, function=losses.expectile_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -750,12 +772,14 @@ class ExponentialLoss(FunctionModule, function=losses.exponential_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -768,6 +792,7 @@ class FenchelYoungLoss(FunctionModule, function=losses.fenchel_young_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -776,6 +801,7 @@ class FenchelYoungLoss(FunctionModule, function=losses.fenchel_young_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, scores: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -788,6 +814,7 @@ class GammaDevianceLoss(FunctionModule, function=losses.gamma_deviance_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -796,6 +823,7 @@ class GammaDevianceLoss(FunctionModule, function=losses.gamma_deviance_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -809,6 +837,7 @@ class GaussianNLLLoss(FunctionModule, function=losses.gaussian_nll_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -818,6 +847,7 @@ class GaussianNLLLoss(FunctionModule, function=losses.gaussian_nll_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, var: ArrayLike, /, **options: Any) -> _A: ...
@@ -832,6 +862,7 @@ class GeneralRobustLoss(FunctionModule, function=losses.general_robust_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -840,6 +871,7 @@ class GeneralRobustLoss(FunctionModule, function=losses.general_robust_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -853,6 +885,7 @@ class GeneralizedCrossEntropyLoss(FunctionModule, function=losses.generalized_cr
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -862,6 +895,7 @@ class GeneralizedCrossEntropyLoss(FunctionModule, function=losses.generalized_cr
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, logits: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -874,6 +908,7 @@ class GeneralizedKLDivLoss(FunctionModule, function=losses.generalized_kl_div):
     where: Any
     sample_weight: Any
     reduction: BatchReduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -882,6 +917,7 @@ class GeneralizedKLDivLoss(FunctionModule, function=losses.generalized_kl_div):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: BatchReduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, log_probs: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -893,6 +929,7 @@ class HingeEmbeddingLoss(FunctionModule, function=losses.hinge_embedding_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -900,6 +937,7 @@ class HingeEmbeddingLoss(FunctionModule, function=losses.hinge_embedding_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -910,12 +948,14 @@ class HingeLoss(FunctionModule, function=losses.hinge_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -927,6 +967,7 @@ class HuberLoss(FunctionModule, function=losses.huber_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -934,6 +975,7 @@ class HuberLoss(FunctionModule, function=losses.huber_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -946,6 +988,7 @@ class InfoNCELoss(FunctionModule, function=losses.info_nce_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -954,6 +997,7 @@ class InfoNCELoss(FunctionModule, function=losses.info_nce_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(
@@ -978,6 +1022,7 @@ class JaccardLoss(FunctionModule, function=losses.jaccard_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -989,6 +1034,7 @@ class JaccardLoss(FunctionModule, function=losses.jaccard_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1002,6 +1048,7 @@ class JSDivLoss(FunctionModule, function=losses.js_div):
     where: Any
     sample_weight: Any
     reduction: BatchReduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -1011,6 +1058,7 @@ class JSDivLoss(FunctionModule, function=losses.js_div):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: BatchReduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, log_probs: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1023,6 +1071,7 @@ class KLDivLoss(FunctionModule, function=losses.kl_div):
     where: Any
     sample_weight: Any
     reduction: BatchReduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -1031,6 +1080,7 @@ class KLDivLoss(FunctionModule, function=losses.kl_div):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: BatchReduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, log_probs: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1041,12 +1091,14 @@ class L1Loss(FunctionModule, function=losses.l1_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1057,12 +1109,14 @@ class LogCoshLoss(FunctionModule, function=losses.log_cosh_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1074,6 +1128,7 @@ class MAPELoss(FunctionModule, function=losses.mape_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -1081,6 +1136,7 @@ class MAPELoss(FunctionModule, function=losses.mape_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1092,6 +1148,7 @@ class MarginRankingLoss(FunctionModule, function=losses.margin_ranking_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -1099,6 +1156,7 @@ class MarginRankingLoss(FunctionModule, function=losses.margin_ranking_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, x1: _A, x2: ArrayLike, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1111,12 +1169,14 @@ class ModifiedHuberLoss(FunctionModule, function=losses.modified_huber_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1127,12 +1187,14 @@ class MSELoss(FunctionModule, function=losses.mse_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1143,12 +1205,14 @@ class MSLELoss(FunctionModule, function=losses.msle_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1163,6 +1227,7 @@ class MultiMarginLoss(FunctionModule, function=losses.multi_margin_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -1173,6 +1238,7 @@ class MultiMarginLoss(FunctionModule, function=losses.multi_margin_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1185,6 +1251,7 @@ class MulticlassHingeLoss(FunctionModule, function=losses.multiclass_hinge_loss)
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -1193,6 +1260,7 @@ class MulticlassHingeLoss(FunctionModule, function=losses.multiclass_hinge_loss)
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1204,6 +1272,7 @@ class MulticlassPerceptronLoss(FunctionModule, function=losses.multiclass_percep
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -1211,6 +1280,7 @@ class MulticlassPerceptronLoss(FunctionModule, function=losses.multiclass_percep
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1222,6 +1292,7 @@ class MultiLabelMarginLoss(FunctionModule, function=losses.multilabel_margin_los
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -1229,6 +1300,7 @@ class MultiLabelMarginLoss(FunctionModule, function=losses.multilabel_margin_los
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1241,6 +1313,7 @@ class MultiLabelSoftMarginLoss(FunctionModule, function=losses.multilabel_soft_m
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -1249,6 +1322,7 @@ class MultiLabelSoftMarginLoss(FunctionModule, function=losses.multilabel_soft_m
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1262,6 +1336,7 @@ class NLLLoss(FunctionModule, function=losses.nll_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -1271,6 +1346,7 @@ class NLLLoss(FunctionModule, function=losses.nll_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, log_probs: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1282,6 +1358,7 @@ class NTXentLoss(FunctionModule, function=losses.ntxent_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -1289,6 +1366,7 @@ class NTXentLoss(FunctionModule, function=losses.ntxent_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, embeddings: _A, labels: ArrayLike, /, **options: Any) -> _A: ...
@@ -1301,6 +1379,7 @@ class OrdinalCrossEntropyLoss(FunctionModule, function=losses.ordinal_cross_entr
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -1309,6 +1388,7 @@ class OrdinalCrossEntropyLoss(FunctionModule, function=losses.ordinal_cross_entr
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1332,12 +1412,14 @@ class PerceptronLoss(FunctionModule, function=losses.perceptron_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1350,6 +1432,7 @@ class PoissonDevianceLoss(FunctionModule, function=losses.poisson_deviance_loss)
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -1358,6 +1441,7 @@ class PoissonDevianceLoss(FunctionModule, function=losses.poisson_deviance_loss)
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1371,6 +1455,7 @@ class PoissonNLLLoss(FunctionModule, function=losses.poisson_nll_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -1380,6 +1465,7 @@ class PoissonNLLLoss(FunctionModule, function=losses.poisson_nll_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1395,6 +1481,7 @@ class PolyLoss(FunctionModule, function=losses.poly_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -1406,6 +1493,7 @@ class PolyLoss(FunctionModule, function=losses.poly_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, logits: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1417,6 +1505,7 @@ class PseudoHuberLoss(FunctionModule, function=losses.pseudo_huber_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -1424,6 +1513,7 @@ class PseudoHuberLoss(FunctionModule, function=losses.pseudo_huber_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1435,6 +1525,7 @@ class QuantileLoss(FunctionModule, function=losses.quantile_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -1442,6 +1533,7 @@ class QuantileLoss(FunctionModule, function=losses.quantile_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1453,6 +1545,7 @@ class RankingSoftmaxLoss(FunctionModule, function=losses.ranking_softmax_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -1460,6 +1553,7 @@ class RankingSoftmaxLoss(FunctionModule, function=losses.ranking_softmax_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, scores: _A, labels: ArrayLike, /, **options: Any) -> _A: ...
@@ -1473,6 +1567,7 @@ class SigmoidFocalLoss(FunctionModule, function=losses.sigmoid_focal_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -1482,6 +1577,7 @@ class SigmoidFocalLoss(FunctionModule, function=losses.sigmoid_focal_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, logits: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1493,6 +1589,7 @@ class SmoothL1Loss(FunctionModule, function=losses.smooth_l1_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -1500,6 +1597,7 @@ class SmoothL1Loss(FunctionModule, function=losses.smooth_l1_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1510,12 +1608,14 @@ class SoftMarginLoss(FunctionModule, function=losses.soft_margin_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1531,6 +1631,7 @@ class SoftmaxFocalLoss(FunctionModule, function=losses.softmax_focal_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -1542,6 +1643,7 @@ class SoftmaxFocalLoss(FunctionModule, function=losses.softmax_focal_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, logits: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1554,6 +1656,7 @@ class SparsemaxLoss(FunctionModule, function=losses.sparsemax_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -1562,6 +1665,7 @@ class SparsemaxLoss(FunctionModule, function=losses.sparsemax_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, logits: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1575,6 +1679,7 @@ class SquaredEpsilonInsensitiveLoss(
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -1582,6 +1687,7 @@ class SquaredEpsilonInsensitiveLoss(
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1592,12 +1698,14 @@ class SquaredHingeLoss(FunctionModule, function=losses.squared_hinge_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1614,6 +1722,7 @@ class TripletMarginLoss(FunctionModule, function=losses.triplet_margin_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -1626,6 +1735,7 @@ class TripletMarginLoss(FunctionModule, function=losses.triplet_margin_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(
@@ -1641,6 +1751,7 @@ class TVDLoss(FunctionModule, function=losses.tvd_loss):
     where: Any
     sample_weight: Any
     reduction: BatchReduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -1648,6 +1759,7 @@ class TVDLoss(FunctionModule, function=losses.tvd_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: BatchReduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, probs: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1665,6 +1777,7 @@ class TverskyLoss(FunctionModule, function=losses.tversky_loss):
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -1678,6 +1791,7 @@ class TverskyLoss(FunctionModule, function=losses.tversky_loss):
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...
@@ -1691,6 +1805,7 @@ class TweedieDevianceLoss(FunctionModule, function=losses.tweedie_deviance_loss)
     where: Any
     sample_weight: Any
     reduction: Reduction
+    denominator: Any
     def __init__(
         self,
         *,
@@ -1700,6 +1815,7 @@ class TweedieDevianceLoss(FunctionModule, function=losses.tweedie_deviance_loss)
         where: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         reduction: Reduction = "mean",
+        denominator: float | HasShape | None = None,
     ) -> None: ...
     @overload
     def __call__(self, input: _A, target: ArrayLike, /, **options: Any) -> _A: ...

@@ -218,9 +218,7 @@ CASES: dict[str, Case] = {
         lambda x, g: pl.log_softmax(x),
         _of_entries(references.log_softmax, references.log_softmax_pullback),
     ),
-    "gumbel_softmax": Case(
-        lambda x, g: pl.gumbel_softmax(x, 0 * x, temperature=0.3), _gumbel(0.3)
-    ),
+    "gumbel_softmax": Case(lambda x, g: pl.gumbel_softmax(x, 0 * x, temperature=0.3), _gumbel(0.3)),
     "logsumexp": Case(lambda x, g: pl.logsumexp(x, axis=-1), _sum),
     "logsumexp b": Case(lambda x, g: pl.logsumexp(x, axis=-1, b=g.weight), _weighted_sum),
     "logmeanexp": Case(lambda x, g: pl.logmeanexp(x, axis=-1), _mean),
@@ -233,9 +231,7 @@ CASES: dict[str, Case] = {
     ),
     "cross_entropy weighted": Case(_cross("wrong", weight=True), _entropy(_wrong, weight=True)),
     "cross_entropy z_loss": Case(_cross("right", z_loss=SHARE), _entropy(_right, z_loss=SHARE)),
-    "cross_entropy capped": Case(
-        _cross("wrong", softcap=30.0), _entropy(_wrong, softcap=mpf(30))
-    ),
+    "cross_entropy capped": Case(_cross("wrong", softcap=30.0), _entropy(_wrong, softcap=mpf(30))),
     "linear_cross_entropy": Case(_linear, _entropy(_wrong)),
     "ranking_softmax_loss": Case(_listed, _entropy(_shares)),
     "softmax_focal_loss": Case(
