@@ -5,6 +5,9 @@ rounding error is computed beside it, and ``exp(u) * (1 + rest)`` has all digits
 doi:10.1007/BF01397083.
 """
 
+from fractions import Fraction
+from struct import pack, unpack
+
 from portable_losses._backend import backend_of
 from portable_losses._options import is_number
 from portable_losses._typing import Array, Namespace
@@ -12,6 +15,7 @@ from portable_losses._typing import Array, Namespace
 __all__ = [
     "exponential",
     "multiply_add",
+    "parts_of",
     "product",
     "quotient",
     "scaled",
@@ -47,6 +51,14 @@ def exponential(value: Array, rest: Array | None, *, xp: Namespace) -> Array:
     """Return ``exp(value + rest)`` of finite numbers."""
     result = xp.exp(value)
     return result if rest is None else multiply_add(result, rest, result, xp=xp)
+
+
+def parts_of(number: Fraction, like: Array, *, xp: Namespace) -> tuple[float, float]:
+    """Return a number as one of the dtype of an array, and what that lacks."""
+    value = float(number)
+    if like.dtype == xp.float32:
+        (value,) = unpack("f", pack("f", value))
+    return value, float(number - Fraction(value))
 
 
 def split(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
