@@ -7,10 +7,11 @@
 computes so many rows, whose arrays begin at `pointers` and lie `strides` bytes apart; the entries
 of a row lie without gaps. `failed` becomes 1 where there is no memory for buffers, `outside` where
 an index names no class. `adding` and `flat` are 0, or the addresses by which the first results,
-numbers that lie without gaps, are added up: their sum over the divisor is written to `number`. The vectors have
-so many lanes on every processor, and a sum is one sum for each lane, in float64 (of float64: with
-what each addition loses), and then of their halves: so the bits are the same on all processors, for
-any number of threads.
+numbers that lie without gaps, are added up: their sum over the divisor is written to `number`.
+
+The vectors have so many lanes on every processor, and a sum is one sum for each lane, in float64
+(of float64: with what each addition loses), and then of their halves: so the bits are the same on
+all processors, for any number of threads.
 """
 
 import ctypes
