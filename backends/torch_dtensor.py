@@ -12,10 +12,12 @@ from typing import Any
 
 import array_api_compat.torch as xp_torch
 import torch
-from torch.distributed.tensor import DTensor, Replicate, Shard
+from torch.distributed.tensor import DTensor, Partial, Replicate, Shard
 from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
 
-from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Pair
+from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Pair, Speed
+from portable_losses._rows import exponentials
+from portable_losses._stable import NAN
 from portable_losses._typing import Array, Options
 
 from . import torch as plain
@@ -124,6 +126,8 @@ def argmax(x: Array, /, *, axis: int, keepdims: bool = False) -> Array:
     """Return the place of the largest entry, the first of equal ones: two all-reduces."""
     if not _parts(x, axis):
         return xp_torch.argmax(x, axis=axis, keepdims=keepdims)
+    if _has_empty_part(x, axis):
+        raise InParts
     x = x.detach()
     largest = _added_up(torch.amax(x, dim=axis, keepdim=True))
     places = _places(x, axis)
@@ -226,6 +230,83 @@ _REDUCING = frozenset(["all", "any", "count_nonzero", "matmul", "max", "min", "p
 _OF_WHOLE = frozenset(["argsort", "cumulative_prod", "cumulative_sum", "flip", "roll", "sort"])
 
 
+XP = Namespace()
+
+
+# ---- softmax of rows in parts ------------------------------------------------------------------
+
+
+def _sums(*terms: DTensor) -> list[DTensor]:
+    """Return the sums of rows of DTensors that lie alike, by one all-reduce for all of them."""
+    first = terms[0]
+    own = torch.stack([x.to_local().sum(-1, keepdim=True) for x in terms])
+    cut = _parts(first, -1)
+    placed = [
+        Partial() if i in cut else Shard(p.dim + 1) if p.is_shard() else p
+        for i, p in enumerate(first.placements)
+    ]
+    shape = torch.Size([len(terms), *first.shape[:-1], 1])
+    stride = torch.empty(shape, device="meta").stride()
+    made = DTensor.from_local(
+        own, first.device_mesh, placed, run_check=False, shape=shape, stride=stride
+    )
+    return list(_added_up(made))
+
+
+def _exponentials(x: DTensor) -> tuple[DTensor, ...]:
+    """Return each row's largest entry, ``exp(x)`` over a power of e, and that of the largest entry.
+
+    Last the sum of the others over that, by two all-reduces. NaN for what has no finite one.
+    """
+    if _has_empty_part(x):
+        raise InParts
+    largest = _added_up(torch.amax(x, dim=-1, keepdim=True))
+    top = torch.where(largest.isfinite(), largest, NAN)
+    e, unit = exponentials(x, top, xp=XP), exponentials(top, top, xp=XP)
+    at_top = x == top
+    less, ties = _sums(torch.where(at_top, 0, e), at_top.to(x.dtype))
+    return largest, e, unit, less / unit + (ties - 1)
+
+
+def _log_softmax(x: DTensor, *, xp: Any) -> DTensor:
+    """``x - top - log1p(sum of the others)``."""
+    top, _, _, others = _exponentials(x)
+    return x - top - torch.log1p(others)
+
+
+def _softmax(x: DTensor, *, xp: Any) -> DTensor:
+    """``exp(x) / (exp(top) + sum of the others)``."""
+    _, e, unit, others = _exponentials(x)
+    return e / (unit + others * unit)
+
+
+def _logsumexp(x: DTensor, *, xp: Any) -> DTensor:
+    """``top + log1p(sum of the others)``; of infinities the largest."""
+    top, _, _, others = _exponentials(x)
+    return torch.where(top.isinf(), top, top + torch.log1p(others))
+
+
+IN_PARTS = {"log_softmax": _log_softmax, "logsumexp": _logsumexp, "softmax": _softmax}
+
+
+def log_softmax_grad(grad: Array, out: Array, x: Array, *, xp: Any) -> tuple[Array]:
+    """``grad - p * sum(grad)``, by one all-reduce: ``1 - p`` has all digits of a p near 1."""
+    rest = _added_up(grad.sum(-1, keepdim=True)) - grad
+    return (-grad * torch.expm1(out) - torch.exp(out) * rest,)
+
+
+def _has_empty_part(x: DTensor, axis: int = -1) -> bool:
+    """Say whether some process has nothing of an axis."""
+    size = x.shape[axis]
+    for i in _parts(x, axis):
+        count = x.device_mesh.size(i)
+        each = -(-size // count)
+        if each * (count - 1) >= size:
+            return True
+        size = each
+    return False
+
+
 # ---- calls -------------------------------------------------------------------------------------
 
 
@@ -287,7 +368,11 @@ def call(
 
 def attach_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
     """Do what PyTorch's does; gradients come in the parts of the results."""
-    return plain.attach_gradient(pair._replace(backward=_in_parts(pair.backward)), arrays, options)
+    forward = pair.forward
+    if pair.name in IN_PARTS and _parts(arrays[0], -1):
+        forward = IN_PARTS[pair.name]
+    pair = pair._replace(forward=forward, backward=_in_parts(pair.backward))
+    return plain.attach_gradient(pair, arrays, options)
 
 
 def _in_parts(backward: Callable[..., Any]) -> Callable[..., Any]:
@@ -327,7 +412,8 @@ BACKEND = Backend(
         call=call,
         concat=torch.cat,
         computed_in=plain.BACKEND.arrays.computed_in,
-        namespaces={DTensor: Namespace()},
+        namespaces={DTensor: XP},
     ),
     Indexing(take_along_axis=take_along_axis),
+    Speed(special={"log_softmax_grad": log_softmax_grad}),
 )

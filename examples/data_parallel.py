@@ -41,7 +41,7 @@ def model() -> nn.Module:
 
 
 def train(net: nn.Module, x: torch.Tensor, target: torch.Tensor) -> None:
-    """Take the steps of one process, on its rows."""
+    """Take the steps of one process, or of the only one, on its rows."""
     world = dist.get_world_size() if dist.is_initialized() else 1
     optimizer = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE)
     for _ in range(STEPS):
@@ -61,16 +61,11 @@ def whole(p: Any) -> torch.Tensor:
 
 
 def work(rank: int, world: int, file: str) -> None:
-    """Train in one of the processes; the first one says how far the parameters are apart."""
-    dist.init_process_group("gloo", init_method=f"file://{file}", rank=rank, world_size=world)
+    """Train alone, then with the others; the first one says how far the parameters are apart."""
     x, target = data()
     alone = model()
-    count = (target != -100).sum()
-    optimizer = torch.optim.SGD(alone.parameters(), lr=LEARNING_RATE)
-    for _ in range(STEPS):
-        optimizer.zero_grad()
-        pl.cross_entropy(alone(x), target, denominator=count).backward()
-        optimizer.step()
+    train(alone, x, target)
+    dist.init_process_group("gloo", init_method=f"file://{file}", rank=rank, world_size=world)
     mine = slice(rank * 8, rank * 8 + 8)
     for name in ("DDP", "FSDP2"):
         net = model()

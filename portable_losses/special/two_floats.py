@@ -6,6 +6,8 @@ doi:10.1007/BF01397083.
 """
 
 import math
+from fractions import Fraction
+from struct import pack, unpack
 from typing import Any
 
 from portable_losses._backend import backend_of
@@ -20,6 +22,7 @@ __all__ = [
     "halves",
     "minus_product",
     "multiply_add",
+    "parts_of",
     "product",
     "quotient",
     "quotient_in_parts",
@@ -113,6 +116,14 @@ def exponential(value: Array, rest: Array | None, *, xp: Namespace) -> Array:
     """Return ``exp(value + rest)`` of finite numbers."""
     result = xp.exp(value)
     return result if rest is None else multiply_add(result, rest, result, xp=xp)
+
+
+def parts_of(number: Fraction, like: Array, *, xp: Namespace) -> tuple[float, float]:
+    """Return a number as one of the dtype of an array, and what that lacks."""
+    value = float(number)
+    if like.dtype == xp.float32:
+        (value,) = unpack("f", pack("f", value))
+    return value, float(number - Fraction(value))
 
 
 def split(x: Array, *, xp: Namespace) -> tuple[Array, Array]:

@@ -11,7 +11,7 @@ from tests.libraries import EVERY_ROW
 
 pytest.importorskip("torch.distributed.tensor")
 
-from tests.interop.dtensors import LAWS  # noqa: E402
+from tests.interop.dtensors import LAWS
 
 WORLDS = [2, 4] if EVERY_ROW else [2]
 
@@ -20,8 +20,7 @@ WORLDS = [2, 4] if EVERY_ROW else [2]
 def found(request: pytest.FixtureRequest) -> dict[str, str]:
     """The errors of the laws, by name."""
     command = [sys.executable, "-m", "tests.interop.dtensors", str(request.param)]
-    # DTensors take no kernel: what they are held to need not compile any.
-    alone = {**os.environ, "OMP_NUM_THREADS": "1", "PORTABLE_LOSSES_KERNELS": "off"}
+    alone = {**os.environ, "OMP_NUM_THREADS": "1"}
     ran = subprocess.run(command, capture_output=True, text=True, env=alone, timeout=1800)
     assert ran.stdout, ran.stderr
     errors: dict[str, str] = json.loads(ran.stdout.splitlines()[-1])
