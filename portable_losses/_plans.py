@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from portable_losses._backend import Backend, Pair, backend_of, listed_backend
-from portable_losses._gradient import sum_of
 from portable_losses._notes import NOTE, Note
+from portable_losses._sums import sum_of
 from portable_losses._tape import TapeArray
 from portable_losses._typing import Array, Options
 from portable_losses._values import validating

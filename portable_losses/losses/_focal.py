@@ -277,8 +277,8 @@ def _shares(y: Array, alpha: float | None, label_smoothing: float, *, xp: Namesp
         return known + (x * kept_rest + (lost * kept + spread_rest))
 
     more, fewer = lacks(positive, y, 0.0), lacks(negative, lacking, lost)
-    constants = (stop_gradient(x, xp=xp) for x in (more, fewer))
-    return _Shares(positive, negative, *constants, weight)
+    more, fewer = (stop_gradient(x, xp=xp) for x in (more, fewer))
+    return _Shares(positive, negative, more, fewer, weight)
 
 
 def _sigmoid_focal_grad(

@@ -5,6 +5,7 @@ from typing import Any
 
 from portable_losses._dtypes import narrow
 from portable_losses._gradient import NO_OPTIONS
+from portable_losses._marked import weighs_unread
 from portable_losses._options import FRACTION, UNIT
 from portable_losses._polyfill import is_known, total
 from portable_losses._public import public
@@ -14,7 +15,7 @@ from portable_losses._stable import INF
 from portable_losses._typing import Array, Axis, BatchReduction, Namespace
 from portable_losses._validation import check_axes, in_one_dtype, namespace_of, of_one_dtype
 from portable_losses._values import check_all_in, mark_invalid
-from portable_losses._weighted import NotInOnePass, in_one_pass, weighs_unread
+from portable_losses._weighted import NotInOnePass, in_one_pass
 from portable_losses.losses import _divergences as own
 from portable_losses.losses._foreseen import foreseen_mean
 from portable_losses.losses._left_out import leaves_out
