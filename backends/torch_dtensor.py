@@ -15,12 +15,20 @@ import torch
 from torch.distributed.tensor import DTensor, Partial, Replicate, Shard
 from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
 
-from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Pair, Speed
+from portable_losses._backend import (
+    Arrays,
+    Autodiff,
+    Backend,
+    Indexing,
+    Pair,
+    Speed,
+    load_backend,
+)
 from portable_losses._rows import exponentials
 from portable_losses._stable import NAN
 from portable_losses._typing import Array, Options
 
-from . import torch as plain
+PLAIN: Any = load_backend("torch")
 
 # ---- where a DTensor lies ----------------------------------------------------------------------
 
@@ -352,14 +360,14 @@ def call(
     """Call a function; where it needs rows that are in parts, put these together before."""
     args, options = tuple(map(_ready, args)), {n: _ready(x) for n, x in options.items()}
     try:
-        return plain.call(function, args, options, full_precision=full_precision)
+        return PLAIN.arrays.call(function, args, options, full_precision=full_precision)
     except InParts:
         pass
     for whole in (False, True):
         named = {n: _moved(x, whole=whole) for n, x in options.items()}
         given = _moved(args, whole=whole)
         try:
-            return plain.call(function, given, named, full_precision=full_precision)
+            return PLAIN.arrays.call(function, given, named, full_precision=full_precision)
         except InParts:
             if whole:
                 raise
@@ -369,10 +377,10 @@ def call(
 def attach_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
     """Do what PyTorch's does; gradients come in the parts of the results."""
     forward = pair.forward
-    if pair.name in IN_PARTS and _parts(arrays[0], -1):
+    if pair.name in IN_PARTS and len(arrays) == 1 and _parts(arrays[0], -1):
         forward = IN_PARTS[pair.name]
     pair = pair._replace(forward=forward, backward=_in_parts(pair.backward))
-    return plain.attach_gradient(pair, arrays, options)
+    return PLAIN.autodiff.attach_gradient(pair, arrays, options)
 
 
 def _in_parts(backward: Callable[..., Any]) -> Callable[..., Any]:
@@ -404,14 +412,14 @@ BACKEND = Backend(
     Autodiff(
         attach_gradient=attach_gradient,
         stop_gradient=torch.Tensor.detach,
-        differentiable_again=plain.differentiable_again,
+        differentiable_again=PLAIN.autodiff.differentiable_again,
     ),
     Arrays(
         readable=lambda x: False,
         device=Place,
         call=call,
         concat=torch.cat,
-        computed_in=plain.BACKEND.arrays.computed_in,
+        computed_in=PLAIN.arrays.computed_in,
         namespaces={DTensor: XP},
     ),
     Indexing(take_along_axis=take_along_axis),
