@@ -44,9 +44,6 @@ class Place:
         self.size = x.shape[-1] if x.ndim else None
         self.parts = _parts(x, -1) if x.ndim else []
 
-    def __repr__(self) -> str:
-        return f"{self.mesh}"
-
     def put(self, made: Array) -> DTensor:
         """Return a tensor that every process has made."""
         everywhere = [Replicate()] * self.mesh.ndim
@@ -145,11 +142,6 @@ def argmax(x: Array, /, *, axis: int, keepdims: bool = False) -> Array:
     return torch.where(first == size, 0, first)  # of NaN
 
 
-def argmin(x: Array, /, *, axis: int, keepdims: bool = False) -> Array:
-    """Return the place of the smallest entry."""
-    return argmax(-x, axis=axis, keepdims=keepdims)
-
-
 def _places(x: DTensor, axis: int) -> DTensor:
     """Return the places along an axis, in its parts and shaped to compare with `x`."""
     axis %= x.ndim
@@ -201,7 +193,6 @@ class Namespace:
     __name__ = "torch_dtensor"
 
     argmax = staticmethod(argmax)
-    argmin = staticmethod(argmin)
     mean = staticmethod(mean)
     broadcast_to = staticmethod(broadcast_to)
     broadcast_arrays = staticmethod(broadcast_arrays)
