@@ -1,7 +1,7 @@
 """Two processes train one model, by DDP and by FSDP2: the mean is that over the rows of both.
 
-Of the first process's rows most are left out (`ignore_index`), so the mean of the two means would not
-be the mean of all. Each divides by the count of both: ``denominator=``.
+Of the first process's rows most are left out (`ignore_index`), so the mean of the two means would
+not be the mean of all. Each divides by the count of both: ``denominator=``.
 """
 
 import multiprocessing
@@ -13,8 +13,9 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
-from torch.distributed.tensor import DTensor, init_device_mesh
+from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
 import portable_losses as pl
