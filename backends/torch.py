@@ -52,7 +52,7 @@ class _BoundPair:
         return self.pair.kernel.run(self.pair, arrays, self.options, self.wanted)
 
 
-class _Refused(Exception):
+class _Refused(Exception):  # noqa: N818 - an answer, caught a few lines below
     """Of a kernel that is ready: it does not take these arrays."""
 
 

@@ -1,7 +1,7 @@
 """A training step as one ONNX program: loss, gradients and the step, for batches of any size.
 
-ndonnx builds the graph, our tape adds the gradients to it, and onnxruntime runs it: no array library and
-no Python of ours are needed where the program runs.
+ndonnx builds the graph, our tape adds the gradients to it, and onnxruntime runs it: where the
+program runs, no array library and nothing of ours is needed.
 """
 
 from typing import Any

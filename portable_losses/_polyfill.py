@@ -138,7 +138,7 @@ def places_along(axis: int, x: Array, *, dtype: Any = None, xp: Namespace) -> Ar
     size = x.shape[axis]
     if is_known(size):
         places = xp.arange(size, dtype=dtype, device=device_of(x, xp=xp))
-        return xp.reshape(places, (-1,) + (1,) * (-1 - axis))
+        return places if axis == -1 else xp.reshape(places, (-1,) + (1,) * (-1 - axis))
     ones = xp.ones_like(x, dtype=xp.int64 if dtype is None else dtype, device=device_of(x, xp=xp))
     return xp.cumulative_sum(ones, axis=axis) - 1
 

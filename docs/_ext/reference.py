@@ -1,12 +1,13 @@
 """Writes docs/reference: a page for every public name, and tables of them by family.
 
 What a page of a function shows beside its docstring stands in docs/functions.toml; its errors come
-from docs/accuracy.md and its names elsewhere from docs/names.md. A file is written only where it
+from docs/accuracy and its names elsewhere from docs/names.md. A file is written only where it
 changes, so that Sphinx reads no page twice.
 """
 
 import hashlib
 import inspect
+import os
 import re
 import sys
 import tomllib
@@ -111,12 +112,12 @@ def entry_of(package: str, name: str) -> dict[str, Any] | None:
 
 @cache
 def errors() -> dict[str, dict[str, list[str]]]:
-    """The rows of docs/accuracy.md, by heading and function."""
+    """The rows of docs/accuracy, by heading and function."""
     found: dict[str, dict[str, list[str]]] = {}
-    heading = ""
-    for line in (DOCS / "accuracy.md").read_text("utf-8").splitlines():
-        if line.startswith("## "):
-            heading = line[3:]
+    heading, texts = "", [path.read_text("utf-8") for path in DOCS.glob("accuracy/*.md")]
+    for line in "\n".join(texts).splitlines():
+        if line.startswith("# Accuracy: "):
+            heading = line.removeprefix("# Accuracy: ")
         elif line.startswith("| "):
             name, *row = [
                 re.sub(r" at [^;·]*", "", cell).strip() for cell in line.strip("| ").split(" | ")
@@ -234,7 +235,7 @@ def example_of_a_module(name: str, entry: dict[str, Any]) -> str:
 
 
 def accuracy(name: str) -> Iterator[str]:
-    """Its largest errors beside its peers', as docs/accuracy.md has them."""
+    """Its largest errors beside its peers', as docs/accuracy has them."""
     first = aliases().get(name, name)
     single, double = (errors().get(kind, {}).get(first) for kind in ("float32", "float64"))
     rows = errors().get("Rows, at any distance from the largest entry", {}).get(first)
@@ -280,17 +281,30 @@ def index_of(name: str, has_axis: bool) -> str:
     return "".join(f".. index:: single: {word}\n" for word in words)
 
 
+# Pictures of the pages that were written: what each shows, by file.
+PICTURED: dict[str, tuple[str, dict[str, Any]]] = {}
+
+
+@cache
+def drawing_code() -> str:
+    """What pictures are drawn with: the library, and the code that draws."""
+    return fingerprint() + Path(__file__).with_name("pictures.py").read_text("utf-8")
+
+
 def picture_of(name: str, entry: dict[str, Any]) -> str:
-    """The path of its picture, drawn where it or the library has changed."""
-    code = (Path(__file__).with_name("pictures.py")).read_text("utf-8")
-    key = hashlib.sha256(f"{fingerprint()}{code}{entry}".encode()).hexdigest()[:16]
-    path = PICTURES / f"{name}-{key}.svg"
-    if not path.exists():
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        for old in PICTURES.glob(f"{name}-*.svg"):
-            old.unlink()
-        draw(name, entry, path)
-    return f"/_build/pictures/{path.name}"
+    """The path of its picture, which is another where it or the library has changed."""
+    key = hashlib.sha256(f"{drawing_code()}{entry}".encode()).hexdigest()[:16]
+    PICTURED[f"{name}-{key}.svg"] = (name, entry)
+    return f"/_build/pictures/{name}-{key}.svg"
+
+
+def draw_missing(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Draw the pictures of a page, in the process that reads it."""
+    for file in re.findall(r"/_build/pictures/(\S+)", source[0]):
+        if file in PICTURED and not (PICTURES / file).exists():
+            part = PICTURES / f"{os.getpid()}-{file}"  # a page and its module's share one
+            draw(*PICTURED[file], part)
+            part.replace(PICTURES / file)
 
 
 def shown(name: str, entry: dict[str, Any]) -> Iterator[str]:
@@ -391,6 +405,10 @@ def write(app: Sphinx) -> None:
     for _, packages, _ in CHAPTERS.values():
         for package in packages:
             pages |= {page_of(package, name): page(package, name) for name in names_of(package)}
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for old in PICTURES.iterdir():
+        if old.name not in PICTURED:
+            old.unlink()
     REFERENCE.mkdir(exist_ok=True)
     for path in REFERENCE.glob("*.md"):
         if path.stem not in pages:
@@ -427,6 +445,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Write the pages before Sphinx looks for them."""
     assert pl.__all__
     app.connect("builder-inited", write)
+    app.connect("source-read", draw_missing)
     app.connect("html-page-context", add_sidebar)
     app.connect("autodoc-process-docstring", drop_example, priority=100)  # before napoleon
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -44,8 +44,8 @@ class Library(NamedTuple):
     ``backward_of(pair, arrays)`` is the portable backward, which computes halves in float32.
 
     For few rows: ``place(x)`` is the address of an array, None of one with gaps; ``small(shape,
-    like)`` makes memory for a result; ``sum(x)`` is that of an array, ``number(x)`` one of no axes as
-    the library returns it; ``spread(grad, divisor, like)`` is the gradient of each of the added.
+    like)`` makes memory for a result; ``sum(x)`` is that of an array, ``number(x)`` one of no axes
+    as the library returns it; ``spread(grad, divisor, like)`` is the gradient of each of the added.
     """
 
     plain: Callable[[tuple[Any, ...]], bool]
