@@ -1,19 +1,19 @@
 """Cross entropies times a power of the probability that is missing, as pairs."""
 
+from fractions import Fraction
 from typing import Any, NamedTuple
 
-from portable_losses._backend import backend_of
 from portable_losses._dtypes import largest, narrow
-from portable_losses._gradient import with_gradient
+from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._options import is_number
-from portable_losses._polyfill import minimum
+from portable_losses._polyfill import constant, minimum
 from portable_losses._polyfill import where as _where
 from portable_losses._reduction import _weigh, contribution
 from portable_losses._stable import INF, expm1, log
 from portable_losses._typing import Array, Namespace
 from portable_losses.activations.logistic import _sigmoid, _softplus
 from portable_losses.special.logistic import negative_size
-from portable_losses.special.two_floats import multiply_add, product, sum_of
+from portable_losses.special.two_floats import multiply_add, parts_of, product, sum_of
 
 __all__: list[str] = []
 
@@ -73,30 +73,45 @@ class _Parts(NamedTuple):
     missing: Array  # ``1 - p_t``
     loss: Array  # the cross entropy
     rest: Array | None  # what `missing` lacks, as a share of it
+    spread: Array  # ``p * (1 - p) / (1 - p_t)``
 
     def modulation(self, gamma: float, *, xp: Namespace) -> Array:
         """Return ``(1 - p_t)**gamma``."""
         return _modulation(self.missing, gamma, self.rest, xp=xp)
 
 
-def _binary_parts(z: Array, positive: Array, negative: Array, *, xp: Namespace) -> _Parts:
-    """Return the parts of a focal loss."""
+def _binary_parts(
+    z: Array,
+    positive: Array,
+    negative: Array,
+    more: Array | None,
+    fewer: Array | None,
+    *,
+    xp: Namespace,
+) -> _Parts:
+    """Return the parts of a focal loss; `more` and `fewer` are what the two shares lack."""
     hit, miss = _sigmoid(z, xp=xp), _sigmoid(-z, xp=xp)
-    loss = _weigh(positive, _softplus(-z, beta=1.0, xp=xp), xp=xp)
-    loss = loss + _weigh(negative, _softplus(z, beta=1.0, xp=xp), xp=xp)
+    of_positive = contribution(positive, _softplus(-z, beta=1.0, xp=xp), xp=xp)
+    of_negative = contribution(negative, _softplus(z, beta=1.0, xp=xp), xp=xp)
+    loss = multiply_add(positive, of_positive, negative * of_negative, xp=xp)
     e = xp.exp(negative_size(z, xp=xp))  # one division: a power of the result has gamma of its ulps
-    far, near = _where(z >= 0, positive, negative, xp=xp), _where(z >= 0, negative, positive, xp=xp)
+    is_hit = z >= 0
+    far, near = _where(is_hit, positive, negative, xp=xp), _where(is_hit, negative, positive, xp=xp)
     above, below = multiply_add(far, e, near, xp=xp), 1 + e
     missing = above / below
-    fma = backend_of(xp).speed.special.get("fma")
-    if fma is None:
-        return _Parts(hit, miss, missing, loss, None)
     whole, lost = product(far, e, xp=xp)
     total, lost_too = sum_of(whole, near)
     lost = (total - above) + (lost + lost_too) - missing * (e - (below - 1))
-    rest = (fma(-missing, below, above) + lost) / above
-    known = xp.abs(rest) < 1  # not so of 0 / 0
-    return _Parts(hit, miss, missing, loss, _where(known, rest, 0.0, xp=xp))
+    if more is not None and fewer is not None:
+        far = _where(is_hit, more, fewer, xp=xp)
+        lost = lost + multiply_add(far, e, _where(is_hit, fewer, more, xp=xp), xp=xp)
+    divided, left = product(missing, below, xp=xp)
+    nothing = missing == 0
+    divisor = _where(nothing, 1.0, above, xp=xp)
+    rest = (((above - divided) - left) + lost) / divisor
+    known = xp.abs(rest) < 1  # not so of NaN
+    spread = _where(nothing, 1.0, e / (below * divisor), xp=xp)
+    return _Parts(hit, miss, missing, loss, _where(known, rest, 0.0, xp=xp), spread)
 
 
 def _binary_focal_slope_grad(
@@ -105,6 +120,8 @@ def _binary_focal_slope_grad(
     z: Array,
     positive: Array,
     negative: Array,
+    more: Array | None,
+    fewer: Array | None,
     *,
     gamma: float,
     xp: Namespace,
@@ -114,11 +131,10 @@ def _binary_focal_slope_grad(
     With m = ``1 - p_t``, q = ``m' / m`` and l the cross entropy, the first is ``m**gamma`` times
     ``gamma * q * ((gamma - 1) * q * l + (1 - 2 p) * l + 2 l') + l''``.
     """
-    parts = _binary_parts(z, positive, negative, xp=xp)
-    hit, miss, missing, loss, _ = parts
+    parts = _binary_parts(z, positive, negative, more, fewer, xp=xp)
+    hit, miss, missing, loss, _, spread = parts
     power, both = parts.modulation(gamma, xp=xp), hit * miss
     loss = minimum(loss, largest(loss, xp=xp) / (2 + gamma) ** 2, xp=xp)
-    spread = _over(both, missing, xp=xp)
     q, rise = (negative - positive) * spread, negative * hit - positive * miss
     curve = (gamma - 1) * q * (q * loss) + (miss - hit) * (q * loss) + 2 * q * rise
 
@@ -133,21 +149,33 @@ def _binary_focal_slope_grad(
         grad * (power * (gamma * curve + (positive + negative) * both)),
         grad * _weigh(power, by_positive, xp=xp),
         grad * _weigh(power, by_negative, xp=xp),
+        None,
+        None,
     )
 
 
 @with_gradient(_binary_focal_slope_grad, elementwise=True, by={"gamma": None})
 def _binary_focal_slope(
-    z: Array, positive: Array, negative: Array, *, gamma: float, xp: Namespace
+    z: Array,
+    positive: Array,
+    negative: Array,
+    more: Array | None,
+    fewer: Array | None,
+    *,
+    gamma: float,
+    xp: Namespace,
 ) -> Array:
     """The derivative of `_binary_focal` by z."""
-    parts = _binary_parts(z, positive, negative, xp=xp)
-    hit, miss, missing, loss, _ = parts
+    parts = _binary_parts(z, positive, negative, more, fewer, xp=xp)
+    hit, miss, _, loss, _, spread = parts
     power = parts.modulation(gamma, xp=xp)
     loss = minimum(loss, largest(loss, xp=xp) / (1 + gamma), xp=xp)
-    # The loss comes last: hit * miss is 0 where it is infinite.
-    rise = gamma * (negative - positive) * (_over(hit * miss, missing, xp=xp) * loss)
-    return power * (rise + (negative * hit - positive * miss))
+    apart, pull = negative - positive, multiply_add(negative, hit, -positive * miss, xp=xp)
+    if more is not None and fewer is not None:
+        apart = apart + (fewer - more)
+        pull = pull + multiply_add(fewer, hit, -more * miss, xp=xp)
+    # The loss comes last: the spread is 0 where it is infinite.
+    return power * multiply_add(gamma * apart, spread * loss, pull, xp=xp)
 
 
 def _binary_focal_grad(
@@ -156,22 +184,26 @@ def _binary_focal_grad(
     z: Array,
     positive: Array,
     negative: Array,
+    more: Array | None,
+    fewer: Array | None,
     *,
     gamma: float,
     xp: Namespace,
 ) -> tuple[Array | None, ...]:
     """By z, positive and negative, with ``1 - p_t = positive * (1 - p) + negative * p``."""
-    parts = _binary_parts(z, positive, negative, xp=xp)
-    hit, miss, missing, loss, _ = parts
+    parts = _binary_parts(z, positive, negative, more, fewer, xp=xp)
+    hit, miss, missing, loss, *_ = parts
     power = parts.modulation(gamma, xp=xp)
     loss = minimum(loss, largest(loss, xp=xp) / (1 + gamma), xp=xp)
     pull = gamma * _over(loss, missing, xp=xp)
     by_positive = _weigh(miss, pull, xp=xp) + _softplus(-z, beta=1.0, xp=xp)
     by_negative = _weigh(hit, pull, xp=xp) + _softplus(z, beta=1.0, xp=xp)
     return (
-        grad * _binary_focal_slope(z, positive, negative, gamma=gamma, xp=xp),
+        grad * _binary_focal_slope(z, positive, negative, more, fewer, gamma=gamma, xp=xp),
         grad * _weigh(power, by_positive, xp=xp),
         grad * _weigh(power, by_negative, xp=xp),
+        None,
+        None,
     )
 
 
@@ -181,34 +213,72 @@ def _binary_focal_by_gamma(
     z: Array,
     positive: Array,
     negative: Array,
+    more: Array | None,
+    fewer: Array | None,
     *,
     gamma: float,
     xp: Namespace,
 ) -> Array:
     """``out * log(1 - p)``, p the probability given to the target."""
-    hit, miss, missing, _, _ = _binary_parts(z, positive, negative, xp=xp)
+    hit, miss, missing, *_ = _binary_parts(z, positive, negative, more, fewer, xp=xp)
     logarithm = _log_of(missing, positive * hit + negative * miss, xp=xp)
     return grad * _weigh(logarithm, out, xp=xp)
 
 
 @with_gradient(_binary_focal_grad, elementwise=True, by={"gamma": _binary_focal_by_gamma})
 def _binary_focal(
-    z: Array, positive: Array, negative: Array, *, gamma: float, xp: Namespace
+    z: Array,
+    positive: Array,
+    negative: Array,
+    more: Array | None,
+    fewer: Array | None,
+    *,
+    gamma: float,
+    xp: Namespace,
 ) -> Array:
     """``(1 - p)**gamma`` times the binary cross entropy, p the probability given to the target."""
-    parts = _binary_parts(z, positive, negative, xp=xp)
+    parts = _binary_parts(z, positive, negative, more, fewer, xp=xp)
     return parts.modulation(gamma, xp=xp) * parts.loss
 
 
-def _shares(
-    y: Array, alpha: float | None, label_smoothing: float, *, xp: Namespace
-) -> tuple[Array, Array, Array | None]:
-    """Return the smoothed target, what it lacks to 1, and the weight of the entry by `alpha`."""
-    kept, spread = 1 - label_smoothing, label_smoothing / 2
+class _Shares(NamedTuple):
+    """Of a target, smoothed."""
+
+    positive: Array
+    negative: Array  # what it lacks to 1
+    more: Array  # what these two lack, as constants
+    fewer: Array
+    weight: Array | None  # by `alpha`
+
+
+def _shares(y: Array, alpha: float | None, label_smoothing: float, *, xp: Namespace) -> _Shares:
+    """Return the shares of the two classes, and the weight of the entry."""
+    smoothing, lacking = Fraction(label_smoothing), 1 - y
+    (kept, kept_rest), (spread, spread_rest) = (
+        parts_of(x, y, xp=xp) for x in (1 - smoothing, smoothing / 2)
+    )
     positive = multiply_add(y, kept, spread, xp=xp)
-    negative = multiply_add(1 - y, kept, spread, xp=xp)
-    weight = None if alpha is None else positive * alpha + negative * (1 - alpha)
-    return positive, negative, weight
+    negative = multiply_add(lacking, kept, spread, xp=xp)
+    lost, weight = (1 - lacking) - y, None
+    if alpha is not None:  # a sum of what is not negative
+        share = Fraction(alpha)
+        (of_positive, rest), (of_negative, other) = (
+            parts_of((1 - smoothing) * x, y, xp=xp) for x in (share, 1 - share)
+        )
+        start = spread + (lost * of_negative + (y * rest + lacking * other))
+        weight = multiply_add(lacking, of_negative, start, xp=xp)
+        weight = multiply_add(y, of_positive, weight, xp=xp)
+
+    def lacks(share: Array, x: Array, lost: Array | float) -> Array:
+        """Return what the share of `x`, which has lost as much itself, lacks."""
+        whole, missing = product(x, constant(kept, x, xp=xp), xp=xp)
+        both, more = sum_of(whole, spread)
+        known = ((both - share) + more) + missing
+        return known + (x * kept_rest + (lost * kept + spread_rest))
+
+    more, fewer = lacks(positive, y, 0.0), lacks(negative, lacking, lost)
+    more, fewer = (stop_gradient(x, xp=xp) for x in (more, fewer))
+    return _Shares(positive, negative, more, fewer, weight)
 
 
 def _sigmoid_focal_grad(
@@ -223,10 +293,10 @@ def _sigmoid_focal_grad(
     xp: Namespace,
 ) -> tuple[Array | None, ...]:
     """Those of `_binary_focal` times the weight, and that of the weight."""
-    positive, negative, weight = _shares(y, alpha, label_smoothing, xp=xp)
-    slope = _binary_focal_slope(z, positive, negative, gamma=gamma, xp=xp)
-    loss = _binary_focal(z, positive, negative, gamma=gamma, xp=xp)
-    parts: Any = _binary_focal_grad(grad, loss, z, positive, negative, gamma=gamma, xp=xp)
+    *shares, weight = _shares(y, alpha, label_smoothing, xp=xp)
+    slope = _binary_focal_slope(z, *shares, gamma=gamma, xp=xp)
+    loss = _binary_focal(z, *shares, gamma=gamma, xp=xp)
+    parts: Any = _binary_focal_grad(grad, loss, z, *shares, gamma=gamma, xp=xp)
     in_target = parts[1] - parts[2]
     if alpha is not None and weight is not None:
         counts = (weight != 0) | (xp.abs(loss) < INF)
@@ -247,6 +317,6 @@ def _sigmoid_focal(
     xp: Namespace,
 ) -> Array:
     """`_binary_focal` of a smoothed target, weighed by `alpha`."""
-    positive, negative, weight = _shares(y, alpha, label_smoothing, xp=xp)
-    loss = _binary_focal(z, positive, negative, gamma=gamma, xp=xp)
+    *shares, weight = _shares(y, alpha, label_smoothing, xp=xp)
+    loss = _binary_focal(z, *shares, gamma=gamma, xp=xp)
     return loss if weight is None else weight * contribution(weight, loss, xp=xp)

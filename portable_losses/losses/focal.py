@@ -109,7 +109,7 @@ def sigmoid_focal_loss(
 
     kept, spread = 1 - label_smoothing, label_smoothing / 2
     positive, negative = y * kept + spread, (1 - y) * kept + spread
-    loss = _binary_focal(z, positive, negative, gamma=gamma, xp=xp)
+    loss = _binary_focal(z, positive, negative, None, None, gamma=gamma, xp=xp)
     if alpha is not None:
         loss = weigh(positive * alpha + negative * (1 - alpha), loss, xp=xp)
     loss = mark_invalid(loss, invalid, xp=xp)

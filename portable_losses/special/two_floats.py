@@ -6,6 +6,8 @@ doi:10.1007/BF01397083.
 """
 
 import math
+from fractions import Fraction
+from struct import pack, unpack
 from typing import Any
 
 from portable_losses._backend import backend_of
@@ -20,6 +22,7 @@ __all__ = [
     "halves",
     "minus_product",
     "multiply_add",
+    "parts_of",
     "product",
     "quotient",
     "quotient_in_parts",
@@ -62,10 +65,17 @@ def quotient_in_parts(
     value = x / divisor
     if is_number(divisor) and math.frexp(divisor)[0] == 0.5:  # a power of two
         return value, None
+    if "fma" not in backend_of(xp).speed.special:
+        value = _rounded(value, xp=xp)
     v, x = stop_gradient(value, xp=xp), stop_gradient(x, xp=xp)
     high, low = halves(divisor, x, xp=xp)
     rest = minus_product(x, v, high, low, xp=xp) / (high + low)
     return value, where(xp.abs(rest) < INF, rest, 0.0, xp=xp)
+
+
+def _rounded(x: Array, *, xp: Namespace) -> Array:
+    """Return `x`, whose rounding no compiler undoes: what joins a product sees a sum here."""
+    return where(xp.abs(x) < 1e30, sum(split(x, xp=xp)), x, xp=xp)
 
 
 def minus_product(
@@ -106,6 +116,14 @@ def exponential(value: Array, rest: Array | None, *, xp: Namespace) -> Array:
     """Return ``exp(value + rest)`` of finite numbers."""
     result = xp.exp(value)
     return result if rest is None else multiply_add(result, rest, result, xp=xp)
+
+
+def parts_of(number: Fraction, like: Array, *, xp: Namespace) -> tuple[float, float]:
+    """Return a number as one of the dtype of an array, and what that lacks."""
+    value = float(number)
+    if like.dtype == xp.float32:
+        (value,) = unpack("f", pack("f", value))
+    return value, float(number - Fraction(value))
 
 
 def split(x: Array, *, xp: Namespace) -> tuple[Array, Array]:

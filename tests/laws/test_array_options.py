@@ -28,7 +28,10 @@ def options_of(row: Sample, *, given: bool) -> list[tuple[str, float]]:
     Either those that the row gives, or the others.
     """
     found = []
+    mean = row.options.get("reduction", "mean") == "mean"
     for name, p in inspect.signature(row.function).parameters.items():
+        if name == "denominator" and not mean:  # which has none
+            continue
         if p.kind is p.KEYWORD_ONLY and {float, Any} <= set(get_args(p.annotation)):
             value = row.options.get(name, p.default)
             if given is (name in row.options) and not isinstance(value, np.ndarray):
