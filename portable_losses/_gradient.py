@@ -1,6 +1,5 @@
 """Joins a forward function and its hand-written gradient for every library."""
 
-import math
 from collections.abc import Callable, Mapping
 from functools import wraps
 from types import MappingProxyType
@@ -17,7 +16,7 @@ from portable_losses._backend import (
 )
 from portable_losses._dtypes import computable, narrow, widen
 from portable_losses._notes import Served, noted
-from portable_losses._polyfill import broadcast_arrays, device_of, total
+from portable_losses._polyfill import broadcast_arrays, total
 from portable_losses._tape import TapeArray
 from portable_losses._typing import Array, Namespace, Options
 from portable_losses._validation import (
@@ -38,10 +37,6 @@ __all__ = [
     "pair_of",
     "register",
     "stop_gradient",
-    "sum_of",
-    "summed",
-    "summed_again",
-    "summed_with_gradient",
     "with_gradient",
 ]
 
@@ -215,84 +210,6 @@ def by_kernel(
     return _attach_kernel(_served(pair, kernel, wide=wide), arrays, raws, options, backend)
 
 
-def summed(
-    function: Callable[..., Any],
-    arrays: tuple[Array, ...],
-    options: Options,
-    *,
-    divisor: float | None,
-) -> Array | None:
-    """Return the sum of a pair's entries over a number by a kernel that adds up in its own pass.
-
-    Else None. No `divisor` is how many there are. The result is float32 where the arrays are of one
-    half dtype.
-    """
-    pair = _PAIRS.get(function)
-    if pair is None:
-        return None
-    return summed_pair(pair, arrays, options, divisor=divisor)
-
-
-def summed_pair(
-    pair: Pair, arrays: tuple[Array, ...], options: Options, *, divisor: float | None
-) -> Array | None:
-    """Return the sum of a pair's entries over a number, None: how many there are; as `summed`."""
-    found = _kernel_of(pair, arrays, options)
-    if found is None:
-        return None
-    backend, kernel, raws = found
-    if kernel.sums is None or not kernel.sums(pair, raws, options):
-        return None
-    divisor = math.prod(raws[0].shape) if divisor is None else divisor
-    options = {"divisor": divisor, **options}
-    return _attach_kernel(sum_of(pair, kernel), arrays, raws, options, backend)
-
-
-def summed_with_gradient(
-    pair: Pair, arrays: tuple[Array, ...], options: Options, *, divisor: float
-) -> tuple[Array, Array] | None:
-    """Return what `summed_pair` does, and its gradient by the first array."""
-    found = _kernel_of(pair, arrays, options)
-    if found is None:
-        return None
-    _, kernel, raws = found
-    if kernel.sums is None or not kernel.sums(pair, raws, options):
-        return None
-    own = {"xp": namespace_of_type(raws[0]), "divisor": divisor, **options}
-    value, pull = kernel.run(sum_of(pair, kernel), raws, own, (0,))
-    one = value**0  # 1, also of a value that is not finite
-    return value, pull(one, value, *raws, **own)[0]
-
-
-def summed_again(
-    pair: Pair, arrays: tuple[Array, ...], options: Options, *, divisor: float, sloped: bool
-) -> Callable[[tuple[Array, ...]], Any] | None:
-    """Return what gives the sum over the divisor and, if it is `sloped`, the gradient again.
-
-    Of arrays of these types, dtypes and shapes, by the first; it returns None for some that it does
-    not take. None where there is no such.
-    """
-    found = _kernel_of(pair, arrays, options)
-    if found is None or found[1].ready is None:
-        return None
-    _, kernel, raws = found
-    if kernel.sums is None or not kernel.sums(pair, raws, options):
-        return None
-    own = {"xp": namespace_of_type(raws[0]), "divisor": divisor, **options}
-    run = kernel.ready(sum_of(pair, kernel), raws, own, (0,) if sloped else ())
-
-    def again(arrays: tuple[Array, ...]) -> Any:
-        """Return the sum and the gradient, or None."""
-        both: Any = run(arrays) or (None, None)
-        value, slope = both
-        if callable(slope):
-            whole: Any = slope(value**0, value, *arrays, **own)
-            slope = whole[0]
-        return None if value is None else (value, slope)
-
-    return None if run is None else again
-
-
 def _kernel_of(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
     """Return backend and kernel of the first array's library, and the arrays without Tensors.
 
@@ -333,47 +250,6 @@ def _served(pair: Pair, kernel: Kernel, *, wide: bool = False) -> Pair:
     return found
 
 
-def sum_of(pair: Pair, kernel: Kernel) -> Pair:
-    """Return the pair that adds up the entries of one, or of its only result, by this kernel."""
-    found = _SUMS.get((pair.forward, kernel.run))
-    if found is not None:
-        return found
-
-    def forward(
-        *arrays: Array, divisor: float, xp: Namespace, weights: Any = None, **options: Any
-    ) -> Array:
-        """Return the sum of the entries times constant `weights` over `divisor`."""
-        out = pair.forward(*arrays, xp=xp, **options)
-        entries = out[0] if isinstance(out, tuple) else out
-        return total(entries if weights is None else weights * entries, xp=xp) / divisor
-
-    def backward(
-        grad: Array,
-        out: Array,
-        *arrays: Array,
-        divisor: float,
-        xp: Namespace,
-        weights: Any = None,
-        **options: Any,
-    ) -> tuple[Array | None, ...]:
-        """Return the gradients of the entries, each of which has that of the sum."""
-        options = {"xp": xp, **options}
-        out = attach_gradient(pair, arrays, options)
-        several = isinstance(out, tuple)
-        entries = out[0] if several else out
-        # A product: PyTorch cannot batch a view of a gradient that is batched.
-        ones = xp.ones_like(entries, device=device_of(entries, xp=xp))
-        spread = ones * (grad / divisor)
-        if weights is not None:
-            spread = spread * weights
-        return pair.backward((spread,) if several else spread, out, *arrays, **options)
-
-    made = Pair(forward, backward, kernel=kernel, summand=pair, wide=True)
-    _SUMS[pair.forward, kernel.run] = made
-    return made
-
-
-_SUMS: dict[Any, Pair] = {}
 _SERVED: dict[Any, Pair] = {}
 
 

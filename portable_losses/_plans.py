@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 from portable_losses._arguments import LARGEST, SMALLEST
 from portable_losses._backend import Backend, Pair, backend_of, listed_backend
-from portable_losses._gradient import sum_of
 from portable_losses._notes import NOTE, Note
+from portable_losses._sums import sum_of
 from portable_losses._tape import TapeArray
 from portable_losses._typing import Array, Options
 from portable_losses._values import validating

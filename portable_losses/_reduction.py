@@ -9,10 +9,9 @@ from portable_losses._gradient import (
     by_kernel,
     pair_of,
     stop_gradient,
-    summed,
-    summed_pair,
     with_gradient,
 )
+from portable_losses._marked import marked, weighs_unread
 from portable_losses._notes import noted
 from portable_losses._options import is_number
 from portable_losses._polyfill import (
@@ -26,6 +25,7 @@ from portable_losses._polyfill import (
 )
 from portable_losses._polyfill import where as _where
 from portable_losses._stable import INF
+from portable_losses._sums import summed, summed_pair
 from portable_losses._tape import TapeArray, inner_of, raw_array
 from portable_losses._typing import Array, BatchReduction, Namespace, Options, Reduction
 from portable_losses._validation import (
@@ -38,8 +38,6 @@ from portable_losses._values import as_weight, join_masks, mark_invalid
 from portable_losses._weighted import (
     NotInOnePass,
     in_one_pass,
-    marked,
-    weighs_unread,
     weighted,
 )
 

@@ -14,34 +14,29 @@ from typing import Any
 from portable_losses._backend import (
     Pair,
     backend_of,
-    backend_of_array,
     namespace_of_type,
     traced_as_constant,
 )
 from portable_losses._dtypes import is_half, kind_of, narrow
 from portable_losses._gradient import (
     attach_pair,
-    elementwise_call,
     entrywise,
     pair_of,
-    summed_pair,
 )
 from portable_losses._notes import noted
 from portable_losses._polyfill import broadcast_to, device_of, is_eager, total, where
 from portable_losses._stable import INF, NAN
+from portable_losses._sums import summed_pair
 from portable_losses._tape import TapeArray, inner_of, raw_array
 from portable_losses._typing import Array, Namespace, Options, Reduction
 from portable_losses._validation import check_bool, check_broadcasts_to, check_real, namespace_of
-from portable_losses._values import as_weight, mark_invalid
+from portable_losses._values import as_weight
 
 __all__ = [
     "NotInOnePass",
     "harmless_values",
     "in_one_pass",
-    "marked",
-    "marked_call",
     "spread",
-    "weighs_unread",
     "weighted",
 ]
 
@@ -70,14 +65,6 @@ def harmless_values(values: Mapping[str, float]) -> Generator[None, None, None]:
 def in_one_pass() -> Mapping[str, float] | None:
     """Return the values of `harmless_values`; None outside of it."""
     return _HARMLESS.get()
-
-
-def weighs_unread(x: Any) -> bool:
-    """Say whether the library of `x`, whose values cannot be read, checks weights as it adds up."""
-    raw = raw_array(x)
-    backend = backend_of_array(raw)
-    kernel = None if backend is None else backend.speed.elementwise_kernel
-    return kernel is not None and kernel.weighs_unread and kernel.accepts(raw)
 
 
 def weighted(
@@ -383,47 +370,6 @@ def _checked(weight: Array, mask: Array | None, *, xp: Namespace) -> Array:
 
 
 _CHECKED = Pair(_checked, _checked_grad, elementwise=True, masked=True)
-
-
-def marked(pair: Pair) -> Pair:
-    """Return the pair of ``(*arrays, bad)``, NaN in value and gradient where `bad` is True."""
-    found = _MARKED.get(pair.forward)
-    if found is not None:
-        return found
-
-    @entrywise
-    def forward(*given: Array, xp: Namespace, **options: Any) -> Array:
-        """The loss, NaN where it is bad."""
-        *arrays, bad = given
-        return where(bad, NAN, pair.forward(*arrays, xp=xp, **options), xp=xp)
-
-    def backward(
-        grad: Array, out: Array, *given: Array, xp: Namespace, **options: Any
-    ) -> tuple[Array | None, ...]:
-        """The gradients of the loss, NaN where it is bad."""
-        *arrays, bad = given
-        options = {"xp": xp, **options}
-        loss = attach_pair(pair, tuple(arrays), options)
-        found = pair.backward(grad, loss, *arrays, **options)
-        return (*[None if g is None else where(bad, NAN, g, xp=xp) for g in found], None)
-
-    forward.__name__ = backward.__name__ = f"{pair.forward.__name__}_marked"
-    made = _MARKED[pair.forward] = Pair(forward, backward, elementwise=True, masked=True)
-    return made
-
-
-_MARKED: dict[Any, Pair] = {}
-
-
-def marked_call(
-    function: Callable[..., Array], x: Array, bad: Array | None, **options: Any
-) -> Array:
-    """Return `elementwise_call` of one array, NaN where it is bad: in one pass on Dask."""
-    pair, xp = pair_of(function), namespace_of_type(x)
-    plain = all(isinstance(one, float | int) for one in options.values())
-    if bad is None or pair is None or not plain or is_half(x, xp=xp) or not weighs_unread(x):
-        return mark_invalid(elementwise_call(function, x, **options), bad, xp=xp)
-    return attach_pair(marked(pair), (x, bad), {"xp": xp, **options})
 
 
 def _replaced(

@@ -4,7 +4,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from portable_losses._dtypes import largest, narrow
-from portable_losses._gradient import with_gradient
+from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._options import is_number
 from portable_losses._polyfill import constant, minimum
 from portable_losses._polyfill import where as _where
@@ -246,8 +246,8 @@ class _Shares(NamedTuple):
 
     positive: Array
     negative: Array  # what it lacks to 1
-    more: Array | None  # what these two lack, where a product and a sum are rounded once
-    fewer: Array | None
+    more: Array  # what these two lack, as constants
+    fewer: Array
     weight: Array | None  # by `alpha`
 
 
@@ -277,6 +277,7 @@ def _shares(y: Array, alpha: float | None, label_smoothing: float, *, xp: Namesp
         return known + (x * kept_rest + (lost * kept + spread_rest))
 
     more, fewer = lacks(positive, y, 0.0), lacks(negative, lacking, lost)
+    more, fewer = (stop_gradient(x, xp=xp) for x in (more, fewer))
     return _Shares(positive, negative, more, fewer, weight)
 
 

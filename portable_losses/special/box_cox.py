@@ -3,6 +3,7 @@
 import math
 
 from portable_losses._gradient import with_gradient
+from portable_losses._marked import marked_call
 from portable_losses._options import FINITE, is_number
 from portable_losses._polyfill import clip, constant, where
 from portable_losses._public import public
@@ -10,7 +11,6 @@ from portable_losses._stable import INF, NAN, log
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import namespace_of_floating
 from portable_losses._values import check_all_in
-from portable_losses._weighted import marked_call
 
 __all__ = ["boxcox"]
 

@@ -8,13 +8,13 @@ The gradients form a closed family of pairs, so that any order of derivative wor
 import math
 
 from portable_losses._gradient import with_gradient
+from portable_losses._marked import marked_call
 from portable_losses._polyfill import constant, minimum, where
 from portable_losses._public import public
 from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import namespace_of_floating
 from portable_losses._values import check_all_in
-from portable_losses._weighted import marked_call
 from portable_losses.special._gamma_coefficients import (
     BERNOULLI,
     DIGAMMA,

@@ -211,7 +211,8 @@ def _ndtr(x: Array, *, xp: Namespace) -> Array:
     """``Phi(x)``, the standard normal distribution function."""
     z = minimum(_abs(x, xp=xp), FAR, xp=xp)
     tail = times_bell(scaled_tail(z, xp=xp), z, xp=xp)
-    return where(x < 0, tail, 1.0 - tail, xp=xp)
+    far = where(x < 0, tail, 1.0 - tail, xp=xp)
+    return where(z <= CLOSE, _middle(x, xp=xp), far, xp=xp)
 
 
 def _log_ndtr_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:

@@ -16,13 +16,9 @@ from dask.array.utils import meta_from_array
 from dask.base import tokenize
 
 from portable_losses._backend import Kernel, Pair, namespace_of_type
-from portable_losses._gradient import (
-    entrywise,
-    summed_again,
-    summed_pair,
-    summed_with_gradient,
-)
+from portable_losses._gradient import entrywise
 from portable_losses._polyfill import knows_shape, total
+from portable_losses._sums import summed_again, summed_pair, summed_with_gradient
 from portable_losses._typing import Array, Namespace, Options
 
 from .tasks_dask import array_of, in_task, layer_of, part, run_chunk, sum_of_chunks
