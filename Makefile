@@ -10,7 +10,7 @@ SHARED = -n $(WORKERS) --dist worksteal
 PYTEST = $(RUN) -m pytest $(SHARED)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test test-all test-older test-more fuzz cover check bench accuracy docs look gpu card wheel clean
+.PHONY: help demo quick test test-all test-older test-more fuzz cover check bench accuracy docs look gpu card wheel alone clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -31,8 +31,8 @@ test-older: $(VENV)/test.stamp  ## what compares numbers, as on a processor with
 	$(RUN) -m tests.older_processor $(SHARED) tests/accuracy tests/autograd tests/kernels tests/laws tests/peers
 
 test-more: export PORTABLE_LOSSES_MORE = 1
-test-more: $(VENV)/more.stamp  ## LightGBM, CatBoost, and scikit-learn's own tests through our losses
-	$(RUN) -m pytest -n 0 tests/objectives
+test-more: $(VENV)/more.stamp  ## LightGBM, CatBoost, MLX, and scikit-learn's own tests through our losses
+	$(RUN) -m pytest -n 0 tests/objectives tests/interop/test_mlx.py
 
 cover: $(VENV)/cover.stamp  ## the lines of portable_losses and backends that no test runs
 	$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=html
@@ -58,7 +58,7 @@ accuracy: $(VENV)/test.stamp  ## every function against mpmath, beside its peers
 	$(RUN) -m tools.report_accuracy --workers $(WORKERS)
 
 docs: $(VENV)/docs.stamp  ## the documentation as HTML in docs/_build, every example executed
-	$(RUN) -m sphinx -W --keep-going --quiet docs docs/_build
+	$(RUN) -m sphinx -W --keep-going --quiet --jobs auto docs docs/_build
 	@echo "open docs/_build/index.html"
 
 look: docs $(VENV)/look.stamp  ## its pages in a real browser, wide and narrow; pictures of them in docs/_build/look
@@ -81,6 +81,9 @@ gpu:  ## the test matrix with CuPy and CUDA tensors in it; needs an NVIDIA card
 wheel: $(VENV)/wheel.stamp  ## an sdist, and the wheel built from it, in dist/
 	rm -rf dist
 	$(RUN) -m build --no-isolation
+
+alone: wheel  ## the wheel and the sdist, each installed alone in fresh environments of every Python found
+	$(RUN) -m tools.try_packages
 
 clean:  ## remove .venv and everything that was built
 	rm -rf $(VENV) dist docs/_build docs/reference htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -96,6 +96,20 @@ def scan(
     return jnp.concatenate([start[None], states])
 
 
+@jax.jit
+def argmax(x: Array) -> Array:
+    """Return the place of the first largest entry of each row, by two reductions.
+
+    The pairs that ``jnp.argmax`` reduces are gathered from all devices where classes are sharded,
+    and are reduced without vectors on a CPU.
+    """
+    x = jax.lax.stop_gradient(x)
+    largest = jnp.max(x, axis=-1, keepdims=True)  # NaN, if there is one
+    places = jnp.arange(x.shape[-1])
+    found = jnp.where((x == largest) | (x != x), places, x.shape[-1])
+    return jnp.min(found, axis=-1, keepdims=True)
+
+
 @jax.custom_jvp
 def negative_size(x: Array) -> Array:
     """``-|x|``, whose slope at 0 is that of the selection ``x >= 0``.
@@ -116,6 +130,6 @@ BACKEND = Backend(
     "jax",
     Autodiff(attach_gradient=attach_gradient, stop_gradient=jax.lax.stop_gradient),
     Arrays(readable=readable, device=device, call=call, python_scalars=True),
-    Indexing(scatter_add=scatter_add, assign=assign, scan=scan),
+    Indexing(scatter_add=scatter_add, assign=assign, scan=scan, argmax=argmax),
     Speed(special={"negative_size": negative_size}),
 )

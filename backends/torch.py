@@ -43,10 +43,17 @@ class _BoundPair:
     def run(self, arrays: tuple[Array, ...]) -> Any:
         """Return the result of the kernel that serves this call, and its backward."""
         if self.ready is not None:
-            return self.ready(arrays)
+            made = self.ready(arrays)
+            if made is None:
+                raise _Refused
+            return made
         if self.pair.kernel is None:
             return self.pair.forward(*arrays, **self.options), None
         return self.pair.kernel.run(self.pair, arrays, self.options, self.wanted)
+
+
+class _Refused(Exception):  # noqa: N818 - an answer, caught a few lines below
+    """Of a kernel that is ready: it does not take these arrays."""
 
 
 class _Attached(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
@@ -231,7 +238,10 @@ def repeat_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> 
         if changed:
             run = partial(bound.ready, **changed)
             bound = _BoundPair(pair, {**options, **changed}, wanted, run)
-        return _record(bound, *arrays) if wanted else bound.ready(arrays)[0]
+        try:
+            return _record(bound, *arrays) if wanted else bound.run(arrays)[0]
+        except _Refused:
+            return None
 
     return again
 
@@ -361,6 +371,7 @@ BACKEND = Backend(
             "torch.MaskedTensor": "its mask would be lost; pass `x.get_data()`, and "
             "`where=x.get_mask()`",
         },
+        elsewhere={"torch.DTensor": "torch_dtensor"},
     ),
     Indexing(scatter_add=scatter_add, take_along_axis=take_along_axis),
     Speed(

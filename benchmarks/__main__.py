@@ -1,11 +1,15 @@
 """Run every race, print a line for each peer, and write docs/benchmarks.md with its plots.
 
+The figures of a version are kept in docs/benchmarks/<version>.json, from which ``--render`` writes
+the page again.
+
 The time that importing takes, and the largest memory of a program, are measured in processes of
 their own; everything else in this one, the programs taking turns.
 """
 
 import argparse
 import datetime
+import json
 import os
 import platform
 import statistics
@@ -15,6 +19,7 @@ import tempfile
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,10 +27,12 @@ import torch
 from benchmarks import memory, plots
 from benchmarks.cases import full_size
 from benchmarks.elementwise import means
-from benchmarks.timing import Race, marked, medians
+from benchmarks.timing import Race, medians, missed
+from portable_losses import __version__
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 LIBRARIES = ("numpy", "torch", "jax", "optax", "autograd", "mygrad")
+FIGURES = DOCUMENT.parent / "benchmarks" / f"{__version__}.json"
 HEAD = ["what", "beside", "ours", "theirs", "ratio", "aim"]
 IMPORT = "import time; s = time.perf_counter(); import {0}; print(time.perf_counter() - s)"
 
@@ -46,7 +53,7 @@ def lines_of(race: Race, rounds: int) -> Iterator[list[str]]:
             name,
             shown(times["ours"]),
             shown(times[name]),
-            marked(ratio, bar),
+            f"{ratio:.4g}",
             f"{bar:g}",
         ]
 
@@ -79,7 +86,7 @@ def memory_lines() -> Iterator[list[str]]:
             "the logits",
             "",
             "",
-            f"{memory.measure(name):.2f}",
+            f"{memory.measure(name):.4g}",
             aim,
         ]
 
@@ -100,17 +107,39 @@ def _cpu_lines() -> list[str]:
     return path.read_text().splitlines() if path.is_file() else []
 
 
-def document(lines: list[list[str]], bandwidth: float) -> str:
-    """The page."""
-    rows = ["| " + " | ".join(cells) + " |" for cells in (HEAD, ["---"] * len(HEAD), *lines)]
+def record(lines: list[list[str]], bandwidth: float) -> dict[str, Any]:
+    """The figures of a version, as they are kept."""
+    rows = [dict(zip(HEAD, line, strict=True)) for line in lines]
+    measured = {"version": __version__, "measured": machine(), "copied GB/s": bandwidth / 1e9}
+    return {**measured, "rows": rows}
+
+
+def row_of(figures: dict[str, str]) -> str:
+    """A line of the page: a ratio that misses its aim stands in bold and is marked."""
+    cells, ratio = dict(figures), figures["ratio"]
+    if " " not in ratio:
+        cells["ratio"] = f"{float(ratio):.2f}"
+    if missed(ratio, figures["aim"]):
+        cells["ratio"] = f"**{cells['ratio']}** ✗"
+    return "| " + " | ".join(cells.values()) + " |"
+
+
+def document(kept: dict[str, Any]) -> str:
+    """The page of the figures of a version."""
+    rows = [f"| {' | '.join(HEAD)} |", f"| {' | '.join(['---'] * len(HEAD))} |"]
+    rows += map(row_of, kept["rows"])
+    misses = sum(missed(one["ratio"], one["aim"]) for one in kept["rows"])
+    aims = sum(one["aim"] != "-" for one in kept["rows"])
     return f"""\
 # Benchmarks, measured
 
-Written by `make bench`: {machine()}.
+Written by `make bench` for version {kept["version"]}: {kept["measured"]}.
 
 Value and gradient, medians of programs that take turns; a ratio below 1 is faster than the peer,
-and the aim is the largest ratio that we want: what misses it stands in bold. Copying a large array
-moves {bandwidth / 1e9:.1f} GB/s here, read and written bytes counted once each.
+and the aim is the largest ratio that we want. {misses} of {aims} miss it:
+they stand in bold, with a ✗. Copying a large array moves {kept["copied GB/s"]:.1f} GB/s here, read
+and written bytes counted once each. The figures of each version are kept as JSON in
+`docs/benchmarks/`.
 
 {chr(10).join(rows)}
 
@@ -120,6 +149,12 @@ moves {bandwidth / 1e9:.1f} GB/s here, read and written bytes counted once each.
 
 The dashed line is one read of the logits and one write of the gradient at the speed of a copy.
 """
+
+
+def render() -> None:
+    """Write the page of the figures that are kept."""
+    DOCUMENT.write_text(document(json.loads(FIGURES.read_text("utf-8"))), "utf-8")
+    print(f"wrote {DOCUMENT}")
 
 
 def main() -> None:
@@ -132,7 +167,11 @@ def main() -> None:
         help="turns of each program (7), of short ones six times as many",
     )
     parser.add_argument("--only", default="", help="cases whose name contains this text")
+    parser.add_argument("--render", action="store_true", help="the page, of the figures kept")
     arguments = parser.parse_args()
+    if arguments.render:
+        render()
+        return
 
     print(machine())
     lines: list[list[str]] = []
@@ -157,8 +196,9 @@ def main() -> None:
     tell(import_time(arguments.rounds))
     bandwidth = plots.copy_bandwidth(np.empty(2**26, np.float32))
     plots.draw(DOCUMENT.parent, bandwidth, rounds=3)
-    DOCUMENT.write_text(document(lines, bandwidth), "utf-8")
-    print(f"wrote {DOCUMENT}")
+    FIGURES.parent.mkdir(exist_ok=True)
+    FIGURES.write_text(json.dumps(record(lines, bandwidth), indent=1) + "\n", "utf-8")
+    render()
 
 
 if __name__ == "__main__":

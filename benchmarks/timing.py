@@ -19,10 +19,9 @@ class Race(NamedTuple):
     bars: Mapping[str, float]
 
 
-def marked(ratio: float, aim: float) -> str:
-    """A ratio, in bold where it misses its aim."""
-    text = f"{ratio:.2f}"
-    return f"**{text}**" if ratio > aim else text
+def missed(ratio: str, aim: str) -> bool:
+    """Say whether a ratio is larger than its aim."""
+    return aim != "-" and float(ratio.partition(" ")[0]) > float(aim.partition(" ")[0])
 
 
 def seconds(program: Program, repeats: int) -> float:

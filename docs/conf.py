@@ -82,7 +82,8 @@ copybutton_exclude = ".linenos, .gp, .go"
 
 
 def setup(app: Any) -> None:
-    """Tell the version switch where its list is, seen from each page."""
+    """Read pages side by side; tell the version switch where its list is, seen from each page."""
+    app.extensions["sphinx-mathjax-offline"].parallel_read_safe = True  # it only copies, at the end
 
     def locate(app: Any, pagename: str, template: str, context: Any, doctree: Any) -> None:
         url = context["pathto"]("_static/versions.json", resource=True)

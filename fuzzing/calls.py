@@ -168,6 +168,8 @@ def _options(r: Random, entry: Entry, plan: Plan, few: bool) -> dict[str, Any]:
                 _narrow_regions(plan, name, value)
     if "distance" in options and "axis" in options:
         del options["distance"]  # which has an axis of its own, the last
+    if options.get("reduction", "mean") != "mean":
+        options.pop("denominator", None)
     if "min_val" in options or "max_val" in options:
         options["min_val"] = min(options.get("min_val", -1.0), options.get("max_val", 1.0))
     if "lower" in options or "upper" in options:

@@ -78,7 +78,7 @@ def cancels(call: Call, out: Any, ref: Any, dtype: str) -> bool:
         sizes = [np.abs(x.values).max(initial=0.0) for x in call.given.values() if x.floating]
         scale = float(np.nan_to_num(max(sizes), posinf=0.0))
     else:
-        numpy, every = load("numpy"), call.having(reduction="none")
+        numpy, every = load("numpy"), call.having(reduction="none", denominator=None)
         with np.errstate(all="ignore"):
             parts = numpy.call(every, numpy.made(every))[0]
             scale = float(np.abs(np.nan_to_num(parts.astype(np.float64))).max(initial=0.0))
@@ -167,7 +167,7 @@ def again(run: Run, library: Library, r: Random, reference: tuple[Any, ...]) -> 
 
 def reductions(run: Run, library: Library, r: Random, reference: tuple[Any, ...]) -> None:
     """The sum is that of "none", and the mean is it over the number or the weights."""
-    call = run.call
+    call = run.call.having(denominator=None)
     parts, whole, mean = (
         _values(run, library, call.having(reduction=how)) for how in ("none", "sum", "mean")
     )

@@ -153,6 +153,7 @@ OPTIONS: Mapping[str, Option] = {
     "chunk_size": Option(_choice(None, 1, 2, 100), (0, -1, 1.5, "a", True)),
     "class_axis": Option(lambda r, plan: plan.options.get("class_axis"), (9, -9, True, 1.5, "a")),
     "class_weight": Option(_of_class("weight"), ("a", 0.5)),
+    "denominator": optional(positive(6.5)),
     "delta": positive(),
     "divergence": choice("kl", "reverse_kl", "js"),
     "dtype": Option(_choice(None)),

@@ -7,7 +7,7 @@ from platform import machine, platform, python_implementation, python_version
 from sys import stdout
 
 from portable_losses import __version__
-from portable_losses._backend import kernels_are_off
+from portable_losses._environment import kernels_are_off
 
 # By distribution, as an installer knows them; what has several is found under the first.
 _LIBRARIES = {

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 from portable_losses._backend import namespace_of_type
 from portable_losses._dtypes import is_half, kind_of, largest, narrow, tiny
 from portable_losses._options import (
+    POSITIVE,
     Domain,
     as_callable,
     as_choice,
@@ -43,6 +44,8 @@ class OptionChecks:
 
     def __init__(self, parameters: Mapping[str, Parameter], domains: dict[str, Domain]) -> None:
         keywords = {n: p for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
+        if "denominator" in keywords:  # that of every mean
+            domains = {**domains, "denominator": POSITIVE}
         self.arrays = {n for n in domains if Any in get_args(parameters[n].annotation)}
         self.optional = {n for n, p in parameters.items() if p.default is None}
         self.places = [(i, n) for i, n in enumerate(parameters) if n in domains.keys() - keywords]
@@ -53,6 +56,9 @@ class OptionChecks:
     def __call__(self, args: tuple[Any, ...], given: dict[str, Any]) -> dict[str, Domain] | None:
         """Make all of `given` Python's; return the domains of those that stay arrays, if any."""
         as_arrays: dict[str, Domain] | None = None
+        if given.get("denominator") is not None:
+            chosen = given.get("reduction", "mean")
+            require(chosen == "mean", "reduction", "be 'mean' with `denominator`", chosen)
         for name, value in given.items():
             if value.__class__ is NoneType and name in self.optional:
                 continue
@@ -184,10 +190,13 @@ def call_with_arrays(
     invalid: list[Array | None] = []
     for name, domain in domains.items():
         value, domain = given[name], domain.of_arrays or domain
-        if kind_of(value, xp=xp) not in ("real floating", "integral"):
+        kind = kind_of(value, xp=xp)
+        if kind not in ("real floating", "integral"):
             msg = f"`{name}` must have a real floating or integer dtype, got {value.dtype}"
             raise TypeError(msg)
-        inside = domain.holds(value) & (abs(value) < INF)
+        inside = domain.holds(value)
+        if kind == "real floating":
+            inside = inside & (abs(value) < INF)
         value = value if dtype is None else narrow(value, dtype, xp=xp)
         bad = check_values(value, ~inside, domain.requirement, name=name, xp=xp)
         if bad is not None:  # whatever is computed is NaN in the end

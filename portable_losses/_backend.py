@@ -16,12 +16,13 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
-from os import environ, path  # pathlib takes 10 ms to import
+from os import path  # pathlib takes 10 ms to import
 from typing import Any, NamedTuple, TypeVar
 
 from array_api_compat import array_namespace
 
 import portable_losses
+from portable_losses._environment import kernels_are_off
 from portable_losses._typing import Array, Namespace, Options
 
 __all__ = [
@@ -121,8 +122,7 @@ class Autodiff:
     stop_gradient : callable, (x) -> x, or None
         The same values, constant to every derivative. None: `x`.
     differentiable_again : callable, (x) -> x, or None
-        The same values, whose gradient depends on `x` even where it is constant, for a library that
-        would refuse to differentiate it then. None: `x`.
+        The same values, whose gradient can be differentiated even where it is constant. None: `x`.
     pull_back : callable, (function, grad, arrays, options) -> gradients, or None
         The gradients of a function of rows that has none of its own. None: the tape's.
     repeat_gradient : callable, (pair, arrays, options) -> (arrays) -> result, or None
@@ -152,9 +152,8 @@ class Arrays:
     device : callable, (x) -> device, or None
         Where `x` lies. None: ``array_api_compat.device``.
     call : callable, (function, args, options, *, full_precision) -> result, or None
-        Call a public function as the library calls its own: on arrays of one device, in
-        `full_precision` where mixed precision is on and the function needs it, with NumPy arrays
-        beside its own where it takes them. None: call it.
+        Call a public function as the library calls its own: on arrays of one device, in mixed or
+        `full_precision`, with NumPy arrays beside its own where it takes them. None: call it.
     concat : callable, (arrays, *, axis) -> array, or None
         ``xp.concat`` where the library's own fails under one of its transforms.
     one_like : callable, (x) -> array, or None
@@ -174,8 +173,9 @@ class Arrays:
     namespaces : mapping of type to namespace
         The library's array types, so that the namespace of an array is one look-up.
     refused : mapping of str to str
-        By "package.class", subclasses of the library's arrays whose meaning differs: why, and what
-        to pass instead.
+        By "package.class", subclasses whose meaning differs: why, and what to pass instead.
+    elsewhere : mapping of str to str
+        By "package.class", types of arrays that another backend serves: its name.
     """
 
     readable: Callable[[Array], bool] | None = None
@@ -191,6 +191,7 @@ class Arrays:
     computed_in: Mapping[Any, Any] = field(default_factory=dict[Any, Any])
     namespaces: Mapping[type, Namespace] = field(default_factory=dict[type, Any])
     refused: Mapping[str, str] = field(default_factory=dict[str, str])
+    elsewhere: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)
@@ -207,6 +208,8 @@ class Indexing:
         Indexing by several arrays of integers, where the library's own takes one.
     take_along_axis : callable, (x, indices, *, axis) -> array, or None
         ``xp.take_along_axis`` for indices in range, of shape `x` but for `axis`.
+    argmax : callable, (x) -> array, or None
+        ``xp.argmax`` along the last axis, which is kept.
     scan : callable, (step, start, arrays, *, xp) -> array, or None
         `start`, and each ``step(state before, *entries of the arrays' first axis)``, stacked.
     """
@@ -215,6 +218,7 @@ class Indexing:
     assign: Callable[..., Array] | None = None
     gather: Callable[[Array, Any], Array] | None = None
     take_along_axis: Callable[..., Array] | None = None
+    argmax: Callable[[Array], Array] | None = None
     scan: Callable[..., Array] | None = None
 
 
@@ -268,8 +272,7 @@ class Backend:
     name : str
         First part of the name of the library's namespace.
     autodiff, arrays, indexing, speed
-        What it answers, by subject. ``PORTABLE_LOSSES_KERNELS=off`` drops `speed`, and nothing
-        else.
+        What it answers; ``PORTABLE_LOSSES_KERNELS=off`` drops `speed`, and nothing else.
     """
 
     name: str
@@ -353,13 +356,20 @@ def _is_known(kind: type) -> bool:
     if kind in _HAS_NAMESPACE_METHOD:  # met before, and listed by no backend
         return False
     ensure_loaded(kind.__module__.partition(".")[0])
+    if (other := _among(_ELSEWHERE, kind)) is not None:
+        ensure_loaded(other)
     return kind in _NAMESPACES
 
 
 def refusal_of(kind: type) -> str:
     """Return why arrays of this type are refused, and what to pass instead; "" if they are not."""
+    return _among(_REFUSED, kind) or ""
+
+
+def _among(found: Mapping[str, str], kind: type) -> str | None:
+    """Return what is found by "package.class" of a type, or of one that it derives from."""
     names = [f"{k.__module__.partition('.')[0]}.{k.__name__}" for k in kind.__mro__]
-    return next((_REFUSED[name] for name in names if name in _REFUSED), "")
+    return next((found[name] for name in names if name in found), None)
 
 
 # Plain dicts: torch.compile warns about functools.cache.
@@ -368,6 +378,7 @@ _LOADED: dict[str, Backend] = {}
 _NAMESPACES: dict[type, Namespace] = {}
 _NAMES: dict[type, str] = {}  # of the backends of the types in _NAMESPACES
 _REFUSED: dict[str, str] = {}
+_ELSEWHERE: dict[str, str] = {}
 _HAS_NAMESPACE_METHOD: set[type] = set()  # other types: the method is quicker than array_namespace
 
 
@@ -388,20 +399,9 @@ def ensure_loaded(name: str) -> bool:
         _NAMESPACES.update(found.arrays.namespaces)
         _NAMES.update(dict.fromkeys(found.arrays.namespaces, name))
         _REFUSED.update(found.arrays.refused)
+        _ELSEWHERE.update(found.arrays.elsewhere)
         _LOADED[name] = found
     return True
-
-
-def kernels_are_off() -> bool:
-    """Say whether the environment switches the kernels off, and with them all of `Speed`."""
-    value = environ.get(_SWITCH, "on")
-    if value not in ("on", "off"):
-        msg = f"`{_SWITCH}` must be on or off, got {value!r}"
-        raise ValueError(msg)
-    return value == "off"
-
-
-_SWITCH = "PORTABLE_LOSSES_KERNELS"
 
 
 def _find_backend(name: str) -> Backend:

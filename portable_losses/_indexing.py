@@ -10,12 +10,13 @@ from typing import Any
 
 from portable_losses._backend import backend_of
 from portable_losses._dtypes import narrow
-from portable_losses._polyfill import device_of, where
+from portable_losses._polyfill import device_of, is_known, knows_shape, total, where
 from portable_losses._typing import Array, Namespace
 
 __all__ = ["as_index", "assign", "chosen", "gather", "portable_scatter_add", "scan", "scatter_add"]
 
 _BASIC = (int, slice, type(None), type(Ellipsis))
+_UNKNOWN = "the gradient of an index needs the sizes of the axes that it changes, got {!r}"
 
 
 def scatter_add(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespace) -> Array:
@@ -70,9 +71,14 @@ def _padded(shape: tuple[int, ...], key: tuple[Any, ...], values: Array, *, xp: 
     else:
         key = (*key, *free)
     # Axes of `values` that are no axes of the result go, axes that an integer took come back.
-    sizes = iter(values.shape)
-    now = [1 if isinstance(k, int) else next(sizes) for k in key]
-    values = xp.reshape(values, tuple(n for n, k in zip(now, key, strict=True) if k is not None))
+    if knows_shape(values):
+        sizes = iter(values.shape)
+        now = [1 if isinstance(k, int) else next(sizes) for k in key]
+        shaped = tuple(n for n, k in zip(now, key, strict=True) if k is not None)
+        values = xp.reshape(values, shaped)
+    else:
+        back = {int: None, type(None): 0}
+        values = values[tuple(back.get(type(k), slice(None)) for k in key)]
     for axis, k in enumerate(k for k in key if k is not None):
         values = _spread(values, axis, shape[axis], k, xp=xp)
     return values
@@ -80,6 +86,10 @@ def _padded(shape: tuple[int, ...], key: tuple[Any, ...], values: Array, *, xp: 
 
 def _spread(values: Array, axis: int, size: int, key: int | slice, *, xp: Namespace) -> Array:
     """Put the entries along `axis` where `key` took them from, among zeros."""
+    if key == slice(None):
+        return values
+    if not is_known(size):
+        raise ValueError(_UNKNOWN.format(key))
     if isinstance(key, int):
         key = slice(key % size, key % size + 1)
     start, stop, step = key.indices(size)
@@ -89,6 +99,8 @@ def _spread(values: Array, axis: int, size: int, key: int | slice, *, xp: Namesp
     if step < 0:
         values = xp.flip(values, axis=axis)
         start, step = start + (count - 1) * step, -step
+    if not knows_shape(values):  # no zeros can be made
+        return _selected(values, axis, range(start, start + count * step, step), size, xp=xp)
     before, after = values.shape[:axis], values.shape[axis + 1 :]
 
     def zeros(*middle: int) -> Array:
@@ -107,6 +119,17 @@ def _spread(values: Array, axis: int, size: int, key: int | slice, *, xp: Namesp
     return xp.concat([part for part in around if part.shape[axis]] or [zeros(size)], axis=axis)
 
 
+def _selected(values: Array, axis: int, at: range, size: int, *, xp: Namespace) -> Array:
+    """Return what `_spread` does, by taking an entry for each place and a selection."""
+    device = device_of(values, xp=xp)
+    if not at:
+        values = total(values, axis=axis, keepdims=True, xp=xp)
+    taken = [at.index(i) if i in at else 0 for i in range(size)]
+    there = xp.asarray([i in at for i in range(size)], dtype=xp.bool, device=device)
+    there = xp.reshape(there, (-1,) + (1,) * (values.ndim - 1 - axis))
+    return where(there, xp.take(values, xp.asarray(taken, device=device), axis=axis), 0, xp=xp)
+
+
 # ---- arrays -----------------------------------------------------------------------------------
 
 
@@ -117,6 +140,8 @@ def _summed(shape: tuple[int, ...], key: Any, values: Array, *, xp: Namespace) -
     place holds the sum of up to 2 d values of its run, so the last place of a run, which is the
     zero that every entry brought, ends with the run's sum.
     """
+    if not all(map(is_known, shape)):
+        raise ValueError(_UNKNOWN.format(key))
     size = math.prod(shape)
     entries = xp.arange(size, dtype=xp.int64, device=device_of(values, xp=xp))
     places = xp.reshape(chosen(xp.reshape(entries, shape), key, xp=xp), (-1,))

@@ -31,6 +31,8 @@ class Note:
     ----------
     tests : list of (array, test)
         ``test(raw)`` was true of the array's values, and nothing else was asked of them.
+    classes : list of (indices, (array, test))
+        Such tests that these indices name classes: kernels of rows see that themselves.
     derived : list of (made, sources, function)
         ``made``, an array or a number, is ``function(*sources)``.
     served : list of Served
@@ -41,10 +43,11 @@ class Note:
         Were values read in any other way? Then the call cannot be repeated without doing so.
     """
 
-    __slots__ = ("added", "derived", "looked", "served", "tests")
+    __slots__ = ("added", "classes", "derived", "looked", "served", "tests")
 
     def __init__(self) -> None:
         self.tests: list[tuple[Array, Callable[[Array], bool]]] = []
+        self.classes: list[tuple[Array, tuple[Array, Callable[[Array], bool]]]] = []
         self.derived: list[tuple[Any, tuple[Any, ...], Callable[..., Any]]] = []
         self.served: list[Served] = []
         self.added: tuple[Any, Any, Any, Array | None] | None = None

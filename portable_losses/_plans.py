@@ -11,9 +11,11 @@ tests; a test that fails takes the long way, which says what is wrong. A library
 `Speed.repeats` says when nobody watches its operations.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
+from portable_losses._arguments import LARGEST, SMALLEST
 from portable_losses._backend import Backend, Pair, backend_of, listed_backend
 from portable_losses._notes import NOTE, Note
 from portable_losses._sums import sum_of
@@ -25,43 +27,48 @@ __all__ = ["Plans", "may_repeat"]
 
 KEPT = 256  # plans of one function
 _PLAIN = frozenset([float, int, bool, str, type(None)])  # what an option may be in a plan
+_COUNTS = frozenset([float, int])
 _UNKNOWN: Any = object()
 
 Args = tuple[Any, ...]
 Given = Mapping[str, Any]
-Way = Callable[[Args, Given], Any]  # to an array of a call
 
 
 class Plan(NamedTuple):
     """How a call is repeated.
 
-    `tests` have the way to an array each; `arrays` the ways to those that `run` takes, None where
-    these are the arguments as they stand. `run` returns None for arrays that it does not take.
-    `changes` have the ways to options of `run` that depend on values: the divisor of a sum, the
-    weights of its terms. None is one that takes the long way.
+    Its values are None, the arguments, the options with these `names`, and what the `steps` make
+    of them: the places of the operands, a function, and whether it is a test. `arrays` are the
+    places of those that `run` takes, None where these are the arguments as they stand. `run`
+    returns None for arrays that it does not take. `changes` are the places of options of `run` that
+    depend on values: the divisor of a sum, the weights of its terms. None is one that takes the
+    long way.
     """
 
     backend: Backend
-    tests: tuple[tuple[Way, Callable[[Any], bool]], ...]
-    arrays: tuple[Way, ...] | None
+    names: tuple[str, ...]
+    steps: tuple[tuple[tuple[int, ...], Callable[..., Any], bool], ...]
+    arrays: tuple[int, ...] | None
     run: Callable[..., Any]
-    changes: tuple[tuple[str, Way], ...] = ()
+    changes: tuple[tuple[str, int], ...] = ()
 
     def __call__(self, args: Args, options: Given) -> Any:
         """Return the result; None where the call must take the long way."""
-        for way, test in self.tests:
-            x = way(args, options)
-            if not test(x.array if isinstance(x, TapeArray) else x):
+        values = [None, *args, *[options[name] for name in self.names]]
+        for places, function, tests in self.steps:
+            made = function(*[values[i] for i in places])
+            if not tests:
+                values.append(made)
+            elif not made:
                 return None
         if self.arrays is None:
             return self.run(*args)
-        arrays = [way(args, options) for way in self.arrays]
         changed = {}
-        for name, way in self.changes:
-            changed[name] = x = way(args, options)
+        for name, i in self.changes:
+            changed[name] = x = values[i]
             if x is None:
                 return None
-        return self.run(*arrays, **changed)
+        return self.run(*[values[i] for i in self.arrays], **changed)
 
 
 class Plans:
@@ -119,6 +126,9 @@ def _key(args: Args, options: Given) -> tuple[Any, ...] | None:
             key += (x.__class__, x.dtype, x.shape)
         for name, x in options.items():
             kind = x.__class__
+            if name == "denominator" and kind in _COUNTS:  # another one at each call
+                key += (name, kind)
+                continue
             if kind in _PLAIN:
                 key += (name, kind, str(x) if not x and kind is float else x)  # -0.0 == 0.0
                 continue
@@ -146,14 +156,17 @@ def _plan(
     if served is None:
         return None
     pair, arrays, given, out = served
-    ways, changes = _Ways(note, args, options), {}
+    places, changes = _Places(note, args, options), dict[str, Any]()
+    asked = [*note.tests, *(test for x, test in note.classes if all(x is not y for y in arrays))]
+    for x, test in asked:
+        places.test(x, test)
     if total is made and out is not made:
         if pair.elementwise:  # whose terms a kernel would add up in another order
             return None
         if weights is not None:
-            changes["weights"] = ways.to_constant(weights)
-        if any(divisor is x for x, _, _ in note.derived):
-            changes["divisor"], divisor = ways.to(divisor), 1
+            changes["weights"] = places.of_constant(weights)
+        if places.may_change(divisor):
+            changes["divisor"], divisor = places.of_divisor(divisor), 1
         if changes:  # then the kernel makes what is foreseen of them
             if given.get("foreseen") is None:
                 return None
@@ -166,19 +179,17 @@ def _plan(
     if not all(_is_plain(x) for name, x in given.items() if name != "xp"):
         return None
     counted = given.get("divisor")
-    if any(counted is x for x, _, _ in note.derived):
-        changes["divisor"] = ways.to(counted)
-    found, tested = [ways.to(x) for x in arrays], [ways.to(x) for x, _ in note.tests]
-    if None in found or None in tested or None in changes.values():
+    if places.may_change(counted):
+        changes["divisor"] = places.of_divisor(counted)
+    if places.denominator is not None and "divisor" not in changes:
         return None
-    run = repeated(pair, arrays, given, backend_of(given["xp"]))
+    found = [places.of(x) for x in arrays]
+    run = None if places.lost else repeated(pair, arrays, given, backend_of(given["xp"]))
     if run is None:
         return None
     as_given = len(args) == len(arrays) and all(x is y for x, y in zip(args, arrays, strict=True))
-    tests: Any = zip(tested, [test for _, test in note.tests], strict=True)
-    places: Any = None if as_given and not changes else tuple(found)
-    changing: Any = tuple(changes.items())
-    return Plan(backend, tuple(tests), places, run, changing)
+    own = None if as_given and not changes else tuple(found)
+    return Plan(backend, places.names, tuple(places.steps), own, run, tuple(changes.items()))
 
 
 def repeated(
@@ -215,38 +226,73 @@ def _is_plain(x: Any) -> bool:
     return all(map(_is_plain, x)) if x.__class__ is tuple else x.__class__ in _PLAIN
 
 
-class _Ways:
-    """The ways to what a call has used: an argument, or what was derived from some."""
+class _Places:
+    """The places of what a call has used among the values of its plan, and the steps to there.
+
+    `lost` says that one is neither an argument nor derived from some.
+    """
 
     def __init__(self, note: Note, args: Args, options: Given) -> None:
         self._derived = note.derived
-        self._places = {id(x): place for place, x in (*enumerate(args), *options.items())}
+        number = options.get("denominator")
+        self.denominator = number if number.__class__ in _COUNTS else None
+        counted = None if self.denominator is None else "denominator"
+        self.names = tuple(
+            [n for n, x in options.items() if x.__class__ not in _PLAIN or n == counted]
+        )
+        given = (*args, *[options[name] for name in self.names])
+        self._known = {id(x): place for place, x in enumerate(given, start=1)}
+        self._count = 1 + len(given)
+        self.steps: list[tuple[tuple[int, ...], Callable[..., Any], bool]] = []
+        self.lost = False
 
-    def to(self, x: Any) -> Way | None:
-        """Return the way to an array or a number, None where there is none."""
+    def may_change(self, x: Any) -> bool:
+        """Say whether a divisor is not the same at every call."""
         if x is None:
-            return lambda args, options: None
-        place: Any = self._places.get(id(x))
-        if place.__class__ is int:
-            return lambda args, options: args[place]
+            return False
+        return x is self.denominator or any(x is made for made, _, _ in self._derived)
+
+    def of(self, x: Any) -> int:
+        """Return the place of an array or a number."""
+        if x is None:
+            return 0
+        place = self._known.get(id(x))
         if place is not None:
-            return lambda args, options: options[place]
+            return place
         for made, sources, function in self._derived:
             if made is x:
-                ways: Any = [self.to(source) for source in sources]
-                return None if None in ways else _through(function, ways)
-        return None
+                place = self._step(tuple([self.of(source) for source in sources]), function)
+                self._known[id(x)] = place
+                return place
+        self.lost = True
+        return 0
 
-    def to_constant(self, x: Any) -> Way | None:
-        """Return the way to an array that is None where it is differentiated."""
-        way = self.to(x)
-        return None if way is None else _through(_if_constant, [way])
+    def of_constant(self, x: Any) -> int:
+        """Return the place of an array that is None where it is differentiated."""
+        return self._step((self.of(x),), _if_constant)
+
+    def of_divisor(self, x: Any) -> int:
+        """Return the place of a divisor; of one that is given it is None where it needs a check."""
+        return self._step((self.of(x),), _if_usual) if x is self.denominator else self.of(x)
+
+    def test(self, x: Any, test: Callable[[Any], bool]) -> None:
+        """Add the step that tests an array, a Tensor's own."""
+        self.steps.append(((self.of(x),), partial(_passes, test), True))
+
+    def _step(self, places: tuple[int, ...], function: Callable[..., Any]) -> int:
+        self.steps.append((places, function, False))
+        self._count += 1
+        return self._count - 1
+
+
+def _passes(test: Callable[[Any], bool], x: Any) -> bool:
+    return test(x.array if isinstance(x, TapeArray) else x)
 
 
 def _if_constant(x: Any) -> Any:
     return None if getattr(x, "requires_grad", False) else x
 
 
-def _through(function: Callable[..., Any], ways: Sequence[Way]) -> Way:
-    """Return the way to what a function makes of what is on these ways."""
-    return lambda args, options: function(*[way(args, options) for way in ways])
+def _if_usual(x: Any) -> Any:
+    """Return a number that needs no check; None of others."""
+    return x if SMALLEST < x < LARGEST else None

@@ -29,7 +29,9 @@ __all__ = [
     "knows_shape",
     "maximum",
     "minimum",
+    "places_along",
     "readable",
+    "reshape",
     "take_along_axis",
     "total",
     "where",
@@ -114,14 +116,40 @@ def is_known(size: Any) -> bool:
     return size is not None and size == size
 
 
-def check_known(x: Array, axes: Iterable[int] | None = None, *, name: str = "axis") -> None:
-    """Raise ValueError unless `x` knows its sizes along `axes` (None: every axis)."""
-    if not all(is_known(x.shape[i]) for i in (range(x.ndim) if axes is None else axes)):
+def check_known(
+    x: Array, axes: Iterable[int] | None = None, *, name: str = "axis", now: bool = True
+) -> None:
+    """Raise ValueError unless `x` knows its sizes along `axes` (None: every axis).
+
+    Without `now` a size may be None, which a graph knows when it runs; NaN, on Dask, is lost.
+    """
+    sizes = [x.shape[i] for i in (range(x.ndim) if axes is None else axes)]
+    if not all(is_known(n) or (n is None and not now) for n in sizes):
+        advice = "give them numbers" if None in sizes else "on Dask call x.compute_chunk_sizes()"
         msg = (
             f"`{name}` needs sizes that an array of shape {tuple(x.shape)} does not know; "
-            "on Dask call x.compute_chunk_sizes() first"
+            f"{advice} first"
         )
         raise ValueError(msg)
+
+
+def places_along(axis: int, x: Array, *, dtype: Any = None, xp: Namespace) -> Array:
+    """Return 0, 1, ... along an axis of `x`, counted from its end, to be broadcast with it."""
+    size = x.shape[axis]
+    if is_known(size):
+        places = xp.arange(size, dtype=dtype, device=device_of(x, xp=xp))
+        return places if axis == -1 else xp.reshape(places, (-1,) + (1,) * (-1 - axis))
+    ones = xp.ones_like(x, dtype=xp.int64 if dtype is None else dtype, device=device_of(x, xp=xp))
+    return xp.cumulative_sum(ones, axis=axis) - 1
+
+
+def reshape(x: Array, shape: Sequence[int | None], *, xp: Namespace) -> Array:
+    """``xp.reshape``, to a shape of which one size may be known only when a graph runs."""
+    sizes = tuple([-1 if n is None else n for n in shape])
+    if len([n for n in shape if n is None]) > 1:
+        msg = f"axes are joined to one, so only one size may be unknown, got shape {tuple(x.shape)}"
+        raise ValueError(msg)
+    return xp.reshape(x, sizes)
 
 
 def knows_shape(x: Array) -> bool:

@@ -121,7 +121,7 @@ def public(function: Callable[..., Any] | None = None, /, **domains: Domain) -> 
 def _needs_full_precision(module: str, name: str) -> bool:
     """Say whether mixed precision keeps a function in float32: all but activations of one entry."""
     family = module.removeprefix("portable_losses.activations.")
-    return family in (module, "gumbel", "scaled", "softmax", "sparse") or name == "softplus"
+    return family in (module, "gumbel", "scaled", "softmaxes", "sparse") or name == "softplus"
 
 
 def _misnamed(name: str, parameters: Mapping[str, inspect.Parameter], function: str) -> TypeError:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from portable_losses._dtypes import is_half, kind_of, narrow
@@ -14,6 +13,7 @@ from portable_losses._gradient import (
 )
 from portable_losses._marked import marked, weighs_unread
 from portable_losses._notes import noted
+from portable_losses._options import is_number
 from portable_losses._polyfill import (
     broadcast_arrays,
     broadcast_to,
@@ -41,7 +41,9 @@ from portable_losses._weighted import (
     weighted,
 )
 
-__all__ = ["contribution", "reduce", "reduced", "weigh"]
+__all__ = ["contribution", "itself", "reduce", "reduced", "weigh"]
+
+FEW = 2**16  # entries that are added up as a plan does: fewer than several threads pay for
 
 
 def weigh(weight: Array, loss: Array, *, xp: Namespace) -> Array:
@@ -87,19 +89,24 @@ def reduced(
     where: Array | None = None,
     sample_weight: Array | None = None,
     weight: Array | None = None,
+    denominator: float | Array | None = None,
     invalid: Sequence[Array | None] = (),
     **options: Any,
 ) -> Array:
     """Return `reduce` of an elementwise pair of `arrays`, by their names, and of its `options`.
 
     The arrays are checked, and computed in the dtype of the first, half dtypes in float32. The
-    losses are multiplied with `weight`, by which a mean does not divide. `invalid` has the masks of
-    entries that are bad. Where a kernel takes the arrays as they are, no check is needed; where it
-    adds up as it computes, nothing is written but the sum.
+    losses are multiplied with `weight`, by which a mean does not divide. `denominator` is what it
+    divides by instead. `invalid` has the masks of entries that are bad. Where a kernel takes the
+    arrays as they are, no check is needed; where it adds up as it computes, nothing is written but
+    the sum.
     """
     given: tuple[Any, ...] = tuple(arrays.values())
     dtype = given[0].dtype
     masks = [mask for mask in invalid if mask is not None]
+    number, kept, over = denominator, reduction, None
+    if denominator is not None and not is_number(denominator):
+        number, kept, over = None, "sum", denominator
     values = in_one_pass()
     if values is not None or (masks and weighs_unread(given[0])):
         try:
@@ -109,16 +116,17 @@ def reduced(
             made = weighted(
                 function,
                 dict(zip(arrays, given, strict=True)),
-                reduction,
+                kept,
                 values=values or {},
                 mask=where,
                 weight=sample_weight,
                 factor=weight,
+                denominator=number,
                 invalid=masks,
                 options=options,
                 xp=xp,
             )
-            return narrow(made, dtype, xp=xp)
+            return narrow(made if over is None else xp.divide(made, over), dtype, xp=xp)
         except NotInOnePass:
             if values is not None:
                 raise
@@ -128,9 +136,10 @@ def reduced(
             check_floating(xp, **arrays)
             given = _in_dtype_of_first(given, xp=xp)
         if whole and (checked or not masks):
-            made = _summed(function, given, masks, options, mean=reduction == "mean", xp=xp)
+            divisor = number if kept == "mean" else 1  # None: how many there are
+            made = _summed(function, given, masks, options, divisor=divisor, xp=xp)
             if made is not None:
-                return narrow(made, dtype, xp=xp)
+                return narrow(made if over is None else xp.divide(made, over), dtype, xp=xp)
         loss = by_kernel(function, given, options, wide=True)
         if loss is not None:
             break
@@ -140,7 +149,15 @@ def reduced(
         factor = as_weight(weight, tuple(loss.shape), name="weight", like=loss, xp=xp)
         loss = weigh(factor, loss, xp=xp)
     loss = mark_invalid(loss, *masks, xp=xp)
-    return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=dtype, xp=xp)
+    return reduce(
+        loss,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        denominator=denominator,
+        dtype=dtype,
+        xp=xp,
+    )
 
 
 def _summed(
@@ -149,17 +166,17 @@ def _summed(
     masks: list[Array],
     options: Options,
     *,
-    mean: bool,
+    divisor: float | None,
     xp: Namespace,
 ) -> Array | None:
     """Return `summed`, NaN if an entry is in one of the masks."""
     if not masks:
-        return summed(function, arrays, options, mean=mean)
+        return summed(function, arrays, options, divisor=divisor)
     pair = pair_of(function)
     if pair is None:
         return None
     given = (*arrays, join_masks(*masks, xp=xp))
-    return summed_pair(marked(pair), given, options, divisor=None if mean else 1)
+    return summed_pair(marked(pair), given, options, divisor=divisor)
 
 
 def _in_dtype_of_first(arrays: tuple[Any, ...], *, xp: Namespace) -> tuple[Any, ...]:
@@ -183,15 +200,16 @@ def reduce(
     dtype: Any,
     where: Array | None = None,
     sample_weight: Array | None = None,
-    denominator: Array | None = None,
+    counts: Array | None = None,
+    denominator: float | Array | None = None,
     batch: Array | None = None,
 ) -> Array:
     """Return the mean of `loss`, its sum, or `loss` itself, rounded once to `dtype`.
 
-    With weights s and the denominator d, an array (None: 1), the mean is
-    ``sum(s * loss) / sum(s * d)``, and 0 with gradient 0 where there is nothing to divide by. What
-    the mask `where` leaves out adds 0 to both sums. Where `batch` is given, "batchmean" is the sum
-    divided by the number of its rows.
+    With weights s and the counts c, an array (None: 1), the mean is ``sum(s * loss) / sum(s * c)``,
+    and 0 with gradient 0 where there is nothing to divide by. What the mask `where` leaves out adds
+    0 to both sums. With a `denominator` the mean is ``sum(s * loss) / denominator``. Where
+    `batch` is given, "batchmean" is the sum divided by the number of its rows.
     """
     if in_one_pass() is not None:
         raise NotInOnePass
@@ -202,32 +220,68 @@ def reduce(
         mask = broadcast_to(where, loss.shape, like=loss, xp=xp)
         loss = _where(mask, loss, 0.0, xp=xp)
         counted = narrow(mask, loss.dtype, xp=xp)
-        denominator = counted if denominator is None else _where(mask, denominator, 0.0, xp=xp)
-    elif denominator is None and reduction == "mean" and not knows_shape(loss):
-        denominator = _one_each(loss, xp=xp)
+        counts = counted if counts is None else _where(mask, counts, 0.0, xp=xp)
+    elif counts is None and reduction == "mean" and not knows_shape(loss):
+        counts = _one_each(loss, xp=xp)
     terms, given = loss, weight
     if weight is not None:
         loss = weigh(weight, loss, xp=xp)
     if reduction == "none":
         return narrow(loss, dtype, xp=xp)
-    if reduction == "mean" and weight is None and denominator is None and math.prod(loss.shape):
-        return _added(loss, narrow(xp.mean(loss), dtype, xp=xp), math.prod(loss.shape))
-    result = total(loss, xp=xp)
+    free = reduction == "mean" and weight is None and counts is None and denominator is None
+    if free and math.prod(loss.shape):
+        count = math.prod(loss.shape)
+        made = _few_added(loss, count, xp=xp)
+        made = xp.mean(loss) if made is None else made
+        return _added(loss, narrow(made, dtype, xp=xp), count)
     if reduction == "sum":
-        return _added(terms, narrow(result, dtype, xp=xp), 1, weight)
+        made = _few_added(loss, 1, xp=xp) if weight is None else None
+        made = total(loss, xp=xp) if made is None else made
+        return _added(terms, narrow(made, dtype, xp=xp), 1, weight)
+    result = total(loss, xp=xp)
+    if denominator is not None:
+        return _added(terms, narrow(result / denominator, dtype, xp=xp), denominator, given)
     if reduction == "batchmean" and batch is not None:
         result = result / _row_count(batch, xp=xp)
     elif reduction == "mean":
         if weight is not None:
             weight = broadcast_to(weight, loss.shape, like=loss, xp=xp)
-        if weight is not None or denominator is not None:  # else `loss` is empty, and its mean 0
-            divisor = total(_product(denominator, weight, xp=xp), xp=xp)
-            result = result / _where(divisor == 0, 1.0, divisor, xp=xp)
+        if weight is not None or counts is not None:  # else `loss` is empty, and its mean 0
+            divisor = total(_product(counts, weight, xp=xp), xp=xp)
+            number = _constant(divisor, xp=xp) if weight is None else None
+            made = None if number is None else _few_added(loss, number or 1.0, xp=xp)
+            result = result / _where(divisor == 0, 1.0, divisor, xp=xp) if made is None else made
             if (note := noted()) is not None:
-                function = partial(_constant_divisor, xp=inner_of(xp))
-                note.derived.append((divisor, (denominator, given), function))
+                note.derived.append((divisor, (counts, given), _constant_divisor))
                 return _added(terms, narrow(result, dtype, xp=xp), divisor, given)
     return narrow(result, dtype, xp=xp)
+
+
+def itself(x: Array, *, xp: Namespace) -> Array:
+    """Return `x`: the entries of what is added up."""
+    return x
+
+
+@with_gradient(lambda grad, out, x, *, xp: (grad,), elementwise=True)
+def _entries(x: Array, *, xp: Namespace) -> Array:
+    return itself(x, xp=xp)
+
+
+def _few_added(x: Array, divisor: float, *, xp: Namespace) -> Array | None:
+    """Return the sum of few entries over a number, by the code of plans; None where there is none.
+
+    Of many entries the library's own sum needs no memory for the gradient.
+    """
+    few = is_eager(raw_array(x), xp=inner_of(xp)) and 0 < math.prod(x.shape) < FEW
+    pair = pair_of(_entries)
+    return summed_pair(pair, (x,), {}, divisor=divisor) if few and pair else None
+
+
+def _constant(x: Array, *, xp: Namespace) -> float | None:
+    """Return a number that can be read and is not differentiated; else None."""
+    constant = not getattr(x, "requires_grad", False)
+    read = constant and is_eager(raw_array(x), xp=inner_of(xp))
+    return float(x) if read else None
 
 
 def _added(terms: Array, made: Array, divisor: Any, weight: Array | None = None) -> Array:
@@ -243,18 +297,22 @@ def _is_like(weight: Array, terms: Array) -> bool:
     return not isinstance(weight, TapeArray) and tuple(weight.shape) == tuple(terms.shape)
 
 
-def _product(denominator: Array | None, weight: Array | None, *, xp: Namespace) -> Any:
-    if denominator is None or weight is None:
-        return weight if denominator is None else denominator
-    return xp.multiply(weight, denominator)
+def _product(counts: Array | None, weight: Array | None, *, xp: Namespace) -> Any:
+    if counts is None or weight is None:
+        return weight if counts is None else counts
+    return xp.multiply(weight, counts)
 
 
-def _constant_divisor(denominator: Any, weight: Any, *, xp: Namespace) -> float | None:
+def _constant_divisor(counts: Any, weight: Any) -> float | None:
     """Return the sum of the product of constants; None of others, or where it is 0."""
-    for x in (denominator, weight):
+    for x in (counts, weight):
         if getattr(x, "requires_grad", False):
             return None
-    return float(total(_product(denominator, weight, xp=xp), xp=xp)) or None
+    if counts is None or weight is None:
+        found: Any = weight if counts is None else counts
+    else:
+        found = weight * counts
+    return None if found is None else float(found.sum()) or None
 
 
 def _row_count(x: Array, *, xp: Namespace) -> Any:

@@ -4,6 +4,9 @@ Pairs of the softmax family work along the last axis; these bring any axis, or s
 back, find the entry that is set aside in every sum of exponentials, and take the exponentials.
 """
 
+import math
+
+from portable_losses._backend import backend_of
 from portable_losses._gradient import stop_gradient
 from portable_losses._polyfill import (
     check_known,
@@ -11,6 +14,8 @@ from portable_losses._polyfill import (
     knows_shape,
     maximum,
     minimum,
+    places_along,
+    reshape,
     take_along_axis,
     total,
     where,
@@ -34,18 +39,16 @@ NOTHING = -1000.0  # the exponential of this is 0 in every dtype
 
 def as_rows(x: Array, axes: tuple[int, ...], *, xp: Namespace) -> Array:
     """Return `x` with all of `axes` joined to one axis, the last; ValueError if it has no size."""
-    check_known(x, axes)
+    check_known(x, axes, now=False)
     if axes == (x.ndim - 1,):
         return x
     kept = tuple(i for i in range(x.ndim) if i not in axes)
     moved = xp.permute_dims(x, (*kept, *axes))
     if len(axes) == 1:
         return moved
-    shape = tuple(x.shape)
-    size = 1
-    for i in axes:
-        size *= shape[i]
-    return xp.reshape(moved, (*(shape[i] for i in kept), size))
+    sizes = [x.shape[i] for i in axes]
+    size = math.prod(sizes) if all(n is not None for n in sizes) else None
+    return reshape(moved, [*(x.shape[i] for i in kept), size], xp=xp)
 
 
 def from_rows(
@@ -56,7 +59,7 @@ def from_rows(
         return rows
     kept = tuple(i for i in range(len(shape)) if i not in axes)
     order = (*kept, *axes)
-    moved = xp.reshape(rows, tuple(shape[i] for i in order)) if len(axes) != 1 else rows
+    moved = reshape(rows, [shape[i] for i in order], xp=xp) if len(axes) != 1 else rows
     return xp.permute_dims(moved, tuple(sorted(range(len(shape)), key=order.__getitem__)))
 
 
@@ -68,8 +71,9 @@ def place_of_largest(x: Array, *, xp: Namespace) -> tuple[Array, Array]:
     if 0 in x.shape:  # of nothing, no library has a largest entry
         k = xp.zeros((*x.shape[:-1], 1), dtype=xp.int64, device=device_of(x, xp=xp))
     else:
-        k = xp.argmax(x, axis=-1, keepdims=True)
-    return k, xp.arange(x.shape[-1], dtype=k.dtype, device=device_of(x, xp=xp)) == k
+        own = backend_of(xp).indexing.argmax
+        k = xp.argmax(x, axis=-1, keepdims=True) if own is None else own(x)
+    return k, places_along(-1, x, dtype=k.dtype, xp=xp) == k
 
 
 def entry(x: Array, k: Array, *, xp: Namespace) -> Array:
@@ -85,15 +89,20 @@ def finite_or_nan(x: Array, *, xp: Namespace) -> Array:
     return where(xp.abs(x) < INF, x, NAN, xp=xp)
 
 
-def exponentials(x: Array, top: Array, *, xp: Namespace) -> Array:
+def exponentials(x: Array, top: Array, rest: Array | None = None, *, xp: Namespace) -> Array:
     """``exp(x - n)``, n the `top` of each row rounded down, with all digits however far x is.
+
+    With a constant `rest`, x is ``x + rest`` with more digits than its dtype has.
 
     A difference d is rounded, and the exponential multiplies that error by ``|d|``. As n is whole,
     ``(d + n) - x`` is exactly what d has too much; of ``x - top`` it were twice the operations.
     """
     n = xp.floor(stop_gradient(top, xp=xp))
     d = maximum(x - n, NOTHING, xp=xp)
-    excess = minimum(stop_gradient((d + n) - x, xp=xp), 1.0, xp=xp)  # infinite at -inf
+    excess = stop_gradient((d + n) - x, xp=xp)
+    if rest is not None:
+        excess = excess - rest
+    excess = minimum(excess, 1.0, xp=xp)  # infinite at -inf
     return xp.exp(d) * (1 - excess)
 
 

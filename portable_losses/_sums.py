@@ -16,16 +16,21 @@ __all__ = ["sum_of", "summed", "summed_again", "summed_pair", "summed_with_gradi
 
 
 def summed(
-    function: Callable[..., Any], arrays: tuple[Array, ...], options: Options, *, mean: bool
+    function: Callable[..., Any],
+    arrays: tuple[Array, ...],
+    options: Options,
+    *,
+    divisor: float | None,
 ) -> Array | None:
-    """Return the sum of a pair's entries, or their mean, by a kernel that adds up in its own pass.
+    """Return the sum of a pair's entries over a number by a kernel that adds up in its own pass.
 
-    Else None. The result is float32 where the arrays are of one half dtype.
+    Else None. No `divisor` is how many there are. The result is float32 where the arrays are of one
+    half dtype.
     """
     pair = pair_of(function)
     if pair is None:
         return None
-    return summed_pair(pair, arrays, options, divisor=None if mean else 1)
+    return summed_pair(pair, arrays, options, divisor=divisor)
 
 
 def summed_pair(
@@ -83,7 +88,8 @@ def summed_again(
             return None
         value, slope = made
         if callable(slope):
-            slope = slope(value**0, value, *arrays, **own)[0]
+            whole: Any = slope(value**0, value, *arrays, **own)
+            slope = whole[0]
         return value, slope
 
     return None if run is None else again

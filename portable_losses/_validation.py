@@ -282,7 +282,10 @@ def check_even(size: int, *, name: str, axis: int) -> int:
 
 
 def check_classes(shape: tuple[int, ...], place: int, *, name: str) -> None:
-    """Raise ValueError where there is nothing along the axis of the classes."""
+    """Raise ValueError where nothing, or nothing known, is along the axis of the classes."""
+    if shape[place] is None:
+        msg = f"`{name}` must have a number of classes, got shape {shape} with axis={place}"
+        raise ValueError(msg)
     if shape[place] == 0:
         msg = f"`{name}` must have at least one class, got shape {shape} with axis={place}"
         raise ValueError(msg)

@@ -76,14 +76,16 @@ def weighted(
     mask: Array | None,
     weight: Array | None,
     factor: Array | None,
+    denominator: float | None,
     invalid: Sequence[Array],
     options: Options,
     xp: Namespace,
 ) -> Array:
     """Return the reduced loss of arrays in one dtype, its weights and mask in the same pass.
 
-    A mean divides by the sum of `weight`, and not of `factor`. `invalid` has the entries that are
-    bad: where they count they are NaN, which only a library that is not read looks at here.
+    A mean divides by `denominator`, or by the sum of `weight`, and not of `factor`. `invalid` has
+    the entries that are bad: where they count they are NaN, which only a library that is not read
+    looks at here.
     """
     pair, given = pair_of(function), tuple(arrays.values())
     name, first = next(iter(arrays.items()))
@@ -114,6 +116,7 @@ def weighted(
             weight=weight,
             factor=_unread_weight(factor, name="weight", like=first, xp=xp),
             mask=mask,
+            denominator=denominator,
             bad=_bad(invalid, first, xp=xp),
             options=options,
             xp=xp,
@@ -127,8 +130,8 @@ def weighted(
     given = (*given, product, mask)
     if reduction == "none":
         return attach_pair(each, given, {"xp": xp, **options})
-    divisor: Any = 1
-    if reduction == "mean":
+    divisor: Any = 1 if denominator is None else denominator
+    if reduction == "mean" and denominator is None:
         counts = weight is None and mask is None
         divisor = math.prod(shape) if counts else _divisor(weight, mask, xp=xp)
     constant = isinstance(divisor, float | int)
@@ -146,6 +149,7 @@ def _weighted_unread(
     weight: Array | None,
     factor: Array | None,
     mask: Array | None,
+    denominator: float | None,
     bad: Array | None,
     options: Options,
     xp: Namespace,
@@ -154,8 +158,9 @@ def _weighted_unread(
     given = (*arrays, weight, factor, bad, mask)
     if reduction == "none":
         return attach_pair(each, given, {"xp": xp, **options})
-    if reduction == "sum" or (weight is None and mask is None):
-        count = math.prod(arrays[0].shape) if reduction == "mean" else 1
+    counts = weight is None and mask is None
+    if denominator is not None or reduction == "sum" or counts:
+        count = 1 if reduction == "sum" else denominator or math.prod(arrays[0].shape)
         made = summed_pair(each, given, options, divisor=count)
     elif weight is None:
         own = namespace_of_type(mask)

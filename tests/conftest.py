@@ -8,6 +8,7 @@ os.environ.setdefault("JAX_ENABLE_X64", "1")  # read when jax is imported
 os.environ.setdefault("SCIPY_ARRAY_API", "1")  # read when scipy is imported
 
 # What is compiled is kept for the other workers and the next run; `make clean` removes it.
+os.environ.setdefault("PORTABLE_LOSSES_CODE_DIR", os.path.abspath(".pytest_cache/code"))
 os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", os.path.abspath(".pytest_cache/inductor"))
 os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")  # else a process for each is started
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", os.path.abspath(".pytest_cache/jax"))

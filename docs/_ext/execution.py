@@ -263,4 +263,4 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     standard_logging.getLogger("torch.onnx").setLevel("ERROR")
     assert find_spec("tests.double"), "the documentation is built in a checkout"
     app.connect("doctree-read", execute, priority=100)
-    return {"parallel_read_safe": False, "parallel_write_safe": True}
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

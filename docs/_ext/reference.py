@@ -7,6 +7,7 @@ changes, so that Sphinx reads no page twice.
 
 import hashlib
 import inspect
+import os
 import re
 import sys
 import tomllib
@@ -19,7 +20,7 @@ from typing import Any
 
 from execution import fingerprint
 from peer_names import aliases, peers
-from pictures import draw
+from pictures import KINDS, draw
 from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
@@ -85,6 +86,28 @@ def functions() -> dict[str, dict[str, Any]]:
             entry = groups[group] | (own if isinstance(own, dict) else {"formula": own})
             found[name] = entry | {"plot": entry["plot"].format(name=name)}
     return found
+
+
+@cache
+def others() -> dict[str, dict[str, Any]]:
+    """What docs/other_names.toml says of each other name."""
+    return tomllib.loads((DOCS / "other_names.toml").read_text("utf-8"))
+
+
+# Modules with parameters, and the functions of which they are.
+WITH_PARAMETERS = {"PReLU": "prelu", "LinearCrossEntropyLoss": "linear_cross_entropy"}
+
+
+def entry_of(package: str, name: str) -> dict[str, Any] | None:
+    """The formula and the picture of a name, and its example; None where there is none."""
+    if package in ("activations", "special", "losses"):
+        return functions().get(name)
+    if package == "nn":
+        function = getattr(getattr(module_of(package), name), "function", None)
+        own = functions().get(WITH_PARAMETERS.get(name) or getattr(function, "__name__", ""))
+        if own:
+            return own
+    return others().get(path_of(package, name))
 
 
 @cache
@@ -258,17 +281,30 @@ def index_of(name: str, has_axis: bool) -> str:
     return "".join(f".. index:: single: {word}\n" for word in words)
 
 
+# Pictures of the pages that were written: what each shows, by file.
+PICTURED: dict[str, tuple[str, dict[str, Any]]] = {}
+
+
+@cache
+def drawing_code() -> str:
+    """What pictures are drawn with: the library, and the code that draws."""
+    return fingerprint() + Path(__file__).with_name("pictures.py").read_text("utf-8")
+
+
 def picture_of(name: str, entry: dict[str, Any]) -> str:
-    """The path of its picture, drawn where it or the library has changed."""
-    code = (Path(__file__).with_name("pictures.py")).read_text("utf-8")
-    key = hashlib.sha256(f"{fingerprint()}{code}{entry}".encode()).hexdigest()[:16]
-    path = PICTURES / f"{name}-{key}.svg"
-    if not path.exists():
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        for old in PICTURES.glob(f"{name}-*.svg"):
-            old.unlink()
-        draw(name, entry, path)
-    return f"/_build/pictures/{path.name}"
+    """The path of its picture, which is another where it or the library has changed."""
+    key = hashlib.sha256(f"{drawing_code()}{entry}".encode()).hexdigest()[:16]
+    PICTURED[f"{name}-{key}.svg"] = (name, entry)
+    return f"/_build/pictures/{name}-{key}.svg"
+
+
+def draw_missing(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Draw the pictures of a page, in the process that reads it."""
+    for file in re.findall(r"/_build/pictures/(\S+)", source[0]):
+        if file in PICTURED and not (PICTURES / file).exists():
+            part = PICTURES / f"{os.getpid()}-{file}"  # a page and its module's share one
+            draw(*PICTURED[file], part)
+            part.replace(PICTURES / file)
 
 
 def shown(name: str, entry: dict[str, Any]) -> Iterator[str]:
@@ -278,7 +314,7 @@ def shown(name: str, entry: dict[str, Any]) -> Iterator[str]:
         lines = formula.replace(r"\qquad", r"\\[6pt]")
         formula = rf"\begin{{gathered}} {lines} \end{{gathered}}"
     yield f"$$\n{formula}\n$$\n"
-    kind = "what it makes of a row" if entry["picture"] == "row" else "value and derivatives"
+    kind = KINDS[entry["picture"]][1]
     yield f"```{{figure}} {picture_of(name, entry)}\n:alt: {name}, {kind}\n:width: 560px\n```\n"
 
 
@@ -294,11 +330,7 @@ def described(package: str, name: str) -> str:
 def page(package: str, name: str) -> str:
     """The page of a name."""
     thing: Any = getattr(module_of(package), name)
-    function = getattr(thing, "function", None) if package == "nn" else None
-    subject = getattr(function, "__name__", name)
-    entry = (
-        functions().get(subject) if package in ("activations", "special", "losses", "nn") else None
-    )
+    entry = entry_of(package, name)
     parts = [f"# {path_of(package, name)}\n"]
     if package in ("activations", "special", "losses"):
         has_axis = "axis" in inspect.signature(thing).parameters
@@ -309,11 +341,14 @@ def page(package: str, name: str) -> str:
         parts += [*(tabs(name, entry) if entry else ()), "".join(accuracy(name))]
         parts.append("".join(elsewhere(name, has_axis)))
         return "\n".join(parts)
-    if function is not None and entry:
-        parts += [f"The module of {{py:obj}}`portable_losses.{subject}`.\n", *shown(subject, entry)]
-        parts += [described(package, name), example_of_a_module(name, entry)]
-        return "\n".join(parts)
-    return "\n".join([*parts, described(package, name)])
+    subject = path_of(package, name)
+    if package == "nn" and entry and "arrays" in entry:
+        subject = WITH_PARAMETERS.get(name) or thing.function.__name__
+        parts.append(f"The module of {{py:obj}}`portable_losses.{subject}`.\n")
+    parts += [*(shown(subject, entry) if entry else ()), described(package, name)]
+    if package == "nn" and entry and "arrays" in entry and name not in WITH_PARAMETERS:
+        parts.append(example_of_a_module(name, entry))
+    return "\n".join(parts)
 
 
 def chapter(key: str) -> str:
@@ -357,7 +392,10 @@ def index() -> str:
         count = sum(len(names_of(package)) for package in packages)
         lines.append(f":::{{grid-item-card}} {title}\n:link: {key}\n:link-type: doc\n")
         lines.append(f"{text} {count} names.\n:::\n")
-    lines += ["::::\n", "```{toctree}", ":hidden:", "", *CHAPTERS, "../names", "```", ""]
+    lines += ["::::\n", "## Names without a formula\n", "| name | why |\n|---|---|"]
+    for path, reason in others()["without"].items():
+        lines.append(f"| {{py:obj}}`portable_losses.{path}` | {reason} |")
+    lines += ["", "```{toctree}", ":hidden:", "", *CHAPTERS, "../names", "```", ""]
     return "\n".join(lines)
 
 
@@ -367,6 +405,10 @@ def write(app: Sphinx) -> None:
     for _, packages, _ in CHAPTERS.values():
         for package in packages:
             pages |= {page_of(package, name): page(package, name) for name in names_of(package)}
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for old in PICTURES.iterdir():
+        if old.name not in PICTURED:
+            old.unlink()
     REFERENCE.mkdir(exist_ok=True)
     for path in REFERENCE.glob("*.md"):
         if path.stem not in pages:
@@ -403,6 +445,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Write the pages before Sphinx looks for them."""
     assert pl.__all__
     app.connect("builder-inited", write)
+    app.connect("source-read", draw_missing)
     app.connect("html-page-context", add_sidebar)
     app.connect("autodoc-process-docstring", drop_example, priority=100)  # before napoleon
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -4,6 +4,14 @@ from portable_losses.activations.exponential import celu, elu, selu
 from portable_losses.activations.gated import geglu, glu, reglu, swiglu
 from portable_losses.activations.gumbel import gumbel_softmax
 from portable_losses.activations.hyperbolic import softcap, tanh_shrink
+from portable_losses.activations.logistic import (
+    expit,
+    log_expit,
+    log_sigmoid,
+    sigmoid,
+    softsign,
+    tanh,
+)
 from portable_losses.activations.piecewise import (
     hard_shrink,
     hard_sigmoid,
@@ -24,14 +32,6 @@ from portable_losses.activations.rectified import (
     threshold,
 )
 from portable_losses.activations.scaled import normalize, standardize
-from portable_losses.activations.sigmoid import (
-    expit,
-    log_expit,
-    log_sigmoid,
-    sigmoid,
-    softsign,
-    tanh,
-)
 from portable_losses.activations.smooth import (
     gelu,
     mish,
@@ -41,7 +41,7 @@ from portable_losses.activations.smooth import (
     squareplus,
     swish,
 )
-from portable_losses.activations.softmax import log_softmax, softmax, softmin
+from portable_losses.activations.softmaxes import log_softmax, softmax, softmin
 from portable_losses.activations.sparse import entmax15, sparsemax
 
 __all__ = [

@@ -15,7 +15,7 @@ from portable_losses._validation import (
     check_same_shape,
     namespace_of,
 )
-from portable_losses.activations.sigmoid import _sigmoid
+from portable_losses.activations.logistic import _sigmoid
 from portable_losses.special.logistic import _gelu_tanh, _silu
 from portable_losses.special.normal import _gelu
 

@@ -3,16 +3,20 @@
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient
 from portable_losses._options import POSITIVE
+from portable_losses._polyfill import where
 from portable_losses._public import public
+from portable_losses._row_functions import of_rows
 from portable_losses._rows import as_rows, from_rows, place_of_largest
-from portable_losses._typing import Array
+from portable_losses._stable import INF
+from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
     check_axis,
     check_real_floating,
     check_same_shape,
     namespace_of,
 )
-from portable_losses.activations.softmax import _softmax
+from portable_losses.activations.softmaxes import softmax_in_parts
+from portable_losses.special.two_floats import quotient_in_parts, sum_of
 
 __all__ = ["gumbel_softmax"]
 
@@ -81,10 +85,20 @@ def gumbel_softmax(
 
     if 0 in tuple(x.shape):
         return x
-    z = xp.add(widen(x, xp=xp), widen(noise, xp=xp)) / temperature
-    rows = _softmax(as_rows(z, axes, xp=xp), xp=xp)
+    given = [as_rows(widen(y, xp=xp), axes, xp=xp) for y in (x, noise)]
+    rows = _relaxed(*given, temperature=temperature, xp=xp)
     if hard:
         _, drawn = place_of_largest(rows, xp=xp)
         # the difference is exactly 0, with the gradient of the relaxed sample
         rows = narrow(drawn, rows.dtype, xp=xp) + (rows - stop_gradient(rows, xp=xp))
     return narrow(from_rows(rows, axes, tuple(x.shape), xp=xp), x.dtype, xp=xp)
+
+
+@of_rows()
+def _relaxed(x: Array, noise: Array, *, temperature: float | Array, xp: Namespace) -> Array:
+    """Return the softmax of ``(x + noise) / temperature`` of each row."""
+    z = xp.add(x, noise)
+    lost = sum_of(*(stop_gradient(y, xp=xp) for y in (x, noise)))[1] / temperature
+    value, rest = quotient_in_parts(z, temperature, xp=xp)
+    rest = lost if rest is None else rest + lost
+    return softmax_in_parts(value, where(xp.abs(rest) < INF, rest, 0.0, xp=xp), xp=xp)

@@ -10,8 +10,8 @@ from portable_losses._polyfill import clip, maximum, minimum, where
 from portable_losses._public import public
 from portable_losses._stable import sign
 from portable_losses._typing import Array, Namespace
+from portable_losses.activations.logistic import _softplus
 from portable_losses.activations.rectified import relu
-from portable_losses.activations.sigmoid import _softplus
 from portable_losses.special.logistic import _gelu_tanh, _mish, _quick_gelu, _silu
 from portable_losses.special.normal import _gelu
 

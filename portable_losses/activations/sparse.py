@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
-from portable_losses._polyfill import concat, device_of, maximum, total, where
+from portable_losses._polyfill import check_known, concat, device_of, maximum, total, where
 from portable_losses._public import public
 from portable_losses._rows import as_rows, entry, finite_or_nan, from_rows, place_of_largest
 from portable_losses._typing import Array, Namespace
@@ -133,6 +133,7 @@ def _cut(x: Array, threshold: Threshold, refined: Threshold, *, xp: Namespace) -
     """
     if 0 in x.shape:
         return x + 0.0  # PyTorch takes no argument for the result of a pair
+    check_known(x, (-1,))
     k, _ = place_of_largest(x, xp=xp)
     z = x - finite_or_nan(entry(x, k, xp=xp), xp=xp)
     z = maximum(z, -2.0, xp=xp)  # tau is at least -1: what lies below adds nothing to any sum
@@ -152,14 +153,14 @@ def _support(out: Array, *, xp: Namespace) -> Array:
     return where(out > 0, 1.0, stop_gradient(out, xp=xp), xp=xp)
 
 
-def _running_sum(x: Array, *, xp: Namespace) -> Array:
-    """Return the sum of each entry and those before it.
+def _running_sum(x: Array, size: int, *, xp: Namespace) -> Array:
+    """Return the sum of each entry and those before it, in rows of some `size`.
 
     By doubling the step, which rounds less than one entry after the other. Not by
     ``xp.cumulative_sum``, which came with 2023.12 and which torch.compile cannot trace.
     """
     step = 1
-    while step < x.shape[-1]:
+    while step < size:
         x = x + concat([xp.zeros_like(x[..., :step]), x[..., :-step]], axis=-1, xp=xp)
         step *= 2
     return x
@@ -175,7 +176,7 @@ def _rows_sum(x: Array, *, xp: Namespace) -> Array:
 
 def _sparsemax_threshold(ordered: Array, ranks: Array, *, xp: Namespace) -> Array:
     """``(x_1 + ... + x_k - 1) / k`` for every rank k of a sorted row."""
-    return (_running_sum(ordered, xp=xp) - 1) / ranks
+    return (_running_sum(ordered, ranks.shape[0], xp=xp) - 1) / ranks
 
 
 def _sparsemax_refined(z: Array, inside: Array, count: Array, *, xp: Namespace) -> Array:
@@ -206,8 +207,8 @@ def _entmax15_threshold(ordered: Array, ranks: Array, *, xp: Namespace) -> Array
 
     -2, which is below every tau, where that is above the k-th entry.
     """
-    mean = _running_sum(ordered, xp=xp) / ranks
-    spread = _running_sum(ordered * ordered, xp=xp) / ranks - mean * mean
+    mean = _running_sum(ordered, ranks.shape[0], xp=xp) / ranks
+    spread = _running_sum(ordered * ordered, ranks.shape[0], xp=xp) / ranks - mean * mean
     tau = mean - xp.sqrt(maximum(1 / ranks - spread, 0.0, xp=xp))
     return where(tau > ordered, -2.0, tau, xp=xp)
 

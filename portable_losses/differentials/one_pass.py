@@ -10,7 +10,7 @@ from portable_losses._backend import backend_of
 from portable_losses._polyfill import where
 from portable_losses._stable import NAN
 from portable_losses._typing import Array, Namespace, Options
-from portable_losses.activations.sigmoid import _sigmoid
+from portable_losses.activations.logistic import _sigmoid
 from portable_losses.differentials.curvatures import boosting
 from portable_losses.differentials.duals import Dual, DualNamespace, Inseparable
 from portable_losses.differentials.expressions import Elementwise, expression_of

@@ -7,6 +7,8 @@ from contextlib import nullcontext
 from itertools import product
 from typing import Any, Literal
 
+from array_api_compat import is_writeable_array
+
 from portable_losses._backend import backend_of
 from portable_losses._dtypes import narrow, widen
 from portable_losses._polyfill import expand_dims, knows_shape, readable
@@ -17,14 +19,22 @@ from portable_losses._validation import (
     namespace_of,
 )
 from portable_losses.activations import sigmoid, softmax
-from portable_losses.differentials.by_tape import by_tape, class_axis
+from portable_losses.differentials.by_tape import by_tape, class_axis, of_regions
 from portable_losses.differentials.curvatures import is_piecewise_linear
 from portable_losses.differentials.duals import Inseparable
 from portable_losses.differentials.one_pass import BOOSTING, CONSTANT, SECOND, in_one_pass
 from portable_losses.differentials.softmax_rows import of_softmax_rows
 from portable_losses.differentials.weighed_rows import TERMS, of_weighed_rows
 from portable_losses.differentials.weights import times, weight_of_samples
-from portable_losses.losses import binary_cross_entropy_with_logits, cross_entropy
+from portable_losses.losses import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    ctc_loss,
+    dice_loss,
+    jaccard_loss,
+    linear_cross_entropy,
+    tversky_loss,
+)
 
 __all__ = ["Derivatives", "derivatives"]
 
@@ -56,8 +66,8 @@ class Derivatives(tuple[Any, ...]):
 
     value: Array
     gradient: Array
-    hessian: Array | None = None
-    probabilities: Array | None = None
+    hessian: Array = None  # for `order=1`
+    probabilities: Array = None
 
 
 def _kinds() -> dict[tuple[int, bool], Any]:
@@ -92,7 +102,9 @@ def derivatives(
     Parameters
     ----------
     loss : callable
-        A loss of this package that is computed of each entry, or of each row of classes.
+        A loss of this package that is computed of each entry, or of each row of classes; with
+        ``order=1`` also of each region, sequence or hidden row (`dice_loss`, `ctc_loss`,
+        `linear_cross_entropy` and the like).
     input, target, *others : array
         The arrays that the loss takes by position. One prediction is spread over several targets.
     order : {1, 2}, default 1
@@ -141,6 +153,7 @@ def derivatives(
     xp = namespace_of(**given, optional={"sample_weight": sample_weight})
     check_real_floating(xp, **{next(iter(given)): input})
     _check(order, hessian)
+    _check_out(out, 1 + order + probabilities, xp=xp)
     quiet = backend_of(xp).arrays.quiet
     with nullcontext() if quiet is None else quiet():
         x, y = _broadcast(loss, input, target, options)
@@ -172,7 +185,7 @@ def _names(loss: Callable[..., Any], options: Options) -> list[str]:
     if name in _OF_BATCHES:
         msg = f"`loss` must be one of samples, got {name}, which compares those of a batch"
         raise ValueError(msg)
-    for option in ("reduction", "return_lse"):
+    for option in ("reduction", "denominator", "return_lse"):
         if option in options:
             msg = f"`derivatives` takes no `{option}=`: its value is that of each sample"
             raise TypeError(msg)
@@ -180,25 +193,43 @@ def _names(loss: Callable[..., Any], options: Options) -> list[str]:
 
 
 _OF_BATCHES = ("circle_loss", "info_nce_loss", "ntxent_loss")
+_OF_REGIONS = frozenset([ctc_loss, dice_loss, jaccard_loss, linear_cross_entropy, tversky_loss])
+
+
+def _check_out(out: Sequence[Array | None] | None, count: int, *, xp: Namespace) -> None:
+    """Raise unless `out` has an array to write to, or None, `count` times."""
+    if out is None:
+        return
+    if not isinstance(out, list | tuple) or len(out) != count:
+        got = f"{len(out)} entries" if isinstance(out, list | tuple) else repr(out)
+        msg = f"`out` must be a list or tuple of {count} entries, an array or None each, got {got}"
+        raise ValueError(msg)
+    for into in out:
+        if into is None:
+            continue
+        if not hasattr(into, "shape") or namespace_of(out=into) is not xp:
+            msg = f"`out` must hold arrays of the input's library and None, got {into!r}"
+            raise TypeError(msg)
+        if not is_writeable_array(into):
+            msg = f"`out` must hold arrays that can be written to, got a {type(into).__name__}"
+            raise ValueError(msg)
 
 
 def _written(made: Derivatives, out: Sequence[Array | None]) -> Derivatives:
     """Return the results, written to the arrays of `out`."""
-    if len(out) != len(made):
-        msg = f"`out` must have {len(made)} entries, an array or None for each, got {len(out)}"
-        raise ValueError(msg)
-    results = []
+    for x, into in zip(made, out, strict=True):  # all, before the first is written to
+        if into is None:
+            continue
+        if tuple(into.shape) != tuple(x.shape) or into.dtype != x.dtype:
+            msg = (
+                f"`out` must have shape {tuple(x.shape)} and dtype {x.dtype}, "
+                f"got {tuple(into.shape)} and {into.dtype}"
+            )
+            raise ValueError(msg)
     for x, into in zip(made, out, strict=True):
-        if into is not None and into is not x:
-            if tuple(into.shape) != tuple(x.shape) or into.dtype != x.dtype:
-                msg = (
-                    f"`out` must have shape {tuple(x.shape)} and dtype {x.dtype}, "
-                    f"got {tuple(into.shape)} and {into.dtype}"
-                )
-                raise ValueError(msg)
+        if into is not None:
             into[...] = x
-        results.append(x if into is None else into)
-    return type(made)(*results)
+    return type(made)(*(x if into is None else into for x, into in zip(made, out, strict=True)))
 
 
 def _differentiated(
@@ -239,6 +270,11 @@ def _of_samples(
 ) -> tuple[Array, ...]:
     """Return the weighted derivatives, in one pass where the loss is of one entry."""
     x, *others = arrays
+    if loss in _OF_REGIONS:
+        if order == 2:
+            msg = f"`order` must be 1 for {loss.__name__}, whose samples are more than a row each"
+            raise ValueError(msg)
+        return of_regions(loss, x, tuple(others), sample_weight, options, xp=xp)
     axis = class_axis(loss, options, x.ndim)
     if axis is None:
         last = None
@@ -314,7 +350,7 @@ def _broadcast(
 ) -> tuple[Array, Array]:
     """Return the input and the target, one prediction spread over several targets."""
     first, second = tuple(x.shape), tuple(y.shape)
-    if first == second or not (knows_shape(x) and knows_shape(y)):
+    if first == second or loss in _OF_REGIONS or not (knows_shape(x) and knows_shape(y)):
         return x, y
     xp = namespace_of(input=x, target=y)
     axis = class_axis(loss, options, x.ndim)

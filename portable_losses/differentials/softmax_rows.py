@@ -14,12 +14,12 @@ from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses._values import mark_invalid
 from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
-from portable_losses.activations.softmax import _log_softmax, _softmax, probabilities
+from portable_losses.activations.softmaxes import _log_softmax, _softmax, probabilities
 from portable_losses.differentials.curvatures import boosting
 from portable_losses.differentials.duals import Inseparable
 from portable_losses.differentials.weights import times, weight_of_samples
 from portable_losses.losses._targets import LAST, Target, axis_of_classes, read_target
-from portable_losses.losses.cross_entropy import _cross_entropy, _cross_entropy_grad
+from portable_losses.losses.categorical import _cross_entropy, _cross_entropy_grad
 
 __all__ = ["of_softmax_rows"]
 

@@ -23,7 +23,7 @@ from portable_losses._stable import INF, expm1
 from portable_losses._typing import Array, Namespace, Options
 from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses._values import mark_invalid
-from portable_losses.activations.softmax import _log_softmax, _log_softmax_grad, probabilities
+from portable_losses.activations.softmaxes import _log_softmax, _log_softmax_grad, probabilities
 from portable_losses.differentials.curvatures import boosting
 from portable_losses.differentials.duals import Inseparable
 from portable_losses.differentials.weights import times, weight_of_samples

@@ -2,8 +2,8 @@
 
 from portable_losses.losses.asymmetric import expectile_loss, quantile_loss
 from portable_losses.losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits
+from portable_losses.losses.categorical import cross_entropy, nll_loss
 from portable_losses.losses.contrastive import circle_loss, info_nce_loss, ntxent_loss
-from portable_losses.losses.cross_entropy import cross_entropy, nll_loss
 from portable_losses.losses.ctc import ctc_loss
 from portable_losses.losses.deviance import (
     gamma_deviance_loss,
@@ -25,7 +25,7 @@ from portable_losses.losses.insensitive import (
     squared_epsilon_insensitive_loss,
 )
 from portable_losses.losses.likelihood import gaussian_nll_loss, poisson_nll_loss
-from portable_losses.losses.linear_cross_entropy import linear_cross_entropy
+from portable_losses.losses.linear import linear_cross_entropy
 from portable_losses.losses.margin import (
     exponential_loss,
     hinge_loss,

@@ -6,7 +6,7 @@ from typing import Any
 from portable_losses._dtypes import astype_like
 from portable_losses._gradient import stop_gradient
 from portable_losses._indexing import as_index
-from portable_losses._polyfill import check_known, device_of, total
+from portable_losses._polyfill import broadcast_to, check_known, places_along, total
 from portable_losses._polyfill import where as _where
 from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace
@@ -29,7 +29,7 @@ def as_labels(x: Array, y: Array, *, prefix: str = "", xp: Namespace) -> Array:
     embeddings, labels = f"{prefix}embeddings", f"{prefix}labels"
     check_real_floating(xp, **{embeddings: x})
     check_ndim(2, "(N, D)", **{embeddings: x})
-    check_known(x, name=embeddings)
+    check_known(x, name=embeddings, now=False)
     check_integer(xp, **{labels: y})
     if not same_shape(x.shape[:1], y.shape):
         msg = f"`{labels}` must have shape {tuple(x.shape[:1])}, got shape {tuple(y.shape)}"
@@ -37,11 +37,11 @@ def as_labels(x: Array, y: Array, *, prefix: str = "", xp: Namespace) -> Array:
     return as_index(y, xp=xp)
 
 
-def pairs_of(where: Array, rows: int, *, xp: Namespace) -> tuple[Array, Array]:
-    """Return the mask of the rows that take part, as a column, and that of the pairs of them."""
+def pairs_of(where: Array, x: Array, *, xp: Namespace) -> tuple[Array, Array]:
+    """Return the mask of the rows of `x` to take, as a column, and that of the pairs of them."""
     check_bool(xp, where=where)
-    check_broadcasts_to((rows,), where=where)
-    mask = xp.broadcast_to(where, (rows,))
+    check_broadcasts_to(tuple(x.shape[:1]), where=where)
+    mask = broadcast_to(where, x.shape[:1], like=x[:, 0], xp=xp)
     return mask[:, None], mask[:, None] & mask[None, :]
 
 
@@ -68,7 +68,7 @@ def weightless_rows(
     bad = weightless(unreduced, held, tuple(x.shape[:1]), xp=xp)
     if bad is None:
         return None, sample_weight
-    weight = xp.broadcast_to(astype_like(sample_weight, x, xp=xp), bad.shape)
+    weight = broadcast_to(astype_like(sample_weight, x, xp=xp), bad.shape, like=bad, xp=xp)
     return bad, _where(bad, 0.0, weight, xp=xp)
 
 
@@ -86,5 +86,4 @@ def log_sum(x: Array, *, xp: Namespace) -> Array:
 
 def diagonal(s: Array, *, xp: Namespace) -> Array:
     """Return the mask of the diagonal."""
-    places = xp.arange(s.shape[0], device=device_of(s, xp=xp))
-    return places[:, None] == places[None, :]
+    return places_along(-2, s, xp=xp) == places_along(-1, s, xp=xp)

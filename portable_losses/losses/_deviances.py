@@ -11,7 +11,7 @@ from portable_losses._polyfill import clip, constant
 from portable_losses._polyfill import where as _where
 from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace
-from portable_losses.special.entropy import _log_ratio
+from portable_losses.special.entropies import _log_ratio
 
 __all__ = ["deviance", "deviance_of_mean", "squared_error", "squared_error_of_mean"]
 

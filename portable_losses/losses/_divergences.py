@@ -5,16 +5,23 @@ of a gradient in p, which would be infinite, is 0.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from portable_losses._gradient import stop_gradient, with_gradient
+from portable_losses._dtypes import narrow
+from portable_losses._gradient import NO_OPTIONS, stop_gradient, with_gradient
+from portable_losses._marked import weighs_unread
 from portable_losses._options import is_number
-from portable_losses._polyfill import clip, constant, minimum, total, where
+from portable_losses._polyfill import clip, constant, is_known, minimum, total, where
+from portable_losses._reduction import reduce, reduced
 from portable_losses._row_functions import of_rows
+from portable_losses._rows import as_rows
 from portable_losses._stable import INF, NAN, log, log1p, sign
-from portable_losses._typing import Array, Namespace
-from portable_losses.activations.sigmoid import _sigmoid
+from portable_losses._typing import Array, BatchReduction, Namespace
+from portable_losses._validation import in_one_dtype
+from portable_losses._values import mark_invalid
+from portable_losses._weighted import NotInOnePass, in_one_pass
+from portable_losses.activations.logistic import _sigmoid
 from portable_losses.losses._deviances import (
     _bound,
     _curve,
@@ -23,6 +30,7 @@ from portable_losses.losses._deviances import (
     deviance,
 )
 from portable_losses.losses._errors import of_error
+from portable_losses.losses._foreseen import foreseen_mean
 from portable_losses.losses.regression import _absolute
 
 __all__ = ["generalized_kl_sum", "js_sum", "kl_sum", "terms_of", "tvd_sum"]
@@ -316,3 +324,57 @@ def terms_of(
     if options["log_target"]:
         return None
     return deviance, {"power": 1.0, "log_input": True, "factor": 1.0}
+
+
+# ---- after the sums ---------------------------------------------------------------------------
+
+
+def sum_and_reduce(
+    sums: Any,
+    arrays: tuple[Array, Array],
+    axes: tuple[int, ...],
+    reduction: BatchReduction,
+    *,
+    where: Array | None,
+    sample_weight: Array | None,
+    denominator: float | Array | None,
+    dtype: Any,
+    xp: Namespace,
+    invalid: Array | None = None,
+    options: Mapping[str, Any] = NO_OPTIONS,
+) -> Array:
+    """Return the reduction of the sums over `axes`; NaN for entries that are `invalid`."""
+    first = arrays[0]
+    weighs = in_one_pass() is not None
+    each = None
+    if weighs or (not axes and weighs_unread(first)):
+        each = None if axes or reduction == "batchmean" else terms_of(sums, **options)
+        if each is None and weighs:
+            raise NotInOnePass
+    if each is not None:
+        named = {"probs" if sums is tvd_sum else "log_probs": arrays[0], "target": arrays[1]}
+        given: Any = {**each[1], "where": where, "sample_weight": sample_weight}
+        given["denominator"] = denominator
+        narrowed: Any = reduction
+        made = reduced(each[0], named, narrowed, invalid=(invalid,), xp=xp, **given)
+        return narrow(made, dtype, xp=xp)
+    if len(axes) == 1 and invalid is None and is_known(first.shape[axes[0]]):
+        rows = [as_rows(x, axes, xp=xp) for x in arrays]
+        masks = where, sample_weight
+        shape = tuple(rows[0].shape[:-1])
+        seen = foreseen_mean(reduction, first, shape, *masks, denominator=denominator, xp=xp)
+        loss = sums(*rows, axes=(-1,), foreseen=seen, xp=xp, **options)
+    else:
+        both = in_one_dtype(xp, *arrays)
+        terms = mark_invalid(sums.__wrapped__(*both, axes=(), xp=xp, **options), invalid, xp=xp)
+        loss = total(terms, axis=axes, xp=xp) if axes else terms
+    return reduce(
+        loss,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        dtype=dtype,
+        batch=first,
+        denominator=denominator,
+        xp=xp,
+    )

@@ -11,7 +11,7 @@ from portable_losses._polyfill import where as _where
 from portable_losses._reduction import _weigh, contribution
 from portable_losses._stable import INF, expm1, log
 from portable_losses._typing import Array, Namespace
-from portable_losses.activations.sigmoid import _sigmoid, _softplus
+from portable_losses.activations.logistic import _sigmoid, _softplus
 from portable_losses.special.logistic import negative_size
 from portable_losses.special.two_floats import multiply_add, parts_of, product, sum_of
 

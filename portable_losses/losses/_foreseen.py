@@ -8,6 +8,7 @@ from portable_losses._gradient import stop_gradient
 from portable_losses._notes import noted
 from portable_losses._options import is_number
 from portable_losses._polyfill import is_eager, readable, total
+from portable_losses._tape import raw_array
 from portable_losses._typing import Array, BatchReduction, Namespace, Reduction
 from portable_losses._validation import check_broadcasts_to, check_real
 from portable_losses.losses._targets import Target
@@ -22,6 +23,7 @@ def foreseen_factors(
     shape: tuple[int, ...],
     *,
     z_loss: float,
+    denominator: float | Array | None = None,
     xp: Namespace,
 ) -> tuple[Array | None] | None:
     """Return the losses' gradients up to a common factor, as ``(factors of rows,)``; None: unknown.
@@ -29,7 +31,9 @@ def foreseen_factors(
     The factors are None where they are all the same. A kernel may then compute the gradients along
     with the losses. Known are constants that can be read.
     """
-    if reduction == "none" or (z_loss and reduction == "mean" and target.weight is not None):
+    if reduction == "none":
+        return None
+    if z_loss and reduction == "mean" and target.weight is not None and denominator is None:
         return None  # the penalty's denominator is not that of the losses
     if sample_weight is None:
         return (None,)
@@ -49,21 +53,27 @@ def foreseen_gradients(
     label_smoothing: float | Array,
     z_loss: float | Array,
     *,
+    denominator: float | Array | None = None,
     xp: Namespace,
 ) -> tuple[Array | float, float] | None:
     """Return the gradients of the losses that are to be expected, and `z_loss`; None: unknown."""
     if not (is_number(label_smoothing) and is_number(z_loss) and is_eager(z, xp=xp)):
         return None
     shape = tuple(z.shape[:-1])
-    found = foreseen_factors(reduction, target, sample_weight, shape, z_loss=z_loss, xp=xp)
+    found = foreseen_factors(
+        reduction, target, sample_weight, shape, z_loss=z_loss, denominator=denominator, xp=xp
+    )
     if found is None or 0 in shape:
         return None
     factor: Array | float = 1.0 if found[0] is None else found[0]
+    if denominator is not None:
+        given = _number(denominator, xp=xp)
+        return None if given is None else (factor / given, z_loss)
     if reduction == "sum":
         return factor, z_loss
     counted: Any = factor
     if target.weight is not None or target.row_mask is not None:
-        own = target.denominator(stop_gradient(z[..., 0], xp=xp), xp=xp)
+        own = target.counts(stop_gradient(z[..., 0], xp=xp), xp=xp)
         counted = counted if own is None else counted * stop_gradient(own, xp=xp)
     if is_number(counted):
         divisor = counted * math.prod(shape)
@@ -81,10 +91,22 @@ def foreseen_mean(
     z: Array,
     shape: tuple[int, ...],
     *masks: Array | None,
+    denominator: float | Array | None = None,
     xp: Namespace,
 ) -> tuple[float, float] | None:
     """Return the same of losses of this shape, none of which is masked or weighed."""
     if reduction == "none" or not readable(z, xp=xp) or any(x is not None for x in masks):
         return None
+    if denominator is not None:
+        given = _number(denominator, xp=xp)
+        return None if given is None else (1 / given, 0.0)
     counted = {"mean": math.prod(shape), "sum": 1, "batchmean": z.shape[0] if z.ndim else 1}
     return (1 / counted[reduction], 0.0) if counted[reduction] else None
+
+
+def _number(x: float | Array, *, xp: Namespace) -> float | None:
+    """Return the number in `x`; None where it cannot be read."""
+    if is_number(x):
+        return x
+    x = stop_gradient(x, xp=xp)
+    return float(raw_array(x)) if readable(x, xp=xp) else None

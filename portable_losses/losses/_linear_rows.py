@@ -10,7 +10,7 @@ from portable_losses._rows import largest_along
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
 from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
-from portable_losses.activations.softmax import _log_softmax, _log_softmax_grad
+from portable_losses.activations.softmaxes import _log_softmax, _log_softmax_grad
 from portable_losses.losses._targets import Target, idle_rows
 from portable_losses.special.log_exp import _logsumexp, _logsumexp_grad
 
@@ -233,5 +233,5 @@ def _linear_cross_entropy(
 def _target_of(labels: Array, class_weight: Array | None, like: Array, *, xp: Namespace) -> Target:
     """Return the target of a block: `labels` are indices (N,) or probabilities (N, C)."""
     if labels.ndim == 1:
-        return Target(indices=labels[:, None], weight=class_weight)
+        return Target(indices=labels, weight=class_weight)
     return Target(q=narrow(labels, like.dtype, xp=xp), weight=class_weight)

@@ -6,15 +6,20 @@ from functools import wraps
 
 from portable_losses._dtypes import largest
 from portable_losses._gradient import with_gradient
-from portable_losses._polyfill import clip, constant, minimum, where
-from portable_losses._typing import Array, Namespace
-from portable_losses.activations.sigmoid import _sigmoid, _softplus
+from portable_losses._polyfill import clip, constant, minimum
+from portable_losses._polyfill import where as _where
+from portable_losses._reduction import reduced
+from portable_losses._typing import Array, Namespace, Reduction
+from portable_losses._validation import as_floating, namespace_of
+from portable_losses._values import check_signs
+from portable_losses.activations.logistic import _sigmoid, _softplus
 
 __all__ = [
     "exponential",
     "hinge",
     "modified_huber",
     "perceptron",
+    "reduced_margin",
     "soft_margin",
     "squared_hinge",
 ]
@@ -46,7 +51,7 @@ def _of_margin(
 
 def _below(m: Array, level: float, *, xp: Namespace) -> Array:
     """-1 where m < level, else 0."""
-    return where(m >= level, 0.0, constant(-1.0, m, xp=xp), xp=xp)
+    return _where(m >= level, 0.0, constant(-1.0, m, xp=xp), xp=xp)
 
 
 @_of_margin(lambda m, xp: _below(m, 1.0, xp=xp))
@@ -73,7 +78,7 @@ def modified_huber(m: Array, *, xp: Namespace) -> Array:
 @_of_margin(lambda m, xp: _below(m, 0.0, xp=xp))
 def perceptron(m: Array, *, xp: Namespace) -> Array:
     """``max(0, -m)``; gradient 0 at 0."""
-    return where(m >= 0, 0.0, -m, xp=xp)
+    return _where(m >= 0, 0.0, -m, xp=xp)
 
 
 @_of_margin(lambda m, xp: -_sigmoid(-m, xp=xp))
@@ -93,8 +98,8 @@ def _exponential_slope_by_target(
     grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace
 ) -> Array:
     """``-exp(x) - exp(-x)``, and for -1 ``-(1 + x) * exp(x)``."""
-    up, down = xp.exp(where(y < 0, 0.0, -x, xp=xp)), xp.exp(x)
-    return grad * where(y < 0, -(1 + x) * down, -(up + down), xp=xp)
+    up, down = xp.exp(_where(y < 0, 0.0, -x, xp=xp)), xp.exp(x)
+    return grad * _where(y < 0, -(1 + x) * down, -(up + down), xp=xp)
 
 
 @with_gradient(_exponential_slope_by_input, _exponential_slope_by_target, elementwise=True)
@@ -111,8 +116,8 @@ def _exponential_by_input(grad: Array, out: Array, x: Array, y: Array, *, xp: Na
 
 def _exponential_by_target(grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace) -> Array:
     """``exp(-x) - exp(x)``, and for -1 ``-x * exp(x)``, as of a margin."""
-    up, down = xp.exp(where(y < 0, 0.0, -x, xp=xp)), xp.exp(x)
-    return grad * where(y < 0, -x * down, up - down, xp=xp)
+    up, down = xp.exp(_where(y < 0, 0.0, -x, xp=xp)), xp.exp(x)
+    return grad * _where(y < 0, -x * down, up - down, xp=xp)
 
 
 @with_gradient(_exponential_by_input, _exponential_by_target, elementwise=True)
@@ -124,19 +129,46 @@ def exponential(x: Array, y: Array, *, xp: Namespace) -> Array:
 
 def _shared_exponentials(x: Array, y: Array, *, xp: Namespace) -> tuple[Array, Array]:
     """``s * exp(-x)`` and ``(1 - s) * exp(x)``, each 0 where its factor is."""
-    share = where(y < 0, 0.0, y, xp=xp)
+    share = _where(y < 0, 0.0, y, xp=xp)
     return _times_exponential(share, -x, xp=xp), _times_exponential(1 - share, x, xp=xp)
 
 
 def _times_exponential(share: Array, x: Array, *, xp: Namespace) -> Array:
     """``share * exp(x)``, 0 where the share is; infinite only where the product is."""
-    x = where(share == 0, 0.0, x, xp=xp)
+    x = _where(share == 0, 0.0, x, xp=xp)
     far = x > math.log(largest(x, xp=xp)) - 2
-    e = share * xp.exp(where(far, x - 4, x, xp=xp))
-    rest = where(far, math.exp(4), constant(1.0, x, xp=xp), xp=xp)
+    e = share * xp.exp(_where(far, x - 4, x, xp=xp))
+    rest = _where(far, math.exp(4), constant(1.0, x, xp=xp), xp=xp)
     return e * rest
 
 
 def _lack(m: Array, *, xp: Namespace) -> Array:
     """``max(0, 1 - m)``."""
-    return where(m >= 1, 0.0, 1 - m, xp=xp)
+    return _where(m >= 1, 0.0, 1 - m, xp=xp)
+
+
+def reduced_margin(
+    function: Callable[..., Array],
+    input: Array,
+    target: Array,
+    where: Array | None,
+    sample_weight: Array | None,
+    reduction: Reduction,
+    denominator: float | Array | None,
+    check: Callable[..., Array | None] = check_signs,
+) -> Array:
+    """Return the reduced loss of a margin, its arrays checked."""
+    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
+    sign = target
+    if target.dtype != input.dtype:
+        _, sign = as_floating(xp, input=input, target=target)
+    return reduced(
+        function,
+        {"input": input, "target": target},
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        denominator=denominator,
+        invalid=(check(xp=xp, target=sign),),
+        xp=xp,
+    )

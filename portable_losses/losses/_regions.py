@@ -4,13 +4,15 @@ from typing import Any
 
 from portable_losses._gradient import with_gradient
 from portable_losses._options import check_choice, require
+from portable_losses._polyfill import total
 from portable_losses._polyfill import where as _where
+from portable_losses._row_functions import of_rows
 from portable_losses._rows import as_rows
 from portable_losses._typing import Array, Axis, Namespace
 from portable_losses._validation import check_axes, check_axis
-from portable_losses._values import as_weight
+from portable_losses._values import as_weight, mark_invalid
 
-__all__ = ["layout", "of_classes", "share", "weights_of_regions"]
+__all__ = ["layout", "of_classes", "overlaps", "share", "weights_of_regions"]
 
 
 def layout(ndim: int, axis: Axis, class_axis: int | None) -> tuple[tuple[int, ...], int | None]:
@@ -61,3 +63,22 @@ def share(x: Array, rest: Array, *, xp: Namespace) -> Array:
     """``x / (x + rest)``, 0 where both are 0: no difference in its gradient cancels."""
     empty = x + rest == 0
     return _where(empty, 0.0, x, xp=xp) / _where(empty, 1.0, x + rest, xp=xp)
+
+
+@of_rows(wide=True)
+def overlaps(
+    p: Array,
+    t: Array,
+    there: Array | None,
+    bad: Array | None,
+    *,
+    alpha: float | Array,
+    beta: float | Array,
+    xp: Namespace,
+) -> tuple[Array, ...]:
+    """Return how far p and t differ, how far they overlap, and how large t is, of each region."""
+    terms = [alpha * (p * (1 - t)) + beta * ((1 - p) * t), p * t, t]
+    terms[0] = mark_invalid(terms[0], bad, xp=xp)
+    if there is not None:
+        terms = [_where(there, x, 0.0, xp=xp) for x in terms]
+    return tuple([total(x, axis=-1, xp=xp) for x in terms])

@@ -6,7 +6,7 @@ the classes are the last axis.
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from portable_losses._dtypes import computable, is_half, kind_of, narrow, widen
 from portable_losses._gradient import stop_gradient
@@ -22,10 +22,10 @@ from portable_losses._polyfill import (
     total,
     where,
 )
-from portable_losses._reduction import weigh
+from portable_losses._reduction import reduce, weigh
 from portable_losses._rows import as_rows, largest_along
 from portable_losses._stable import INF
-from portable_losses._typing import Array, Namespace
+from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
     check_axis,
     check_classes,
@@ -51,6 +51,7 @@ __all__ = [
     "idle_rows",
     "read_index",
     "read_target",
+    "reduce_with_lse",
     "rows_of_classes",
     "smoothed_losses",
 ]
@@ -90,7 +91,7 @@ class Target(NamedTuple):
     ----------
     q : array of shape (..., C) or None
         The classes' probabilities.
-    indices : array of shape (..., 1) or None
+    indices : array of shape (...) or None
         The classes' indices, all of them in range.
     weight : array of shape (C,) or None
         Weights of the classes.
@@ -114,7 +115,7 @@ class Target(NamedTuple):
             q = self.smoothed(terms, label_smoothing=label_smoothing, xp=xp)
             selected = self._weighted_sum(q, terms, xp=xp)
         else:
-            selected = take_along_axis(terms, self.indices, axis=-1, xp=xp)[..., 0]
+            selected = self._picked(terms, xp=xp)
             if self.weight is not None:
                 selected = weigh(self._weight_of_target(selected, xp=xp), selected, xp=xp)
             if label_smoothing:
@@ -132,7 +133,7 @@ class Target(NamedTuple):
             return self.q
         indices: Array = self.indices
         classes = xp.arange(like.shape[-1], dtype=indices.dtype, device=device_of(like, xp=xp))
-        return narrow(indices == classes, like.dtype, xp=xp)
+        return narrow(indices[..., None] == classes, like.dtype, xp=xp)
 
     def smoothed(self, like: Array, *, label_smoothing: float | Array, xp: Namespace) -> Array:
         """Return the probability of every class, mixed with the uniform distribution."""
@@ -166,7 +167,7 @@ class Target(NamedTuple):
             return logits
         return where(self.row_mask[..., None], logits, 0.0, xp=xp)
 
-    def denominator(self, like: Array, *, xp: Namespace) -> Array | None:
+    def counts(self, like: Array, *, xp: Namespace) -> Array | None:
         """Return what each row adds to the denominator of the mean; None where that is 1."""
         if self.indices is not None and self.weight is not None:
             found = self._weight_of_target(like, xp=xp)
@@ -189,7 +190,12 @@ class Target(NamedTuple):
         weight: Array = self.weight
         shape = (*like.shape, weight.shape[0])
         table = broadcast_to(weight, shape, like=like[..., None], xp=xp)
-        return take_along_axis(table, self.indices, axis=-1, xp=xp)[..., 0]
+        return self._picked(table, xp=xp)
+
+    def _picked(self, x: Array, *, xp: Namespace) -> Array:
+        """Return the entry of each row at its index."""
+        indices: Array = self.indices
+        return take_along_axis(x, indices[..., None], axis=-1, xp=xp)[..., 0]
 
     def _uniform(self, terms: Array, share: float | Array, *, xp: Namespace) -> Array:
         """Return `share` divided evenly among the classes that exist."""
@@ -202,8 +208,12 @@ class Target(NamedTuple):
         return exists * (share / where(count == 0, 1.0, count, xp=xp))
 
 
-def _taken(weight: Array, indices: Array) -> Array:
-    return weight[indices[..., 0]]
+def _taken(weight: Any, indices: Array) -> Any:
+    """Return the weight of each index; None where one has none."""
+    try:
+        return weight.take(indices)  # NumPy's and PyTorch's, in half the time of ``[...]``
+    except IndexError:
+        return None
 
 
 def smoothed_losses(
@@ -289,19 +299,19 @@ def read_target(
     check_integer(xp, target=target)
     own, target = target, as_index(target, xp=xp)
     if not 0 <= ignore_index < classes and lies_in(target, 0, classes - 1):
-        invalid, index = None, target[..., None]  # without an array more
+        invalid, index = None, target  # without an array more
         if (note := noted()) is not None:
             if own is not target:
                 note.derived.append((target, (own,), partial(as_index, xp=xp)))
-            note.derived.append((index, (target,), lambda target: target[..., None]))
+            note.classes.append((index, note.tests.pop()))
     else:
         invalid = check_indices(target, classes, name="target", ignore_index=ignore_index, xp=xp)
-        index = where((target >= 0) & (target < classes), target, 0, xp=xp)[..., None]
+        index = where((target >= 0) & (target < classes), target, 0, xp=xp)
         counts = target != ignore_index
         if not (readable(counts, xp=xp) and bool(xp.all(counts))):
             row_mask = counts if row_mask is None else row_mask & counts
     if class_mask is not None:
-        exists = take_along_axis(narrow(class_mask, xp.int8, xp=xp), index, axis=-1, xp=xp)[..., 0]
+        exists = Target(indices=index)._picked(narrow(class_mask, xp.int8, xp=xp), xp=xp)
         bad = exists == 0 if row_mask is None else (exists == 0) & row_mask
         what = "name a class that `where` does not mask"
         masked = check_values(target, bad, what, name="target", xp=xp)
@@ -378,3 +388,24 @@ def _shape_advice(
     if len(given) > 2 and place != 1 and own == given[:1] + given[2:]:
         msg += "; for classes on axis 1, as in PyTorch, pass axis=1"
     return msg
+
+
+def reduce_with_lse(
+    loss: Array,
+    lse: Array | None,
+    target: Target,
+    reduction: Reduction,
+    *,
+    z_loss: float,
+    sample_weight: Array | None,
+    denominator: float | Array | None,
+    xp: Namespace,
+) -> Array:
+    """Return the reduced losses of rows plus ``z_loss`` times the reduced squares of `lse`."""
+    given: Any = {"sample_weight": sample_weight, "denominator": denominator, "xp": xp}
+    given["dtype"] = loss.dtype
+    result = reduce(loss, reduction, counts=target.counts(loss, xp=xp), **given)
+    if lse is None or (is_number(z_loss) and not z_loss):
+        return result
+    counts = target.row_count(loss, xp=xp)  # class weights do not weigh the penalty
+    return xp.add(result, reduce(z_loss * lse * lse, reduction, counts=counts, **given))

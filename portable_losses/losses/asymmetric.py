@@ -32,6 +32,7 @@ def quantile_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Pinball loss, least for the quantiles of the target.
 
@@ -50,6 +51,8 @@ def quantile_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -90,6 +93,7 @@ def quantile_loss(
         where=where,
         sample_weight=sample_weight,
         invalid=(invalid,),
+        denominator=denominator,
         xp=xp,
         level=level,
     )
@@ -106,6 +110,7 @@ def expectile_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Asymmetric squared error, least for the expectiles of the target.
 
@@ -125,6 +130,8 @@ def expectile_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -166,6 +173,7 @@ def expectile_loss(
         where=where,
         sample_weight=sample_weight,
         invalid=(invalid,),
+        denominator=denominator,
         xp=xp,
         level=level,
     )

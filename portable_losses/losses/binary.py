@@ -13,7 +13,7 @@ from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_floating, in_one_dtype, namespace_of
 from portable_losses._values import as_weight, check_all_in, mark_invalid
 from portable_losses._weighted import spread
-from portable_losses.activations.sigmoid import _softplus
+from portable_losses.activations.logistic import _softplus
 from portable_losses.losses._left_out import leaves_out, settle
 from portable_losses.special.logistic import negative_size
 
@@ -31,6 +31,7 @@ def binary_cross_entropy(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Binary cross entropy from probabilities.
 
@@ -52,6 +53,8 @@ def binary_cross_entropy(
     sample_weight : array, broadcastable to `probs`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -98,6 +101,7 @@ def binary_cross_entropy(
         sample_weight=sample_weight,
         weight=weight,
         invalid=(bad_probs, bad_target),
+        denominator=denominator,
         xp=xp,
     )
 
@@ -115,6 +119,7 @@ def binary_cross_entropy_with_logits(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Binary cross entropy from logits.
 
@@ -140,6 +145,8 @@ def binary_cross_entropy_with_logits(
     sample_weight : array, broadcastable to `logits`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -195,6 +202,7 @@ def binary_cross_entropy_with_logits(
             sample_weight=sample_weight,
             weight=weight,
             invalid=(invalid,),
+            denominator=denominator,
             xp=xp,
             **own,
         )
@@ -213,7 +221,13 @@ def binary_cross_entropy_with_logits(
     loss = mark_invalid(loss, invalid, xp=xp)
 
     return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=logits.dtype, xp=xp
+        loss,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        dtype=logits.dtype,
+        denominator=denominator,
+        xp=xp,
     )
 
 

@@ -16,8 +16,8 @@ from portable_losses._validation import (
     check_real_floating,
     namespace_of,
 )
+from portable_losses.activations.logistic import _softplus
 from portable_losses.activations.scaled import normalize
-from portable_losses.activations.sigmoid import _softplus
 from portable_losses.losses._batches import (
     as_labels,
     diagonal,
@@ -46,6 +46,7 @@ def info_nce_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Find the key of each query among the others.
 
@@ -67,6 +68,8 @@ def info_nce_loss(
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -105,7 +108,7 @@ def info_nce_loss(
     )
     check_real_floating(xp, query=query, key=key)
     check_ndim(2, "(N, D)", query=query, key=key)
-    check_known(query, name="query")
+    check_known(query, name="query", now=False)
     q, k = as_floating(xp, query=query, key=key)
     if negatives is not None:
         check_real_floating(xp, negatives=negatives)
@@ -118,7 +121,7 @@ def info_nce_loss(
 
     both: Array | None = None
     if where is not None:
-        row, both = pairs_of(where, q.shape[0], xp=xp)
+        row, both = pairs_of(where, q, xp=xp)
         q, k = _where(row, q, 0.5, xp=xp), _where(row, k, 0.5, xp=xp)
         if negatives is not None and negatives.ndim == 3:
             negatives = _where(row[..., None], negatives, 0.5, xp=xp)
@@ -153,7 +156,13 @@ def info_nce_loss(
     loss = losses(q, k, negatives)
 
     return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=query.dtype, xp=xp
+        loss,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        dtype=query.dtype,
+        denominator=denominator,
+        xp=xp,
     )
 
 
@@ -167,6 +176,7 @@ def ntxent_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Normalized temperature-scaled cross entropy: each positive pair against all negatives.
 
@@ -186,6 +196,8 @@ def ntxent_loss(
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -227,7 +239,7 @@ def ntxent_loss(
     x = widen(embeddings, xp=xp)
     both: Array | None = None
     if where is not None:
-        row, both = pairs_of(where, x.shape[0], xp=xp)
+        row, both = pairs_of(where, x, xp=xp)
         x = _where(row, x, 0.5, xp=xp)
     u = normalize(x, eps=0.0)
     s = xp.matmul(u, xp.matrix_transpose(u)) / temperature
@@ -241,8 +253,9 @@ def ntxent_loss(
         loss,
         reduction,
         sample_weight=sample_weight,
-        denominator=narrow(pairs, s.dtype, xp=xp),
+        counts=narrow(pairs, s.dtype, xp=xp),
         dtype=embeddings.dtype,
+        denominator=denominator,
         xp=xp,
     )
 
@@ -260,6 +273,7 @@ def circle_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Circle loss: similarities pulled the harder, the further they are from their optimum.
 
@@ -286,6 +300,8 @@ def circle_loss(
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -338,7 +354,7 @@ def circle_loss(
     x = widen(embeddings, xp=xp)
     both: Array | None = None
     if where is not None:
-        row, both = pairs_of(where, x.shape[0], xp=xp)
+        row, both = pairs_of(where, x, xp=xp)
         x = _where(row, x, 0.5, xp=xp)
         both = both if ref_embeddings is None else row
     of_refs = labels if ref_labels is None else ref_labels
@@ -360,7 +376,13 @@ def circle_loss(
     loss = losses(x)
 
     return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=embeddings.dtype, xp=xp
+        loss,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        dtype=embeddings.dtype,
+        denominator=denominator,
+        xp=xp,
     )
 
 

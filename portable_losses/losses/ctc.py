@@ -7,11 +7,14 @@ from portable_losses._dtypes import kind_of, narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._indexing import as_index, scan
 from portable_losses._polyfill import (
+    broadcast_to,
     check_known,
     concat,
     constant,
     device_of,
+    places_along,
     readable,
+    reshape,
     take_along_axis,
     total,
 )
@@ -27,7 +30,7 @@ from portable_losses._validation import (
     same_shape,
 )
 from portable_losses._values import check_values, join_masks, mark_invalid
-from portable_losses.activations.softmax import _softmax
+from portable_losses.activations.softmaxes import _softmax
 from portable_losses.losses._left_out import Entries, leaves_out
 from portable_losses.special.log_exp import _logsumexp
 
@@ -48,6 +51,7 @@ def ctc_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Connectionist temporal classification: ``-log p(target)``, summed over all alignments.
 
@@ -76,6 +80,8 @@ def ctc_loss(
         Weights of the sequences, at least 0.
     reduction : {"mean", "sum", "none"}
         "mean" first divides each loss by its target's length, at least 1, as PyTorch does.
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -129,8 +135,8 @@ def ctc_loss(
     )
     check_real_floating(xp, log_probs=log_probs)
     check_integer(xp, target=target)
-    check_known(log_probs, name="log_probs")
-    check_known(target, name="target")
+    check_known(log_probs, (0, -1), name="log_probs")  # the sequences are not counted
+    check_known(target, (-1,), name="target")
     shape = tuple(log_probs.shape)
     _check_shapes(shape, target, blank)
     alone, sequences = len(shape) == 2, 1 if len(shape) == 2 else shape[1]
@@ -156,7 +162,13 @@ def ctc_loss(
     if alone:
         loss = loss[0]
     return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=log_probs.dtype, xp=xp
+        loss,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        dtype=log_probs.dtype,
+        denominator=denominator,
+        xp=xp,
     )
 
 
@@ -190,7 +202,7 @@ def _read_lengths(
     if not (same_shape(x.shape, (sequences,)) or (alone and not x.ndim)):
         msg = f"`{name}` must have shape ({sequences},), got {tuple(x.shape)}"
         raise ValueError(msg)
-    x = xp.reshape(as_index(x, xp=xp), (sequences,))
+    x = xp.reshape(as_index(x, xp=xp), (-1,))
     bad = (x < 0) | (x > most)
     invalid = check_values(x, bad, lambda: f"lie in [0, {most}]", name=name, xp=xp)
     return _where(bad, most, x, xp=xp), invalid
@@ -198,7 +210,7 @@ def _read_lengths(
 
 def _padded(target: Array, lengths: Array, *, xp: Namespace) -> tuple[Array, Array | None]:
     """Return the rows of a flat `target`, padded, and the mask that its size is not their sum."""
-    size, place = target.shape[0], _count(lengths.shape[0], lengths, xp=xp)
+    size, place = target.shape[0], places_along(-1, lengths, dtype=lengths.dtype, xp=xp)
     ends = total(_where(place <= place[:, None], lengths, 0, xp=xp), axis=-1, xp=xp)
     whole = ends[-1:]
     what = lambda: f"sum to {size}, the size of a flat `target`"  # noqa: E731
@@ -209,7 +221,7 @@ def _padded(target: Array, lengths: Array, *, xp: Namespace) -> tuple[Array, Arr
     places = (ends - lengths)[:, None] + _count(longest, lengths, xp=xp)
     places = _where((places >= 0) & (places < size), places, 0, xp=xp)
     flat = xp.take(target, xp.reshape(places, (-1,)), axis=0)
-    return xp.reshape(flat, places.shape), invalid
+    return reshape(flat, places.shape, xp=xp), invalid
 
 
 def _read_labels(
@@ -271,15 +283,16 @@ def _lattice(
     frames, sequences, _ = log_probs.shape
     size = 2 * labels.shape[1] + 1
     device = device_of(labels, xp=xp)
-    blanks = xp.full(labels.shape, blank, dtype=labels.dtype, device=device)
-    column = xp.full((sequences, 1), blank, dtype=labels.dtype, device=device)
+    blanks = xp.full_like(labels, blank, device=device)
+    column = xp.full_like(labels_of[:, None], blank, device=device)
     classes = column
     if size > 1:
-        between = xp.reshape(xp.stack([blanks, labels], axis=-1), (sequences, size - 1))
+        between = xp.reshape(xp.stack([blanks, labels], axis=-1), (-1, size - 1))
         classes = concat([between, column], axis=1, xp=xp)
     two_before = concat([column, column, classes], axis=1, xp=xp)[:, :size]
 
-    wanted = xp.broadcast_to(classes[None, ...], (frames, sequences, size))
+    whole = (frames, sequences, size)
+    wanted = broadcast_to(classes[None, ...], whole, like=log_probs[..., :1], xp=xp)
     emissions = take_along_axis(log_probs, wanted, axis=-1, xp=xp)
     # +inf is the logarithm of no probability.
     emissions = _where(emissions < INF, emissions, NAN, xp=xp)
@@ -348,9 +361,9 @@ def _log_likelihood(
 
 def _start(emissions: Array, jumps: Array, *, xp: Namespace) -> Array:
     """Return the log-probabilities before the first frame: 0 at the first place, else -inf."""
-    first = _count(jumps.shape[-1], jumps, xp=xp) == 0
+    first = places_along(-1, jumps, dtype=xp.int64, xp=xp) == 0
     state = _where(first, constant(0.0, emissions, xp=xp), -INF, xp=xp)
-    return xp.broadcast_to(state, jumps.shape)
+    return broadcast_to(state, jumps.shape, like=jumps, xp=xp)
 
 
 def _moved(state: Array, jumps: Array, *, back: bool, xp: Namespace) -> Array:
@@ -358,13 +371,14 @@ def _moved(state: Array, jumps: Array, *, back: bool, xp: Namespace) -> Array:
 
     With `back` those before such a step.
     """
-    edge = xp.broadcast_to(constant(-INF, state, xp=xp), (*state.shape[:-1], 2))
+    shape = (*state.shape[:-1], 1)
+    edge = broadcast_to(constant(-INF, state, xp=xp), shape, like=state[..., :1], xp=xp)
     if back:
         jumping = _where(jumps, state, -INF, xp=xp)
-        one = concat([state, edge], axis=-1, xp=xp)[..., 1:-1]
-        two = concat([jumping, edge], axis=-1, xp=xp)[..., 2:]
+        one = concat([state, edge, edge], axis=-1, xp=xp)[..., 1:-1]
+        two = concat([jumping, edge, edge], axis=-1, xp=xp)[..., 2:]
     else:
-        wide = concat([edge, state], axis=-1, xp=xp)
+        wide = concat([edge, edge, state], axis=-1, xp=xp)
         one, two = wide[..., 1:-1], _where(jumps, wide[..., :-2], -INF, xp=xp)
     return _logsumexp(xp.stack([state, one, two], axis=-1), xp=xp)[..., 0]
 

@@ -32,6 +32,7 @@ def poisson_deviance_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Unit deviance of the Poisson distribution.
 
@@ -55,6 +56,8 @@ def poisson_deviance_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -93,6 +96,7 @@ def poisson_deviance_loss(
         where=where,
         sample_weight=sample_weight,
         reduction=reduction,
+        denominator=denominator,
     )
 
 
@@ -108,6 +112,7 @@ def gamma_deviance_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Unit deviance of the gamma distribution.
 
@@ -131,6 +136,8 @@ def gamma_deviance_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -169,6 +176,7 @@ def gamma_deviance_loss(
         where=where,
         sample_weight=sample_weight,
         reduction=reduction,
+        denominator=denominator,
     )
 
 
@@ -185,6 +193,7 @@ def tweedie_deviance_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Unit deviance of the Tweedie distribution whose variance grows as ``mu**power``.
 
@@ -214,6 +223,8 @@ def tweedie_deviance_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -254,6 +265,7 @@ def tweedie_deviance_loss(
         where=where,
         sample_weight=sample_weight,
         reduction=reduction,
+        denominator=denominator,
     )
 
 
@@ -267,6 +279,7 @@ def _deviance_loss(
     where: Array | None,
     sample_weight: Array | None,
     reduction: Reduction,
+    denominator: float | Array | None,
 ) -> Array:
     """Return the reduced unit deviance of the family whose variance grows as ``mu**power``."""
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
@@ -292,6 +305,7 @@ def _deviance_loss(
         where=where,
         sample_weight=sample_weight,
         invalid=(bad_target, bad_input),
+        denominator=denominator,
         xp=xp,
         log_input=log_input,
         **own,

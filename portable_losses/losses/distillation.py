@@ -18,10 +18,11 @@ from portable_losses._validation import (
     namespace_of,
     of_one_dtype,
 )
-from portable_losses.activations.softmax import _log_softmax, _softmax
+from portable_losses.activations.softmaxes import log_softmax_in_parts, softmax_in_parts
 from portable_losses.losses._divergences import _generalized_kl, _js
 from portable_losses.losses._foreseen import foreseen_mean
 from portable_losses.losses._left_out import leaves_out
+from portable_losses.special.two_floats import quotient_in_parts
 
 __all__ = ["distillation_loss"]
 
@@ -42,6 +43,7 @@ def distillation_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Divergence of a student's class probabilities from a teacher's.
 
@@ -67,6 +69,8 @@ def distillation_loss(
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -119,12 +123,28 @@ def distillation_loss(
 
     teacher = stop_gradient(teacher, xp=xp)
     rows = [as_rows(z, (place,), xp=xp) for z in (student, teacher)]
-    seen = foreseen_mean(reduction, rows[0], tuple(rows[0].shape[:-1]), where, sample_weight, xp=xp)
+    seen = foreseen_mean(
+        reduction,
+        rows[0],
+        tuple(rows[0].shape[:-1]),
+        where,
+        sample_weight,
+        denominator=denominator,
+        xp=xp,
+    )
     options = {"temperature": temperature, "divergence": divergence, "beta": beta}
     loss = _distilled(*rows, **options, foreseen=seen, xp=xp)
 
     dtype = student_logits.dtype
-    return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=dtype, xp=xp)
+    return reduce(
+        loss,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        dtype=dtype,
+        denominator=denominator,
+        xp=xp,
+    )
 
 
 @of_rows(wide=True)
@@ -138,14 +158,14 @@ def _distilled(
     xp: Namespace,
 ) -> Array:
     """Return the divergence of each row of a student's logits from a teacher's."""
-    rows = [z / temperature for z in (student, teacher)]
-    lq, lp = (_log_softmax(z, xp=xp) for z in rows)
+    rows = [quotient_in_parts(z, temperature, xp=xp) for z in (student, teacher)]
+    lq, lp = (log_softmax_in_parts(*z, xp=xp) for z in rows)
     if divergence == "js" and (not is_number(beta) or 0 < beta < 1):
         terms = _js(lq, lp, beta=beta, log_target=True, xp=xp)
     elif divergence == "kl" or (divergence == "js" and beta == 0):
-        q, p = (_softmax(z, xp=xp) for z in rows)
+        q, p = (softmax_in_parts(*z, xp=xp) for z in rows)
         terms = _generalized_kl(lq, lp, q, p, nearest=NEAREST, xp=xp)
     else:
-        q, p = (_softmax(z, xp=xp) for z in rows)
+        q, p = (softmax_in_parts(*z, xp=xp) for z in rows)
         terms = _generalized_kl(lp, lq, p, q, nearest=NEAREST, xp=xp)
     return temperature * temperature * total(terms, axis=-1, xp=xp)

@@ -1,23 +1,12 @@
 """Divergences between distributions."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from portable_losses._dtypes import narrow
-from portable_losses._gradient import NO_OPTIONS
-from portable_losses._marked import weighs_unread
 from portable_losses._options import FRACTION, UNIT
-from portable_losses._polyfill import is_known, total
 from portable_losses._public import public
-from portable_losses._reduction import reduce, reduced
-from portable_losses._rows import as_rows
 from portable_losses._stable import INF
-from portable_losses._typing import Array, Axis, BatchReduction, Namespace
-from portable_losses._validation import check_axes, in_one_dtype, namespace_of, of_one_dtype
-from portable_losses._values import check_all_in, mark_invalid
-from portable_losses._weighted import NotInOnePass, in_one_pass
+from portable_losses._typing import Array, Axis, BatchReduction
+from portable_losses._validation import check_axes, namespace_of, of_one_dtype
+from portable_losses._values import check_all_in
 from portable_losses.losses import _divergences as own
-from portable_losses.losses._foreseen import foreseen_mean
 from portable_losses.losses._left_out import leaves_out
 
 __all__ = ["generalized_kl_div", "js_div", "kl_div", "tvd_loss"]
@@ -35,6 +24,7 @@ def kl_div(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: BatchReduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Kullback-Leibler divergence from log-probabilities.
 
@@ -57,6 +47,8 @@ def kl_div(
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none", "batchmean"}
         "batchmean" is the sum over the size of axis 0.
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -94,7 +86,7 @@ def kl_div(
     lp, t = of_one_dtype(xp, log_probs=log_probs, target=target)
     invalid = None if log_target else check_all_in(0, INF, xp=xp, target=target)
 
-    return _sum_and_reduce(
+    return own.sum_and_reduce(
         own.kl_sum,
         (lp, t),
         axes,
@@ -104,6 +96,7 @@ def kl_div(
         where=where,
         sample_weight=sample_weight,
         dtype=log_probs.dtype,
+        denominator=denominator,
         xp=xp,
     )
 
@@ -120,6 +113,7 @@ def generalized_kl_div(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: BatchReduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Kullback-Leibler divergence of measures that need not sum to 1.
 
@@ -142,6 +136,8 @@ def generalized_kl_div(
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none", "batchmean"}
         "batchmean" is the sum over the size of axis 0.
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -179,7 +175,7 @@ def generalized_kl_div(
     lp, t = of_one_dtype(xp, log_probs=log_probs, target=target)
     invalid = None if log_target else check_all_in(0, INF, xp=xp, target=target)
 
-    return _sum_and_reduce(
+    return own.sum_and_reduce(
         own.generalized_kl_sum,
         (lp, t),
         axes,
@@ -189,6 +185,7 @@ def generalized_kl_div(
         where=where,
         sample_weight=sample_weight,
         dtype=log_probs.dtype,
+        denominator=denominator,
         xp=xp,
     )
 
@@ -206,6 +203,7 @@ def js_div(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: BatchReduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Jensen-Shannon divergence, or its generalisation to unequal shares.
 
@@ -232,6 +230,8 @@ def js_div(
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none", "batchmean"}
         "batchmean" is the sum over the size of axis 0.
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -273,7 +273,7 @@ def js_div(
     lp, t = of_one_dtype(xp, log_probs=log_probs, target=target)
     invalid = None if log_target else check_all_in(0, INF, xp=xp, target=target)
 
-    return _sum_and_reduce(
+    return own.sum_and_reduce(
         own.js_sum,
         (lp, t),
         axes,
@@ -283,6 +283,7 @@ def js_div(
         where=where,
         sample_weight=sample_weight,
         dtype=log_probs.dtype,
+        denominator=denominator,
         xp=xp,
     )
 
@@ -298,6 +299,7 @@ def tvd_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: BatchReduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Total variation distance: ``sum(|probs - target|) / 2``.
 
@@ -316,6 +318,8 @@ def tvd_loss(
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none", "batchmean"}
         "batchmean" is the sum over the size of axis 0.
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -350,7 +354,7 @@ def tvd_loss(
     p, t = of_one_dtype(xp, probs=probs, target=target)
     axes = _axes(axis, probs)
 
-    return _sum_and_reduce(
+    return own.sum_and_reduce(
         own.tvd_sum,
         (p, t),
         axes,
@@ -358,6 +362,7 @@ def tvd_loss(
         where=where,
         sample_weight=sample_weight,
         dtype=probs.dtype,
+        denominator=denominator,
         xp=xp,
     )
 
@@ -365,51 +370,3 @@ def tvd_loss(
 def _axes(axis: Axis, x: Array) -> tuple[int, ...]:
     """Return the axes to sum over, counted from the front; none where `axis` is None."""
     return () if axis is None else check_axes(axis, x.ndim)
-
-
-def _sum_and_reduce(
-    sums: Any,
-    arrays: tuple[Array, Array],
-    axes: tuple[int, ...],
-    reduction: BatchReduction,
-    *,
-    where: Array | None,
-    sample_weight: Array | None,
-    dtype: Any,
-    xp: Namespace,
-    invalid: Array | None = None,
-    options: Mapping[str, Any] = NO_OPTIONS,
-) -> Array:
-    """Return the reduction of the sums over `axes`; NaN for entries that are `invalid`."""
-    first = arrays[0]
-    weighs = in_one_pass() is not None
-    each = None
-    if weighs or (not axes and weighs_unread(first)):
-        each = None if axes or reduction == "batchmean" else own.terms_of(sums, **options)
-        if each is None and weighs:
-            raise NotInOnePass
-    if each is not None:
-        named = {"probs" if sums is own.tvd_sum else "log_probs": arrays[0], "target": arrays[1]}
-        given: Any = {**each[1], "where": where, "sample_weight": sample_weight}
-        narrowed: Any = reduction
-        made = reduced(each[0], named, narrowed, invalid=(invalid,), xp=xp, **given)
-        return narrow(made, dtype, xp=xp)
-    if len(axes) == 1 and invalid is None and is_known(first.shape[axes[0]]):
-        rows = [as_rows(x, axes, xp=xp) for x in arrays]
-        masks = where, sample_weight
-        shape = tuple(rows[0].shape[:-1])
-        seen = foreseen_mean(reduction, first, shape, *masks, xp=xp)
-        loss = sums(*rows, axes=(-1,), foreseen=seen, xp=xp, **options)
-    else:
-        both = in_one_dtype(xp, *arrays)
-        terms = mark_invalid(sums.__wrapped__(*both, axes=(), xp=xp, **options), invalid, xp=xp)
-        loss = total(terms, axis=axes, xp=xp) if axes else terms
-    return reduce(
-        loss,
-        reduction,
-        where=where,
-        sample_weight=sample_weight,
-        dtype=dtype,
-        batch=first,
-        xp=xp,
-    )

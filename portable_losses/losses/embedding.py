@@ -10,7 +10,14 @@ from portable_losses._options import (
     NONNEGATIVE,
     NORM,
 )
-from portable_losses._polyfill import broadcast_to, clip, expand_dims, readable, total
+from portable_losses._polyfill import (
+    broadcast_to,
+    clip,
+    expand_dims,
+    is_known,
+    readable,
+    total,
+)
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce
@@ -223,6 +230,7 @@ def triplet_margin_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Ask that a vector be nearer to one than to another.
 
@@ -248,6 +256,8 @@ def triplet_margin_loss(
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -304,7 +314,13 @@ def triplet_margin_loss(
     loss = relu(margin - to_far + to_near)
 
     return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=anchor.dtype, xp=xp
+        loss,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        dtype=anchor.dtype,
+        denominator=denominator,
+        xp=xp,
     )
 
 
@@ -370,7 +386,10 @@ def _ranks(a: Array, b: Array, p: float, eps: float, axis: int, *, xp: Namespace
     top = largest_along(size, (axis,), xp=xp)
     if p != INF:
         share = size / _where(top == 0, 1.0, top, xp=xp)
-        mean = total(share**p, axis=axis, keepdims=True, xp=xp) / max(d.shape[axis], 1)
+        if is_known(d.shape[axis]):
+            mean = total(share**p, axis=axis, keepdims=True, xp=xp) / max(d.shape[axis], 1)
+        else:
+            mean = xp.mean(share**p, axis=axis, keepdims=True)
         top = top * mean ** (1 / p)
     return xp.squeeze(top, axis=axis)
 

@@ -29,6 +29,7 @@ def sigmoid_focal_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Binary cross entropy from logits, easy examples weighing less.
 
@@ -55,6 +56,8 @@ def sigmoid_focal_loss(
     sample_weight : array, broadcastable to `logits`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -96,6 +99,7 @@ def sigmoid_focal_loss(
             where=where,
             sample_weight=sample_weight,
             invalid=(invalid,),
+            denominator=denominator,
             xp=xp,
             gamma=gamma,
             alpha=alpha,
@@ -111,7 +115,13 @@ def sigmoid_focal_loss(
     loss = mark_invalid(loss, invalid, xp=xp)
 
     return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=logits.dtype, xp=xp
+        loss,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        dtype=logits.dtype,
+        denominator=denominator,
+        xp=xp,
     )
 
 
@@ -130,6 +140,7 @@ def softmax_focal_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Cross entropy from logits, easy examples weighing less.
 
@@ -161,6 +172,8 @@ def softmax_focal_loss(
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -208,7 +221,9 @@ def softmax_focal_loss(
         xp=xp,
     )
 
-    seen = foreseen_gradients(reduction, target, sample_weight, z, label_smoothing, 0.0, xp=xp)
+    seen = foreseen_gradients(
+        reduction, target, sample_weight, z, label_smoothing, 0.0, denominator=denominator, xp=xp
+    )
     options = {"gamma": gamma, "label_smoothing": label_smoothing}
     rows = _softmax_focal(z, *target, **options, foreseen=seen, xp=xp)
     rows = mark_invalid(rows, invalid, xp=xp)
@@ -220,8 +235,9 @@ def softmax_focal_loss(
         reduction,
         where=where,
         sample_weight=sample_weight,
-        denominator=target.row_count(rows, xp=xp),  # `alpha` does not weigh the mean
+        counts=target.row_count(rows, xp=xp),  # `alpha` does not weigh the mean
         dtype=logits.dtype,
+        denominator=denominator,
         xp=xp,
     )
 

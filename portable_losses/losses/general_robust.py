@@ -39,6 +39,7 @@ def general_robust_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Barron's loss: one family from the squared error to those that outliers do not move.
 
@@ -64,6 +65,8 @@ def general_robust_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -105,6 +108,7 @@ def general_robust_loss(
         reduction,
         where=where,
         sample_weight=sample_weight,
+        denominator=denominator,
         xp=xp,
         alpha=shape,
         scale=scale,

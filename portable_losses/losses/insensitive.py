@@ -24,6 +24,7 @@ def epsilon_insensitive_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Absolute error beyond a margin: ``max(0, |input - target| - epsilon)``.
 
@@ -40,6 +41,8 @@ def epsilon_insensitive_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -76,6 +79,7 @@ def epsilon_insensitive_loss(
         reduction,
         where=where,
         sample_weight=sample_weight,
+        denominator=denominator,
         xp=xp,
         epsilon=epsilon,
     )
@@ -92,6 +96,7 @@ def squared_epsilon_insensitive_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Squared error beyond a margin: ``max(0, |input - target| - epsilon)**2``.
 
@@ -108,6 +113,8 @@ def squared_epsilon_insensitive_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -143,6 +150,7 @@ def squared_epsilon_insensitive_loss(
         reduction,
         where=where,
         sample_weight=sample_weight,
+        denominator=denominator,
         xp=xp,
         epsilon=epsilon,
     )

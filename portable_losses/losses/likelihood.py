@@ -23,7 +23,7 @@ from portable_losses._validation import (
 )
 from portable_losses._values import check_all_in
 from portable_losses.losses._left_out import Entries, leaves_out
-from portable_losses.special.entropy import _quotient, _xlogy
+from portable_losses.special.entropies import _quotient, _xlogy
 from portable_losses.special.gamma import _gammaln, _polygamma
 
 __all__ = ["gaussian_nll_loss", "poisson_nll_loss"]
@@ -42,6 +42,7 @@ def poisson_nll_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Negative log-likelihood of a Poisson distribution.
 
@@ -67,6 +68,8 @@ def poisson_nll_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -109,6 +112,7 @@ def poisson_nll_loss(
         where=where,
         sample_weight=sample_weight,
         invalid=(bad_target, bad_input),
+        denominator=denominator,
         xp=xp,
         full=full,
         **({} if log_input else {"eps": eps}),
@@ -129,6 +133,7 @@ def gaussian_nll_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Negative log-likelihood of a Gaussian distribution.
 
@@ -153,6 +158,8 @@ def gaussian_nll_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -201,6 +208,7 @@ def gaussian_nll_loss(
         where=where,
         sample_weight=sample_weight,
         invalid=(invalid,),
+        denominator=denominator,
         xp=xp,
         full=full,
         **({} if log_var else {"eps": eps}),

@@ -1,18 +1,15 @@
 """Losses of a margin: for a score and a target of -1 or 1."""
 
-from collections.abc import Callable
-
 from portable_losses._public import public
-from portable_losses._reduction import reduced
-from portable_losses._typing import Array, Namespace, Reduction
-from portable_losses._validation import as_floating, namespace_of
-from portable_losses._values import check_signs, check_signs_or_shares
+from portable_losses._typing import Array, Reduction
+from portable_losses._values import check_signs_or_shares
 from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses._margins import (
     exponential,
     hinge,
     modified_huber,
     perceptron,
+    reduced_margin,
     soft_margin,
     squared_hinge,
 )
@@ -39,6 +36,7 @@ def hinge_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Linear below a margin of 1: ``max(0, 1 - m)`` with ``m = target * input``.
 
@@ -53,6 +51,8 @@ def hinge_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -79,11 +79,7 @@ def hinge_loss(
     >>> pl.hinge_loss(np.asarray([0.5, 3.0]), np.asarray([1, -1]), reduction="none")
     array([0.5, 4. ])
     """
-    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-
-    return _reduced(
-        hinge, input, target, reduction, where=where, sample_weight=sample_weight, xp=xp
-    )
+    return reduced_margin(hinge, input, target, where, sample_weight, reduction, denominator)
 
 
 @public
@@ -96,6 +92,7 @@ def squared_hinge_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Square of the hinge: ``max(0, 1 - m)**2`` with ``m = target * input``.
 
@@ -110,6 +107,8 @@ def squared_hinge_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -136,10 +135,8 @@ def squared_hinge_loss(
     >>> pl.squared_hinge_loss(np.asarray([0.5, 3.0]), np.asarray([1, -1]), reduction="none")
     array([ 0.25, 16.  ])
     """
-    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-
-    return _reduced(
-        squared_hinge, input, target, reduction, where=where, sample_weight=sample_weight, xp=xp
+    return reduced_margin(
+        squared_hinge, input, target, where, sample_weight, reduction, denominator
     )
 
 
@@ -153,6 +150,7 @@ def modified_huber_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Square of the hinge, linear for margins below -1.
 
@@ -172,6 +170,8 @@ def modified_huber_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -200,10 +200,8 @@ def modified_huber_loss(
     >>> pl.modified_huber_loss(np.asarray([0.5, 3.0]), np.asarray([1, -1]), reduction="none")
     array([ 0.25, 12.  ])
     """
-    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-
-    return _reduced(
-        modified_huber, input, target, reduction, where=where, sample_weight=sample_weight, xp=xp
+    return reduced_margin(
+        modified_huber, input, target, where, sample_weight, reduction, denominator
     )
 
 
@@ -217,6 +215,7 @@ def perceptron_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Linear for a wrong sign: ``max(0, -m)`` with ``m = target * input``.
 
@@ -231,6 +230,8 @@ def perceptron_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -257,11 +258,7 @@ def perceptron_loss(
     >>> pl.perceptron_loss(np.asarray([0.5, 3.0]), np.asarray([1, -1]), reduction="none")
     array([0., 3.])
     """
-    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-
-    return _reduced(
-        perceptron, input, target, reduction, where=where, sample_weight=sample_weight, xp=xp
-    )
+    return reduced_margin(perceptron, input, target, where, sample_weight, reduction, denominator)
 
 
 @public
@@ -274,6 +271,7 @@ def soft_margin_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Logistic loss of a margin: ``log(1 + exp(-m))`` with ``m = target * input``.
 
@@ -288,6 +286,8 @@ def soft_margin_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -316,11 +316,7 @@ def soft_margin_loss(
     >>> pl.soft_margin_loss(np.asarray([1000.0, 1000.0]), np.asarray([1, -1]), reduction="none")
     array([   0., 1000.])
     """
-    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-
-    return _reduced(
-        soft_margin, input, target, reduction, where=where, sample_weight=sample_weight, xp=xp
-    )
+    return reduced_margin(soft_margin, input, target, where, sample_weight, reduction, denominator)
 
 
 @public
@@ -333,6 +329,7 @@ def exponential_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Exponential loss of a margin: ``exp(-m)`` with ``m = target * input``.
 
@@ -350,6 +347,8 @@ def exponential_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -379,41 +378,13 @@ def exponential_loss(
     >>> pl.exponential_loss(np.asarray([0.5, 3.0]), np.asarray([1, -1]), reduction="none").round(4)
     array([ 0.6065, 20.0855])
     """
-    xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
-
-    return _reduced(
+    return reduced_margin(
         exponential,
         input,
         target,
+        where,
+        sample_weight,
         reduction,
-        where=where,
-        sample_weight=sample_weight,
-        check=check_signs_or_shares,
-        xp=xp,
-    )
-
-
-def _reduced(
-    function: Callable[..., Array],
-    input: Array,
-    target: Array,
-    reduction: Reduction,
-    *,
-    where: Array | None,
-    sample_weight: Array | None,
-    xp: Namespace,
-    check: Callable[..., Array | None] = check_signs,
-) -> Array:
-    """Return the reduced loss of a margin, its arrays checked."""
-    sign = target
-    if target.dtype != input.dtype:
-        _, sign = as_floating(xp, input=input, target=target)
-    return reduced(
-        function,
-        {"input": input, "target": target},
-        reduction,
-        where=where,
-        sample_weight=sample_weight,
-        invalid=(check(xp=xp, target=sign),),
-        xp=xp,
+        denominator,
+        check_signs_or_shares,
     )

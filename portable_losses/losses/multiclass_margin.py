@@ -40,6 +40,7 @@ def multi_margin_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Hinge of the target's score against every other class's.
 
@@ -65,6 +66,8 @@ def multi_margin_loss(
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -106,14 +109,20 @@ def multi_margin_loss(
     of_class = as_weight(weight, (classes,), name="weight", like=x, xp=xp)
 
     masks = where, sample_weight, of_class
-    seen = foreseen_mean(reduction, x, tuple(x.shape[:-1]), *masks, xp=xp)
+    seen = foreseen_mean(reduction, x, tuple(x.shape[:-1]), *masks, denominator=denominator, xp=xp)
     loss = _margins(x, index, p=p, margin=margin, foreseen=seen, xp=xp)
     if of_class is not None:
         of_row = entry(broadcast_to(of_class, x.shape, like=x, xp=xp), index, xp=xp)[..., 0]
         loss = weigh(of_row, loss, xp=xp)
 
     return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+        loss,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        dtype=input.dtype,
+        denominator=denominator,
+        xp=xp,
     )
 
 
@@ -129,6 +138,7 @@ def multiclass_hinge_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Hinge of the target's score against the largest other: ``max(0, margin + x_j - x_y)``.
 
@@ -148,6 +158,8 @@ def multiclass_hinge_loss(
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -184,11 +196,19 @@ def multiclass_hinge_loss(
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     x, index = _read(input, target, axis=axis, xp=xp)
 
-    seen = foreseen_mean(reduction, x, tuple(x.shape[:-1]), where, sample_weight, xp=xp)
+    seen = foreseen_mean(
+        reduction, x, tuple(x.shape[:-1]), where, sample_weight, denominator=denominator, xp=xp
+    )
     loss = _rivalry(x, index, margin=margin, foreseen=seen, xp=xp)
 
     return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+        loss,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        dtype=input.dtype,
+        denominator=denominator,
+        xp=xp,
     )
 
 
@@ -202,6 +222,7 @@ def multiclass_perceptron_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """How far the target's score is below the largest: ``max(x) - x_y``.
 
@@ -218,6 +239,8 @@ def multiclass_perceptron_loss(
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -258,6 +281,7 @@ def multiclass_perceptron_loss(
         where=where,
         sample_weight=sample_weight,
         reduction=reduction,
+        denominator=denominator,
     )
 
 

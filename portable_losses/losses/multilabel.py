@@ -27,7 +27,7 @@ from portable_losses._values import (
     join_masks,
     mark_invalid,
 )
-from portable_losses.activations.sigmoid import _softplus
+from portable_losses.activations.logistic import _softplus
 from portable_losses.losses._foreseen import foreseen_mean
 from portable_losses.losses._left_out import leaves_out, settle
 
@@ -45,6 +45,7 @@ def multilabel_margin_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Hinge of every label's score against that of every other class.
 
@@ -66,6 +67,8 @@ def multilabel_margin_loss(
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -114,7 +117,13 @@ def multilabel_margin_loss(
     loss = total(_where(apart, h, 0.0, xp=xp), axis=(-2, -1), xp=xp) / x.shape[-1]
 
     return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+        loss,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        dtype=input.dtype,
+        denominator=denominator,
+        xp=xp,
     )
 
 
@@ -130,6 +139,7 @@ def multilabel_soft_margin_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Mean over the classes of the binary cross entropy from logits.
 
@@ -152,6 +162,8 @@ def multilabel_soft_margin_loss(
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -195,11 +207,19 @@ def multilabel_soft_margin_loss(
     invalid = check_all_in(0, 1, xp=xp, target=y)
     of_class = as_weight(weight, (x.shape[-1],), name="weight", like=x, xp=xp)
 
-    seen = foreseen_mean(reduction, x, tuple(x.shape[:-1]), where, sample_weight, xp=xp)
+    seen = foreseen_mean(
+        reduction, x, tuple(x.shape[:-1]), where, sample_weight, denominator=denominator, xp=xp
+    )
     loss = _soft_margins(x, y, invalid, of_class, foreseen=seen, xp=xp)
 
     return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+        loss,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        dtype=input.dtype,
+        denominator=denominator,
+        xp=xp,
     )
 
 

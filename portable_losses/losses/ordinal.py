@@ -21,7 +21,7 @@ from portable_losses._validation import (
     namespace_of,
 )
 from portable_losses._values import check_indices, check_values, mark_invalid
-from portable_losses.activations.sigmoid import _sigmoid, _softplus
+from portable_losses.activations.logistic import _sigmoid, _softplus
 from portable_losses.losses._left_out import leaves_out
 from portable_losses.special.log_exp import _log1mexp
 from portable_losses.special.two_floats import sum_of
@@ -41,6 +41,7 @@ def ordinal_cross_entropy(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Negative log-likelihood of classes in an order: the proportional odds model.
 
@@ -65,6 +66,8 @@ def ordinal_cross_entropy(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -130,7 +133,13 @@ def ordinal_cross_entropy(
 
     where = counts if where is None else where & counts
     return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=input.dtype, xp=xp
+        loss,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        dtype=input.dtype,
+        denominator=denominator,
+        xp=xp,
     )
 
 

@@ -37,6 +37,7 @@ def cosine_embedding_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Pull directions together or push them apart.
 
@@ -61,6 +62,8 @@ def cosine_embedding_loss(
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -106,7 +109,15 @@ def cosine_embedding_loss(
     apart = relu(_cosine(a, b, eps=0.0, xp=xp) - margin)
     loss = _where(sign > 0, _distance_of_directions(a, b, eps=0.0, xp=xp), apart, xp=xp)
 
-    return reduce(loss, reduction, where=where, sample_weight=sample_weight, dtype=x1.dtype, xp=xp)
+    return reduce(
+        loss,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        dtype=x1.dtype,
+        denominator=denominator,
+        xp=xp,
+    )
 
 
 @public(margin=FINITE)
@@ -121,6 +132,7 @@ def margin_ranking_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Ask that one number of a pair be larger: ``max(0, margin - target * (x1 - x2))``.
 
@@ -139,6 +151,8 @@ def margin_ranking_loss(
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -178,6 +192,7 @@ def margin_ranking_loss(
         where=where,
         sample_weight=sample_weight,
         invalid=(check_signs(xp=xp, target=target),),
+        denominator=denominator,
         xp=xp,
         margin=margin,
     )
@@ -194,6 +209,7 @@ def hinge_embedding_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Make distances small or large: ``input``, or ``max(0, margin - input)``.
 
@@ -209,6 +225,8 @@ def hinge_embedding_loss(
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -248,6 +266,7 @@ def hinge_embedding_loss(
         where=where,
         sample_weight=sample_weight,
         invalid=(check_signs(xp=xp, target=target),),
+        denominator=denominator,
         xp=xp,
         margin=margin,
     )

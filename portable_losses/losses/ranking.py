@@ -36,6 +36,7 @@ def ranking_softmax_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Cross entropy of the softmax over a list: ``-sum(labels * log_softmax(scores))``.
 
@@ -52,6 +53,8 @@ def ranking_softmax_loss(
     sample_weight : array, broadcastable to the lists, optional
         Weights of the lists, at least 0.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -106,7 +109,9 @@ def ranking_softmax_loss(
         invalid = xp.any(invalid, axis=-1)
     target = Target(q=q, row_mask=lists, class_mask=items)
 
-    seen = foreseen_gradients(reduction, target, sample_weight, z, 0.0, 0.0, xp=xp)
+    seen = foreseen_gradients(
+        reduction, target, sample_weight, z, 0.0, 0.0, denominator=denominator, xp=xp
+    )
     loss = _listwise(z, *target, foreseen=seen, xp=xp)
     loss = mark_invalid(loss, invalid, xp=xp)
 
@@ -114,8 +119,9 @@ def ranking_softmax_loss(
         loss,
         reduction,
         sample_weight=sample_weight,
-        denominator=target.denominator(loss, xp=xp),
+        counts=target.counts(loss, xp=xp),
         dtype=scores.dtype,
+        denominator=denominator,
         xp=xp,
     )
 

@@ -28,6 +28,7 @@ def mse_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Squared error: ``d**2`` with ``d = input - target``.
 
@@ -42,6 +43,8 @@ def mse_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -72,7 +75,15 @@ def mse_loss(
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     arrays = {"input": input, "target": target}
 
-    return reduced(_squared, arrays, reduction, where=where, sample_weight=sample_weight, xp=xp)
+    return reduced(
+        _squared,
+        arrays,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        denominator=denominator,
+        xp=xp,
+    )
 
 
 @public
@@ -85,6 +96,7 @@ def l1_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Absolute error: ``|d|`` with ``d = input - target``.
 
@@ -99,6 +111,8 @@ def l1_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -128,7 +142,15 @@ def l1_loss(
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     arrays = {"input": input, "target": target}
 
-    return reduced(_absolute, arrays, reduction, where=where, sample_weight=sample_weight, xp=xp)
+    return reduced(
+        _absolute,
+        arrays,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        denominator=denominator,
+        xp=xp,
+    )
 
 
 @public(beta=NONNEGATIVE._replace(of_arrays=POSITIVE))
@@ -142,6 +164,7 @@ def smooth_l1_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Absolute error, smoothed near 0.
 
@@ -164,6 +187,8 @@ def smooth_l1_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -200,6 +225,7 @@ def smooth_l1_loss(
         reduction,
         where=where,
         sample_weight=sample_weight,
+        denominator=denominator,
         xp=xp,
         **options,
     )
@@ -216,6 +242,7 @@ def huber_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Quadratic for small errors, linear for large ones.
 
@@ -237,6 +264,8 @@ def huber_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -275,6 +304,7 @@ def huber_loss(
         reduction,
         where=where,
         sample_weight=sample_weight,
+        denominator=denominator,
         xp=xp,
         delta=delta,
         scaled=False,

@@ -25,6 +25,7 @@ def mape_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Absolute error as a fraction of the target.
 
@@ -43,6 +44,8 @@ def mape_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -88,6 +91,7 @@ def mape_loss(
         where=where,
         sample_weight=sample_weight,
         invalid=(invalid,),
+        denominator=denominator,
         xp=xp,
         eps=eps,
     )
@@ -103,6 +107,7 @@ def msle_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Squared error of logarithms: ``(log(1 + input) - log(1 + target))**2``.
 
@@ -117,6 +122,8 @@ def msle_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -157,6 +164,7 @@ def msle_loss(
         where=where,
         sample_weight=sample_weight,
         invalid=(bad_input, bad_target),
+        denominator=denominator,
         xp=xp,
     )
 

@@ -1,18 +1,23 @@
 """Cross entropies that give doubtful examples another weight."""
 
-from portable_losses._dtypes import tiny
-from portable_losses._gradient import with_gradient
+from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._options import FINITE, FRACTION, SHARE, is_number
-from portable_losses._polyfill import minimum, where
+from portable_losses._polyfill import maximum, minimum, where
 from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._row_functions import of_rows
-from portable_losses._rows import entry, exponentials, finite_or_nan, place_of_largest
+from portable_losses._rows import (
+    entry,
+    exponentials,
+    finite_or_nan,
+    place_of_largest,
+    sum_of_others,
+)
 from portable_losses._stable import INF, expm1
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses._values import mark_invalid
-from portable_losses.activations.softmax import _log_softmax
+from portable_losses.activations.softmaxes import _log_softmax
 from portable_losses.losses._foreseen import foreseen_gradients
 from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses._targets import (
@@ -23,8 +28,11 @@ from portable_losses.losses._targets import (
     rows_of_classes,
 )
 from portable_losses.special.box_cox import _growth
+from portable_losses.special.two_floats import halves, minus_product, sum_of
 
 __all__ = ["generalized_cross_entropy", "poly_loss"]
+
+FARTHEST = -1e30  # of a logit from the largest; its products stay finite
 
 
 @public(epsilon=FINITE, label_smoothing=FRACTION)
@@ -42,6 +50,7 @@ def poly_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Cross entropy from logits plus `epsilon` times the probability that is missing.
 
@@ -74,6 +83,8 @@ def poly_loss(
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -119,7 +130,9 @@ def poly_loss(
         xp=xp,
     )
 
-    seen = foreseen_gradients(reduction, target, sample_weight, z, label_smoothing, 0.0, xp=xp)
+    seen = foreseen_gradients(
+        reduction, target, sample_weight, z, label_smoothing, 0.0, denominator=denominator, xp=xp
+    )
     options = {"epsilon": epsilon, "label_smoothing": label_smoothing}
     rows = _poly(z, *target, **options, foreseen=seen, xp=xp)
     rows = mark_invalid(rows, invalid, xp=xp)
@@ -129,8 +142,9 @@ def poly_loss(
         reduction,
         where=where,
         sample_weight=sample_weight,
-        denominator=target.denominator(rows, xp=xp),
+        counts=target.counts(rows, xp=xp),
         dtype=logits.dtype,
+        denominator=denominator,
         xp=xp,
     )
 
@@ -148,6 +162,7 @@ def generalized_cross_entropy(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Between cross entropy (q = 0) and absolute error (q = 1): ``(1 - p_y**q) / q``.
 
@@ -172,6 +187,8 @@ def generalized_cross_entropy(
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -216,7 +233,9 @@ def generalized_cross_entropy(
         xp=xp,
     )
 
-    seen = foreseen_gradients(reduction, target, sample_weight, z, 0.0, 0.0, xp=xp)
+    seen = foreseen_gradients(
+        reduction, target, sample_weight, z, 0.0, 0.0, denominator=denominator, xp=xp
+    )
     rows = _generalized(z, *target, q=q, foreseen=seen, xp=xp)
     rows = mark_invalid(rows, invalid, xp=xp)
 
@@ -225,8 +244,9 @@ def generalized_cross_entropy(
         reduction,
         where=where,
         sample_weight=sample_weight,
-        denominator=target.denominator(rows, xp=xp),
+        counts=target.counts(rows, xp=xp),
         dtype=logits.dtype,
+        denominator=denominator,
         xp=xp,
     )
 
@@ -294,24 +314,26 @@ def _generalized(z: Array, *arrays: Array | None, q: float | Array, xp: Namespac
     return target.select(terms, label_smoothing=0.0, xp=xp)
 
 
-def _probabilities(z: Array, loss: Array, share: float, *, xp: Namespace) -> Array:
-    """``p**share``, p the softmax of z, `loss` its -log(p) and `share` 1 or 1/2."""
+def _powers(z: Array, q: float | Array, *, xp: Namespace) -> Array:
+    """``p**q``, p the softmax of z: the exponential of a product in two parts."""
     k, largest = place_of_largest(z, xp=xp)
-    e = exponentials(share * z, share * finite_or_nan(entry(z, k, xp=xp), xp=xp), xp=xp)
-    top = xp.exp(-share * entry(loss, k, xp=xp))
-    return where(largest, top, e * (top / entry(e, k, xp=xp)), xp=xp)
+    top = finite_or_nan(entry(z, k, xp=xp), xp=xp)
+    others = sum_of_others(exponentials(z, top, xp=xp), k, largest, xp=xp)
+    d = maximum(z - top, FARTHEST, xp=xp)
+    exponent = q * d
+    # What rounding the difference and the product have lost, a constant.
+    u, v = stop_gradient(exponent, xp=xp), stop_gradient(d, xp=xp)
+    lost = sum_of(stop_gradient(z, xp=xp), -stop_gradient(top, xp=xp))[1]
+    rest = q * lost - minus_product(u, v, *halves(q, z, xp=xp), xp=xp)
+    rest = where(xp.abs(rest) < 1, rest, 0.0, xp=xp)
+    return xp.exp(exponent) * (1 + rest) * xp.exp(-q * xp.log1p(others))
 
 
 def _tempered_grad(
     grad: Array, out: Array, loss: Array, z: Array, *, q: float, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    """``p**q``: a power of p, and where that underflows of its root, has all digits far from 0."""
-    p, root = (_probabilities(z, loss, share, xp=xp) for share in (1.0, 0.5))
-    usual, there = p >= tiny(p, xp=xp), root >= tiny(p, xp=xp)
-    base = where(usual, p, where(there, root, 1.0, xp=xp), xp=xp)
-    power = base**q
-    power = where(usual, power, power * power, xp=xp)
-    return grad * where(there, power, xp.exp(-q * loss), xp=xp), None
+    """``p**q``, all digits of it far from 0, too."""
+    return grad * _powers(z, q, xp=xp), None
 
 
 def _tempered_by_q(

@@ -12,7 +12,7 @@ from portable_losses._public import public
 from portable_losses._reduction import reduced
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import namespace_of
-from portable_losses.activations.sigmoid import _tanh
+from portable_losses.activations.logistic import _tanh
 from portable_losses.losses._errors import of_error
 from portable_losses.losses._left_out import leaves_out
 from portable_losses.special.logistic import negative_size
@@ -36,6 +36,7 @@ def pseudo_huber_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Quadratic for small errors, linear for large ones, smooth in between.
 
@@ -54,6 +55,8 @@ def pseudo_huber_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -92,6 +95,7 @@ def pseudo_huber_loss(
         reduction,
         where=where,
         sample_weight=sample_weight,
+        denominator=denominator,
         xp=xp,
         delta=delta,
     )
@@ -107,6 +111,7 @@ def log_cosh_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Logarithm of the hyperbolic cosine of the error: ``log(cosh(input - target))``.
 
@@ -121,6 +126,8 @@ def log_cosh_loss(
     sample_weight : array, broadcastable to `input`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -136,8 +143,9 @@ def log_cosh_loss(
 
     Notes
     -----
-    Below 1 computed as ``log1p(2 * sinh(d / 2)**2)``, which keeps the digits of a small loss, above
-    as ``|d| + log1p(exp(-2 * |d|)) - log(2)``. The gradient is ``tanh(d)``.
+    Below 1 computed as ``log1p(e**2 / (2 + 2 * e))`` with ``e = expm1(|d|)``, which keeps the
+    digits of a small loss, above as ``|d| + log1p(exp(-2 * |d|)) - log(2)``. The gradient is
+    ``tanh(d)``.
 
     Source: keras.losses.LogCosh, for the name.
 
@@ -151,7 +159,15 @@ def log_cosh_loss(
     xp = namespace_of(input=input, target=target, optional={"sample_weight": sample_weight})
     arrays = {"input": input, "target": target}
 
-    return reduced(_log_cosh, arrays, reduction, where=where, sample_weight=sample_weight, xp=xp)
+    return reduced(
+        _log_cosh,
+        arrays,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        denominator=denominator,
+        xp=xp,
+    )
 
 
 def _hypotenuse(d: Array, delta: float, *, xp: Namespace) -> Array:
@@ -208,10 +224,10 @@ def _log_cosh_grad(grad: Array, out: Array, d: Array, *, xp: Namespace) -> Array
 
 @of_error(_log_cosh_grad)
 def _log_cosh(d: Array, *, xp: Namespace) -> Array:
-    """``log1p(2 * sinh(d / 2)**2)``; from ``|d| = 1`` ``|d| + log1p(exp(-2 * |d|)) - log(2)``."""
+    """``log1p(cosh(d) - 1)``; from ``|d| = 1`` ``|d| + log1p(exp(-2 * |d|)) - log(2)``."""
     size = -negative_size(d, xp=xp)
     small = size < 1
-    half = xp.sinh(_where(small, size, 0.0, xp=xp) / 2)
+    e = xp.expm1(_where(small, size, 0.0, xp=xp))  # cosh(d) - 1 = e**2 / (2 * (1 + e))
     far = _where(small, 1.0, size, xp=xp)
     beyond = far + (xp.log1p(xp.exp(-2 * far)) - math.log(2))
-    return _where(small, xp.log1p(2 * (half * half)), beyond, xp=xp)
+    return _where(small, xp.log1p(e * (e / (2 + 2 * e))), beyond, xp=xp)

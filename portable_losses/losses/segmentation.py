@@ -7,18 +7,17 @@ from portable_losses._polyfill import broadcast_to, concat, expand_dims, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
-from portable_losses._row_functions import of_rows
 from portable_losses._rows import as_rows
-from portable_losses._typing import Array, Axis, Namespace, Reduction
+from portable_losses._typing import Array, Axis, Reduction
 from portable_losses._validation import (
     as_floating,
     check_bool,
     check_broadcasts_to,
     namespace_of,
 )
-from portable_losses._values import check_all_in, join_masks, mark_invalid
+from portable_losses._values import check_all_in, join_masks
 from portable_losses.losses._left_out import weightless
-from portable_losses.losses._regions import layout, of_classes, share, weights_of_regions
+from portable_losses.losses._regions import layout, of_classes, overlaps, share, weights_of_regions
 
 __all__ = ["dice_loss", "jaccard_loss", "tversky_loss"]
 
@@ -37,6 +36,7 @@ def dice_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """One minus the Dice coefficient of two regions.
 
@@ -68,6 +68,8 @@ def dice_loss(
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -116,6 +118,7 @@ def dice_loss(
         where=where,
         sample_weight=sample_weight,
         reduction=reduction,
+        denominator=denominator,
     )
 
 
@@ -133,6 +136,7 @@ def jaccard_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """One minus the Jaccard index of two regions: their intersection over their union.
 
@@ -164,6 +168,8 @@ def jaccard_loss(
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -211,6 +217,7 @@ def jaccard_loss(
         where=where,
         sample_weight=sample_weight,
         reduction=reduction,
+        denominator=denominator,
     )
 
 
@@ -230,6 +237,7 @@ def tversky_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """One minus the Tversky index of two regions.
 
@@ -265,6 +273,8 @@ def tversky_loss(
     sample_weight : array, broadcastable to the unreduced loss, optional
         Weights, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -313,6 +323,7 @@ def tversky_loss(
         where=where,
         sample_weight=sample_weight,
         reduction=reduction,
+        denominator=denominator,
     )
 
 
@@ -330,6 +341,7 @@ def _overlap_loss(
     where: Array | None,
     sample_weight: Array | None,
     reduction: Reduction,
+    denominator: float | Array | None,
 ) -> Array:
     """Return the reduced Tversky loss: ``wrong / (both + wrong + smooth)`` of every region."""
     weights = None if isinstance(class_weight, str) else class_weight
@@ -363,7 +375,7 @@ def _overlap_loss(
         rows = [None if x is None else as_rows(x, summed, xp=xp) for x in given]
         numerator, both, volume = (
             of_classes(x, place, ignore_background, xp=xp)
-            for x in _overlaps(*rows, alpha=alpha, beta=beta, xp=xp)
+            for x in overlaps(*rows, alpha=alpha, beta=beta, xp=xp)
         )
         if class_weight is not None:
             w = weights_of_regions(class_weight, volume, ignore_background, xp=xp)
@@ -396,23 +408,11 @@ def _overlap_loss(
             p, t = _where(bad, 0.5, p, xp=xp), _where(bad, 0.0, t, xp=xp)
     loss = unreduced(p, t)
 
-    return reduce(loss, reduction, sample_weight=sample_weight, dtype=input.dtype, xp=xp)
-
-
-@of_rows(wide=True)
-def _overlaps(
-    p: Array,
-    t: Array,
-    there: Array | None,
-    bad: Array | None,
-    *,
-    alpha: float | Array,
-    beta: float | Array,
-    xp: Namespace,
-) -> tuple[Array, ...]:
-    """Return how far p and t differ, how far they overlap, and how large t is, of each region."""
-    terms = [alpha * (p * (1 - t)) + beta * ((1 - p) * t), p * t, t]
-    terms[0] = mark_invalid(terms[0], bad, xp=xp)
-    if there is not None:
-        terms = [_where(there, x, 0.0, xp=xp) for x in terms]
-    return tuple([total(x, axis=-1, xp=xp) for x in terms])
+    return reduce(
+        loss,
+        reduction,
+        sample_weight=sample_weight,
+        dtype=input.dtype,
+        denominator=denominator,
+        xp=xp,
+    )

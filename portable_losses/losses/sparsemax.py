@@ -41,6 +41,7 @@ def sparsemax_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Loss whose gradient is ``sparsemax(logits) - target``.
 
@@ -64,6 +65,8 @@ def sparsemax_loss(
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -116,8 +119,9 @@ def sparsemax_loss(
         reduction,
         where=where,
         sample_weight=sample_weight,
-        denominator=target.denominator(loss, xp=xp),
+        counts=target.counts(loss, xp=xp),
         dtype=logits.dtype,
+        denominator=denominator,
         xp=xp,
     )
 
@@ -132,6 +136,7 @@ def binary_sparsemax_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Sparsemax loss of two classes: ``sparse_plus(-m)`` with ``m = (2 * target - 1) * logits``.
 
@@ -152,6 +157,8 @@ def binary_sparsemax_loss(
     sample_weight : array, broadcastable to `logits`, optional
         Weights of the elements, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -190,6 +197,7 @@ def binary_sparsemax_loss(
         where=where,
         sample_weight=sample_weight,
         invalid=(check_bits(xp=xp, target=target),),
+        denominator=denominator,
         xp=xp,
     )
 
@@ -221,6 +229,7 @@ def fenchel_young_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Loss of a regularized maximum: ``max_fun(scores) - sum(target * scores)`` along `axis`.
 
@@ -239,6 +248,8 @@ def fenchel_young_loss(
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0; "mean" divides by their sum.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -285,7 +296,13 @@ def fenchel_young_loss(
     loss = xp.subtract(best, reached)
 
     return reduce(
-        loss, reduction, where=where, sample_weight=sample_weight, dtype=scores.dtype, xp=xp
+        loss,
+        reduction,
+        where=where,
+        sample_weight=sample_weight,
+        dtype=scores.dtype,
+        denominator=denominator,
+        xp=xp,
     )
 
 

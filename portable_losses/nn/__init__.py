@@ -4,7 +4,7 @@ A thin layer, not a framework. `Linear` makes its parameters with the library th
 everything else goes by the arrays it is given.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from portable_losses._names import meant
 from portable_losses.nn import functions, init
@@ -30,12 +30,14 @@ __all__ = [
 __all__ += functions.__all__
 
 
-def __getattr__(name: str) -> Any:
-    """Refuse a name that there is not, with the one that is meant."""
-    msg = f"module 'portable_losses.nn' has no attribute {name!r}"
-    if not name.startswith("_"):
-        msg += meant(name, __all__, {})
-    raise AttributeError(msg)
+if not TYPE_CHECKING:  # a checker would take any name for one that there is
+
+    def __getattr__(name: str) -> Any:
+        """Refuse a name that there is not, with the one that is meant."""
+        msg = f"module 'portable_losses.nn' has no attribute {name!r}"
+        if not name.startswith("_"):
+            msg += meant(name, __all__, {})
+        raise AttributeError(msg)
 
 
 def __dir__() -> list[str]:

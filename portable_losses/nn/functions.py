@@ -5,6 +5,7 @@ Nothing here names one of them. A class is made for each public function of `act
 the function, so a function or an option that is added there is here as well.
 """
 
+import ast
 import inspect
 import re
 from collections.abc import Callable
@@ -53,7 +54,7 @@ class FunctionModule(Module):
         cls.function = staticmethod(function)
         cls._options = {option.name: option.default for option in options}
         cls.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
-        cls.__doc__ = _documented(cls, function, set(cls._options))
+        cls.__doc__ = _Documentation(cls.__doc__ or "")  # type: ignore[assignment]
 
     def __init__(self, **options: Any) -> None:
         unknown = sorted(set(options) - set(self._options))
@@ -82,21 +83,56 @@ def _same(value: Any, default: Any) -> bool:
     return value is default or (isinstance(value, str | int | float) and value == default)
 
 
-def _documented(cls: type, function: Callable[..., Any], options: set[str]) -> str:
-    """Return the class's own line, the function's paragraphs on the options, and an example."""
-    text = inspect.getdoc(function) or ""
+class _Documentation:
+    """The docstring of a class, written where somebody reads it: a hundred of them take time."""
+
+    def __init__(self, own: str) -> None:
+        self.own = own
+
+    def __get__(self, instance: object, cls: type["FunctionModule"]) -> str:
+        text = inspect.getdoc(cls.function) or ""
+        parts = [inspect.cleandoc(self.own), _described(text, set(cls._options))]
+        if cls.__module__ == __name__:
+            parts.append(_example(text, cls.function.__name__, cls.__name__))
+        return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _described(text: str, options: set[str]) -> str:
+    """Return what the docstring of a function says of its options."""
     section = re.search(r"^Parameters\n-+\n(.*?)(?=^\w[^\n]*\n-+$|\Z)", text, _LINES)
     entries = re.findall(r"^\S.*\n(?:(?: +.*)?\n)*", section[1] if section else "", re.MULTILINE)
     kept = [e.rstrip() for e in entries if options & set(re.split(r"[,\s]+", e.partition(" :")[0]))]
-    heading = ["Parameters\n----------\n" + "\n".join(kept)] if kept else []
-    example = (
-        f"Examples\n--------\n>>> from portable_losses import nn\n"
-        f">>> nn.{cls.__name__}.function.__name__\n{function.__name__!r}"
-    )
-    return "\n\n".join([inspect.cleandoc(cls.__doc__ or ""), *heading, example]) + "\n"
+    return "Parameters\n----------\n" + "\n".join(kept) if kept else ""
+
+
+def _example(text: str, function: str, module: str) -> str:
+    """Return the example of a docstring, with the module in place of the function."""
+    section = "".join(text.partition("Examples\n--------\n")[1:])
+    written = _CODE.sub(lambda found: _as_module(found[0], function, module), section)
+    package, layers = ">>> import portable_losses as pl\n", ">>> from portable_losses import nn\n"
+    rest = written.replace(package, "")
+    return written.replace(package, package * ("pl." in rest) + layers)
+
+
+def _as_module(code: str, function: str, module: str) -> str:
+    """Return a statement with ``nn.M(options)(arrays)`` for ``pl.f(arrays, options)``."""
+    source = re.sub(r"^(>>>|\.\.\.) ?", "", code, flags=re.MULTILINE)
+    if f"pl.{function}(" not in source:
+        return code
+    for call in ast.walk(ast.parse(source)):
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == f"pl.{function}":
+            arrays, options = (
+                ", ".join(ast.get_source_segment(source, part) or "" for part in parts)
+                for parts in (call.args, call.keywords)
+            )
+            whole = ast.get_source_segment(source, call) or ""
+            source = source.replace(whole, f"nn.{module}({options})({arrays})")
+    first, *rest = source.splitlines()
+    return "\n".join([f">>> {first}", *(f"... {line}" for line in rest)]) + "\n"
 
 
 _LINES = re.MULTILINE | re.DOTALL
+_CODE = re.compile(r"^>>> .*\n?(?:^\.\.\..*\n?)*", re.MULTILINE)  # a statement of an example
 
 # ---- a class for every function ----------------------------------------------------------------
 

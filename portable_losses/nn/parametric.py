@@ -87,7 +87,7 @@ class LinearCrossEntropyLoss(Module):
         Of the parameters, as the library has them; its defaults otherwise.
     rng : optional
         Seed or generator; see `portable_losses.nn.init`.
-    class_weight, ignore_index, label_smoothing, z_loss, softcap, chunk_size, reduction
+    class_weight, ignore_index, label_smoothing, z_loss, softcap, chunk_size, reduction, denominator
         As `portable_losses.linear_cross_entropy` takes them.
 
     Attributes
@@ -125,6 +125,7 @@ class LinearCrossEntropyLoss(Module):
         softcap: float | None = None,
         chunk_size: int | None = None,
         reduction: Reduction = "mean",
+        denominator: float | Array | None = None,
     ) -> None:
         check_count(in_features=in_features, num_classes=num_classes)
         check_flag(bias=bias)
@@ -146,6 +147,7 @@ class LinearCrossEntropyLoss(Module):
             "softcap": softcap,
             "chunk_size": chunk_size,
             "reduction": reduction,
+            "denominator": denominator,
         }
 
     def forward(self, hidden: Array, target: Array, /, **options: Any) -> Array:

@@ -169,8 +169,25 @@ class Objective:
         return best_constant(self._derivatives, self._facts, self.options, labels, weight, classes)
 
     def predict(self, scores: Array) -> Array:
-        """Return predictions in the unit of the labels: probabilities, means, numbers."""
+        """Return predictions in the unit of the labels: probabilities, means, numbers.
+
+        Of `ordinal_cross_entropy` the probability of each class, shape (n, K).
+        """
+        if self._facts.labels == "places":
+            return self._of_places(scores)
         return LINKS[self._facts.link][1](scores, xp=namespace_of(scores=scores))
+
+    def _of_places(self, scores: Array) -> Array:
+        """Return the probability of each class in an order: none is a difference of two."""
+        xp = namespace_of(scores=scores)
+        options = self._beside(scores, xp=xp)
+        options.pop("ignore_index", None)
+        cuts = options.pop("thresholds")
+        places = xp.arange(cuts.shape[-1] + 1, device=device_of(scores, xp=xp))
+        rows = scores[..., None] + xp.zeros_like(places, dtype=scores.dtype)
+        places = broadcast_to(places, tuple(rows.shape), like=rows, xp=xp)
+        loss = self._whole(rows, places, thresholds=cuts[..., None, :], reduction="none", **options)
+        return xp.exp(-loss)
 
     def _ones(self, hessian: Array, weight: Any, *, xp: Namespace) -> Array:
         """Return the weights as curvatures, 1 without any."""

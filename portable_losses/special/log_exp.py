@@ -35,7 +35,7 @@ from portable_losses._validation import (
     check_real_floating,
     namespace_of,
 )
-from portable_losses.activations.softmax import _softmax
+from portable_losses.activations.softmaxes import softmax_in_parts
 
 __all__ = ["log1mexp", "logit", "logsumexp"]
 
@@ -245,9 +245,9 @@ def logit(p: Array, /, *, eps: float | None = None) -> Array:
 
     Notes
     -----
-    ``2 * atanh(2 * p - 1)`` for p in [1/4, 3/4], where ``2 * p - 1`` is exact, else
-    ``log(p) - log1p(-p)``. The gradient is ``1 / (p * (1 - p))``: +inf at 0 and 1; it is 0 where
-    `eps` clamps.
+    For p in [1/4, 3/4], where ``2 * p - 1`` is exact, ``log1p((2 * p - 1) / (1 - p))`` or minus
+    that of ``1 - p``, else ``log(p) - log1p(-p)``. The gradient is ``1 / (p * (1 - p))``: +inf at 0
+    and 1; it is 0 where `eps` clamps.
 
     Source: J. Berkson, "Application of the logistic function to bio-assay" (1944); torch.special
     for `eps`.
@@ -271,22 +271,38 @@ def _clipped_logit(p: Array, *, eps: float | None, xp: Namespace) -> Array:
 
 
 def _logsumexp_grad(
-    grad: Array, out: Array, x: Array, *, xp: Namespace
+    grad: Array, out: Array, x: Array, *rest: Array, xp: Namespace
 ) -> tuple[Array | None, ...]:
     """``softmax(x)``, 0 for a row of -inf."""
     empty = out == -INF
     x = _where(empty, 0.0, x, xp=xp)  # the softmax of such a row is NaN, and so is its derivative
-    return (grad * _where(empty, 0.0, _softmax(x, xp=xp), xp=xp),)
+    share = softmax_in_parts(x, *(rest or (None,)), xp=xp)
+    return grad * _where(empty, 0.0, share, xp=xp), *(None for _ in rest)
 
 
 @with_gradient(_logsumexp_grad, rows=True, kernel="logsumexp")
 def _logsumexp(x: Array, *, xp: Namespace) -> Array:
     """``x_k + log1p(sum over i != k of exp(x_i - x_k))`` along the last axis, which is kept."""
+    return _log_of_sum(x, None, xp=xp)
+
+
+@with_gradient(_logsumexp_grad, rows=True)
+def _logsumexp_of_parts(x: Array, rest: Array, *, xp: Namespace) -> Array:
+    return _log_of_sum(x, rest, xp=xp)
+
+
+def logsumexp_in_parts(x: Array, rest: Array | None, *, xp: Namespace) -> Array:
+    """Return `_logsumexp` of rows, which may have more digits than their dtype."""
+    return _logsumexp(x, xp=xp) if rest is None else _logsumexp_of_parts(x, rest, xp=xp)
+
+
+def _log_of_sum(x: Array, rest: Array | None, *, xp: Namespace) -> Array:
+    """Return `_logsumexp` of ``x + rest``."""
     k, largest = place_of_largest(x, xp=xp)
     top = entry(x, k, xp=xp)
     finite = xp.abs(top) < INF
     near = _where(top == -INF, 0.0, finite_or_nan(top, xp=xp), xp=xp)
-    e = exponentials(x, near, xp=xp)
+    e = exponentials(x, near, rest, xp=xp)
     others = total(_where(largest, 0.0, e, xp=xp), axis=-1, keepdims=True, xp=xp)
     others = others / _where(finite, entry(e, k, xp=xp), 1.0, xp=xp)
     sum_ = _where(finite, top + xp.log1p(others), top, xp=xp)
@@ -379,7 +395,13 @@ def _logit_grad(grad: Array, out: Array, p: Array, *, xp: Namespace) -> tuple[Ar
 
 @with_gradient(_logit_grad, elementwise=True)
 def _logit(p: Array, *, xp: Namespace) -> Array:
-    """``2 * atanh(2 * p - 1)`` for p in [1/4, 3/4], else ``log(p) - log1p(-p)``."""
-    middle = (p >= 0.25) & (p <= 0.75)
-    near = 2 * xp.atanh(2 * _where(middle, p, 0.5, xp=xp) - 1)
+    """``log1p((2 * p - 1) / (1 - p))`` for p in [1/2, 3/4], else ``log(p) - log1p(-p)``.
+
+    Minus that of ``1 - p`` for p in [1/4, 1/2].
+    """
+    middle, right = (p >= 0.25) & (p <= 0.75), p >= 0.5
+    inside = _where(middle, p, 0.5, xp=xp)
+    less = _where(right, 1 - inside, inside, xp=xp)
+    size = log1p((1 - 2 * less) / less, xp=xp)
+    near = _where(right, size, -size, xp=xp)
     return _where(middle, near, log(p, xp=xp) - log1p(-p, xp=xp), xp=xp)

@@ -5,6 +5,7 @@ from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._polyfill import (
     broadcast_arrays,
     broadcast_to,
+    check_known,
     concat,
     constant,
     device_of,
@@ -35,7 +36,7 @@ from portable_losses._validation import (
     namespace_of,
 )
 from portable_losses._values import check_values, mark_invalid
-from portable_losses.activations.softmax import _softmax
+from portable_losses.activations.softmaxes import _softmax
 from portable_losses.special.log_exp import _log1mexp, _log1mexp_grad
 from portable_losses.special.two_floats import sum_of
 
@@ -112,14 +113,12 @@ def logmeanexp(
         rows = as_rows(z, axes, xp=xp)
         size = rows.shape[-1]
         if isinstance(size, int):
-            count = constant(size, rows, xp=xp)
-        else:  # a symbol of jax.export
-            count = total(
-                xp.ones_like(rows, device=device_of(rows, xp=xp)), axis=-1, keepdims=True, xp=xp
-            )
-        result = _logmeanexp(
-            rows, broadcast_to(count, (*rows.shape[:-1], 1), like=rows[..., :1], xp=xp), xp=xp
-        )[..., 0]
+            shape = (*rows.shape[:-1], 1)
+            count = broadcast_to(constant(size, rows, xp=xp), shape, like=rows[..., :1], xp=xp)
+        else:  # a symbol of jax.export, or known when a graph runs
+            ones = xp.ones_like(rows, device=device_of(rows, xp=xp))
+            count = total(ones, axis=-1, keepdims=True, xp=xp)
+        result = _logmeanexp(rows, count, xp=xp)[..., 0]
     else:
         rows = as_rows(z, axes, xp=xp)
         valid = as_rows(broadcast_to(where, z.shape, like=z, xp=xp), axes, xp=xp)
@@ -175,6 +174,7 @@ def cumulative_logsumexp(x: Array, /, *, axis: int = -1) -> Array:
     if 0 in tuple(x.shape):
         return x
 
+    check_known(x, axes)
     rows = as_rows(widen(x, xp=xp), axes, xp=xp)
     result = from_rows(_cumulative_logsumexp(rows, xp=xp), axes, tuple(x.shape), xp=xp)
     return narrow(result, x.dtype, xp=xp)

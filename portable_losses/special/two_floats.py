@@ -5,19 +5,27 @@ rounding error is computed beside it, and ``exp(u) * (1 + rest)`` has all digits
 doi:10.1007/BF01397083.
 """
 
+import math
 from fractions import Fraction
 from struct import pack, unpack
+from typing import Any
 
 from portable_losses._backend import backend_of
+from portable_losses._gradient import stop_gradient
 from portable_losses._options import is_number
+from portable_losses._polyfill import where
+from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
 
 __all__ = [
     "exponential",
+    "halves",
+    "minus_product",
     "multiply_add",
     "parts_of",
     "product",
     "quotient",
+    "quotient_in_parts",
     "scaled",
     "split",
     "square",
@@ -45,6 +53,56 @@ def quotient(x: Array, divisor: float, *, xp: Namespace) -> tuple[Array, Array |
     if fma is None or (is_number(divisor) and divisor == 1):
         return value, None
     return value, fma(-value, divisor, x) / divisor
+
+
+def quotient_in_parts(
+    x: Array, divisor: float | Array, *, xp: Namespace
+) -> tuple[Array, Array | None]:
+    """Return ``x / divisor`` of any library; the rest is constant, and None where it is 0.
+
+    A number is taken as it is, with more digits than the dtype of `x` may have.
+    """
+    value = x / divisor
+    if is_number(divisor) and math.frexp(divisor)[0] == 0.5:  # a power of two
+        return value, None
+    v, x = stop_gradient(value, xp=xp), stop_gradient(x, xp=xp)
+    high, low = halves(divisor, x, xp=xp)
+    rest = minus_product(x, v, high, low, xp=xp) / (high + low)
+    return value, where(xp.abs(rest) < INF, rest, 0.0, xp=xp)
+
+
+def minus_product(
+    x: Array, a: Array, high: Array | float, low: Array | float, *, xp: Namespace
+) -> Array:
+    """Return ``x - a * (high + low)`` of numbers next to each other, the last from `halves`.
+
+    Each product is exact, or small; so it is right after a compiler has joined products and sums.
+    """
+    fma = backend_of(xp).speed.special.get("fma")
+    if fma is not None:
+        return fma(-a, high, x) - a * low
+    first, second = split(a, xp=xp)
+    return (((x - first * high) - first * low) - second * high) - second * low
+
+
+def halves(factor: float | Array, like: Array, *, xp: Namespace) -> tuple[Any, Any]:
+    """Return a factor as a sum of two, for `minus_product`; it is constant.
+
+    A number keeps digits that the dtype of `like` has not.
+    """
+    joined = "fma" in backend_of(xp).speed.special
+    if is_number(factor):
+        digits = (24, 53) if joined else (12, 26)
+        return _halves(factor, digits[like.dtype != xp.float32])
+    factor = stop_gradient(factor, xp=xp)
+    return (factor, 0.0) if joined else split(factor, xp=xp)
+
+
+def _halves(number: float, digits: int) -> tuple[float, float]:
+    """Return a number rounded to so many binary digits, and the rest."""
+    mantissa, power = math.frexp(number)
+    high = math.ldexp(round(math.ldexp(mantissa, digits)), power - digits)
+    return high, number - high
 
 
 def exponential(value: Array, rest: Array | None, *, xp: Namespace) -> Array:

@@ -121,9 +121,13 @@ def _running(x: Row, one: One) -> Any:
     return [references.logsumexp_terms(x[: i + 1]) for i in range(len(x))], slopes
 
 
-def _gumbel(x: Row, one: One) -> Any:
-    values, slopes = (f([2 * v for v in x]) for f in (references.softmax, _pulled(one)))
-    return values, [tuple(2 * t for t in terms) for terms in slopes]
+def _gumbel(temperature: float) -> Any:
+    def exact(x: Row, one: One) -> Any:
+        scale = 1 / mpf(temperature)
+        values, slopes = (f([scale * v for v in x]) for f in (references.softmax, _pulled(one)))
+        return values, [tuple(scale * t for t in terms) for terms in slopes]
+
+    return exact
 
 
 def _pulled(one: One) -> Callable[[Row], Any]:
@@ -156,12 +160,16 @@ def _by_loss(aim: Callable[[One], int], f: Callable[..., Any]) -> Any:
     return exact
 
 
-def _distilled(x: Row, one: One) -> Any:
-    with mpmath.workdps(CERTAIN):
-        log_q, log_p = (references.log_softmax([v / 2 for v in z]) for z in (x, one.teacher))
-        terms = [exp(p) * (p - q) for p, q in zip(log_p, log_q, strict=True)]
-        slopes = [(2 * exp(q), -2 * exp(p)) for p, q in zip(log_p, log_q, strict=True)]
-        return [4 * mpmath.fsum(terms)], slopes
+def _distilled(temperature: float) -> Any:
+    def exact(x: Row, one: One) -> Any:
+        with mpmath.workdps(CERTAIN):
+            t = mpf(temperature)
+            log_q, log_p = (references.log_softmax([v / t for v in z]) for z in (x, one.teacher))
+            terms = [exp(p) * (p - q) for p, q in zip(log_p, log_q, strict=True)]
+            slopes = [(t * exp(q), -t * exp(p)) for p, q in zip(log_p, log_q, strict=True)]
+            return [t * t * mpmath.fsum(terms)], slopes
+
+    return exact
 
 
 def _right(one: One) -> int:
@@ -210,7 +218,7 @@ CASES: dict[str, Case] = {
         lambda x, g: pl.log_softmax(x),
         _of_entries(references.log_softmax, references.log_softmax_pullback),
     ),
-    "gumbel_softmax": Case(lambda x, g: pl.gumbel_softmax(x, 0 * x, temperature=0.5), _gumbel),
+    "gumbel_softmax": Case(lambda x, g: pl.gumbel_softmax(x, 0 * x, temperature=0.3), _gumbel(0.3)),
     "logsumexp": Case(lambda x, g: pl.logsumexp(x, axis=-1), _sum),
     "logsumexp b": Case(lambda x, g: pl.logsumexp(x, axis=-1, b=g.weight), _weighted_sum),
     "logmeanexp": Case(lambda x, g: pl.logmeanexp(x, axis=-1), _mean),
@@ -223,6 +231,7 @@ CASES: dict[str, Case] = {
     ),
     "cross_entropy weighted": Case(_cross("wrong", weight=True), _entropy(_wrong, weight=True)),
     "cross_entropy z_loss": Case(_cross("right", z_loss=SHARE), _entropy(_right, z_loss=SHARE)),
+    "cross_entropy capped": Case(_cross("wrong", softcap=30.0), _entropy(_wrong, softcap=mpf(30))),
     "linear_cross_entropy": Case(_linear, _entropy(_wrong)),
     "ranking_softmax_loss": Case(_listed, _entropy(_shares)),
     "softmax_focal_loss": Case(
@@ -233,12 +242,12 @@ CASES: dict[str, Case] = {
         _by_loss(_right, lambda loss, p, rest: (loss + 2 * rest, 1 + 2 * p)),
     ),
     "generalized_cross_entropy": Case(
-        lambda x, g: pl.generalized_cross_entropy(x, g.wrong, q=0.75, reduction="none"),
-        _by_loss(_wrong, lambda loss, p, rest: (-expm1(-0.75 * loss) / 0.75, exp(-0.75 * loss))),
+        lambda x, g: pl.generalized_cross_entropy(x, g.wrong, q=0.25, reduction="none"),
+        _by_loss(_wrong, lambda loss, p, rest: (-expm1(-0.25 * loss) / 0.25, exp(-0.25 * loss))),
     ),
     "distillation_loss": Case(
-        lambda x, g: pl.distillation_loss(x, g.teacher, temperature=2.0, reduction="none"),
-        _distilled,
+        lambda x, g: pl.distillation_loss(x, g.teacher, temperature=3.0, reduction="none"),
+        _distilled(3.0),
     ),
 }
 

@@ -20,7 +20,7 @@ from typing import Any
 import mpmath
 import numpy as np
 
-from portable_losses._backend import kernels_are_off
+from portable_losses._environment import kernels_are_off
 from portable_losses._typing import Array
 
 Number = Any  # mpmath has no types

@@ -9,7 +9,7 @@ import pytest
 
 import portable_losses as pl
 from portable_losses._typing import Array
-from portable_losses.autograd import elementwise_grad
+from portable_losses.autograd import elementwise_grad, vjp
 from tests.libraries import EVERY_ROW, LIBRARIES, Library
 
 A = np.asarray
@@ -55,6 +55,14 @@ OF_ROWS: list[tuple[Callable[..., Any], Array, dict[str, Any]]] = [
     (pl.cross_entropy, BITS, {"label_smoothing": 0.2, "z_loss": 0.1, "softcap": 3.0}),
     (pl.cross_entropy, CLASSES, {"weight": A([1.0, 0.5, 2.0]), "ignore_index": 0}),
     (pl.multi_margin_loss, CLASSES, {"p": 2}),
+    (pl.multi_margin_loss, CLASSES, {"p": 2, "weight": A([1.0, 0.5, 2.0]), "margin": 2.0}),
+    (pl.multi_margin_loss, CLASSES, {"p": 2, "where": A([False, True])}),
+    (pl.distillation_loss, COUNTS, {"temperature": 2.0}),
+    (pl.distillation_loss, COUNTS, {"where": A([True, False])}),
+    (pl.distillation_loss, COUNTS, {"divergence": "js"}),
+    (pl.js_div, BITS, {"axis": -1, "beta": 0.25}),
+    (pl.sparsemax_loss, CLASSES, {"ignore_index": 0}),
+    (pl.sparsemax_loss, A([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0]]), {}),
     (pl.poly_loss, CLASSES, {}),
     (pl.poly_loss, BITS, {"epsilon": -1.5, "label_smoothing": 0.2, "weight": A([1.0, 0.5, 2.0])}),
     (pl.softmax_focal_loss, CLASSES, {}),
@@ -256,8 +264,21 @@ def test_results_are_written_to_given_arrays() -> None:
     found = pl.derivatives(pl.mse_loss, X, COUNTS, order=2, out=into)
     assert found.gradient is into[1]
     assert np.array_equal(into[1], 2 * (X - COUNTS))
-    with pytest.raises(ValueError, match="`out` must have 2 entries"):
-        pl.derivatives(pl.mse_loss, X, COUNTS, out=into)
+    fixed = np.empty_like(X)
+    fixed.flags.writeable = False
+    bads: list[tuple[Any, str]] = [
+        (into, "of 2 entries, an array or None each, got 3"),
+        (7, "of 2 entries, an array or None each, got 7"),
+        ((np.zeros_like(X), fixed), "that can be written to"),
+        ((np.zeros_like(X), X[0]), "must have shape"),
+        ((np.zeros_like(X), X.astype("f4")), "and dtype float64, got"),
+    ]
+    for bad, what in bads:
+        with pytest.raises(ValueError, match=what):
+            pl.derivatives(pl.mse_loss, X, COUNTS, out=bad)
+        assert bad is into or bad == 7 or not np.any(bad[0])  # nothing is half done
+    with pytest.raises(TypeError, match="of the input's library"):
+        pl.derivatives(pl.mse_loss, X, COUNTS, out=(1.0, None))
 
 
 def test_what_is_no_loss_of_samples_is_refused() -> None:
@@ -286,3 +307,37 @@ def test_dask_computes_nothing_and_jit_and_compile_trace_all() -> None:
     for one, other, third, exact in zip(lazy, jaxs, torchs, want, strict=True):
         for got in (one, other, third):
             np.testing.assert_allclose(np.asarray(got), exact, rtol=1e-6)
+
+
+REGIONS = A([[[0.2, 0.7], [0.6, 0.1]], [[0.9, 0.4], [0.3, 0.8]], [[0.5, 0.5], [0.2, 0.6]]])
+OF_REGIONS: list[tuple[Any, tuple[Array, ...], dict[str, Any]]] = [
+    (pl.dice_loss, (REGIONS, np.round(REGIONS[::-1])), {"class_axis": 1}),
+    (pl.jaccard_loss, (REGIONS, np.round(REGIONS[::-1])), {}),
+    (pl.tversky_loss, (REGIONS, np.round(REGIONS[::-1])), {"alpha": 0.25}),
+    (pl.linear_cross_entropy, (COUNTS, WEIGHT, A([1, 0])), {"label_smoothing": 0.1}),
+    (
+        pl.ctc_loss,
+        (pl.log_softmax(np.log(REGIONS), axis=-1), A([[1], [1]]), A([3, 2]), A([1, 1])),
+        {},
+    ),
+]
+
+
+@pytest.mark.parametrize("case", OF_REGIONS, ids=named)
+def test_losses_of_regions_and_sequences_have_value_and_gradient(case: Any) -> None:
+    loss, (x, *others), options = case
+
+    def run(x: Array) -> Array:
+        value: Array = loss(x, *others, reduction="none", **options)
+        return value
+
+    value, gradient = pl.derivatives(loss, x, *others, **options)
+    np.testing.assert_array_equal(value, run(x))
+    np.testing.assert_allclose(gradient, elementwise_grad(run)(x), rtol=1e-14)
+    weight = np.where(np.arange(value.size).reshape(value.shape) % 2, -1.5, 0.0)
+    many = pl.derivatives(loss, x, *others, sample_weight=weight, **options)
+    np.testing.assert_allclose(many.value, weight * value, rtol=1e-14)
+    _, pullback = vjp(run, x)
+    np.testing.assert_allclose(many.gradient, pullback(weight)[0], rtol=1e-13, atol=1e-16)
+    with pytest.raises(ValueError, match="`order` must be 1 for"):
+        pl.derivatives(loss, x, *others, order=2, **options)

@@ -222,7 +222,7 @@ def assert_compiles(rows: list[Sample], backend: str) -> None:
 
 
 #: Each takes a second; the functions of one number are compiled at zero below, all together.
-COMPILED = BY_FILE if EVERY_ROW else BY_FILE[::4]
+COMPILED = BY_FILE if EVERY_ROW else BY_FILE[::7]
 BY_FUNCTION = list(dict.fromkeys(row.function for row in COMPILED))
 
 

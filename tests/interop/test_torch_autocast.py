@@ -14,7 +14,7 @@ ROWS = TABLE if EVERY_ROW else ONCE
 HALVES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 #: The families of activations that are a function of several entries.
-OF_SEVERAL = ("gumbel", "scaled", "softmax", "sparse")
+OF_SEVERAL = ("gumbel", "scaled", "softmaxes", "sparse")
 
 
 def is_kept_in_float32(sample: Sample) -> bool:

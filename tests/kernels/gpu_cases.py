@@ -23,10 +23,10 @@ def pair_of(module: str, name: str) -> Pair:
 
 
 PAIRS = {
-    "softmax": pair_of("activations.softmax", "_softmax"),
-    "log_softmax": pair_of("activations.softmax", "_log_softmax"),
+    "softmax": pair_of("activations.softmaxes", "_softmax"),
+    "log_softmax": pair_of("activations.softmaxes", "_log_softmax"),
     "logsumexp": pair_of("special.log_exp", "_logsumexp"),
-    "cross_entropy": pair_of("losses.cross_entropy", "_cross_entropy"),
+    "cross_entropy": pair_of("losses.categorical", "_cross_entropy"),
 }
 RELATIVES = ["softmax", "log_softmax", "logsumexp"]
 

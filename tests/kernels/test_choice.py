@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import portable_losses as pl
-from portable_losses import _backend
+from portable_losses import _environment
 from portable_losses._backend import Kernel, load_backend
 from tests.kernels.gpu_cases import KERNELS, PAIRS, RELATIVES, agreement, gpu_rows
 
@@ -59,4 +59,4 @@ def test_a_kernel_takes_what_its_language_serves_and_no_more() -> None:
 def test_the_switch_is_on_or_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORTABLE_LOSSES_KERNELS", "none")
     with pytest.raises(ValueError, match="PORTABLE_LOSSES_KERNELS` must be on or off, got 'none'"):
-        _backend.kernels_are_off()
+        _environment.kernels_are_off()

@@ -22,6 +22,7 @@ from tests.libraries import EVERY_ROW
 pytest.importorskip("llvmlite")
 blocks: Any = import_module("portable_losses.backends.kernels.machine.blocks")
 codes: Any = import_module("portable_losses.backends.kernels.formulas.code_numpy")
+engines: Any = import_module("portable_losses.backends.kernels.formulas.engines_llvm")
 elements: Any = import_module("portable_losses.backends.kernels.formulas.elementwise_numpy")
 llvm: Any = import_module("portable_losses.backends.kernels.formulas.program_llvm")
 loops: Any = import_module("tests.kernels.compiled_loop")
@@ -283,8 +284,8 @@ def test_without_llvmlite_numpy_serves(
 def test_a_processor_without_fma_is_left_to_numpy(
     compiled: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(llvm.binding, "get_process_triple", lambda: "x86_64-unknown-linux-gnu")
-    monkeypatch.setattr(llvm.binding, "get_host_cpu_features", dict)
+    monkeypatch.setattr(engines.binding, "get_process_triple", lambda: "x86_64-unknown-linux-gnu")
+    monkeypatch.setattr(engines.binding, "get_host_cpu_features", dict)
     silu_is_right()
     assert machine.compiler() is None
     assert compiled == []

@@ -26,12 +26,16 @@ DISTINCT = [one for one in LIBRARIES if EVERY_ROW or one.name not in ALIKE]
 
 
 def over(
-    libraries: Sequence[Library], rows: Sequence[Sample] = TABLE, slow: Sequence[Sample] = FEW
+    libraries: Sequence[Library],
+    rows: Sequence[Sample] = TABLE,
+    slow: Sequence[Sample] = FEW,
+    share: int = 1,
 ) -> Any:
     """Parametrise by library and row.
 
     NumPy takes all rows, slow libraries those in `slow` (and the others in files of their own),
-    PyTorch the selected ones, and any other library each function once.
+    PyTorch the selected ones, and any other library each function once. Of these, one in `share`:
+    each library another.
     """
 
     def taken_by(library: Library) -> Sequence[Sample]:
@@ -41,7 +45,12 @@ def over(
             return rows
         return SELECTED if library.name == "torch" else ONCE
 
-    pairs = [(one, row) for one in libraries for row in rows if row in taken_by(one)]
+    pairs = [
+        (one, row)
+        for turn, one in enumerate(libraries)
+        for row in rows
+        if row in taken_by(one) and (EVERY_ROW or (rows.index(row) + turn) % share == 0)
+    ]
     names = [f"{one}-{row}" for one, row in pairs]
     return pytest.mark.parametrize("library, sample", pairs, ids=names)
 
@@ -115,7 +124,7 @@ def test_the_gradient_is_the_slope_of_the_definition(library: Library, sample: S
             assert_close(library.numpy(grad), want, f"gradient by {key}")
 
 
-@over([*QUICK, *ON_TAPE], WITH_GRADIENT)
+@over([*QUICK, *ON_TAPE], WITH_GRADIENT, share=2)
 def test_the_second_derivative_is_the_definitions(library: Library, sample: Sample) -> None:
     with library.active():
         got, size = curvature(sample, library, sample.on(library))
@@ -140,7 +149,7 @@ def test_float32_stays_float32_on_its_device_and_in_its_library(
                 assert_close(library.numpy(out), want.astype(np.float32), rtol=1e-4)
 
 
-@over([*DISTINCT, *ON_TAPE], ONCE_WITH_GRADIENT)
+@over([*DISTINCT, *ON_TAPE], ONCE_WITH_GRADIENT, share=2)
 def test_a_gradient_has_the_dtype_device_and_library_of_its_array(
     library: Library, sample: Sample
 ) -> None:
@@ -158,7 +167,7 @@ ROUNDED = [one for one in HALVES if one.module == "torch"]  # JAX: tests/interop
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-@over(ROUNDED, ONCE_WITH_GRADIENT)
+@over(ROUNDED, ONCE_WITH_GRADIENT, share=2)
 def test_half_precision_is_computed_in_float32_and_rounded_once(
     library: Library, sample: Sample, dtype: str
 ) -> None:

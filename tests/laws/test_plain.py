@@ -83,10 +83,11 @@ def test_numbers_are_as_precise_as_the_array_they_stand_beside() -> None:
 
 def test_an_option_that_may_be_an_array_may_be_a_list() -> None:
     x, y = np.asarray([[0.5, -1.0]]), np.asarray([[1.0, 0.0]])
+    delta: Any = [1.0]
     got = pl.binary_cross_entropy_with_logits(x, y, pos_weight=[2, 3])
     assert got == pl.binary_cross_entropy_with_logits(x, y, pos_weight=np.asarray([2.0, 3.0]))
     with pytest.raises(TypeError, match="`delta` must be a Python number, got list"):
-        pl.huber_loss(x, y, delta=[1.0])
+        pl.huber_loss(x, y, delta=delta)
 
 
 @pytest.mark.parametrize(

@@ -109,16 +109,19 @@ def test_a_new_optional_array_is_named_at_the_call_alone(library: Library) -> No
             offset_loss(x, y, offset=1.0)
 
 
+NOTHING: Any = None
+
+
 @pytest.mark.parametrize(
     "call, name",
     [
-        (lambda x: pl.mse_loss(x, None), "target"),
-        (lambda x: pl.mse_loss(None, x), "input"),
-        (lambda x: pl.prelu(x, None), "weight"),
-        (lambda x: pl.linear_cross_entropy(x, None, x), "weight"),
-        (lambda x: pl.xlogy(x, None), "y"),
-        (lambda x: pl.logit(None), "p"),
-        (lambda x: pl.relu(None), "x"),
+        (lambda x: pl.mse_loss(x, NOTHING), "target"),
+        (lambda x: pl.mse_loss(NOTHING, x), "input"),
+        (lambda x: pl.prelu(x, NOTHING), "weight"),
+        (lambda x: pl.linear_cross_entropy(x, NOTHING, x), "weight"),
+        (lambda x: pl.xlogy(x, NOTHING), "y"),
+        (lambda x: pl.logit(NOTHING), "p"),
+        (lambda x: pl.relu(NOTHING), "x"),
     ],
 )
 def test_a_required_array_that_is_none_is_a_type_error_that_names_it(

@@ -216,6 +216,21 @@ def test_a_module_takes_the_options_of_its_function_and_documents_them(module: A
         assert re.search(rf"^(\w+, )*{option.name}(, \w+)* :", module.__doc__, re.MULTILINE)
 
 
+@pytest.mark.parametrize("module", FUNCTIONS)
+def test_the_example_of_a_module_makes_it_and_calls_it(module: Any) -> None:
+    example = module.__doc__.partition("Examples\n")[2]
+    assert f"nn.{module.__name__}(" in example
+    assert f"pl.{module.function.__name__}(" not in example
+
+
+def test_a_class_of_ones_own_has_its_own_words() -> None:
+    class Mine(nn.FunctionModule, function=pl.huber_loss):
+        """My loss."""
+
+    assert (Mine.__doc__ or "").startswith("My loss.\n\nParameters")
+    assert "Examples" not in (Mine.__doc__ or "")
+
+
 def test_the_classes_have_the_names_of_pytorch() -> None:
     torch = pytest.importorskip("torch")
     wanted = {
@@ -283,10 +298,11 @@ def test_bce_takes_probabilities_and_bce_with_logits_takes_logits() -> None:
 
 
 def test_an_unknown_option_is_refused_when_the_module_is_made() -> None:
+    gelu: Any = nn.GELU  # a type checker refuses it as well
     with pytest.raises(
         TypeError, match=re.escape("GELU has the options ['approximate'], got 'dim'")
     ):
-        nn.GELU(dim=1)
+        gelu(dim=1)
 
 
 def test_a_new_function_is_one_class() -> None:

@@ -154,6 +154,11 @@ def test_an_ordinal_loss_learns_one_score_of_several_classes() -> None:
     first = objective.mean(np.full(600, start), classes, data.weights)
     assert objective.mean(scores, classes, data.weights) < 0.6 * first
     assert np.mean(np.digitize(scores, cuts) == classes) > 0.8
+    shares = objective.predict(scores.astype(np.float64))
+    assert shares.shape == (600, 3)
+    below = pl.sigmoid(cuts - scores[:, None].astype(np.float64))
+    ends = np.concatenate([np.zeros((600, 1)), below, np.ones((600, 1))], axis=1)
+    np.testing.assert_allclose(shares, np.diff(ends, axis=1), rtol=1e-12)
 
 
 def test_scikit_learn_style_estimators_take_it() -> None:

@@ -1,5 +1,6 @@
 """Every benchmark runs, and its programs compute the same thing. No time is tested."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from torch import Tensor, bfloat16
 
 from benchmarks import memory, plots
-from benchmarks.__main__ import document, lines_of, shown
+from benchmarks.__main__ import DOCUMENT, FIGURES, document, lines_of, record, shown
 from benchmarks.cases import tiny
 from benchmarks.timing import Race, medians
 
@@ -45,12 +46,20 @@ def test_a_line_says_the_ratio_and_the_aim(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("benchmarks.__main__.medians", lambda race, rounds: times)
     race = Race("a race", {}, {"A": 0.75, "B": 1.0})
     lines = [
-        ["a race", "A", "250 ms", "500 ms", "0.50", "0.75"],
-        ["a race", "B", "250 ms", "100 us", "**2500.00**", "1"],
+        ["a race", "A", "250 ms", "500 ms", "0.5", "0.75"],
+        ["a race", "B", "250 ms", "100 us", "2500", "1"],
     ]
     assert list(lines_of(race, 3)) == lines
-    assert "| a race | A | 250 ms | 500 ms | 0.50 | 0.75 |" in document(lines, 2e10)
+    page = document(record(lines, 2e10))
+    assert "| a race | A | 250 ms | 500 ms | 0.50 | 0.75 |\n" in page
+    assert "| a race | B | 250 ms | 100 us | **2500.00** ✗ | 1 |\n" in page
+    assert "1 of 2 miss it" in page
     assert shown(1.5) == "1.5 s"
+
+
+def test_the_page_is_of_the_figures_of_this_version() -> None:
+    kept = json.loads(FIGURES.read_text("utf-8"))
+    assert DOCUMENT.read_text("utf-8") == document(kept), "python -m benchmarks --render"
 
 
 @pytest.mark.parametrize("name", memory.PROGRAMS)

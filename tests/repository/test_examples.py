@@ -28,6 +28,7 @@ from examples import (  # noqa: E402
     large_logits,
     logistic_regression,
     multilayer_perceptron,
+    onnx_training_step,
     plain_array_code,
     softmax_regression,
 )
@@ -88,6 +89,12 @@ def test_indexing_has_its_gradients_and_its_losses() -> None:
 def test_sgd_finds_the_line() -> None:
     found = fit_a_line.main()
     np.testing.assert_allclose([found["a"], found["b"]], [2, -1], atol=1e-6)
+
+
+def test_a_program_of_onnx_trains_in_batches_of_any_size() -> None:
+    losses = onnx_training_step.main()
+    assert abs(losses[0] - np.log(3)) < 1e-6
+    assert np.mean(losses[-20:]) < 0.25
 
 
 def test_a_network_tells_two_spirals_apart() -> None:

@@ -3,6 +3,7 @@
 import importlib.metadata
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,8 @@ from portable_losses._names import OTHER_NAMES
 from tests.libraries import PUBLIC
 from tests.peers.test_names import entries
 
+UNCHECKED: Any = pl
+UNCHECKED_NN: Any = nn
 MODULES = ["activations", "autograd", "data", "differentials", "losses", "nn", "objectives"]
 
 
@@ -52,16 +55,16 @@ def test_a_name_that_there_is_not_is_answered_with_the_one_that_is_meant(
 
 def test_a_class_that_there_is_not_is_answered_with_the_one_that_is_meant() -> None:
     with pytest.raises(AttributeError, match=r"'portable_losses.nn' .*mean `CrossEntropyLoss`"):
-        _ = nn.CrossEntrpyLoss
+        _ = UNCHECKED_NN.CrossEntrpyLoss
     with pytest.raises(AttributeError, match=r"'portable_losses.nn' .*`LogSigmoid`"):
-        _ = nn.Logsigmoid
+        _ = UNCHECKED_NN.Logsigmoid
 
 
 def test_nothing_is_meant_by_what_resembles_nothing() -> None:
     with pytest.raises(AttributeError, match=r"no attribute 'zzzzzzzz'$"):
-        _ = pl.zzzzzzzz
+        _ = UNCHECKED.zzzzzzzz
     with pytest.raises(AttributeError, match=r"no attribute '__wrapped__'$"):
-        _ = pl.__wrapped__
+        _ = UNCHECKED.__wrapped__
 
 
 def test_the_names_of_other_libraries_are_those_of_the_document() -> None:

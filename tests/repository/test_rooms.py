@@ -70,9 +70,20 @@ def modules() -> dict[str, Path]:
     return found
 
 
+def nodes_that_run(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a tree, without what only a type checker reads."""
+    yield tree
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            for other in node.orelse:
+                yield from nodes_that_run(other)
+        else:
+            yield from nodes_that_run(node)
+
+
 def imports(source: str, folder: str, known: Iterable[str]) -> Iterator[str]:
     """The modules among `known` that a file in `folder` imports, wherever the import stands."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes_that_run(ast.parse(source)):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -298,7 +309,8 @@ def test_every_way_to_write_an_import_is_seen() -> None:
         "from portable_losses._a import name\nfrom .d import name\n"
         "def f():\n    from .. import _a\n    import portable_losses as pl\n"
     )
-    found = ["b/c", "b", CORE, "_a", "b/d", "_a", CORE]
+    source += "if TYPE_CHECKING:\n    from portable_losses import b\nelse:\n    from . import c\n"
+    found = ["b/c", "b", CORE, "_a", "b/d", "_a", CORE, "b/c"]
     assert list(imports(source, "b", known)) == found
 
 

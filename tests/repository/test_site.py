@@ -3,6 +3,8 @@
 `make docs` runs the examples and draws the pictures; here is what it would leave out in silence.
 """
 
+import importlib
+import inspect
 import re
 import tomllib
 from pathlib import Path
@@ -10,12 +12,14 @@ from typing import Any
 
 import pytest
 
+from portable_losses import nn
 from tests.libraries import PUBLIC
 from tools.write_inventories import FOLDER, PLACES, inventory, names_of
 
 DOCS = Path(__file__).parents[2] / "docs"
 TABLE = tomllib.loads((DOCS / "functions.toml").read_text("utf-8"))
 GROUPS: dict[str, Any] = TABLE.pop("groups")
+OTHERS: dict[str, Any] = tomllib.loads((DOCS / "other_names.toml").read_text("utf-8"))
 ENTRIES: dict[str, Any] = {
     name: GROUPS[group] | (own if isinstance(own, dict) else {"formula": own})
     for group, members in TABLE.items()
@@ -35,6 +39,31 @@ def test_braces_of_a_formula_are_closed_and_its_picture_is_of_the_function(name:
     assert formula.count(r"\left") == formula.count(r"\right") + formula.count(r"\leftarrow")
     assert f"pl.{name}(" in plot
     assert set(re.findall(r"\b[a-z_]\w*\b", ENTRIES[name]["call"])) & set(ENTRIES[name]["arrays"])
+
+
+def test_every_other_name_has_a_formula_and_a_picture_or_a_reason() -> None:
+    packages = ("autograd", "data", "nn", "nn.init", "objectives", "optim", "optim.lr_scheduler")
+    modules = {p: importlib.import_module(f"portable_losses.{p}") for p in packages}
+    names = {
+        f"{package}.{name}"
+        for package, module in modules.items()
+        for name in module.__all__
+        if not inspect.ismodule(getattr(module, name)) and not of_a_function(package, name)
+    }
+    drawn = {path for path, entry in OTHERS.items() if path != "without"}
+    assert sorted([*drawn, *OTHERS["without"]]) == sorted(
+        names | {"Derivatives", "derivatives", "validation"}
+    )
+    for entry in (OTHERS[path] for path in drawn):
+        formula = re.sub(r"\\leftarrow", "", entry["formula"])
+        assert formula.count(r"\left") == formula.count(r"\right")
+        assert entry["picture"] in ("curve", "lines", "arrays", "path")
+
+
+def of_a_function(package: str, name: str) -> bool:
+    """Whether a name is a module that has the formula and the picture of its function."""
+    with_parameters = ("PReLU", "LinearCrossEntropyLoss")
+    return package == "nn" and (hasattr(getattr(nn, name), "function") or name in with_parameters)
 
 
 def test_every_page_is_in_a_table_of_contents() -> None:

@@ -70,9 +70,8 @@ class Work(NamedTuple):
 
     def logits(self, z: Array, block: slice) -> RowArguments:
         """Return the arguments of `sweep` for a block's logits."""
-        smoothing, cap = self.options["label_smoothing"], self.options["softcap"]
-        index = self.index[block]
-        return RowArguments(z, index, self.class_weight, None, smoothing, cap, self.options)
+        smoothing, index = self.options["label_smoothing"], self.index[block]
+        return RowArguments(z, index, self.class_weight, None, smoothing, None, self.options)
 
 
 class Made(NamedTuple):
@@ -89,8 +88,8 @@ def fits(hidden: Array, *_: Any, **__: Any) -> bool:
 
 def _sweepable(index: Array, class_weight: Array | None, options: Options) -> bool:
     """Say whether targets are indices, and the sweep written by hand has all of these options."""
-    uneven = class_weight is not None or options["softcap"] is not None
-    return index.ndim == 1 and not (options["label_smoothing"] and uneven)
+    simple = index.ndim == 1 and options["softcap"] is None
+    return simple and not (options["label_smoothing"] and class_weight is not None)
 
 
 def run(
@@ -224,7 +223,7 @@ def _code(
         """Return the arguments of `swept` for a block."""
         index = work.index[block]
         if index.ndim == 1:
-            own = Target(indices=index[:, None])
+            own = Target(indices=index)
         else:
             own = Target(q=narrow(index, z.dtype, xp=options["xp"]))
         return *grads, z, work.bias, *own._replace(weight=work.class_weight)

@@ -21,7 +21,6 @@ from typing import Any, NamedTuple
 
 from portable_losses._backend import Pair
 from portable_losses._typing import Array, Options
-from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
 from portable_losses.losses._targets import Target
 
 from ..rows.exponentiate import exponentiate
@@ -70,7 +69,7 @@ class RowArguments(NamedTuple):
     weight: Array | None
     row: Array | None
     smoothing: float
-    cap: float | None
+    cap: float | None  # of GPUs alone
     options: Options
 
     @property
@@ -88,8 +87,6 @@ class SweptRows(NamedTuple):
     gap: Array  # from the largest logit to the target's
     others: Array  # sum of the exponentials without the largest, over that
     gaps: Array | None  # sum of all gaps, where smoothing asks
-    slope: Array | None  # of the cap, at the largest logit
-    target_slope: Array | None
     exponentials: Array
 
 
@@ -102,9 +99,8 @@ def fits(
 ) -> bool:
     """Say whether the sweep has all of these options at once, and there are rows."""
     target = Target(*arrays)
-    uneven = target.weight is not None or softcap is not None
-    simple = target.indices is not None and target.class_mask is None
-    return simple and not (label_smoothing and uneven) and 0 not in z.shape
+    simple = target.indices is not None and target.class_mask is None and softcap is None
+    return simple and not (label_smoothing and target.weight is not None) and 0 not in z.shape
 
 
 def run(
@@ -144,8 +140,7 @@ def _in_rows(arrays: tuple[Any, ...], options: Options) -> RowArguments:
     indices: Array = target.indices
     z, index = z.reshape(-1, z.shape[-1]), indices.reshape(-1)
     row = None if target.row_mask is None else target.row_mask.reshape(-1)
-    smoothing, cap = options["label_smoothing"], options["softcap"]
-    return RowArguments(z, index, target.weight, row, smoothing, cap, options)
+    return RowArguments(z, index, target.weight, row, options["label_smoothing"], None, options)
 
 
 def _room(library: Library, given: RowArguments) -> Array:
@@ -153,7 +148,7 @@ def _room(library: Library, given: RowArguments) -> Array:
 
 
 def sweep(library: Library, given: RowArguments, exponentials: Array | None) -> SweptRows:
-    """Read the logits once; leave the exponentials (times the cap's slope) in `exponentials`.
+    """Read the logits once; leave the exponentials in `exponentials`.
 
     That may be the logits' own memory. None: no gradient is needed.
     """
@@ -162,7 +157,7 @@ def sweep(library: Library, given: RowArguments, exponentials: Array | None) -> 
 
     def work(block: slice) -> None:
         rows, index = m.arange(block.stop - block.start, **library.at), given.index[block]
-        z, slope = _capped(given, block)
+        z = given.z[block]
         e = (
             m.empty(z.shape, dtype=dtype, **library.at)
             if exponentials is None
@@ -178,27 +173,14 @@ def sweep(library: Library, given: RowArguments, exponentials: Array | None) -> 
         unit = e[rows, place]
         e[rows, place] = 0
         others = e.sum(-1) / unit
-        slopes = (None, None)
-        if slope is not None:
-            m.multiply(e, slope, out=e)
-            slopes = slope[rows, place], slope[rows, index]
         if given.row is not None:
             e[~given.row[block]] = 0
-        parts[block.start] = (place, largest, unit, gap, others, gaps, *slopes)
+        parts[block.start] = (place, largest, unit, gap, others, gaps)
 
     library.in_blocks(work, count, max(1, library.size // classes))
     columns = zip(*(parts[start] for start in sorted(parts)), strict=True)
     found = (None if c[0] is None else m.concatenate(c) for c in columns)
     return SweptRows._make((*found, exponentials))
-
-
-def _capped(given: RowArguments, block: slice) -> tuple[Array, Array | None]:
-    """Return the logits of a block, and the slope of the cap there."""
-    z, xp = given.z[block], given.options["xp"]
-    if given.cap is None:
-        return z, None
-    slope = _softcap_grad(1.0, None, z, cap=given.cap, xp=xp)[0]
-    return _softcap(z, cap=given.cap, xp=xp), slope
 
 
 def losses(m: Any, given: RowArguments, swept: SweptRows) -> tuple[Array, ...]:
@@ -235,9 +217,6 @@ def finish(
     of_place, of_others = even + m.where(hit, share, 0.0), m.where(hit, 0.0, share)
     of_others = of_others + even * (classes - 1)
     at_place = _counted(m, given, (of_others + g_lse - of_place * swept.others) / sum_)
-    if swept.slope is not None:
-        slopes = (_counted(m, given, x) for x in (swept.slope, swept.target_slope))
-        at_place, share = (x * slope for x, slope in zip((at_place, share), slopes, strict=True))
     idle = None
     if given.weight is not None and not given.options["with_lse"]:
         idle = m.isnan(sum_) & (given.weight[given.index] == 0)  # 0 times NaN is 0

@@ -21,19 +21,19 @@ vectors of the processor: nothing is reassociated or contracted.
 """
 
 import ctypes
-import os
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 
 from ..machine.teams import share
 from . import elementary
 from .arithmetic_llvm import Arithmetic
 from .bounds import ANY, Bounds, bounds_of
+from .engines_llvm import engine_of, is_supported
 from .entries_llvm import SUMMED, entry_of, loaded, loaded_in_pairs, stored, stored_in_pairs
 from .loops_llvm import (
     LONG,
@@ -52,9 +52,7 @@ __all__ = [
     "Code",
     "compiled",
     "computed",
-    "engine_of",
     "entry_of",
-    "features",
     "is_supported",
     "loaded",
     "region",
@@ -62,12 +60,8 @@ __all__ = [
 ]
 
 BYTE, BIT = ir.IntType(8), ir.IntType(1)
-VARIABLE = "PORTABLE_LOSSES_CPU_WITHOUT"  # features of the processor, by how their names begin
 LANES = {"float32": 16, "float64": 8}  # of a vector: one or two registers
 WIDEST = '"prefer-vector-width"="512"'  # LLVM itself would take half of it, by a fifth slower
-
-binding.initialize_native_target()
-binding.initialize_native_asmprinter()
 
 
 class Code(NamedTuple):
@@ -104,33 +98,6 @@ class Code(NamedTuple):
 def _callable(address: int, *kinds: Any) -> Callable[..., None]:
     """Return the function at an address. It keeps the interpreter lock: few entries take less."""
     return ctypes.PYFUNCTYPE(None, *kinds)(address)
-
-
-# ---- the processor ------------------------------------------------------------------------------
-
-
-def features(without: str = "") -> dict[str, bool]:
-    """Return what the processor has; what begins with `without` is left out."""
-    found = dict(binding.get_host_cpu_features())
-    without = without or os.environ.get(VARIABLE, "")
-    return {
-        name: there and not (without and name.startswith(without)) for name, there in found.items()
-    }
-
-
-def is_supported() -> bool:
-    """Say whether the processor multiplies and adds with one rounding, as every formula needs."""
-    triple = binding.get_process_triple()
-    return triple.startswith(("aarch64", "arm64")) or bool(
-        binding.get_host_cpu_features().get("fma")
-    )
-
-
-def _machine(without: str = "") -> Any:
-    """Return the target machine."""
-    flags = ",".join(("+" if on else "-") + name for name, on in features(without).items())
-    target = binding.Target.from_default_triple()
-    return target.create_target_machine(cpu=binding.get_host_cpu_name(), features=flags, opt=2)
 
 
 # ---- steps --------------------------------------------------------------------------------------
@@ -231,8 +198,9 @@ def _flat_type(dtypes: Sequence[Any]) -> Any:
     return ir.FunctionType(ir.VoidType(), [*pointers, LONG])
 
 
-def _write_flat(module: Any, formula: Formula, dtypes: Sequence[Any]) -> None:
-    """Write the loop over arrays without gaps."""
+def _flat(formula: Formula, dtypes: Sequence[Any]) -> Any:
+    """Return a module with the loop over arrays without gaps."""
+    module = ir.Module("formula")
     flat = ir.Function(module, _flat_type(dtypes), "flat")
     set.add(flat.attributes, WIDEST)
     builder = ir.IRBuilder(flat.append_basic_block())
@@ -253,6 +221,7 @@ def _write_flat(module: Any, formula: Formula, dtypes: Sequence[Any]) -> None:
 
     vectors(builder, flat.args[:-1], given, lanes, flat.args[-1], body)
     builder.ret_void()
+    return module
 
 
 def compiled(formula: Formula, dtypes: Sequence[Any], *, without: str = "") -> Code:
@@ -263,12 +232,12 @@ def compiled(formula: Formula, dtypes: Sequence[Any], *, without: str = "") -> C
     """
     names = tuple(map(str, dtypes))
     region()  # while no other thread compiles
-    module = ir.Module("formula")
-    _write_flat(module, formula, dtypes)
-    engine = engine_of(module, without, vectorised=True)
+    engine = engine_of(
+        lambda: _flat(formula, dtypes), ("flat", formula, names), without, vectorised=True
+    )
     key = names, formula.given, without
     if key not in _WAYS:
-        _WAYS[key] = engine_of(_ways(dtypes, formula.given), without)
+        _WAYS[key] = engine_of(lambda: _ways(dtypes, formula.given), ("ways", *key), without)
     ways = _WAYS[key]
     names = Code._fields[1 : Code._fields.index("arrays")]
     addresses = map(ways.get_function_address, names)
@@ -296,38 +265,15 @@ def _ways(dtypes: Sequence[Any], given: int) -> Any:
 @cache
 def region() -> int:
     """Return the address of what every thread of a team runs."""
-    module = ir.Module("region")
-    write_region(module)
-    engine = engine_of(module, "")
+    engine = engine_of(_region, "region")
     _REGIONS.append(engine)
     return int(engine.get_function_address("region"))
 
 
+def _region() -> Any:
+    module = ir.Module("region")
+    write_region(module)
+    return module
+
+
 _REGIONS: list[Any] = []
-
-
-def engine_of(module: Any, without: str, *, vectorised: bool = False) -> Any:
-    """Return what holds the machine code of a module, whose loops are of scalars, or of vectors.
-
-    Of vectors there is little to do, and all that LLVM offers would take twice as long.
-    """
-    module.triple = binding.get_process_triple()
-    machine = _machine(without)
-    parsed = binding.parse_assembly(str(module))
-    options = binding.create_pipeline_tuning_options(speed_level=2)
-    options.loop_vectorization = True
-    options.loop_unrolling = options.loop_interleaving = False  # longer, and no quicker
-    passes = binding.create_pass_builder(machine, options)
-    if vectorised:
-        few = binding.create_new_function_pass_manager()
-        few.add_simplify_cfg_pass()
-        few.add_instruction_combine_pass()
-        few.add_new_gvn_pass()
-        for function in parsed.functions:
-            if not function.is_declaration:
-                few.run(function, passes)
-    else:
-        passes.getModulePassManager().run(parsed, passes)
-    engine = binding.create_mcjit_compiler(parsed, machine)
-    engine.finalize_object()
-    return engine

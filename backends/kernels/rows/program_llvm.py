@@ -2,13 +2,16 @@
 
 ::
 
-    rows(pointers, [count], strides, [classes, failed])
+    rows(pointers, [count], strides, [classes, failed, outside, adding, flat, number, divisor])
 
 computes so many rows, whose arrays begin at `pointers` and lie `strides` bytes apart; the entries
-of a row lie without gaps. `failed` becomes 1 where there is no memory for buffers. The vectors have
-so many lanes on every processor, and a sum is one sum for each lane, in float64 (of float64: with
-what each addition loses), and then of their halves: so the bits are the same on all processors, for
-any number of threads.
+of a row lie without gaps. `failed` becomes 1 where there is no memory for buffers, `outside` where
+an index names no class. `adding` and `flat` are 0, or the addresses by which the first results,
+numbers that lie without gaps, are added up: their sum over the divisor is written to `number`.
+
+The vectors have so many lanes on every processor, and a sum is one sum for each lane, in float64
+(of float64: with what each addition loses), and then of their halves: so the bits are the same on
+all processors, for any number of threads.
 """
 
 import ctypes
@@ -21,14 +24,13 @@ from llvmlite import ir
 
 from ..formulas.arithmetic_llvm import Arithmetic
 from ..formulas.bounds import Bounds
+from ..formulas.engines_llvm import engine_of, is_supported
 from ..formulas.loops_llvm import LONG, LONGS, WAY
 from ..formulas.program_llvm import (
     LANES,
     WIDEST,
     computed,
-    engine_of,
     entry_of,
-    is_supported,
     loaded,
     region,
     stored,
@@ -48,6 +50,8 @@ BYTE, INT = ir.IntType(8), ir.IntType(32)
 BYTES = ir.PointerType(BYTE)
 INDEX = "int64"
 WORD = 8  # bytes of an address
+NOTHING_ADDED = (0, 0, 0, 0)
+FAILED = 2 + len(NOTHING_ADDED)  # its place, from the end
 
 
 class Code:
@@ -56,17 +60,29 @@ class Code:
     def __init__(self, address: int, engine: Any) -> None:
         self._address = address
         self._engine = engine  # the code lives as long as this
-        self._call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(address)
+        # It keeps the interpreter lock: few rows take less than to give it up.
+        self._call = ctypes.PYFUNCTYPE(None, *[ctypes.c_void_p] * 4)(address)
 
-    def run(self, places: Sequence[int], strides: Sequence[int], count: int, classes: int) -> None:
-        """Compute so many rows of arrays at these places, so many bytes apart."""
+    def run(
+        self,
+        places: Sequence[int],
+        strides: Sequence[int],
+        count: int,
+        classes: int,
+        adding: Sequence[int] = NOTHING_ADDED,
+    ) -> bool:
+        """Compute so few rows of arrays at these places, so many bytes apart.
+
+        Say whether all indices name classes. `adding` are the last of the data, the divisor's bits.
+        """
         arrays = len(places)
-        words = array("q", (*places, count, *strides, classes, 0))
+        words = array("q", (*places, count, *strides, classes, 0, 0, *adding))
         start = words.buffer_info()[0]
         sizes = start + WORD * arrays
         self._call(start, sizes, sizes + WORD, sizes + WORD + WORD * arrays)
-        if words[-1]:
+        if words[-FAILED]:
             raise MemoryError
+        return not words[1 - FAILED]
 
     def share(
         self,
@@ -78,7 +94,7 @@ class Code:
         team: Team,
     ) -> None:
         """Compute them on the threads of `team`, `span` rows at a time."""
-        data = array("q", (classes, 0))
+        data = array("q", (classes, 0, 0, *NOTHING_ADDED))
         address = data.buffer_info()[0]
         share(region(), self._address, address, places, strides, count, span=span, team=team)
         if data[1]:
@@ -91,10 +107,17 @@ def compiled(rows: RowFormula, dtypes: Sequence[str], *, without: str = "") -> C
     Untraceable where a step is not known. What the processor has and begins with `without`
     ("avx512") is not used.
     """
+    names = tuple(map(str, dtypes))
+    engine = engine_of(
+        lambda: _module(rows, dtypes), ("rows", rows, names), without, vectorised=True
+    )
+    return Code(engine.get_function_address("rows"), engine)
+
+
+def _module(rows: RowFormula, dtypes: Sequence[str]) -> Any:
     module = ir.Module("rows")
     _Writer(module, rows, dtypes).write()
-    engine = engine_of(module, without, vectorised=True)
-    return Code(engine.get_function_address("rows"), engine)
+    return module
 
 
 class _Writer:
@@ -143,6 +166,7 @@ class _Writer:
         i.add_incoming(b.add(i, long(1)), b.block)
         b.branch(head)
         b.position_at_end(done)
+        self._add_up(starts[self.formula.given], last)
         if self.plan.buffers:
             free = ir.Function(self.module, ir.FunctionType(ir.VoidType(), [BYTES]), "free")
             b.call(free, [self._room])
@@ -167,6 +191,20 @@ class _Writer:
         b.position_at_end(there)
         for i, x in enumerate(self.plan.buffers):
             self.buffers[x] = b.gep(self._room, [b.mul(part, long(i))])
+
+    def _add_up(self, terms: Any, count: Any) -> None:
+        """Write the call that adds up the first results, where it is asked for."""
+        b = self.builder
+        if self.rows.kinds[self.formula.given] not in ("kept", "row"):
+            return
+        adding, flat, number, divisor = [
+            b.load(b.gep(self.data, [long(i)])) for i in range(3, 3 + len(NOTHING_ADDED))
+        ]
+        double = ir.DoubleType()
+        kind = ir.FunctionType(ir.VoidType(), [LONG, BYTES, LONG, double, LONG])
+        with b.if_then(b.icmp_signed("!=", adding, long(0)), likely=False):
+            function = b.inttoptr(adding, kind.as_pointer())
+            b.call(function, [flat, terms, number, b.bitcast(divisor, double), count])
 
     # ---- a row ---------------------------------------------------------------------------------
 
@@ -198,7 +236,15 @@ class _Writer:
         type_ = LONG if dtype == INDEX else entry_of(dtype).type
         place = self.builder.bitcast(self.pointers[number], ir.PointerType(type_))
         raw = self.builder.load(self.builder.gep(place, [at]))
-        return raw if dtype == INDEX else loaded(self.scalar, raw, _named(dtype))
+        return self._class(raw) if dtype == INDEX else loaded(self.scalar, raw, _named(dtype))
+
+    def _class(self, index: Any) -> Any:
+        """Return an index; 0 for one that names no class, which is said in the data."""
+        b = self.builder
+        there = b.icmp_unsigned("<", index, self.classes)
+        with b.if_then(b.not_(there), likely=False):
+            b.store(long(1), b.gep(self.data, [long(2)]))
+        return b.select(there, index, long(0))
 
     def _number(self, step: Step) -> Any:
         """Return what a step makes of numbers of the row."""

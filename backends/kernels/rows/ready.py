@@ -5,15 +5,25 @@ call is their addresses, and memory for the results.
 """
 
 import math
+from array import array
 from collections.abc import Callable, Sequence
+from functools import cache
+from struct import pack, unpack
 from typing import Any
 
+import numpy as np
+
 from portable_losses._backend import Pair
+from portable_losses._reduction import itself
 from portable_losses._typing import Array, Options
+
+from ..formulas.machine_code import NATIVE, machine_code
+from ..formulas.trace import trace
 
 __all__ = ["FEWEST", "ready"]
 
 FEWEST = 2**16  # entries from which on several threads pay
+ADDED = ("float32", "float64")  # dtypes of what is added up
 
 
 def ready(
@@ -45,43 +55,45 @@ def ready(
         present = [factor, *present]
     else:
         program = rows.forward(each, arrays, rest)
-    if program is None:
+    if program is None or (divisor is not None and program.dtypes[0] not in ADDED):
         return None
     several, count = program.rows.formula.several is not None, len(given)
-    if factor is not None:
+    held = factor is not None
+    if held:
         several = "with_lse" in options
-    compute = _prepared(library, program, present, first)
-    held = () if factor is None else (factor,)
-    added = None if divisor is None else library.adding(divisor)
-    pull = _puller(rows, each, wanted)
-
-    usual = divisor
+    compute, pull = _prepared(library, program, present, first), _puller(rows, each, wanted)
+    added, usual, number = divisor is not None, divisor, library.number
+    kind = "d" if library.name(first) == "float64" else "f"
 
     def weighted(arrays: tuple[Any, ...], divisor: float, weights: Any) -> Any:
         """Return the sum of the weighted results over a number, and the gradient."""
-        made = None
-        if weights is None or library.place(weights) is not None:
-            share = (1.0 if weights is None else weights) / divisor
-            own = (library.rows(share, arrays[0]),) if held else ()
-            made = compute((*own, *[arrays[i] for i in given]))
-        if made is None or not (held or not wanted):
+        if not (held or not wanted) or (weights is not None and library.place(weights) is None):
             return None
-        slope = made.pop() if held else None
-        terms = made[0] if weights is None else weights * made[0]
-        return library.adding(1)(terms) / divisor, slope
+        laid = [arrays[i] for i in given]
+        if weights is None:
+            share = array(kind, (1.0 / divisor,))
+            made = compute(laid, divisor, (share.buffer_info()[0],) if held else ())
+        else:
+            own = [library.rows(weights / divisor, arrays[0])] if held else []
+            made = compute(own + laid)
+        if made is None:
+            return None
+        out = number(made.pop()) if weights is None else library.sum(weights * made[0]) / divisor
+        return out, made[-1] if held else None
 
     def run(arrays: tuple[Any, ...], divisor: Any = divisor, weights: Any = None) -> Any:
         if weights is not None or divisor is not usual:
             return weighted(arrays, divisor, weights)
         laid = arrays if len(arrays) == count else [arrays[i] for i in given]
-        made = compute((*held, *laid))
+        made = compute((factor, *laid) if held else laid, divisor)
         if made is None:
             return None
+        total = number(made.pop()) if added else None
         slope = made.pop() if held else None
-        out = added(made[0]) if added else tuple(made) if several else made[0]
-        if slope is not None or not wanted:
-            return out, slope
         results = tuple(made) if several else made[0]
+        out = total if added else results
+        if held or not wanted:
+            return out, slope
 
         def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
             if added:
@@ -122,8 +134,13 @@ def _size(grad: Any) -> int:
 
 def _prepared(
     library: Any, program: Any, given: Sequence[Array], like: Array
-) -> Callable[[Sequence[Array]], list[Array] | None]:
-    """Return a program as a function of arrays as these are, None of such with gaps in memory."""
+) -> Callable[..., list[Array] | None]:
+    """Return a program as a function of arrays as these are, and of a divisor.
+
+    Where one is given, the sum of the first result over it comes last. The addresses `before` are
+    those of the first operands. None of arrays with gaps in memory, and where an index names no
+    class.
+    """
     formula, kinds = program.rows.formula, program.rows.kinds
     shape = tuple(like.shape)
     lead, classes = shape[:-1], shape[-1]
@@ -141,14 +158,34 @@ def _prepared(
     ]
     count, place, run, small = math.prod(lead), library.place, program.code.run, library.small
     makers = [small(size, x) for (size, _), x in zip(wanted, outs, strict=True)]
+    name = program.dtypes[0]
+    adder: Any = _adder(name) if name in ADDED else None
+    total = small((), library.empty((), like, name))
 
-    def compute(given: Sequence[Array]) -> list[Array] | None:
+    def compute(
+        given: Sequence[Array], divisor: float | None = None, before: tuple[int, ...] = ()
+    ) -> list[Array] | None:
         outs = [make() for make in makers]
-        places = [place(x) for x in given]
+        places = [*before, *[place(x) for x in given]]
         if None in places:
             return None
         places += [place(x) for x in outs]
-        run(places, strides, count, classes)
-        return outs
+        if divisor is None:
+            there = run(places, strides, count, classes)
+        else:
+            outs.append(total())
+            adding = (*adder, place(outs[-1]), *unpack("q", pack("d", divisor)))
+            there = run(places, strides, count, classes, adding)
+        return outs if there else None
 
     return compute
+
+
+@cache
+def _adder(name: str) -> tuple[int, int]:
+    """Return the addresses of the code that adds up numbers, as the long way does (`itself`)."""
+    dtype = np.dtype(name)
+    found: Any = machine_code(
+        lambda: trace(itself, (dtype,), {}, native=NATIVE), (itself, name), lambda _: [name, name]
+    )
+    return found[1].averaged, found[1].flat

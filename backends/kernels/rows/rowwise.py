@@ -44,8 +44,8 @@ class Library(NamedTuple):
     ``backward_of(pair, arrays)`` is the portable backward, which computes halves in float32.
 
     For few rows: ``place(x)`` is the address of an array, None of one with gaps; ``small(shape,
-    like)`` makes memory for a result; ``adding(divisor)`` is the sum of an array over a number, 1
-    or its size; ``spread(grad, divisor, like)`` is the gradient of each of the added.
+    like)`` makes memory for a result; ``sum(x)`` is that of an array, ``number(x)`` one of no axes
+    as the library returns it; ``spread(grad, divisor, like)`` is the gradient of each of the added.
     """
 
     plain: Callable[[tuple[Any, ...]], bool]
@@ -57,7 +57,8 @@ class Library(NamedTuple):
     backward_of: Callable[[Pair, tuple[Any, ...]], Callable[..., Any]]
     place: Callable[[Array], int | None]
     small: Callable[[tuple[int, ...], Array], Callable[[], Array]]
-    adding: Callable[[float], Callable[[Array], Any]]
+    sum: Callable[[Array], Any]
+    number: Callable[[Array], Any]
     spread: Callable[[Any, float, Array], Array]
 
 

@@ -93,12 +93,6 @@ def _spread(grad: Any, divisor: float, like: Array) -> Array:
     return np.full(like.shape, grad / divisor, like.dtype)
 
 
-def _adding(divisor: float) -> Callable[[Array], Any]:
-    if divisor == 1:
-        return lambda x: np.add.reduce(x, None)
-    return lambda x: np.add.reduce(x, None) / divisor
-
-
 NUMPY = Library(
     _plain,
     lambda x: NAMES.get(x.dtype, ""),
@@ -109,7 +103,8 @@ NUMPY = Library(
     _backward_of,
     _place,
     lambda shape, like: partial(np.empty, shape, like.dtype),
-    _adding,
+    lambda x: np.add.reduce(x, None),
+    lambda x: x[()],
     _spread,
 )
 

@@ -69,7 +69,7 @@ def case_of_cross_entropy(classes: int, options: Options, *, weighted: bool, mas
         "softcap": 5.0 if capped else None,
     }
     target = Target(
-        indices=index[:, None],
+        indices=index,
         weight=weight if weighted else None,
         row_mask=np.arange(rows) % 4 != 1 if masked else None,
     )

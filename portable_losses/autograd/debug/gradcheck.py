@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from portable_losses._polyfill import device_of
+from portable_losses._typing import of_function
 from portable_losses.autograd._libraries import library_of
 from portable_losses.autograd.tensors.unwrapping import unwrap
 from portable_losses.autograd.transforms.functional import grad, vjp
@@ -15,6 +16,7 @@ __all__ = ["gradcheck"]
 _LARGEST_EPS = 1e-12
 
 
+@of_function
 def gradcheck(
     f: Callable[..., Any],
     args: Sequence[Any],

@@ -19,7 +19,7 @@ from portable_losses._polyfill import constant
 from portable_losses._tape import TapeNamespace
 from portable_losses._typing import Array
 from portable_losses.autograd.tensors.unwrapping import is_tracked
-from portable_losses.special.entropy import _entr, _kl_div, _rel_entr
+from portable_losses.special.entropies import _entr, _kl_div, _rel_entr
 from portable_losses.special.gamma import _gammaln, _polygamma
 from portable_losses.special.incomplete import _incomplete_beta, _incomplete_gamma, _stdtr
 from portable_losses.special.normal import _log_ndtr, _ndtr

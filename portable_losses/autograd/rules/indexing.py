@@ -5,7 +5,14 @@ from typing import Any, NamedTuple
 
 from portable_losses import _indexing
 from portable_losses._indexing import chosen
-from portable_losses._polyfill import device_of, take_along_axis, where
+from portable_losses._polyfill import (
+    device_of,
+    is_known,
+    knows_shape,
+    places_along,
+    take_along_axis,
+    where,
+)
 from portable_losses._tape import TapeNamespace, inner_of, raw_array
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd.rules.table import VIEW, compose, register
@@ -107,14 +114,32 @@ def _take_along_axis(
 ) -> Array:
     """Put every entry of `grad` where it was taken from."""
     axis %= x.ndim
-    indices = raw_array(indices)
-    if indices.shape[axis] == 1 and indices.ndim == x.ndim:  # one class per row: no scatter
-        raw = inner_of(xp)
-        places = raw.arange(x.shape[axis], dtype=indices.dtype, device=device_of(indices, xp=raw))
-        places = raw.reshape(places, (-1,) + (1,) * (x.ndim - 1 - axis))
-        wanted = where(indices < 0, indices + x.shape[axis], indices, xp=raw)
-        return where(wanted == places, grad, 0, xp=xp)
+    indices, raw = raw_array(indices), inner_of(xp)
+    one = indices.shape[axis] == 1 and indices.ndim == x.ndim  # one class per row: no scatter
+    if one or not (knows_shape(x) and knows_shape(indices)):
+        places = places_along(axis - x.ndim, raw_array(x), dtype=indices.dtype, xp=raw)
+        size = x.shape[axis]
+        if not is_known(size):
+            size = raw.max(places, axis=axis, keepdims=True) + 1
+        wanted = where(indices < 0, indices + size, indices, xp=raw)
+        if one:
+            return where(wanted == places, grad, 0, xp=xp)
+        places = raw.broadcast_arrays(places, raw_array(x))[0] if is_known(size) else places
+        return _gathered(wanted, grad, raw_array(x), axis, xp=xp)
     return _scatter(xp, _wide(x.shape, grad.shape, axis), _mesh(indices, axis, xp), grad)
+
+
+def _gathered(wanted: Array, grad: Array, x: Array, axis: int, *, xp: Namespace) -> Array:
+    """Return for each place of `x` the sum of the entries of `grad` that are wanted there.
+
+    By comparison, which needs no size.
+    """
+    raw = inner_of(xp)
+    wanted, x = (raw.moveaxis(i, axis, -1) for i in (wanted, x))
+    places = places_along(-1, x, dtype=wanted.dtype, xp=raw)
+    hit = wanted[..., None, :] == places[..., None]
+    each = xp.moveaxis(grad, axis, -1)[..., None, :]
+    return xp.moveaxis(xp.sum(where(hit, each, 0, xp=xp), axis=-1), -1, axis)
 
 
 def _wide(shape: tuple[int, ...], taken: tuple[int, ...], axis: int) -> tuple[int, ...]:

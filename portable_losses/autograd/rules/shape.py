@@ -7,7 +7,7 @@ from typing import Any
 from array_api_compat import device as own_device
 from array_api_compat import to_device
 
-from portable_losses._polyfill import device_of
+from portable_losses._polyfill import device_of, expand_dims, knows_shape, reshape
 from portable_losses._tape import TapeArray
 from portable_losses._typing import Array, Namespace
 from portable_losses.autograd.rules.table import LIST, VIEW, compose, register
@@ -16,7 +16,21 @@ from portable_losses.autograd.rules.table import LIST, VIEW, compose, register
 def _reshaped(
     grad: Array, out: Array, x: Array, *_: Any, copy: Any = None, xp: Namespace, **__: Any
 ) -> Array:
-    return xp.reshape(grad, x.shape)
+    """Return `grad` in the shape of `x`."""
+    return reshape(grad, x.shape, xp=xp)
+
+
+def _squeezed(
+    grad: Array, out: Array, x: Array, axis: int | tuple[int, ...], *, xp: Namespace
+) -> Array:
+    if knows_shape(x):
+        return xp.reshape(grad, x.shape)
+    axes = (axis,) if isinstance(axis, int) else axis
+    return expand_dims(grad, [i % x.ndim for i in axes], xp=xp)
+
+
+def _expanded(grad: Array, out: Array, x: Array, *, axis: int = 0, xp: Namespace) -> Array:
+    return xp.reshape(grad, x.shape) if knows_shape(x) else xp.squeeze(grad, axis=axis)
 
 
 def _permute_dims(
@@ -64,8 +78,8 @@ def _converted(
 
 
 register("reshape", _reshaped, shares=VIEW)
-register("squeeze", _reshaped, shares=VIEW)
-register("expand_dims", _reshaped, shares=VIEW)
+register("squeeze", _squeezed, shares=VIEW)
+register("expand_dims", _expanded, shares=VIEW)
 register("permute_dims", _permute_dims, shares=VIEW)
 register("moveaxis", _moveaxis, shares=VIEW)
 register("matrix_transpose", lambda grad, out, x, *, xp: xp.matrix_transpose(grad), shares=VIEW)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
+from portable_losses._typing import of_function
 from portable_losses.autograd.graph.node import NOTHING, Node, item_nodes
 from portable_losses.autograd.graph.recording import recorder
 from portable_losses.autograd.rules import JOINT, LIST, Operation
@@ -15,6 +16,7 @@ from portable_losses.autograd.transforms.nested import flatten_nested
 __all__ = ["checkpoint"]
 
 
+@of_function
 def checkpoint(f: Callable[..., Any], /) -> Callable[..., Any]:
     """Return `f` as one operation that keeps its inputs, and runs again in the backward walk.
 

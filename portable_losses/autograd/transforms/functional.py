@@ -7,6 +7,7 @@ from typing import Any
 from portable_losses._backend import namespace_of_type
 from portable_losses._dtypes import kind_of
 from portable_losses._gradient import stop_gradient as stop_gradient_of
+from portable_losses._typing import of_function
 from portable_losses.autograd._libraries import library_of, library_of_argument
 from portable_losses.autograd.graph.recording import recorder
 from portable_losses.autograd.tensors.tensor import Tensor
@@ -18,6 +19,7 @@ from portable_losses.autograd.transforms.numbers import arrays_for_numbers
 __all__ = ["grad", "stop_gradient", "value_and_grad", "vjp"]
 
 
+@of_function
 def grad(
     f: Callable[..., Any],
     /,
@@ -77,6 +79,7 @@ def grad(
     return gradient
 
 
+@of_function
 def value_and_grad(
     f: Callable[..., Any],
     /,
@@ -139,6 +142,7 @@ def value_and_grad(
     return value_and_gradient
 
 
+@of_function
 def vjp(f: Callable[..., Any], /, *args: Any, has_aux: bool = False) -> Any:
     """Run `f` and return its result with the function that pulls a cotangent back.
 

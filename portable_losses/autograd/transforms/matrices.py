@@ -6,6 +6,7 @@ from math import prod
 from typing import Any
 
 from portable_losses._polyfill import device_of
+from portable_losses._typing import of_function
 from portable_losses.autograd._libraries import library_of, library_of_argument
 from portable_losses.autograd.rules.complex_numbers import is_complex
 from portable_losses.autograd.tensors.tensor import Tensor
@@ -18,6 +19,7 @@ from portable_losses.autograd.transforms.numbers import arrays_for_numbers, numb
 __all__ = ["flatten", "hessian", "jacobian"]
 
 
+@of_function
 def jacobian(
     f: Callable[..., Any], /, *, argnums: int | Sequence[int] = 0, holomorphic: bool = False
 ) -> Callable[..., Any]:
@@ -100,6 +102,7 @@ def jacobian(
     return jacobian_of_f
 
 
+@of_function
 def hessian(f: Callable[..., Any], /, *, argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
     """Return the function that computes the Hessian of `f`.
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
+from portable_losses._typing import of_function
 from portable_losses.autograd._libraries import library_of
 from portable_losses.autograd.graph.recording import recorder
 from portable_losses.autograd.tensors.tensor import Tensor, tensor_of
@@ -21,6 +22,7 @@ from portable_losses.autograd.transforms.numbers import arrays_for_numbers, numb
 __all__ = ["elementwise_grad", "ggnvp", "hvp", "jvp"]
 
 
+@of_function
 def elementwise_grad(
     f: Callable[..., Any], /, *, argnums: int | Sequence[int] = 0
 ) -> Callable[..., Any]:
@@ -66,6 +68,7 @@ def elementwise_grad(
     return derivative
 
 
+@of_function
 def jvp(f: Callable[..., Any], args: Sequence[Any], tangents: Sequence[Any], /) -> tuple[Any, Any]:
     """Return ``f(*args)``, and the product of its Jacobian with `tangents`.
 
@@ -130,6 +133,7 @@ def jvp(f: Callable[..., Any], args: Sequence[Any], tangents: Sequence[Any], /) 
     return call.tree_for_caller(result), rebuild(shown)
 
 
+@of_function
 def hvp(f: Callable[..., Any], args: Sequence[Any], v: Sequence[Any], /) -> tuple[Any, ...]:
     """Return the product of the Hessian of `f` with `v`, without the Hessian.
 

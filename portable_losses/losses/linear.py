@@ -12,7 +12,15 @@ from portable_losses._options import (
     is_number,
     require,
 )
-from portable_losses._polyfill import broadcast_to, concat, device_of, readable, total
+from portable_losses._polyfill import (
+    broadcast_to,
+    concat,
+    device_of,
+    is_known,
+    readable,
+    reshape,
+    total,
+)
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._typing import Array, Namespace, Reduction
@@ -26,8 +34,7 @@ from portable_losses._values import mark_invalid
 from portable_losses.losses._foreseen import foreseen_factors
 from portable_losses.losses._left_out import Entries, leaves_out
 from portable_losses.losses._linear_rows import _linear_cross_entropy
-from portable_losses.losses._targets import read_target, smoothed_losses
-from portable_losses.losses.cross_entropy import reduce_with_lse
+from portable_losses.losses._targets import read_target, reduce_with_lse, smoothed_losses
 
 __all__ = ["linear_cross_entropy"]
 
@@ -59,6 +66,7 @@ def linear_cross_entropy(
     chunk_size: int | None = None,
     return_lse: bool = False,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Cross entropy of the logits ``hidden @ weight.T + bias``, which never exist all at once.
 
@@ -96,6 +104,8 @@ def linear_cross_entropy(
     return_lse : bool, default False
         Return ``(loss, lse)``, lse the logsumexp of each row, 0 for a row left out.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -164,7 +174,9 @@ def linear_cross_entropy(
     )
     foreseen = None
     if is_number(z_loss) and is_number(label_smoothing):
-        foreseen = foreseen_factors(reduction, target, sample_weight, shape, z_loss=z_loss, xp=xp)
+        foreseen = foreseen_factors(
+            reduction, target, sample_weight, shape, z_loss=z_loss, denominator=denominator, xp=xp
+        )
 
     def losses(hidden: Array, labels: Array, factor: Array | None) -> tuple[Array, ...]:
         pair = partial(
@@ -186,17 +198,25 @@ def linear_cross_entropy(
         )
 
     def flat(x: Array, *last: int) -> Array:
-        return x if len(shape) == 1 else xp.reshape(x, (math.prod(shape), *last))
+        rows = math.prod(shape) if all(map(is_known, shape)) else None
+        return x if len(shape) == 1 else reshape(x, (rows, *last), xp=xp)
 
-    labels = flat(given, classes) if target.indices is None else flat(target.indices[..., 0])
+    labels = flat(given, classes) if target.indices is None else flat(target.indices)
     rows = None if target.row_mask is None else flat(target.row_mask)
     factor = None if foreseen is None or foreseen[0] is None else flat(foreseen[0])
     found = _of_rows(losses, flat(hidden, hidden.shape[-1]), labels, factor, rows, xp=xp)
-    loss, *rest = found if len(shape) == 1 else (xp.reshape(one, shape) for one in found)
+    loss, *rest = found if len(shape) == 1 else (reshape(one, shape, xp=xp) for one in found)
     loss, lse = mark_invalid(loss, invalid, xp=xp), rest[0] if rest else None
 
     result = reduce_with_lse(
-        loss, lse, target, reduction, z_loss=z_loss, sample_weight=sample_weight, xp=xp
+        loss,
+        lse,
+        target,
+        reduction,
+        z_loss=z_loss,
+        sample_weight=sample_weight,
+        denominator=denominator,
+        xp=xp,
     )
     result = narrow(result, hidden.dtype, xp=xp)
     return (result, narrow(lse, hidden.dtype, xp=xp)) if return_lse else result

@@ -206,7 +206,9 @@ def _masked(x: Array, mask: Array | None, value: float, *, xp: Namespace) -> Arr
 # ---- the pairs: along the last axis -----------------------------------------------------------
 
 
-def _softmax_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array | None, ...]:
+def _softmax_grad(
+    grad: Array, out: Array, x: Array, *rest: Array, xp: Namespace
+) -> tuple[Array | None, ...]:
     """``p * (h - sum(h * p))`` with ``h = grad - grad_k``, k the largest entry.
 
     The shift changes nothing in exact arithmetic, and takes p_k, the one probability that may be
@@ -214,17 +216,37 @@ def _softmax_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[
     """
     k, _ = place_of_largest(out, xp=xp)
     h = grad - entry(grad, k, xp=xp)
-    return (out * (h - total(h * out, axis=-1, keepdims=True, xp=xp)),)
+    return out * (h - total(h * out, axis=-1, keepdims=True, xp=xp)), *(None for _ in rest)
 
 
 @with_gradient(_softmax_grad, rows=True, kernel="softmax")
 def _softmax(x: Array, *, xp: Namespace) -> Array:
     """``exp(x - n) / sum(exp(x - n))``, n the largest entry rounded down."""
+    return _shares(x, None, xp=xp)
+
+
+@with_gradient(_softmax_grad, rows=True)
+def _softmax_of_parts(x: Array, rest: Array, *, xp: Namespace) -> Array:
+    """Return the softmax of ``x + rest``; the rest is constant (see `exponentials`)."""
+    return _shares(x, rest, xp=xp)
+
+
+def _shares(x: Array, rest: Array | None, *, xp: Namespace) -> Array:
     k, largest = place_of_largest(x, xp=xp)
-    e = exponentials(x, finite_or_nan(entry(x, k, xp=xp), xp=xp), xp=xp)
+    e = exponentials(x, finite_or_nan(entry(x, k, xp=xp), xp=xp), rest, xp=xp)
     # Apart from the largest, beside which many small ones are all rounded the same way.
     others = total(where(largest, 0.0, e, xp=xp), axis=-1, keepdims=True, xp=xp)
     return e / (entry(e, k, xp=xp) + others)
+
+
+def softmax_in_parts(x: Array, rest: Array | None, *, xp: Namespace) -> Array:
+    """Return the softmax of rows, which may have more digits than their dtype."""
+    return _softmax(x, xp=xp) if rest is None else _softmax_of_parts(x, rest, xp=xp)
+
+
+def log_softmax_in_parts(x: Array, rest: Array | None, *, xp: Namespace) -> Array:
+    """Return its logarithm."""
+    return _log_softmax(x, xp=xp) if rest is None else _log_softmax_of_parts(x, rest, xp=xp)
 
 
 @of_rows()
@@ -233,7 +255,9 @@ def _softmin(x: Array, *, xp: Namespace) -> Array:
     return _softmax(-x, xp=xp)
 
 
-def probabilities(x: Array, out: Array, *, xp: Namespace) -> tuple[Array, Array]:
+def probabilities(
+    x: Array, out: Array, rest: Array | None = None, *, xp: Namespace
+) -> tuple[Array, Array]:
     """Return the softmax p of x, whose logarithm is `out`, and ``p - 1``, with all digits of both.
 
     Only the largest entry's p may be nearly 1.
@@ -241,7 +265,7 @@ def probabilities(x: Array, out: Array, *, xp: Namespace) -> tuple[Array, Array]
     k, largest = place_of_largest(x, xp=xp)
     # Not exp(out): out is rounded twice, and exp multiplies a relative error by |out|. The largest
     # entry is not divided by itself, where its two slopes would cancel what is left of the row.
-    e = exponentials(x, finite_or_nan(entry(x, k, xp=xp), xp=xp), xp=xp)
+    e = exponentials(x, finite_or_nan(entry(x, k, xp=xp), xp=xp), rest, xp=xp)
     p_k = xp.exp(entry(out, k, xp=xp))
     p = where(largest, p_k, e * (p_k / entry(e, k, xp=xp)), xp=xp)
     less = xp.expm1(stop_gradient(entry(out, k, xp=xp), xp=xp))
@@ -251,18 +275,21 @@ def probabilities(x: Array, out: Array, *, xp: Namespace) -> tuple[Array, Array]
 
 
 def _log_softmax_grad(
-    grad: Array, out: Array, x: Array, *, xp: Namespace
+    grad: Array, out: Array, x: Array, *rest: Array, xp: Namespace
 ) -> tuple[Array | None, ...]:
     """``grad_j * (1 - p_j) - p_j * (sum of grad over the others)``.
 
     Only the largest entry's p may be nearly 1; there both ``1 - p`` and the sum over the others
     are formed without it, so a one-hot `grad` loses no digit.
     """
+    own = backend_of(xp).speed.special.get("log_softmax_grad")
+    if own is not None:
+        return own(grad, out, x, xp=xp)  # type: ignore[return-value]
     k, largest = place_of_largest(x, xp=xp)
-    rest = total(where(largest, 0.0, grad, xp=xp), axis=-1, keepdims=True, xp=xp)
-    others = where(largest, rest, (rest - grad) + entry(grad, k, xp=xp), xp=xp)
-    p, less = probabilities(x, out, xp=xp)
-    return (-grad * less - p * others,)
+    sum_ = total(where(largest, 0.0, grad, xp=xp), axis=-1, keepdims=True, xp=xp)
+    others = where(largest, sum_, (sum_ - grad) + entry(grad, k, xp=xp), xp=xp)
+    p, less = probabilities(x, out, *rest, xp=xp)
+    return -grad * less - p * others, *(None for _ in rest)
 
 
 @with_gradient(_log_softmax_grad, rows=True, kernel="log_softmax")
@@ -272,3 +299,12 @@ def _log_softmax(x: Array, *, xp: Namespace) -> Array:
     top = finite_or_nan(entry(x, k, xp=xp), xp=xp)
     others = sum_of_others(exponentials(x, top, xp=xp), k, largest, xp=xp)
     return x - top - xp.log1p(others)
+
+
+@with_gradient(_log_softmax_grad, rows=True)
+def _log_softmax_of_parts(x: Array, rest: Array, *, xp: Namespace) -> Array:
+    """Return the same of ``x + rest``; the rest is constant."""
+    k, largest = place_of_largest(x, xp=xp)
+    top = finite_or_nan(entry(x, k, xp=xp), xp=xp)
+    others = sum_of_others(exponentials(x, top, rest, xp=xp), k, largest, xp=xp)
+    return (x - top) + ((rest - entry(rest, k, xp=xp)) - xp.log1p(others))

@@ -15,8 +15,8 @@ from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses._values import mark_invalid
-from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
-from portable_losses.activations.softmax import _log_softmax, _log_softmax_grad
+from portable_losses.activations.hyperbolic import _softcap_grad, softcap_in_parts
+from portable_losses.activations.softmaxes import _log_softmax_grad, log_softmax_in_parts
 from portable_losses.losses._foreseen import foreseen_gradients
 from portable_losses.losses._left_out import leaves_out
 from portable_losses.losses._targets import (
@@ -25,10 +25,11 @@ from portable_losses.losses._targets import (
     axis_of_classes,
     idle_rows,
     read_target,
+    reduce_with_lse,
     rows_of_classes,
     smoothed_losses,
 )
-from portable_losses.special.log_exp import _logsumexp, _logsumexp_grad
+from portable_losses.special.log_exp import _logsumexp_grad, logsumexp_in_parts
 
 __all__ = ["cross_entropy", "nll_loss"]
 
@@ -50,6 +51,7 @@ def cross_entropy(
     sample_weight: Array | None = None,
     return_lse: bool = False,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Cross entropy between class logits and a target.
 
@@ -88,6 +90,8 @@ def cross_entropy(
     return_lse : bool, default False
         Return ``(loss, lse)``, lse the logsumexp of each row, 0 for a row left out.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -155,7 +159,14 @@ def cross_entropy(
         "softcap": softcap,
         "with_lse": return_lse or not is_number(z_loss) or z_loss != 0,
         "foreseen": foreseen_gradients(
-            reduction, target, sample_weight, z, label_smoothing, z_loss, xp=xp
+            reduction,
+            target,
+            sample_weight,
+            z,
+            label_smoothing,
+            z_loss,
+            denominator=denominator,
+            xp=xp,
         ),
     }
 
@@ -174,7 +185,14 @@ def cross_entropy(
     loss, lse = mark_invalid(loss, invalid, xp=xp), rest[0] if rest else None
 
     result = reduce_with_lse(
-        loss, lse, target, reduction, z_loss=z_loss, sample_weight=sample_weight, xp=xp
+        loss,
+        lse,
+        target,
+        reduction,
+        z_loss=z_loss,
+        sample_weight=sample_weight,
+        denominator=denominator,
+        xp=xp,
     )
     result = narrow(result, logits.dtype, xp=xp)
     return (result, narrow(lse, logits.dtype, xp=xp)) if return_lse else result
@@ -193,6 +211,7 @@ def nll_loss(
     where: Array | None = None,
     sample_weight: Array | None = None,
     reduction: Reduction = "mean",
+    denominator: float | Array | None = None,
 ) -> Array:
     """Negative log-likelihood of a target: ``-weight_y * log_probs_y``.
 
@@ -217,6 +236,8 @@ def nll_loss(
     sample_weight : array, broadcastable to the rows, optional
         Weights of the rows, at least 0.
     reduction : {"mean", "sum", "none"}
+    denominator : float or 0-d array, optional
+        What "mean" divides by instead, greater than 0: a count over all parts of a batch.
 
     Returns
     -------
@@ -274,7 +295,9 @@ def nll_loss(
     rows = mark_invalid(rows, invalid, xp=xp, of_rows=True)
     foreseen = None
     if where is None:
-        foreseen = foreseen_gradients(reduction, target, sample_weight, rows, 0.0, 0.0, xp=xp)
+        foreseen = foreseen_gradients(
+            reduction, target, sample_weight, rows, 0.0, 0.0, denominator=denominator, xp=xp
+        )
     loss = mark_invalid(_nll(rows, *target, foreseen=foreseen, xp=xp), invalid, xp=xp)
 
     return reduce(
@@ -282,8 +305,9 @@ def nll_loss(
         reduction,
         where=where,
         sample_weight=sample_weight,
-        denominator=target.denominator(loss, xp=xp),
+        counts=target.counts(loss, xp=xp),
         dtype=log_probs.dtype,
+        denominator=denominator,
         xp=xp,
     )
 
@@ -294,38 +318,6 @@ def _nll(rows: Array, *arrays: Array | None, xp: Namespace) -> Array:
     target = Target(*arrays)
     terms = -target.mask_logits(differentiable_again(rows, xp=xp), absent=-INF, xp=xp)
     return target.select(terms, label_smoothing=0.0, xp=xp)
-
-
-def reduce_with_lse(
-    loss: Array,
-    lse: Array | None,
-    target: Target,
-    reduction: Reduction,
-    *,
-    z_loss: float,
-    sample_weight: Array | None,
-    xp: Namespace,
-) -> Array:
-    """Return the reduced losses of rows plus ``z_loss`` times the reduced squares of `lse`."""
-    result = reduce(
-        loss,
-        reduction,
-        sample_weight=sample_weight,
-        denominator=target.denominator(loss, xp=xp),
-        dtype=loss.dtype,
-        xp=xp,
-    )
-    if lse is None or (is_number(z_loss) and not z_loss):
-        return result
-    penalty = reduce(
-        z_loss * lse * lse,
-        reduction,
-        sample_weight=sample_weight,
-        denominator=target.row_count(loss, xp=xp),  # class weights do not weigh the penalty
-        dtype=loss.dtype,
-        xp=xp,
-    )
-    return xp.add(result, penalty)
 
 
 # ---- the pair: along the last axis ------------------------------------------------------------
@@ -353,13 +345,14 @@ def _cross_entropy_grad(
         finite = xp.isfinite(largest_along(seen, (-1,), xp=xp))
         idle = idle_rows(coefficient, finite, xp=xp)
         seen = _where(idle, 0.0, seen, xp=xp)
-    capped = seen if softcap is None else _softcap(seen, cap=softcap, xp=xp)
-    log_p = _log_softmax(capped, xp=xp)
+    capped, rest = (seen, None) if softcap is None else softcap_in_parts(seen, softcap, xp=xp)
+    log_p = log_softmax_in_parts(capped, rest, xp=xp)
+    parts = (capped,) if rest is None else (capped, rest)
     g = target.mask_rows(grad[0], xp=xp)[..., None]
-    in_z: Array = _log_softmax_grad(-g * coefficient, log_p, capped, xp=xp)[0]
+    in_z: Array = _log_softmax_grad(-g * coefficient, log_p, *parts, xp=xp)[0]
     if with_lse:
         g_lse = target.mask_rows(grad[1], xp=xp)[..., None]
-        in_z = in_z + _logsumexp_grad(g_lse, out[1][..., None], capped, xp=xp)[0]
+        in_z = in_z + _logsumexp_grad(g_lse, out[1][..., None], *parts, xp=xp)[0]
     if softcap is not None:
         in_z = _softcap_grad(in_z, capped, seen, cap=softcap, xp=xp)[0]
     in_z = target.mask_logits(in_z, absent=0.0, xp=xp)
@@ -395,7 +388,12 @@ def _cross_entropy(
     """
     target = Target(*arrays)
     z = target.mask_logits(z, absent=-INF, xp=xp)  # before the cap, whose slope is NaN at NaN
+    rest = None
     if softcap is not None:
-        z = _softcap(z, cap=softcap, xp=xp)
-    loss = target.select(0.0 - _log_softmax(z, xp=xp), label_smoothing=label_smoothing, xp=xp)
-    return (loss, target.mask_rows(_logsumexp(z, xp=xp)[..., 0], xp=xp)) if with_lse else (loss,)
+        z, rest = softcap_in_parts(z, softcap, xp=xp)
+    log_p = log_softmax_in_parts(z, rest, xp=xp)
+    loss = target.select(0.0 - log_p, label_smoothing=label_smoothing, xp=xp)
+    if not with_lse:
+        return (loss,)
+    lse = logsumexp_in_parts(z, rest, xp=xp)[..., 0]
+    return loss, target.mask_rows(lse, xp=xp)

@@ -1,0 +1,419 @@
+"""PyTorch's DTensor: tensors whose parts lie on the processes of a mesh.
+
+Formulas run on DTensors as they stand, and DTensor adds up what is in parts: a sum over classes
+that are sharded is an all-reduce of one number for each row. What DTensor would gather is done here
+on the parts: the place of a row's largest entry, and the entry at a place. What needs whole rows,
+as a sort does, gets them by an all-to-all: the batch is in parts then, and the classes are not.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import array_api_compat.torch as xp_torch
+import torch
+from torch.distributed.tensor import DTensor, Partial, Replicate, Shard
+from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
+
+from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Pair, Speed
+from portable_losses._rows import exponentials
+from portable_losses._stable import NAN
+from portable_losses._typing import Array, Options
+
+from . import torch as plain
+
+# ---- where a DTensor lies ----------------------------------------------------------------------
+
+
+class Place:
+    """The mesh of a DTensor, for creation functions: what they make is the same everywhere.
+
+    Only a range as long as the tensor's last axis is in the same parts as that.
+    """
+
+    def __init__(self, x: DTensor) -> None:
+        self.mesh = x.device_mesh
+        self.size = x.shape[-1] if x.ndim else None
+        self.parts = _parts(x, -1) if x.ndim else []
+
+    def __repr__(self) -> str:
+        return f"{self.mesh}"
+
+    def put(self, made: Array) -> DTensor:
+        """Return a tensor that every process has made."""
+        everywhere = [Replicate()] * self.mesh.ndim
+        return DTensor.from_local(made, self.mesh, everywhere, run_check=False)
+
+    def arange(self, *args: Any, **options: Any) -> DTensor:
+        """Return ``arange``, of the places along the last axis in its parts."""
+        device = self.mesh.device_type
+        if not self.parts or args != (self.size,):
+            return self.put(xp_torch.arange(*args, device=device, **options))
+        placed = [Shard(0) if i in self.parts else Replicate() for i in range(self.mesh.ndim)]
+        (count,), (start,) = compute_local_shape_and_global_offset(args, self.mesh, placed)
+        own = xp_torch.arange(start, start + count, device=device, **options)
+        return DTensor.from_local(
+            own, self.mesh, placed, run_check=False, shape=torch.Size(args), stride=(1,)
+        )
+
+
+def _parts(x: DTensor, axis: int) -> list[int]:
+    """Return the dimensions of the mesh over which an axis lies in parts."""
+    axis %= x.ndim
+    if any(not (p.is_shard() or p.is_replicate() or p.is_partial()) for p in x.placements):
+        raise InParts  # of axes that were joined to one
+    return [i for i, p in enumerate(x.placements) if p.is_shard() and p.dim == axis]
+
+
+def _made_on(make: Callable[..., Array]) -> Callable[..., Array]:
+    """Return a creation function whose `device` may be a `Place`."""
+
+    @wraps(make)
+    def call(*args: Any, device: Any = None, **options: Any) -> Array:
+        if not isinstance(device, Place):
+            return make(*args, device=device, **options)
+        if make is xp_torch.arange:
+            return device.arange(*args, **options)
+        if isinstance(args[0], DTensor):
+            return make(*args, **options)
+        return device.put(make(*args, device=device.mesh.device_type, **options))
+
+    return call
+
+
+# ---- along an axis that is in parts ------------------------------------------------------------
+
+
+class InParts(Exception):  # noqa: N818 - no error: the rows are put together first
+    """An operation needs whole rows, which lie in parts."""
+
+
+def _whole(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of the entries along an axis, by default the last, that needs them all."""
+
+    @wraps(function)
+    def call(x: Array, /, *args: Any, axis: int = -1, **options: Any) -> Any:
+        if axis is None:
+            cut = any(p.is_shard() for p in x.placements)
+        else:
+            cut = bool(x.ndim and _parts(x, axis))
+        if cut:
+            raise InParts
+        return function(x, *args, axis=axis, **options)
+
+    return call
+
+
+def _added_up(x: Any) -> Any:
+    """Return a DTensor whose partial sums, or largest entries, have come together: once."""
+    if isinstance(x, DTensor) and any(p.is_partial() for p in x.placements):
+        placed = [Replicate() if p.is_partial() else p for p in x.placements]
+        return x.redistribute(placements=placed)
+    return x
+
+
+def _reducing(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a reduction whose result is no longer in parts: every use would add these up."""
+
+    @wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        return _added_up(function(*args, **options))
+
+    return call
+
+
+def argmax(x: Array, /, *, axis: int, keepdims: bool = False) -> Array:
+    """Return the place of the largest entry, the first of equal ones: two all-reduces."""
+    if not _parts(x, axis):
+        return xp_torch.argmax(x, axis=axis, keepdims=keepdims)
+    if _has_empty_part(x, axis):
+        raise InParts
+    x = x.detach()
+    largest = _added_up(torch.amax(x, dim=axis, keepdim=True))
+    places = _places(x, axis)
+    size = x.shape[axis]
+    first = torch.amin(torch.where(x == largest, places, size), dim=axis, keepdim=keepdims)
+    first = _added_up(first)
+    return torch.where(first == size, 0, first)  # of NaN
+
+
+def argmin(x: Array, /, *, axis: int, keepdims: bool = False) -> Array:
+    """Return the place of the smallest entry."""
+    return argmax(-x, axis=axis, keepdims=keepdims)
+
+
+def _places(x: DTensor, axis: int) -> DTensor:
+    """Return the places along an axis, in its parts and shaped to compare with `x`."""
+    axis %= x.ndim
+    last = torch.movedim(x, axis, -1)
+    return Place(last).arange(x.shape[axis]).reshape([-1] + [1] * (x.ndim - 1 - axis))
+
+
+def take_along_axis(x: Array, indices: Array, *, axis: int) -> Array:
+    """Return the entries at `indices`; one of each row that is in parts, by an all-reduce."""
+    indices = _spread(indices, x, axis)
+    if not _parts(x, axis):
+        return torch.gather(x, axis, indices)
+    if indices.shape[axis] != 1:
+        raise InParts
+    hit = _places(x, axis) == indices
+    return _added_up(torch.where(hit, x, 0).sum(axis, keepdim=True))
+
+
+def _spread(indices: DTensor, x: DTensor, axis: int) -> DTensor:
+    """Return indices in the parts of `x`, whole along the axis."""
+    whole = _parts(x, axis)
+    wanted = [
+        Replicate() if i in whole or p.is_partial() else p for i, p in enumerate(x.placements)
+    ]
+    return indices.redistribute(placements=wanted)
+
+
+def broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
+    """Return ``x`` with this shape; what is one entry long is the same everywhere."""
+    ones = [i for i, n in enumerate(x.shape) if n == 1]
+    placed = [Replicate() if p.is_shard() and p.dim in ones else p for p in x.placements]
+    return x.redistribute(placements=placed).expand(shape)
+
+
+def broadcast_arrays(*arrays: Array) -> list[Array]:
+    """Return the arrays with one shape."""
+    shape = torch.broadcast_shapes(*[x.shape for x in arrays])
+    return [broadcast_to(x, shape) for x in arrays]
+
+
+def mean(x: Array, /) -> Array:
+    """Return the mean of all entries; torch's gathers parts of unequal sizes."""
+    return _added_up(x.sum()) / x.numel()
+
+
+class Namespace:
+    """PyTorch's namespace for DTensors, with the functions of this file."""
+
+    __name__ = "torch_dtensor"
+
+    argmax = staticmethod(argmax)
+    argmin = staticmethod(argmin)
+    mean = staticmethod(mean)
+    broadcast_to = staticmethod(broadcast_to)
+    broadcast_arrays = staticmethod(broadcast_arrays)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(xp_torch, name)
+        if name in _CREATION:
+            found = _made_on(found)
+        elif name in _REDUCING:
+            found = _reducing(found)
+        elif name in _OF_WHOLE:
+            found = _whole(found)
+        setattr(self, name, found)
+        return found
+
+
+_CREATION = frozenset(
+    [
+        "arange",
+        "asarray",
+        "empty",
+        "empty_like",
+        "eye",
+        "full",
+        "full_like",
+        "linspace",
+        "ones",
+        "ones_like",
+        "zeros",
+        "zeros_like",
+    ]
+)
+_REDUCING = frozenset(["all", "any", "count_nonzero", "matmul", "max", "min", "prod", "sum"])
+_OF_WHOLE = frozenset(["argsort", "cumulative_prod", "cumulative_sum", "flip", "roll", "sort"])
+
+
+XP = Namespace()
+
+
+# ---- softmax of rows in parts ------------------------------------------------------------------
+
+
+def _sums(*terms: DTensor) -> list[DTensor]:
+    """Return the sums of rows of DTensors that lie alike, by one all-reduce for all of them."""
+    first = terms[0]
+    own = torch.stack([x.to_local().sum(-1, keepdim=True) for x in terms])
+    cut = _parts(first, -1)
+    placed = [
+        Partial() if i in cut else Shard(p.dim + 1) if p.is_shard() else p
+        for i, p in enumerate(first.placements)
+    ]
+    shape = torch.Size([len(terms), *first.shape[:-1], 1])
+    stride = torch.empty(shape, device="meta").stride()
+    made = DTensor.from_local(
+        own, first.device_mesh, placed, run_check=False, shape=shape, stride=stride
+    )
+    return list(_added_up(made))
+
+
+def _exponentials(x: DTensor) -> tuple[DTensor, ...]:
+    """Return each row's largest entry, ``exp(x)`` over a power of e, and that of the largest entry.
+
+    Last the sum of the others over that, by two all-reduces. NaN for what has no finite one.
+    """
+    if _has_empty_part(x):
+        raise InParts
+    largest = _added_up(torch.amax(x, dim=-1, keepdim=True))
+    top = torch.where(largest.isfinite(), largest, NAN)
+    e, unit = exponentials(x, top, xp=XP), exponentials(top, top, xp=XP)
+    at_top = x == top
+    less, ties = _sums(torch.where(at_top, 0, e), at_top.to(x.dtype))
+    return largest, e, unit, less / unit + (ties - 1)
+
+
+def _log_softmax(x: DTensor, *, xp: Any) -> DTensor:
+    """``x - top - log1p(sum of the others)``."""
+    top, _, _, others = _exponentials(x)
+    return x - top - torch.log1p(others)
+
+
+def _softmax(x: DTensor, *, xp: Any) -> DTensor:
+    """``exp(x) / (exp(top) + sum of the others)``."""
+    _, e, unit, others = _exponentials(x)
+    return e / (unit + others * unit)
+
+
+def _logsumexp(x: DTensor, *, xp: Any) -> DTensor:
+    """``top + log1p(sum of the others)``; of infinities the largest."""
+    top, _, _, others = _exponentials(x)
+    return torch.where(top.isinf(), top, top + torch.log1p(others))
+
+
+IN_PARTS = {"log_softmax": _log_softmax, "logsumexp": _logsumexp, "softmax": _softmax}
+
+
+def log_softmax_grad(grad: Array, out: Array, x: Array, *, xp: Any) -> tuple[Array]:
+    """``grad - p * sum(grad)``, by one all-reduce: ``1 - p`` has all digits of a p near 1."""
+    rest = _added_up(grad.sum(-1, keepdim=True)) - grad
+    return (-grad * torch.expm1(out) - torch.exp(out) * rest,)
+
+
+def _has_empty_part(x: DTensor, axis: int = -1) -> bool:
+    """Say whether some process has nothing of an axis."""
+    size = x.shape[axis]
+    for i in _parts(x, axis):
+        count = x.device_mesh.size(i)
+        each = -(-size // count)
+        if each * (count - 1) >= size:
+            return True
+        size = each
+    return False
+
+
+# ---- calls -------------------------------------------------------------------------------------
+
+
+class _Placed(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
+    """A DTensor whose gradient lies as it does."""
+
+    @staticmethod
+    def forward(ctx: Any, x: DTensor) -> DTensor:
+        ctx.placements = x.placements
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: DTensor) -> DTensor:  # type: ignore[override, unused-ignore]
+        return grad.redistribute(placements=ctx.placements)
+
+
+def _ready(x: Any) -> Any:
+    """Return an argument to compute with: partial sums added up, the gradient in the same parts."""
+    if not isinstance(x, DTensor):
+        return x
+    x = _added_up(x)
+    return _Placed.apply(x) if x.requires_grad else x
+
+
+def _moved(x: Any, *, whole: bool) -> Any:
+    """Return DTensors in parts of another axis than they are, or `whole`; all else as it is."""
+    if isinstance(x, tuple):
+        return tuple([_moved(one, whole=whole) for one in x])
+    if not isinstance(x, DTensor):
+        return x
+    wanted = []
+    for p in x.placements:
+        others = [i for i in range(x.ndim) if not (p.is_shard() and i == p.dim)]
+        if p.is_shard():
+            p = Replicate() if whole or not others else Shard(others[0])
+        wanted.append(p)
+    return x.redistribute(placements=wanted)
+
+
+def call(
+    function: Callable[..., Any], args: tuple[Any, ...], options: Options, *, full_precision: bool
+) -> Any:
+    """Call a function; where it needs rows that are in parts, put these together before."""
+    args, options = tuple(map(_ready, args)), {n: _ready(x) for n, x in options.items()}
+    try:
+        return plain.call(function, args, options, full_precision=full_precision)
+    except InParts:
+        pass
+    for whole in (False, True):
+        named = {n: _moved(x, whole=whole) for n, x in options.items()}
+        given = _moved(args, whole=whole)
+        try:
+            return plain.call(function, given, named, full_precision=full_precision)
+        except InParts:
+            if whole:
+                raise
+    return None
+
+
+def attach_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
+    """Do what PyTorch's does; gradients come in the parts of the results."""
+    forward = pair.forward
+    if pair.name in IN_PARTS and _parts(arrays[0], -1):
+        forward = IN_PARTS[pair.name]
+    pair = pair._replace(forward=forward, backward=_in_parts(pair.backward))
+    return plain.attach_gradient(pair, arrays, options)
+
+
+def _in_parts(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a backward whose gradients lie as the results do."""
+
+    def call(grad: Any, out: Any, *arrays: Array, **options: Any) -> Any:
+        if isinstance(out, tuple):
+            grad = tuple([_as(g, x) for g, x in zip(grad, out, strict=True)])
+        else:
+            grad = _as(grad, out)
+        given = grad, out, *arrays
+        try:
+            return backward(*given, **options)
+        except InParts:
+            return backward(*_moved(given, whole=True), **options)
+
+    return call
+
+
+def _as(grad: Array, x: DTensor) -> Array:
+    """Return a gradient in the parts of `x`; PyTorch has a plain zero where there is none."""
+    if not isinstance(grad, DTensor):
+        return torch.zeros_like(x)
+    return grad if grad.placements == x.placements else grad.redistribute(placements=x.placements)
+
+
+BACKEND = Backend(
+    "torch_dtensor",
+    Autodiff(
+        attach_gradient=attach_gradient,
+        stop_gradient=torch.Tensor.detach,
+        differentiable_again=plain.differentiable_again,
+    ),
+    Arrays(
+        readable=lambda x: False,
+        device=Place,
+        call=call,
+        concat=torch.cat,
+        computed_in=plain.BACKEND.arrays.computed_in,
+        namespaces={DTensor: XP},
+    ),
+    Indexing(take_along_axis=take_along_axis),
+    Speed(special={"log_softmax_grad": log_softmax_grad}),
+)
