@@ -15,12 +15,20 @@ import torch
 from torch.distributed.tensor import DTensor, Partial, Replicate, Shard
 from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
 
-from portable_losses._backend import Arrays, Autodiff, Backend, Indexing, Pair, Speed
+from portable_losses._backend import (
+    Arrays,
+    Autodiff,
+    Backend,
+    Indexing,
+    Pair,
+    Speed,
+    load_backend,
+)
 from portable_losses._rows import exponentials
 from portable_losses._stable import NAN
 from portable_losses._typing import Array, Options
 
-from . import torch as plain
+PLAIN: Any = load_backend("torch")
 
 # ---- where a DTensor lies ----------------------------------------------------------------------
 
@@ -35,9 +43,6 @@ class Place:
         self.mesh = x.device_mesh
         self.size = x.shape[-1] if x.ndim else None
         self.parts = _parts(x, -1) if x.ndim else []
-
-    def __repr__(self) -> str:
-        return f"{self.mesh}"
 
     def put(self, made: Array) -> DTensor:
         """Return a tensor that every process has made."""
@@ -137,11 +142,6 @@ def argmax(x: Array, /, *, axis: int, keepdims: bool = False) -> Array:
     return torch.where(first == size, 0, first)  # of NaN
 
 
-def argmin(x: Array, /, *, axis: int, keepdims: bool = False) -> Array:
-    """Return the place of the smallest entry."""
-    return argmax(-x, axis=axis, keepdims=keepdims)
-
-
 def _places(x: DTensor, axis: int) -> DTensor:
     """Return the places along an axis, in its parts and shaped to compare with `x`."""
     axis %= x.ndim
@@ -193,7 +193,6 @@ class Namespace:
     __name__ = "torch_dtensor"
 
     argmax = staticmethod(argmax)
-    argmin = staticmethod(argmin)
     mean = staticmethod(mean)
     broadcast_to = staticmethod(broadcast_to)
     broadcast_arrays = staticmethod(broadcast_arrays)
@@ -352,14 +351,14 @@ def call(
     """Call a function; where it needs rows that are in parts, put these together before."""
     args, options = tuple(map(_ready, args)), {n: _ready(x) for n, x in options.items()}
     try:
-        return plain.call(function, args, options, full_precision=full_precision)
+        return PLAIN.arrays.call(function, args, options, full_precision=full_precision)
     except InParts:
         pass
     for whole in (False, True):
         named = {n: _moved(x, whole=whole) for n, x in options.items()}
         given = _moved(args, whole=whole)
         try:
-            return plain.call(function, given, named, full_precision=full_precision)
+            return PLAIN.arrays.call(function, given, named, full_precision=full_precision)
         except InParts:
             if whole:
                 raise
@@ -369,10 +368,10 @@ def call(
 def attach_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
     """Do what PyTorch's does; gradients come in the parts of the results."""
     forward = pair.forward
-    if pair.name in IN_PARTS and _parts(arrays[0], -1):
+    if pair.name in IN_PARTS and len(arrays) == 1 and _parts(arrays[0], -1):
         forward = IN_PARTS[pair.name]
     pair = pair._replace(forward=forward, backward=_in_parts(pair.backward))
-    return plain.attach_gradient(pair, arrays, options)
+    return PLAIN.autodiff.attach_gradient(pair, arrays, options)
 
 
 def _in_parts(backward: Callable[..., Any]) -> Callable[..., Any]:
@@ -404,14 +403,14 @@ BACKEND = Backend(
     Autodiff(
         attach_gradient=attach_gradient,
         stop_gradient=torch.Tensor.detach,
-        differentiable_again=plain.differentiable_again,
+        differentiable_again=PLAIN.autodiff.differentiable_again,
     ),
     Arrays(
         readable=lambda x: False,
         device=Place,
         call=call,
         concat=torch.cat,
-        computed_in=plain.BACKEND.arrays.computed_in,
+        computed_in=PLAIN.arrays.computed_in,
         namespaces={DTensor: XP},
     ),
     Indexing(take_along_axis=take_along_axis),

@@ -51,7 +51,7 @@ html_theme_options = {
     # pages of wide tables have the whole width
     "secondary_sidebar_items": {
         "**": ["page-toc"],
-        **{page: [] for page in ("accuracy", "benchmarks", "names", "libraries/index")},
+        **{page: [] for page in ("accuracy/*", "benchmarks", "names", "libraries/index")},
     },
 }
 html_sidebars = {

@@ -1,7 +1,7 @@
 """Two processes train one model, by DDP and by FSDP2: the mean is that over the rows of both.
 
-Of the first process's rows most are left out (`ignore_index`), so the mean of the two means would not
-be the mean of all. Each divides by the count of both: ``denominator=``.
+Of the first process's rows most are left out (`ignore_index`), so the mean of the two means would
+not be the mean of all. Each divides by the count of both: ``denominator=``.
 """
 
 import multiprocessing

@@ -44,7 +44,7 @@ SHOWN = (
         "reference/circle_loss",
         "reference/nn.HuberLoss",
     ),
-    *("reference/autograd.grad", "names", "accuracy", "design", "changelog", "how_to/nan"),
+    *("reference/autograd.grad", "names", "accuracy/float32", "design", "changelog", "how_to/nan"),
 )
 ASK = Path(__file__).with_suffix(".js").read_text("utf-8")
 

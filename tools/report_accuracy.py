@@ -8,6 +8,7 @@ measure is `tests/accuracy/ulp.py`; a peer is PyTorch's, JAX's or SciPy's functi
 
 import argparse
 import inspect
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -264,12 +265,39 @@ def processor() -> str:
     compiler = import_module(f"{formulas}.machine_code").compiler()
     if compiler is None:
         return "No formula was compiled: the digits are those of NumPy's own functions."
-    found = compiler.features()
+    found = import_module(f"{formulas}.engines_llvm").features()
     names = [name for name in ("fma", "avx2", "avx512f", "neon") if found.get(name)]
     return f"""\
 Formulas were compiled, by llvmlite {version("llvmlite")} for a processor with {", ".join(names)}.
 Their bits are the same on tensors, for vectors of any width and any number of threads; what is no
 formula of one element is NumPy's."""
+
+
+# What the cells mean, for a reader who sees "1.7e7 · 2 inf, 146 z".
+_CELLS = {
+    "`1.6`": "the largest **strict** error: the distance from the exact value at the given input, "
+    "in units in the last place (ulp) of it",
+    "`1.6 / 1.2 at -10.5`": "of this library: then the largest **mixed** error, the distance from "
+    "the nearest exact value at an input within one ulp; and the input of the strict one",
+    "`;`": "between the gradients by two arguments",
+    "`·`": "after it, at how many inputs there is a defect",
+    "`2 nf`": "NaN or infinity where the truth is finite",
+    "`2 z`": "0 where the truth is a normal number",
+    "`2 nz`": "a number where the truth is 0",
+    "`2 inf`": "wrong at an infinite input",
+    "`2 special`": "a wrong NaN, or a wrong pole",
+    "`-`": "the library has no such function",
+}
+KEY = f"""\
+| in a cell | means |
+|---|---|
+{chr(10).join(f"| {cell} | {meaning} |" for cell, meaning in _CELLS.items())}
+
+The bars of compiled formulas: a mixed error of 3 (losses 5, second derivatives 16) and for
+functions a strict one of 8, but where the truth has a root; those of the portable formulas are a
+mixed error of 4, and 8 for losses. Normal inputs and results; NumPy arrays, gradients by the
+tape. Where a result cancels by nature (losses), an ulp is one of its largest term. Second
+derivatives, by one argument twice, are measured at one in {BENDS} of the inputs, off the kinks."""
 
 
 def document(
@@ -286,16 +314,7 @@ def document(
 Written by `make accuracy` on {date.today()} ({machine()}, Python {python_version()}, {versions}).
 {processor()}
 
-Cells: the largest **strict** error (distance from the exact value at the given input) in ulps of
-the exact value, then for this library the largest **mixed** error (distance from the nearest exact
-value at an input within one ulp) and where the strict one happens. The bars of compiled formulas:
-a mixed error of 3 (losses 5, second derivatives 16) and for functions a strict one of 8, but where
-the truth has a root; those of the portable formulas are a mixed error of 4, and 8 for losses.
-Normal inputs and results; NumPy arrays, gradients by the tape. After a dot the defects: `nf` NaN
-or infinity where the truth is finite, `z` 0 where it is a normal number, `nz` a number where it is
-0, `inf` wrong at an infinite input, `special` a wrong NaN or pole. `;` separates the gradients of
-two arguments. Where a result cancels by nature (losses), an ulp is one of its largest term. Second
-derivatives, by one argument twice, are measured at one in {BENDS} of the inputs, off the kinks.""",
+{KEY}""",
     ]
     for dtype in DTYPES:
         name = np.dtype(dtype).name
@@ -320,6 +339,27 @@ derivatives, by one argument twice, are measured at one in {BENDS} of the inputs
 
 
 _WHOSE = ("ours", "torch")
+# The pages of docs/accuracy/, by the beginning of their headings.
+PAGES = {"float32": "float32", "float64": "float64", "Rows": "rows", "Every": "halves"}
+
+
+def pages(text: str) -> dict[Path, str]:
+    """The document as pages: its head with the key, and one for each section."""
+    head, *sections = re.split(r"^## ", text, flags=re.MULTILINE)
+    found: dict[Path, str] = {}
+    for section in sections:
+        title, _, body = section.partition("\n\n")
+        path = TARGET.parent / "accuracy" / f"{PAGES[re.split('[, ]', title)[0]]}.md"
+        link = "[What the cells mean](../accuracy.md)."
+        found[path] = f"# Accuracy: {title}\n\n{link}\n\n{body.strip()}\n"
+    table = "\n".join(
+        f"- [{body[12:].partition(chr(10))[0]}](accuracy/{path.name})"
+        for path, body in found.items()
+    )
+    tree = "\n".join(
+        ["```{toctree}", ":hidden:", "", *(f"accuracy/{p.stem}" for p in found), "```"]
+    )
+    return {TARGET: f"{head.strip()}\n\n{table}\n\n{tree}\n", **found}
 
 
 def _job(task: tuple[str, int, int]) -> Line | Halves:
@@ -352,7 +392,9 @@ def main() -> None:
     halves = [one for one in found if isinstance(one, Halves)]
     _prepare()
     text = document(lines, halves, PEERS, report_rows.section())
-    TARGET.write_text(text, encoding="utf-8")
+    for path, page in pages(text).items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(page, encoding="utf-8")
     done = f"wrote {TARGET}: {len(lines)} rows, {len(halves)} functions in half precision"
     sys.stdout.write(f"{done}\n")
 

@@ -21,12 +21,9 @@ The largest strict errors of value / gradient, in ulps, of rows with entries at 
 700 from the largest (85 in float32), alone and together, at either side of 0; JAX under `jax.jit`.
 Where the gradient has terms of both signs, an ulp is one of the largest term. The bar is 8.
 
-Not in it: what an option rounds before the difference is taken. `softcap` leaves about as many
-ulps as the cap is large (a logit is rounded at the cap, and an exponential multiplies that), a
-`temperature` that is no power of two half of the distance, and cosines over a temperature what
-cosines have lost; of these, a change of the input by one ulp makes as much, but at the cap.
-`distillation_loss` by "js" takes its probabilities from rounded logarithms. The focal loss is a
-product of four factors that share the error of XLA's logarithm."""
+Not in it: what cosines have lost before a temperature divides them, and a student next to its
+teacher, whose loss cancels; a change of the input by one ulp makes as much. The focal
+loss is a product of four factors that share the error of XLA's logarithm."""
 
 
 def section() -> list[str]:

@@ -53,7 +53,7 @@ def link(app: Sphinx, doctree: nodes.document) -> None:
 
 def link_rows(app: Sphinx, doctree: nodes.document) -> None:
     """Link the function that a row of a table of errors begins with."""
-    if app.env.docname != "accuracy":
+    if not app.env.docname.startswith("accuracy/"):
         return
     for row in doctree.findall(nodes.row):
         for text in list(row.children[0].findall(nodes.Text)):

@@ -1,7 +1,7 @@
 """Writes docs/reference: a page for every public name, and tables of them by family.
 
 What a page of a function shows beside its docstring stands in docs/functions.toml; its errors come
-from docs/accuracy.md and its names elsewhere from docs/names.md. A file is written only where it
+from docs/accuracy and its names elsewhere from docs/names.md. A file is written only where it
 changes, so that Sphinx reads no page twice.
 """
 
@@ -112,12 +112,12 @@ def entry_of(package: str, name: str) -> dict[str, Any] | None:
 
 @cache
 def errors() -> dict[str, dict[str, list[str]]]:
-    """The rows of docs/accuracy.md, by heading and function."""
+    """The rows of docs/accuracy, by heading and function."""
     found: dict[str, dict[str, list[str]]] = {}
-    heading = ""
-    for line in (DOCS / "accuracy.md").read_text("utf-8").splitlines():
-        if line.startswith("## "):
-            heading = line[3:]
+    heading, texts = "", [path.read_text("utf-8") for path in DOCS.glob("accuracy/*.md")]
+    for line in "\n".join(texts).splitlines():
+        if line.startswith("# Accuracy: "):
+            heading = line.removeprefix("# Accuracy: ")
         elif line.startswith("| "):
             name, *row = [
                 re.sub(r" at [^;·]*", "", cell).strip() for cell in line.strip("| ").split(" | ")
@@ -235,7 +235,7 @@ def example_of_a_module(name: str, entry: dict[str, Any]) -> str:
 
 
 def accuracy(name: str) -> Iterator[str]:
-    """Its largest errors beside its peers', as docs/accuracy.md has them."""
+    """Its largest errors beside its peers', as docs/accuracy has them."""
     first = aliases().get(name, name)
     single, double = (errors().get(kind, {}).get(first) for kind in ("float32", "float64"))
     rows = errors().get("Rows, at any distance from the largest entry", {}).get(first)

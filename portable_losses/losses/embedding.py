@@ -5,11 +5,7 @@ from functools import partial
 
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
-from portable_losses._options import (
-    FINITE,
-    NONNEGATIVE,
-    NORM,
-)
+from portable_losses._options import FINITE, NONNEGATIVE, NORM
 from portable_losses._polyfill import (
     broadcast_to,
     clip,

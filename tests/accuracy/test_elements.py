@@ -22,7 +22,7 @@ from tests.accuracy.ulp import IS_COMPILED, Report, measure, mixed_error, pairs,
 from tests.curves import Curve, OfTwo, Pointwise
 from tests.rows import CURVES, OF_TWO, POINTWISE
 from tools.fit_error_function import TARGET, source
-from tools.report_accuracy import document, halves_of, measured
+from tools.report_accuracy import document, halves_of, measured, pages
 
 DTYPES = (np.float32, np.float64)
 every_curve = pytest.mark.parametrize("curve", CURVES, ids=str)
@@ -196,6 +196,10 @@ def test_the_report_shows_our_errors_beside_those_of_the_peers() -> None:
     assert "## Rows" in text
     assert "| relu | 0.0 / 0.0 | 0.0 / 0.0 | 0.0 / 0.0 | 0.0 | 0.0 |" in text
     assert "0 (0)" in text or not halves
+    split = {path.name: page for path, page in pages(text).items()}
+    assert list(split) == ["accuracy.md", "float32.md", "float64.md", "rows.md", "halves.md"]
+    assert "| `2 nf` | NaN or" in split["accuracy.md"]
+    assert "| relu | 0.0 / 0.0" in split["float32.md"]
 
 
 # ---- the coefficients, and the measure itself ------------------------------------------------

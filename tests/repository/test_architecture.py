@@ -19,7 +19,12 @@ LONGEST_FILE = 420
 STANDARD_LIBRARY = set(sys.stdlib_module_names)
 ARRAY_LIBRARIES = {"array_api_strict", "cupy", "dask", "jax", "ndonnx", "numpy", "sparse", "torch"}
 # A library's own modules that do not share its name.
-OWN_MODULES = {"cupy": {"cupy", "cupyx"}, "jax": {"jax", "jaxlib"}, "triton": {"torch", "triton"}}
+OWN_MODULES = {
+    "cupy": {"cupy", "cupyx"},
+    "jax": {"jax", "jaxlib"},
+    "torch_dtensor": {"torch"},
+    "triton": {"torch", "triton"},
+}
 CREATION = {"arange", "asarray", "empty", "eye", "full", "linspace", "ones", "zeros"}
 PUBLIC_MODULES = [
     "portable_losses",

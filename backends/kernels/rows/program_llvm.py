@@ -14,8 +14,6 @@ The vectors have so many lanes on every processor, and a sum is one sum for each
 all processors, for any number of threads.
 """
 
-import ctypes
-from array import array
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,73 +30,22 @@ from ..formulas.program_llvm import (
     computed,
     entry_of,
     loaded,
-    region,
     stored,
 )
 from ..formulas.trace import BOOL, Place, Step
-from ..machine.teams import Team, share
 from .bounds import all_bounds
+from .compiled_rows import NOTHING_ADDED, Code
 from .passes import Pass, Plan, plan
 from .quotients_llvm import Inverse, quotient
 from .reductions_llvm import REDUCERS
 from .trace import CLASSES, PICK, POSITION, REDUCTIONS, SHARE, RowFormula
 from .vectors_llvm import Turn, Vectors
 
-__all__ = ["Code", "compiled", "is_supported"]
+__all__ = ["compiled", "is_supported"]
 
 BYTE, INT = ir.IntType(8), ir.IntType(32)
 BYTES = ir.PointerType(BYTE)
 INDEX = "int64"
-WORD = 8  # bytes of an address
-NOTHING_ADDED = (0, 0, 0, 0)
-FAILED = 2 + len(NOTHING_ADDED)  # its place, from the end
-
-
-class Code:
-    """A compiled formula."""
-
-    def __init__(self, address: int, engine: Any) -> None:
-        self._address = address
-        self._engine = engine  # the code lives as long as this
-        # It keeps the interpreter lock: few rows take less than to give it up.
-        self._call = ctypes.PYFUNCTYPE(None, *[ctypes.c_void_p] * 4)(address)
-
-    def run(
-        self,
-        places: Sequence[int],
-        strides: Sequence[int],
-        count: int,
-        classes: int,
-        adding: Sequence[int] = NOTHING_ADDED,
-    ) -> bool:
-        """Compute so few rows of arrays at these places, so many bytes apart.
-
-        Say whether all indices name classes. `adding` are the last of the data, the divisor's bits.
-        """
-        arrays = len(places)
-        words = array("q", (*places, count, *strides, classes, 0, 0, *adding))
-        start = words.buffer_info()[0]
-        sizes = start + WORD * arrays
-        self._call(start, sizes, sizes + WORD, sizes + WORD + WORD * arrays)
-        if words[-FAILED]:
-            raise MemoryError
-        return not words[1 - FAILED]
-
-    def share(
-        self,
-        places: Sequence[int],
-        strides: Sequence[int],
-        count: int,
-        classes: int,
-        span: int,
-        team: Team,
-    ) -> None:
-        """Compute them on the threads of `team`, `span` rows at a time."""
-        data = array("q", (classes, 0, 0, *NOTHING_ADDED))
-        address = data.buffer_info()[0]
-        share(region(), self._address, address, places, strides, count, span=span, team=team)
-        if data[1]:
-            raise MemoryError
 
 
 def compiled(rows: RowFormula, dtypes: Sequence[str], *, without: str = "") -> Code:
