@@ -153,12 +153,20 @@ _OTHER_CHUNKS = "a mask must have the chunks of what it chooses from, got chunks
 
 
 def match_layout(grad: Array, x: Array) -> Array:
-    """Return `grad` in the chunks of `x`."""
+    """Return `grad` in the chunks of `x`, over which one number is spread."""
+    if isinstance(grad, da.Array) and x.ndim > grad.ndim == 0:
+        like = da.empty(x.shape, chunks=x.chunks, dtype=bool)  # by block: one task with its user
+        return da.map_blocks(_spread, grad, like, dtype=grad.dtype)
     if not isinstance(grad, da.Array) or grad.chunks == x.chunks or grad.shape != x.shape:
         return grad
     if any(n != n for n in x.shape):
         return grad
     return grad.rechunk(x.chunks)
+
+
+def _spread(number: Any, like: Any) -> Any:
+    """Return one number in the shape of a block."""
+    return np.broadcast_to(number, like.shape)
 
 
 def concat(arrays: Sequence[Array], *, axis: int) -> Array:

@@ -185,7 +185,11 @@ def broadcast_to(
     """
     if like is not None and not knows_shape(like):
         return broadcast_arrays(x, like, xp=xp)[0]
-    spread = backend_of(xp).speed.spread
+    backend = backend_of(xp)
+    laid = backend.arrays.match_layout
+    if laid is not None and not x.ndim and like is not None and tuple(like.shape) == tuple(shape):
+        return laid(x, like)
+    spread = backend.speed.spread
     if spread is not None:
         return spread(x, shape)
     return xp.broadcast_to(x, shape)

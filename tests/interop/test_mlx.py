@@ -60,7 +60,7 @@ def test_values_and_gradients_are_those_of_numpy(row: Sample) -> None:
         wanted = results(row, single, by_tape)
     for gradient in (by_tape, by_mlx):
         for got, want in zip(results(row, arrays, gradient), wanted, strict=True):
-            np.testing.assert_allclose(np.asarray(got.tolist()), want, 1e-4, 2e-5)
+            np.testing.assert_allclose(np.asarray(got.tolist()), want, 1e-4, 5e-5)
 
 
 def test_mlx_differentiates_twice_and_compiles() -> None:

@@ -29,6 +29,7 @@ from examples import (  # noqa: E402
     logistic_regression,
     multilayer_perceptron,
     onnx_training_step,
+    out_of_core,
     plain_array_code,
     softmax_regression,
 )
@@ -95,6 +96,12 @@ def test_a_program_of_onnx_trains_in_batches_of_any_size() -> None:
     losses = onnx_training_step.main()
     assert abs(losses[0] - np.log(3)) < 1e-6
     assert np.mean(losses[-20:]) < 0.25
+
+
+def test_chunks_of_rows_train_a_module() -> None:
+    losses = out_of_core.train(20_000, 3)
+    assert abs(losses[0] - np.log(10)) < 0.2
+    assert losses[2] < losses[1] < losses[0]
 
 
 def test_a_network_tells_two_spirals_apart() -> None:

@@ -1,17 +1,20 @@
 """Pairs of rows on Dask arrays: one task a chunk, in which the chunk's own library runs it.
 
-The rows lie in one chunk. Nothing is computed while a graph is built but the function on one row of
-two entries, which says what its results are.
+The rows lie in one chunk, or are brought into one. Nothing is computed while a graph is built but
+the function on one row of two entries, which says what its results are.
 """
 
 __library__ = "dask"
 
+import math
 from collections.abc import Callable
 from typing import Any
 
+import dask
 import dask.array as da
 import numpy as np
 from dask.base import tokenize
+from dask.utils import parse_bytes
 
 from portable_losses._backend import Kernel, Pair, backend_of, namespace_of_type
 from portable_losses._polyfill import knows_shape
@@ -68,7 +71,7 @@ def _axes(arrays: tuple[Any, ...], weights: tuple[int, ...]) -> list[tuple[Any, 
     first = arrays[0]
     if not (isinstance(first, da.Array) and first.ndim and knows_shape(first)):
         return None
-    if first.numblocks[-1] != 1 or 0 in first.shape or first.dtype.itemsize < FLOAT:
+    if 0 in first.shape or first.dtype.itemsize < FLOAT or not _fits(first):
         return None
     lead = tuple(range(first.ndim - 1))
     rows, classes = first.shape[:-1], first.shape[-1]
@@ -89,6 +92,15 @@ def _axes(arrays: tuple[Any, ...], weights: tuple[int, ...]) -> list[tuple[Any, 
             return None
         found.append(own)
     return found
+
+
+def _fits(x: Any) -> bool:
+    """Say whether whole rows fit into chunks: Dask's own limit, where the classes are chunked."""
+    if x.numblocks[-1] == 1:
+        return True
+    largest = math.prod([max(sizes) for sizes in x.chunks[:-1]]) * x.shape[-1]
+    limit: int = parse_bytes(dask.config.get("array.chunk-size"))
+    return largest * x.dtype.itemsize <= limit
 
 
 def _by_chunk(
@@ -140,7 +152,7 @@ def _taken(
     if like.ndim > len(lead):
         last = (KEPT_AXIS,) if like.shape[-1] == 1 else (ENTRY,)
     sizes = {KEPT_AXIS: 1, ENTRY: first.shape[-1]}
-    return da.blockwise(
+    made = da.blockwise(
         _item,
         (*lead, *last),
         together,
@@ -152,6 +164,7 @@ def _taken(
         dtype=like.dtype,
         meta=np.empty_like(like, shape=(0,) * (len(lead) + len(last))),
     )
+    return made.rechunk({-1: first.chunks[-1]}) if last == (ENTRY,) else made
 
 
 def _item(x: Any, i: int | None) -> Any:
