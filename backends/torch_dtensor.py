@@ -8,7 +8,7 @@ as a sort does, gets them by an all-to-all: the batch is in parts then, and the 
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 import array_api_compat.torch as xp_torch
 import torch
@@ -39,17 +39,17 @@ class Place:
     Only a range as long as the tensor's last axis is in the same parts as that.
     """
 
-    def __init__(self, x: DTensor) -> None:
+    def __init__(self, x: Array) -> None:
         self.mesh = x.device_mesh
         self.size = x.shape[-1] if x.ndim else None
         self.parts = _parts(x, -1) if x.ndim else []
 
-    def put(self, made: Array) -> DTensor:
+    def put(self, made: Array) -> Array:
         """Return a tensor that every process has made."""
         everywhere = [Replicate()] * self.mesh.ndim
         return DTensor.from_local(made, self.mesh, everywhere, run_check=False)
 
-    def arange(self, *args: Any, **options: Any) -> DTensor:
+    def arange(self, *args: Any, **options: Any) -> Array:
         """Return ``arange``, of the places along the last axis in its parts."""
         device = self.mesh.device_type
         if not self.parts or args != (self.size,):
@@ -62,7 +62,7 @@ class Place:
         )
 
 
-def _parts(x: DTensor, axis: int) -> list[int]:
+def _parts(x: Array, axis: int) -> list[int]:
     """Return the dimensions of the mesh over which an axis lies in parts."""
     axis %= x.ndim
     if any(not (p.is_shard() or p.is_replicate() or p.is_partial()) for p in x.placements):
@@ -130,7 +130,7 @@ def _reducing(function: Callable[..., Any]) -> Callable[..., Any]:
 def argmax(x: Array, /, *, axis: int, keepdims: bool = False) -> Array:
     """Return the place of the largest entry, the first of equal ones: two all-reduces."""
     if not _parts(x, axis):
-        return xp_torch.argmax(x, axis=axis, keepdims=keepdims)
+        return torch.argmax(x, dim=axis, keepdim=keepdims)
     if _has_empty_part(x, axis):
         raise InParts
     x = x.detach()
@@ -142,7 +142,7 @@ def argmax(x: Array, /, *, axis: int, keepdims: bool = False) -> Array:
     return torch.where(first == size, 0, first)  # of NaN
 
 
-def _places(x: DTensor, axis: int) -> DTensor:
+def _places(x: Array, axis: int) -> Array:
     """Return the places along an axis, in its parts and shaped to compare with `x`."""
     axis %= x.ndim
     last = torch.movedim(x, axis, -1)
@@ -160,7 +160,7 @@ def take_along_axis(x: Array, indices: Array, *, axis: int) -> Array:
     return _added_up(torch.where(hit, x, 0).sum(axis, keepdim=True))
 
 
-def _spread(indices: DTensor, x: DTensor, axis: int) -> DTensor:
+def _spread(indices: Array, x: Array, axis: int) -> Array:
     """Return indices in the parts of `x`, whole along the axis."""
     whole = _parts(x, axis)
     wanted = [
@@ -235,7 +235,7 @@ XP = Namespace()
 # ---- softmax of rows in parts ------------------------------------------------------------------
 
 
-def _sums(*terms: DTensor) -> list[DTensor]:
+def _sums(*terms: Array) -> list[Array]:
     """Return the sums of rows of DTensors that lie alike, by one all-reduce for all of them."""
     first = terms[0]
     own = torch.stack([x.to_local().sum(-1, keepdim=True) for x in terms])
@@ -252,7 +252,7 @@ def _sums(*terms: DTensor) -> list[DTensor]:
     return list(_added_up(made))
 
 
-def _exponentials(x: DTensor) -> tuple[DTensor, ...]:
+def _exponentials(x: Array) -> tuple[Array, ...]:
     """Return each row's largest entry, ``exp(x)`` over a power of e, and that of the largest entry.
 
     Last the sum of the others over that, by two all-reduces. NaN for what has no finite one.
@@ -267,19 +267,19 @@ def _exponentials(x: DTensor) -> tuple[DTensor, ...]:
     return largest, e, unit, less / unit + (ties - 1)
 
 
-def _log_softmax(x: DTensor, *, xp: Any) -> DTensor:
+def _log_softmax(x: Array, *, xp: Any) -> Array:
     """``x - top - log1p(sum of the others)``."""
     top, _, _, others = _exponentials(x)
     return x - top - torch.log1p(others)
 
 
-def _softmax(x: DTensor, *, xp: Any) -> DTensor:
+def _softmax(x: Array, *, xp: Any) -> Array:
     """``exp(x) / (exp(top) + sum of the others)``."""
     _, e, unit, others = _exponentials(x)
     return e / (unit + others * unit)
 
 
-def _logsumexp(x: DTensor, *, xp: Any) -> DTensor:
+def _logsumexp(x: Array, *, xp: Any) -> Array:
     """``top + log1p(sum of the others)``; of infinities the largest."""
     top, _, _, others = _exponentials(x)
     return torch.where(top.isinf(), top, top + torch.log1p(others))
@@ -294,7 +294,7 @@ def log_softmax_grad(grad: Array, out: Array, x: Array, *, xp: Any) -> tuple[Arr
     return (-grad * torch.expm1(out) - torch.exp(out) * rest,)
 
 
-def _has_empty_part(x: DTensor, axis: int = -1) -> bool:
+def _has_empty_part(x: Array, axis: int = -1) -> bool:
     """Say whether some process has nothing of an axis."""
     size = x.shape[axis]
     for i in _parts(x, axis):
@@ -313,12 +313,12 @@ class _Placed(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
     """A DTensor whose gradient lies as it does."""
 
     @staticmethod
-    def forward(ctx: Any, x: DTensor) -> DTensor:
+    def forward(ctx: Any, x: Array) -> Array:
         ctx.placements = x.placements
         return x.view_as(x)
 
     @staticmethod
-    def backward(ctx: Any, grad: DTensor) -> DTensor:  # type: ignore[override, unused-ignore]
+    def backward(ctx: Any, grad: Array) -> Array:  # type: ignore[override, unused-ignore]
         return grad.redistribute(placements=ctx.placements)
 
 
@@ -337,7 +337,7 @@ def _moved(x: Any, *, whole: bool) -> Any:
     if not isinstance(x, DTensor):
         return x
     wanted = []
-    for p in x.placements:
+    for p in cast(Any, x.placements):
         others = [i for i in range(x.ndim) if not (p.is_shard() and i == p.dim)]
         if p.is_shard():
             p = Replicate() if whole or not others else Shard(others[0])
@@ -391,7 +391,7 @@ def _in_parts(backward: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _as(grad: Array, x: DTensor) -> Array:
+def _as(grad: Array, x: Array) -> Array:
     """Return a gradient in the parts of `x`; PyTorch has a plain zero where there is none."""
     if not isinstance(grad, DTensor):
         return torch.zeros_like(x)

@@ -41,20 +41,25 @@ def pairs(labels: Any, shares: Any) -> dict[str, tuple[Loss, Loss]]:
     }
 
 
-def rows(count: int, classes: int, *, entries_on_numpy: int | None = None) -> list[Race]:
+AIMS = {torch.float32: 1.0, torch.bfloat16: 1.3}
+
+
+def rows(
+    count: int, classes: int, *, entries_on_numpy: int | None = None, halves: bool = True
+) -> list[Race]:
     """Return the races on tensors, and softmax and its logarithm on NumPy arrays."""
     rng = np.random.default_rng(6)
     x = rng.standard_normal((count, classes), dtype=np.float32)
     labels = torch.from_numpy(rng.integers(0, classes, count))
     shares = torch.softmax(torch.from_numpy(x[::-1].copy()), -1)
     races: list[Race] = []
-    for dtype, aim in ((torch.float32, 1.0), (torch.bfloat16, 1.3)):
+    for dtype in [*AIMS] if halves else [torch.float32]:
         given = torch.from_numpy(x).to(dtype)
         for name, both in pairs(labels, shares.to(dtype)).items():
             ours, theirs = (on_tensor(function, given) for function in both)
             size = f"{count} x {classes} {str(dtype).removeprefix('torch.')}"
             programs = {"ours": ours, "PyTorch": theirs}
-            races.append(Race(f"{name}, tensors, {size}", programs, {"PyTorch": aim}))
+            races.append(Race(f"{name}, tensors, {size}", programs, {"PyTorch": AIMS[dtype]}))
     long = rng.standard_normal(((entries_on_numpy or x.size) // classes, classes), np.float32)
     for name in ("softmax", "log_softmax"):
         ours, theirs = pairs(labels, shares)[name]

@@ -74,7 +74,7 @@ def public(function: Callable[..., Any] | None = None, /, **domains: Domain) -> 
     placed, first = bool(checks.places), next(iter(parameters))
     by_name = frozenset(n for n, p in parameters.items() if p.kind is not p.POSITIONAL_ONLY)
     full_precision = _needs_full_precision(function.__module__, function.__name__)
-    alone = frozenset(name for name, domain in domains.items() if not domain.broadcasts)
+    alone = frozenset(name for name, domain in checks.domains.items() if not domain.broadcasts)
     count = sum(p.kind is not p.KEYWORD_ONLY for p in parameters.values())
 
     def checked(args: tuple[Any, ...], options: dict[str, Any]) -> Any:

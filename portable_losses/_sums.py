@@ -88,7 +88,8 @@ def summed_again(
             return None
         value, slope = made
         if callable(slope):
-            slope = slope(value**0, value, *arrays, **own)[0]
+            whole: Any = slope(value**0, value, *arrays, **own)
+            slope = whole[0]
         return value, slope
 
     return None if run is None else again

@@ -232,6 +232,7 @@ def _softmax_of_parts(x: Array, rest: Array, *, xp: Namespace) -> Array:
 
 
 def _shares(x: Array, rest: Array | None, *, xp: Namespace) -> Array:
+    """``exp(x - n) / sum(exp(x - n))``, of x and what was lost of it."""
     k, largest = place_of_largest(x, xp=xp)
     e = exponentials(x, finite_or_nan(entry(x, k, xp=xp), xp=xp), rest, xp=xp)
     # Apart from the largest, beside which many small ones are all rounded the same way.

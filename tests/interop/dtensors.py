@@ -20,13 +20,13 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
+from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import (
     DTensor,
     Partial,
     Replicate,
     Shard,
     distribute_tensor,
-    init_device_mesh,
 )
 from torch.distributed.tensor.debug import CommDebugMode
 from torch.distributed.tensor.parallel import loss_parallel
@@ -282,12 +282,13 @@ def a_head_in_parts_of_the_classes_keeps_them(world: int) -> None:
         torch.as_tensor(rng.normal(size=(6, 4))),
         torch.as_tensor(rng.normal(size=(10, 4))),
     )
-    for options in ({}, {"bias": OF_CLASS}, {"z_loss": 0.1, "label_smoothing": 0.1}):
+    every: Any = ({}, {"bias": OF_CLASS}, {"z_loss": 0.1, "label_smoothing": 0.1})
+    for options in every:
         h, w = hidden.clone().requires_grad_(), weight.clone().requires_grad_()
         want = pl.linear_cross_entropy(h, w, LABELS, **options)
         want.backward()
-        hs = distribute_tensor(hidden, mesh, [Replicate()]).requires_grad_()
-        ws = distribute_tensor(weight, mesh, [Shard(0)]).requires_grad_()
+        hs: Any = distribute_tensor(hidden, mesh, [Replicate()]).requires_grad_()
+        ws: Any = distribute_tensor(weight, mesh, [Shard(0)]).requires_grad_()
         given: Any = {n: put(mesh, x, [Shard(1)]) for n, x in options.items()}
         labels = put(mesh, LABELS, [Replicate()])
         with CommDebugMode() as seen:

@@ -126,8 +126,10 @@ NUMBERS = [
 
 def numbers_of(row: Sample) -> list[str]:
     """Return the options of a function that are numbers."""
-    parameters = inspect.signature(row.function).parameters.values()
-    return [p.name for p in parameters if float in kinds(p.annotation) and p.kind is p.KEYWORD_ONLY]
+    found = inspect.signature(row.function).parameters.values()
+    names = [p.name for p in found if float in kinds(p.annotation) and p.kind is p.KEYWORD_ONLY]
+    mean = row.options.get("reduction", "mean") == "mean"
+    return [name for name in names if mean or name != "denominator"]  # that of a mean
 
 
 WITH_NUMBERS = [row for row in ONCE if numbers_of(row)]

@@ -23,7 +23,7 @@ def _reshaped(
 def _squeezed(
     grad: Array, out: Array, x: Array, axis: int | tuple[int, ...], *, xp: Namespace
 ) -> Array:
-    """Return `grad` with the axes that went."""
+    """Return the gradient with the axes of one entry again."""
     if knows_shape(x):
         return xp.reshape(grad, x.shape)
     axes = (axis,) if isinstance(axis, int) else axis
