@@ -403,8 +403,10 @@ def _compiled(
     plain = {name: x for name, x in options.items() if name != "xp"}
 
     def all_of(rows: RowFormula) -> list[str]:
-        count = len(rows.formula.results)
-        return [*given, *(results * count if len(results) == 1 else results)]
+        if len(results) == 1:
+            return [*given, *results * len(rows.formula.results)]
+        there = zip(results, rows.formula.several or results, strict=True)
+        return [*given, *(x for x, is_there in there if is_there)]
 
     found = machine_code(
         lambda: trace(function, dtypes, kinds, plain, native=NATIVE, namespace=DerivedNamespace),
