@@ -414,7 +414,4 @@ def _compiled(
         all_of,
         ROOM,
     )
-    if found is None:
-        return None
-    rows, code = found
-    return Program(rows, tuple(all_of(rows)[len(given) :]), code)
+    return found and Program(found[0], tuple(all_of(found[0])[len(given) :]), found[1])
