@@ -187,6 +187,15 @@ def mean(x: Array, /) -> Array:
     return _added_up(x.sum()) / x.numel()
 
 
+def reshape(x: Array, shape: tuple[int, ...]) -> Array:
+    """``xp.reshape``; axes whose parts cannot be joined where they lie are brought together."""
+    try:
+        return xp_torch.reshape(x, shape)
+    except RuntimeError:
+        whole = x.redistribute(placements=[Replicate()] * x.device_mesh.ndim)
+        return xp_torch.reshape(whole, shape)
+
+
 class Namespace:
     """PyTorch's namespace for DTensors, with the functions of this file."""
 
@@ -196,6 +205,7 @@ class Namespace:
     mean = staticmethod(mean)
     broadcast_to = staticmethod(broadcast_to)
     broadcast_arrays = staticmethod(broadcast_arrays)
+    reshape = staticmethod(reshape)
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(xp_torch, name)
@@ -211,18 +221,8 @@ class Namespace:
 
 _CREATION = frozenset(
     [
-        "arange",
-        "asarray",
-        "empty",
-        "empty_like",
-        "eye",
-        "full",
-        "full_like",
-        "linspace",
-        "ones",
-        "ones_like",
-        "zeros",
-        "zeros_like",
+        *("arange", "asarray", "empty", "empty_like", "eye", "full", "full_like", "linspace"),
+        *("ones", "ones_like", "zeros", "zeros_like"),
     ]
 )
 _REDUCING = frozenset(["all", "any", "count_nonzero", "matmul", "max", "min", "prod", "sum"])
