@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 import portable_losses as pl
+from benchmarks.derivatives import derivatives
 from benchmarks.elementwise import dask, elementwise, functions, small
 from benchmarks.numpy_code import numpy_code
 from benchmarks.rows import beside_a_copy, rows, small_rows
@@ -158,6 +159,7 @@ def full_size() -> list[Callable[[], list[Race]]]:
         small_rows,
         tape,
         lambda: dask(16_000_000),
+        lambda: derivatives(1_000_000, 100_000, 50),
         lambda: numpy_code(rows=200, entries=1_000_000, steps=1_000),
     ]
 
@@ -175,5 +177,6 @@ def tiny() -> list[Race]:
         *threads(4, 5, 7),
         sixty_operations(6),
         *(sgd_step(losses, rows=7, columns=3) for losses in (written_out(), called())),
+        *derivatives(5, 4, 3),
         *numpy_code(rows=7, entries=9, steps=8),
     ]
