@@ -97,7 +97,9 @@ def try_both(python: Path, wheel: Path, sdist: Path) -> None:
             run(own, "-I", "-m", "portable_losses", cwd=place)
         checked = [place / name for name in ("refused.py", "accepted.py")]
         for path in checked:
-            path.write_text((ROOT / "tests" / "types" / path.name).read_text("utf-8"), "utf-8")
+            path.write_text(
+                (ROOT / "tests" / "typed_programs" / path.name).read_text("utf-8"), "utf-8"
+            )
         mypy = (sys.executable, "-m", "mypy", "--strict", "--python-executable", own)
         for _cache in ("cold", "warm"):
             run(*mypy, *checked, cwd=place)

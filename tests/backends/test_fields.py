@@ -97,9 +97,11 @@ def test_a_dask_gradient_gets_the_chunks_of_its_array() -> None:
     assert match(grad, x).chunks == x.chunks
     assert match(x, x) is x
     np.testing.assert_array_equal(match(grad * 2, x).compute(), np.full((4, 6), 2.0))
-    other: Array
-    for other in (da.ones((), chunks=()), np.ones((4, 6))):
-        assert match(other, x) is other
+    spread = match(da.full((), 3.0, chunks=()), x)
+    assert spread.chunks == x.chunks
+    np.testing.assert_array_equal(spread.compute(), np.full((4, 6), 3.0))
+    other = np.ones((4, 6))
+    assert match(other, x) is other
 
 
 def test_a_gradient_on_other_libraries_is_left_alone() -> None:

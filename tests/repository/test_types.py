@@ -11,7 +11,7 @@ from tests.repository.test_documents import ROOT, blocks_of
 from tools.write_stubs import stubs
 
 STUBS = stubs()
-TYPES = ROOT / "tests" / "types"
+TYPES = ROOT / "tests" / "typed_programs"
 OTHERS = ("cupy", "torch", "jax", "dask", "array_api_compat", "scipy", "array_api_strict")
 
 
