@@ -361,7 +361,7 @@ def _log_likelihood(
 
 def _start(emissions: Array, jumps: Array, *, xp: Namespace) -> Array:
     """Return the log-probabilities before the first frame: 0 at the first place, else -inf."""
-    first = places_along(-1, jumps, dtype=xp.int64, xp=xp) == 0
+    first = places_along(-1, jumps, xp=xp) == 0
     state = _where(first, constant(0.0, emissions, xp=xp), -INF, xp=xp)
     return broadcast_to(state, jumps.shape, like=jumps, xp=xp)
 
