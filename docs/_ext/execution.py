@@ -157,7 +157,7 @@ def run_doctest(text: str, namespace: dict[str, Any]) -> Result:
     example = doctest.DocTestParser().get_doctest(text + "\n", namespace, "example", None, None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(
+        doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS).run(
             example, out=said.append, clear_globs=False
         )
     return Result(error="".join(said))
