@@ -101,11 +101,16 @@ def differing(function: Callable[..., Any], got: Any, arrays: list[Any]) -> list
 
 
 # Where the labels are, and the smallest: of others the terms of a loss cancel.
-LABELS = {
-    "_sigmoid_focal": (1, 0),
-    "_sigmoid_focal_grad": (3, 0),
-    "_exponential_slope": (1, -1),
-    "exponential": (1, -1),
+SHARES = [(0, 1), (0, 1), (-1e-8, 1e-8), (-1e-8, 1e-8)]  # of the classes, and what they lack
+LABELS: dict[str, tuple[int, list[tuple[float, float]]]] = {  # from which array on: their ends
+    "_sigmoid_focal": (1, [(0, 1)]),
+    "_sigmoid_focal_grad": (3, [(0, 1)]),
+    "_binary_focal": (1, SHARES),
+    "_binary_focal_grad": (3, SHARES),
+    "_binary_focal_slope": (1, SHARES),
+    "_binary_focal_slope_grad": (3, SHARES),
+    "_exponential_slope": (1, [(-1, 1)]),
+    "exponential": (1, [(-1, 1)]),
 }
 
 
@@ -117,9 +122,10 @@ def test_every_formula_is_compiled_and_agrees_with_the_portable_one(
     assert len(calls) > 80
     for function, present, given in calls[:: 1 if EVERY_ROW else 8]:
         arrays = odd.grid(dtypes_of(present, dtype))
-        if function.__name__ in LABELS:
-            place, least = LABELS[function.__name__]
-            arrays[place] = np.clip(arrays[place], least, 1)
+        first, ends = LABELS.get(function.__name__, (0, []))
+        for place, (least, most) in enumerate(ends, first):
+            if arrays[place] is not None:
+                arrays[place] = np.clip(arrays[place], least, most)
         code = elements._compiled(function, None, dtypes_of(present, dtype), dict(given))
         if code is None:
             wrong.append(f"{function.__name__} {given}: not compiled")

@@ -72,7 +72,7 @@ def target(z: Array, what: str, mask: str) -> tuple[Any, ...]:
     every = mask == EVERY
     q = np.random.default_rng(1).dirichlet(np.ones(classes), count).astype(z.dtype)
     q[:, 1] = 0
-    index = (np.arange(count) % classes)[:, None]
+    index = np.arange(count) % classes
     weight = np.linspace(0, 2, classes).astype(z.dtype)
     return (
         q if what == "shares" else None,
@@ -149,7 +149,7 @@ def formula(name: str, dtype: str, options: Any, **given: Any) -> Any:
     if name != "cross_entropy":
         return trace.trace(pair.forward, [z.dtype], ["entries"], options), (z,)
     arrays = (z, *target(z, given["what"], given["mask"]))
-    kinds = ["entries", "entries", "kept", "weights", "row", "entries"]
+    kinds = ["entries", "entries", "row", "weights", "row", "entries"]
 
     def both(grad: Any, *arrays: Any, **options: Any) -> Any:
         out = pair.forward(*arrays, **options)
@@ -211,7 +211,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "softmax": pl.softmax,
     "log_softmax": pl.log_softmax,
     "logsumexp": lambda x: pl.logsumexp(x, axis=-1),
-    "cross_entropy": lambda x: pl.cross_entropy(x, target(x, "index", "none")[1][:, 0]),
+    "cross_entropy": lambda x: pl.cross_entropy(x, target(x, "index", "none")[1]),
 }
 
 

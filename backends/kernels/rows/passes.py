@@ -86,7 +86,8 @@ def plan(rows: RowFormula) -> Plan:
                 continue
             values.add(x)
             home = earlier.setdefault(x, number)
-            if home < number and stages[x] < user and _cost(rows, x, operands) >= KEPT_FROM:
+            cost = _cost(rows, x, operands) if home < number else 0
+            if cost >= (KEPT_FROM if stages[x] < user else SLOW):
                 loaded.add(x)
                 kept[home].add(x)
                 continue
