@@ -109,7 +109,11 @@ class Plans:
 
 def may_repeat(x: Any) -> Backend | None:
     """Return the backend of the library of `x` if plans serve its calls here and now."""
-    backend = listed_backend((x.array if isinstance(x, TapeArray) else x).__class__)
+    if isinstance(x, TapeArray):
+        if not x.recorded:
+            return None
+        x = x.array
+    backend = listed_backend(x.__class__)
     if backend is None or (repeats := backend.speed.repeats) is None or not repeats():
         return None
     return backend if NOTE.get() is None else None

@@ -4,7 +4,7 @@ There is one way: an array of the tape is a `TapeArray` and a namespace of it a 
 bases of what stands in `autograd/`. Importing this file imports nothing of the tape.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from portable_losses._typing import Array, Namespace
 
@@ -16,6 +16,7 @@ class TapeArray:
 
     __slots__ = ("_node", "array")
 
+    recorded: ClassVar[bool] = True  # by what runs on the array; else by what it is itself
     array: Array  # the wrapped library's own
     _node: Any  # the node of the graph that the array came from, None for a constant
 

@@ -44,6 +44,7 @@ class Expression(Operators, TapeArray):
     """An array of which is known how it comes from the input."""
 
     __slots__ = ("dtype", "place", "xp")
+    recorded = False  # no plan of a Tensor's call may take it for one
 
     def __init__(self, place: int, dtype: Any, xp: "Recorder") -> None:
         self.place = place

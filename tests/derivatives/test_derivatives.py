@@ -259,6 +259,15 @@ def test_the_order_in_memory_is_that_of_the_input(loss: Any) -> None:
         assert np.array_equal(got, one)
 
 
+def test_calls_of_tensors_before_change_nothing() -> None:
+    """From the second call on, those of one shape take a plan."""
+    want = pl.derivatives(pl.huber_loss, X, COUNTS, order=2)
+    for _ in range(3):
+        pl.huber_loss(pl.Tensor(X, requires_grad=True), COUNTS, reduction="none")
+    for got, one in zip(pl.derivatives(pl.huber_loss, X, COUNTS, order=2), want, strict=True):
+        assert np.array_equal(got, one)
+
+
 def test_results_are_written_to_given_arrays() -> None:
     into = (None, np.empty_like(X), np.empty_like(X))
     found = pl.derivatives(pl.mse_loss, X, COUNTS, order=2, out=into)
