@@ -40,7 +40,7 @@ def training_step() -> Any:
 
 def main() -> list[float]:
     """Train in batches of several sizes, print the first and the last loss, and return all."""
-    session = onnxruntime.InferenceSession(training_step().SerializeToString())
+    session: Any = onnxruntime.InferenceSession(training_step().SerializeToString())
     rng = np.random.default_rng(0)
     truth = rng.normal(size=(FEATURES, CLASSES))
     weight: Any = np.zeros((FEATURES, CLASSES), np.float32)

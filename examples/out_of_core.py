@@ -6,9 +6,9 @@ come back as numbers. What a worker holds at a time are the chunks that it works
 
 from typing import Any
 
-import dask
 import dask.array as da
 import numpy as np
+from dask.base import compute
 from dask.distributed import Client, LocalCluster
 from tqdm import tqdm
 
@@ -21,7 +21,10 @@ LIMIT = "500MiB"  # of each of the two workers, Python included; the data have 1
 def data(rows: int) -> tuple[Any, Any]:
     """Return inputs and classes, made chunk by chunk whenever they are read."""
     truth = np.random.default_rng(1).normal(size=(FEATURES, CLASSES))
-    inputs = da.random.default_rng(0).normal(size=(rows, FEATURES), chunks=(CHUNK, FEATURES))
+    inputs = da.random.default_rng(0).normal(
+        size=(rows, FEATURES),
+        chunks=(CHUNK, FEATURES),  # pyright: ignore[reportArgumentType]
+    )
     target = (inputs @ da.from_array(truth)).argmax(axis=1)
     return inputs, target
 
@@ -38,7 +41,7 @@ def train(rows: int, steps: int) -> list[float]:
         loss = loss_of(net(inputs), target)
         loss.backward()
         optimizer.step()
-        value, *computed = dask.compute(loss.array, *[p.array for p in net.parameters()])
+        value, *computed = compute(loss.array, *[p.array for p in net.parameters()])
         for parameter, array in zip(net.parameters(), computed, strict=True):
             parameter.array = da.from_array(array)
         losses.append(float(value))

@@ -42,7 +42,7 @@ def run(inputs: Mapping[str, Any], outputs: Any, arrays: Mapping[str, Any]) -> l
     model = ndx.build(dict(inputs), {f"out{i}": out for i, out in enumerate(outputs)})
     session = onnxruntime.InferenceSession(model.SerializeToString())
     used = {one.name for one in session.get_inputs()}
-    found: list[Any] = session.run(None, {name: x for name, x in arrays.items() if name in used})
+    found: Any = session.run(None, {name: x for name, x in arrays.items() if name in used})
     return found
 
 

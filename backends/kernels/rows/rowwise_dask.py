@@ -10,8 +10,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import dask
 import dask.array as da
+import dask.config
 import numpy as np
 from dask.base import tokenize
 from dask.utils import parse_bytes
