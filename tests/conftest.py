@@ -34,6 +34,7 @@ collect_ignore_glob = [
     for module, is_there in INSTALLED.items()
     if not is_there
 ]
+collect_ignore = ["typed_programs"]  # for type checkers: what they refuse raises
 
 
 # What libraries warn of in their own code, and nobody outside can change.
