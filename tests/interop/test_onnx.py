@@ -28,7 +28,7 @@ FIXED = {
     "linear_cross_entropy one row",
     "normalize p inf, two axes",
 }
-#: Nine digits are lost in a difference of powers that ONNX rounds otherwise.
+#: 6e-9 off in onnxruntime and right on every other library; why is not known (docs/scale.md).
 CLOSE_TO_A_POLE = "tweedie_deviance_loss everything, power 1.000000001"
 ROWS = [row for row in TABLE if str(row) != CLOSE_TO_A_POLE and (EVERY_ROW or str(row) in QUICK)]
 
