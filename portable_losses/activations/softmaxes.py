@@ -219,7 +219,14 @@ def _softmax_grad(
     return out * (h - total(h * out, axis=-1, keepdims=True, xp=xp)), *(None for _ in rest)
 
 
-@with_gradient(_softmax_grad, rows=True, kernel="softmax")
+def _softmax_grad_again(grad: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    """Return the same of x, with one division fewer: ``e * (h - sum(h * e) / s) / s``."""
+    k, e, s = _exponentials_and_sum(x, None, xp=xp)
+    h = grad - entry(grad, k, xp=xp)
+    return (e / s * (h - total(h * e, axis=-1, keepdims=True, xp=xp) / s),)
+
+
+@with_gradient(_softmax_grad, rows=True, kernel="softmax", again=_softmax_grad_again)
 def _softmax(x: Array, *, xp: Namespace) -> Array:
     """``exp(x - n) / sum(exp(x - n))``, n the largest entry rounded down."""
     return _shares(x, None, xp=xp)
@@ -233,11 +240,19 @@ def _softmax_of_parts(x: Array, rest: Array, *, xp: Namespace) -> Array:
 
 def _shares(x: Array, rest: Array | None, *, xp: Namespace) -> Array:
     """``exp(x - n) / sum(exp(x - n))``, of x and what was lost of it."""
+    _, e, s = _exponentials_and_sum(x, rest, xp=xp)
+    return e / s
+
+
+def _exponentials_and_sum(
+    x: Array, rest: Array | None, *, xp: Namespace
+) -> tuple[Array, Array, Array]:
+    """Return the place of the largest entry, ``exp(x - n)``, and the sum of these."""
     k, largest = place_of_largest(x, xp=xp)
     e = exponentials(x, finite_or_nan(entry(x, k, xp=xp), xp=xp), rest, xp=xp)
     # Apart from the largest, beside which many small ones are all rounded the same way.
     others = total(where(largest, 0.0, e, xp=xp), axis=-1, keepdims=True, xp=xp)
-    return e / (entry(e, k, xp=xp) + others)
+    return k, e, entry(e, k, xp=xp) + others
 
 
 def softmax_in_parts(x: Array, rest: Array | None, *, xp: Namespace) -> Array:
