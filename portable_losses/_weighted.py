@@ -22,6 +22,7 @@ from portable_losses._dtypes import is_half, kind_of, narrow
 from portable_losses._gradient import (
     attach_pair,
     entrywise,
+    made_by,
     pair_of,
 )
 from portable_losses._notes import noted
@@ -305,6 +306,7 @@ def _with_weight(pair: Pair, values: tuple[float | None, ...]) -> Pair:
         return tuple([None if g is None else where(kept, g, 0.0, xp=xp) for g in found])
 
     forward.__name__ = backward.__name__ = f"{pair.forward.__name__}_weighted"
+    made_by(forward, _with_weight, pair, values)
     made = _MADE[pair.forward, values] = Pair(forward, backward, elementwise=True, masked=True)
     return made
 
@@ -361,6 +363,7 @@ def _with_weights(pair: Pair, values: tuple[float | None, ...]) -> Pair:
         return tuple([None if g is None else where(kept, g, 0.0, xp=xp) for g in found])
 
     forward.__name__ = backward.__name__ = f"{pair.forward.__name__}_weighted"
+    made_by(forward, _with_weights, pair, values)
     made = _MADE[key] = Pair(forward, backward, elementwise=True, masked=True)
     return made
 

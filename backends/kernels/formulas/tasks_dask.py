@@ -18,6 +18,7 @@ from portable_losses._typing import Namespace, Options
 
 from ..machine.blocks import limit_workers, workers
 from .machine_code import PARTS
+from .sent_dask import Sent
 
 __all__ = ["PROCESSORS", "array_of", "in_task", "layer_of", "part", "run_chunk", "sum_of_chunks"]
 
@@ -127,7 +128,7 @@ def _sum_or_one(numbers: list[Any], like: Any) -> Any:
 
 def run_chunk(
     *chunks: Any,
-    function: Callable[..., Any],
+    function: Sent,
     present: tuple[bool, ...],
     options: Options,
     chunks_in_all: int,
@@ -137,7 +138,7 @@ def run_chunk(
     arrays = [next(found) if there else None for there in present]
     xp = namespace_of_type(chunks[-1])
     with in_task(xp, chunks_in_all):
-        return entrywise(function)(*arrays, xp=xp, **options)
+        return entrywise(function.it)(*arrays, xp=xp, **options)
 
 
 class in_task:  # noqa: N801 - used as a function

@@ -17,9 +17,11 @@ from dask.base import tokenize
 from dask.utils import parse_bytes
 
 from portable_losses._backend import Kernel, Pair, backend_of, namespace_of_type
+from portable_losses._gradient import made_by
 from portable_losses._polyfill import knows_shape
 from portable_losses._typing import Array, Options
 
+from ..formulas.sent_dask import Sent
 from ..formulas.tasks_dask import in_task
 
 __all__ = ["rowwise"]
@@ -118,7 +120,7 @@ def _by_chunk(
         x.rechunk({-1: -1}) if a[-1:] == (ENTRY,) else x
         for x, a in zip([x for x in arrays if x is not None], axes, strict=True)
     ]
-    own: Any = {"function": function, "present": present, "options": plain}
+    own: Any = {"function": Sent(function), "present": present, "options": plain}
     sizes = {ENTRY: 2}
     samples = [
         np.ones_like(x._meta, shape=tuple([sizes.get(name, 1) for name in a]))
@@ -173,7 +175,7 @@ def _item(x: Any, i: int | None) -> Any:
 
 def _run_chunk(
     *chunks: Any,
-    function: Callable[..., Any],
+    function: Sent,
     present: tuple[bool, ...],
     options: Options,
     chunks_in_all: int,
@@ -185,8 +187,8 @@ def _run_chunk(
     several = backend_of(xp).speed.several_of_rows
     with in_task(xp, chunks_in_all):
         if several is None:
-            return function(*arrays, xp=xp, **options)
-        return several(function, arrays, {"xp": xp, **options})
+            return function.it(*arrays, xp=xp, **options)
+        return several(function.it, arrays, {"xp": xp, **options})
 
 
 def _only(x: Any) -> Any:
@@ -215,6 +217,7 @@ def _gradient(
         return tuple([pulled[i] for i in wanted])
 
     gradient.__name__ = f"{pair.forward.__name__}_gradient"
+    made_by(gradient, _gradient, pair, wanted, count, several)
     if len(_GRADIENTS) > MOST:
         _GRADIENTS.clear()
     _GRADIENTS[key] = gradient
