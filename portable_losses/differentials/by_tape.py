@@ -1,7 +1,8 @@
 """Value, gradient and Hessian of losses that have no pass of their own, by the tape."""
 
-import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from inspect import Parameter, signature
 from typing import Any
 
 from portable_losses._polyfill import broadcast_to, device_of, total, where
@@ -15,7 +16,7 @@ from portable_losses.differentials.row_hessians import FORMULAS, hessian_of_rows
 from portable_losses.differentials.weights import times, weight_of_samples
 from portable_losses.losses import generalized_kl_div, js_div, multilabel_soft_margin_loss
 
-__all__ = ["by_tape", "class_axis", "of_regions"]
+__all__ = ["by_tape", "class_axis", "of_regions", "parameters_of"]
 
 # Losses whose rows have diagonal Hessians.
 SEPARABLE: tuple[Callable[..., Any], ...] = (
@@ -25,9 +26,15 @@ SEPARABLE: tuple[Callable[..., Any], ...] = (
 )
 
 
+@lru_cache(maxsize=512)
+def parameters_of(loss: Callable[..., Any]) -> Mapping[str, Parameter]:
+    """Return the parameters of a loss by their names."""
+    return signature(loss).parameters
+
+
 def class_axis(loss: Callable[..., Any], options: Options, ndim: int) -> int | None:
     """Return the axis of the classes, counted from the front; None where a loss has none."""
-    parameters = inspect.signature(loss).parameters
+    parameters = parameters_of(loss)
     if "axis" not in parameters:
         return None
     axis = options.get("axis", parameters["axis"].default)
