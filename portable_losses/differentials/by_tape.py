@@ -1,8 +1,7 @@
 """Value, gradient and Hessian of losses that have no pass of their own, by the tape."""
 
-from collections.abc import Callable, Mapping
-from functools import lru_cache
-from inspect import Parameter, signature
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 from portable_losses._polyfill import broadcast_to, device_of, total, where
@@ -16,7 +15,7 @@ from portable_losses.differentials.row_hessians import FORMULAS, hessian_of_rows
 from portable_losses.differentials.weights import times, weight_of_samples
 from portable_losses.losses import generalized_kl_div, js_div, multilabel_soft_margin_loss
 
-__all__ = ["by_tape", "class_axis", "of_regions", "parameters_of"]
+__all__ = ["by_tape", "class_axis", "of_regions"]
 
 # Losses whose rows have diagonal Hessians.
 SEPARABLE: tuple[Callable[..., Any], ...] = (
@@ -26,15 +25,9 @@ SEPARABLE: tuple[Callable[..., Any], ...] = (
 )
 
 
-@lru_cache(maxsize=512)
-def parameters_of(loss: Callable[..., Any]) -> Mapping[str, Parameter]:
-    """Return the parameters of a loss by their names."""
-    return signature(loss).parameters
-
-
 def class_axis(loss: Callable[..., Any], options: Options, ndim: int) -> int | None:
     """Return the axis of the classes, counted from the front; None where a loss has none."""
-    parameters = parameters_of(loss)
+    parameters = inspect.signature(loss).parameters
     if "axis" not in parameters:
         return None
     axis = options.get("axis", parameters["axis"].default)

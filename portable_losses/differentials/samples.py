@@ -1,5 +1,6 @@
 """`derivatives`: value, gradient and Hessian of a loss, one per sample, never reduced."""
 
+import inspect
 from collections import namedtuple
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -18,7 +19,7 @@ from portable_losses._validation import (
     namespace_of,
 )
 from portable_losses.activations import sigmoid, softmax
-from portable_losses.differentials.by_tape import by_tape, class_axis, of_regions, parameters_of
+from portable_losses.differentials.by_tape import by_tape, class_axis, of_regions
 from portable_losses.differentials.curvatures import is_piecewise_linear
 from portable_losses.differentials.duals import Inseparable
 from portable_losses.differentials.one_pass import BOOSTING, CONSTANT, SECOND, in_one_pass
@@ -176,7 +177,7 @@ def _check(order: int, hessian: str) -> None:
 
 def _names(loss: Callable[..., Any], options: Options) -> list[str]:
     """Return the names of the arrays of a loss; TypeError where it is none of samples."""
-    parameters = parameters_of(loss)
+    parameters = inspect.signature(loss).parameters
     name = getattr(loss, "__name__", repr(loss))
     if "reduction" not in parameters:
         msg = f"`loss` must be a loss with the option `reduction`, got {name}"

@@ -7,6 +7,7 @@ T their sums, the gradient is that of log-softmax for -a, and the Hessian of a r
 """
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 from portable_losses import losses
@@ -23,7 +24,6 @@ from portable_losses._typing import Array, Namespace, Options
 from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses._values import mark_invalid
 from portable_losses.activations.softmaxes import _log_softmax, _log_softmax_grad, probabilities
-from portable_losses.differentials.by_tape import parameters_of
 from portable_losses.differentials.curvatures import boosting
 from portable_losses.differentials.duals import Inseparable
 from portable_losses.differentials.weights import times, weight_of_samples
@@ -100,7 +100,7 @@ def of_weighed_rows(
 
     Inseparable where an option is an array, and where the loss would refuse the arrays.
     """
-    known = parameters_of(loss)
+    known = signature(loss).parameters
     if any(name not in known for name in options) or len(arrays) != 2:
         raise Inseparable
     terms, name = TERMS[loss]
