@@ -101,7 +101,7 @@ class Kernel(NamedTuple):
     takes: Callable[..., bool] | None = None
     sums: Callable[..., bool] | None = None
     ready: Callable[..., Callable[[tuple[Array, ...]], Any] | None] | None = None
-    weighs_unread: bool = False
+    counts_unread: Callable[..., Any] | None = None
 
 
 def traced_as_constant(function: Function) -> Function:
@@ -335,7 +335,10 @@ def namespace_of_type(x: Array) -> Namespace:
 
 def listed_backend(kind: type) -> Backend | None:
     """Return the backend that lists this type of array, None where there is none."""
-    return _LOADED[_NAMES[kind]] if _is_known(kind) else None
+    name = _NAMES.get(kind)
+    if name is None:
+        return _LOADED[_NAMES[kind]] if _is_known(kind) else None
+    return _LOADED[name]
 
 
 def backend_of_array(x: Any) -> Backend | None:

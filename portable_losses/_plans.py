@@ -54,21 +54,27 @@ class Plan(NamedTuple):
 
     def __call__(self, args: Args, options: Given) -> Any:
         """Return the result; None where the call must take the long way."""
-        values = [None, *args, *[options[name] for name in self.names]]
-        for places, function, tests in self.steps:
-            made = function(*[values[i] for i in places])
+        steps, arrays = self.steps, self.arrays
+        if arrays is None and not steps:
+            return self.run(*args)
+        values = [None, *args]
+        for name in self.names:
+            values.append(options[name])
+        place = values.__getitem__
+        for places, function, tests in steps:
+            made = function(*map(place, places))
             if not tests:
                 values.append(made)
             elif not made:
                 return None
-        if self.arrays is None:
+        if arrays is None:
             return self.run(*args)
         changed = {}
         for name, i in self.changes:
             changed[name] = x = values[i]
             if x is None:
                 return None
-        return self.run(*[values[i] for i in self.arrays], **changed)
+        return self.run(*map(place, arrays), **changed)
 
 
 class Plans:
@@ -281,7 +287,8 @@ class _Places:
 
     def test(self, x: Any, test: Callable[[Any], bool]) -> None:
         """Add the step that tests an array, a Tensor's own."""
-        self.steps.append(((self.of(x),), partial(_passes, test), True))
+        own = partial(_passes, test) if isinstance(x, TapeArray) else test
+        self.steps.append(((self.of(x),), own, True))
 
     def _step(self, places: tuple[int, ...], function: Callable[..., Any]) -> int:
         self.steps.append((places, function, False))
@@ -290,7 +297,7 @@ class _Places:
 
 
 def _passes(test: Callable[[Any], bool], x: Any) -> bool:
-    return test(x.array if isinstance(x, TapeArray) else x)
+    return test(x.array)
 
 
 def _if_constant(x: Any) -> Any:

@@ -238,13 +238,11 @@ def _is_either(first: int, second: int, reductions: Mapping[str, Any], x: Array)
 
 def _is_between(low: float, high: float, quick: Mapping[str, Any], x: Array) -> bool:
     """Say whether the entries of a raw `x` lie in [low, high], by a library's reductions."""
-    smallest, extremes = quick.get("min"), quick.get("extremes")
-    if high == INF and smallest is not None:
-        return low <= float(smallest(x))
-    if extremes is None:
+    if high == INF and "min" in quick:
+        return low <= float(quick["min"](x))
+    if "extremes" not in quick or (found := quick["extremes"](x)) is None:
         return False
-    found = extremes(x)
-    return found is not None and low <= float(found[0]) and float(found[1]) <= high
+    return low <= float(found[0]) and float(found[1]) <= high
 
 
 @entrywise
