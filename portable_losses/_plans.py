@@ -13,6 +13,7 @@ tests; a test that fails takes the long way, which says what is wrong. A library
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from numbers import Real
 from typing import Any, NamedTuple
 
 from portable_losses._arguments import LARGEST, SMALLEST
@@ -58,8 +59,8 @@ class Plan(NamedTuple):
         if arrays is None and not steps:
             return self.run(*args)
         values = [None, *args]
-        for name in self.names:
-            values.append(options[name])
+        if self.names:
+            values += [options[name] for name in self.names]
         place = values.__getitem__
         for places, function, tests in steps:
             made = function(*map(place, places))
@@ -88,6 +89,8 @@ class Plans:
 
     def __call__(self, backend: Backend, args: Args, options: dict[str, Any]) -> Any:
         """Return the result of the function."""
+        if options.get("denominator") is not None:
+            options["denominator"] = _as_number(options["denominator"], backend)
         key = _key(args, options)
         plan = self._known.get(key, _UNKNOWN) if key else None
         if plan is None:
@@ -123,6 +126,18 @@ def may_repeat(x: Any) -> Backend | None:
     if backend is None or (repeats := backend.speed.repeats) is None or not repeats():
         return None
     return backend if NOTE.get() is None else None
+
+
+def _as_number(x: Any, backend: Backend) -> Any:
+    """Return the number in a constant of shape () that is read for free; else `x`."""
+    if x.__class__ in _COUNTS or getattr(x, "ndim", None) != 0 or isinstance(x, TapeArray):
+        return x
+    readable = backend.arrays.readable
+    read = listed_backend(x.__class__) is backend and readable is not None and readable(x)
+    if getattr(x, "requires_grad", False) or not (read or isinstance(x, Real)):
+        return x
+    number = x.item()
+    return number if number.__class__ in _COUNTS else x
 
 
 def _key(args: Args, options: Given) -> tuple[Any, ...] | None:
