@@ -103,16 +103,16 @@ class Plans:
                 with quiet():
                     made = plan(args, options)
             return self._function(args, options) if made is None else made
-        note = Note()
+        note, given = Note(), options.copy()  # the checks put arrays in place of some numbers
         before = NOTE.set(note)
         try:
             made = self._function(args, options)
         finally:
             NOTE.reset(before)
-        if not note.looked and _are_apart(args, options):
+        if not note.looked and _are_apart(args, given):
             if len(self._known) >= KEPT:
                 self._known.clear()
-            self._known[key] = _plan(note, backend, args, options, made)
+            self._known[key] = _plan(note, backend, args, given, made)
         return made
 
 
@@ -145,6 +145,9 @@ def _key(args: Args, options: Given) -> tuple[Any, ...] | None:
     key: list[Any] = [validating()]
     try:
         for x in args:
+            if x.__class__ in _PLAIN:
+                key.append(_plain_key(x))
+                continue
             if isinstance(x, TapeArray):
                 x = x.array
                 key.append(True)
@@ -155,7 +158,7 @@ def _key(args: Args, options: Given) -> tuple[Any, ...] | None:
                 key += (name, kind)
                 continue
             if kind in _PLAIN:
-                key += (name, kind, str(x) if not x and kind is float else x)  # -0.0 == 0.0
+                key += (name, _plain_key(x))
                 continue
             if isinstance(x, TapeArray):
                 x = x.array
@@ -164,6 +167,12 @@ def _key(args: Args, options: Given) -> tuple[Any, ...] | None:
     except AttributeError:  # a number, a list
         return None
     return tuple(key)
+
+
+def _plain_key(x: Any) -> tuple[type, Any]:
+    """Return what tells a number, a word or None apart from others: -0.0 from 0.0 as well."""
+    kind = x.__class__
+    return kind, str(x) if not x and kind is float else x
 
 
 def _are_apart(args: Args, options: Given) -> bool:
