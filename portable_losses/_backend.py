@@ -101,7 +101,7 @@ class Kernel(NamedTuple):
     takes: Callable[..., bool] | None = None
     sums: Callable[..., bool] | None = None
     ready: Callable[..., Callable[[tuple[Array, ...]], Any] | None] | None = None
-    weighs_unread: bool = False
+    counts_unread: Callable[..., Any] | None = None
 
 
 def traced_as_constant(function: Function) -> Function:

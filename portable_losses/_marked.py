@@ -3,24 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
-from portable_losses._backend import Pair, backend_of_array, namespace_of_type
+from portable_losses._backend import Pair, namespace_of_type
 from portable_losses._dtypes import is_half
 from portable_losses._gradient import attach_pair, elementwise_call, entrywise, pair_of
 from portable_losses._polyfill import where
 from portable_losses._stable import NAN
-from portable_losses._tape import raw_array
 from portable_losses._typing import Array, Namespace
 from portable_losses._values import mark_invalid
+from portable_losses._weighted import weighs_unread
 
-__all__ = ["marked", "marked_call", "weighs_unread"]
-
-
-def weighs_unread(x: Any) -> bool:
-    """Say whether the library of `x`, whose values cannot be read, checks weights as it adds up."""
-    raw = raw_array(x)
-    backend = backend_of_array(raw)
-    kernel = None if backend is None else backend.speed.elementwise_kernel
-    return kernel is not None and kernel.weighs_unread and kernel.accepts(raw)
+__all__ = ["marked", "marked_call"]
 
 
 def marked(pair: Pair) -> Pair:

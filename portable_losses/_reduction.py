@@ -11,7 +11,7 @@ from portable_losses._gradient import (
     stop_gradient,
     with_gradient,
 )
-from portable_losses._marked import marked, weighs_unread
+from portable_losses._marked import marked
 from portable_losses._notes import noted
 from portable_losses._options import is_number
 from portable_losses._polyfill import (
@@ -38,6 +38,7 @@ from portable_losses._values import as_weight, join_masks, mark_invalid
 from portable_losses._weighted import (
     NotInOnePass,
     in_one_pass,
+    weighs_unread,
     weighted,
 )
 
@@ -104,8 +105,9 @@ def reduced(
     given: tuple[Any, ...] = tuple(arrays.values())
     dtype = given[0].dtype
     masks = [mask for mask in invalid if mask is not None]
-    number, kept, over = denominator, reduction, None
-    if denominator is not None and not is_number(denominator):
+    number: Any = denominator
+    kept, over = reduction, None
+    if denominator is not None and not (is_number(denominator) or _handed_on(denominator)):
         number, kept, over = None, "sum", denominator
     values = in_one_pass()
     if values is not None or (masks and weighs_unread(given[0])):
@@ -160,13 +162,18 @@ def reduced(
     )
 
 
+def _handed_on(denominator: Any) -> bool:
+    """Say whether the pass that adds up takes a number that it need not read here."""
+    return not isinstance(denominator, TapeArray) and weighs_unread(denominator)
+
+
 def _summed(
     function: Callable[..., Array],
     arrays: tuple[Any, ...],
     masks: list[Array],
     options: Options,
     *,
-    divisor: float | None,
+    divisor: Any,
     xp: Namespace,
 ) -> Array | None:
     """Return `summed`, NaN if an entry is in one of the masks."""

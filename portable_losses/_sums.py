@@ -9,7 +9,7 @@ from typing import Any
 
 from portable_losses._backend import Kernel, Pair, namespace_of_type
 from portable_losses._gradient import _attach_kernel, _kernel_of, attach_gradient, pair_of
-from portable_losses._polyfill import device_of, total
+from portable_losses._polyfill import device_of, knows_shape, total
 from portable_losses._typing import Array, Namespace, Options
 
 __all__ = ["sum_of", "summed", "summed_again", "summed_pair", "summed_with_gradient"]
@@ -20,12 +20,12 @@ def summed(
     arrays: tuple[Array, ...],
     options: Options,
     *,
-    divisor: float | None,
+    divisor: Any,
 ) -> Array | None:
     """Return the sum of a pair's entries over a number by a kernel that adds up in its own pass.
 
-    Else None. No `divisor` is how many there are. The result is float32 where the arrays are of one
-    half dtype.
+    Else None. No `divisor` is how many there are; where nothing is read it may be a 0-d array. The
+    result is float32 where the arrays are of one half dtype.
     """
     pair = pair_of(function)
     if pair is None:
@@ -34,7 +34,7 @@ def summed(
 
 
 def summed_pair(
-    pair: Pair, arrays: tuple[Array, ...], options: Options, *, divisor: float | None
+    pair: Pair, arrays: tuple[Array, ...], options: Options, *, divisor: Any
 ) -> Array | None:
     """Return the sum of a pair's entries over a number, None: how many there are; as `summed`."""
     found = _kernel_of(pair, arrays, options)
@@ -43,6 +43,8 @@ def summed_pair(
     backend, kernel, raws = found
     if kernel.sums is None or not kernel.sums(pair, raws, options):
         return None
+    if divisor is None and kernel.counts_unread is not None and not knows_shape(raws[0]):
+        divisor = kernel.counts_unread(None, raws[0], None, None)
     divisor = math.prod(raws[0].shape) if divisor is None else divisor
     options = {"divisor": divisor, **options}
     return _attach_kernel(sum_of(pair, kernel), arrays, raws, options, backend)
@@ -66,8 +68,8 @@ def summed_with_gradient(
 
 def summed_again(
     pair: Pair, arrays: tuple[Array, ...], options: Options, *, divisor: float, sloped: bool
-) -> Callable[[tuple[Array, ...]], Any] | None:
-    """Return what gives the sum over the divisor and, if it is `sloped`, the gradient again.
+) -> Callable[[tuple[Array, ...], float], Any] | None:
+    """Return what gives the sum over a divisor and, if it is `sloped`, the gradient again.
 
     Of arrays of these types, dtypes and shapes, by the first; it returns None for some that it does
     not take. None where there is no such.
@@ -81,14 +83,14 @@ def summed_again(
     own = {"xp": namespace_of_type(raws[0]), "divisor": divisor, **options}
     run = kernel.ready(sum_of(pair, kernel), raws, own, (0,) if sloped else ())
 
-    def again(arrays: tuple[Array, ...]) -> Any:
+    def again(arrays: tuple[Array, ...], divisor: float) -> Any:
         """Return the sum and the gradient, or None."""
-        made: Any = run(arrays)
+        made: Any = run(arrays, divisor)
         if made is None:
             return None
         value, slope = made
         if callable(slope):
-            whole: Any = slope(value**0, value, *arrays, **own)
+            whole: Any = slope(value**0, value, *arrays, **{**own, "divisor": divisor})
             slope = whole[0]
         return value, slope
 

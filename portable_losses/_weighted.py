@@ -14,6 +14,7 @@ from typing import Any
 from portable_losses._backend import (
     Pair,
     backend_of,
+    backend_of_array,
     namespace_of_type,
     traced_as_constant,
 )
@@ -24,7 +25,7 @@ from portable_losses._gradient import (
     pair_of,
 )
 from portable_losses._notes import noted
-from portable_losses._polyfill import broadcast_to, device_of, is_eager, total, where
+from portable_losses._polyfill import broadcast_to, device_of, is_eager, knows_shape, total, where
 from portable_losses._stable import INF, NAN
 from portable_losses._sums import summed_pair
 from portable_losses._tape import TapeArray, inner_of, raw_array
@@ -34,9 +35,11 @@ from portable_losses._values import as_weight
 
 __all__ = [
     "NotInOnePass",
+    "divisor_unread",
     "harmless_values",
     "in_one_pass",
     "spread",
+    "weighs_unread",
     "weighted",
 ]
 
@@ -158,28 +161,40 @@ def _weighted_unread(
     given = (*arrays, weight, factor, bad, mask)
     if reduction == "none":
         return attach_pair(each, given, {"xp": xp, **options})
-    counts = weight is None and mask is None
-    if denominator is not None or reduction == "sum" or counts:
-        count = 1 if reduction == "sum" else denominator or math.prod(arrays[0].shape)
-        made = summed_pair(each, given, options, divisor=count)
-    elif weight is None:
-        own = namespace_of_type(mask)
-        counted = narrow(own.count_nonzero(mask), arrays[0].dtype, xp=own)
-        made = _over(summed_pair(each, given, options, divisor=1), counted, xp=xp)
-    else:
+    divisor: Any = 1
+    if reduction == "mean" and denominator is not None:
+        divisor = denominator
+    elif reduction == "mean" and not isinstance(weight, TapeArray):
+        divisor = divisor_unread(arrays[0], weight, mask)
+    made = summed_pair(each, given, options, divisor=divisor)
+    if reduction == "mean" and denominator is None and isinstance(weight, TapeArray):
         counted = summed_pair(_CHECKED, (weight, mask), {}, divisor=1)
-        made = _over(summed_pair(each, given, options, divisor=1), counted, xp=xp)
+        if made is not None and counted is not None:
+            made = made / where(counted == 0, 1.0, counted, xp=xp)
     if made is None:
         raise NotInOnePass
     return made
 
 
-def _over(added: Array | None, divisor: Array | None, *, xp: Namespace) -> Array | None:
-    """Return the quotient, by 1 where the divisor is 0; None without both."""
-    if added is None or divisor is None:
-        return None
-    divisor = where(divisor == 0, 1.0, divisor, xp=namespace_of_type(divisor))
-    return xp.divide(added, divisor)
+def weighs_unread(x: Any) -> bool:
+    """Say whether the library of `x`, whose values cannot be read, checks weights as it adds up."""
+    return _count_of(x) is not None
+
+
+def divisor_unread(x: Array, weight: Array | None = None, mask: Array | None = None) -> Any:
+    """Return what a mean over the entries of `x` divides by: the sum of the weights that count."""
+    raws = [raw_array(one) for one in (x, weight, mask)]
+    if weight is None and mask is None and knows_shape(raws[0]):
+        return math.prod(raws[0].shape)
+    count: Any = _count_of(x)
+    return count(_CHECKED, *raws)
+
+
+def _count_of(x: Any) -> Callable[..., Any] | None:
+    raw = raw_array(x)
+    backend = backend_of_array(raw)
+    kernel = None if backend is None else backend.speed.elementwise_kernel
+    return None if kernel is None or not kernel.accepts(raw) else kernel.counts_unread
 
 
 def _bad(masks: Sequence[Array], like: Array, *, xp: Namespace) -> Array | None:

@@ -10,7 +10,6 @@ from typing import Any
 
 from portable_losses._dtypes import narrow
 from portable_losses._gradient import NO_OPTIONS, stop_gradient, with_gradient
-from portable_losses._marked import weighs_unread
 from portable_losses._options import is_number
 from portable_losses._polyfill import clip, constant, is_known, minimum, total, where
 from portable_losses._reduction import reduce, reduced
@@ -20,7 +19,7 @@ from portable_losses._stable import INF, NAN, log, log1p, sign
 from portable_losses._typing import Array, BatchReduction, Namespace
 from portable_losses._validation import in_one_dtype
 from portable_losses._values import mark_invalid
-from portable_losses._weighted import NotInOnePass, in_one_pass
+from portable_losses._weighted import NotInOnePass, in_one_pass, weighs_unread
 from portable_losses.activations.logistic import _sigmoid
 from portable_losses.losses._deviances import (
     _bound,

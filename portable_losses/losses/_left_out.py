@@ -131,7 +131,7 @@ def _has_one_pass(x: Any, *, unread: bool) -> bool:
     floating = kind_of(raw, xp=xp) == "real floating"
     if not floating or not kernel.accepts(raw):
         return False
-    return (not unread) if is_eager(raw, xp=xp) else kernel.weighs_unread
+    return (not unread) if is_eager(raw, xp=xp) else kernel.counts_unread is not None
 
 
 def _changed(

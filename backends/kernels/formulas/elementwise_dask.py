@@ -21,7 +21,7 @@ from portable_losses._polyfill import knows_shape, total
 from portable_losses._sums import summed_again, summed_pair, summed_with_gradient
 from portable_losses._typing import Array, Namespace, Options
 
-from .tasks_dask import array_of, in_task, layer_of, part, run_chunk, sum_of_chunks
+from .tasks_dask import PROCESSORS, array_of, in_task, layer_of, part, run_chunk, sum_of_chunks
 
 __all__ = ["ELEMENTWISE", "elementwise", "one_like", "several"]
 
@@ -148,7 +148,7 @@ def _gradients(
 def _sums(pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
     """Say whether the sum of these arrays has a task a chunk."""
     first = arrays[0]
-    own = first.ndim and knows_shape(first) and first.dtype.itemsize >= _FLOAT
+    own = first.ndim and first.dtype.itemsize >= _FLOAT
     return bool(own) and _fits(arrays, options)
 
 
@@ -168,13 +168,15 @@ def _run_summed(
     given, present = _aligned(arrays), tuple([x is not None for x in arrays])
     first, sloped = given[0], wanted == (0,)
     own = {"pair": each, "present": present, "options": plain, "divisor": divisor, "sloped": sloped}
+    if isinstance(divisor, da.Array):
+        given, own["divisor"] = [*given, divisor], None
     name = _name(each.forward, given, own)
     run = partial(_sum_chunk, chunks_in_all=first.npartitions, kept=Kept(), **own)
     together = layer_of(f"sums-{name}", run, given, first._meta)
     value = sum_of_chunks(f"sum-{name}", together, meta_from_array(first._meta, ndim=0))
 
     def backward(
-        grad: Any, out: Any, *arrays: Any, divisor: int, **options: Any
+        grad: Any, out: Any, *arrays: Any, divisor: Any, **options: Any
     ) -> tuple[Array | None, ...]:
         if not isinstance(grad, da.Array):
             found: tuple[Array | None, ...] = pair.backward(
@@ -221,15 +223,17 @@ def _sum_chunk(
     pair: Pair,
     present: tuple[bool, ...],
     options: Options,
-    divisor: float,
+    divisor: float | None,
     sloped: bool,
     chunks_in_all: int,
     kept: Kept,
 ) -> Any:
-    """Return the sum of a pair's entries of the chunks at one place.
+    """Return the sum of a pair's entries of the chunks at one place, over a number.
 
-    With its slope in the first of them, if it is `sloped`.
+    With its slope in the first of them, if it is `sloped`. No `divisor`: it is the last chunk.
     """
+    if divisor is None:
+        divisor, chunks = float(chunks[-1]), chunks[:-1]
     found, xp = iter(chunks), namespace_of_type(chunks[0])
     arrays = tuple([next(found) if there else None for there in present])
     kinds = tuple([(x.__class__, x.dtype, x.shape) for x in chunks])
@@ -237,7 +241,7 @@ def _sum_chunk(
         if kinds not in kept:
             kept[kinds] = summed_again(pair, arrays, options, divisor=divisor, sloped=sloped)
         again = kept[kinds]
-        both = None if again is None else again(arrays)
+        both = None if again is None else again(arrays, divisor)
         if both is None:
             both = _summed(pair, arrays, options, divisor, sloped=sloped, xp=xp)
     return both if sloped else both[0]
@@ -272,7 +276,32 @@ def _slope_chunk(together: Any, grad: Any) -> Any:
     return slope if float(grad) == 1 else slope * grad
 
 
-ELEMENTWISE = Kernel(_accepts, _run, gradients=16, sums=_sums, weighs_unread=True)
+def _count(pair: Pair | None, x: Any, weight: Any, mask: Any) -> Any:
+    """Return what a mean of `x` divides by: by 1 where nothing counts.
+
+    That is the sum of the entries that `pair` makes of weight and mask; without weights the number
+    of entries, or of those in the mask. A task a chunk, which does not wait for `x`.
+    """
+    given = [one for one in (weight, mask) if one is not None] or [x]
+    run = partial(_count_chunk, pair=None if weight is None else pair, masked=mask is not None)
+    like = meta_from_array(x._meta, ndim=0)
+    names = [one.name for one in given]
+    name = f"count-{tokenize(names, weight is None, mask is None, type(like), like.dtype)}"
+    counts = layer_of(name, run, given, x._meta)
+    return sum_of_chunks(f"divisor-{name}", counts, like, or_one=True)
+
+
+def _count_chunk(*chunks: Any, pair: Pair | None, masked: bool) -> Any:
+    """Return what counts of a chunk: of weights and a mask, of a mask, or of all entries."""
+    xp = namespace_of_type(chunks[0])
+    if pair is None:
+        return int(xp.count_nonzero(chunks[0])) if masked else chunks[0].size
+    arrays = chunks if masked else (*chunks, None)
+    with in_task(xp, PROCESSORS):
+        return float(_summed(pair, arrays, {}, 1, sloped=False, xp=xp)[0])
+
+
+ELEMENTWISE = Kernel(_accepts, _run, gradients=16, sums=_sums, counts_unread=_count)
 
 
 def _fits(arrays: tuple[Any, ...], options: Options) -> bool:

@@ -19,7 +19,7 @@ from portable_losses._typing import Namespace, Options
 from ..machine.blocks import limit_workers, workers
 from .machine_code import PARTS
 
-__all__ = ["array_of", "in_task", "layer_of", "part", "run_chunk", "sum_of_chunks"]
+__all__ = ["PROCESSORS", "array_of", "in_task", "layer_of", "part", "run_chunk", "sum_of_chunks"]
 
 TOGETHER = 32  # numbers that one task adds up
 PROCESSORS = os.cpu_count() or 1
@@ -94,15 +94,19 @@ def part(together: Any, i: int, like: Any) -> Any:
     return layer_of(f"{i}-{together.name}", itemgetter(i), [together], like)
 
 
-def sum_of_chunks(name: str, numbers: Any, like: Any) -> Any:
-    """Return the sum of numbers, one for each chunk of a Dask array, alone or with its slope."""
+def sum_of_chunks(name: str, numbers: Any, like: Any, *, or_one: bool = False) -> Any:
+    """Return the sum of numbers, one for each chunk of a Dask array, alone or with its slope.
+
+    With `or_one` it is 1 for 0, and the numbers are Python's.
+    """
     graph: dict[Any, Any] = {}
     keys: list[Any] = [(numbers.name, *place) for place in product(*map(range, numbers.numblocks))]
     while len(keys) > TOGETHER:
         parts = [keys[i : i + TOGETHER] for i in range(0, len(keys), TOGETHER)]
         keys = [(f"part-{name}", len(graph) + i) for i in range(len(parts))]
-        graph.update({key: (_sum, part) for key, part in zip(keys, parts, strict=True)})
-    graph[name,] = (_sum, keys)
+        add = sum if or_one else _sum
+        graph.update({key: (add, part) for key, part in zip(keys, parts, strict=True)})
+    graph[name,] = (partial(_sum_or_one, like=like), keys) if or_one else (_sum, keys)
     return array_of(name, graph, [numbers], (), like)
 
 
@@ -111,6 +115,11 @@ def _sum(numbers: list[Any]) -> Any:
     numbers = [x[0] if isinstance(x, tuple) else x for x in numbers]
     xp = namespace_of_type(numbers[0])
     return xp.sum(xp.stack([xp.asarray(x) for x in numbers]))
+
+
+def _sum_or_one(numbers: list[Any], like: Any) -> Any:
+    """Return the sum of numbers, 1 for 0, as an array."""
+    return namespace_of_type(like).asarray(sum(numbers) or 1, dtype=like.dtype)
 
 
 # ---- tasks -------------------------------------------------------------------------------------

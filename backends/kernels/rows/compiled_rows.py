@@ -11,6 +11,7 @@ from ..machine.teams import Team, share
 __all__ = ["NOTHING_ADDED", "Code"]
 
 WORD = 8  # bytes of an address
+SPAN = 2**17  # entries that a thread takes at once
 NOTHING_ADDED = (0, 0, 0, 0)
 FAILED = 2 + len(NOTHING_ADDED)  # its place, from the end
 
@@ -51,12 +52,13 @@ class Code:
         strides: Sequence[int],
         count: int,
         classes: int,
-        span: int,
         team: Team,
-    ) -> None:
-        """Compute them on the threads of `team`, `span` rows at a time."""
+    ) -> bool:
+        """Compute many on the threads of `team`; say whether all indices name classes."""
+        span = max(1, SPAN // classes)
         data = array("q", (classes, 0, 0, *NOTHING_ADDED))
         address = data.buffer_info()[0]
         share(region(), self._address, address, places, strides, count, span=span, team=team)
         if data[1]:
             raise MemoryError
+        return not data[2]

@@ -250,7 +250,7 @@ class _Writer:
         places = b.add(lane, self.vectors.all(b.trunc(j, INT)))
         turn = Turn(j, whole, there)
 
-        if own is self.plan.passes[-1 if len(self.plan.passes) < 2 else 1]:
+        if own is self.plan.passes[self.plan.busiest]:
             self._prefetch(turn.first)
         values = self._loads(own, turn)
         for x in own.values:
@@ -313,14 +313,20 @@ class _Writer:
         return values
 
     def _prefetch(self, first: Any) -> None:
-        """Ask for what the next row reads, and for what this one writes: memory need not wait."""
-        b, given = self.builder, self.formula.given
-        for x in self.plan.passes[0].values:
-            if x < given:
-                place = b.bitcast(self._place(x, first), BYTES)
-                self.vectors.prefetch(b.gep(place, [self.steps[x]]))
-        for x in self.plan.passes[-1].results:
-            self.vectors.prefetch(b.bitcast(self._place(given + x, first), BYTES), writes=True)
+        """Ask for what the next row reads, and for what is written next: memory need not wait.
+
+        In the loop that computes longest there is time for that.
+        """
+        b, given, passes = self.builder, self.formula.given, self.plan.passes
+        ahead = self.plan.busiest == len(passes) - 1  # what this row writes is being written
+        for x in sorted({x for each in passes for x in each.values if x < given}):
+            place = b.bitcast(self._place(x, first), BYTES)
+            self.vectors.prefetch(b.gep(place, [self.steps[x]]))
+        for x in (given + i for i in passes[-1].results):
+            place = b.bitcast(self._place(x, first), BYTES)
+            if ahead:
+                place = b.gep(place, [self.steps[x]])
+            self.vectors.prefetch(place, writes=True)
 
     def _results(self, own: Pass, values: Any, spread: Any, first: Any) -> list[tuple[Any, Any]]:
         """Return the results of a loop as they lie in memory, and where."""

@@ -24,7 +24,6 @@ from .trace import RowFormula, trace
 
 __all__ = ["Library", "Program", "Rowwise", "foreseen_gradients", "has_several", "ratio_of"]
 
-SPAN = 2**17  # entries that a thread takes at once
 ROOM = __name__.rpartition(".")[0]  # whose compiler is asked
 KEPT = 512  # programs: each is of a pair, dtypes and options
 GRADIENTS = 16  # as many as a pair has arrays, and more
@@ -97,8 +96,7 @@ class Program(NamedTuple):
         if count * classes < FEWEST:
             self.code.run(places, strides, count, classes)
         else:
-            span = max(1, SPAN // classes)
-            self.code.share(places, strides, count, classes, span, library.team)
+            self.code.share(places, strides, count, classes, library.team)
         if formula.several is None:
             return outs[0]
         found = iter(outs)
