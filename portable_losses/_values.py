@@ -224,11 +224,10 @@ def is_positive(x: Array) -> bool:
 
 def _is_above(low: float, quick: Mapping[str, Any], x: Array) -> bool:
     """Say whether the entries of a raw `x` are greater than `low`, by a library's reductions."""
-    smallest, extremes = quick.get("min"), quick.get("extremes")
-    if smallest is not None:
-        return float(smallest(x)) > low
-    found = None if extremes is None else extremes(x)
-    return found is not None and float(found[0]) > low
+    if "min" in quick:
+        return low < float(quick["min"](x))
+    found = quick["extremes"](x) if "extremes" in quick else None
+    return found is not None and low < float(found[0])
 
 
 def _is_either(first: int, second: int, reductions: Mapping[str, Any], x: Array) -> bool:
@@ -265,11 +264,18 @@ def check_signs(*, xp: Namespace, **array: Array) -> Array | None:
 def check_signs_or_shares(*, xp: Namespace, **array: Array) -> Array | None:
     """Check that every entry of the one `array` is -1 or lies in [0, 1] (NaN is let through)."""
     ((name, x),) = array.items()
-    if lies_in(x, 0, 1):
+    if _passes(x, _are_signs_or_shares):
         return None
     x, own_xp = _constant(x)
     bad = _is_no_share(x, xp=own_xp)
     return check_values(x, bad, "be -1, or lie in [0, 1]", name=name, xp=own_xp)
+
+
+def _are_signs_or_shares(reductions: Mapping[str, Any], x: Array) -> bool:
+    """Say whether all entries of a raw `x` are -1 or lie in [0, 1], of a library with reductions."""
+    if _is_between(0, 1, reductions, x):  # without an array
+        return True
+    return bool(reductions) and bool((((x >= 0) | (x == -1)) & (x <= 1)).all())
 
 
 @entrywise
