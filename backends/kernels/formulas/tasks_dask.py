@@ -22,6 +22,7 @@ from .sent_dask import Sent
 
 __all__ = [
     "PROCESSORS",
+    "TOGETHER",
     "array_of",
     "in_task",
     "layer_of",
