@@ -218,9 +218,10 @@ def _run_summed(
         for x, a in zip(others, axes[1:], strict=True)
     ]
     run = partial(_sum_rows, pair=Sent(each), **own)
+    parts = [operands_of(first, [(*r, i) for r in rows]) for i in range(first.numblocks[-1])]
     graph: dict[Any, Any] = {}
-    for row, *given in zip(rows, *operands, strict=True):
-        graph[name, *row] = (run, _whole(first, row), *given)
+    for row, part, *given in zip(rows, zip(*parts, strict=True), *operands, strict=True):
+        graph[name, *row] = (run, list(part), *given)
     together = array_of(name, graph, [first, *others], first.chunks[:-1], first._meta, inner=inner)
     value = sum_of_chunks(f"sum-{name}", together, meta_from_array(first._meta, ndim=0))
 
@@ -260,12 +261,6 @@ def _cut(x: Any, axes: tuple[Any, ...], first: Any) -> Any:
     return x if x.chunks == sizes else x.rechunk(sizes)
 
 
-def _whole(x: Any, row: tuple[int, ...]) -> Any:
-    """Return the chunk of whole rows, or those that it consists of."""
-    keys = [(x.name, *row, i) for i in range(x.numblocks[-1])]
-    return keys[0] if len(keys) == 1 else keys
-
-
 def _sum_rows(
     *chunks: Any,
     pair: Sent,
@@ -278,17 +273,16 @@ def _sum_rows(
 ) -> Any:
     """Return the sum of the losses of the rows of a chunk over a number, perhaps with its slope.
 
-    The weights of the rows and the divisor, unless that is known, are the last chunks.
+    The first array comes in parts, cut along the classes. The weights of the rows and the divisor,
+    unless that is known, are the last chunks.
     """
     found = iter(chunks)
-    arrays = tuple([next(found) if there else None for there in present])
+    parts: Any
+    parts, *others = [next(found) if there else None for there in present]
     weights = next(found) if weighted else None
     divisor = float(next(found)) if divisor is None else divisor
-    first = arrays[0][0] if isinstance(arrays[0], list) else arrays[0]
-    xp = namespace_of_type(first)
-    if first is not arrays[0]:
-        first = xp.concat(arrays[0], axis=-1)
-        arrays = (first, *arrays[1:])
+    xp = namespace_of_type(parts[0])
+    arrays = (parts[0] if len(parts) == 1 else xp.concat(parts, axis=-1), *others)
     with in_task(xp, chunks_in_all):
         factor: Any = 1 / divisor if weights is None else weights / divisor
         own = {"xp": xp, **options, "foreseen": (factor, 0.0)}
