@@ -234,6 +234,8 @@ class Speed:
     reductions : mapping of str to callable, (x) -> 0-d array
         ``xp.sum`` and the like over all entries, where a quicker call has the same bits; by
         "extremes", the smallest and the largest entry from one pass.
+    sum_along : callable, (x, axis, keepdims) -> array, or None
+        ``xp.sum`` over some axes, in a way that suits the library better than its own.
     spread : callable, (x, shape) -> array, or None
         ``xp.broadcast_to``, where the library's own takes longer than an operation.
     special : mapping of str to callable
@@ -255,6 +257,7 @@ class Speed:
     """
 
     reductions: Mapping[str, Callable[[Array], Array]] = field(default_factory=dict[str, Any])
+    sum_along: Callable[[Array, Any, bool], Array] | None = None
     spread: Callable[[Array, tuple[int, ...]], Array] | None = None
     special: Mapping[str, Callable[..., Array]] = field(default_factory=dict[str, Any])
     elementwise: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
