@@ -72,9 +72,7 @@ def with_gradient(
         halves = forward, backward, *rest
         run, *rules = map(entrywise, halves) if elementwise else halves
         portable = Pair(run, _together(rules), tuple(rules)) if rest else Pair(run, rules[0])
-        portable = portable._replace(
-            elementwise=elementwise, rows=rows, name=kernel, again=again
-        )
+        portable = portable._replace(elementwise=elementwise, rows=rows, name=kernel, again=again)
         if kernel:
             _register(portable)
 

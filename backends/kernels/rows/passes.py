@@ -104,7 +104,7 @@ def plan(rows: RowFormula) -> Plan:
     lengths = [
         sum(_own_cost(rows, x) for x in each.values if x not in each.loaded) for each in passes
     ]
-    busiest = lengths.index(max(lengths)) if lengths else 0  # what no entry is read for: a constant
+    busiest = lengths.index(max(lengths)) if lengths else 0  # a formula of picked entries has none
     waits = max(lengths[:-1], default=0) < SLOW
     return Plan(passes, tuple(stages), tuple(sorted(set().union(*kept))), busiest, waits)
 

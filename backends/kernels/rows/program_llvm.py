@@ -2,12 +2,15 @@
 
 ::
 
-    rows(pointers, [count], strides, [classes, failed, outside, past, adding, flat, number, divisor])
+    rows(pointers, [count], strides, data)
+    data = [classes, failed, outside, past, adding, flat, number, divisor]
 
 computes so many rows, whose arrays begin at `pointers` and lie `strides` bytes apart; the entries
 of a row lie without gaps. `failed` becomes 1 where there is no memory for buffers, `outside` where
-an index names no class. Where `past` is not 0, results are written past the caches. `adding` and `flat` are 0, or the addresses by which the first results,
-numbers that lie without gaps, are added up: their sum over the divisor is written to `number`.
+an index names no class. Where `past` is not 0, results are written past the caches if the loops
+before do not take longer than memory. `adding` and `flat` are 0, or the addresses by which the
+first results, numbers that lie without gaps, are added up: their sum over the divisor is written to
+`number`.
 
 The vectors have so many lanes on every processor, and a sum is one sum for each lane, in float64
 (of float64: with what each addition loses), and then of their halves: so the bits are the same on
@@ -124,7 +127,7 @@ class _Writer:
         b.ret_void()
 
     def _buffers(self) -> None:
-        """Ask for the memory of the buffers, each as long as a row and a vector before and after."""
+        """Ask for the memory of the buffers: of a row, and a vector before it and after it."""
         b = self.builder
         self.buffers: dict[int, Any] = {}
         if not self.plan.buffers:
