@@ -3,7 +3,7 @@
 It is traced and compiled like any formula of the package: what the three share is computed once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from portable_losses._backend import backend_of
@@ -14,6 +14,7 @@ from portable_losses.activations.logistic import _sigmoid
 from portable_losses.differentials.curvatures import boosting
 from portable_losses.differentials.duals import Dual, DualNamespace, Inseparable
 from portable_losses.differentials.expressions import Elementwise, expression_of
+from portable_losses.differentials.results import check_shapes
 from portable_losses.differentials.weights import times
 from portable_losses.losses import binary_cross_entropy_with_logits
 
@@ -32,13 +33,15 @@ def in_one_pass(
     last: str | None,
     weight: Array | None,
     options: Options,
+    out: Sequence[Array | None] = (),
     *,
     probabilities: bool,
     xp: Namespace,
 ) -> tuple[Array, ...]:
     """Return value, gradient, and the `last` result if there is one, each times the weight.
 
-    Inseparable where the loss does not compute entry by entry.
+    They are in `out` where it has arrays that the pass can write to. Inseparable where the loss
+    does not compute entry by entry.
     """
     formula, given = expression_of(loss, x, others, options, xp=xp)
     if probabilities and loss is not binary_cross_entropy_with_logits:
@@ -46,8 +49,9 @@ def in_one_pass(
     function = _function(formula, last, weighted=weight is not None, probabilities=probabilities)
     arrays = (x, *given) if weight is None else (x, *given, weight)
     run = backend_of(xp).speed.several
+    check_shapes(out, [(x.shape, x.dtype)] * len(out))
     made: tuple[Array, ...]
-    made = function(*arrays, xp=xp) if run is None else run(function, arrays, {"xp": xp})
+    made = function(*arrays, xp=xp) if run is None else run(function, arrays, {"xp": xp}, out)
     return made
 
 
