@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 from portable_losses._backend import backend_of
 from portable_losses._dtypes import narrow, widen
+from portable_losses._options import is_number
 from portable_losses._polyfill import expand_dims, knows_shape, readable
+from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Options
 from portable_losses._validation import (
     check_broadcastable,
@@ -46,6 +48,7 @@ def derivatives(
     hessian: Literal["diagonal", "row", "boosting"] = "diagonal",
     probabilities: bool = False,
     sample_weight: Array | None = None,
+    factor: float = 1.0,
     out: Sequence[Array | None] | None = None,
     **options: Any,
 ) -> Derivatives:
@@ -69,8 +72,11 @@ def derivatives(
         Return those of the logits, too: of `binary_cross_entropy_with_logits`, `cross_entropy`.
     sample_weight : array, broadcastable to the value, optional
         Multiplies value, gradient and Hessian, may be negative; 0 wins over infinities and NaN.
+    factor : float, default 1.0
+        Multiplies all three, in the same pass: 0.5 for the half of a deviance or a square.
     out : sequence of arrays and None, optional
-        Where the results are written, in their order; of NumPy and CuPy.
+        Where the results are written, in their order; of NumPy and CuPy. Those without gaps, of
+        the dtype of `input`, and of memory that is not read are written to in the pass itself.
     **options
         Those of the loss, but for its `reduction`.
 
@@ -104,26 +110,29 @@ def derivatives(
     given = dict(zip(_names(loss, options), (input, target, *others), strict=False))
     xp = namespace_of(**given, optional={"sample_weight": sample_weight})
     check_real_floating(xp, **{next(iter(given)): input})
-    _check(order, hessian)
+    _check(order, hessian, factor)
     check_out(out, 1 + order + probabilities, xp=xp)
     quiet = backend_of(xp).arrays.quiet
     with nullcontext() if quiet is None else quiet():
         x, y = _broadcast(loss, input, target, options)
         arrays = (widen(x, xp=xp), y, *others)
-        asked = (order, hessian, probabilities, sample_weight)
+        asked = (order, hessian, probabilities, sample_weight, float(factor))
         into = out if out is not None and arrays[0].dtype == input.dtype else ()
         found = _differentiated(loss, arrays, *asked, options, into, xp=xp)
         made = [in_order_of(narrow(a, input.dtype, xp=xp), input, into) for a in found]
     return KINDS[order, probabilities](*(made if out is None else written(made, out)))
 
 
-def _check(order: int, hessian: str) -> None:
+def _check(order: int, hessian: str, factor: Any) -> None:
     """Raise ValueError for options that there are not."""
     if order not in (1, 2) or isinstance(order, bool):
         msg = f"`order` must be 1 or 2, got {order!r}"
         raise ValueError(msg)
     if hessian not in ("diagonal", "row", "boosting"):
         msg = f"`hessian` must be 'diagonal', 'row' or 'boosting', got {hessian!r}"
+        raise ValueError(msg)
+    if not is_number(factor) or not -INF < factor < INF:
+        msg = f"`factor` must be a finite number, got {factor!r}"
         raise ValueError(msg)
 
 
@@ -155,13 +164,14 @@ def _differentiated(
     hessian: str,
     probabilities: bool,
     sample_weight: Array | None,
+    factor: float,
     options: Options,
     out: Sequence[Array | None],
     *,
     xp: Namespace,
 ) -> tuple[Array, ...]:
     """Return the weighted derivatives; a sample of weight 0 that the loss refuses is left out."""
-    asked = (order, hessian, probabilities, sample_weight)
+    asked = (order, hessian, probabilities, sample_weight, factor)
     try:
         return _of_samples(loss, arrays, *asked, options, out, xp=xp)
     except (ValueError, IndexError):
@@ -181,6 +191,7 @@ def _of_samples(
     hessian: str,
     probabilities: bool,
     sample_weight: Array | None,
+    factor: float,
     options: Options,
     out: Sequence[Array | None],
     *,
@@ -188,13 +199,8 @@ def _of_samples(
 ) -> tuple[Array, ...]:
     """Return the weighted derivatives, in one pass where the loss is of one entry."""
     x, *others = arrays
-    if loss in _OF_REGIONS:
-        if order == 2:
-            msg = f"`order` must be 1 for {loss.__name__}, whose samples are more than a row each"
-            raise ValueError(msg)
-        return of_regions(loss, x, tuple(others), sample_weight, options, xp=xp)
     axis = class_axis(loss, options, x.ndim)
-    if axis is None:
+    if axis is None and loss not in _OF_REGIONS:
         last = None
         if order == 2:
             last = {"diagonal": SECOND, "boosting": BOOSTING, "row": None}[hessian]
@@ -205,19 +211,38 @@ def _of_samples(
                 last = CONSTANT
         try:
             weight = weight_of_samples(sample_weight, x, tuple(x.shape), xp=xp)
-            return in_one_pass(
-                loss,
-                x,
-                tuple(others),
-                last,
-                weight,
-                options,
-                out,
-                probabilities=probabilities,
-                xp=xp,
-            )
+            more: Options = {"factor": factor, "probabilities": probabilities, "xp": xp}
+            return in_one_pass(loss, x, tuple(others), last, weight, options, out, **more)
         except Inseparable:
             pass
+    asked = (order, hessian, probabilities, sample_weight)
+    made = _otherwise(loss, arrays, axis, *asked, options, out if factor == 1 else (), xp=xp)
+    if factor == 1:
+        return made
+    count = len(made) - probabilities
+    return (*(factor * one for one in made[:count]), *made[count:])
+
+
+def _otherwise(
+    loss: Callable[..., Any],
+    arrays: tuple[Array, ...],
+    axis: int | None,
+    order: int,
+    hessian: str,
+    probabilities: bool,
+    sample_weight: Array | None,
+    options: Options,
+    out: Sequence[Array | None],
+    *,
+    xp: Namespace,
+) -> tuple[Array, ...]:
+    """Return the weighted derivatives of a loss that is not computed entry by entry."""
+    x, *others = arrays
+    if loss in _OF_REGIONS:
+        if order == 2:
+            msg = f"`order` must be 1 for {loss.__name__}, whose samples are more than a row each"
+            raise ValueError(msg)
+        return of_regions(loss, x, tuple(others), sample_weight, options, xp=xp)
     if loss is cross_entropy:
         try:
             found: tuple[Array, ...] = of_softmax_rows(
