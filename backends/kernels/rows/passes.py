@@ -103,7 +103,7 @@ def plan(rows: RowFormula) -> Plan:
     lengths = [
         sum(_own_cost(rows, x) for x in each.values if x not in each.loaded) for each in passes
     ]
-    busiest = lengths.index(max(lengths))
+    busiest = lengths.index(max(lengths)) if lengths else 0
     return Plan(passes, tuple(stages), tuple(sorted(set().union(*kept))), busiest)
 
 

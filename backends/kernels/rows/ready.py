@@ -159,9 +159,7 @@ def _prepared(
     ]
     count, few = math.prod(lead), math.prod(shape) < FEWEST
     sizes = [size if few else (0,) * len(size) for size, _ in wanted]  # none is kept here
-    outs = [
-        library.empty(size, like, name) for size, (_, name) in zip(sizes, wanted, strict=True)
-    ]
+    outs = [library.empty(size, like, name) for size, (_, name) in zip(sizes, wanted, strict=True)]
     strides = [
         0
         if kind == "weights" or not x.ndim
