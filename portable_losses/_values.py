@@ -272,7 +272,7 @@ def check_signs_or_shares(*, xp: Namespace, **array: Array) -> Array | None:
 
 
 def _are_signs_or_shares(reductions: Mapping[str, Any], x: Array) -> bool:
-    """Say whether all entries of a raw `x` are -1 or lie in [0, 1], of a library with reductions."""
+    """Say whether all entries of a raw `x` are -1 or lie in [0, 1]: a library with reductions."""
     if _is_between(0, 1, reductions, x):  # without an array
         return True
     return bool(reductions) and bool((((x >= 0) | (x == -1)) & (x <= 1)).all())
