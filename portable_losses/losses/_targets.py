@@ -134,7 +134,8 @@ class Target(NamedTuple):
             return self.q
         indices: Array = self.indices
         classes = xp.arange(like.shape[-1], dtype=indices.dtype, device=device_of(like, xp=xp))
-        return narrow(indices[..., None] == classes, like.dtype, xp=xp)
+        # The Tensor, where `xp` is the tape, stands before the array, which may refuse it.
+        return narrow(classes == indices[..., None], like.dtype, xp=xp)
 
     def smoothed(self, like: Array, *, label_smoothing: float | Array, xp: Namespace) -> Array:
         """Return the probability of every class, mixed with the uniform distribution."""
