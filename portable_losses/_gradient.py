@@ -34,6 +34,8 @@ __all__ = [
     "differentiable_again",
     "elementwise_call",
     "entrywise",
+    "made_by",
+    "maker_of",
     "pair_of",
     "register",
     "stop_gradient",
@@ -283,6 +285,19 @@ def attach_pair(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
 def register(function: Callable[..., Any], pair: Pair) -> None:
     """Let a function be served by the kernels of a pair."""
     _PAIRS[function] = pair
+
+
+def made_by(function: Callable[..., Any], maker: Callable[..., Any], *args: Any) -> None:
+    """Let other processes make a function as here: it is of what ``maker(*args)`` returns."""
+    for one in (function, getattr(function, "__wrapped__", None)):
+        if one is not None:
+            setattr(one, "_made_by", (maker, *args))  # noqa: B010 - functions have no such name
+
+
+def maker_of(function: Callable[..., Any]) -> tuple[Any, ...] | None:
+    """Return what `made_by` said of a function."""
+    found: tuple[Any, ...] | None = getattr(function, "_made_by", None)
+    return found
 
 
 def pair_of(function: Callable[..., Any]) -> Pair | None:

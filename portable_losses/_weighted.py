@@ -22,6 +22,7 @@ from portable_losses._dtypes import is_half, kind_of, narrow
 from portable_losses._gradient import (
     attach_pair,
     entrywise,
+    made_by,
     pair_of,
 )
 from portable_losses._notes import noted
@@ -226,6 +227,14 @@ def spread(x: Array, like: Array, *, xp: Namespace) -> Array:
         return x
     if not is_eager(raw_array(like), xp=inner_of(xp)):
         return broadcast_to(x, tuple(like.shape), like=like, xp=namespace_of_type(x))
+    made = _spread(x, like, xp=xp)
+    if (note := noted()) is not None:
+        note.derived.append((made, (x, like), partial(_spread, xp=xp)))
+    return made
+
+
+def _spread(x: Array, like: Array, *, xp: Namespace) -> Array:
+    """Return `x` plus zeros in the shape of an eager array."""
     like = raw_array(like)
     zeros = inner_of(xp).zeros_like(like, dtype=x.dtype, device=device_of(like, xp=inner_of(xp)))
     own = namespace_of_type(x)
@@ -305,6 +314,7 @@ def _with_weight(pair: Pair, values: tuple[float | None, ...]) -> Pair:
         return tuple([None if g is None else where(kept, g, 0.0, xp=xp) for g in found])
 
     forward.__name__ = backward.__name__ = f"{pair.forward.__name__}_weighted"
+    made_by(forward, _with_weight, pair, values)
     made = _MADE[pair.forward, values] = Pair(forward, backward, elementwise=True, masked=True)
     return made
 
@@ -361,6 +371,7 @@ def _with_weights(pair: Pair, values: tuple[float | None, ...]) -> Pair:
         return tuple([None if g is None else where(kept, g, 0.0, xp=xp) for g in found])
 
     forward.__name__ = backward.__name__ = f"{pair.forward.__name__}_weighted"
+    made_by(forward, _with_weights, pair, values)
     made = _MADE[key] = Pair(forward, backward, elementwise=True, masked=True)
     return made
 

@@ -1,5 +1,6 @@
 """Value, gradient, Hessian and probabilities of `cross_entropy`, of each row in one sweep."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from portable_losses._backend import backend_of
@@ -21,6 +22,7 @@ from portable_losses.activations.softmaxes import (
 )
 from portable_losses.differentials.curvatures import boosting
 from portable_losses.differentials.duals import Inseparable
+from portable_losses.differentials.results import targets
 from portable_losses.differentials.weights import times, weight_of_samples
 from portable_losses.losses._targets import LAST, Target, axis_of_classes, read_target
 from portable_losses.losses.categorical import _cross_entropy, _cross_entropy_grad
@@ -46,10 +48,12 @@ def of_softmax_rows(
     sample_weight: Array | None = None,
     hessian: str | None = None,
     shows_probabilities: bool = False,
+    out: Sequence[Array | None] = (),
 ) -> tuple[Array, ...]:
     """Return value, gradient, the Hessian if one is named, and the probabilities if asked for.
 
-    The other options are those of `cross_entropy`. Inseparable where one of them is an array.
+    They are in `out` where it has arrays that the sweep can write to. The other options are
+    those of `cross_entropy`. Inseparable where one of them is an array.
     """
     xp = namespace_of(logits=logits, target=target, optional={"sample_weight": sample_weight})
     numbers = (label_smoothing, z_loss, 0 if softcap is None else softcap)
@@ -83,7 +87,11 @@ def of_softmax_rows(
     }
     run = backend_of(xp).speed.several_of_rows
     arrays = (z, *read, sample_weight)
-    value, *made = _of_rows(*arrays, **options) if run is None else run(_of_rows, arrays, options)
+    into = targets(out, z, logits, hessian)
+    if run is None:
+        value, *made = _of_rows(*arrays, **options)
+    else:
+        value, *made = run(_of_rows, arrays, options, into)
 
     found = [mark_invalid(value, invalid, xp=xp)]
     found += [mark_invalid(x, invalid, xp=xp, of_rows=True) for x in made]
