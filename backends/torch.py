@@ -38,15 +38,10 @@ class _BoundPair:
         self.pair = pair
         self.options = options
         self.wanted = wanted  # places of the arrays that need a gradient
-        self.ready = ready  # what the kernel does with arrays of these kinds
+        self.ready = ready  # what the kernel does with arrays of these kinds; None for others
 
     def run(self, arrays: tuple[Array, ...]) -> Any:
         """Return the result of the kernel that serves this call, and its backward."""
-        if self.ready is not None:
-            made = self.ready(arrays)
-            if made is None:
-                raise _Refused
-            return made
         if self.pair.kernel is None:
             return self.pair.forward(*arrays, **self.options), None
         return self.pair.kernel.run(self.pair, arrays, self.options, self.wanted)
@@ -89,7 +84,10 @@ class _Eager(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
 
     @staticmethod
     def forward(ctx: Any, bound: _BoundPair, *arrays: Array) -> Any:
-        out, ctx.fused = bound.run(arrays)
+        made = bound.run(arrays) if bound.ready is None else bound.ready(arrays)
+        if made is None:
+            raise _Refused
+        out, ctx.fused = made
         ctx.bound = bound
         ctx.count = len(arrays)
         ctx.several = out.__class__ is tuple
@@ -238,8 +236,11 @@ def repeat_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> 
         if changed:
             run = partial(bound.ready, **changed)
             bound = _BoundPair(pair, {**options, **changed}, wanted, run)
+        if not wanted:
+            made = bound.ready(arrays)
+            return None if made is None else made[0]
         try:
-            return _record(bound, *arrays) if wanted else bound.run(arrays)[0]
+            return _record(bound, *arrays)
         except _Refused:
             return None
 

@@ -54,6 +54,7 @@ def with_gradient(
     rows: bool = False,
     kernel: str = "",
     by: Mapping[str, Callable[..., Array] | None] = NO_OPTIONS,
+    again: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorate a forward function with its gradient; see `portable_losses._backend.Pair`.
 
@@ -63,7 +64,7 @@ def with_gradient(
     row of a result depends on the rows at its place alone (see `of_rows`). `kernel` is the
     name under which backends have kernels for this pair. `by` has the options that may be 0-d
     arrays, each with ``rule(grad, out, *arrays, xp, **options)``, whose sum is the gradient by it;
-    None lets the library differentiate the function itself.
+    None lets the library differentiate the function itself. `again` is `Pair.again`.
     """
 
     def decorate(forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -71,7 +72,7 @@ def with_gradient(
         halves = forward, backward, *rest
         run, *rules = map(entrywise, halves) if elementwise else halves
         portable = Pair(run, _together(rules), tuple(rules)) if rest else Pair(run, rules[0])
-        portable = portable._replace(elementwise=elementwise, rows=rows, name=kernel)
+        portable = portable._replace(elementwise=elementwise, rows=rows, name=kernel, again=again)
         if kernel:
             _register(portable)
 

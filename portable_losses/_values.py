@@ -179,6 +179,8 @@ def check_all_in(
 def check_all_above(low: float, *, xp: Namespace, advice: str = "", **array: Array) -> Array | None:
     """Check that every entry of the one `array` is greater than `low` (NaN is let through)."""
     ((name, x),) = array.items()
+    if _passes(x, partial(_is_above, low)):
+        return None
     x, own_xp = _constant(x)
     bad = _is_at_most(x, low=low, xp=own_xp)
     return check_values(x, bad, f"be greater than {low}{advice}", name=name, xp=own_xp)
@@ -217,16 +219,15 @@ def _passes(x: Array, test: Callable[[Mapping[str, Any], Array], bool]) -> bool:
 
 def is_positive(x: Array) -> bool:
     """Return whether all entries of a readable `x` are known to be greater than 0."""
-    return _passes(x, _is_above_0)
+    return _passes(x, partial(_is_above, 0))
 
 
-def _is_above_0(quick: Mapping[str, Any], x: Array) -> bool:
-    """Say whether the entries of a raw `x` are greater than 0, by a library's reductions."""
-    smallest, extremes = quick.get("min"), quick.get("extremes")
-    if smallest is not None:
-        return float(smallest(x)) > 0
-    found = None if extremes is None else extremes(x)
-    return found is not None and float(found[0]) > 0
+def _is_above(low: float, quick: Mapping[str, Any], x: Array) -> bool:
+    """Say whether the entries of a raw `x` are greater than `low`, by a library's reductions."""
+    if "min" in quick:
+        return low < float(quick["min"](x))
+    found = quick["extremes"](x) if "extremes" in quick else None
+    return found is not None and low < float(found[0])
 
 
 def _is_either(first: int, second: int, reductions: Mapping[str, Any], x: Array) -> bool:
@@ -236,13 +237,11 @@ def _is_either(first: int, second: int, reductions: Mapping[str, Any], x: Array)
 
 def _is_between(low: float, high: float, quick: Mapping[str, Any], x: Array) -> bool:
     """Say whether the entries of a raw `x` lie in [low, high], by a library's reductions."""
-    smallest, extremes = quick.get("min"), quick.get("extremes")
-    if high == INF and smallest is not None:
-        return low <= float(smallest(x))
-    if extremes is None:
+    if high == INF and "min" in quick:
+        return low <= float(quick["min"](x))
+    if "extremes" not in quick or (found := quick["extremes"](x)) is None:
         return False
-    found = extremes(x)
-    return found is not None and low <= float(found[0]) and float(found[1]) <= high
+    return low <= float(found[0]) and float(found[1]) <= high
 
 
 @entrywise
@@ -265,9 +264,18 @@ def check_signs(*, xp: Namespace, **array: Array) -> Array | None:
 def check_signs_or_shares(*, xp: Namespace, **array: Array) -> Array | None:
     """Check that every entry of the one `array` is -1 or lies in [0, 1] (NaN is let through)."""
     ((name, x),) = array.items()
+    if _passes(x, _are_signs_or_shares):
+        return None
     x, own_xp = _constant(x)
     bad = _is_no_share(x, xp=own_xp)
     return check_values(x, bad, "be -1, or lie in [0, 1]", name=name, xp=own_xp)
+
+
+def _are_signs_or_shares(reductions: Mapping[str, Any], x: Array) -> bool:
+    """Say whether all entries of a raw `x` are -1 or lie in [0, 1]: a library with reductions."""
+    if _is_between(0, 1, reductions, x):  # without an array
+        return True
+    return bool(reductions) and bool((((x >= 0) | (x == -1)) & (x <= 1)).all())
 
 
 @entrywise

@@ -227,6 +227,14 @@ def spread(x: Array, like: Array, *, xp: Namespace) -> Array:
         return x
     if not is_eager(raw_array(like), xp=inner_of(xp)):
         return broadcast_to(x, tuple(like.shape), like=like, xp=namespace_of_type(x))
+    made = _spread(x, like, xp=xp)
+    if (note := noted()) is not None:
+        note.derived.append((made, (x, like), partial(_spread, xp=xp)))
+    return made
+
+
+def _spread(x: Array, like: Array, *, xp: Namespace) -> Array:
+    """Return `x` plus zeros in the shape of an eager array."""
     like = raw_array(like)
     zeros = inner_of(xp).zeros_like(like, dtype=x.dtype, device=device_of(like, xp=inner_of(xp)))
     own = namespace_of_type(x)

@@ -1,18 +1,25 @@
-"""Which tests run: the options ``--library`` and ``--family`` of tests/conftest.py."""
+"""Which tests run: the options ``--library`` and ``--family`` of tests/conftest.py, and a half.
 
+A law with many cases takes every second one, as the white fields of a chess board: a row that one
+library takes is left to the next one, and so with its dtypes. ``make test-all`` takes all.
+"""
+
+from collections import defaultdict
 from functools import cache
 from typing import Any
 
 import pytest
 
 from tests import rows
-from tests.libraries import EVERYWHERE, Library
+from tests.libraries import EVERY_ROW, EVERYWHERE, Library
 
 __all__ = ["add_options", "deselect"]
 
 #: The arguments of a test that name its array library.
 ARGUMENTS = ("library", "every_library", "array_library")
 PACKAGES = sorted({one.package for one in EVERYWHERE})
+MANY = 32  # cases of a law
+WHOLE = ("install", "objectives", "repository")  # folders: what is there is no law over a table
 FAMILIES = {family.__name__.rpartition(".")[2]: family for family in rows.FAMILIES}
 
 
@@ -44,12 +51,49 @@ def deselect(config: pytest.Config, items: list[pytest.Item]) -> None:
             raise pytest.UsageError(msg)
     kept: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
+    others = set[int]() if EVERY_ROW or family is not None else black_fields(items)
     for item in items:
         elsewhere = libraries and package_of(item) not in {None, *libraries}
-        stays = not elsewhere and (family is None or takes(item, family))
+        stays = not elsewhere and id(item) not in others and (family is None or takes(item, family))
         (kept if stays else left_out).append(item)
     config.hook.pytest_deselected(items=left_out)
     items[:] = kept
+
+
+def black_fields(items: list[pytest.Item]) -> set[int]:
+    """Return the id of every second case of each law that has many.
+
+    The board has a side for each argument: a case is black where the sum of its arguments' places
+    is odd. Where a law's list leaves out too many of either colour, every second case is.
+    """
+    laws: defaultdict[tuple[Any, str], list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if item.path.parent.name not in WHOLE:
+            laws[item.path, getattr(item, "originalname", item.name)].append(item)
+    black: set[int] = set()
+    for cases in laws.values():
+        if len(cases) < MANY:
+            continue
+        places: defaultdict[str, dict[Any, int]] = defaultdict(dict)
+        sums = [
+            sum(
+                places[name].setdefault(key_of(value), len(places[name]))
+                for name, value in arguments_of(item).items()
+            )
+            for item in cases
+        ]
+        odd = [total % 2 for total in sums]
+        if not 0.4 < sum(odd) / len(odd) < 0.6:
+            odd = [place % 2 for place in range(len(cases))]
+        black.update(id(item) for item, is_black in zip(cases, odd, strict=True) if is_black)
+    return black
+
+
+def key_of(value: Any) -> Any:
+    """Return what an argument is told from others by; those of a list may not be hashable."""
+    if isinstance(value, Library):
+        return value.name
+    return value if isinstance(value, (str, int, float)) else id(value)
 
 
 def arguments_of(item: pytest.Item) -> dict[str, Any]:

@@ -233,6 +233,10 @@ CASES: dict[str, Case] = {
     "cross_entropy z_loss": Case(_cross("right", z_loss=SHARE), _entropy(_right, z_loss=SHARE)),
     "cross_entropy capped": Case(_cross("wrong", softcap=30.0), _entropy(_wrong, softcap=mpf(30))),
     "linear_cross_entropy": Case(_linear, _entropy(_wrong)),
+    "linear_cross_entropy capped": Case(
+        lambda x, g: pl.linear_cross_entropy(x, g.eye, g.wrong, softcap=30.0, reduction="none"),
+        _entropy(_wrong, softcap=mpf(30)),
+    ),
     "ranking_softmax_loss": Case(_listed, _entropy(_shares)),
     "softmax_focal_loss": Case(
         lambda x, g: pl.softmax_focal_loss(x, g.right, reduction="none"), _by_loss(_right, _focal)

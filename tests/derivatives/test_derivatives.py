@@ -267,28 +267,6 @@ def test_calls_of_tensors_before_change_nothing() -> None:
     np.testing.assert_allclose(found.gradient, np.tanh(X - COUNTS), rtol=1e-15)
 
 
-def test_results_are_written_to_given_arrays() -> None:
-    into = (None, np.empty_like(X), np.empty_like(X))
-    found = pl.derivatives(pl.mse_loss, X, COUNTS, order=2, out=into)
-    assert found.gradient is into[1]
-    assert np.array_equal(into[1], 2 * (X - COUNTS))
-    fixed = np.empty_like(X)
-    fixed.flags.writeable = False
-    bads: list[tuple[Any, str]] = [
-        (into, "of 2 entries, an array or None each, got 3"),
-        (7, "of 2 entries, an array or None each, got 7"),
-        ((np.zeros_like(X), fixed), "that can be written to"),
-        ((np.zeros_like(X), X[0]), "must have shape"),
-        ((np.zeros_like(X), X.astype("f4")), "and dtype float64, got"),
-    ]
-    for bad, what in bads:
-        with pytest.raises(ValueError, match=what):
-            pl.derivatives(pl.mse_loss, X, COUNTS, out=bad)
-        assert bad is into or bad == 7 or not np.any(bad[0])  # nothing is half done
-    with pytest.raises(TypeError, match="of the input's library"):
-        pl.derivatives(pl.mse_loss, X, COUNTS, out=(1.0, None))
-
-
 def test_what_is_no_loss_of_samples_is_refused() -> None:
     with pytest.raises(TypeError, match="`loss` must be a loss with the option `reduction`"):
         pl.derivatives(pl.relu, X, X)

@@ -82,7 +82,7 @@ def test_values_and_gradients_are_those_of_the_definitions(first: int) -> None:
             )
 
 
-@pytest.mark.parametrize("sample", ONCE if EVERY_ROW else FEW[:3], ids=str)
+@pytest.mark.parametrize("sample", ONCE if EVERY_ROW else FEW[:2], ids=str)
 def test_both_modes_and_a_map_give_one_answer(sample: Sample) -> None:
     f, x = flat(sample, moderate(sample))
     u = jnp.cos(jnp.arange(len(x)))
@@ -136,7 +136,7 @@ def test_every_mixture_of_transforms_gives_one_answer(sample: Sample) -> None:
     assert_close(got["vmap of hessian"][0], hessian)
 
 
-EAGER = [row for row in FEW if row.function is not pl.cross_entropy][::4]  # each operation compiles
+EAGER = [row for row in FEW if row.function is not pl.cross_entropy][4:5]  # each operation compiles
 
 
 @pytest.mark.parametrize("sample", EAGER, ids=str)

@@ -66,3 +66,24 @@ def test_what_takes_a_row_of_the_family_stays() -> None:
 def test_an_unknown_name_is_an_error(libraries: list[str], family: str | None) -> None:
     with pytest.raises(pytest.UsageError, match=r"must be one of .*, got (nump|robusts)$"):
         left(libraries, family)
+
+
+def test_a_long_law_takes_each_row_on_every_second_library_in_one_of_two_dtypes() -> None:
+    libraries = [named(name) for name in ("numpy", "torch")]
+    cases = [
+        item("law", library=library, row=row, dtype=dtype)
+        for library in libraries
+        for row in range(1000, 1020)
+        for dtype in ("float32", "float64")
+    ]
+    black = selection.black_fields(cases)
+    white = [selection.arguments_of(case) for case in cases if id(case) not in black]
+    assert len(white) == 40
+    assert len({(case["library"].name, case["row"]) for case in white}) == 40
+    assert len({(case["dtype"], case["row"]) for case in white}) == 40
+
+
+@pytest.mark.parametrize("number", [31, 40])
+def test_a_short_law_is_whole_and_a_thinned_one_is_not_left_out(number: int) -> None:
+    pairs = [item("law", row=1000 + i, again=2000 + i) for i in range(number)]  # sums are even
+    assert len(selection.black_fields(pairs)) == (20 if number == 40 else 0)

@@ -70,25 +70,29 @@ class Code:
         """
         count, number = like.numel(), like.new_empty((), dtype=self._results[0])
         same = [dtype is like.dtype for dtype in self._results]
-        run, averaged, results = self._run, self._averaged, self._results
-        empty_like = torch.empty_like  # there is no large one
+        run, averaged = self._run, self._averaged
+        wanted = list(zip(self._results, same, strict=True))[added:]
+        empty_like, place = torch.empty_like, torch.Tensor.data_ptr  # there is no large one
+
+        def one(given: Sequence[Array], divisor: None) -> list[Array]:
+            out = empty_like(given[0])
+            run(*map(place, given), out.data_ptr(), count)
+            return [out]
 
         def entries(like: Array) -> list[Array]:
-            given = zip(results, same, strict=True)
-            return [empty_like(like) if own else empty_like(like, dtype=d) for d, own in given]
+            return [empty_like(like) if own else empty_like(like, dtype=d) for d, own in wanted]
 
         def each(given: Sequence[Array], divisor: None) -> list[Array]:
             outs = entries(given[0])
-            run(*[x.data_ptr() for x in (*given, *outs)], count)
+            run(*map(place, given), *map(place, outs), count)
             return outs
 
         def sums(given: Sequence[Array], divisor: float) -> list[Array]:
-            outs = [empty_like(number), *entries(given[0])[1:]]
-            places = [x.data_ptr() for x in (*given, *outs[1:], outs[0])]
-            averaged(*places, divisor, count)
-            return outs
+            result, others = empty_like(number), entries(given[0])
+            averaged(*map(place, given), *map(place, others), result.data_ptr(), divisor, count)
+            return [result, *others]
 
-        return sums if added else each
+        return sums if added else one if same == [True] else each
 
     def sum(self, given: list[Array], divisor: int) -> tuple[Array, list[Array]]:
         """Return the sum of the first result over `divisor`, and the others; operands lie alike."""

@@ -7,7 +7,7 @@ graph is built but the function on arrays without entries, which says how many r
 
 __library__ = "dask"
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -49,7 +49,12 @@ def _by_chunk(
     return layer_of(_name(function, given, own), run, given, like)
 
 
-def several(function: Callable[..., Any], arrays: tuple[Any, ...], options: Options) -> Any:
+def several(
+    function: Callable[..., Any],
+    arrays: tuple[Any, ...],
+    options: Options,
+    out: Sequence[Any] = (),
+) -> Any:
     """Return the results of an elementwise function: a task a chunk, and one to take each."""
     first = arrays[0]
     shaped = [

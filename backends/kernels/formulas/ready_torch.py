@@ -25,7 +25,7 @@ def ready(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[i
         return None
     value, sloped = program.ready(first, added=divisor is not None, sloped=wanted == (0,))
     given = [i for i, x in enumerate(arrays) if x is not None]
-    whole = len(given) == len(arrays)
+    whole, absent = len(given) == len(arrays), (None,) * (len(arrays) - 1)
 
     few: Any = None
     if wanted == (0,) and divisor is None and not sloped:
@@ -35,7 +35,7 @@ def ready(pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[i
     def pull(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
         if few is not None and grad.is_contiguous() and grad.dtype is arrays[0].dtype:
             present = arrays if whole else [arrays[i] for i in given]
-            return few((grad, *present), None)[0], *(None,) * (len(arrays) - 1)
+            return few((grad, *present), None)[0], *absent
         by = options.get("divisor")
         spread = grad if by is None else (grad / by).expand(arrays[0].shape)
         found = program.gradients(spread, arrays, wanted)

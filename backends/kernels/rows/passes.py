@@ -44,6 +44,8 @@ class Plan(NamedTuple):
     passes: tuple[Pass, ...]
     stages: tuple[int, ...]
     buffers: tuple[int, ...]  # the values that are kept
+    busiest: int  # the number of the loop that computes longest
+    waits: bool  # for memory, into which it writes: nothing before the last loop takes so long
 
 
 def plan(rows: RowFormula) -> Plan:
@@ -99,7 +101,12 @@ def plan(rows: RowFormula) -> Plan:
             for (values, loaded, reductions, results), own in zip(found, kept, strict=True)
         ]
     )
-    return Plan(passes, tuple(stages), tuple(sorted(set().union(*kept))))
+    lengths = [
+        sum(_own_cost(rows, x) for x in each.values if x not in each.loaded) for each in passes
+    ]
+    busiest = lengths.index(max(lengths)) if lengths else 0  # a formula of picked entries has none
+    waits = max(lengths[:-1], default=0) < SLOW
+    return Plan(passes, tuple(stages), tuple(sorted(set().union(*kept))), busiest, waits)
 
 
 def _stages(rows: RowFormula) -> list[int]:
@@ -119,7 +126,14 @@ def _cost(rows: RowFormula, x: int, operands: list[tuple[int, ...]]) -> int:
         if y in seen or not rows.per_entry[y] or y < count:
             continue
         seen.add(y)
-        operation = rows.formula.steps[y - count].operation
-        cost += 1 if operation in QUICK else COSTS.get(operation, SLOW)
+        cost += _own_cost(rows, y)
         todo += operands[y]
     return cost
+
+
+def _own_cost(rows: RowFormula, x: int) -> int:
+    """Return how many operations a value of an entry takes, once its operands are there."""
+    if x < rows.formula.given:
+        return 0
+    operation = rows.formula.steps[x - rows.formula.given].operation
+    return 1 if operation in QUICK else COSTS.get(operation, SLOW)

@@ -1,4 +1,4 @@
-"""A pair of rows of small arrays with everything looked up: what a plan runs.
+"""A pair of rows with everything looked up: what a plan runs.
 
 The kinds, strides and sizes of arrays of known shapes without gaps are known; what is left of a
 call is their addresses, and memory for the results.
@@ -7,7 +7,7 @@ call is their addresses, and memory for the results.
 import math
 from array import array
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from struct import pack, unpack
 from typing import Any
 
@@ -29,16 +29,18 @@ ADDED = ("float32", "float64")  # dtypes of what is added up
 def ready(
     rows: Any, pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
 ) -> Callable[[tuple[Array, ...]], Any] | None:
-    """Return the kernel's `run` for few rows of these dtypes and shapes; None without code.
+    """Return the kernel's `run` for rows of these dtypes and shapes; None without code.
 
     Of a pair with a `summand` it is that of the sum of its first result over the `divisor`. With a
     gradient that is foreseen, divisor and weights of the rows may be given at each call.
     """
     library, first, each = rows.library, arrays[0], pair.summand or pair
-    if math.prod(first.shape) >= FEWEST or not rows.fits(arrays) or wanted not in ((), (0,)):
-        return None
     rest = dict(options)
     divisor, foreseen = rest.pop("divisor", None), rest.pop("foreseen", None)
+    if divisor is not None and math.prod(first.shape) >= FEWEST:  # the library adds them up
+        return None
+    if not rows.fits(arrays) or wanted not in ((), (0,)):
+        return None
     weighs = rest.pop("weights", None) is not None
     if "foreseen" in options:
         rest["foreseen"] = None
@@ -95,13 +97,19 @@ def ready(
         if held or not wanted:
             return out, slope
 
-        def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
-            if added:
-                spread = library.spread(grad, divisor, made[0])
-                grad = (spread,) if several else spread
-            return pull(grad, results, arrays, {**rest, "xp": options["xp"]})
-
+        if added:
+            return out, partial(spread_back, results, divisor)
         return out, backward
+
+    def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
+        return pull(grad, out, arrays, {**rest, "xp": options["xp"]})
+
+    def spread_back(
+        terms: Any, divisor: float, grad: Any, out: Any, *arrays: Any, **options: Any
+    ) -> Any:
+        """Return the gradients of the sum of the terms over a number."""
+        spread = library.spread(grad, divisor, terms[0] if several else terms)
+        return backward((spread,) if several else spread, terms, *arrays, **options)
 
     return run
 
@@ -149,15 +157,22 @@ def _prepared(
         (shapes[kind], name)
         for kind, name in zip(kinds[formula.given :], program.dtypes, strict=True)
     ]
-    outs = [library.empty(size, like, name) for size, name in wanted]
+    count, few = math.prod(lead), math.prod(shape) < FEWEST
+    sizes = [size if few else (0,) * len(size) for size, _ in wanted]  # none is kept here
+    outs = [library.empty(size, like, name) for size, (_, name) in zip(sizes, wanted, strict=True)]
     strides = [
         0
         if kind == "weights" or not x.ndim
         else x.dtype.itemsize * (classes if kind == "entries" else 1)
         for x, kind in zip((*given, *outs), kinds, strict=True)
     ]
-    count, place, run, small = math.prod(lead), library.place, program.code.run, library.small
-    makers = [small(size, x) for (size, _), x in zip(wanted, outs, strict=True)]
+    place, small = library.place, library.small
+    if few:
+        run = program.code.run
+        makers = [small(size, x) for size, x in zip(sizes, outs, strict=True)]
+    else:
+        run = partial(program.code.share, team=library.team)
+        makers = [partial(library.empty, size, None, name) for size, name in wanted]
     name = program.dtypes[0]
     adder: Any = _adder(name) if name in ADDED else None
     total = small((), library.empty((), like, name))

@@ -1,8 +1,8 @@
 """The walk from a result back to what it was computed from.
 
 For every node there are three things to do: `walk` takes the newest from a queue, its rule is
-called (`call_joint_rule`, or in `walk` for one argument), and `Gradients.deliver` adds what comes
-out to the gradients of the parents.
+called (`call_joint_rule`, or in `walk` for one argument), and what comes out is added to the
+gradients of the parents.
 """
 
 from collections.abc import Callable
@@ -73,16 +73,21 @@ def _walk(
     free: bool,
 ) -> list[tuple[Node, Any]]:
     """Return what `walk` does: the loop over the nodes."""
-    gradients = Gradients(grads, targets)
-    shared, checker = gradients.shared, detector()
-    if checker is not None:
-        checker.check_given(grads.values())
+    shared = set(grads)  # nodes whose gradient may be held by something else as well
+    retained: list[tuple[Node, Any]] = []
+    # With the array that a layout is taken from, None where the walk begins.
+    ends: dict[Node, Array | None] = {}
     # A parent is older than its children: when it is the newest of all, its gradient is complete.
     queue: list[tuple[int, Node]] = []
-    for node in grads:  # no comprehension: every variable that it reads would be slower below
-        if node not in gradients.ends and (needed is None or node in needed):
-            queue.append((-node.number, node))  # noqa: PERF401
+    for node in grads:
+        if node.operation is None if targets is None else node in targets:
+            ends[node] = None
+        elif needed is None or node in needed:
+            queue.append((-node.number, node))
     heapify(queue)
+    checker = detector()
+    if checker is not None:
+        checker.check_given(grads.values())
     kind: Any = None
     xp: Any = None
     next_in_chain: Node | None = None  # a lone parent: skips a heap push and pop
@@ -102,7 +107,7 @@ def _walk(
         if raw_args is None:
             raise RuntimeError(FREED)
         if node.hooks is not None or node.sink is not None:
-            grad = gradients.observe(node, grad)
+            grad = _observed(node, grad, shared, retained)
         try:
             if lift is None:
                 out, args = node.out, raw_args
@@ -112,10 +117,11 @@ def _walk(
             else:
                 out, args, xp = lift(node)
             parts: Any = None
-            count = 0 if node.options else len(args)
+            options = node.options
+            count = 0 if options else len(args)
             if operation.form is not EACH:
                 if operation is ITEM:
-                    call = gradients.deliver_to_call(node, grad)
+                    call = _deliver_to_call(node, grad, grads)
                     if call is not None:
                         heappush(queue, (-call.number, call))
                     continue
@@ -127,40 +133,51 @@ def _walk(
                 i += 1
                 if parent is None or (needed is not None and parent not in needed):
                     continue
+                # All is written out: with a star for its arguments a call of a rule takes twice as
+                # long, and a function for what is done with a part 4 % of a step of descent.
                 if parts is not None:
                     part = parts[i]
                     if part is None:
                         continue
-                # Written out: with a star for all of them, a call of a rule takes twice as long,
-                # and in a function of its own 2 % of a step of gradient descent more.
                 elif count == 2:
                     part = operation.rules[i](grad, out, args[0], args[1], xp=xp)
                 elif count == 1:
                     part = operation.rules[0](grad, out, args[0], xp=xp)
                 else:
-                    part = operation.rules[i](grad, out, *args, xp=xp, **node.options)
+                    part = operation.rules[i](grad, out, *args, xp=xp, **options)
                 like = raw_args[i]
                 dtype = part.dtype  # mostly the very object, which takes no comparison
                 if part.shape != like.shape or (dtype is not like.dtype and dtype != like.dtype):
                     part = fitted(part, like, name=operation.name, xp=xp)
                 if checker is not None:
                     checker.check_gradient(node, i, grad, part)
+                if parent in grads:
+                    grads[parent] = grads[parent] + part
+                    shared.discard(parent)
+                    if parent in ends:
+                        ends[parent] = like  # unknown so far if the walk began there
+                    continue
+                grads[parent] = part
                 if part is grad or operation.shares is not OWN:
-                    lent = operation.overlaps or len(node.parents) > 1 or node in shared
+                    if operation.overlaps or len(node.parents) > 1 or node in shared:
+                        shared.add(parent)
+                elif parts is not None and _is_among(part, args, parts[:i]):
+                    shared.add(parent)
+                if parent.operation is None if targets is None else parent in targets:
+                    ends[parent] = like
+                elif next_in_chain is None:
+                    next_in_chain = parent
                 else:
-                    lent = parts is not None and _is_among(part, args, parts[:i])
-                if gradients.deliver(part, parent, like, lent):
-                    if next_in_chain is None:
-                        next_in_chain = parent
-                    else:
-                        heappush(queue, (-parent.number, parent))
+                    heappush(queue, (-parent.number, parent))
         except Exception as error:
             explain_gradient(error, node, grad)
             raise
         if free:
             node.args = node.out = None
             node.options, node.parents = NOTHING, ()
-    return gradients.at_the_ends()
+    for node, grad in retained:
+        node.collect(grad)
+    return [(node, _at_the_end(node, grads[node], like, shared)) for node, like in ends.items()]
 
 
 def _is_among(part: Any, args: tuple[Any, ...], before: Any) -> bool:
@@ -181,76 +198,35 @@ def call_joint_rule(node: Node, grad: Any, out: Any, args: tuple[Any, ...], xp: 
     return operation.rules[0](grad, out, *args, xp=xp, **node.options)
 
 
-class Gradients:
-    """The gradients of one walk, by node: of what is to be visited, and of the ends."""
+def _observed(node: Node, grad: Any, shared: set[Node], retained: list[tuple[Node, Any]]) -> Any:
+    """Return the gradient of `node` as its hooks leave it, and keep it if it is retained."""
+    if node.hooks:
+        grad = _through_hooks(node, grad)
+        shared.add(node)
+    if node.sink is not None:
+        retained.append((node, copied(grad)))
+        shared.add(node)
+    return grad
 
-    __slots__ = ("by_node", "ends", "retained", "shared", "targets")
 
-    def __init__(self, grads: dict[Node, Any], targets: frozenset[Node] | None) -> None:
-        self.by_node = grads
-        self.targets = targets
-        self.shared = set(grads)  # nodes whose gradient may be held by something else as well
-        self.retained: list[tuple[Node, Any]] = []
-        # With the array that a layout is taken from, None where the walk begins.
-        self.ends: dict[Node, Array | None] = {}
-        for node in grads:
-            if node.operation is None if targets is None else node in targets:
-                self.ends[node] = None
+def _deliver_to_call(node: Node, grad: Any, grads: dict[Node, Any]) -> Node | None:
+    """Put the gradient of one result among those of its call; return a call that is new."""
+    call: Any = node.parents[0]
+    position = node.args[0]
+    new = call not in grads
+    parts = grads.setdefault(call, {})
+    parts[position] = parts[position] + grad if position in parts else grad
+    return call if new else None
 
-    def deliver(self, part: Any, parent: Node, like: Array, lent: bool) -> bool:
-        """Add `part` to the gradient of `parent`; say whether that has to be visited from now on.
 
-        `lent` says that something else may hold the memory of `part`.
-        """
-        grads = self.by_node
-        if parent in grads:
-            grads[parent] = grads[parent] + part
-            self.shared.discard(parent)
-            if parent in self.ends:
-                self.ends[parent] = like  # unknown so far if the walk began there
-            return False
-        grads[parent] = part
-        if lent:
-            self.shared.add(parent)
-        targets = self.targets
-        if parent.operation is None if targets is None else parent in targets:
-            self.ends[parent] = like
-            return False
-        return True
-
-    def observe(self, node: Node, grad: Any) -> Any:
-        """Return the gradient of `node` as its hooks leave it, and keep it if it is retained."""
-        if node.hooks:
-            grad = _through_hooks(node, grad)
-            self.shared.add(node)
-        if node.sink is not None:
-            self.retained.append((node, copied(grad)))
-            self.shared.add(node)
-        return grad
-
-    def deliver_to_call(self, node: Node, grad: Any) -> Node | None:
-        """Put the gradient of one result among those of its call; return a call that is new."""
-        call: Any = node.parents[0]
-        position = node.args[0]
-        new = call not in self.by_node
-        parts = self.by_node.setdefault(call, {})
-        parts[position] = parts[position] + grad if position in parts else grad
-        return call if new else None
-
-    def at_the_ends(self) -> list[tuple[Node, Any]]:
-        """Return the ends that were reached, with their gradients."""
-        for node, grad in self.retained:
-            node.collect(grad)
-        found: list[tuple[Node, Any]] = []
-        for node, like in self.ends.items():
-            grad = self.by_node[node]
-            if node.hooks:
-                grad = _through_hooks(node, grad)
-                self.shared.add(node)
-            if node in self.shared:
-                grad = copied(grad)
-            found.append((node, grad if like is None else laid_out(grad, like)))
-        return found
+def _at_the_end(node: Node, grad: Any, like: Array | None, shared: set[Node]) -> Any:
+    """Return the gradient with which the walk ends at `node`, in memory of its own."""
+    if node.hooks:
+        grad = _through_hooks(node, grad)
+        shared.add(node)
+    if node in shared:
+        grad = copied(grad)
+    return grad if like is None else laid_out(grad, like)
 
 
 def _through_hooks(node: Node, grad: Any) -> Any:

@@ -40,7 +40,7 @@ def tape_backend(tape: TapeNamespace) -> Backend:
         return attach(tape, pair, arrays, options)
 
     def repeat_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
-        return None if inner.autodiff.differentiates else attach_again(pair, options)
+        return None if inner.autodiff.differentiates else attach_again(pair, arrays, options)
 
     def stop_gradient(x: Any) -> Tensor:
         return tensor_of(
@@ -139,14 +139,16 @@ def _recorded(
     return tuple(tensor_of(x, item) for x, item in zip(out, items, strict=True))
 
 
-def attach_again(pair: Pair, options: Options) -> Callable[..., Any]:
-    """Return what `attach` does with a pair and its kernel, for arrays of the same kinds.
+def attach_again(pair: Pair, like: tuple[Array, ...], options: Options) -> Callable[..., Any]:
+    """Return what `attach` does with a pair and its kernel, for arrays of the kinds of `like`.
 
     It takes options that have changed, and returns None for arrays that the kernel does not take.
     """
     kernel: Any = pair.kernel
     runs: dict[tuple[int, ...], Any] = {}  # by the arrays that need a gradient
     own = {name: x for name, x in options.items() if name != "xp"}
+    tensors = [i for i, x in enumerate(like) if isinstance(x, Tensor)]
+    constants = [None] * len(like)
 
     def gradient(grad: Any, out: Any, *arrays: Any, xp: Any, backward: Any, **changed: Any) -> Any:
         chosen = pair.backward if isinstance(xp, TapeNamespace) else backward
@@ -161,19 +163,14 @@ def attach_again(pair: Pair, options: Options) -> Callable[..., Any]:
     product = Operation(_name(pair), (by_slope,))
 
     def again(*arrays: Any, **changed: Any) -> Any:
-        raws: list[Any] = []
-        parents: list[Node | None] = []
+        raws, parents = list(arrays), constants.copy()
         wanted: tuple[int, ...] = ()
-        for x in arrays:
-            if isinstance(x, Tensor):
-                node = x._node
-                if node is not None:
-                    wanted += (len(raws),)
-                raws.append(x.array)
-                parents.append(node)
-            else:
-                raws.append(x)
-                parents.append(None)
+        for i in tensors:
+            x = arrays[i]
+            raws[i] = x.array
+            if (node := x._node) is not None:
+                parents[i] = node
+                wanted += (i,)
         record = recorder() if wanted else None
         given = tuple(raws)
         if record is None:
