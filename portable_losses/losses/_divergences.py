@@ -347,7 +347,7 @@ def sum_and_reduce(
     first = arrays[0]
     weighs = in_one_pass() is not None
     each = None
-    if weighs or (not axes and weighs_unread(first)):
+    if weighs or (not axes and (weighs_unread(first) or first.dtype == arrays[1].dtype)):
         each = None if axes or reduction == "batchmean" else terms_of(sums, **options)
         if each is None and weighs:
             raise NotInOnePass
