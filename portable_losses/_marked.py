@@ -9,8 +9,8 @@ from portable_losses._gradient import attach_pair, elementwise_call, entrywise, 
 from portable_losses._polyfill import where
 from portable_losses._stable import NAN
 from portable_losses._typing import Array, Namespace
+from portable_losses._unread import weighs_unread
 from portable_losses._values import mark_invalid
-from portable_losses._weighted import weighs_unread
 
 __all__ = ["marked", "marked_call"]
 

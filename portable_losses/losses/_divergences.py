@@ -17,9 +17,10 @@ from portable_losses._row_functions import of_rows
 from portable_losses._rows import as_rows
 from portable_losses._stable import INF, NAN, log, log1p, sign
 from portable_losses._typing import Array, BatchReduction, Namespace
+from portable_losses._unread import weighs_unread
 from portable_losses._validation import in_one_dtype
 from portable_losses._values import mark_invalid
-from portable_losses._weighted import NotInOnePass, in_one_pass, weighs_unread
+from portable_losses._weighted import NotInOnePass, in_one_pass
 from portable_losses.activations.logistic import _sigmoid
 from portable_losses.losses._deviances import (
     _bound,

@@ -11,8 +11,8 @@ from portable_losses._stable import NAN
 from portable_losses._sums import summed_pair
 from portable_losses._tape import TapeArray, inner_of, raw_array
 from portable_losses._typing import Array, Namespace, Options, Reduction
+from portable_losses._unread import divisor_unread, weighs_unread
 from portable_losses._validation import check_broadcasts_to, check_real
-from portable_losses._weighted import divisor_unread, weighs_unread
 from portable_losses.losses._targets import Target
 
 __all__ = ["summed_rows"]

@@ -3,6 +3,7 @@
 __library__ = "dask"
 
 import os
+import sys
 from collections.abc import Callable
 from functools import partial
 from itertools import product
@@ -124,6 +125,10 @@ def sum_of_chunks(name: str, numbers: Any, like: Any, *, or_one: bool = False) -
     """
     graph: dict[Any, Any] = {}
     keys: list[Any] = [(numbers.name, *place) for place in product(*map(range, numbers.numblocks))]
+    if not or_one and has_cluster():
+        alone = [(f"number-{name}", i) for i in range(len(keys))]
+        graph.update({key: (_number, x) for key, x in zip(alone, keys, strict=True)})
+        keys = alone
     while len(keys) > TOGETHER:
         parts = [keys[i : i + TOGETHER] for i in range(0, len(keys), TOGETHER)]
         keys = [(f"part-{name}", len(graph) + i) for i in range(len(parts))]
@@ -133,9 +138,28 @@ def sum_of_chunks(name: str, numbers: Any, like: Any, *, or_one: bool = False) -
     return array_of(name, graph, [numbers], (), like)
 
 
+def has_cluster() -> bool:
+    """Say whether graphs are computed by several processes, as it seems.
+
+    Then each number is a task of its own, which sends it: its slope is large, and stays.
+    """
+    cluster = sys.modules.get("distributed")
+    if cluster is None:
+        return False
+    try:
+        cluster.default_client()
+    except ValueError:
+        return False
+    return True
+
+
+def _number(x: Any) -> Any:
+    return x[0] if isinstance(x, tuple) else x
+
+
 def _sum(numbers: list[Any]) -> Any:
     """Return the sum of a library's numbers, some of which come with a slope."""
-    numbers = [x[0] if isinstance(x, tuple) else x for x in numbers]
+    numbers = list(map(_number, numbers))
     xp = namespace_of_type(numbers[0])
     return xp.sum(xp.stack([xp.asarray(x) for x in numbers]))
 
