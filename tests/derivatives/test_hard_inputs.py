@@ -20,7 +20,7 @@ from tests.rows import POINTWISE
 
 SIZES = (1e-3, 0.5, 3.0, 20.0, 40.0, 88.0, 300.0, 700.0, 745.0, 1000.0)
 SIGNED = np.asarray([*(-x for x in reversed(SIZES)), 0.0, *SIZES])
-DENSE = np.concatenate([np.geomspace(1e-12, 1000.0, 90), np.linspace(0.05, 8.0, 60)])
+DENSE = np.concatenate([np.geomspace(1e-12, 1000.0, 40), np.linspace(0.05, 8.0, 30)])
 if EVERY_ROW:
     SIGNED = np.unique(np.concatenate([SIGNED, DENSE, -DENSE]))
 # Targets of each domain.
@@ -94,9 +94,11 @@ def test_no_digit_is_lost_that_the_input_has(row: Pointwise, library: Library, d
         row.function, *arrays, order=2, sample_weight=library.array(weight, dtype), **row.options
     )
     for got, one in zip(weighted, found, strict=True):
-        want = weight * np.where(weight == 0, 0, one)
+        with np.errstate(over="ignore"):
+            want = weight * np.where(weight == 0, 0, one)
         np.testing.assert_array_equal(library.numpy(got), want)
     eps, tiny, most = (float(getattr(np.finfo(dtype), n)) for n in ("eps", "tiny", "max"))
+    tiny *= 2.0**8 if library.name == "jax" else 1.0  # XLA takes subnormal parts for 0
     (bend,) = bends_of(row, np.dtype(dtype).type)
     wrong = []
     with mpmath.workdps(60):
