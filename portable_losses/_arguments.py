@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from portable_losses._backend import namespace_of_type
 from portable_losses._dtypes import is_half, kind_of, largest, narrow, tiny
+from portable_losses._notes import noted
 from portable_losses._options import (
     POSITIVE,
     Domain,
@@ -149,7 +150,10 @@ def _filling(value: float, args: tuple[Any, ...]) -> Any:
     if kind_of(x, xp=xp) != "real floating":
         return value
     dtype = xp.float32 if is_half(x, xp=xp) else x.dtype
-    return xp.full((), value, dtype=dtype, device=device_of(x, xp=xp))
+    made = xp.full((), value, dtype=dtype, device=device_of(x, xp=xp))
+    if (note := noted()) is not None:
+        note.derived.append((made, (), lambda: made))
+    return made
 
 
 def _stays_array(value: Any, domain: Domain) -> bool:

@@ -69,6 +69,8 @@ class Pair(NamedTuple):
     up, and divides by its option `divisor`. ``masked``: its last arrays may be masks of bool.
     ``rows``: each row of a result (its entries along the last axis, or a number) depends on the
     rows at its place alone. ``derived``: backward is derived from forward (`_gradient.of_rows`).
+    ``again(grad, *arrays, xp, **options)`` is backward where the result has been rounded to halves,
+    for kernels that compute it again; without one they compute forward and then backward.
     """
 
     forward: Callable[..., Any]
@@ -82,6 +84,7 @@ class Pair(NamedTuple):
     masked: bool = False
     rows: bool = False
     derived: bool = False
+    again: Callable[..., tuple[Array | None, ...]] | None = None
 
 
 class Kernel(NamedTuple):
@@ -231,6 +234,8 @@ class Speed:
     reductions : mapping of str to callable, (x) -> 0-d array
         ``xp.sum`` and the like over all entries, where a quicker call has the same bits; by
         "extremes", the smallest and the largest entry from one pass.
+    sum_along : callable, (x, axis, keepdims) -> array, or None
+        ``xp.sum`` over some axes, in a way that suits the library better than its own.
     spread : callable, (x, shape) -> array, or None
         ``xp.broadcast_to``, where the library's own takes longer than an operation.
     special : mapping of str to callable
@@ -253,6 +258,7 @@ class Speed:
     """
 
     reductions: Mapping[str, Callable[[Array], Array]] = field(default_factory=dict[str, Any])
+    sum_along: Callable[[Array, Any, bool], Array] | None = None
     spread: Callable[[Array, tuple[int, ...]], Array] | None = None
     special: Mapping[str, Callable[..., Array]] = field(default_factory=dict[str, Any])
     elementwise: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None

@@ -13,6 +13,7 @@ tests; a test that fails takes the long way, which says what is wrong. A library
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from numbers import Real
 from typing import Any, NamedTuple
 
 from portable_losses._arguments import LARGEST, SMALLEST
@@ -58,8 +59,8 @@ class Plan(NamedTuple):
         if arrays is None and not steps:
             return self.run(*args)
         values = [None, *args]
-        for name in self.names:
-            values.append(options[name])
+        if self.names:
+            values += [options[name] for name in self.names]
         place = values.__getitem__
         for places, function, tests in steps:
             made = function(*map(place, places))
@@ -88,6 +89,8 @@ class Plans:
 
     def __call__(self, backend: Backend, args: Args, options: dict[str, Any]) -> Any:
         """Return the result of the function."""
+        if options.get("denominator") is not None:
+            options["denominator"] = _as_number(options["denominator"], backend)
         key = _key(args, options)
         plan = self._known.get(key, _UNKNOWN) if key else None
         if plan is None:
@@ -100,16 +103,16 @@ class Plans:
                 with quiet():
                     made = plan(args, options)
             return self._function(args, options) if made is None else made
-        note = Note()
+        note, given = Note(), options.copy()  # the checks put arrays in place of some numbers
         before = NOTE.set(note)
         try:
             made = self._function(args, options)
         finally:
             NOTE.reset(before)
-        if not note.looked and _are_apart(args, options):
+        if not note.looked and _are_apart(args, given):
             if len(self._known) >= KEPT:
                 self._known.clear()
-            self._known[key] = _plan(note, backend, args, options, made)
+            self._known[key] = _plan(note, backend, args, given, made)
         return made
 
 
@@ -125,11 +128,26 @@ def may_repeat(x: Any) -> Backend | None:
     return backend if NOTE.get() is None else None
 
 
+def _as_number(x: Any, backend: Backend) -> Any:
+    """Return the number in a constant of shape () that is read for free; else `x`."""
+    if x.__class__ in _COUNTS or getattr(x, "ndim", None) != 0 or isinstance(x, TapeArray):
+        return x
+    readable = backend.arrays.readable
+    read = listed_backend(x.__class__) is backend and readable is not None and readable(x)
+    if getattr(x, "requires_grad", False) or not (read or isinstance(x, Real)):
+        return x
+    number = x.item()
+    return number if number.__class__ in _COUNTS else x
+
+
 def _key(args: Args, options: Given) -> tuple[Any, ...] | None:
     """Return what tells calls apart that need plans of their own; None where there are none."""
     key: list[Any] = [validating()]
     try:
         for x in args:
+            if x.__class__ in _PLAIN:
+                key.append(_plain_key(x))
+                continue
             if isinstance(x, TapeArray):
                 x = x.array
                 key.append(True)
@@ -140,7 +158,7 @@ def _key(args: Args, options: Given) -> tuple[Any, ...] | None:
                 key += (name, kind)
                 continue
             if kind in _PLAIN:
-                key += (name, kind, str(x) if not x and kind is float else x)  # -0.0 == 0.0
+                key += (name, _plain_key(x))
                 continue
             if isinstance(x, TapeArray):
                 x = x.array
@@ -149,6 +167,12 @@ def _key(args: Args, options: Given) -> tuple[Any, ...] | None:
     except AttributeError:  # a number, a list
         return None
     return tuple(key)
+
+
+def _plain_key(x: Any) -> tuple[type, Any]:
+    """Return what tells a number, a word or None apart from others: -0.0 from 0.0 as well."""
+    kind = x.__class__
+    return kind, str(x) if not x and kind is float else x
 
 
 def _are_apart(args: Args, options: Given) -> bool:

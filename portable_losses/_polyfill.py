@@ -185,6 +185,8 @@ def broadcast_to(
     """
     if like is not None and not knows_shape(like):
         return broadcast_arrays(x, like, xp=xp)[0]
+    if tuple(x.shape) == tuple(shape):
+        return x
     backend = backend_of(xp)
     laid = backend.arrays.match_layout
     if laid is not None and not x.ndim and like is not None and tuple(like.shape) == tuple(shape):
@@ -241,6 +243,9 @@ def total(
             return xp.sum(x, dtype=x.dtype)
         made = quick(x)
         return made if made.dtype == x.dtype else xp.astype(made, x.dtype)
+    along = backend_of(xp).speed.sum_along
+    if along is not None:
+        return along(x, axis, keepdims)
     return xp.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
 
 

@@ -17,7 +17,7 @@ from portable_losses._gradient import entrywise, stop_gradient
 from portable_losses._notes import noted
 from portable_losses._polyfill import constant, readable, where
 from portable_losses._stable import INF, NAN
-from portable_losses._tape import TapeArray, raw_array
+from portable_losses._tape import TapeArray, inner_of, raw_array
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_broadcasts_to, check_real
 
@@ -224,11 +224,10 @@ def is_positive(x: Array) -> bool:
 
 def _is_above(low: float, quick: Mapping[str, Any], x: Array) -> bool:
     """Say whether the entries of a raw `x` are greater than `low`, by a library's reductions."""
-    smallest, extremes = quick.get("min"), quick.get("extremes")
-    if smallest is not None:
-        return float(smallest(x)) > low
-    found = None if extremes is None else extremes(x)
-    return found is not None and float(found[0]) > low
+    if "min" in quick:
+        return low < float(quick["min"](x))
+    found = quick["extremes"](x) if "extremes" in quick else None
+    return found is not None and low < float(found[0])
 
 
 def _is_either(first: int, second: int, reductions: Mapping[str, Any], x: Array) -> bool:
@@ -265,11 +264,18 @@ def check_signs(*, xp: Namespace, **array: Array) -> Array | None:
 def check_signs_or_shares(*, xp: Namespace, **array: Array) -> Array | None:
     """Check that every entry of the one `array` is -1 or lies in [0, 1] (NaN is let through)."""
     ((name, x),) = array.items()
-    if lies_in(x, 0, 1):
+    if _passes(x, _are_signs_or_shares):
         return None
     x, own_xp = _constant(x)
     bad = _is_no_share(x, xp=own_xp)
     return check_values(x, bad, "be -1, or lie in [0, 1]", name=name, xp=own_xp)
+
+
+def _are_signs_or_shares(reductions: Mapping[str, Any], x: Array) -> bool:
+    """Say whether all entries of a raw `x` are -1 or lie in [0, 1]: a library with reductions."""
+    if _is_between(0, 1, reductions, x):  # without an array
+        return True
+    return bool(reductions) and bool((((x >= 0) | (x == -1)) & (x <= 1)).all())
 
 
 @entrywise
@@ -308,15 +314,21 @@ def check_indices(
     """Check that every entry of `x`, called `name`, is a class index or `ignore_index`."""
     if lies_in(x, 0, classes - 1):
         return None
-    bad = (x < 0) | (x >= classes)
-    if ignore_index is not None:
-        bad = bad & (x != ignore_index)
+    x, xp = raw_array(x), inner_of(xp)
+    bad = _is_no_class(x, classes=classes, ignore_index=ignore_index, xp=xp)
 
     def requirement() -> str:
         ignored = "" if ignore_index is None else f" or ignore_index={ignore_index}"
         return f"hold class indices in [0, {classes}){ignored}"
 
     return check_values(x, bad, requirement, name=name, xp=xp, error=IndexError)
+
+
+@entrywise
+def _is_no_class(x: Array, *, classes: int, ignore_index: int | None, xp: Namespace) -> Array:
+    """``x < 0 | x >= classes``, and not `ignore_index`."""
+    bad = (x < 0) | (x >= classes)
+    return bad if ignore_index is None else bad & (x != ignore_index)
 
 
 def as_weight(

@@ -14,8 +14,12 @@ from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses._values import mark_invalid
-from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
-from portable_losses.activations.softmaxes import _log_softmax, _softmax, probabilities
+from portable_losses.activations.hyperbolic import _softcap_grad, softcap_in_parts
+from portable_losses.activations.softmaxes import (
+    log_softmax_in_parts,
+    probabilities,
+    softmax_in_parts,
+)
 from portable_losses.differentials.curvatures import boosting
 from portable_losses.differentials.duals import Inseparable
 from portable_losses.differentials.results import targets
@@ -140,8 +144,8 @@ def _of_rows(
     found = [times(weight, value, xp=xp), times(of_entries, of_z, xp=xp)]
 
     seen = target.mask_logits(z, absent=-INF, xp=xp)
-    capped = seen if softcap is None else _softcap(seen, cap=softcap, xp=xp)
-    p, less = probabilities(capped, _log_softmax(capped, xp=xp), xp=xp)
+    capped, lost = (seen, None) if softcap is None else softcap_in_parts(seen, softcap, xp=xp)
+    p, less = probabilities(capped, log_softmax_in_parts(capped, lost, xp=xp), lost, xp=xp)
     scale = _sum_of_coefficients(target, seen, label_smoothing, xp=xp)
     if hessian == ROW:
         scale = one[..., None] if scale is None else scale
@@ -155,17 +159,16 @@ def _of_rows(
             bend = bend + 2 * z_loss * (p * p + lse[..., None] * second)
         if softcap is not None:
             slope = _softcap_grad(1.0, capped, seen, cap=softcap, xp=xp)[0]
-            plain: Any = {"softcap": None, "foreseen": None, **own}
-            inner = _cross_entropy_grad(grads, out, capped, *target, **plain)[0]
-            bent = -2 * (_where(slope == 0, 0.0, capped, xp=xp) / softcap) * slope / softcap
-            bend = bend * slope * slope + inner * bent
+            bent = -2 * (_where(slope == 0, 0.0, capped, xp=xp) / softcap) / softcap
+            bend = bend * slope * slope + of_z * bent
         bend = target.mask_logits(bend, absent=0.0, xp=xp)
         if hessian == BOOSTING:
             bend = boosting(bend, xp=xp)
         found.append(times(of_entries, bend, xp=xp))
     if shows_probabilities and target.row_mask is not None:  # in p such rows are replaced
         seen = target._replace(row_mask=None).mask_logits(z, absent=-INF, xp=xp)
-        p = _softmax(seen if softcap is None else _softcap(seen, cap=softcap, xp=xp), xp=xp)
+        parts = (seen, None) if softcap is None else softcap_in_parts(seen, softcap, xp=xp)
+        p = softmax_in_parts(*parts, xp=xp)
     return (*found, p) if shows_probabilities else tuple(found)
 
 

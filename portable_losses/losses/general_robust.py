@@ -19,12 +19,14 @@ from portable_losses.losses._errors import of_error
 from portable_losses.losses._left_out import leaves_out
 from portable_losses.special.normal import FAR as BELL_ENDS
 from portable_losses.special.normal import times_bell
+from portable_losses.special.two_floats import quotient_in_parts, square, sum_of
 
 __all__ = ["general_robust_loss"]
 
 SHAPE = Domain("be at most 2", lambda v: v <= 2, infinite=True)
 NEGLIGIBLE = 1e-18  # beside 1
 FAR = 1e9  # r from which on 1 is negligible beside w
+NOTHING = 1e15  # a size of s that is far, or whose power is 0 for so large a b
 
 
 @public(alpha=SHAPE, scale=POSITIVE)
@@ -140,16 +142,26 @@ def _logarithm(s: Array, b: float, *, xp: Namespace) -> Array:
 def _root(s: Array, alpha: float, *, xp: Namespace) -> tuple[Array, Array, Array, float]:
     """Return a root of ``(1 + w)**(alpha / 2)``, w, where that is large, and a factor there.
 
-    The square of the root may overflow where its product with another number does not. Where b is
-    large and w small it is the exponential of the logarithm, by which fewer digits are lost.
+    The square of the root may overflow where its product with another number does not. A large
+    power multiplies what ``1 + w`` has lost in rounding, so that is kept.
     """
     b = 2 - alpha
     w, far, r = _w(s, b, xp=xp)
-    root = (1 + w) ** (alpha / 4)
-    if b > 16:
-        root = _where(w < 1, xp.exp(alpha / (4 * b) * _logarithm(s, b, xp=xp)), root, xp=xp)
+    if b > 4:
+        root = _power_of_sum(_where(far, 0.0, s, xp=xp), b, alpha / 4, xp=xp)
+    else:
+        root = (1 + w) ** (alpha / 4)
     factor = 1.0 if b > 1 else b ** (-alpha / 2)
     return _where(far, r ** (alpha / 2), root, xp=xp), w, far, factor
+
+
+def _power_of_sum(s: Array, b: float, power: float, *, xp: Namespace) -> Array:
+    """``(1 + s**2 / b)**power`` for a power below -0.5, the sum in two parts."""
+    squared, rest = square(clip(s, -NOTHING, NOTHING, xp=xp), xp=xp)
+    w, lost = quotient_in_parts(squared, b, xp=xp)
+    rest = rest / b if lost is None else rest / b + lost
+    base, lost = sum_of(w, 1.0)
+    return base**power * xp.exp(power * ((lost + rest) / base))
 
 
 def _bend(d: Array, *, alpha: float, scale: float, xp: Namespace) -> Array:

@@ -79,6 +79,15 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any], list[Any]]] = {
         [(ROWS[0], CLASSES[0]), (ROWS[1], CLASSES[1])],
     ),
     "softmax": (pl.softmax, {}, [(ROWS[0],), (ROWS[1],)]),
+    "above": (pl.msle_loss, {}, [(X[0] ** 2, Y[0] ** 2), (X[1] ** 2, Y[1] ** 2)]),
+    "signs or shares": (pl.exponential_loss, {}, [(X[0], 2 * BITS[0] - 1), (X[1], SHARES[1])]),
+    "three": (pl.gaussian_nll_loss, {}, [(X[i], Y[i], SHARES[i]) for i in range(2)]),
+    "filled": (
+        pl.binary_cross_entropy_with_logits,
+        {"pos_weight": 2.0},
+        [(X[0], BITS[0]), (X[1], BITS[1])],
+    ),
+    "by position": (pl.boxcox, {}, [(SHARES[0], 0.5), (SHARES[1], 0.5)]),
 }
 WEIGHTED = {
     "weighted": {"sample_weight": SHARES},
@@ -109,7 +118,7 @@ def value_and_slopes(
     has found from two that are rounded.
     """
     library = named(name)
-    first, *others = map(library.array, arrays)
+    first, *others = [library.array(x) if isinstance(x, np.ndarray) else x for x in arrays]
     given = {n: library.array(x) if isinstance(x, np.ndarray) else x for n, x in options.items()}
 
     def total(x: Array) -> Array:
@@ -133,6 +142,20 @@ def value_and_slopes(
     if again:
         found.append(torch.autograd.grad((slope**2).sum(), leaf)[0].numpy())
     return found
+
+
+@pytest.mark.parametrize("count", [np.asarray(5.0), np.asarray(5), np.float32(5)], ids=repr)
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_a_denominator_in_an_array_is_that_number(name: str, count: Any, runs: list[Any]) -> None:
+    given = named(name).array(count) if isinstance(count, np.ndarray) else count
+    found = [
+        value_and_slopes(name, pl.huber_loss, (X[0], Y[0]), {"denominator": x})
+        for x in (given, given, 5)
+    ]
+    assert runs
+    assert {tuple(x.tobytes() for x in one) for one in found} == {
+        tuple(x.tobytes() for x in found[0])
+    }
 
 
 @pytest.mark.parametrize("kind", WAYS)

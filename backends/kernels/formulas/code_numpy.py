@@ -80,7 +80,7 @@ class Machine:
                 return found, ()
             return found[0], [x.reshape(shape) for x in found[1:]]
         others = [empty(shape, dtype) for dtype in self.formula.dtypes[1:]]
-        places = [x.ctypes.data for x in (*given, *others)]
+        places = [x.__array_interface__["data"][0] for x in (*given, *others)]
         skipped = self.formula.given  # the size of the first result
         sizes = [*self._sizes[:skipped], *self._sizes[skipped + 1 :]]
         added = total(self._code, places, sizes, size, 1 / divisor)

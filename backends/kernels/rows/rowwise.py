@@ -291,12 +291,16 @@ class Rowwise:
         several = isinstance(grad, tuple)
         grads, outs = (grad, out) if several else ((grad,), (out,))
         count, name = len(grads), self.library.name
-        if pair.derived or name(arrays[0]) in WIDE:  # whose results are rounded to halves
+        rounded = name(arrays[0]) in WIDE  # to halves
+        if pair.derived or rounded:
             outs = ()
         first = count + len(outs)
 
         def pulled(*given: Any, **options: Any) -> tuple[Any, ...]:
             grad, out, rest = given[:count], given[count:first], given[first:]
+            if rounded and pair.again is not None:
+                found = pair.again(*grad, *rest, **options)
+                return tuple([found[i] for i in wanted])
             if not out:
                 made = pair.forward(*rest, **options)
                 out = made if several else (made,)
