@@ -13,8 +13,9 @@ from portable_losses._typing import Array, Namespace
 
 from .kernels.cross_entropy.linear_numpy import LINEAR_CROSS_ENTROPY
 from .kernels.cross_entropy.sweep_numpy import CROSS_ENTROPY, WEIGHT
-from .kernels.formulas.elementwise_numpy import ELEMENTWISE, elementwise, several
+from .kernels.formulas.elementwise_numpy import ELEMENTWISE, elementwise
 from .kernels.formulas.ready_numpy import ready
+from .kernels.formulas.several_numpy import several
 from .kernels.machine.extremes_numpy import extremes, smallest
 from .kernels.rows.rowwise_numpy import rowwise, several_of_rows
 from .kernels.rows.softmax_numpy import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX

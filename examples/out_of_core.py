@@ -38,7 +38,7 @@ def train(rows: int, steps: int) -> list[float]:
     losses: list[float] = []
     for _ in tqdm(range(steps)):
         optimizer.zero_grad()
-        loss = loss_of(net(inputs), target)
+        loss = loss_of(net(inputs), target, denominator=rows)
         loss.backward()
         optimizer.step()
         value, *computed = compute(loss.array, *[p.array for p in net.parameters()])

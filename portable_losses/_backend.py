@@ -69,6 +69,8 @@ class Pair(NamedTuple):
     up, and divides by its option `divisor`. ``masked``: its last arrays may be masks of bool.
     ``rows``: each row of a result (its entries along the last axis, or a number) depends on the
     rows at its place alone. ``derived``: backward is derived from forward (`_gradient.of_rows`).
+    ``again(grad, *arrays, xp, **options)`` is backward where the result has been rounded to halves,
+    for kernels that compute it again; without one they compute forward and then backward.
     """
 
     forward: Callable[..., Any]
@@ -82,6 +84,7 @@ class Pair(NamedTuple):
     masked: bool = False
     rows: bool = False
     derived: bool = False
+    again: Callable[..., tuple[Array | None, ...]] | None = None
 
 
 class Kernel(NamedTuple):
@@ -231,15 +234,18 @@ class Speed:
     reductions : mapping of str to callable, (x) -> 0-d array
         ``xp.sum`` and the like over all entries, where a quicker call has the same bits; by
         "extremes", the smallest and the largest entry from one pass.
+    sum_along : callable, (x, axis, keepdims) -> array, or None
+        ``xp.sum`` over some axes, in a way that suits the library better than its own.
     spread : callable, (x, shape) -> array, or None
         ``xp.broadcast_to``, where the library's own takes longer than an operation.
     special : mapping of str to callable
         The library's own special functions, where they are at least as accurate as ours.
     elementwise : callable, (function, arrays, options) -> result, or None
         Run an `entrywise` function in parts.
-    several : callable, (function, arrays, options) -> results, or None
-        Run an elementwise function with several results, undifferentiated, in one pass.
-    several_of_rows : callable, (function, arrays, options) -> results, or None
+    several : callable, (function, arrays, options, out) -> results, or None
+        Run an elementwise function with several results, undifferentiated, in one pass; into the
+        arrays of `out` where that can be.
+    several_of_rows : callable, (function, arrays, options, out) -> results, or None
         The same of a function of rows: of logits and the arrays of a `Target`, then of others.
     elementwise_kernel : Kernel, or None
         Runs both halves of an elementwise pair in one pass.
@@ -252,11 +258,12 @@ class Speed:
     """
 
     reductions: Mapping[str, Callable[[Array], Array]] = field(default_factory=dict[str, Any])
+    sum_along: Callable[[Array, Any, bool], Array] | None = None
     spread: Callable[[Array, tuple[int, ...]], Array] | None = None
     special: Mapping[str, Callable[..., Array]] = field(default_factory=dict[str, Any])
     elementwise: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
-    several: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
-    several_of_rows: Callable[[Callable[..., Any], tuple[Any, ...], Options], Any] | None = None
+    several: Callable[..., Any] | None = None
+    several_of_rows: Callable[..., Any] | None = None
     elementwise_kernel: Kernel | None = None
     row_kernel: Kernel | None = None
     kernels: Mapping[str, Kernel] = field(default_factory=dict[str, Kernel])

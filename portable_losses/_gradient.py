@@ -34,6 +34,8 @@ __all__ = [
     "differentiable_again",
     "elementwise_call",
     "entrywise",
+    "made_by",
+    "maker_of",
     "pair_of",
     "register",
     "stop_gradient",
@@ -52,6 +54,7 @@ def with_gradient(
     rows: bool = False,
     kernel: str = "",
     by: Mapping[str, Callable[..., Array] | None] = NO_OPTIONS,
+    again: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorate a forward function with its gradient; see `portable_losses._backend.Pair`.
 
@@ -61,7 +64,7 @@ def with_gradient(
     row of a result depends on the rows at its place alone (see `of_rows`). `kernel` is the
     name under which backends have kernels for this pair. `by` has the options that may be 0-d
     arrays, each with ``rule(grad, out, *arrays, xp, **options)``, whose sum is the gradient by it;
-    None lets the library differentiate the function itself.
+    None lets the library differentiate the function itself. `again` is `Pair.again`.
     """
 
     def decorate(forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -69,7 +72,7 @@ def with_gradient(
         halves = forward, backward, *rest
         run, *rules = map(entrywise, halves) if elementwise else halves
         portable = Pair(run, _together(rules), tuple(rules)) if rest else Pair(run, rules[0])
-        portable = portable._replace(elementwise=elementwise, rows=rows, name=kernel)
+        portable = portable._replace(elementwise=elementwise, rows=rows, name=kernel, again=again)
         if kernel:
             _register(portable)
 
@@ -282,6 +285,19 @@ def attach_pair(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
 def register(function: Callable[..., Any], pair: Pair) -> None:
     """Let a function be served by the kernels of a pair."""
     _PAIRS[function] = pair
+
+
+def made_by(function: Callable[..., Any], maker: Callable[..., Any], *args: Any) -> None:
+    """Let other processes make a function as here: it is of what ``maker(*args)`` returns."""
+    for one in (function, getattr(function, "__wrapped__", None)):
+        if one is not None:
+            setattr(one, "_made_by", (maker, *args))  # noqa: B010 - functions have no such name
+
+
+def maker_of(function: Callable[..., Any]) -> tuple[Any, ...] | None:
+    """Return what `made_by` said of a function."""
+    found: tuple[Any, ...] | None = getattr(function, "_made_by", None)
+    return found
 
 
 def pair_of(function: Callable[..., Any]) -> Pair | None:

@@ -5,12 +5,12 @@ from typing import Any
 
 from portable_losses._backend import Pair, namespace_of_type
 from portable_losses._dtypes import is_half
-from portable_losses._gradient import attach_pair, elementwise_call, entrywise, pair_of
+from portable_losses._gradient import attach_pair, elementwise_call, entrywise, made_by, pair_of
 from portable_losses._polyfill import where
 from portable_losses._stable import NAN
 from portable_losses._typing import Array, Namespace
+from portable_losses._unread import weighs_unread
 from portable_losses._values import mark_invalid
-from portable_losses._weighted import weighs_unread
 
 __all__ = ["marked", "marked_call"]
 
@@ -38,6 +38,7 @@ def marked(pair: Pair) -> Pair:
         return (*[None if g is None else where(bad, NAN, g, xp=xp) for g in found], None)
 
     forward.__name__ = backward.__name__ = f"{pair.forward.__name__}_marked"
+    made_by(forward, marked, pair)
     made = _MARKED[pair.forward] = Pair(forward, backward, elementwise=True, masked=True)
     return made
 

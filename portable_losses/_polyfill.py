@@ -254,6 +254,9 @@ def total(
             return xp.sum(x, dtype=x.dtype)
         made = quick(x)
         return made if made.dtype == x.dtype else xp.astype(made, x.dtype)
+    along = backend_of(xp).speed.sum_along
+    if along is not None:
+        return along(x, axis, keepdims)
     return xp.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
 
 

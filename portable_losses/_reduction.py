@@ -28,6 +28,7 @@ from portable_losses._stable import INF
 from portable_losses._sums import summed, summed_pair
 from portable_losses._tape import TapeArray, inner_of, raw_array
 from portable_losses._typing import Array, BatchReduction, Namespace, Options, Reduction
+from portable_losses._unread import weighs_unread
 from portable_losses._validation import (
     check_bool,
     check_broadcasts_to,
@@ -38,7 +39,6 @@ from portable_losses._values import as_weight, join_masks, mark_invalid
 from portable_losses._weighted import (
     NotInOnePass,
     in_one_pass,
-    weighs_unread,
     weighted,
 )
 

@@ -34,9 +34,12 @@ def summed(
 
 
 def summed_pair(
-    pair: Pair, arrays: tuple[Array, ...], options: Options, *, divisor: Any
+    pair: Pair, arrays: tuple[Any, ...], options: Options, *, divisor: Any, weights: Any = None
 ) -> Array | None:
-    """Return the sum of a pair's entries over a number, None: how many there are; as `summed`."""
+    """Return the sum of a pair's entries over a number, None: how many there are; as `summed`.
+
+    The entries are multiplied with constant `weights`, if there are any.
+    """
     found = _kernel_of(pair, arrays, options)
     if found is None:
         return None
@@ -47,6 +50,8 @@ def summed_pair(
         divisor = kernel.counts_unread(None, raws[0], None, None)
     divisor = math.prod(raws[0].shape) if divisor is None else divisor
     options = {"divisor": divisor, **options}
+    if weights is not None:
+        options["weights"] = weights
     return _attach_kernel(sum_of(pair, kernel), arrays, raws, options, backend)
 
 

@@ -17,7 +17,7 @@ from portable_losses._gradient import entrywise, stop_gradient
 from portable_losses._notes import noted
 from portable_losses._polyfill import constant, readable, where
 from portable_losses._stable import INF, NAN
-from portable_losses._tape import TapeArray, raw_array
+from portable_losses._tape import TapeArray, inner_of, raw_array
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_broadcasts_to, check_real
 
@@ -273,6 +273,8 @@ def check_signs_or_shares(*, xp: Namespace, **array: Array) -> Array | None:
 
 def _are_signs_or_shares(reductions: Mapping[str, Any], x: Array) -> bool:
     """Say whether all entries of a raw `x` are -1 or lie in [0, 1]: a library with reductions."""
+    if _is_between(0, 1, reductions, x):  # without an array
+        return True
     return bool(reductions) and bool((((x >= 0) | (x == -1)) & (x <= 1)).all())
 
 
@@ -312,15 +314,21 @@ def check_indices(
     """Check that every entry of `x`, called `name`, is a class index or `ignore_index`."""
     if lies_in(x, 0, classes - 1):
         return None
-    bad = (x < 0) | (x >= classes)
-    if ignore_index is not None:
-        bad = bad & (x != ignore_index)
+    x, xp = raw_array(x), inner_of(xp)
+    bad = _is_no_class(x, classes=classes, ignore_index=ignore_index, xp=xp)
 
     def requirement() -> str:
         ignored = "" if ignore_index is None else f" or ignore_index={ignore_index}"
         return f"hold class indices in [0, {classes}){ignored}"
 
     return check_values(x, bad, requirement, name=name, xp=xp, error=IndexError)
+
+
+@entrywise
+def _is_no_class(x: Array, *, classes: int, ignore_index: int | None, xp: Namespace) -> Array:
+    """``x < 0 | x >= classes``, and not `ignore_index`."""
+    bad = (x < 0) | (x >= classes)
+    return bad if ignore_index is None else bad & (x != ignore_index)
 
 
 def as_weight(

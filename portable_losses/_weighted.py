@@ -14,7 +14,6 @@ from typing import Any
 from portable_losses._backend import (
     Pair,
     backend_of,
-    backend_of_array,
     namespace_of_type,
     traced_as_constant,
 )
@@ -22,24 +21,24 @@ from portable_losses._dtypes import is_half, kind_of, narrow
 from portable_losses._gradient import (
     attach_pair,
     entrywise,
+    made_by,
     pair_of,
 )
 from portable_losses._notes import noted
-from portable_losses._polyfill import broadcast_to, device_of, is_eager, knows_shape, total, where
-from portable_losses._stable import INF, NAN
+from portable_losses._polyfill import broadcast_to, device_of, is_eager, total, where
+from portable_losses._stable import INF
 from portable_losses._sums import summed_pair
 from portable_losses._tape import TapeArray, inner_of, raw_array
 from portable_losses._typing import Array, Namespace, Options, Reduction
+from portable_losses._unread import CHECKED, checked, counted, divisor_unread, nan_where
 from portable_losses._validation import check_bool, check_broadcasts_to, check_real, namespace_of
 from portable_losses._values import as_weight
 
 __all__ = [
     "NotInOnePass",
-    "divisor_unread",
     "harmless_values",
     "in_one_pass",
     "spread",
-    "weighs_unread",
     "weighted",
 ]
 
@@ -168,33 +167,12 @@ def _weighted_unread(
         divisor = divisor_unread(arrays[0], weight, mask)
     made = summed_pair(each, given, options, divisor=divisor)
     if reduction == "mean" and denominator is None and isinstance(weight, TapeArray):
-        counted = summed_pair(_CHECKED, (weight, mask), {}, divisor=1)
-        if made is not None and counted is not None:
-            made = made / where(counted == 0, 1.0, counted, xp=xp)
+        sum_of_weights = summed_pair(CHECKED, (weight, mask), {}, divisor=1)
+        if made is not None and sum_of_weights is not None:
+            made = made / where(sum_of_weights == 0, 1.0, sum_of_weights, xp=xp)
     if made is None:
         raise NotInOnePass
     return made
-
-
-def weighs_unread(x: Any) -> bool:
-    """Say whether the library of `x`, whose values cannot be read, checks weights as it adds up."""
-    return _count_of(x) is not None
-
-
-def divisor_unread(x: Array, weight: Array | None = None, mask: Array | None = None) -> Any:
-    """Return what a mean over the entries of `x` divides by: the sum of the weights that count."""
-    raws = [raw_array(one) for one in (x, weight, mask)]
-    if weight is None and mask is None and knows_shape(raws[0]):
-        return math.prod(raws[0].shape)
-    count: Any = _count_of(x)
-    return count(_CHECKED, *raws)
-
-
-def _count_of(x: Any) -> Callable[..., Any] | None:
-    raw = raw_array(x)
-    backend = backend_of_array(raw)
-    kernel = None if backend is None else backend.speed.elementwise_kernel
-    return None if kernel is None or not kernel.accepts(raw) else kernel.counts_unread
 
 
 def _bad(masks: Sequence[Array], like: Array, *, xp: Namespace) -> Array | None:
@@ -243,7 +221,7 @@ def _spread(x: Array, like: Array, *, xp: Namespace) -> Array:
 def _divisor(weight: Array | None, mask: Array | None, *, xp: Namespace) -> Any:
     """Return the sum of the weights that count, 1 for 0: a number unless it is differentiated."""
     if isinstance(weight, TapeArray) or getattr(weight, "requires_grad", False):
-        divisor = total(_counted(weight, mask, xp=xp), xp=xp)
+        divisor = total(counted(weight, mask, xp=xp), xp=xp)
         return where(divisor == 0, 1.0, divisor, xp=xp)
     function = partial(_constant_divisor, xp=inner_of(xp))
     divisor = function(weight, mask)
@@ -261,17 +239,12 @@ def _constant_divisor(weight: Array | None, mask: Any, *, xp: Namespace) -> floa
         return float(xp.count_nonzero(mask)) or 1.0
     divisor = None if mask is None else summed_pair(_COUNTED, (weight, mask), {}, divisor=1)
     if divisor is None:
-        divisor = total(_counted(weight, mask, xp=xp), xp=xp)
+        divisor = total(counted(weight, mask, xp=xp), xp=xp)
     return float(divisor) or 1.0
 
 
-def _counted(weight: Array, mask: Array | None, *, xp: Namespace, **_: Any) -> Array:
-    """Return the weights, 0 where the mask is False."""
-    return weight if mask is None else where(mask, weight, 0.0, xp=xp)
-
-
 _COUNTED = Pair(
-    _counted, lambda *_, **__: (None, None), elementwise=True, masked=True
+    counted, lambda *_, **__: (None, None), elementwise=True, masked=True
 )  # of constants
 
 
@@ -313,6 +286,7 @@ def _with_weight(pair: Pair, values: tuple[float | None, ...]) -> Pair:
         return tuple([None if g is None else where(kept, g, 0.0, xp=xp) for g in found])
 
     forward.__name__ = backward.__name__ = f"{pair.forward.__name__}_weighted"
+    made_by(forward, _with_weight, pair, values)
     made = _MADE[pair.forward, values] = Pair(forward, backward, elementwise=True, masked=True)
     return made
 
@@ -334,8 +308,8 @@ def _with_weights(pair: Pair, values: tuple[float | None, ...]) -> Pair:
         *arrays, weight, factor, bad, mask = given
         xp = options["xp"]
         arrays = _replaced(arrays, mask, values, xp=xp)
-        loss = _marked(bad, pair.forward(*arrays, **options), xp=xp)
-        weights = [_checked(x, None, xp=xp) for x in (weight, factor) if x is not None]
+        loss = nan_where(bad, pair.forward(*arrays, **options), xp=xp)
+        weights = [checked(x, None, xp=xp) for x in (weight, factor) if x is not None]
         weight = weights[0] if weights else None
         if len(weights) > 1:
             weight = weights[0] * weights[1]
@@ -357,42 +331,21 @@ def _with_weights(pair: Pair, values: tuple[float | None, ...]) -> Pair:
         arrays, loss, product, kept = parts(given, options)
         if backend_of(xp).autodiff.differentiates:  # for the derivative of this one
             arrays = _replaced(arrays, kept, values, xp=xp)
-            loss = _marked(bad, attach_pair(pair, tuple(arrays), options), xp=xp)
-        inner = _marked(bad, grad if product is None else grad * product, xp=xp)
+            loss = nan_where(bad, attach_pair(pair, tuple(arrays), options), xp=xp)
+        inner = nan_where(bad, grad if product is None else grad * product, xp=xp)
         found = [*pair.backward(inner, loss, *arrays, **options)]
         for own, other in ((weight, factor), (factor, weight)):
-            slope = grad * loss if other is None else grad * _checked(other, None, xp=xp) * loss
-            found.append(None if own is None else _marked(own < 0, slope, xp=xp))
+            slope = grad * loss if other is None else grad * checked(other, None, xp=xp) * loss
+            found.append(None if own is None else nan_where(own < 0, slope, xp=xp))
         found += [None, None]
         if kept is None:
             return tuple(found)
         return tuple([None if g is None else where(kept, g, 0.0, xp=xp) for g in found])
 
     forward.__name__ = backward.__name__ = f"{pair.forward.__name__}_weighted"
+    made_by(forward, _with_weights, pair, values)
     made = _MADE[key] = Pair(forward, backward, elementwise=True, masked=True)
     return made
-
-
-def _marked(bad: Array | None, x: Array, *, xp: Namespace) -> Array:
-    """Return `x`, NaN where it is bad."""
-    return x if bad is None else where(bad, NAN, x, xp=xp)
-
-
-def _checked_grad(
-    grad: Array, out: Array, weight: Array, mask: Array | None, *, xp: Namespace
-) -> tuple[Array | None, ...]:
-    """1, as far as the weights count."""
-    slope = _marked(weight < 0, grad, xp=xp)
-    return slope if mask is None else where(mask, slope, 0.0, xp=xp), None
-
-
-@entrywise
-def _checked(weight: Array, mask: Array | None, *, xp: Namespace) -> Array:
-    """Return the weights, NaN where they are negative, and 0 where the mask is False."""
-    return _counted(_marked(weight < 0, weight, xp=xp), mask, xp=xp)
-
-
-_CHECKED = Pair(_checked, _checked_grad, elementwise=True, masked=True)
 
 
 def _replaced(

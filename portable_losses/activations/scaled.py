@@ -194,11 +194,16 @@ def _standardized(
     xp: Namespace,
 ) -> Array:
     """Bring entries to mean 0 and variance 1 by what is given, or their own."""
+    own = mean is None
     if mean is None:
         mean = finite_or_nan(_mean(z, where, axes, xp=xp), xp=xp)
     d = xp.subtract(z, narrow(mean, z.dtype, xp=xp))
     if where is not None:
         d = _where(where, d, 0.0, xp=xp)
+    if own:  # what rounding the mean has lost, beside which entries may be close together
+        d = d - stop_gradient(_mean(d, where, axes, xp=xp), xp=xp)
+        if where is not None:
+            d = _where(where, d, 0.0, xp=xp)
     if variance is None:
         root = math.sqrt(eps)
         scale = maximum(_max_abs(d, axes, xp=xp), root, xp=xp)

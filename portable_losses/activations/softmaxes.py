@@ -219,7 +219,14 @@ def _softmax_grad(
     return out * (h - total(h * out, axis=-1, keepdims=True, xp=xp)), *(None for _ in rest)
 
 
-@with_gradient(_softmax_grad, rows=True, kernel="softmax")
+def _softmax_grad_again(grad: Array, x: Array, *, xp: Namespace) -> tuple[Array]:
+    """Return the same of x, with one division fewer: ``e * (h - sum(h * e) / s) / s``."""
+    k, e, s = _exponentials_and_sum(x, None, xp=xp)
+    h = grad - entry(grad, k, xp=xp)
+    return (e / s * (h - total(h * e, axis=-1, keepdims=True, xp=xp) / s),)
+
+
+@with_gradient(_softmax_grad, rows=True, kernel="softmax", again=_softmax_grad_again)
 def _softmax(x: Array, *, xp: Namespace) -> Array:
     """``exp(x - n) / sum(exp(x - n))``, n the largest entry rounded down."""
     return _shares(x, None, xp=xp)
@@ -233,11 +240,19 @@ def _softmax_of_parts(x: Array, rest: Array, *, xp: Namespace) -> Array:
 
 def _shares(x: Array, rest: Array | None, *, xp: Namespace) -> Array:
     """``exp(x - n) / sum(exp(x - n))``, of x and what was lost of it."""
+    _, e, s = _exponentials_and_sum(x, rest, xp=xp)
+    return e / s
+
+
+def _exponentials_and_sum(
+    x: Array, rest: Array | None, *, xp: Namespace
+) -> tuple[Array, Array, Array]:
+    """Return the place of the largest entry, ``exp(x - n)``, and the sum of these."""
     k, largest = place_of_largest(x, xp=xp)
     e = exponentials(x, finite_or_nan(entry(x, k, xp=xp), xp=xp), rest, xp=xp)
     # Apart from the largest, beside which many small ones are all rounded the same way.
     others = total(where(largest, 0.0, e, xp=xp), axis=-1, keepdims=True, xp=xp)
-    return e / (entry(e, k, xp=xp) + others)
+    return k, e, entry(e, k, xp=xp) + others
 
 
 def softmax_in_parts(x: Array, rest: Array | None, *, xp: Namespace) -> Array:
@@ -263,35 +278,43 @@ def probabilities(
 
     Only the largest entry's p may be nearly 1.
     """
+    _, largest, p, p_k, less = _apart(x, out, rest, xp=xp)
+    p = where(largest, p_k, p, xp=xp)
+    return p, where(largest, less, p - 1, xp=xp)  # the others' p are at most 1/2
+
+
+def _apart(
+    x: Array, out: Array, rest: Array | None, *, xp: Namespace
+) -> tuple[Array, Array, Array, Array, Array]:
+    """Return where the largest entry k is, the others' p, and of k its p and ``p - 1``."""
     k, largest = place_of_largest(x, xp=xp)
     # Not exp(out): out is rounded twice, and exp multiplies a relative error by |out|. The largest
     # entry is not divided by itself, where its two slopes would cancel what is left of the row.
     e = exponentials(x, finite_or_nan(entry(x, k, xp=xp), xp=xp), rest, xp=xp)
     p_k = xp.exp(entry(out, k, xp=xp))
-    p = where(largest, p_k, e * (p_k / entry(e, k, xp=xp)), xp=xp)
     less = xp.expm1(stop_gradient(entry(out, k, xp=xp), xp=xp))
     if backend_of(xp).autodiff.differentiates:  # by p: libraries take expm1(out) + 1 for its slope
         less = less + (p_k - stop_gradient(p_k, xp=xp))
-    return p, where(largest, less, p - 1, xp=xp)  # the others' p are at most 1/2
+    return k, largest, e * (p_k / entry(e, k, xp=xp)), p_k, less
 
 
 def _log_softmax_grad(
     grad: Array, out: Array, x: Array, *rest: Array, xp: Namespace
 ) -> tuple[Array | None, ...]:
-    """``grad_j * (1 - p_j) - p_j * (sum of grad over the others)``.
+    """``grad_j - p_j * sum(grad)``, and at the largest entry k the same of the others' sum.
 
-    Only the largest entry's p may be nearly 1; there both ``1 - p`` and the sum over the others
-    are formed without it, so a one-hot `grad` loses no digit.
+    Only p_k may be nearly 1: there it is ``grad_k * (1 - p_k) - p_k * (sum of grad over the
+    others)``, both formed without it, so a one-hot `grad` loses no digit.
     """
     own = backend_of(xp).speed.special.get("log_softmax_grad")
     if own is not None and not rest:
         found: tuple[Array | None, ...] = own(grad, out, x, xp=xp)
         return found
-    k, largest = place_of_largest(x, xp=xp)
-    sum_ = total(where(largest, 0.0, grad, xp=xp), axis=-1, keepdims=True, xp=xp)
-    others = where(largest, sum_, (sum_ - grad) + entry(grad, k, xp=xp), xp=xp)
-    p, less = probabilities(x, out, *rest, xp=xp)
-    return -grad * less - p * others, *(None for _ in rest)
+    k, largest, p, p_k, less = _apart(x, out, *(rest or (None,)), xp=xp)
+    others = total(where(largest, 0.0, grad, xp=xp), axis=-1, keepdims=True, xp=xp)
+    g_k = entry(grad, k, xp=xp)
+    in_x = where(largest, -g_k * less - p_k * others, grad - p * (others + g_k), xp=xp)
+    return in_x, *(None for _ in rest)
 
 
 @with_gradient(_log_softmax_grad, rows=True, kernel="log_softmax")

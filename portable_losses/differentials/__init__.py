@@ -1,5 +1,6 @@
 """Value, gradient and Hessian of a loss in one call, for libraries that fit models themselves."""
 
-from portable_losses.differentials.samples import Derivatives, derivatives
+from portable_losses.differentials.results import Derivatives
+from portable_losses.differentials.samples import derivatives
 
 __all__ = ["Derivatives", "derivatives"]

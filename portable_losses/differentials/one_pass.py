@@ -3,7 +3,7 @@
 It is traced and compiled like any formula of the package: what the three share is computed once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from portable_losses._backend import backend_of
@@ -14,6 +14,7 @@ from portable_losses.activations.logistic import _sigmoid
 from portable_losses.differentials.curvatures import boosting
 from portable_losses.differentials.duals import Dual, DualNamespace, Inseparable
 from portable_losses.differentials.expressions import Elementwise, expression_of
+from portable_losses.differentials.results import check_shapes
 from portable_losses.differentials.weights import times
 from portable_losses.losses import binary_cross_entropy_with_logits
 
@@ -32,30 +33,35 @@ def in_one_pass(
     last: str | None,
     weight: Array | None,
     options: Options,
+    out: Sequence[Array | None] = (),
     *,
+    factor: float,
     probabilities: bool,
     xp: Namespace,
 ) -> tuple[Array, ...]:
-    """Return value, gradient, and the `last` result if there is one, each times the weight.
+    """Return value, gradient, the `last` result if there is one, each times weight and factor.
 
-    Inseparable where the loss does not compute entry by entry.
+    They are in `out` where it has arrays that the pass can write to. Inseparable where the loss
+    does not compute entry by entry.
     """
     formula, given = expression_of(loss, x, others, options, xp=xp)
     if probabilities and loss is not binary_cross_entropy_with_logits:
         raise Inseparable
-    function = _function(formula, last, weighted=weight is not None, probabilities=probabilities)
+    weighted = weight is not None
+    function = _function(formula, last, factor, weighted=weighted, probabilities=probabilities)
     arrays = (x, *given) if weight is None else (x, *given, weight)
     run = backend_of(xp).speed.several
+    check_shapes(out, [(x.shape, x.dtype)] * len(out))
     made: tuple[Array, ...]
-    made = function(*arrays, xp=xp) if run is None else run(function, arrays, {"xp": xp})
+    made = function(*arrays, xp=xp) if run is None else run(function, arrays, {"xp": xp}, out)
     return made
 
 
 def _function(
-    formula: Elementwise, last: str | None, *, weighted: bool, probabilities: bool
+    formula: Elementwise, last: str | None, factor: float, *, weighted: bool, probabilities: bool
 ) -> Callable[..., tuple[Array, ...]]:
     """Return the function of arrays; the same one for the same formula, so it is compiled once."""
-    key = repr(formula), last, weighted, probabilities
+    key = repr(formula), last, factor, weighted, probabilities
     found = _FUNCTIONS.get(key)
     if found is not None:
         return found
@@ -64,6 +70,8 @@ def _function(
         """Return value, slope, and what comes last."""
         *held, weight = given if weighted else (*given, None)
         made = _derivatives(formula, x, tuple(held), last, xp=xp)
+        if factor != 1:
+            made = tuple([factor * one for one in made])
         more = (_sigmoid(x, xp=xp),) if probabilities else ()
         return (*(times(weight, one, xp=xp) for one in made), *more)
 

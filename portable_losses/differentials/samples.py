@@ -1,17 +1,15 @@
 """`derivatives`: value, gradient and Hessian of a loss, one per sample, never reduced."""
 
 import inspect
-from collections import namedtuple
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from itertools import product
 from typing import Any, Literal
-
-from array_api_compat import is_writeable_array
 
 from portable_losses._backend import backend_of
 from portable_losses._dtypes import narrow, widen
+from portable_losses._options import is_number
 from portable_losses._polyfill import expand_dims, knows_shape, readable
+from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace, Options
 from portable_losses._validation import (
     check_broadcastable,
@@ -23,6 +21,7 @@ from portable_losses.differentials.by_tape import by_tape, class_axis, of_region
 from portable_losses.differentials.curvatures import is_piecewise_linear
 from portable_losses.differentials.duals import Inseparable
 from portable_losses.differentials.one_pass import BOOSTING, CONSTANT, SECOND, in_one_pass
+from portable_losses.differentials.results import KINDS, Derivatives, check_out, written
 from portable_losses.differentials.softmax_rows import of_softmax_rows
 from portable_losses.differentials.weighed_rows import TERMS, of_weighed_rows
 from portable_losses.differentials.weights import times, weight_of_samples
@@ -39,51 +38,6 @@ from portable_losses.losses import (
 __all__ = ["Derivatives", "derivatives"]
 
 
-class Derivatives(tuple[Any, ...]):
-    """What `derivatives` returns: a named tuple of what was asked for; the rest is None.
-
-    Parameters
-    ----------
-    value : array
-        The loss of each sample.
-    gradient : array, shape of the input
-        The derivative by each entry.
-    hessian : array
-        The second derivatives.
-    probabilities : array, shape of the input
-        What the logits say.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import portable_losses as pl
-    >>> value, gradient = pl.derivatives(pl.mse_loss, np.asarray([3.0]), np.asarray([1.0]))
-    >>> float(value[0]), float(gradient[0])
-    (4.0, 4.0)
-    """
-
-    __slots__ = ()
-
-    value: Array
-    gradient: Array
-    hessian: Array = None  # for `order=1`
-    probabilities: Array = None
-
-
-def _kinds() -> dict[tuple[int, bool], Any]:
-    """Return the named tuples, by the order and whether there are probabilities."""
-    made: dict[tuple[int, bool], Any] = {}
-    for order, shown in product((1, 2), (False, True)):
-        fields = ["value", "gradient", *["hessian"] * (order == 2), *["probabilities"] * shown]
-        named: Any = namedtuple  # of fields that a type checker cannot know
-        base = named("Derivatives", fields)
-        made[order, shown] = type("Derivatives", (base, Derivatives), {"__slots__": ()})
-    return made
-
-
-_KINDS = _kinds()
-
-
 def derivatives(
     loss: Callable[..., Any],
     input: Array,
@@ -94,6 +48,7 @@ def derivatives(
     hessian: Literal["diagonal", "row", "boosting"] = "diagonal",
     probabilities: bool = False,
     sample_weight: Array | None = None,
+    factor: float = 1.0,
     out: Sequence[Array | None] | None = None,
     **options: Any,
 ) -> Derivatives:
@@ -117,8 +72,11 @@ def derivatives(
         Return those of the logits, too: of `binary_cross_entropy_with_logits`, `cross_entropy`.
     sample_weight : array, broadcastable to the value, optional
         Multiplies value, gradient and Hessian, may be negative; 0 wins over infinities and NaN.
+    factor : float, default 1.0
+        Multiplies all three, in the same pass: 0.5 for the half of a deviance or a square.
     out : sequence of arrays and None, optional
-        Where the results are written, in their order; of NumPy and CuPy.
+        Where the results are written, in their order; of NumPy and CuPy. Those without gaps, of
+        the dtype of `input`, and of memory that is not read are written to in the pass itself.
     **options
         Those of the loss, but for its `reduction`.
 
@@ -152,26 +110,29 @@ def derivatives(
     given = dict(zip(_names(loss, options), (input, target, *others), strict=False))
     xp = namespace_of(**given, optional={"sample_weight": sample_weight})
     check_real_floating(xp, **{next(iter(given)): input})
-    _check(order, hessian)
-    _check_out(out, 1 + order + probabilities, xp=xp)
+    _check(order, hessian, factor)
+    check_out(out, 1 + order + probabilities, xp=xp)
     quiet = backend_of(xp).arrays.quiet
     with nullcontext() if quiet is None else quiet():
         x, y = _broadcast(loss, input, target, options)
         arrays = (widen(x, xp=xp), y, *others)
-        asked = (order, hessian, probabilities, sample_weight)
-        found = _differentiated(loss, arrays, *asked, options, xp=xp)
-        made = [in_order_of(narrow(a, input.dtype, xp=xp), input) for a in found]
-    result = _KINDS[order, probabilities](*made)
-    return result if out is None else _written(result, out)
+        asked = (order, hessian, probabilities, sample_weight, float(factor))
+        into = out if out is not None and arrays[0].dtype == input.dtype else ()
+        found = _differentiated(loss, arrays, *asked, options, into, xp=xp)
+        made = [in_order_of(narrow(a, input.dtype, xp=xp), input, into) for a in found]
+    return KINDS[order, probabilities](*(made if out is None else written(made, out)))
 
 
-def _check(order: int, hessian: str) -> None:
+def _check(order: int, hessian: str, factor: Any) -> None:
     """Raise ValueError for options that there are not."""
     if order not in (1, 2) or isinstance(order, bool):
         msg = f"`order` must be 1 or 2, got {order!r}"
         raise ValueError(msg)
     if hessian not in ("diagonal", "row", "boosting"):
         msg = f"`hessian` must be 'diagonal', 'row' or 'boosting', got {hessian!r}"
+        raise ValueError(msg)
+    if not is_number(factor) or not -INF < factor < INF:
+        msg = f"`factor` must be a finite number, got {factor!r}"
         raise ValueError(msg)
 
 
@@ -196,42 +157,6 @@ _OF_BATCHES = ("circle_loss", "info_nce_loss", "ntxent_loss")
 _OF_REGIONS = frozenset([ctc_loss, dice_loss, jaccard_loss, linear_cross_entropy, tversky_loss])
 
 
-def _check_out(out: Sequence[Array | None] | None, count: int, *, xp: Namespace) -> None:
-    """Raise unless `out` has an array to write to, or None, `count` times."""
-    if out is None:
-        return
-    if not isinstance(out, list | tuple) or len(out) != count:
-        got = f"{len(out)} entries" if isinstance(out, list | tuple) else repr(out)
-        msg = f"`out` must be a list or tuple of {count} entries, an array or None each, got {got}"
-        raise ValueError(msg)
-    for into in out:
-        if into is None:
-            continue
-        if not hasattr(into, "shape") or namespace_of(out=into) is not xp:
-            msg = f"`out` must hold arrays of the input's library and None, got {into!r}"
-            raise TypeError(msg)
-        if not is_writeable_array(into):
-            msg = f"`out` must hold arrays that can be written to, got a {type(into).__name__}"
-            raise ValueError(msg)
-
-
-def _written(made: Derivatives, out: Sequence[Array | None]) -> Derivatives:
-    """Return the results, written to the arrays of `out`."""
-    for x, into in zip(made, out, strict=True):  # all, before the first is written to
-        if into is None:
-            continue
-        if tuple(into.shape) != tuple(x.shape) or into.dtype != x.dtype:
-            msg = (
-                f"`out` must have shape {tuple(x.shape)} and dtype {x.dtype}, "
-                f"got {tuple(into.shape)} and {into.dtype}"
-            )
-            raise ValueError(msg)
-    for x, into in zip(made, out, strict=True):
-        if into is not None:
-            into[...] = x
-    return type(made)(*(x if into is None else into for x, into in zip(made, out, strict=True)))
-
-
 def _differentiated(
     loss: Callable[..., Any],
     arrays: tuple[Array, ...],
@@ -239,14 +164,16 @@ def _differentiated(
     hessian: str,
     probabilities: bool,
     sample_weight: Array | None,
+    factor: float,
     options: Options,
+    out: Sequence[Array | None],
     *,
     xp: Namespace,
 ) -> tuple[Array, ...]:
     """Return the weighted derivatives; a sample of weight 0 that the loss refuses is left out."""
-    asked = (order, hessian, probabilities, sample_weight)
+    asked = (order, hessian, probabilities, sample_weight, factor)
     try:
-        return _of_samples(loss, arrays, *asked, options, xp=xp)
+        return _of_samples(loss, arrays, *asked, options, out, xp=xp)
     except (ValueError, IndexError):
         counts = None if sample_weight is None else sample_weight != 0
         if counts is None or "where" in options or not readable(counts, xp=xp):
@@ -254,7 +181,7 @@ def _differentiated(
         if bool(xp.all(counts)):
             raise
         more = {**options, "where": counts}
-        return _of_samples(loss, arrays, *asked, more, xp=xp)
+        return _of_samples(loss, arrays, *asked, more, out, xp=xp)
 
 
 def _of_samples(
@@ -264,19 +191,16 @@ def _of_samples(
     hessian: str,
     probabilities: bool,
     sample_weight: Array | None,
+    factor: float,
     options: Options,
+    out: Sequence[Array | None],
     *,
     xp: Namespace,
 ) -> tuple[Array, ...]:
     """Return the weighted derivatives, in one pass where the loss is of one entry."""
     x, *others = arrays
-    if loss in _OF_REGIONS:
-        if order == 2:
-            msg = f"`order` must be 1 for {loss.__name__}, whose samples are more than a row each"
-            raise ValueError(msg)
-        return of_regions(loss, x, tuple(others), sample_weight, options, xp=xp)
     axis = class_axis(loss, options, x.ndim)
-    if axis is None:
+    if axis is None and loss not in _OF_REGIONS:
         last = None
         if order == 2:
             last = {"diagonal": SECOND, "boosting": BOOSTING, "row": None}[hessian]
@@ -287,11 +211,38 @@ def _of_samples(
                 last = CONSTANT
         try:
             weight = weight_of_samples(sample_weight, x, tuple(x.shape), xp=xp)
-            return in_one_pass(
-                loss, x, tuple(others), last, weight, options, probabilities=probabilities, xp=xp
-            )
+            more: Options = {"factor": factor, "probabilities": probabilities, "xp": xp}
+            return in_one_pass(loss, x, tuple(others), last, weight, options, out, **more)
         except Inseparable:
             pass
+    asked = (order, hessian, probabilities, sample_weight)
+    made = _otherwise(loss, arrays, axis, *asked, options, out if factor == 1 else (), xp=xp)
+    if factor == 1:
+        return made
+    count = len(made) - probabilities
+    return (*(factor * one for one in made[:count]), *made[count:])
+
+
+def _otherwise(
+    loss: Callable[..., Any],
+    arrays: tuple[Array, ...],
+    axis: int | None,
+    order: int,
+    hessian: str,
+    probabilities: bool,
+    sample_weight: Array | None,
+    options: Options,
+    out: Sequence[Array | None],
+    *,
+    xp: Namespace,
+) -> tuple[Array, ...]:
+    """Return the weighted derivatives of a loss that is not computed entry by entry."""
+    x, *others = arrays
+    if loss in _OF_REGIONS:
+        if order == 2:
+            msg = f"`order` must be 1 for {loss.__name__}, whose samples are more than a row each"
+            raise ValueError(msg)
+        return of_regions(loss, x, tuple(others), sample_weight, options, xp=xp)
     if loss is cross_entropy:
         try:
             found: tuple[Array, ...] = of_softmax_rows(
@@ -300,6 +251,7 @@ def _of_samples(
                 sample_weight=sample_weight,
                 hessian=hessian if order == 2 else None,
                 shows_probabilities=probabilities,
+                out=out,
             )
         except Inseparable:
             pass
@@ -313,6 +265,7 @@ def _of_samples(
                 options,
                 sample_weight=sample_weight,
                 hessian=hessian if order == 2 else None,
+                out=out,
             )
         except Inseparable:
             pass
@@ -336,8 +289,10 @@ def _spread(weight: Array, x: Array, ndim: int, axis: int | None, *, xp: Namespa
     return xp.expand_dims(weight, axis=axis)
 
 
-def in_order_of(made: Array, x: Array) -> Array:
-    """Return an array with its entries in memory in the order of columns if those of `x` are."""
+def in_order_of(made: Array, x: Array, out: Sequence[Any]) -> Array:
+    """Return an array in the order of columns in memory if `x` is, unless it is one of `out`."""
+    if any(made is one for one in out):
+        return made
     flags: Any = getattr(x, "flags", None)
     by_columns = getattr(flags, "f_contiguous", False) and not flags.c_contiguous
     if not by_columns or made.shape != x.shape or made.flags.f_contiguous:

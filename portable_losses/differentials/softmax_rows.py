@@ -1,5 +1,6 @@
 """Value, gradient, Hessian and probabilities of `cross_entropy`, of each row in one sweep."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from portable_losses._backend import backend_of
@@ -13,10 +14,15 @@ from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import check_real_floating, namespace_of
 from portable_losses._values import mark_invalid
-from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
-from portable_losses.activations.softmaxes import _log_softmax, _softmax, probabilities
+from portable_losses.activations.hyperbolic import _softcap_grad, softcap_in_parts
+from portable_losses.activations.softmaxes import (
+    log_softmax_in_parts,
+    probabilities,
+    softmax_in_parts,
+)
 from portable_losses.differentials.curvatures import boosting
 from portable_losses.differentials.duals import Inseparable
+from portable_losses.differentials.results import targets
 from portable_losses.differentials.weights import times, weight_of_samples
 from portable_losses.losses._targets import LAST, Target, axis_of_classes, read_target
 from portable_losses.losses.categorical import _cross_entropy, _cross_entropy_grad
@@ -42,10 +48,12 @@ def of_softmax_rows(
     sample_weight: Array | None = None,
     hessian: str | None = None,
     shows_probabilities: bool = False,
+    out: Sequence[Array | None] = (),
 ) -> tuple[Array, ...]:
     """Return value, gradient, the Hessian if one is named, and the probabilities if asked for.
 
-    The other options are those of `cross_entropy`. Inseparable where one of them is an array.
+    They are in `out` where it has arrays that the sweep can write to. The other options are
+    those of `cross_entropy`. Inseparable where one of them is an array.
     """
     xp = namespace_of(logits=logits, target=target, optional={"sample_weight": sample_weight})
     numbers = (label_smoothing, z_loss, 0 if softcap is None else softcap)
@@ -79,7 +87,11 @@ def of_softmax_rows(
     }
     run = backend_of(xp).speed.several_of_rows
     arrays = (z, *read, sample_weight)
-    value, *made = _of_rows(*arrays, **options) if run is None else run(_of_rows, arrays, options)
+    into = targets(out, z, logits, hessian)
+    if run is None:
+        value, *made = _of_rows(*arrays, **options)
+    else:
+        value, *made = run(_of_rows, arrays, options, into)
 
     found = [mark_invalid(value, invalid, xp=xp)]
     found += [mark_invalid(x, invalid, xp=xp, of_rows=True) for x in made]
@@ -132,8 +144,8 @@ def _of_rows(
     found = [times(weight, value, xp=xp), times(of_entries, of_z, xp=xp)]
 
     seen = target.mask_logits(z, absent=-INF, xp=xp)
-    capped = seen if softcap is None else _softcap(seen, cap=softcap, xp=xp)
-    p, less = probabilities(capped, _log_softmax(capped, xp=xp), xp=xp)
+    capped, lost = (seen, None) if softcap is None else softcap_in_parts(seen, softcap, xp=xp)
+    p, less = probabilities(capped, log_softmax_in_parts(capped, lost, xp=xp), lost, xp=xp)
     scale = _sum_of_coefficients(target, seen, label_smoothing, xp=xp)
     if hessian == ROW:
         scale = one[..., None] if scale is None else scale
@@ -147,17 +159,16 @@ def _of_rows(
             bend = bend + 2 * z_loss * (p * p + lse[..., None] * second)
         if softcap is not None:
             slope = _softcap_grad(1.0, capped, seen, cap=softcap, xp=xp)[0]
-            plain: Any = {"softcap": None, "foreseen": None, **own}
-            inner = _cross_entropy_grad(grads, out, capped, *target, **plain)[0]
-            bent = -2 * (_where(slope == 0, 0.0, capped, xp=xp) / softcap) * slope / softcap
-            bend = bend * slope * slope + inner * bent
+            bent = -2 * (_where(slope == 0, 0.0, capped, xp=xp) / softcap) / softcap
+            bend = bend * slope * slope + of_z * bent
         bend = target.mask_logits(bend, absent=0.0, xp=xp)
         if hessian == BOOSTING:
             bend = boosting(bend, xp=xp)
         found.append(times(of_entries, bend, xp=xp))
     if shows_probabilities and target.row_mask is not None:  # in p such rows are replaced
         seen = target._replace(row_mask=None).mask_logits(z, absent=-INF, xp=xp)
-        p = _softmax(seen if softcap is None else _softcap(seen, cap=softcap, xp=xp), xp=xp)
+        parts = (seen, None) if softcap is None else softcap_in_parts(seen, softcap, xp=xp)
+        p = softmax_in_parts(*parts, xp=xp)
     return (*found, p) if shows_probabilities else tuple(found)
 
 

@@ -6,7 +6,7 @@ T their sums, the gradient is that of log-softmax for -a, and the Hessian of a r
     H[k, j] = p_k (d_kj - p_j) S + p_k p_j T - p_k p_j (b_k / p_k + b_j / p_j) + d_kj b_k
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from inspect import signature
 from typing import Any
 
@@ -26,6 +26,7 @@ from portable_losses._values import mark_invalid
 from portable_losses.activations.softmaxes import _log_softmax, _log_softmax_grad, probabilities
 from portable_losses.differentials.curvatures import boosting
 from portable_losses.differentials.duals import Inseparable
+from portable_losses.differentials.results import targets
 from portable_losses.differentials.weights import times, weight_of_samples
 from portable_losses.losses._targets import LAST, Target, axis_of_classes, read_target
 
@@ -95,8 +96,9 @@ def of_weighed_rows(
     *,
     sample_weight: Array | None,
     hessian: str | None,
+    out: Sequence[Array | None] = (),
 ) -> tuple[Array, ...]:
-    """Return value, gradient, and the Hessian if one is named.
+    """Return value, gradient, and the Hessian if one is named; in `out` where the sweep can.
 
     Inseparable where an option is an array, and where the loss would refuse the arrays.
     """
@@ -127,6 +129,7 @@ def of_weighed_rows(
             lists=loss is losses.ranking_softmax_loss,
             sample_weight=sample_weight,
             hessian=hessian,
+            out=out,
         )
     except (TypeError, ValueError, IndexError):
         loss(*arrays, reduction="none", **options)  # names what it refuses
@@ -153,6 +156,7 @@ def _of_rows(
     where: Array | None = None,
     sample_weight: Array | None = None,
     hessian: str | None = None,
+    out: Sequence[Array | None] = (),
 ) -> tuple[Array, ...]:
     """Read the arrays as the losses do, and return what each row's sweep makes."""
     xp = namespace_of(logits=logits, target=target, optional={"sample_weight": sample_weight})
@@ -179,7 +183,8 @@ def _of_rows(
     }
     run = backend_of(xp).speed.several_of_rows
     arrays = (z, *read, sample_weight)
-    made = _sweep(*arrays, **options) if run is None else run(_sweep, arrays, options)
+    into = targets(out, z, logits, hessian)
+    made = _sweep(*arrays, **options) if run is None else run(_sweep, arrays, options, into)
 
     value, gradient, *rest = (
         mark_invalid(x, invalid, xp=xp, of_rows=i > 0) for i, x in enumerate(made)

@@ -17,9 +17,10 @@ from portable_losses._row_functions import of_rows
 from portable_losses._rows import as_rows
 from portable_losses._stable import INF, NAN, log, log1p, sign
 from portable_losses._typing import Array, BatchReduction, Namespace
+from portable_losses._unread import weighs_unread
 from portable_losses._validation import in_one_dtype
 from portable_losses._values import mark_invalid
-from portable_losses._weighted import NotInOnePass, in_one_pass, weighs_unread
+from portable_losses._weighted import NotInOnePass, in_one_pass
 from portable_losses.activations.logistic import _sigmoid
 from portable_losses.losses._deviances import (
     _bound,
@@ -346,7 +347,7 @@ def sum_and_reduce(
     first = arrays[0]
     weighs = in_one_pass() is not None
     each = None
-    if weighs or (not axes and weighs_unread(first)):
+    if weighs or (not axes and (weighs_unread(first) or first.dtype == arrays[1].dtype)):
         each = None if axes or reduction == "batchmean" else terms_of(sums, **options)
         if each is None and weighs:
             raise NotInOnePass

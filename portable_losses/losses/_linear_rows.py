@@ -9,10 +9,10 @@ from portable_losses._polyfill import where as _where
 from portable_losses._rows import largest_along
 from portable_losses._stable import INF
 from portable_losses._typing import Array, Namespace
-from portable_losses.activations.hyperbolic import _softcap, _softcap_grad
-from portable_losses.activations.softmaxes import _log_softmax, _log_softmax_grad
+from portable_losses.activations.hyperbolic import _softcap_grad, softcap_in_parts
+from portable_losses.activations.softmaxes import _log_softmax_grad, log_softmax_in_parts
 from portable_losses.losses._targets import Target, idle_rows
-from portable_losses.special.log_exp import _logsumexp, _logsumexp_grad
+from portable_losses.special.log_exp import _logsumexp_grad, logsumexp_in_parts
 
 __all__ = ["_linear_cross_entropy"]
 
@@ -31,9 +31,9 @@ class Layer(NamedTuple):
         z = hidden @ self.weight.T
         return z if self.bias is None else z + self.bias
 
-    def capped(self, raw: Array, *, xp: Namespace) -> Array:
-        """Return the logits."""
-        return raw if self.softcap is None else _softcap(raw, cap=self.softcap, xp=xp)
+    def capped(self, raw: Array, *, xp: Namespace) -> tuple[Array, Array | None]:
+        """Return the logits, and what rounding them has lost."""
+        return (raw, None) if self.softcap is None else softcap_in_parts(raw, self.softcap, xp=xp)
 
     def uncapped(self, grad: Array, z: Array, raw: Array, *, xp: Namespace) -> Array:
         """Return the gradient by `raw` for `grad`, that by the logits `z`."""
@@ -65,7 +65,7 @@ def _blocks(size: int, chunk_size: int | None, layer: Layer, *, xp: Namespace) -
 
 
 class Block(NamedTuple):
-    """The logits of a block of rows, and how much each of their terms counts.
+    """The logits of a block of rows, in two parts, and how much each of their terms counts.
 
     `idle` has the rows all of whose coefficients are 0 and that hold no finite logits; they are
     replaced. It is None where no row can be that.
@@ -74,6 +74,7 @@ class Block(NamedTuple):
     x: Array
     raw: Array
     z: Array
+    rest: Array | None
     target: Target
     q: Array
     idle: Array | None
@@ -106,7 +107,7 @@ def _block(
     weighed = not with_lse and (class_weight is not None or target.q is not None)
     if out is None and not weighed:
         raw = layer.raw(x)
-        return Block(x, raw, layer.capped(raw, xp=xp), target, q, None)
+        return Block(x, raw, *layer.capped(raw, xp=xp), target, q, None)
     coefficient = q if class_weight is None or not weighed else q * class_weight
     finite = xp.all(xp.isfinite(x), axis=-1, keepdims=True)
     x = _where(idle_rows(coefficient, finite, xp=xp), 0.0, x, xp=xp)
@@ -114,7 +115,7 @@ def _block(
     finite = xp.isfinite(largest_along(raw, (-1,), xp=xp))
     idle = idle_rows(coefficient, finite, xp=xp)
     raw = _where(idle, 0.0, raw, xp=xp)
-    return Block(x, raw, layer.capped(raw, xp=xp), target, q, idle)
+    return Block(x, raw, *layer.capped(raw, xp=xp), target, q, idle)
 
 
 def _linear_cross_entropy_grad(
@@ -144,7 +145,7 @@ def _linear_cross_entropy_grad(
     in_class: Any = 0
     for rows in _blocks(hidden.shape[0], chunk_size, layer, xp=xp):
         g = grad[0][rows, None]
-        x, raw, z, _, q, idle = _block(
+        x, raw, z, rest, _, q, idle = _block(
             layer,
             hidden[rows, ...],
             target[rows, ...],
@@ -154,11 +155,12 @@ def _linear_cross_entropy_grad(
             masked=masked,
             xp=xp,
         )
-        log_p = _log_softmax(z, xp=xp)
+        log_p = log_softmax_in_parts(z, rest, xp=xp)
+        parts = (z,) if rest is None else (z, rest)
         coefficient = q if class_weight is None else q * class_weight
-        in_z: Array = _log_softmax_grad(-g * coefficient, log_p, z, xp=xp)[0]
+        in_z: Array = _log_softmax_grad(-g * coefficient, log_p, *parts, xp=xp)[0]
         if with_lse:
-            in_lse = _logsumexp_grad(grad[1][rows, None], out[1][rows, None], z, xp=xp)[0]
+            in_lse = _logsumexp_grad(grad[1][rows, None], out[1][rows, None], *parts, xp=xp)[0]
             in_z = xp.add(in_z, in_lse)
         in_z = layer.uncapped(in_z, z, raw, xp=xp)
         in_hidden.append(narrow(in_z @ layer.weight, hidden.dtype, xp=xp))
@@ -221,11 +223,10 @@ def _linear_cross_entropy(
             masked=masked,
             xp=xp,
         )
-        z = block.z
-        terms = 0.0 - _log_softmax(z, xp=xp)
+        terms = 0.0 - log_softmax_in_parts(block.z, block.rest, xp=xp)
         losses.append(block.target.select(terms, label_smoothing=label_smoothing, xp=xp))
         if with_lse:
-            lses.append(_logsumexp(z, xp=xp)[..., 0])
+            lses.append(logsumexp_in_parts(block.z, block.rest, xp=xp)[..., 0])
     parts = (losses, lses) if with_lse else (losses,)
     return tuple(concat(part, xp=xp) for part in parts)
 

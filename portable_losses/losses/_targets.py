@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from portable_losses._dtypes import computable, is_half, kind_of, narrow, widen
-from portable_losses._gradient import stop_gradient
+from portable_losses._gradient import entrywise, stop_gradient
 from portable_losses._indexing import as_index
 from portable_losses._notes import noted
 from portable_losses._options import is_number
@@ -25,6 +25,7 @@ from portable_losses._polyfill import (
 from portable_losses._reduction import reduce, weigh
 from portable_losses._rows import as_rows, largest_along
 from portable_losses._stable import INF
+from portable_losses._tape import inner_of, raw_array
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
     check_axis,
@@ -133,7 +134,8 @@ class Target(NamedTuple):
             return self.q
         indices: Array = self.indices
         classes = arange(like.shape[-1], like, dtype=indices.dtype, xp=xp)
-        return narrow(indices[..., None] == classes, like.dtype, xp=xp)
+        # The Tensor, where `xp` is the tape, stands before the array, which may refuse it.
+        return narrow(classes == indices[..., None], like.dtype, xp=xp)
 
     def smoothed(self, like: Array, *, label_smoothing: float | Array, xp: Namespace) -> Array:
         """Return the probability of every class, mixed with the uniform distribution."""
@@ -306,8 +308,9 @@ def read_target(
             note.classes.append((index, note.tests.pop()))
     else:
         invalid = check_indices(target, classes, name="target", ignore_index=ignore_index, xp=xp)
-        index = where((target >= 0) & (target < classes), target, 0, xp=xp)
-        counts = target != ignore_index
+        constant, inner = raw_array(target), inner_of(xp)
+        index = _named_class(constant, classes=classes, xp=inner)
+        counts = _is_not(constant, ignored=ignore_index, xp=inner)
         if not (readable(counts, xp=xp) and bool(xp.all(counts))):
             row_mask = counts if row_mask is None else row_mask & counts
     if class_mask is not None:
@@ -317,6 +320,17 @@ def read_target(
         masked = check_values(target, bad, what, name="target", xp=xp)
         invalid = join_masks(invalid, masked, xp=xp)
     return Target(None, index, weight, row_mask, class_mask), invalid
+
+
+@entrywise
+def _named_class(x: Array, *, classes: int, xp: Namespace) -> Array:
+    """Return `x`, 0 in place of what is no class."""
+    return where((x >= 0) & (x < classes), x, 0, xp=xp)
+
+
+@entrywise
+def _is_not(x: Array, *, ignored: int, xp: Namespace) -> Array:
+    return x != ignored
 
 
 def read_index(

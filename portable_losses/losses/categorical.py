@@ -19,6 +19,7 @@ from portable_losses.activations.hyperbolic import _softcap_grad, softcap_in_par
 from portable_losses.activations.softmaxes import _log_softmax_grad, log_softmax_in_parts
 from portable_losses.losses._foreseen import foreseen_gradients
 from portable_losses.losses._left_out import leaves_out
+from portable_losses.losses._summed_rows import summed_rows
 from portable_losses.losses._targets import (
     LAST,
     Target,
@@ -169,6 +170,21 @@ def cross_entropy(
             xp=xp,
         ),
     }
+
+    if is_number(label_smoothing) and not options["with_lse"]:
+        added = summed_rows(
+            _cross_entropy,
+            z,
+            target,
+            {**options, "label_smoothing": label_smoothing},
+            reduction,
+            invalid=invalid,
+            sample_weight=sample_weight,
+            denominator=denominator,
+            xp=xp,
+        )
+        if added is not None:
+            return narrow(added, logits.dtype, xp=xp)
 
     def losses(smoothing: float) -> tuple[Array, ...]:
         """Return the loss of each row, and its logsumexp."""

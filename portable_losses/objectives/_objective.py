@@ -71,21 +71,22 @@ class Objective:
     ) -> tuple[Array, Array]:
         """Return the gradient and the curvature, in the shape of the scores."""
         kind = "diagonal" if self.hessian == "diagonal" else "boosting"
+        factor = 0.5 if self._facts.half else 1.0
         xp = namespace_of(scores=scores)
         if self._facts.labels == "relevances":
             rows = rows_of_groups(scores, labels, weight, groups, xp=xp)
-            found = self._derivatives(*rows.arrays, order=2, hessian=kind, where=rows.mask)
+            found = self._derivatives(
+                *rows.arrays, order=2, hessian=kind, factor=factor, where=rows.mask
+            )
             gradient, hessian = rows.back(found.gradient), rows.back(found.hessian)
         else:
-            found = self._derivatives(scores, labels, weight, order=2, hessian=kind)
+            found = self._derivatives(scores, labels, weight, order=2, hessian=kind, factor=factor)
             gradient, hessian = found.gradient, found.hessian
         if self.hessian == "builtin" and self._loss in self._always_one:
             hessian = self._ones(hessian, weight, xp=xp)
         elif self.hessian == "builtin" and self._loss in self._factors:
             size = int(scores.shape[-1]) if scores.ndim > 1 else 1
             hessian = hessian * self._factors[self._loss](size, self.max_delta_step)
-        if self._facts.half:
-            gradient, hessian = gradient / 2, hessian / 2
         if self._dtype is None:
             return gradient, hessian
         dtype = getattr(xp, self._dtype)

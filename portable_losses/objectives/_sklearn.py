@@ -153,8 +153,8 @@ class SklearnLoss(Objective):
         with validation(enabled=False):  # scikit-learn has looked; NaN where it has not
             if self._facts.labels == "signs":
                 return self._of_shares(labels, scores, weight, **more)
-            found = self._derivatives(scores, labels, weight, **more)
-        return type(found)(*(x / 2 for x in found)) if self._facts.half else found
+            factor = 0.5 if self._facts.half else 1.0
+            return self._derivatives(scores, labels, weight, factor=factor, **more)
 
     def _of_shares(self, labels: Array, scores: Array, weight: Any, **more: Any) -> Any:
         """``y * loss(z, 1) + (1 - y) * loss(z, -1)`` for labels between 0 and 1."""

@@ -1,6 +1,5 @@
 """Products with a logarithm, where zero times infinity is zero; entropies."""
 
-from portable_losses._dtypes import tiny
 from portable_losses._gradient import elementwise_call, with_gradient
 from portable_losses._polyfill import constant, maximum, total, where
 from portable_losses._public import public
@@ -334,16 +333,17 @@ def _log_ratio_grad(
 
 @with_gradient(_log_ratio_grad, elementwise=True)
 def _log_ratio(x: Array, y: Array, *, xp: Namespace) -> Array:
-    """``log(x / y)`` of positive, finite numbers: no overflow, and all digits where x is near y."""
-    close = _is_close(x, y)
-    near = xp.log1p((where(close, x, 1.0, xp=xp) - where(close, y, 1.0, xp=xp)) / y)
-    # The quotient may overflow or be subnormal only if 1 lies between x and y, where the logarithms
-    # have opposite signs and do not cancel, or if one of the two is subnormal.
-    small = tiny(x, xp=xp)
-    apart = (x > 1) & (y < 1) | (x < 1) & (y > 1) | (x < small) | (y < small)
-    ratio = where(apart, 1.0, x, xp=xp) / where(apart, 1.0, y, xp=xp)
-    far = where(apart, xp.log(x) - xp.log(y), xp.log(ratio), xp=xp)
-    return where(close, near, far, xp=xp)
+    """``log(x / y)`` of positive, finite numbers: no overflow, and all digits where x is near y.
+
+    It is that of the larger over the smaller, whose quotient less 1 cancels nothing; of their roots
+    where they are so far apart that the quotient might overflow.
+    """
+    above = x >= y
+    high, low = where(above, x, y, xp=xp), where(above, y, x, xp=xp)
+    far = high * 2.0**-40 > low
+    high, low = (where(far, xp.sqrt(one), one, xp=xp) for one in (high, low))
+    size = xp.log1p((high - low) / low) * where(far, 2.0, constant(1.0, x, xp=xp), xp=xp)
+    return where(above, size, -size, xp=xp)
 
 
 def _off_domain(x: Array, y: Array, at_zero: Array | float, *, xp: Namespace) -> Array:

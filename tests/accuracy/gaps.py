@@ -196,6 +196,12 @@ def _linear(x: Any, g: Given) -> Array:
     return pl.linear_cross_entropy(x, g.eye, g.wrong, reduction="none")
 
 
+def _of_complex(x: Any, _: Given) -> Array:
+    xp: Any = array_namespace(x)
+    wide = xp.complex64 if x.dtype == xp.float32 else xp.complex128
+    return xp.real(pl.logsumexp(xp.astype(x, wide), axis=-1))
+
+
 def _listed(x: Any, g: Given) -> Array:
     return pl.ranking_softmax_loss(x, g.shares, reduction="none")
 
@@ -220,6 +226,7 @@ CASES: dict[str, Case] = {
     ),
     "gumbel_softmax": Case(lambda x, g: pl.gumbel_softmax(x, 0 * x, temperature=0.3), _gumbel(0.3)),
     "logsumexp": Case(lambda x, g: pl.logsumexp(x, axis=-1), _sum),
+    "logsumexp complex": Case(_of_complex, _sum),
     "logsumexp b": Case(lambda x, g: pl.logsumexp(x, axis=-1, b=g.weight), _weighted_sum),
     "logmeanexp": Case(lambda x, g: pl.logmeanexp(x, axis=-1), _mean),
     "cumulative_logsumexp": Case(lambda x, g: pl.cumulative_logsumexp(x), _running),
@@ -233,6 +240,10 @@ CASES: dict[str, Case] = {
     "cross_entropy z_loss": Case(_cross("right", z_loss=SHARE), _entropy(_right, z_loss=SHARE)),
     "cross_entropy capped": Case(_cross("wrong", softcap=30.0), _entropy(_wrong, softcap=mpf(30))),
     "linear_cross_entropy": Case(_linear, _entropy(_wrong)),
+    "linear_cross_entropy capped": Case(
+        lambda x, g: pl.linear_cross_entropy(x, g.eye, g.wrong, softcap=30.0, reduction="none"),
+        _entropy(_wrong, softcap=mpf(30)),
+    ),
     "ranking_softmax_loss": Case(_listed, _entropy(_shares)),
     "softmax_focal_loss": Case(
         lambda x, g: pl.softmax_focal_loss(x, g.right, reduction="none"), _by_loss(_right, _focal)

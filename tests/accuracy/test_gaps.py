@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
+import portable_losses as pl
 from tests.accuracy.gaps import CASES, both, measured
 from tests.accuracy.test_elements import DTYPES
 from tests.libraries import LIBRARIES, Library
@@ -40,6 +42,18 @@ def test_so_it_is_without_kernels(
 ) -> None:
     run = both(library, name)
     assert_near(library, name, dtype, lambda *arrays: portable(run, *arrays))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("library", LIBRARIES, ids=str)
+def test_a_small_spread_about_a_large_mean_keeps_its_digits(library: Library, dtype: Any) -> None:
+    unit = 2.0 ** (-13 if dtype == np.float32 else -40)
+    steps = np.asarray([[0, 1, 3, 4, 11], [7, 2, 2, 1, -9]])
+    x = (1001 + steps * unit).astype(dtype)
+    d = 5 * steps - np.sum(steps, axis=1, keepdims=True)  # exact, as are the sums of squares
+    want = d / np.sqrt(np.sum(d * d, axis=1, keepdims=True) / 5)
+    got = library.numpy(pl.standardize(library.array(x, np.dtype(dtype).name), eps=0.0))
+    np.testing.assert_allclose(got, want, rtol=BAR * float(np.finfo(dtype).eps) / 2)
 
 
 @pytest.mark.skipif(not COMPILED, reason="JAX is not installed")

@@ -82,6 +82,30 @@ def test_no_digit_is_lost_that_the_input_has(row: Pointwise, dtype: str) -> None
     assert not wrong, wrong[:6]
 
 
+@pytest.mark.parametrize(
+    "options", [{"divergence": "js", "beta": 0.2}, {"divergence": "reverse_kl"}]
+)
+def test_distillation_of_certain_rows_keeps_its_curvature(options: Any) -> None:
+    z, t = np.asarray([[300.0, -40.0, 0.0]]), np.asarray([[-200.0, 90.0, 15.0]])
+    found = pl.derivatives(pl.distillation_loss, z, t, order=2, hessian="row", **options).hessian
+    with mpmath.workdps(400):
+        q, p = ([mpmath.exp(v) for v in map(mpmath.mpf, x[0])] for x in (z, t))
+        q, p = ([v / sum(x) for v in x] for x in (q, p))
+        share = mpmath.mpf(options.get("beta", 0))
+        m = [share * b + (1 - share) * a for a, b in zip(q, p, strict=True)]
+        ratios = [mpmath.log(a / b) for a, b in zip(q, m if share else p, strict=True)]
+        # The derivatives of the terms by log(q), over q.
+        first = [(1 - share) * r for r in ratios]
+        parts = [(1 - share) * (share * b / c if share else 1) for b, c in zip(p, m, strict=True)]
+        bends = [a + b for a, b in zip(first, parts, strict=True)]
+        of_first, of_bends = (mpmath.fdot(q, x) for x in (first, bends))
+        for i in range(3):
+            for j in range(3):
+                want = q[i] * q[j] * (of_first + of_bends - bends[i] - bends[j])
+                want += q[i] * (bends[i] - of_first) if i == j else 0
+                assert abs(found[0, i, j] - want) <= 1e-13 * abs(want), (i, j)
+
+
 def allowed(exact: Any, k: int, u: Any, t: Any) -> Any:
     """What the rounding of prediction and target changes, and of the terms of a sum."""
     terms = exact[k](u, t)

@@ -22,6 +22,7 @@ trace: Any = import_module(f"{KERNELS}.rows.trace")
 passes: Any = import_module(f"{KERNELS}.rows.passes")
 llvm: Any = import_module(f"{KERNELS}.rows.program_llvm")
 machine: Any = import_module(f"{KERNELS}.formulas.machine_code")
+compiled_rows: Any = import_module(f"{KERNELS}.rows.compiled_rows")
 rowwise: Any = import_module(f"{KERNELS}.rows.rowwise")
 threads: Any = import_module(f"{KERNELS}.machine.teams")
 
@@ -164,7 +165,7 @@ def formula(name: str, dtype: str, options: Any, **given: Any) -> Any:
     return made, (grad, *(x for x, _ in present))
 
 
-def computed(rows: Any, arrays: tuple[Array, ...], without: str = "", span: int = ROWS) -> bytes:
+def computed(rows: Any, arrays: tuple[Array, ...], without: str = "") -> bytes:
     """The bytes of all results of machine code."""
     dtype = str(rows.formula.dtype)
     count, given = rows.formula.given, [str(x.dtype) for x in arrays]
@@ -177,7 +178,7 @@ def computed(rows: Any, arrays: tuple[Array, ...], without: str = "", span: int 
     strides = [
         0 if kind == "weights" else x.strides[0] for x, kind in zip(both, rows.kinds, strict=True)
     ]
-    code.share(places, strides, ROWS, classes, span, threads.pool)
+    code.share(places, strides, ROWS, classes, threads.pool)
     return b"".join([np.where(np.isnan(x), np.inf, x).tobytes() for x in outs])  # a NaN has a sign
 
 
@@ -198,13 +199,28 @@ CASES: list[Any] = [
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("name", "options", "given"), CASES)
 def test_the_bits_do_not_depend_on_the_vectors_of_the_processor(
-    name: str, options: Any, given: Any, dtype: str
+    name: str, options: Any, given: Any, dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows, arrays = formula(name, dtype, options, **given)
     want = computed(rows, arrays)
     for without in ("avx512", "avx2"):
         assert computed(rows, arrays, without) == want
-    assert computed(rows, arrays, span=2) == want
+    monkeypatch.setattr(compiled_rows, "SPAN", 80)
+    assert computed(rows, arrays) == want
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_what_is_written_past_the_caches_has_the_same_bits(
+    name: str, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = np.random.default_rng(3).standard_normal((66, 1001)).astype(dtype)  # lines begin anywhere
+    found = []
+    for large in (0, math.inf):
+        monkeypatch.setattr(compiled_rows, "LARGE", large)
+        value, pull_back = autograd.vjp(getattr(pl, name), x)
+        found.append((value.tobytes(), pull_back(x[::-1].copy())[0].tobytes()))
+    assert found[0] == found[1]
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {

@@ -241,7 +241,8 @@ def _code(
     def run(z: Array, block: slice, outs: Sequence[Array], given: Sequence[Array]) -> None:
         grads = [g[block] for g in given[:first]]
         present = [x for x in arrays(z, block, grads) if x is not None]
-        found = code(library, present, z, into=z)
+        results = code.rows.kinds[code.rows.formula.given :]
+        found = code(library, present, z, [z if kind == "entries" else None for kind in results])
         for out, values in zip(outs, found, strict=False):
             out[block] = values
 

@@ -16,7 +16,7 @@ from .sums import total
 from .trace import Formula
 from .ufunc_numpy import as_sum, as_ufunc
 
-__all__ = ["FEWEST", "Machine", "arranged"]
+__all__ = ["FEWEST", "Machine", "arranged", "targets_of"]
 
 FEWEST = 2**16  # entries in all from which on blocks pay
 SPAN = 2**17  # entries that machine code takes at once
@@ -38,13 +38,18 @@ class Machine:
         self._average: Any = None  # made when it is first asked for
         self.gradients: dict[Any, Machine | None] = {}  # of a pair with this value
 
-    def __call__(self, given: Sequence[Array], size: int) -> tuple[Any, ...]:
-        """Return the results for the arrays `given`, the largest of which has this size."""
+    def __call__(
+        self, given: Sequence[Array], size: int, into: Sequence[Any] = ()
+    ) -> tuple[Any, ...]:
+        """Return the results for the arrays `given`, the largest of which has this size.
+
+        They are in `into`, where that has arrays.
+        """
         if size < FEWEST:
-            found = self.ufunc(*given)
+            found = self.ufunc(*given, out=tuple(into)) if into else self.ufunc(*given)
             return found if isinstance(found, tuple) else (found,)
         shape, axis, parts = aligned(given)
-        outs = tuple([empty(shape, dtype) for dtype in self.formula.dtypes])
+        outs = targets_of(self.formula, shape, into)
         targets = [x.reshape(axis) for x in outs]
         large = size * sum(self._sizes) * PARTS.get() >= LARGE
         run = self._streaming if large else self.ufunc
@@ -75,7 +80,7 @@ class Machine:
                 return found, ()
             return found[0], [x.reshape(shape) for x in found[1:]]
         others = [empty(shape, dtype) for dtype in self.formula.dtypes[1:]]
-        places = [x.ctypes.data for x in (*given, *others)]
+        places = [x.__array_interface__["data"][0] for x in (*given, *others)]
         skipped = self.formula.given  # the size of the first result
         sizes = [*self._sizes[:skipped], *self._sizes[skipped + 1 :]]
         added = total(self._code, places, sizes, size, 1 / divisor)
@@ -109,3 +114,16 @@ def arranged(formula: Formula, outs: tuple[Any, ...]) -> Any:
         return outs[0]
     found = iter(outs)
     return tuple([next(found) if there else None for there in formula.several])
+
+
+def targets_of(
+    formula: Formula, shape: tuple[int, ...], into: Sequence[Any] = ()
+) -> tuple[Array, ...]:
+    """Return arrays for the results, new ones where `into` has none."""
+    given = into or (None,) * len(formula.dtypes)
+    return tuple(
+        [
+            empty(shape, dtype) if x is None else x
+            for dtype, x in zip(formula.dtypes, given, strict=True)
+        ]
+    )

@@ -8,7 +8,7 @@ numbers are those of the formula run step by step.
 __library__ = "cupy"
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import cupy
@@ -24,8 +24,16 @@ __all__ = ["as_kernel", "elementwise"]
 _KERNELS: dict[Any, Callable[..., Any] | None] = {}  # None: the formula itself is called
 
 
-def elementwise(function: Callable[..., Any], arrays: tuple[Any, ...], options: Options) -> Any:
-    """Return ``function(*arrays, **options)``, from one kernel where it can be written out."""
+def elementwise(
+    function: Callable[..., Any],
+    arrays: tuple[Any, ...],
+    options: Options,
+    out: Sequence[Any] = (),
+) -> Any:
+    """Return ``function(*arrays, **options)``, from one kernel where it can be written out.
+
+    Results are written to the arrays in `out` that nothing else lies in.
+    """
     given = [x for x in arrays if x is not None]
     if not all(type(x) is cupy.ndarray for x in given) or 0 in (x.size for x in given):
         return function(*arrays, **options)
@@ -39,7 +47,21 @@ def elementwise(function: Callable[..., Any], arrays: tuple[Any, ...], options: 
         kernel = _KERNELS[key] = _tried(function, dtypes, options)
     except TypeError:  # an option that is no plain value
         kernel = None
-    return function(*arrays, **options) if kernel is None else kernel(*given)
+    if kernel is None:
+        return function(*arrays, **options)
+    return kernel(*given, out=_usable(out, given)) if out else kernel(*given)
+
+
+def _usable(out: Sequence[Any], given: Sequence[Array]) -> list[Any]:
+    """Return those of `out` to which results can be written while others are read, else None."""
+
+    def fits(i: int, x: Any) -> bool:
+        others = [one for j, one in enumerate(out) if one is not None and j != i]
+        return type(x) is cupy.ndarray and not any(
+            cupy.may_share_memory(x, one) for one in (*given, *others)
+        )
+
+    return [x if fits(i, x) else None for i, x in enumerate(out)]
 
 
 def _tried(
@@ -77,8 +99,17 @@ def as_kernel(name: str, program: Program) -> Callable[..., Any]:
         taken, returned, body, f"portable_losses_{name}", options=("--fmad=false",)
     )
 
-    def run(*arrays: Array) -> Any:
-        outs = _listed(kernel(*arrays))
+    def run(*arrays: Array, out: Sequence[Any] = ()) -> Any:
+        if any(x is not None for x in out):
+            shape = cupy.broadcast(*arrays).shape
+            kinds = [kind for _, kind, _ in results]
+            targets = [
+                cupy.empty(shape, _cupys(kind)) if x is None else x
+                for x, kind in zip(out, kinds, strict=True)
+            ]
+            outs = _listed(kernel(*arrays, *targets))
+        else:
+            outs = _listed(kernel(*arrays))
         if not program.several:
             return outs[0]
         found = iter(outs)

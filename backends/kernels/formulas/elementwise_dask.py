@@ -7,7 +7,7 @@ graph is built but the function on arrays without entries, which says how many r
 
 __library__ = "dask"
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,12 +16,14 @@ from dask.array.utils import meta_from_array
 from dask.base import tokenize
 
 from portable_losses._backend import Kernel, Pair, namespace_of_type
-from portable_losses._gradient import entrywise
+from portable_losses._gradient import entrywise, made_by
 from portable_losses._polyfill import knows_shape, total
 from portable_losses._sums import summed_again, summed_pair, summed_with_gradient
 from portable_losses._typing import Array, Namespace, Options
 
+from .sent_dask import Sent
 from .tasks_dask import PROCESSORS, array_of, in_task, layer_of, part, run_chunk, sum_of_chunks
+from .trace import key_of
 
 __all__ = ["ELEMENTWISE", "elementwise", "one_like", "several"]
 
@@ -47,7 +49,12 @@ def _by_chunk(
     return layer_of(_name(function, given, own), run, given, like)
 
 
-def several(function: Callable[..., Any], arrays: tuple[Any, ...], options: Options) -> Any:
+def several(
+    function: Callable[..., Any],
+    arrays: tuple[Any, ...],
+    options: Options,
+    out: Sequence[Any] = (),
+) -> Any:
     """Return the results of an elementwise function: a task a chunk, and one to take each."""
     first = arrays[0]
     shaped = [
@@ -69,7 +76,7 @@ def _own(function: Callable[..., Any], arrays: tuple[Any, ...], options: Options
     """Return what `run_chunk` is given beside chunks, in every call of a function."""
     plain = {name: x for name, x in options.items() if name != "xp"}
     return {
-        "function": function,
+        "function": Sent(function),
         "present": tuple([x is not None for x in arrays]),
         "options": plain,
     }
@@ -78,7 +85,7 @@ def _own(function: Callable[..., Any], arrays: tuple[Any, ...], options: Options
 def _name(function: Callable[..., Any], given: list[Any], own: Options, *more: Any) -> str:
     """Return the name of what is made of a function and these arrays: the same for the same."""
     # Functions and pairs by identity: to look into one takes a millisecond.
-    said = [id(x) if callable(x) or isinstance(x, Pair) else x for x in own.values()]
+    said = [id(x.it) if isinstance(x, Sent) else x for x in own.values()]
     token = tokenize(id(function), [x.name for x in given], said, *more)
     return f"{function.__name__.strip('_<>')}-{token}"
 
@@ -104,6 +111,7 @@ def _gradient(pair: Pair, place: int) -> Callable[..., Any]:
         return pair.backward(grad, out, *arrays, **options)[place]
 
     gradient.__name__ = f"{pair.forward.__name__}_gradient"
+    made_by(gradient, _gradient, pair, place)
     if len(_GRADIENTS) > KEPT:
         _GRADIENTS.clear()
     _GRADIENTS[key] = gradient
@@ -167,11 +175,11 @@ def _run_summed(
     plain = {name: x for name, x in options.items() if name not in ("xp", "divisor")}
     given, present = _aligned(arrays), tuple([x is not None for x in arrays])
     first, sloped = given[0], wanted == (0,)
-    own = {"pair": each, "present": present, "options": plain, "divisor": divisor, "sloped": sloped}
+    number = divisor
     if isinstance(divisor, da.Array):
-        given, own["divisor"] = [*given, divisor], None
-    name = _name(each.forward, given, own)
-    run = partial(_sum_chunk, chunks_in_all=first.npartitions, kept=Kept(), **own)
+        given, number = [*given, divisor], None
+    run = chunk_sum(Sent(each), present, plain, number, sloped, first.npartitions)
+    name = f"{each.forward.__name__.strip('_')}-{tokenize(id(run), [x.name for x in given])}"
     together = layer_of(f"sums-{name}", run, given, first._meta)
     value = sum_of_chunks(f"sum-{name}", together, meta_from_array(first._meta, ndim=0))
 
@@ -211,40 +219,85 @@ def one_like(number: Any) -> Any:
 _ONES: dict[Any, Any] = {}
 
 
-class Kept(dict[Any, Any]):
-    """What chunks of a kind run, looked up once in each process that has such."""
-
-    def __reduce__(self) -> Any:
-        return Kept, ()
-
-
-def _sum_chunk(
-    *chunks: Any,
-    pair: Pair,
-    present: tuple[bool, ...],
-    options: Options,
-    divisor: float | None,
-    sloped: bool,
-    chunks_in_all: int,
-    kept: Kept,
-) -> Any:
-    """Return the sum of a pair's entries of the chunks at one place, over a number.
+class ChunkSum:
+    """A task: the sum of a pair's entries of the chunks at one place, over a number.
 
     With its slope in the first of them, if it is `sloped`. No `divisor`: it is the last chunk.
     """
-    if divisor is None:
-        divisor, chunks = float(chunks[-1]), chunks[:-1]
-    found, xp = iter(chunks), namespace_of_type(chunks[0])
-    arrays = tuple([next(found) if there else None for there in present])
-    kinds = tuple([(x.__class__, x.dtype, x.shape) for x in chunks])
-    with in_task(xp, chunks_in_all):
-        if kinds not in kept:
-            kept[kinds] = summed_again(pair, arrays, options, divisor=divisor, sloped=sloped)
-        again = kept[kinds]
-        both = None if again is None else again(arrays, divisor)
+
+    __slots__ = (
+        "_args",
+        "_chunks",
+        "_divisor",
+        "_options",
+        "_pair",
+        "_present",
+        "_ready",
+        "_sloped",
+    )
+
+    def __init__(
+        self,
+        pair: Sent,
+        present: tuple[bool, ...],
+        options: Options,
+        divisor: float | None,
+        sloped: bool,
+        chunks_in_all: int,
+    ) -> None:
+        self._args = pair, present, options, divisor, sloped, chunks_in_all
+        self._pair, self._present, self._options = pair.it, present, options
+        self._divisor, self._sloped, self._chunks = divisor, sloped, chunks_in_all
+        self._ready: dict[Any, Any] = {}  # what chunks of a kind run
+
+    def __reduce__(self) -> Any:
+        return chunk_sum, self._args
+
+    def __call__(self, *chunks: Any) -> Any:
+        """Return the sum, or the sum and the slope."""
+        divisor = self._divisor
+        if divisor is None:
+            divisor, chunks = float(chunks[-1]), chunks[:-1]
+        kinds = tuple([(x.__class__, x.dtype, x.shape) for x in chunks])
+        if kinds not in self._ready:
+            self._ready[kinds] = self._again(self._arrays(chunks), divisor)
+        again, both = self._ready[kinds], None
+        if again is not None:
+            with in_task(namespace_of_type(chunks[0]), self._chunks):
+                both = again(self._arrays(chunks), divisor)
         if both is None:
-            both = _summed(pair, arrays, options, divisor, sloped=sloped, xp=xp)
-    return both if sloped else both[0]
+            both = self._portable(self._arrays(chunks), divisor)
+        return both if self._sloped else both[0]
+
+    def _arrays(self, chunks: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the chunks, and None for the arrays that are absent."""
+        if len(chunks) == len(self._present):
+            return chunks
+        found = iter(chunks)
+        return tuple([next(found) if there else None for there in self._present])
+
+    def _again(self, arrays: tuple[Any, ...], divisor: float) -> Any:
+        """Return what gives sum and slope of chunks of these kinds; None where there is none."""
+        given = self._pair, arrays, self._options
+        return summed_again(*given, divisor=divisor, sloped=self._sloped)
+
+    def _portable(self, arrays: tuple[Any, ...], divisor: float) -> tuple[Any, Any]:
+        xp, given = namespace_of_type(arrays[0]), (self._pair, arrays, self._options)
+        with in_task(xp, self._chunks):
+            return _summed(*given, divisor, sloped=self._sloped, xp=xp)
+
+
+def chunk_sum(pair: Sent, present: tuple[bool, ...], options: Options, *rest: Any) -> ChunkSum:
+    """Return the task: one of a kind in each process, which looks up once what its chunks run."""
+    key = pair.it.forward, present, key_of(options), rest
+    if key not in _CHUNK_SUMS:
+        if len(_CHUNK_SUMS) > KEPT:
+            _CHUNK_SUMS.clear()
+        _CHUNK_SUMS[key] = ChunkSum(pair, present, options, *rest)
+    return _CHUNK_SUMS[key]
+
+
+_CHUNK_SUMS: dict[Any, ChunkSum] = {}
 
 
 def _summed(
@@ -283,7 +336,9 @@ def _count(pair: Pair | None, x: Any, weight: Any, mask: Any) -> Any:
     of entries, or of those in the mask. A task a chunk, which does not wait for `x`.
     """
     given = [one for one in (weight, mask) if one is not None] or [x]
-    run = partial(_count_chunk, pair=None if weight is None else pair, masked=mask is not None)
+    run = partial(
+        _count_chunk, pair=None if weight is None else Sent(pair), masked=mask is not None
+    )
     like = meta_from_array(x._meta, ndim=0)
     names = [one.name for one in given]
     name = f"count-{tokenize(names, weight is None, mask is None, type(like), like.dtype)}"
@@ -291,14 +346,14 @@ def _count(pair: Pair | None, x: Any, weight: Any, mask: Any) -> Any:
     return sum_of_chunks(f"divisor-{name}", counts, like, or_one=True)
 
 
-def _count_chunk(*chunks: Any, pair: Pair | None, masked: bool) -> Any:
+def _count_chunk(*chunks: Any, pair: Sent | None, masked: bool) -> Any:
     """Return what counts of a chunk: of weights and a mask, of a mask, or of all entries."""
     xp = namespace_of_type(chunks[0])
     if pair is None:
         return int(xp.count_nonzero(chunks[0])) if masked else chunks[0].size
     arrays = chunks if masked else (*chunks, None)
     with in_task(xp, PROCESSORS):
-        return float(_summed(pair, arrays, {}, 1, sloped=False, xp=xp)[0])
+        return float(_summed(pair.it, arrays, {}, 1, sloped=False, xp=xp)[0])
 
 
 ELEMENTWISE = Kernel(_accepts, _run, gradients=16, sums=_sums, counts_unread=_count)

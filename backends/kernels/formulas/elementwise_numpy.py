@@ -21,7 +21,7 @@ from portable_losses._typing import Array, Options
 from ..machine.blocks import in_blocks
 from ..machine.memory_numpy import empty
 from .aligned_numpy import aligned, is_one_number, part
-from .code_numpy import FEWEST, Machine, arranged
+from .code_numpy import FEWEST, Machine, arranged, targets_of
 from .gradients import by_pair, pulled, value_and_slope
 from .machine_code import NATIVE, compiler, machine_code
 from .program_numpy import Blockwise, simple
@@ -33,7 +33,6 @@ __all__ = [
     "backward_of_slope",
     "elementwise",
     "program_of",
-    "several",
 ]
 
 SIZE = 3 * 2**20  # bytes that a block and its buffers take; with less, threads wait for the lock
@@ -58,15 +57,6 @@ def elementwise(function: Function, arrays: tuple[Any, ...], options: Options) -
     if size < FEWEST or any(isinstance(x, np.ndarray) for x in options.values()):
         return function(*arrays, **options)
     return _run_unfused(function, arrays, given, options)
-
-
-def several(function: Function, arrays: tuple[Any, ...], options: Options) -> Any:
-    """Return the results of a function, in the first array's order in memory."""
-    first = arrays[0]
-    if first.ndim < 2 or first.flags.c_contiguous or not first.flags.f_contiguous:
-        return elementwise(function, arrays, options)
-    turned = tuple([np.broadcast_to(x, first.shape).T for x in arrays])
-    return tuple([x.T for x in elementwise(function, turned, options)])
 
 
 def _accepts(*arrays: Any, **_: Any) -> bool:
@@ -254,12 +244,17 @@ class Program:
         """The program for blocks of large ones."""
         return Blockwise(self.formula)
 
-    def __call__(self, given: Sequence[Array], size: int) -> tuple[Any, ...]:
-        """Return the results for the arrays `given`, the largest of which has this size."""
+    def __call__(
+        self, given: Sequence[Array], size: int, into: Sequence[Any] = ()
+    ) -> tuple[Any, ...]:
+        """Return the results for the arrays `given`, the largest of which has this size.
+
+        Those of large arrays are in `into`, where that has arrays.
+        """
         if size <= SMALL:
             return self.simple(given)
         shape, axis, parts = aligned(given)
-        outs = tuple([empty(shape, dtype) for dtype in self.formula.dtypes])
+        outs = targets_of(self.formula, shape, into)
         self._fill([x.reshape(axis) for x in outs], parts)
         return outs
 

@@ -7,7 +7,7 @@ here: they see the portable pair.
 
 __library__ = "torch"
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -206,7 +206,12 @@ def program_of(
     return made
 
 
-def several(function: Callable[..., Any], arrays: tuple[Array, ...], options: Options) -> Any:
+def several(
+    function: Callable[..., Any],
+    arrays: tuple[Array, ...],
+    options: Options,
+    out: Sequence[Any] = (),
+) -> Any:
     """Return the results of an elementwise function, of plain tensors in one pass."""
     first = arrays[0]
     given = tuple([x if x.shape == first.shape else x.expand(first.shape) for x in arrays])

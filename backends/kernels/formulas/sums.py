@@ -39,11 +39,11 @@ def total(
     code.share(
         way,
         data.buffer_info()[0],
-        (*places, sums.ctypes.data),
+        (*places, sums.__array_interface__["data"][0]),
         (*[size * ENTRIES for size in sizes], sums.itemsize),
         count,
         unit=ENTRIES,
         span=SPAN,
         team=team,
     )
-    return float(sums.sum())
+    return float(np.add.reduce(sums))

@@ -3,6 +3,7 @@
 __library__ = "dask"
 
 import os
+import sys
 from collections.abc import Callable
 from functools import partial
 from itertools import product
@@ -18,8 +19,19 @@ from portable_losses._typing import Namespace, Options
 
 from ..machine.blocks import limit_workers, workers
 from .machine_code import PARTS
+from .sent_dask import Sent
 
-__all__ = ["PROCESSORS", "array_of", "in_task", "layer_of", "part", "run_chunk", "sum_of_chunks"]
+__all__ = [
+    "PROCESSORS",
+    "TOGETHER",
+    "array_of",
+    "in_task",
+    "layer_of",
+    "operands_of",
+    "part",
+    "run_chunk",
+    "sum_of_chunks",
+]
 
 TOGETHER = 32  # numbers that one task adds up
 PROCESSORS = os.cpu_count() or 1
@@ -34,18 +46,29 @@ def layer_of(name: str, run: Callable[..., Any], arrays: list[Any], like: Any) -
     shape = max(arrays, key=lambda x: x.ndim)
     places = list(product(*map(range, shape.numblocks)))
     graph: dict[Any, Any] = {}
-    operands = [_operands(x, places) for x in arrays]
+    operands = [operands_of(x, places) for x in arrays]
     for place, *given in zip(places, *operands, strict=True):
         graph[name, *place] = (run, *given)
     return array_of(name, graph, arrays, shape.chunks, like)
 
 
-def array_of(name: str, graph: dict[Any, Any], arrays: list[Any], chunks: Any, like: Any) -> Any:
-    """Return the Dask array of the tasks of a graph, which use those of `arrays`."""
+def array_of(
+    name: str,
+    graph: dict[Any, Any],
+    arrays: list[Any],
+    chunks: Any,
+    like: Any,
+    *,
+    inner: Any = None,
+) -> Any:
+    """Return the Dask array of the tasks of a graph, which use those of `arrays`.
+
+    The one that is `inner` is used by no others (see `operands_of`).
+    """
     layers: dict[str, Any] = {name: graph}
     above: dict[str, set[str]] = {name: set()}
     for x in arrays:
-        if _stands_in_tasks(x):  # then Dask would keep its layer for nothing
+        if _stands_in_tasks(x, inner=x is inner):  # then Dask would keep its layer for nothing
             needed = x.dask.dependencies[x.name]
             rest = {key: layer for key, layer in x.dask.layers.items() if key != x.name}
         else:
@@ -57,25 +80,26 @@ def array_of(name: str, graph: dict[Any, Any], arrays: list[Any], chunks: Any, l
     return made(HighLevelGraph(layers, above), name, chunks, meta=like, dtype=like.dtype)
 
 
-def _operands(x: Any, places: list[tuple[int, ...]]) -> list[Any]:
-    """Return the keys of the chunks of `x`, or what stands there."""
+def operands_of(x: Any, places: list[tuple[int, ...]], *, inner: bool = False) -> list[Any]:
+    """Return the keys of the chunks of `x`, or what stands there: as always where it is `inner`."""
     keys = [(x.name, *place) if x.ndim else (x.name,) for place in places]
-    if not _stands_in_tasks(x):
+    if not _stands_in_tasks(x, inner=inner):
         return keys
     layer = _written(x)
     return [layer[key] for key in keys]
 
 
-def _stands_in_tasks(x: Any) -> bool:
+def _stands_in_tasks(x: Any, *, inner: bool = False) -> bool:
     """Say whether the chunks of `x` are no tasks of their own to those that use them.
 
-    Those in memory are not, which Dask would pass from nodes of their own; and masks of our own:
-    they are no arrays in memory then, and what they are computed from is read once.
+    Those in memory are not, which Dask would pass from nodes of their own; and masks and indices of
+    our own, or any of our own that is `inner`: they are no arrays in memory then, and what they are
+    computed from is read once.
     """
     layer = _written(x)
     if layer is None:
         return False
-    kind, ours = type(x._meta), x.dtype == bool
+    kind, ours = type(x._meta), inner or x.dtype.kind in "bi"
     return all(type(one) is kind or (ours and _is_own(one)) for one in layer.values())
 
 
@@ -101,6 +125,10 @@ def sum_of_chunks(name: str, numbers: Any, like: Any, *, or_one: bool = False) -
     """
     graph: dict[Any, Any] = {}
     keys: list[Any] = [(numbers.name, *place) for place in product(*map(range, numbers.numblocks))]
+    if not or_one and has_cluster():
+        alone = [(f"number-{name}", i) for i in range(len(keys))]
+        graph.update({key: (_number, x) for key, x in zip(alone, keys, strict=True)})
+        keys = alone
     while len(keys) > TOGETHER:
         parts = [keys[i : i + TOGETHER] for i in range(0, len(keys), TOGETHER)]
         keys = [(f"part-{name}", len(graph) + i) for i in range(len(parts))]
@@ -110,9 +138,28 @@ def sum_of_chunks(name: str, numbers: Any, like: Any, *, or_one: bool = False) -
     return array_of(name, graph, [numbers], (), like)
 
 
+def has_cluster() -> bool:
+    """Say whether graphs are computed by several processes, as it seems.
+
+    Then each number is a task of its own, which sends it: its slope is large, and stays.
+    """
+    cluster = sys.modules.get("distributed")
+    if cluster is None:
+        return False
+    try:
+        cluster.default_client()
+    except ValueError:
+        return False
+    return True
+
+
+def _number(x: Any) -> Any:
+    return x[0] if isinstance(x, tuple) else x
+
+
 def _sum(numbers: list[Any]) -> Any:
     """Return the sum of a library's numbers, some of which come with a slope."""
-    numbers = [x[0] if isinstance(x, tuple) else x for x in numbers]
+    numbers = list(map(_number, numbers))
     xp = namespace_of_type(numbers[0])
     return xp.sum(xp.stack([xp.asarray(x) for x in numbers]))
 
@@ -127,7 +174,7 @@ def _sum_or_one(numbers: list[Any], like: Any) -> Any:
 
 def run_chunk(
     *chunks: Any,
-    function: Callable[..., Any],
+    function: Sent,
     present: tuple[bool, ...],
     options: Options,
     chunks_in_all: int,
@@ -137,7 +184,7 @@ def run_chunk(
     arrays = [next(found) if there else None for there in present]
     xp = namespace_of_type(chunks[-1])
     with in_task(xp, chunks_in_all):
-        return entrywise(function)(*arrays, xp=xp, **options)
+        return entrywise(function.it)(*arrays, xp=xp, **options)
 
 
 class in_task:  # noqa: N801 - used as a function

@@ -14,7 +14,7 @@ from collections import deque
 from ctypes import c_char
 from functools import lru_cache
 from typing import Any
-from weakref import finalize
+from weakref import ref
 
 __all__ = ["large"]
 
@@ -31,6 +31,15 @@ _HUGE: int | None = getattr(mmap, "MADV_HUGEPAGE", None)
 _unused: deque[mmap.mmap] = deque()  # each of its operations is atomic
 
 
+class _Lent(ref[Any]):
+    """A buffer that is in use, and the memory that it lies in."""
+
+    __slots__ = ("memory",)
+
+
+_lent: dict[int, _Lent] = {}  # by their addresses
+
+
 def large(size: int) -> Any:
     """Return an uninitialised buffer of `size` bytes, which are reused when it is garbage.
 
@@ -44,8 +53,16 @@ def large(size: int) -> Any:
     except OSError:  # out of memory: the library raises the right error
         return None
     buffer = _type(size).from_buffer(memory)  # all arrays on it refer to it, not to `memory`
-    finalize(buffer, _keep, memory).atexit = False
+    lent = _Lent(buffer, _given_up)
+    lent.memory = memory
+    _lent[id(lent)] = lent
     return buffer
+
+
+def _given_up(lent: Any) -> None:
+    """Keep the memory of a buffer that is garbage."""
+    del _lent[id(lent)]
+    _keep(lent.memory)
 
 
 @lru_cache(maxsize=64)

@@ -16,12 +16,11 @@ __all__ = ["empty", "laid_like"]
 
 
 def empty(shape: Sequence[int], dtype: Any) -> Array:
-    """``torch.empty`` on the CPU."""
+    """``torch.empty`` on the CPU; no view: results may be updated in place."""
     memory = large(math.prod(shape) * dtype.itemsize)
     if memory is None:
         return torch.empty(shape, dtype=dtype, device="cpu")
-    made = torch.frombuffer(memory, dtype=dtype)
-    return made if len(shape) == 1 else _laid_out(made, shape, None)
+    return torch.frombuffer(memory, dtype=dtype).resize_(shape)
 
 
 def laid_like(x: Array, dtype: Any) -> Array:
@@ -29,11 +28,4 @@ def laid_like(x: Array, dtype: Any) -> Array:
     memory = large(x.numel() * dtype.itemsize)
     if memory is None:
         return torch.empty_like(x, dtype=dtype)
-    made = torch.frombuffer(memory, dtype=dtype)
-    return made if x.ndim == 1 else _laid_out(made, x.shape, x.stride())
-
-
-def _laid_out(x: Array, shape: Sequence[int], strides: Sequence[int] | None) -> Array:
-    """Return a tensor of the memory of `x`, which is no view: results may be updated in place."""
-    layout = (shape,) if strides is None else (shape, strides)
-    return torch.empty(0, dtype=x.dtype, device="cpu").set_(x.untyped_storage(), 0, *layout)
+    return torch.frombuffer(memory, dtype=dtype).as_strided_(x.shape, x.stride())

@@ -45,6 +45,7 @@ class Plan(NamedTuple):
     stages: tuple[int, ...]
     buffers: tuple[int, ...]  # the values that are kept
     busiest: int  # the number of the loop that computes longest
+    waits: bool  # for memory, into which it writes: nothing before the last loop takes so long
 
 
 def plan(rows: RowFormula) -> Plan:
@@ -103,8 +104,9 @@ def plan(rows: RowFormula) -> Plan:
     lengths = [
         sum(_own_cost(rows, x) for x in each.values if x not in each.loaded) for each in passes
     ]
-    busiest = lengths.index(max(lengths)) if lengths else 0
-    return Plan(passes, tuple(stages), tuple(sorted(set().union(*kept))), busiest)
+    busiest = lengths.index(max(lengths)) if lengths else 0  # a formula of picked entries has none
+    waits = max(lengths[:-1], default=0) < SLOW
+    return Plan(passes, tuple(stages), tuple(sorted(set().union(*kept))), busiest, waits)
 
 
 def _stages(rows: RowFormula) -> list[int]:

@@ -2,12 +2,15 @@
 
 ::
 
-    rows(pointers, [count], strides, [classes, failed, outside, adding, flat, number, divisor])
+    rows(pointers, [count], strides, data)
+    data = [classes, failed, outside, past, adding, flat, number, divisor]
 
 computes so many rows, whose arrays begin at `pointers` and lie `strides` bytes apart; the entries
 of a row lie without gaps. `failed` becomes 1 where there is no memory for buffers, `outside` where
-an index names no class. `adding` and `flat` are 0, or the addresses by which the first results,
-numbers that lie without gaps, are added up: their sum over the divisor is written to `number`.
+an index names no class. Where `past` is not 0, results are written past the caches if the loops
+before do not take longer than memory. `adding` and `flat` are 0, or the addresses by which the
+first results, numbers that lie without gaps, are added up: their sum over the divisor is written to
+`number`.
 
 The vectors have so many lanes on every processor, and a sum is one sum for each lane, in float64
 (of float64: with what each addition loses), and then of their halves: so the bits are the same on
@@ -39,7 +42,7 @@ from .passes import Pass, Plan, plan
 from .quotients_llvm import Inverse, quotient
 from .reductions_llvm import REDUCERS
 from .trace import CLASSES, PICK, POSITION, REDUCTIONS, SHARE, RowFormula
-from .vectors_llvm import Turn, Vectors
+from .vectors_llvm import Turn, Vectors, bytes_of
 
 __all__ = ["compiled", "is_supported"]
 
@@ -94,6 +97,8 @@ class _Writer:
         pointers, count, strides, data = self.function.args
         self.data = b.bitcast(data, LONGS)
         last, self.classes = b.load(count), b.load(self.data)
+        past = b.load(b.gep(self.data, [long(3)])) if self.plan.waits else long(0)
+        self.past = b.icmp_signed("!=", past, long(0))
         starts = [b.load(b.gep(pointers, [long(i)])) for i in range(len(self.dtypes))]
         steps = [b.load(b.gep(strides, [long(i)])) for i in range(len(self.dtypes))]
         self._buffers()
@@ -114,19 +119,21 @@ class _Writer:
         b.branch(head)
         b.position_at_end(done)
         self._add_up(starts[self.formula.given], last)
+        with b.if_then(self.past):
+            b.fence("seq_cst")  # what is written so is seen by others from here on
         if self.plan.buffers:
             free = ir.Function(self.module, ir.FunctionType(ir.VoidType(), [BYTES]), "free")
             b.call(free, [self._room])
         b.ret_void()
 
     def _buffers(self) -> None:
-        """Ask for the memory of the buffers, each as long as a row, up to a whole vector."""
+        """Ask for the memory of the buffers: of a row, and a vector before it and after it."""
         b = self.builder
         self.buffers: dict[int, Any] = {}
         if not self.plan.buffers:
             return
         size = self.scalar.kind.width // 8
-        whole = b.and_(b.add(self.classes, long(self.lanes - 1)), long(-self.lanes))
+        whole = b.and_(b.add(self.classes, long(2 * self.lanes - 1)), long(-self.lanes))
         part = b.mul(whole, long(size))
         malloc = ir.Function(self.module, ir.FunctionType(BYTES, [LONG]), "malloc")
         self._room = b.call(malloc, [b.mul(part, long(len(self.plan.buffers)))])
@@ -137,7 +144,8 @@ class _Writer:
         b.ret_void()
         b.position_at_end(there)
         for i, x in enumerate(self.plan.buffers):
-            self.buffers[x] = b.gep(self._room, [b.mul(part, long(i))])
+            start = b.add(b.mul(part, long(i)), long(self.lanes * size))
+            self.buffers[x] = b.gep(self._room, [start])
 
     def _add_up(self, terms: Any, count: Any) -> None:
         """Write the call that adds up the first results, where it is asked for."""
@@ -145,7 +153,7 @@ class _Writer:
         if self.rows.kinds[self.formula.given] not in ("kept", "row"):
             return
         adding, flat, number, divisor = [
-            b.load(b.gep(self.data, [long(i)])) for i in range(3, 3 + len(NOTHING_ADDED))
+            b.load(b.gep(self.data, [long(i)])) for i in range(4, 4 + len(NOTHING_ADDED))
         ]
         double = ir.DoubleType()
         kind = ir.FunctionType(ir.VoidType(), [LONG, BYTES, LONG, double, LONG])
@@ -226,29 +234,32 @@ class _Writer:
         """Write one loop over a row."""
         b, a, formula = self.builder, self.vector, self.formula
         count = formula.given
+        count_of_all = self.vectors.all(b.trunc(self.classes, INT))
         spread = self._spread(own)
         reducers = {
             x: REDUCERS[formula.steps[x - count].operation](a, b, self.module)
             for x in own.reductions
         }
         starts = {x: reducer.start() for x, reducer in reducers.items()}
+        beginning, past = self._beginning(own)
         before = b.block
         head = self.function.append_basic_block()
         after = self.function.append_basic_block()
         b.branch(head)
         b.position_at_end(head)
         j = b.phi(LONG)
-        j.add_incoming(long(0), before)
+        j.add_incoming(beginning, before)
         states = {x: [b.phi(part.type) for part in start] for x, start in starts.items()}
         for x, start in starts.items():
             for phi, part in zip(states[x], start, strict=True):
                 phi.add_incoming(part, before)
-        left = b.sub(self.classes, j)
-        whole = b.icmp_signed(">=", left, long(self.lanes))
+        whole = b.icmp_signed(">=", b.sub(self.classes, j), long(self.lanes))
+        if past is not None:
+            whole = b.and_(whole, b.icmp_signed(">=", j, long(0)))
         lane = ir.Constant(ir.VectorType(INT, self.lanes), list(range(self.lanes)))
-        there = b.icmp_signed("<", lane, self.vectors.all(b.trunc(left, INT)))
         places = b.add(lane, self.vectors.all(b.trunc(j, INT)))
-        turn = Turn(j, whole, there)
+        there = b.icmp_unsigned("<", places, count_of_all)  # neither before nor behind the row
+        turn = Turn(j, whole, there, past)
 
         if own is self.plan.passes[self.plan.busiest]:
             self._prefetch(turn.first)
@@ -274,6 +285,24 @@ class _Writer:
         b.position_at_end(after)
         for x, reducer in reducers.items():
             self.values[x] = reducer.end(ended[x])
+
+    def _beginning(self, own: Pass) -> tuple[Any, Any]:
+        """Return the first entry of a loop, and whether it writes past the caches.
+
+        Then it begins before the row, so that whole vectors lie at multiples of their size: nothing
+        is added up in such a loop.
+        """
+        b, count = self.builder, self.formula.given
+        if not self.plan.waits or own is not self.plan.passes[-1] or own.reductions:
+            return long(0), None
+        if len(own.results) != 1:
+            return long(0), None
+        size = bytes_of(entry_of(self.dtypes[count + own.results[0]]).type)
+        address = b.ptrtoint(self.pointers[count + own.results[0]], LONG)
+        entries = b.icmp_unsigned("==", b.and_(address, long(size - 1)), long(0))
+        past = b.and_(self.past, entries)
+        before = b.udiv(b.and_(address, long(size * self.lanes - 1)), long(size))
+        return b.select(past, b.sub(long(0), before), long(0)), past
 
     def _spread(self, own: Pass) -> dict[Any, Any]:
         """Return the numbers of the row that a loop needs, each in every lane of a vector.
@@ -322,11 +351,12 @@ class _Writer:
         for x in sorted({x for each in passes for x in each.values if x < given}):
             place = b.bitcast(self._place(x, first), BYTES)
             self.vectors.prefetch(b.gep(place, [self.steps[x]]))
-        for x in (given + i for i in passes[-1].results):
-            place = b.bitcast(self._place(x, first), BYTES)
-            if ahead:
-                place = b.gep(place, [self.steps[x]])
-            self.vectors.prefetch(place, writes=True)
+        with b.if_then(b.not_(self.past)):
+            for x in (given + i for i in passes[-1].results):
+                place = b.bitcast(self._place(x, first), BYTES)
+                if ahead:
+                    place = b.gep(place, [self.steps[x]])
+                self.vectors.prefetch(place, writes=True)
 
     def _results(self, own: Pass, values: Any, spread: Any, first: Any) -> list[tuple[Any, Any]]:
         """Return the results of a loop as they lie in memory, and where."""

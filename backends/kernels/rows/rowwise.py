@@ -69,19 +69,20 @@ class Program(NamedTuple):
     code: Any
 
     def __call__(
-        self, library: Library, given: Sequence[Array], like: Array, into: Array | None = None
+        self, library: Library, given: Sequence[Array], like: Array, out: Sequence[Any] = ()
     ) -> Any:
-        """Return the results; `like` has the shape of the rows.
+        """Return the results, in `out` where that has arrays; `like` has the shape of the rows.
 
-        The one that has entries is written to `into`, which may be an array that is given.
+        The one that has entries may be in an array that is given.
         """
         formula, kinds = self.rows.formula, self.rows.kinds
         shape = tuple(like.shape)
         lead, classes = shape[:-1], shape[-1]
         shapes = {"entries": shape, "kept": (*lead, 1), "row": lead}
+        own = out or (None,) * len(self.dtypes)
         outs = [
-            library.empty(shapes[kind], like, name) if into is None or kind != "entries" else into
-            for kind, name in zip(kinds[formula.given :], self.dtypes, strict=True)
+            library.empty(shapes[kind], like, name) if mine is None else mine
+            for kind, name, mine in zip(kinds[formula.given :], self.dtypes, own, strict=True)
         ]
         laid = [
             library.laid(x, classes if kind in WHOLE else None)
@@ -130,7 +131,11 @@ class Rowwise:
         )
 
     def several(
-        self, function: Callable[..., Any], arrays: tuple[Any, ...], options: Options
+        self,
+        function: Callable[..., Any],
+        arrays: tuple[Any, ...],
+        options: Options,
+        out: Sequence[Any] = (),
     ) -> Any:
         """Return the results of a function of rows, which nothing differentiates, in one sweep."""
         if self.fits(arrays):
@@ -138,7 +143,7 @@ class Rowwise:
             names = [self.library.name(first)]
             program = self.program(function, function, arrays, options, 0, names, first)
             if program is not None:
-                return program(self.library, [x for x in arrays if x is not None], first)
+                return program(self.library, [x for x in arrays if x is not None], first, out)
         return function(*arrays, **options)
 
     def _accepts(self, *arrays: Any, **options: Any) -> bool:
@@ -286,12 +291,16 @@ class Rowwise:
         several = isinstance(grad, tuple)
         grads, outs = (grad, out) if several else ((grad,), (out,))
         count, name = len(grads), self.library.name
-        if pair.derived or name(arrays[0]) in WIDE:  # whose results are rounded to halves
+        rounded = name(arrays[0]) in WIDE  # to halves
+        if pair.derived or rounded:
             outs = ()
         first = count + len(outs)
 
         def pulled(*given: Any, **options: Any) -> tuple[Any, ...]:
             grad, out, rest = given[:count], given[count:first], given[first:]
+            if rounded and pair.again is not None:
+                found = pair.again(*grad, *rest, **options)
+                return tuple([found[i] for i in wanted])
             if not out:
                 made = pair.forward(*rest, **options)
                 out = made if several else (made,)

@@ -8,19 +8,25 @@ __library__ = "dask"
 
 import math
 from collections.abc import Callable
+from functools import partial
+from itertools import product
 from typing import Any
 
 import dask.array as da
 import dask.config
 import numpy as np
+from dask.array.utils import meta_from_array
 from dask.base import tokenize
 from dask.utils import parse_bytes
 
-from portable_losses._backend import Kernel, Pair, backend_of, namespace_of_type
-from portable_losses._polyfill import knows_shape
+from portable_losses._backend import Kernel, Pair, backend_of, kernel_for, namespace_of_type
+from portable_losses._gradient import made_by
+from portable_losses._polyfill import knows_shape, total
 from portable_losses._typing import Array, Options
 
-from ..formulas.tasks_dask import in_task
+from ..formulas.elementwise_dask import one_like
+from ..formulas.sent_dask import Sent
+from ..formulas.tasks_dask import array_of, in_task, operands_of, sum_of_chunks
 
 __all__ = ["rowwise"]
 
@@ -43,6 +49,8 @@ def rowwise(*weights: int) -> Kernel:
         pair: Pair, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...]
     ) -> tuple[Any, Callable[..., Any]]:
         """Return the value, a task for each chunk, and a backward, one more for the gradients."""
+        if pair.summand is not None:
+            return _run_summed(pair, arrays, weights, options, wanted)
         out = _by_chunk(pair.forward, arrays, weights, options)
 
         def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> Any:
@@ -59,7 +67,7 @@ def rowwise(*weights: int) -> Kernel:
 
         return out, backward
 
-    return Kernel(accepts, run, gradients=GRADIENTS, takes=takes)
+    return Kernel(accepts, run, gradients=GRADIENTS, takes=takes, sums=takes)
 
 
 def _has_arrays(options: Options) -> bool:
@@ -118,7 +126,7 @@ def _by_chunk(
         x.rechunk({-1: -1}) if a[-1:] == (ENTRY,) else x
         for x, a in zip([x for x in arrays if x is not None], axes, strict=True)
     ]
-    own: Any = {"function": function, "present": present, "options": plain}
+    own: Any = {"function": Sent(function), "present": present, "options": plain}
     sizes = {ENTRY: 2}
     samples = [
         np.ones_like(x._meta, shape=tuple([sizes.get(name, 1) for name in a]))
@@ -167,13 +175,137 @@ def _taken(
     return made.rechunk({-1: first.chunks[-1]}) if last == (ENTRY,) else made
 
 
+# ---- sums -------------------------------------------------------------------------------------
+
+
+def _run_summed(
+    pair: Pair,
+    arrays: tuple[Any, ...],
+    places: tuple[int, ...],
+    options: Options,
+    wanted: tuple[int, ...],
+) -> Any:
+    """Return the sum of the losses of rows, and a backward: each a task a chunk of rows.
+
+    The gradient by the first array is computed with the sum, whose slope is 1 as a rule.
+    """
+    if wanted not in ((), (0,)):
+        return pair.forward(*arrays, **options), pair.backward
+    each: Any = pair.summand
+    first, sloped = arrays[0], bool(wanted)
+    plain = {x: y for x, y in options.items() if x not in ("xp", "divisor", "weights", "foreseen")}
+    inner = options.get("weights")
+    kept = [x for x in (inner, options["divisor"]) if isinstance(x, da.Array)]
+    axes = [*(_axes(arrays, places) or []), *[tuple(range(x.ndim)) for x in kept]]
+    others = [x for x in arrays[1:] if x is not None] + kept
+    others = [_cut(x, a, first) for x, a in zip(others, axes[1:], strict=True)]
+    rows = list(product(*map(range, first.numblocks[:-1])))
+    divisor = None if isinstance(options["divisor"], da.Array) else options["divisor"]
+    own: Any = {
+        "present": tuple([x is not None for x in arrays]),
+        "options": plain,
+        "weighted": inner is not None,
+        "divisor": divisor,
+        "sloped": sloped,
+        "chunks_in_all": len(rows),
+    }
+    names = [x.name for x in (first, *others)]
+    name = f"rows-{tokenize(id(each.forward), list(own.values()), names)}"
+    operands = [
+        operands_of(
+            x, [tuple([row[i] if i >= 0 else 0 for i in a]) for row in rows], inner=x is inner
+        )
+        for x, a in zip(others, axes[1:], strict=True)
+    ]
+    run = partial(_sum_rows, pair=Sent(each), **own)
+    parts = [operands_of(first, [(*r, i) for r in rows]) for i in range(first.numblocks[-1])]
+    graph: dict[Any, Any] = {}
+    for row, part, *given in zip(rows, zip(*parts, strict=True), *operands, strict=True):
+        graph[name, *row] = (run, list(part), *given)
+    together = array_of(name, graph, [first, *others], first.chunks[:-1], first._meta, inner=inner)
+    value = sum_of_chunks(f"sum-{name}", together, meta_from_array(first._meta, ndim=0))
+
+    def backward(grad: Any, out: Any, *arrays: Any, **options: Any) -> tuple[Array | None, ...]:
+        if not sloped or not isinstance(grad, da.Array):
+            found: tuple[Array | None, ...] = pair.backward(grad, out, *arrays, **options)
+            return found
+        return _slopes(together, grad, first), *(None for _ in arrays[1:])
+
+    return value, backward
+
+
+def _slopes(together: Any, grad: Any, first: Any) -> Any:
+    """Return the slopes, which are with the sums, in the chunks of the first array."""
+    scaled = grad is not one_like(grad)
+    name = f"slope-{tokenize(together.name, grad.name)}"
+    factor = operands_of(grad, [()])[0] if scaled else 1
+    graph: dict[Any, Any] = {}
+    for row in product(*map(range, together.numblocks)):
+        end = 0
+        for i, size in enumerate(first.chunks[-1]):
+            run = partial(_slope_of, first=end, last=(end := end + size))
+            graph[name, *row, i] = (run, (together.name, *row), factor)
+    used = [together, grad] if scaled else [together]
+    return array_of(name, graph, used, first.chunks, first._meta)
+
+
+def _slope_of(together: Any, grad: Any, *, first: int, last: int) -> Any:
+    """Return the slope of these classes times the gradient of the sum, which mostly is 1."""
+    slope = together[1][..., first:last]
+    return slope if float(grad) == 1 else slope * grad
+
+
+def _cut(x: Any, axes: tuple[Any, ...], first: Any) -> Any:
+    """Return `x` in the chunks of the first array, its entries in one."""
+    sizes = tuple([first.chunks[i] if i >= 0 else (n,) for i, n in zip(axes, x.shape, strict=True)])
+    return x if x.chunks == sizes else x.rechunk(sizes)
+
+
+def _sum_rows(
+    *chunks: Any,
+    pair: Sent,
+    present: tuple[bool, ...],
+    options: Options,
+    weighted: bool,
+    divisor: float | None,
+    sloped: bool,
+    chunks_in_all: int,
+) -> Any:
+    """Return the sum of the losses of the rows of a chunk over a number, perhaps with its slope.
+
+    The first array comes in parts, cut along the classes. The weights of the rows and the divisor,
+    unless that is known, are the last chunks.
+    """
+    found = iter(chunks)
+    parts: Any
+    parts, *others = [next(found) if there else None for there in present]
+    weights = next(found) if weighted else None
+    divisor = float(next(found)) if divisor is None else divisor
+    xp = namespace_of_type(parts[0])
+    arrays = (parts[0] if len(parts) == 1 else xp.concat(parts, axis=-1), *others)
+    with in_task(xp, chunks_in_all):
+        factor: Any = 1 / divisor if weights is None else weights / divisor
+        own = {"xp": xp, **options, "foreseen": (factor, 0.0)}
+        kernel = kernel_for(pair.it, backend_of(xp), arrays, own)
+        if kernel is None:
+            out, pull = pair.it.forward(*arrays, **own), pair.it.backward
+        else:
+            out, pull = kernel.run(pair.it, arrays, own, (0,) if sloped else ())
+        losses = out[0] if isinstance(out, tuple) else out
+        value = total(losses if weights is None else weights * losses, xp=xp) / divisor
+        if not sloped:
+            return value
+        grad = xp.full_like(losses, factor) if weights is None else xp.astype(factor, losses.dtype)
+        return value, pull((grad,) if isinstance(out, tuple) else grad, out, *arrays, **own)[0]
+
+
 def _item(x: Any, i: int | None) -> Any:
     return x if i is None else x[i]
 
 
 def _run_chunk(
     *chunks: Any,
-    function: Callable[..., Any],
+    function: Sent,
     present: tuple[bool, ...],
     options: Options,
     chunks_in_all: int,
@@ -185,8 +317,8 @@ def _run_chunk(
     several = backend_of(xp).speed.several_of_rows
     with in_task(xp, chunks_in_all):
         if several is None:
-            return function(*arrays, xp=xp, **options)
-        return several(function, arrays, {"xp": xp, **options})
+            return function.it(*arrays, xp=xp, **options)
+        return several(function.it, arrays, {"xp": xp, **options})
 
 
 def _only(x: Any) -> Any:
@@ -215,6 +347,7 @@ def _gradient(
         return tuple([pulled[i] for i in wanted])
 
     gradient.__name__ = f"{pair.forward.__name__}_gradient"
+    made_by(gradient, _gradient, pair, wanted, count, several)
     if len(_GRADIENTS) > MOST:
         _GRADIENTS.clear()
     _GRADIENTS[key] = gradient

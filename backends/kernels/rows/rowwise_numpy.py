@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from portable_losses._backend import Kernel, Pair
-from portable_losses._typing import Array
+from portable_losses._typing import Array, Options
 
-from ..machine.memory_numpy import empty
+from ..machine.memory_numpy import empty, usable
 from ..machine.teams import pool
 from .rowwise import Library, Rowwise
 
@@ -116,4 +116,14 @@ def rowwise(by_hand: Kernel | None = None, *weights: int) -> Kernel:
 
 def several_of_rows(*weights: int) -> Callable[..., Any]:
     """Return what runs functions of rows with several results; see `Rowwise`."""
-    return Rowwise(NUMPY, None, weights).several
+    run = Rowwise(NUMPY, None, weights).several
+
+    def several(
+        function: Callable[..., Any],
+        arrays: tuple[Any, ...],
+        options: Options,
+        out: Sequence[Any] = (),
+    ) -> Any:
+        return run(function, arrays, options, usable(out, arrays))
+
+    return several

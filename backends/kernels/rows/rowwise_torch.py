@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from portable_losses._backend import Kernel
-from portable_losses._typing import Array
+from portable_losses._typing import Array, Options
 
 from ..formulas.code_torch import DTYPES, NAMES
 from ..formulas.elementwise_torch import (
@@ -100,4 +100,14 @@ def rowwise(by_hand: Kernel | None = None, *weights: int) -> Kernel:
 
 def several_of_rows(*weights: int) -> Callable[..., Any]:
     """Return what runs functions of rows with several results; see `Rowwise`."""
-    return Rowwise(TORCH, None, weights).several
+    run = Rowwise(TORCH, None, weights).several
+
+    def several(
+        function: Callable[..., Any],
+        arrays: tuple[Any, ...],
+        options: Options,
+        out: Sequence[Any] = (),
+    ) -> Any:
+        return run(function, arrays, options)
+
+    return several

@@ -5,19 +5,25 @@ from typing import Any, NamedTuple
 
 from llvmlite import ir
 
-__all__ = ["Turn", "Vectors"]
+__all__ = ["Turn", "Vectors", "bytes_of"]
 
 BIT, INT = ir.IntType(1), ir.IntType(32)
 ONE = ir.Constant(INT, 1)  # what addresses are multiples of
+WIDTHS = {"half": 16, "float": 32, "double": 64}  # of types, in bits
 NAMES = {"half": "f16", "float": "f32", "double": "f64"}  # of types, in names of functions
 
 
 class Turn(NamedTuple):
-    """One turn of a loop over a row: its first entry, and which lanes are there, perhaps all."""
+    """One turn of a loop over a row: its first entry, and which lanes are there, perhaps all.
+
+    `past` says whether whole vectors are written past the caches: in a loop of which it is None no
+    place is a multiple of a vector.
+    """
 
     first: Any
     whole: Any
     there: Any
+    past: Any
 
 
 class Vectors:
@@ -73,14 +79,32 @@ class Vectors:
         b = self.builder
         full, part, join = self._ways(turn)
         b.position_at_end(full)
-        for value, place in pairs:
-            b.store(value, place, align=1)
+        if turn.past is not None:
+            with b.if_else(turn.past) as (past, others):
+                with past:
+                    for value, place in pairs:
+                        self._store_past(value, place)
+                with others:
+                    for value, place in pairs:
+                        b.store(value, place, align=1)
+        else:
+            for value, place in pairs:
+                b.store(value, place, align=1)
         b.branch(join)
         b.position_at_end(part)
         for value, place in pairs:
             b.call(self._masked("store", value.type), [value, place, ONE, turn.there])
         b.branch(join)
         b.position_at_end(join)
+
+    def _store_past(self, value: Any, place: Any) -> None:
+        """Write a whole vector past the caches, which would read what is overwritten."""
+        b, size = self.builder, bytes_of(value.type.element)
+        whole = ir.VectorType(ir.IntType(8 * size), self.lanes)  # of halves, too
+        place = b.bitcast(place, whole.as_pointer())
+        stored = b.store(b.bitcast(value, whole), place, align=size * self.lanes)
+        one = self.module.add_metadata([ONE])
+        stored.set_metadata("nontemporal", one)
 
     def prefetch(self, place: Any, *, writes: bool = False) -> None:
         """Ask for the memory at an address, which need not be there, before it is needed."""
@@ -113,6 +137,12 @@ class Vectors:
             "store": ir.FunctionType(ir.VoidType(), [type_, pointer, INT, mask]),
         }
         return ir.Function(self.module, kinds[name], full)
+
+
+def bytes_of(type_: Any) -> int:
+    """Return the size of a number in memory."""
+    width = getattr(type_, "width", None) or WIDTHS[str(type_)]
+    return int(width) // 8
 
 
 def _zeros(type_: Any) -> Any:

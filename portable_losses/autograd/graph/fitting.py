@@ -27,11 +27,11 @@ def fitted(grad: Any, like: Array, *, name: str, xp: Namespace) -> Any:
             msg = f"`{name}` got a gradient of shape {grad.shape} for one of {like.shape}"
             raise ValueError(msg)
         if lead:
-            grad = xp.sum(grad, axis=tuple(range(lead)))
+            grad = total(grad, axis=tuple(range(lead)), xp=xp)
         if grad.shape != like.shape:
             sizes = zip(grad.shape, like.shape, strict=True)
             axes = tuple([i for i, (n, m) in enumerate(sizes) if m == 1 and n != 1])
-            grad = xp.sum(grad, axis=axes, keepdims=True) if axes else grad
+            grad = total(grad, axis=axes, keepdims=True, xp=xp) if axes else grad
     if grad.dtype != like.dtype:
         if is_complex(grad, xp=xp) and not is_complex(like, xp=xp):
             grad = xp.real(grad)
