@@ -177,6 +177,6 @@ def tiny() -> list[Race]:
         *threads(4, 5, 7),
         sixty_operations(6),
         *(sgd_step(losses, rows=7, columns=3) for losses in (written_out(), called())),
-        *derivatives(5, 4, 3),
+        *derivatives(5, 4, 3, dtypes=(np.float64,)),
         *numpy_code(rows=7, entries=9, steps=8),
     ]

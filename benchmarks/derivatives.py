@@ -4,7 +4,7 @@ Value and gradient of each sample, of NumPy arrays and of tensors; and what the 
 them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import product
 from typing import Any, NamedTuple
@@ -37,11 +37,12 @@ class Peer(NamedTuple):
 
 def _peers(classes: int) -> list[Peer]:
     """Return all losses that scikit-learn has; deviances as there, with or without terms in t."""
-    short: dict[str, Any] = {"full": False}
-    of_mean: dict[str, Any] = {"log_input": False}
+    half = {"factor": 0.5}
+    short: dict[str, Any] = {**half, "full": False}
+    of_mean: dict[str, Any] = {**half, "log_input": False}
     tweedie, of_rows = pl.tweedie_deviance_loss, theirs.HalfMultinomialLossArrayAPI
     found = [
-        Peer("squared error", pl.mse_loss, {}, theirs.HalfSquaredError(), None, "real real"),
+        Peer("squared error", pl.mse_loss, half, theirs.HalfSquaredError(), None, "real real"),
         Peer("absolute error", pl.l1_loss, {}, theirs.AbsoluteError(), None, "real real"),
         Peer(
             "pinball",
@@ -97,7 +98,7 @@ def _peers(classes: int) -> list[Peer]:
         ),
     ]
     for power in (0.0, 1.5, 1.7, 3.0):
-        options = {**short, "power": power}
+        options = {**short, "power": power, "full": power == 0}  # as there
         targets = "count" if power < 2 else "positive"
         cython = theirs.HalfTweedieLoss(power=power)
         found.append(Peer(f"Tweedie {power}", tweedie, options, cython, None, f"real {targets}"))
@@ -110,7 +111,9 @@ def _peers(classes: int) -> list[Peer]:
     return found
 
 
-def derivatives(count: int, rows: int, classes: int) -> list[Race]:
+def derivatives(
+    count: int, rows: int, classes: int, *, dtypes: Sequence[Any] = (np.float32, np.float64)
+) -> list[Race]:
     """Return the races of every loss that scikit-learn has: of samples, and one of rows."""
     rng = np.random.default_rng(8)
     samples: dict[str, Any] = {
@@ -122,9 +125,9 @@ def derivatives(count: int, rows: int, classes: int) -> list[Race]:
         "label": rng.integers(0, classes, rows),
     }
     races: list[Race] = []
-    for kind, peer in product((np.float32, np.float64), _peers(classes)):
+    for kind, peer in product(dtypes, _peers(classes)):
         x, y = (samples[name] for name in peer.samples.split())
-        y = y[::-1] if y is x else y
+        y = np.roll(y, 1) if y is x else y
         z = np.ascontiguousarray(x, kind)
         t = y if y.dtype == np.int64 else np.ascontiguousarray(y, kind)
         size = f"{rows} x {classes}" if z.ndim == 2 else f"{count}"

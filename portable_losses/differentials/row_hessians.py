@@ -1,8 +1,10 @@
 """Hessians of losses of rows that have a formula for them; value and gradient are the tape's.
 
-Each is ``factor * (diag(a) - b b' / n)``, or a sum of squares of differences with one class.
+Each is ``factor * (diag(a) - b b' / n)``, or a sum of squares of differences with one class, or of
+terms of the logarithms of the softmax.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,12 +13,14 @@ from portable_losses._indexing import as_index
 from portable_losses._options import is_number
 from portable_losses._polyfill import broadcast_to, constant, device_of, total
 from portable_losses._polyfill import where as _where
-from portable_losses._rows import as_rows, from_rows
+from portable_losses._rows import as_rows, from_rows, place_of_largest
 from portable_losses._stable import NAN
 from portable_losses._typing import Array, Namespace, Options
 from portable_losses.activations import sparsemax
+from portable_losses.activations.logistic import _sigmoid, _softplus
 from portable_losses.activations.softmaxes import _log_softmax, probabilities
 from portable_losses.differentials.curvatures import boosting
+from portable_losses.special import logsumexp
 
 __all__ = ["FORMULAS", "hessian_of_rows"]
 
@@ -24,15 +28,55 @@ __all__ = ["FORMULAS", "hessian_of_rows"]
 Hessian = tuple[Array, Callable[[], Array]]
 
 
-def _softmax_rows(z: Array, target: Array, options: Options, *, xp: Namespace) -> Hessian | None:
-    """Of "kl": ``diag(q) - q q'`` of q, the student's probabilities at the temperature."""
-    temperature = options.get("temperature", 1.0)
-    if options.get("divergence", "kl") != "kl" or not is_number(temperature):
-        return None
-    z = z / temperature
-    q, less = probabilities(z, _log_softmax(z, xp=xp), xp=xp)
+def _softmax_rows(z: Array, *, xp: Namespace) -> tuple[Array, Array, Array, Hessian]:
+    """Return the softmax q, ``q - 1``, the logarithm of q, and ``diag(q) - q q'``."""
+    log_q = _log_softmax(z, xp=xp)
+    q, less = probabilities(z, log_q, xp=xp)
     diagonal = -(q * less)
-    return diagonal, lambda: _outer(-q, q, diagonal, xp=xp)
+    return q, less, log_q, (diagonal, lambda: _outer(-q, q, diagonal, xp=xp))
+
+
+def _regret_rows(z: Array, target: Array, options: Options, *, xp: Namespace) -> Hessian | None:
+    """Of `logsumexp`."""
+    return _softmax_rows(z, xp=xp)[-1] if options.get("max_fun") is logsumexp else None
+
+
+def _distilled_rows(z: Array, target: Array, options: Options, *, xp: Namespace) -> Hessian | None:
+    """Of terms of ``log(q)``, the student's, whose derivatives are ``q a`` and ``q b``.
+
+    With A and B the sums of those it is ``d_ij q_i (b_i - A) + q_i q_j (A + B - b_i - b_j)``,
+    which no number changes that is added to a and b. The temperature cancels.
+    """
+    temperature, beta = options.get("temperature", 1.0), options.get("beta", 0.5)
+    divergence = options.get("divergence", "kl")
+    if not is_number(temperature) or not is_number(beta):
+        return None
+    if divergence == "js" and beta in (0, 1):
+        divergence = "reverse_kl" if beta else "kl"
+    z = z / temperature
+    q, less, log_q, of_kl = _softmax_rows(z, xp=xp)
+    if divergence == "kl":
+        return of_kl
+    u = _log_softmax(target / temperature, xp=xp) - log_q
+    if divergence == "js":
+        u = u + (math.log(beta) - math.log1p(-beta))
+        a = (beta - 1) * _softplus(u, beta=1.0, xp=xp)
+        b = a + (1 - beta) * _sigmoid(u, xp=xp)
+    else:
+        a, b = -u, 1 - u
+    a, b = (_where(q == 0, 0.0, one, xp=xp) for one in (a, b))
+    of_a, of_b = (total(q * one, axis=-1, keepdims=True, xp=xp) for one in (a, b))
+    _, largest = place_of_largest(z, xp=xp)
+    others = total(_where(largest, 0.0, q * b, xp=xp), axis=-1, keepdims=True, xp=xp)
+    apart = _where(largest, others + less * b, of_b - b, xp=xp)  # B - b_i, where q_i is near 1, too
+    diagonal = q * (q * apart - less * (b - of_a))
+
+    def matrix() -> Array:
+        mixed = (of_a + of_b - b)[..., :, None] - b[..., None, :]
+        pairs = q[..., :, None] * q[..., None, :] * mixed
+        return _with_diagonal(pairs, diagonal, xp=xp)
+
+    return diagonal, matrix
 
 
 def _sparsemax_rows(z: Array, target: Array, options: Options, *, xp: Namespace) -> Hessian | None:
@@ -62,20 +106,25 @@ def _margin_rows(x: Array, target: Array, options: Options, *, xp: Namespace) ->
 
     def matrix() -> Array:
         pairs = one[..., :, None] * near[..., None, :] + near[..., :, None] * one[..., None, :]
-        return _where(classes[:, None] == classes, diagonal[..., None], 0.0 - pairs, xp=xp)
+        return _with_diagonal(0.0 - pairs, diagonal, xp=xp)
 
     return diagonal, matrix
 
 
 def _outer(a: Array, b: Array, diagonal: Array, *, xp: Namespace) -> Array:
     """Return the matrices ``a b'`` of rows, with a diagonal of their own."""
-    classes = xp.arange(a.shape[-1], device=device_of(a, xp=xp))
-    own = classes[:, None] == classes
-    return _where(own, diagonal[..., None], a[..., :, None] * b[..., None, :], xp=xp)
+    return _with_diagonal(a[..., :, None] * b[..., None, :], diagonal, xp=xp)
+
+
+def _with_diagonal(matrices: Array, diagonal: Array, *, xp: Namespace) -> Array:
+    """Return matrices with another diagonal."""
+    classes = xp.arange(diagonal.shape[-1], device=device_of(diagonal, xp=xp))
+    return _where(classes[:, None] == classes, diagonal[..., None], matrices, xp=xp)
 
 
 FORMULAS: dict[Callable[..., Any], Callable[..., Hessian | None]] = {
-    losses.distillation_loss: _softmax_rows,
+    losses.distillation_loss: _distilled_rows,
+    losses.fenchel_young_loss: _regret_rows,
     losses.multi_margin_loss: _margin_rows,
     losses.sparsemax_loss: _sparsemax_rows,
 }

@@ -347,9 +347,10 @@ def sum_and_reduce(
     first = arrays[0]
     weighs = in_one_pass() is not None
     each = None
-    if weighs or (not axes and weighs_unread(first)):
+    unread = weighs_unread(first)
+    if weighs or (not axes and (unread or first.dtype == arrays[1].dtype)):
         each = None if axes else terms_of(sums, **options)
-        if reduction == "batchmean" and first.ndim and is_known(first.shape[0]):
+        if reduction == "batchmean" and unread and first.ndim and is_known(first.shape[0]):
             reduction, denominator = "mean", max(first.shape[0], 1)
         elif reduction == "batchmean":
             each = None

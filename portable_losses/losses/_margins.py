@@ -1,10 +1,8 @@
 """Losses of a margin ``m = target * input`` as pairs of the two arrays: one pass computes both."""
 
-import math
 from collections.abc import Callable
 from functools import wraps
 
-from portable_losses._dtypes import largest
 from portable_losses._gradient import with_gradient
 from portable_losses._polyfill import clip, constant, minimum
 from portable_losses._polyfill import where as _where
@@ -13,6 +11,7 @@ from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import as_floating, namespace_of
 from portable_losses._values import check_signs
 from portable_losses.activations.logistic import _sigmoid, _softplus
+from portable_losses.losses._deviances import _times_power
 
 __all__ = [
     "exponential",
@@ -136,10 +135,7 @@ def _shared_exponentials(x: Array, y: Array, *, xp: Namespace) -> tuple[Array, A
 def _times_exponential(share: Array, x: Array, *, xp: Namespace) -> Array:
     """``share * exp(x)``, 0 where the share is; infinite only where the product is."""
     x = _where(share == 0, 0.0, x, xp=xp)
-    far = x > math.log(largest(x, xp=xp)) - 2
-    e = share * xp.exp(_where(far, x - 4, x, xp=xp))
-    rest = _where(far, math.exp(4), constant(1.0, x, xp=xp), xp=xp)
-    return e * rest
+    return _times_power(share, x, 1.0, log_input=True, xp=xp)
 
 
 def _lack(m: Array, *, xp: Namespace) -> Array:

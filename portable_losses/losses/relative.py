@@ -221,18 +221,33 @@ def _log1p_ratio(x: Array, y: Array, *, xp: Namespace) -> Array:
     return _where(rises, size, -size, xp=xp)
 
 
+def _log1p_share_grad(
+    grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace
+) -> tuple[Array | None, ...]:
+    """``(1 - log((1 + x) / (1 + y))) / (1 + x)**2`` in x, which has a root."""
+    one = _one_plus(x, xp=xp)
+    in_x = (1 - _log1p_ratio(x, y, xp=xp)) / one / one
+    return grad * in_x, -grad / one / _one_plus(y, xp=xp)
+
+
+@with_gradient(_log1p_share_grad, elementwise=True)
+def _log1p_share(x: Array, y: Array, *, xp: Namespace) -> Array:
+    """``log((1 + x) / (1 + y)) / (1 + x)``."""
+    return _log1p_ratio(x, y, xp=xp) / _one_plus(x, xp=xp)
+
+
 def _squared_log_ratio_by_input(
     grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace
 ) -> Array:
     """``2 * log((1 + x) / (1 + y)) / (1 + x)``."""
-    return grad * (2 * _log1p_ratio(x, y, xp=xp) / _one_plus(x, xp=xp))
+    return grad * (2 * _log1p_share(x, y, xp=xp))
 
 
 def _squared_log_ratio_by_target(
     grad: Array, out: Array, x: Array, y: Array, *, xp: Namespace
 ) -> Array:
     """``-2 * log((1 + x) / (1 + y)) / (1 + y)``."""
-    return -grad * (2 * _log1p_ratio(x, y, xp=xp) / _one_plus(y, xp=xp))
+    return grad * (2 * _log1p_share(y, x, xp=xp))
 
 
 @with_gradient(_squared_log_ratio_by_input, _squared_log_ratio_by_target, elementwise=True)

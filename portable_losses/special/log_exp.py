@@ -170,8 +170,11 @@ def _of_complex(
         there = xp.logical_and(there, where)
     size = stop_gradient(_where(there, xp.real(x), -INF, xp=xp), xp=xp)
     top = largest_along(size, axes, xp=xp)
-    top = _where(xp.abs(top) < INF, top, 0.0, xp=xp)
-    terms = factor * xp.exp(_where(there, x - xp.astype(top, x.dtype), 0.0, xp=xp))
+    top = xp.floor(_where(xp.abs(top) < INF, top, 0.0, xp=xp))
+    d = _where(there, x - xp.astype(top, x.dtype), 0.0, xp=xp)
+    excess = (xp.real(stop_gradient(d, xp=xp)) + top) - size  # see `_rows.exponentials`
+    excess = _where(xp.abs(excess) < 1, excess, 0.0, xp=xp)
+    terms = factor * xp.exp(d) * xp.astype(1 - excess, x.dtype)
     terms = _where(there, terms, 0.0, xp=xp)
     amount = total(terms, axis=axes, keepdims=keepdims, xp=xp)
     if not keepdims:

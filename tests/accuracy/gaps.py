@@ -196,6 +196,12 @@ def _linear(x: Any, g: Given) -> Array:
     return pl.linear_cross_entropy(x, g.eye, g.wrong, reduction="none")
 
 
+def _of_complex(x: Any, _: Given) -> Array:
+    xp: Any = array_namespace(x)
+    wide = xp.complex64 if x.dtype == xp.float32 else xp.complex128
+    return xp.real(pl.logsumexp(xp.astype(x, wide), axis=-1))
+
+
 def _listed(x: Any, g: Given) -> Array:
     return pl.ranking_softmax_loss(x, g.shares, reduction="none")
 
@@ -220,6 +226,7 @@ CASES: dict[str, Case] = {
     ),
     "gumbel_softmax": Case(lambda x, g: pl.gumbel_softmax(x, 0 * x, temperature=0.3), _gumbel(0.3)),
     "logsumexp": Case(lambda x, g: pl.logsumexp(x, axis=-1), _sum),
+    "logsumexp complex": Case(_of_complex, _sum),
     "logsumexp b": Case(lambda x, g: pl.logsumexp(x, axis=-1, b=g.weight), _weighted_sum),
     "logmeanexp": Case(lambda x, g: pl.logmeanexp(x, axis=-1), _mean),
     "cumulative_logsumexp": Case(lambda x, g: pl.cumulative_logsumexp(x), _running),
