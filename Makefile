@@ -32,7 +32,7 @@ test-older: $(VENV)/test.stamp  ## what compares numbers, as on a processor with
 
 test-more: export PORTABLE_LOSSES_MORE = 1
 test-more: $(VENV)/more.stamp  ## LightGBM, CatBoost, MLX, and scikit-learn's own tests through our losses
-	$(RUN) -m pytest -n 0 tests/objectives tests/interop/test_mlx.py
+	$(RUN) -m pytest -n 0 tests/objectives tests/interop/test_mlx.py tests/interop/test_other_libraries.py
 
 cover: $(VENV)/cover.stamp  ## the lines of portable_losses and backends that no test runs
 	$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=html

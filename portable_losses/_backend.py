@@ -318,7 +318,10 @@ def backend_of(xp: Namespace) -> Backend:
 def _library_of(xp: Namespace) -> str:
     """Return the name of the library of `xp`, whose backend is loaded then."""
     full: str = xp.__name__  # "numpy", "array_api_compat.torch", "jax.numpy", ...
-    name = full.rpartition("array_api_compat.")[2].partition(".")[0]
+    outer, _, name = full.rpartition("array_api_compat.")
+    if outer and getattr(xp, "__spec__", xp) is None:  # made, not imported: around another's arrays
+        name = outer
+    name = name.partition(".")[0]
     ensure_loaded(name)
     _LIBRARIES[full] = name
     return name
@@ -342,10 +345,7 @@ def namespace_of_type(x: Array) -> Namespace:
 
 def listed_backend(kind: type) -> Backend | None:
     """Return the backend that lists this type of array, None where there is none."""
-    name = _NAMES.get(kind)
-    if name is None:
-        return _LOADED[_NAMES[kind]] if _is_known(kind) else None
-    return _LOADED[name]
+    return _LOADED[_NAMES[kind]] if _is_known(kind) else None
 
 
 def backend_of_array(x: Any) -> Backend | None:
@@ -394,8 +394,7 @@ _HAS_NAMESPACE_METHOD: set[type] = set()  # other types: the method is quicker t
 
 def load_backend(name: str) -> Backend:
     """Return ``backends/<name>.py``'s ``BACKEND``, an entry point's, or the portable default."""
-    if name not in _LOADED:
-        ensure_loaded(name)
+    ensure_loaded(name)
     return _LOADED[name]
 
 
@@ -418,12 +417,11 @@ def _find_backend(name: str) -> Backend:
     """Return the backend of our own file, that of an entry point, or the portable default."""
     module = f"portable_losses.backends.{name}"
     try:
-        found: Backend = import_module(module).BACKEND
+        return import_module(module).BACKEND  # type: ignore[no-any-return]
     except ModuleNotFoundError as error:
         if error.name != module:  # the file exists, what it imports does not
             raise
         from importlib.metadata import entry_points  # 20 ms, which most programs never need
 
         plugins = entry_points(group="portable_losses.backends", name=name)
-        found = next(iter(plugins)).load() if plugins else Backend(name)
-    return found
+        return next(iter(plugins)).load() if plugins else Backend(name)

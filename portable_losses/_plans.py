@@ -136,7 +136,7 @@ def _as_number(x: Any, backend: Backend) -> Any:
     read = listed_backend(x.__class__) is backend and readable is not None and readable(x)
     if getattr(x, "requires_grad", False) or not (read or isinstance(x, Real)):
         return x
-    number = x.item()
+    number: Any = x.item() if hasattr(x, "item") else x
     return number if number.__class__ in _COUNTS else x
 
 

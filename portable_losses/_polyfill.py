@@ -16,6 +16,7 @@ from portable_losses._notes import noted
 from portable_losses._typing import Array, Namespace
 
 __all__ = [
+    "arange",
     "broadcast_arrays",
     "broadcast_to",
     "check_known",
@@ -51,6 +52,8 @@ def is_eager(x: Array, *, xp: Namespace) -> bool:
     own = backend_of(xp).arrays.readable
     if own is not None:
         return own(x)
+    if hasattr(x, "compute"):  # as lazy libraries call it
+        return False
     # The device first: is_lazy_array asks an array of an unknown library for a value.
     on_cpu = "cpu" in str(array_api_compat.device(x)).lower()
     return on_cpu and not array_api_compat.is_lazy_array(x)
@@ -60,6 +63,14 @@ def device_of(x: Array, *, xp: Namespace) -> Any:
     """Return the device of `x`, in the form that the library's creation functions take."""
     own = backend_of(xp).arrays.device
     return array_api_compat.device(x) if own is None else own(x)
+
+
+def arange(stop: int, like: Array, *, dtype: Any = None, xp: Namespace) -> Array:
+    """Return 0, 1 ... up to `stop` on the device of `like`; of a list where there is no arange."""
+    device = device_of(like, xp=xp)
+    if hasattr(xp, "arange"):
+        return xp.arange(stop, dtype=dtype, device=device)
+    return xp.asarray(list(range(stop)), dtype=dtype, device=device)
 
 
 def constant(value: float, like: Array, *, xp: Namespace) -> Array:
@@ -137,7 +148,7 @@ def places_along(axis: int, x: Array, *, dtype: Any = None, xp: Namespace) -> Ar
     """Return 0, 1, ... along an axis of `x`, counted from its end, to be broadcast with it."""
     size = x.shape[axis]
     if is_known(size):
-        places = xp.arange(size, dtype=dtype, device=device_of(x, xp=xp))
+        places = arange(size, x, dtype=dtype, xp=xp)
         return places if axis == -1 else xp.reshape(places, (-1,) + (1,) * (-1 - axis))
     ones = xp.ones_like(x, dtype=xp.int64 if dtype is None else dtype, device=device_of(x, xp=xp))
     return xp.cumulative_sum(ones, axis=axis) - 1
@@ -226,7 +237,7 @@ def take_along_axis(x: Array, indices: Array, *, axis: int, xp: Namespace) -> Ar
     back = tuple(sorted(range(x.ndim), key=last.__getitem__))
     entries, wanted = xp.permute_dims(x, last), xp.permute_dims(indices, last)
     size = x.shape[axis]
-    positions = xp.arange(size, dtype=indices.dtype, device=device_of(x, xp=xp))
+    positions = arange(size, x, dtype=indices.dtype, xp=xp)
     wanted = where(wanted < 0, wanted + size, wanted, xp=xp)
     hit = wanted[..., None] == positions
     picked = total(where(hit, entries[..., None, :], 0, xp=xp), axis=-1, xp=xp)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
-from portable_losses._polyfill import check_known, concat, device_of, maximum, total, where
+from portable_losses._polyfill import arange, check_known, concat, maximum, total, where
 from portable_losses._public import public
 from portable_losses._rows import as_rows, entry, finite_or_nan, from_rows, place_of_largest
 from portable_losses._typing import Array, Namespace
@@ -137,7 +137,7 @@ def _cut(x: Array, threshold: Threshold, refined: Threshold, *, xp: Namespace) -
     k, _ = place_of_largest(x, xp=xp)
     z = x - finite_or_nan(entry(x, k, xp=xp), xp=xp)
     z = maximum(z, -2.0, xp=xp)  # tau is at least -1: what lies below adds nothing to any sum
-    ranks = xp.arange(1, x.shape[-1] + 1, dtype=x.dtype, device=device_of(x, xp=xp))
+    ranks = 1 + arange(x.shape[-1], x, dtype=x.dtype, xp=xp)
     ordered = xp.sort(stop_gradient(z, xp=xp), axis=-1, descending=True)
     taus = threshold(ordered, ranks, xp=xp)
     tau = entry(taus, place_of_largest(taus, xp=xp)[0], xp=xp)

@@ -176,7 +176,9 @@ def default_library() -> Library:
 def library_named(xp: Namespace) -> Library:
     """Return the library of a namespace, whether it is array_api_compat's or the library's own."""
     full: str = xp.__name__
-    name = full.rpartition("array_api_compat.")[2]
+    outer, _, name = full.rpartition("array_api_compat.")
+    if outer and backend_of(xp).name != name.partition(".")[0]:  # of another library, around this
+        name = full
     found = _BY_NAME.get(name)
     return found or _BY_NAME.setdefault(name, Library(name, _compatible(name, xp)))
 

@@ -14,8 +14,8 @@ from portable_losses._indexing import as_index
 from portable_losses._notes import noted
 from portable_losses._options import is_number
 from portable_losses._polyfill import (
+    arange,
     broadcast_to,
-    device_of,
     knows_shape,
     readable,
     take_along_axis,
@@ -133,7 +133,7 @@ class Target(NamedTuple):
         if self.q is not None:
             return self.q
         indices: Array = self.indices
-        classes = xp.arange(like.shape[-1], dtype=indices.dtype, device=device_of(like, xp=xp))
+        classes = arange(like.shape[-1], like, dtype=indices.dtype, xp=xp)
         # The Tensor, where `xp` is the tape, stands before the array, which may refuse it.
         return narrow(classes == indices[..., None], like.dtype, xp=xp)
 

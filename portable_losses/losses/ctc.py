@@ -7,6 +7,7 @@ from portable_losses._dtypes import kind_of, narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._indexing import as_index, scan
 from portable_losses._polyfill import (
+    arange,
     broadcast_to,
     check_known,
     concat,
@@ -243,7 +244,7 @@ def _read_labels(
 
 def _count(size: int, like: Array, *, xp: Namespace) -> Array:
     """``arange(size)`` on the device of `like`."""
-    return as_index(xp.arange(size, device=device_of(like, xp=xp)), xp=xp)
+    return as_index(arange(size, like, xp=xp), xp=xp)
 
 
 # ---- the lattice: a place for every label, and for the blanks around them ----------------------

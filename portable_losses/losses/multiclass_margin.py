@@ -5,7 +5,7 @@ from typing import Literal
 from portable_losses._dtypes import widen
 from portable_losses._gradient import differentiable_again
 from portable_losses._options import FINITE
-from portable_losses._polyfill import broadcast_to, device_of, total
+from portable_losses._polyfill import arange, broadcast_to, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
@@ -295,7 +295,7 @@ def _read(input: Array, target: Array, *, axis: int, xp: Namespace) -> tuple[Arr
 
 def _is_class(x: Array, index: Array, *, xp: Namespace) -> Array:
     """Return the mask of each row's entry at `index`."""
-    places = xp.arange(x.shape[-1], dtype=index.dtype, device=device_of(x, xp=xp))
+    places = arange(x.shape[-1], x, dtype=index.dtype, xp=xp)
     return index == places
 
 

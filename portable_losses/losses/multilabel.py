@@ -3,7 +3,7 @@
 from portable_losses._dtypes import widen
 from portable_losses._gradient import differentiable_again
 from portable_losses._indexing import as_index
-from portable_losses._polyfill import device_of, total
+from portable_losses._polyfill import arange, total
 from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce, weigh
@@ -227,7 +227,7 @@ def _read_labels(target: Array, x: Array, *, xp: Namespace) -> tuple[Array, Arra
     """Return the mask of each row's labels, and the mask of the rows with a bad one."""
     classes = x.shape[-1]
     target = as_index(target, xp=xp)
-    places = xp.arange(classes, dtype=target.dtype, device=device_of(x, xp=xp))
+    places = arange(classes, x, dtype=target.dtype, xp=xp)
     ends = _where(target == -1, places, classes, xp=xp)
     named = places < -largest_along(-ends, (-1,), xp=xp)
     # What `xp` makes stands first: on the tape it is a Tensor, and `target` is not.

@@ -6,7 +6,7 @@ from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import differentiable_again
 from portable_losses._indexing import as_index
 from portable_losses._options import FRACTION, check_count
-from portable_losses._polyfill import broadcast_to, device_of, expand_dims, where
+from portable_losses._polyfill import arange, broadcast_to, device_of, expand_dims, where
 from portable_losses._public import public
 from portable_losses._typing import Array
 from portable_losses._validation import (
@@ -78,7 +78,7 @@ def one_hot(x: Array, num_classes: int, /, *, axis: int = -1, dtype: Any = None)
     zero = xp.zeros((), dtype=dtype, device=device_of(x, xp=xp))
     invalid = check_indices(x, num_classes, name="x", xp=xp)
 
-    classes = xp.arange(num_classes, dtype=x.dtype, device=device_of(x, xp=xp))
+    classes = arange(num_classes, x, dtype=x.dtype, xp=xp)
     shape = tuple(num_classes if i == place else 1 for i in range(x.ndim + 1))
     hot = expand_dims(x, (place,), xp=xp) == xp.reshape(classes, shape)
     result = narrow(hot, zero.dtype, xp=xp)

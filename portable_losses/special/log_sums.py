@@ -3,6 +3,7 @@
 from portable_losses._dtypes import narrow, widen
 from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._polyfill import (
+    arange,
     broadcast_arrays,
     broadcast_to,
     check_known,
@@ -371,4 +372,4 @@ def _quotient(a: Array, b: Array, even: Array, *, xp: Namespace) -> Array:
 
 def _places(x: Array, *, xp: Namespace) -> Array:
     """Return 0, 1, ... along the last axis."""
-    return xp.arange(x.shape[-1], device=device_of(x, xp=xp))
+    return arange(x.shape[-1], x, xp=xp)

@@ -34,7 +34,7 @@ _unused: deque[mmap.mmap] = deque()  # each of its operations is atomic
 class _Lent(ref[Any]):
     """A buffer that is in use, and the memory that it lies in."""
 
-    __slots__ = ("memory",)
+    memory: mmap.mmap
 
 
 _lent: dict[int, _Lent] = {}  # by their addresses
