@@ -356,8 +356,13 @@ def sum_and_reduce(
     first = arrays[0]
     weighs = in_one_pass() is not None
     each = None
-    if weighs or (not axes and (weighs_unread(first) or first.dtype == arrays[1].dtype)):
-        each = None if axes or reduction == "batchmean" else terms_of(sums, **options)
+    unread = weighs_unread(first)
+    if weighs or (not axes and (unread or first.dtype == arrays[1].dtype)):
+        each = None if axes else terms_of(sums, **options)
+        if reduction == "batchmean" and unread and first.ndim and is_known(first.shape[0]):
+            reduction, denominator = "mean", max(first.shape[0], 1)
+        elif reduction == "batchmean":
+            each = None
         if each is None and weighs:
             raise NotInOnePass
     if each is not None:
