@@ -24,7 +24,7 @@ from portable_losses._options import (
     require,
 )
 from portable_losses._polyfill import device_of, where
-from portable_losses._stable import INF
+from portable_losses._stable import INF, NAN
 from portable_losses._tape import TapeArray, TapeNamespace
 from portable_losses._typing import Array
 from portable_losses._validation import namespace_of
@@ -203,7 +203,9 @@ def call_with_arrays(
             inside = inside & (abs(value) < INF)
         value = value if dtype is None else narrow(value, dtype, xp=xp)
         bad = check_values(value, ~inside, domain.requirement, name=name, xp=xp)
-        if bad is not None:  # whatever is computed is NaN in the end
+        if bad is not None and name == "denominator":
+            value = where(bad, NAN, value, xp=xp)
+        elif bad is not None:  # whatever is computed is NaN in the end
             value = where(bad, 0.5, value, xp=xp)
             invalid.append(bad)
         given[name] = value

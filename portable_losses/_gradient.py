@@ -30,7 +30,9 @@ __all__ = [
     "NAMED_PAIRS",
     "attach_gradient",
     "attach_pair",
+    "backend_reads_late",
     "by_kernel",
+    "constant_number",
     "differentiable_again",
     "elementwise_call",
     "entrywise",
@@ -82,6 +84,9 @@ def with_gradient(
             for name in by:
                 if not isinstance(options[name], _NUMBERS):
                     rules, backend = (backward, *rest), backend_of(xp)
+                    if elementwise and backend_reads_late(_raw_backend(arrays[0]), options[name]):
+                        options[name] = constant_number(options[name])
+                        continue
                     return _by_options(forward, rules, by, arrays, options, backend)
             return attach_pair(portable, arrays, options)
 
@@ -89,6 +94,23 @@ def with_gradient(
         return call
 
     return decorate
+
+
+def constant_number(x: Any) -> Any:
+    """Return an array without axes that nothing differentiates by without its Tensor."""
+    constant = isinstance(x, TapeArray) and not getattr(x, "requires_grad", False)
+    return x.array if constant and not x.array.ndim else x
+
+
+def _raw_backend(x: Array) -> Backend | None:
+    return backend_of_array(x.array if isinstance(x, TapeArray) else x)
+
+
+def backend_reads_late(backend: Backend | None, x: Any) -> bool:
+    """Say whether a kernel takes this array for a number, which it reads when it computes."""
+    kernel = None if backend is None else backend.speed.elementwise_kernel
+    unread, x = kernel is not None and kernel.counts_unread is not None, constant_number(x)
+    return unread and not isinstance(x, TapeArray) and getattr(x, "ndim", 1) == 0
 
 
 _NUMBERS = (float, int, type(None))
@@ -208,6 +230,8 @@ def by_kernel(
     if found is None:
         return None
     backend, kernel, raws = found
+    if kernel.counts_unread is not None:
+        options = {name: constant_number(x) for name, x in options.items()}
     if kernel.takes is None or not kernel.takes(pair, raws, options):
         return None
     return _attach_kernel(_served(pair, kernel, wide=wide), arrays, raws, options, backend)
@@ -220,12 +244,12 @@ def _kernel_of(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
     """
     if not (pair.elementwise or pair.rows or pair.name):
         return None
-    for x in options.values():
-        if not (x is None or isinstance(x, float | int | str | tuple)):
-            return None
+    late = [
+        x for x in options.values() if not (x is None or isinstance(x, float | int | str | tuple))
+    ]
     raws = tuple([x.array if isinstance(x, TapeArray) else x for x in arrays])
     backend = backend_of_array(raws[0])
-    if backend is None:
+    if backend is None or not all(backend_reads_late(backend, x) for x in late):
         return None
     speed = backend.speed
     own = speed.elementwise_kernel if pair.elementwise else speed.row_kernel if pair.rows else None

@@ -7,6 +7,7 @@ from typing import Any
 from portable_losses._dtypes import is_half, kind_of, narrow
 from portable_losses._gradient import (
     by_kernel,
+    constant_number,
     pair_of,
     stop_gradient,
     with_gradient,
@@ -105,6 +106,9 @@ def reduced(
     given: tuple[Any, ...] = tuple(arrays.values())
     dtype = given[0].dtype
     masks = [mask for mask in invalid if mask is not None]
+    if weighs_unread(given[0]):
+        options = {name: constant_number(x) for name, x in options.items()}
+        denominator = constant_number(denominator)
     number: Any = denominator
     kept, over = reduction, None
     if denominator is not None and not (is_number(denominator) or _handed_on(denominator)):

@@ -14,12 +14,14 @@ from typing import Any
 from portable_losses._backend import (
     Pair,
     backend_of,
+    backend_of_array,
     namespace_of_type,
     traced_as_constant,
 )
 from portable_losses._dtypes import is_half, kind_of, narrow
 from portable_losses._gradient import (
     attach_pair,
+    backend_reads_late,
     entrywise,
     made_by,
     pair_of,
@@ -92,7 +94,11 @@ def weighted(
     pair, given = pair_of(function), tuple(arrays.values())
     name, first = next(iter(arrays.items()))
     shape = tuple(first.shape)  # type: ignore[union-attr]
-    plain = all(x is None or isinstance(x, float | int | str) for x in options.values())
+    backend = backend_of_array(raw_array(first))
+    plain = all(
+        x is None or isinstance(x, float | int | str) or backend_reads_late(backend, x)
+        for x in options.values()
+    )
     fits = plain and all(x is None or tuple(x.shape) == shape for x in given)
     if pair is None or not fits or is_half(first, xp=xp):
         raise NotInOnePass
@@ -203,6 +209,7 @@ def spread(x: Array, like: Array, *, xp: Namespace) -> Array:
     if tuple(x.shape) == tuple(like.shape):
         return x
     if not is_eager(raw_array(like), xp=inner_of(xp)):
+        like = like if isinstance(x, TapeArray) else raw_array(like)
         return broadcast_to(x, tuple(like.shape), like=like, xp=namespace_of_type(x))
     made = _spread(x, like, xp=xp)
     if (note := noted()) is not None:

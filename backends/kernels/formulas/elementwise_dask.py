@@ -22,7 +22,16 @@ from portable_losses._sums import summed_again, summed_pair, summed_with_gradien
 from portable_losses._typing import Array, Namespace, Options
 
 from .sent_dask import Sent
-from .tasks_dask import PROCESSORS, array_of, in_task, layer_of, part, run_chunk, sum_of_chunks
+from .tasks_dask import (
+    PROCESSORS,
+    array_of,
+    in_task,
+    layer_of,
+    part,
+    run_chunk,
+    sum_of_chunks,
+    with_late,
+)
 from .trace import key_of
 
 __all__ = ["ELEMENTWISE", "elementwise", "one_like", "several"]
@@ -40,12 +49,12 @@ def _by_chunk(
     function: Callable[..., Any], arrays: tuple[Any, ...], options: Options
 ) -> Array | None:
     """Return the Dask array of the function of each chunk; None where it has several results."""
-    given = _aligned(arrays)
-    own = _own(function, arrays, options)
-    like = run_chunk(*[x._meta for x in given], chunks_in_all=1, **own)
+    own, late = _own(function, arrays, options)
+    given = [*_aligned(arrays), *late]
+    like = run_chunk(*_samples(given, late), chunks_in_all=1, **own)
     if isinstance(like, tuple):
         return None
-    run = partial(run_chunk, chunks_in_all=given[-1].npartitions, **own)
+    run = partial(run_chunk, chunks_in_all=given[0].npartitions, **own)
     return layer_of(_name(function, given, own), run, given, like)
 
 
@@ -63,23 +72,35 @@ def several(
     ]
     if not _fits(tuple(shaped), options):
         return function(*arrays, **options)
-    given = [x if x.chunks == first.chunks else x.rechunk(first.chunks) for x in shaped]
-    own = _own(function, arrays, options)
-    like = run_chunk(*[x._meta for x in given], chunks_in_all=1, **own)
+    own, late = _own(function, arrays, options)
+    given = [x if x.chunks == first.chunks else x.rechunk(first.chunks) for x in shaped] + late
+    like = run_chunk(*_samples(given, late), chunks_in_all=1, **own)
     name = f"several-{_name(function, given, own)}"
     run = partial(run_chunk, chunks_in_all=first.npartitions, **own)
     together = layer_of(name, run, given, first._meta)
     return tuple([part(together, i, x) for i, x in enumerate(like)])
 
 
-def _own(function: Callable[..., Any], arrays: tuple[Any, ...], options: Options) -> Options:
-    """Return what `run_chunk` is given beside chunks, in every call of a function."""
-    plain = {name: x for name, x in options.items() if name != "xp"}
-    return {
-        "function": Sent(function),
-        "present": tuple([x is not None for x in arrays]),
-        "options": plain,
-    }
+def _own(
+    function: Callable[..., Any], arrays: tuple[Any, ...], options: Options
+) -> tuple[Options, list[Any]]:
+    """Return what `run_chunk` is given beside chunks, and the options that are arrays."""
+    plain, names, late = _apart(options)
+    present = tuple([x is not None for x in arrays])
+    own = {"function": Sent(function), "present": present, "options": plain, "late": names}
+    return own, late
+
+
+def _apart(options: Options) -> tuple[Options, tuple[str, ...], list[Any]]:
+    """Return the options that are known, and the names and arrays of those that tasks read."""
+    late = {name: x for name, x in options.items() if isinstance(x, da.Array)}
+    plain = {name: x for name, x in options.items() if name != "xp" and name not in late}
+    return plain, tuple(late), list(late.values())
+
+
+def _samples(given: list[Any], late: list[Any]) -> list[Any]:
+    """Return arrays without entries as the chunks are, and 1 for what tasks read."""
+    return [x._meta for x in given[: len(given) - len(late)]] + [1.0] * len(late)
 
 
 def _name(function: Callable[..., Any], given: list[Any], own: Options, *more: Any) -> str:
@@ -172,13 +193,13 @@ def _run_summed(
     """
     each: Any = pair.summand
     divisor = options["divisor"]
-    plain = {name: x for name, x in options.items() if name not in ("xp", "divisor")}
-    given, present = _aligned(arrays), tuple([x is not None for x in arrays])
+    plain, names, late = _apart({name: x for name, x in options.items() if name != "divisor"})
+    given, present = [*_aligned(arrays), *late], tuple([x is not None for x in arrays])
     first, sloped = given[0], wanted == (0,)
     number = divisor
     if isinstance(divisor, da.Array):
         given, number = [*given, divisor], None
-    run = chunk_sum(Sent(each), present, plain, number, sloped, first.npartitions)
+    run = chunk_sum(Sent(each), present, plain, number, sloped, first.npartitions, names)
     name = f"{each.forward.__name__.strip('_')}-{tokenize(id(run), [x.name for x in given])}"
     together = layer_of(f"sums-{name}", run, given, first._meta)
     value = sum_of_chunks(f"sum-{name}", together, meta_from_array(first._meta, ndim=0))
@@ -225,17 +246,6 @@ class ChunkSum:
     With its slope in the first of them, if it is `sloped`. No `divisor`: it is the last chunk.
     """
 
-    __slots__ = (
-        "_args",
-        "_chunks",
-        "_divisor",
-        "_options",
-        "_pair",
-        "_present",
-        "_ready",
-        "_sloped",
-    )
-
     def __init__(
         self,
         pair: Sent,
@@ -244,8 +254,10 @@ class ChunkSum:
         divisor: float | None,
         sloped: bool,
         chunks_in_all: int,
+        late: tuple[str, ...],
     ) -> None:
-        self._args = pair, present, options, divisor, sloped, chunks_in_all
+        self._args = pair, present, options, divisor, sloped, chunks_in_all, late
+        self._late = late
         self._pair, self._present, self._options = pair.it, present, options
         self._divisor, self._sloped, self._chunks = divisor, sloped, chunks_in_all
         self._ready: dict[Any, Any] = {}  # what chunks of a kind run
@@ -258,15 +270,22 @@ class ChunkSum:
         divisor = self._divisor
         if divisor is None:
             divisor, chunks = float(chunks[-1]), chunks[:-1]
+        chunks, options = with_late(chunks, self._options, self._late)
         kinds = tuple([(x.__class__, x.dtype, x.shape) for x in chunks])
+        if self._late:
+            kinds = (*kinds, *[options[name] for name in self._late])
+        arrays = self._arrays(chunks)
         if kinds not in self._ready:
-            self._ready[kinds] = self._again(self._arrays(chunks), divisor)
-        again, both = self._ready[kinds], None
-        if again is not None:
-            with in_task(namespace_of_type(chunks[0]), self._chunks):
-                both = again(self._arrays(chunks), divisor)
-        if both is None:
-            both = self._portable(self._arrays(chunks), divisor)
+            if len(self._ready) > KEPT:
+                self._ready.clear()
+            given = self._pair, arrays, options
+            self._ready[kinds] = summed_again(*given, divisor=divisor, sloped=self._sloped)
+        again, both, xp = self._ready[kinds], None, namespace_of_type(arrays[0])
+        with in_task(xp, self._chunks):
+            if again is not None:
+                both = again(arrays, divisor)
+            if both is None:
+                both = _summed(self._pair, arrays, options, divisor, sloped=self._sloped, xp=xp)
         return both if self._sloped else both[0]
 
     def _arrays(self, chunks: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -275,16 +294,6 @@ class ChunkSum:
             return chunks
         found = iter(chunks)
         return tuple([next(found) if there else None for there in self._present])
-
-    def _again(self, arrays: tuple[Any, ...], divisor: float) -> Any:
-        """Return what gives sum and slope of chunks of these kinds; None where there is none."""
-        given = self._pair, arrays, self._options
-        return summed_again(*given, divisor=divisor, sloped=self._sloped)
-
-    def _portable(self, arrays: tuple[Any, ...], divisor: float) -> tuple[Any, Any]:
-        xp, given = namespace_of_type(arrays[0]), (self._pair, arrays, self._options)
-        with in_task(xp, self._chunks):
-            return _summed(*given, divisor, sloped=self._sloped, xp=xp)
 
 
 def chunk_sum(pair: Sent, present: tuple[bool, ...], options: Options, *rest: Any) -> ChunkSum:
@@ -368,4 +377,4 @@ def _fits(arrays: tuple[Any, ...], options: Options) -> bool:
             return False
         if x.chunks != first.chunks and (x.shape != first.shape or not knows_shape(x)):
             return False
-    return not any(isinstance(x, da.Array) for x in options.values())
+    return not any(isinstance(x, da.Array) and x.ndim for x in options.values())

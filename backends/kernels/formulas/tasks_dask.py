@@ -31,6 +31,7 @@ __all__ = [
     "part",
     "run_chunk",
     "sum_of_chunks",
+    "with_late",
 ]
 
 TOGETHER = 32  # numbers that one task adds up
@@ -178,13 +179,26 @@ def run_chunk(
     present: tuple[bool, ...],
     options: Options,
     chunks_in_all: int,
+    late: tuple[str, ...] = (),
 ) -> Any:
-    """Return the function of the chunks at one place, None for the arrays that are absent."""
+    """Return the function of the chunks at one place, None for the arrays that are absent.
+
+    The last chunks are numbers, the options `late`.
+    """
+    chunks, options = with_late(chunks, options, late)
     found = iter(chunks)
     arrays = [next(found) if there else None for there in present]
     xp = namespace_of_type(chunks[-1])
     with in_task(xp, chunks_in_all):
         return entrywise(function.it)(*arrays, xp=xp, **options)
+
+
+def with_late(chunks: Any, options: Options, late: tuple[str, ...]) -> tuple[Any, Options]:
+    """Return the chunks of arrays, and the options with those that come as chunks."""
+    if not late:
+        return chunks, options
+    numbers = map(float, chunks[-len(late) :])
+    return chunks[: -len(late)], {**options, **dict(zip(late, numbers, strict=True))}
 
 
 class in_task:  # noqa: N801 - used as a function
