@@ -130,13 +130,7 @@ class Rowwise:
             self._accepts, self._run, gradients=GRADIENTS, takes=self._takes, ready=prepared
         )
 
-    def several(
-        self,
-        function: Callable[..., Any],
-        arrays: tuple[Any, ...],
-        options: Options,
-        out: Sequence[Any] = (),
-    ) -> Any:
+    def several(self, function: Any, arrays: Any, options: Options, out: Sequence[Any] = ()) -> Any:
         """Return the results of a function of rows, which nothing differentiates, in one sweep."""
         if self.fits(arrays):
             first = arrays[0]
