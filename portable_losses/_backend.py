@@ -96,9 +96,7 @@ class Kernel(NamedTuple):
     """
 
     accepts: Callable[..., bool]
-    run: Callable[
-        [Pair, tuple[Array, ...], Options, tuple[int, ...]], tuple[Any, Callable[..., Any]]
-    ]
+    run: Callable[..., tuple[Any, Callable[..., Any]]]
     gradients: int = 1
     takes: Callable[..., bool] | None = None
     sums: Callable[..., bool] | None = None
@@ -149,8 +147,7 @@ class Arrays:
     Parameters
     ----------
     readable : callable, (x) -> bool, or None
-        May the values of `x` be looked at for free, here and now? None: of an eager array on a
-        CPU.
+        May the values of `x` be looked at for free, here and now? None: on a CPU, if it is eager.
     device : callable, (x) -> device, or None
         Where `x` lies. None: ``array_api_compat.device``.
     call : callable, (function, args, options, *, full_precision) -> result, or None
@@ -242,8 +239,7 @@ class Speed:
     elementwise : callable, (function, arrays, options) -> result, or None
         Run an `entrywise` function in parts.
     several : callable, (function, arrays, options, out) -> results, or None
-        Run an elementwise function with several results, undifferentiated, in one pass; into the
-        arrays of `out` where that can be.
+        Run an elementwise function with several results in one pass; into `out` where that can be.
     several_of_rows : callable, (function, arrays, options, out) -> results, or None
         The same of a function of rows: of logits and the arrays of a `Target`, then of others.
     elementwise_kernel : Kernel, or None
@@ -299,9 +295,7 @@ def kernel_for(
         found = backend.speed.elementwise_kernel
     elif found is None and pair.rows:
         found = backend.speed.row_kernel
-    if found is None or not found.accepts(*arrays, **options):
-        return None
-    return found
+    return found if found is not None and found.accepts(*arrays, **options) else None
 
 
 def backend_of(xp: Namespace) -> Backend:
@@ -318,9 +312,8 @@ def _library_of(xp: Namespace) -> str:
     """Return the name of the library of `xp`, whose backend is loaded then."""
     full: str = xp.__name__  # "numpy", "array_api_compat.torch", "jax.numpy", ...
     outer, _, name = full.rpartition("array_api_compat.")
-    if outer and getattr(xp, "__spec__", xp) is None:  # made, not imported: around another's arrays
-        name = outer
-    name = name.partition(".")[0]
+    made = outer and getattr(xp, "__spec__", xp) is None  # not imported: around another's arrays
+    name = (outer if made else name).partition(".")[0]
     ensure_loaded(name)
     _LIBRARIES[full] = name
     return name
