@@ -66,8 +66,7 @@ class Pair(NamedTuple):
     up, and divides by its option `divisor`. ``masked``: its last arrays may be masks of bool.
     ``rows``: each row of a result (its entries along the last axis, or a number) depends on the
     rows at its place alone. ``derived``: backward is derived from forward (`_gradient.of_rows`).
-    ``again(grad, *arrays, xp, **options)`` is backward where the result has been rounded to halves,
-    for kernels that compute it again; without one they compute forward and then backward.
+    ``again(grad, *arrays, xp, **options)``: backward, for kernels where halves have been rounded.
     """
 
     forward: Callable[..., Any]

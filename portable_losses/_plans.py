@@ -134,9 +134,9 @@ def _as_number(x: Any, backend: Backend) -> Any:
         return x
     readable = backend.arrays.readable
     read = listed_backend(x.__class__) is backend and readable is not None and readable(x)
-    if getattr(x, "requires_grad", False) or not (read or isinstance(x, Real)):
+    if getattr(x, "requires_grad", False) or not (read or issubclass(x.__class__, Real)):
         return x
-    number: Any = x.item() if hasattr(x, "item") else x
+    number = x.item()
     return number if number.__class__ in _COUNTS else x
 
 

@@ -120,7 +120,9 @@ def derivatives(
         into = out if out is not None and arrays[0].dtype == input.dtype else ()
         found = _differentiated(loss, arrays, *asked, options, into, xp=xp)
         made = [in_order_of(narrow(a, input.dtype, xp=xp), input, into) for a in found]
-    return KINDS[order, probabilities](*(made if out is None else written(made, out)))
+    result: Derivatives
+    result = KINDS[order, probabilities](*(made if out is None else written(made, out)))
+    return result
 
 
 def _check(order: int, hessian: str, factor: Any) -> None:

@@ -165,6 +165,10 @@ def _slope_by_log_grad(
         y = _where(t == 0, 1.0, t, xp=xp)  # negative ones, too, where the power has them
         drop = -a * _times_power(y, xs, a, log_input=True, xp=xp)
         bend = bend + _where(t == 0, -a * t, drop, xp=xp)
+    if b < 0:  # of two signs: a root
+        inside = (xp.abs(x) < _bound(x, xp=xp)) & (xp.abs(a * t) < largest(x, xp=xp) / 4)
+        sums = b * xp.exp(_where(inside, x, 0.0, xp=xp)) - a * t
+        bend = _where(inside, _times_power(sums, x, a, log_input=True, xp=xp), bend, xp=xp)
     return grad * bend, -grad * _power_of_mean(x, a, log_input=True, xp=xp)
 
 

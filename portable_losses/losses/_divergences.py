@@ -76,21 +76,23 @@ def _difference_of_exponentials_grad(
     lp: Array,
     q: Array,
     p: Array,
+    ratio: Array,
     *,
     nearest: float,
     xp: Namespace,
 ) -> tuple[Array | None, ...]:
     """``q`` and ``-p``."""
-    return grad * q, -grad * p, None, None
+    return grad * q, -grad * p, None, None, None
 
 
 @with_gradient(_difference_of_exponentials_grad)
 def _difference_of_exponentials(
-    lq: Array, lp: Array, q: Array, p: Array, *, nearest: float, xp: Namespace
+    lq: Array, lp: Array, q: Array, p: Array, ratio: Array, *, nearest: float, xp: Namespace
 ) -> Array:
     """``q - p``; by their logarithms where those are near each other, and above `nearest`."""
-    u = _difference_of_logs(lq, lp, xp=xp)
-    near = (xp.abs(u) < 1) & (lp > nearest)
+    known = ratio == ratio
+    u = where(known, ratio, _difference_of_logs(lq, lp, xp=xp), xp=xp)
+    near = (xp.abs(u) < 1) & (known | (lp > nearest))
     return where(near, p * xp.expm1(where(near, u, 0.0, xp=xp)), q - p, xp=xp)
 
 
@@ -101,26 +103,31 @@ def _generalized_kl_grad(
     lp: Array,
     q: Array,
     p: Array,
+    ratio: Array,
     *,
     nearest: float,
     xp: Namespace,
 ) -> tuple[Array | None, ...]:
     """``q - p`` in log q, ``p * log(p / q)`` in log p."""
     u = _difference_of_logs(lq, lp, xp=xp)
-    in_q = _difference_of_exponentials(lq, lp, q, p, nearest=nearest, xp=xp)
-    return grad * in_q, grad * (p * where(p == 0, 0.0, -u, xp=xp)), None, None
+    known = (ratio == ratio) & (xp.abs(u) < INF)
+    u = u + stop_gradient(where(known, ratio - u, 0.0, xp=xp), xp=xp)  # whose slopes are those of u
+    in_q = _difference_of_exponentials(lq, lp, q, p, ratio, nearest=nearest, xp=xp)
+    return grad * in_q, grad * (p * where(p == 0, 0.0, -u, xp=xp)), None, None, None
 
 
 @with_gradient(_generalized_kl_grad)
 def _generalized_kl(
-    lq: Array, lp: Array, q: Array, p: Array, *, nearest: float, xp: Namespace
+    lq: Array, lp: Array, q: Array, p: Array, ratio: Array, *, nearest: float, xp: Namespace
 ) -> Array:
     """``p * log(p / q) - p + q`` of two logarithms, by which alone it is differentiated.
 
     Beside them are their exponentials: of logarithms that have been rounded they have more digits
-    below `nearest`.
+    below `nearest`; and ``log(q / p)`` where it is known with more digits than their difference
+    has, elsewhere NaN.
     """
-    return _kl_excess(p, q, _difference_of_logs(lq, lp, xp=xp), xp=xp)
+    u = where(ratio == ratio, ratio, _difference_of_logs(lq, lp, xp=xp), xp=xp)
+    return _kl_excess(p, q, u, xp=xp)
 
 
 def generalized_js(lp: Array, t: Array, beta: float, *, log_target: bool, xp: Namespace) -> Array:
@@ -285,7 +292,9 @@ def generalized_kl_sum(
 ) -> Array:
     """``sum(p * log(p / q) - p + q)``."""
     if log_target:
-        terms = _generalized_kl(lp, t, xp.exp(lp), xp.exp(t), nearest=-INF, xp=xp)
+        q, p = xp.exp(lp), xp.exp(t)
+        ratio = where(lp < INF, lp - t, NAN, xp=xp)
+        terms = _generalized_kl(lp, t, q, p, stop_gradient(ratio, xp=xp), nearest=-INF, xp=xp)
     else:
         terms = deviance(lp, t, power=1.0, log_input=True, factor=1.0, xp=xp)
     return _summed(terms, axes, xp=xp)

@@ -1,4 +1,4 @@
-"""Losses of rows that are added up by the pass that computes them, where values cannot be read."""
+"""Losses of rows, added up: where values cannot be read by the pass that computes them."""
 
 import math
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from typing import Any
 from portable_losses._gradient import entrywise, pair_of
 from portable_losses._options import is_number
 from portable_losses._polyfill import broadcast_to, knows_shape, where
+from portable_losses._reduction import reduce
 from portable_losses._stable import NAN
 from portable_losses._sums import summed_pair
 from portable_losses._tape import TapeArray, inner_of, raw_array
@@ -15,7 +16,7 @@ from portable_losses._unread import divisor_unread, weighs_unread
 from portable_losses._validation import check_broadcasts_to, check_real
 from portable_losses.losses._targets import Target
 
-__all__ = ["summed_rows"]
+__all__ = ["reduce_with_lse", "summed_rows"]
 
 
 def summed_rows(
@@ -73,3 +74,24 @@ def _ones(bad: Array, *, double: bool, xp: Namespace) -> Array:
 def _marked(weight: Array, bad: Array, *, xp: Namespace) -> Array:
     """Return the weights, NaN where they are negative or a row is bad."""
     return where(bad | (weight < 0), NAN, weight, xp=xp)
+
+
+def reduce_with_lse(
+    loss: Array,
+    lse: Array | None,
+    target: Target,
+    reduction: Reduction,
+    *,
+    z_loss: float,
+    sample_weight: Array | None,
+    denominator: float | Array | None,
+    xp: Namespace,
+) -> Array:
+    """Return the reduced losses of rows plus ``z_loss`` times the reduced squares of `lse`."""
+    given: Any = {"sample_weight": sample_weight, "denominator": denominator, "xp": xp}
+    given["dtype"] = loss.dtype
+    result = reduce(loss, reduction, counts=target.counts(loss, xp=xp), **given)
+    if lse is None or (is_number(z_loss) and not z_loss):
+        return result
+    counts = target.row_count(loss, xp=xp)  # class weights do not weigh the penalty
+    return xp.add(result, reduce(z_loss * lse * lse, reduction, counts=counts, **given))

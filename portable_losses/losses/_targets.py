@@ -22,11 +22,11 @@ from portable_losses._polyfill import (
     total,
     where,
 )
-from portable_losses._reduction import reduce, weigh
+from portable_losses._reduction import weigh
 from portable_losses._rows import as_rows, largest_along
 from portable_losses._stable import INF
 from portable_losses._tape import inner_of, raw_array
-from portable_losses._typing import Array, Namespace, Reduction
+from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
     check_axis,
     check_classes,
@@ -54,7 +54,6 @@ __all__ = [
     "idle_rows",
     "read_index",
     "read_target",
-    "reduce_with_lse",
     "rows_of_classes",
     "smoothed_losses",
 ]
@@ -393,24 +392,3 @@ def _shape_advice(
     if len(given) > 2 and place != 1 and own == given[:1] + given[2:]:
         msg += "; for classes on axis 1, as in PyTorch, pass axis=1"
     return msg
-
-
-def reduce_with_lse(
-    loss: Array,
-    lse: Array | None,
-    target: Target,
-    reduction: Reduction,
-    *,
-    z_loss: float,
-    sample_weight: Array | None,
-    denominator: float | Array | None,
-    xp: Namespace,
-) -> Array:
-    """Return the reduced losses of rows plus ``z_loss`` times the reduced squares of `lse`."""
-    given: Any = {"sample_weight": sample_weight, "denominator": denominator, "xp": xp}
-    given["dtype"] = loss.dtype
-    result = reduce(loss, reduction, counts=target.counts(loss, xp=xp), **given)
-    if lse is None or (is_number(z_loss) and not z_loss):
-        return result
-    counts = target.row_count(loss, xp=xp)  # class weights do not weigh the penalty
-    return xp.add(result, reduce(z_loss * lse * lse, reduction, counts=counts, **given))

@@ -19,14 +19,13 @@ from portable_losses.activations.hyperbolic import _softcap_grad, softcap_in_par
 from portable_losses.activations.softmaxes import _log_softmax_grad, log_softmax_in_parts
 from portable_losses.losses._foreseen import foreseen_gradients
 from portable_losses.losses._left_out import leaves_out
-from portable_losses.losses._summed_rows import summed_rows
+from portable_losses.losses._summed_rows import reduce_with_lse, summed_rows
 from portable_losses.losses._targets import (
     LAST,
     Target,
     axis_of_classes,
     idle_rows,
     read_target,
-    reduce_with_lse,
     rows_of_classes,
     smoothed_losses,
 )

@@ -6,10 +6,12 @@ from portable_losses._dtypes import largest, widen
 from portable_losses._gradient import stop_gradient
 from portable_losses._options import FRACTION, POSITIVE, UNIT, is_number, require
 from portable_losses._polyfill import total
+from portable_losses._polyfill import where as _where
 from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._row_functions import of_rows
-from portable_losses._rows import as_rows
+from portable_losses._rows import as_rows, entry, largest_along, place_of_largest
+from portable_losses._stable import INF, NAN, log1p
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
     check_axis,
@@ -26,6 +28,7 @@ from portable_losses.special.two_floats import quotient_in_parts
 
 __all__ = ["distillation_loss"]
 
+CLOSE = 2.0  # a student to its teacher: as far as all logarithms of ratios are taken at once
 NEAREST = -2.0  # logarithms below are rounded by as much as two probabilities
 
 
@@ -164,8 +167,25 @@ def _distilled(
         terms = _js(lq, lp, beta=beta, log_target=True, xp=xp)
     elif divergence == "kl" or (divergence == "js" and beta == 0):
         q, p = (softmax_in_parts(*z, xp=xp) for z in rows)
-        terms = _generalized_kl(lq, lp, q, p, nearest=NEAREST, xp=xp)
+        ratio = _log_ratio((student - teacher) / temperature, p, lp, xp=xp)
+        terms = _generalized_kl(lq, lp, q, p, ratio, nearest=NEAREST, xp=xp)
     else:
         q, p = (softmax_in_parts(*z, xp=xp) for z in rows)
-        terms = _generalized_kl(lp, lq, p, q, nearest=NEAREST, xp=xp)
+        ratio = _log_ratio((teacher - student) / temperature, q, lq, xp=xp)
+        terms = _generalized_kl(lp, lq, p, q, ratio, nearest=NEAREST, xp=xp)
     return temperature * temperature * total(terms, axis=-1, xp=xp)
+
+
+def _log_ratio(d: Array, p: Array, lp: Array, *, xp: Namespace) -> Array:
+    """Return the logarithm of ``softmax(z + d) / p`` for ``p = softmax(z)``; NaN in rows far apart.
+
+    It is d without a common part, which the difference of two rounded logarithms is not.
+    """
+    d, p = (stop_gradient(x, xp=xp) for x in (d, p))
+    k, _ = place_of_largest(stop_gradient(lp, xp=xp), xp=xp)
+    d = d - entry(d, k, xp=xp)
+    near = largest_along(_where(d == d, xp.abs(d), INF, xp=xp), (-1,), xp=xp) < CLOSE
+    common = log1p(
+        total(p * xp.expm1(_where(near, d, 0.0, xp=xp)), axis=-1, keepdims=True, xp=xp), xp=xp
+    )
+    return _where(near, d - common, NAN, xp=xp)

@@ -34,7 +34,8 @@ from portable_losses._values import mark_invalid
 from portable_losses.losses._foreseen import foreseen_factors
 from portable_losses.losses._left_out import Entries, leaves_out
 from portable_losses.losses._linear_rows import _linear_cross_entropy
-from portable_losses.losses._targets import read_target, reduce_with_lse, smoothed_losses
+from portable_losses.losses._summed_rows import reduce_with_lse
+from portable_losses.losses._targets import read_target, smoothed_losses
 
 __all__ = ["linear_cross_entropy"]
 

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
+from array_api_compat import array_namespace
 
 import portable_losses as pl
+from tests.accuracy import references
 from tests.accuracy.gaps import CASES, both, measured
 from tests.accuracy.test_elements import DTYPES
 from tests.libraries import LIBRARIES, Library
@@ -54,6 +57,45 @@ def test_a_small_spread_about_a_large_mean_keeps_its_digits(library: Library, dt
     want = d / np.sqrt(np.sum(d * d, axis=1, keepdims=True) / 5)
     got = library.numpy(pl.standardize(library.array(x, np.dtype(dtype).name), eps=0.0))
     np.testing.assert_allclose(got, want, rtol=BAR * float(np.finfo(dtype).eps) / 2)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("divergence", ["kl", "reverse_kl"])
+@pytest.mark.parametrize("library", LIBRARIES, ids=str)
+def test_a_student_next_to_its_teacher_keeps_its_digits(
+    library: Library, divergence: Any, dtype: Any
+) -> None:
+    rng = np.random.default_rng(8)
+    teacher = (3 * rng.standard_normal((4, 6))).astype(dtype)
+    student = (teacher + rng.standard_normal((4, 6)) / 1024).astype(dtype)
+    want, slopes = [], []
+    with mpmath.workdps(50):
+        for rows in zip(student, teacher, strict=True):
+            scaled = ([mpmath.mpf(float(v)) / 3 for v in row] for row in rows)
+            q, p = (references.log_softmax(row) for row in scaled)
+            first, second = (p, q) if divergence == "kl" else (q, p)
+            ratios = [a - b for a, b in zip(first, second, strict=True)]
+            value = mpmath.fsum(mpmath.exp(a) * r for a, r in zip(first, ratios, strict=True))
+            want.append(float(9 * value))
+            slopes.append(
+                [float(3 * (mpmath.exp(b) - mpmath.exp(a))) for a, b in zip(p, q, strict=True)]
+                if divergence == "kl"
+                else [
+                    float(3 * mpmath.exp(a) * (r - value))
+                    for a, r in zip(first, ratios, strict=True)
+                ]
+            )
+
+    def loss(x: Any) -> Any:
+        return pl.distillation_loss(
+            x, given, temperature=3.0, divergence=divergence, reduction="none"
+        )
+
+    name, eps = np.dtype(dtype).name, float(np.finfo(dtype).eps)
+    given, x = library.array(teacher, name), library.array(student, name)
+    np.testing.assert_allclose(library.numpy(loss(x)), want, rtol=BAR * eps)
+    slope = library.numpy(library.gradient(lambda z: array_namespace(z).sum(loss(z)), [0])(x)[0])
+    np.testing.assert_allclose(slope, slopes, rtol=BAR * eps, atol=BAR * eps * np.max(slopes))
 
 
 @pytest.mark.skipif(not COMPILED, reason="JAX is not installed")

@@ -19,10 +19,9 @@ from tests.libraries import EVERY_ROW, LIBRARIES, Library
 from tests.rows import POINTWISE
 
 SIZES = (1e-3, 0.5, 3.0, 20.0, 40.0, 88.0, 300.0, 700.0, 745.0, 1000.0)
-SIGNED = np.asarray([*(-x for x in reversed(SIZES)), 0.0, *SIZES])
 DENSE = np.concatenate([np.geomspace(1e-12, 1000.0, 40), np.linspace(0.05, 8.0, 30)])
-if EVERY_ROW:
-    SIGNED = np.unique(np.concatenate([SIGNED, DENSE, -DENSE]))
+POSITIVE = np.concatenate([np.asarray(SIZES), DENSE if EVERY_ROW else ()])
+SIGNED = np.unique(np.concatenate([-POSITIVE, np.zeros(1), POSITIVE]))
 # Targets of each domain.
 TARGETS = {
     "real": (-2.25, 0.0, 700.0),

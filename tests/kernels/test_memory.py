@@ -4,6 +4,7 @@ import gc
 import os
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
@@ -67,6 +68,22 @@ def test_a_tensor_keeps_the_memory() -> None:
     for _ in range(2 * memory.PIECES):
         own.empty((COUNT,), torch.float64).fill_(5)
     assert bool((part == 3).all())
+
+
+@pytest.mark.parametrize("rows", [32, 2000])
+def test_a_tensor_of_rows_is_garbage_as_soon_as_nobody_has_it(rows: int) -> None:
+    torch = pytest.importorskip("torch")
+    x = torch.zeros(rows, 40, requires_grad=True)
+    gc.disable()
+    try:
+        for _ in range(3):  # the first call, and those of a plan
+            made = pl.softmax(x)
+            torch.autograd.grad(made, x, torch.ones_like(made), retain_graph=True)
+            seen = weakref.ref(made)
+            del made
+            assert seen() is None
+    finally:
+        gc.enable()
 
 
 def test_results_of_two_calls_are_two_arrays() -> None:

@@ -23,7 +23,7 @@ passes: Any = import_module(f"{KERNELS}.rows.passes")
 llvm: Any = import_module(f"{KERNELS}.rows.program_llvm")
 machine: Any = import_module(f"{KERNELS}.formulas.machine_code")
 compiled_rows: Any = import_module(f"{KERNELS}.rows.compiled_rows")
-rowwise: Any = import_module(f"{KERNELS}.rows.rowwise")
+foreseen: Any = import_module(f"{KERNELS}.rows.foreseen")
 threads: Any = import_module(f"{KERNELS}.machine.teams")
 
 if machine.compiler() is None:
@@ -154,7 +154,7 @@ def formula(name: str, dtype: str, options: Any, **given: Any) -> Any:
 
     def both(grad: Any, *arrays: Any, **options: Any) -> Any:
         out = pair.forward(*arrays, **options)
-        grads = rowwise.foreseen_gradients(grad, out, 0.25)
+        grads = foreseen.foreseen_gradients(grad, out, 0.25)
         return *out, pair.backward(grads, out, *arrays, **options)[0]
 
     grad = np.linspace(0.5, 1.5, ROWS, dtype=dtype)

@@ -18,7 +18,8 @@ from portable_losses._gradient import NAMED_PAIRS
 from portable_losses._typing import Array, Options
 from portable_losses.losses._targets import Target
 
-from ..rows.rowwise import Rowwise, foreseen_gradients
+from ..rows.foreseen import foreseen_gradients
+from ..rows.rowwise import Rowwise
 from .sweep import WEIGHT, Library, RowArguments, finish, losses, sweep
 
 __all__ = ["ARRAYS", "WEIGHTS", "Products", "fits", "run"]

@@ -19,15 +19,15 @@ from ..formulas.machine_code import NATIVE, machine_code
 from ..formulas.trace import key_of
 from ..machine.teams import Team
 from .derivatives import DerivedNamespace
+from .foreseen import foreseen_gradients, has_several, ratio_of
 from .ready import FEWEST, ready
 from .trace import RowFormula, trace
 
-__all__ = ["Library", "Program", "Rowwise", "foreseen_gradients", "has_several", "ratio_of"]
+__all__ = ["Library", "Program", "Rowwise"]
 
 ROOM = __name__.rpartition(".")[0]  # whose compiler is asked
 KEPT = 512  # programs: each is of a pair, dtypes and options
 GRADIENTS = 16  # as many as a pair has arrays, and more
-NEAR = 4  # units in the last place: what is foreseen has been rounded a few times
 MOST = 2**31  # classes are counted in so many
 WIDE = {"float16": "float32", "bfloat16": "float32"}
 
@@ -130,13 +130,7 @@ class Rowwise:
             self._accepts, self._run, gradients=GRADIENTS, takes=self._takes, ready=prepared
         )
 
-    def several(
-        self,
-        function: Callable[..., Any],
-        arrays: tuple[Any, ...],
-        options: Options,
-        out: Sequence[Any] = (),
-    ) -> Any:
+    def several(self, function: Any, arrays: Any, options: Options, out: Sequence[Any] = ()) -> Any:
         """Return the results of a function of rows, which nothing differentiates, in one sweep."""
         if self.fits(arrays):
             first = arrays[0]
@@ -348,35 +342,6 @@ class Rowwise:
             _PROGRAMS.clear()
         _PROGRAMS[key] = made = _compiled(function, family, names, kinds, options, results)
         return made
-
-
-def has_several(options: Options) -> bool:
-    """Say whether the pair of a loss returns a tuple: with the logsumexp, or where that may be."""
-    return "with_lse" in options
-
-
-def foreseen_gradients(factor: Any, out: tuple[Any, ...], penalty: float) -> tuple[Any, ...]:
-    """Return the gradients of losses, and of their logsumexps, whose squares are a penalty."""
-    return (factor, *(factor * (2 * penalty * lse) for lse in out[1:]))
-
-
-def ratio_of(had: tuple[Any, ...], got: tuple[Any, ...], xp: Any) -> float | None:
-    """Return by which number `had` must be multiplied to become `got`, None if there is none."""
-    pairs = list(zip(had, got, strict=True))
-    if all(bool((x == y).all()) for x, y in pairs):
-        return 1.0
-    first, other = (xp.reshape(x, (-1,)) for x in xp.broadcast_arrays(*pairs[0]))
-    place = xp.argmax(xp.abs(first))
-    x, y = float(first[place]), float(other[place])
-    unit = NEAR * xp.finfo(had[0].dtype).eps
-    ratio = y / x if x else 1.0
-    if abs(ratio - 1) < unit:
-        ratio = 1.0
-    for x, y in pairs:
-        want = x * ratio
-        if not bool(xp.all(xp.abs(y - want) <= unit * xp.abs(want))):
-            return None
-    return ratio
 
 
 def _kinds(

@@ -181,12 +181,16 @@ class RowRecording(Recording):
         if step.operation == POSITION:
             return at
         found = [self.picked(y, at) if isinstance(y, Place) else y for y in step.operands]
-        known = _folded(step.operation, found)
+        known = _folded(step.operation, found, of_places=self._is_of_places(step))
         if known is not None:
             return known
         given = [self._symbol(y) for y in found]
         made = self.apply(step.operation, *given, dtype=dtype)
         return made.place if isinstance(made, Symbol) else made
+
+    def _is_of_places(self, step: Step) -> bool:
+        x = step.operands[0]
+        return isinstance(x, Place) and self.dtypes[x.number] == INDEX
 
     def _symbol(self, x: Any) -> Any:
         if isinstance(x, bool):
@@ -197,10 +201,10 @@ class RowRecording(Recording):
 LOST = Place(-1)  # what no code of a row can compute; a result may not depend on it
 
 
-def _folded(operation: Any, operands: Sequence[Any]) -> Any:
+def _folded(operation: Any, operands: Sequence[Any], *, of_places: bool) -> Any:
     """Return what an operation makes of operands that are known, None if it must be computed."""
-    if operation is np.equal and isinstance(operands[0], Place) and operands[0] == operands[1]:
-        return True  # of integers alone: places
+    if operation is np.equal and of_places and operands[0] == operands[1]:
+        return True  # a number is not equal to itself if it is NaN
     if operation is np.invert and isinstance(operands[0], bool):
         return not operands[0]
     if operation == SELECT and isinstance(operands[0], bool):
