@@ -1,4 +1,4 @@
-"""Losses of rows, added up: where values cannot be read by the pass that computes them."""
+"""Losses of rows, added up: by the pass that computes them, where nothing is read, or later."""
 
 import math
 from collections.abc import Callable
