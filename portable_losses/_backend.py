@@ -56,13 +56,10 @@ class Pair(NamedTuple):
     ``forward(*arrays, xp, **options)`` returns an array, or a tuple of arrays.
     ``backward(grad, out, *arrays, xp, **options)`` returns one gradient, or None, per array.
     ``rules``, where they are given, are its parts: each returns the gradient of one array.
-
     Inputs and outputs are all that a library keeps between the two, so a backward that is
     written on `xp` differentiates again wherever the library differentiates.
-
     ``kernel`` serves the call at hand: its result is that of forward, its gradient that of
     backward, which is still the one to differentiate again.
-
     ``elementwise``: each entry of a result depends on the entries at its place alone. ``name`` is
     the one under which `Speed.kernels` may have a kernel; "" has none. ``wide``: a kernel that is
     given half dtypes returns float32. ``summand``: the elementwise pair whose result this one adds
@@ -290,11 +287,9 @@ def kernel_for(
     """Return the kernel that `backend` has for this call, if any; one that is chosen stays."""
     if pair.kernel is not None:
         return pair.kernel
-    found = backend.speed.kernels.get(pair.name)
-    if found is None and pair.elementwise:
-        found = backend.speed.elementwise_kernel
-    elif found is None and pair.rows:
-        found = backend.speed.row_kernel
+    speed = backend.speed
+    own = speed.elementwise_kernel if pair.elementwise else speed.row_kernel if pair.rows else None
+    found = speed.kernels.get(pair.name, own)
     return found if found is not None and found.accepts(*arrays, **options) else None
 
 

@@ -30,10 +30,12 @@ __all__ = [
     "check_signs",
     "check_signs_or_shares",
     "check_values",
+    "is_not",
     "is_positive",
     "join_masks",
     "lies_in",
     "mark_invalid",
+    "named_class",
     "validating",
     "validation",
 ]
@@ -329,6 +331,18 @@ def _is_no_class(x: Array, *, classes: int, ignore_index: int | None, xp: Namesp
     """``x < 0 | x >= classes``, and not `ignore_index`."""
     bad = (x < 0) | (x >= classes)
     return bad if ignore_index is None else bad & (x != ignore_index)
+
+
+@entrywise
+def named_class(x: Array, *, classes: int, xp: Namespace) -> Array:
+    """Return `x`, 0 in place of what is no class."""
+    return where((x >= 0) & (x < classes), x, 0, xp=xp)
+
+
+@entrywise
+def is_not(x: Array, *, ignored: int, xp: Namespace) -> Array:
+    """``x != ignored``."""
+    return x != ignored
 
 
 def as_weight(

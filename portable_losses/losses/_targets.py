@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from portable_losses._dtypes import computable, is_half, kind_of, narrow, widen
-from portable_losses._gradient import entrywise, stop_gradient
+from portable_losses._gradient import stop_gradient
 from portable_losses._indexing import as_index
 from portable_losses._notes import noted
 from portable_losses._options import is_number
@@ -40,9 +40,11 @@ from portable_losses._values import (
     check_all_in,
     check_indices,
     check_values,
+    is_not,
     join_masks,
     lies_in,
     mark_invalid,
+    named_class,
 )
 
 __all__ = [
@@ -308,8 +310,8 @@ def read_target(
     else:
         invalid = check_indices(target, classes, name="target", ignore_index=ignore_index, xp=xp)
         constant, inner = raw_array(target), inner_of(xp)
-        index = _named_class(constant, classes=classes, xp=inner)
-        counts = _is_not(constant, ignored=ignore_index, xp=inner)
+        index = named_class(constant, classes=classes, xp=inner)
+        counts = is_not(constant, ignored=ignore_index, xp=inner)
         if not (readable(counts, xp=xp) and bool(xp.all(counts))):
             row_mask = counts if row_mask is None else row_mask & counts
     if class_mask is not None:
@@ -319,17 +321,6 @@ def read_target(
         masked = check_values(target, bad, what, name="target", xp=xp)
         invalid = join_masks(invalid, masked, xp=xp)
     return Target(None, index, weight, row_mask, class_mask), invalid
-
-
-@entrywise
-def _named_class(x: Array, *, classes: int, xp: Namespace) -> Array:
-    """Return `x`, 0 in place of what is no class."""
-    return where((x >= 0) & (x < classes), x, 0, xp=xp)
-
-
-@entrywise
-def _is_not(x: Array, *, ignored: int, xp: Namespace) -> Array:
-    return x != ignored
 
 
 def read_index(
