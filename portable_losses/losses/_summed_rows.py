@@ -1,4 +1,4 @@
-"""Losses of rows, added up: by the pass that computes them, where no value is readable, or later."""
+"""Losses of rows, added up: in the pass that computes them where no value is readable, or later."""
 
 import math
 from collections.abc import Callable
