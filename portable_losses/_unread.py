@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from portable_losses._backend import Pair, backend_of_array
+from portable_losses._backend import Pair, backend_of_array, namespace_of_type
 from portable_losses._gradient import entrywise
 from portable_losses._polyfill import knows_shape, where
 from portable_losses._stable import NAN
@@ -32,7 +32,9 @@ def _count_of(x: Any) -> Callable[..., Any] | None:
     raw = raw_array(x)
     backend = backend_of_array(raw)
     kernel = None if backend is None else backend.speed.elementwise_kernel
-    return None if kernel is None or not kernel.accepts(raw) else kernel.counts_unread
+    if kernel is None or kernel.counts_unread is None:
+        return None
+    return kernel.counts_unread if kernel.accepts(raw, xp=namespace_of_type(raw)) else None
 
 
 def counted(weight: Array, mask: Array | None, *, xp: Namespace, **_: Any) -> Array:
