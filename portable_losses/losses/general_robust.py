@@ -27,6 +27,8 @@ SHAPE = Domain("be at most 2", lambda v: v <= 2, infinite=True)
 NEGLIGIBLE = 1e-18  # beside 1
 FAR = 1e9  # r from which on 1 is negligible beside w
 NOTHING = 1e15  # a size of s that is far, or whose power is 0 for so large a b
+LARGE = 1e8  # b from which on log(1 + w) is a few terms wherever the power is not 0,
+ZERO = 200.0  # which it is from this size of s on
 
 
 @public(alpha=SHAPE, scale=POSITIVE)
@@ -156,7 +158,13 @@ def _root(s: Array, alpha: float, *, xp: Namespace) -> tuple[Array, Array, Array
 
 
 def _power_of_sum(s: Array, b: float, power: float, *, xp: Namespace) -> Array:
-    """``(1 + s**2 / b)**power`` for a power below -0.5, the sum in two parts."""
+    """``(1 + s**2 / b)**power`` for a power below -0.5, (2 - b) / 4, the sum in two parts."""
+    if b > LARGE:  # the power would multiply a rounding by more than all digits
+        squared, rest = square(clip(s, -ZERO, ZERO, xp=xp), xp=xp)
+        w = squared / b
+        short = w * (w * (1 / 3 - w / 4) - 0.5)  # log(1 + w) = w * (1 + short)
+        left = w / 2 * (1 + short) - squared / 4 * short - rest / 4
+        return xp.exp(-squared / 4) * xp.exp(left)
     squared, rest = square(clip(s, -NOTHING, NOTHING, xp=xp), xp=xp)
     w, lost = quotient_in_parts(squared, b, xp=xp)
     rest = rest / b if lost is None else rest / b + lost

@@ -147,7 +147,7 @@ POINTWISE = [
             {"alpha": alpha, "scale": 2.0},
             f"alpha {alpha}",
         )
-        for alpha in (2.0, 1.5, 2 - 2**-50, 1e-9, 0.0, -2.0, -np.inf)
+        for alpha in (2.0, 1.5, 2 - 2**-50, 1e-9, 0.0, -2.0, -1e3, -1e10, -np.inf)
     ),
     Pointwise(pl.epsilon_insensitive_loss, *insensitive(mpf(0.1))),
     Pointwise(pl.squared_epsilon_insensitive_loss, *squared(mpf(0.1))),
