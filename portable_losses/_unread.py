@@ -29,6 +29,7 @@ def divisor_unread(x: Array, weight: Array | None = None, mask: Array | None = N
 
 
 def _count_of(x: Any) -> Callable[..., Any] | None:
+    """Return what counts the entries of `x` in the library's tasks, None where it reads them."""
     raw = raw_array(x)
     backend = backend_of_array(raw)
     kernel = None if backend is None else backend.speed.elementwise_kernel
