@@ -1,7 +1,8 @@
-"""Which tests run: the options ``--library`` and ``--family`` of tests/conftest.py, and a half.
+"""Which tests run: the options ``--library`` and ``--family`` of tests/conftest.py, and a part.
 
 A law with many cases takes every second one, as the white fields of a chess board: a row that one
-library takes is left to the next one, and so with its dtypes. ``make test-all`` takes all.
+library takes is left to the next one, and so with its dtypes. One with very many takes every third.
+``make test-all`` takes all.
 """
 
 from collections import defaultdict
@@ -18,7 +19,7 @@ __all__ = ["add_options", "deselect"]
 #: The arguments of a test that name its array library.
 ARGUMENTS = ("library", "every_library", "array_library")
 PACKAGES = sorted({one.package for one in EVERYWHERE})
-MANY = 32  # cases of a law
+MANY, VERY_MANY = 32, 96  # cases of a law
 WHOLE = ("install", "objectives", "repository")  # folders: what is there is no law over a table
 FAMILIES = {family.__name__.rpartition(".")[2]: family for family in rows.FAMILIES}
 
@@ -61,10 +62,11 @@ def deselect(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 
 def black_fields(items: list[pytest.Item]) -> set[int]:
-    """Return the id of every second case of each law that has many.
+    """Return the ids of the cases that long laws leave out.
 
-    The board has a side for each argument: a case is black where the sum of its arguments' places
-    is odd. Where a law's list leaves out too many of either colour, every second case is.
+    The board has a side for each argument, and as many colours as the law has shares: a case has
+    the colour of the sum of its arguments' places. Where a law's list has no such colours, cases
+    are counted.
     """
     laws: defaultdict[tuple[Any, str], list[pytest.Item]] = defaultdict(list)
     for item in items:
@@ -72,20 +74,19 @@ def black_fields(items: list[pytest.Item]) -> set[int]:
             laws[item.path, getattr(item, "originalname", item.name)].append(item)
     black: set[int] = set()
     for cases in laws.values():
-        if len(cases) < MANY:
-            continue
+        shares = 3 if len(cases) >= VERY_MANY else 2 if len(cases) >= MANY else 1
         places: defaultdict[str, dict[Any, int]] = defaultdict(dict)
-        sums = [
+        colours = [
             sum(
                 places[name].setdefault(key_of(value), len(places[name]))
                 for name, value in arguments_of(item).items()
             )
+            % shares
             for item in cases
         ]
-        odd = [total % 2 for total in sums]
-        if not 0.4 < sum(odd) / len(odd) < 0.6:
-            odd = [place % 2 for place in range(len(cases))]
-        black.update(id(item) for item, is_black in zip(cases, odd, strict=True) if is_black)
+        if not 0.75 < colours.count(0) * shares / len(cases) < 1.25:
+            colours = [place % shares for place in range(len(cases))]
+        black.update(id(item) for item, colour in zip(cases, colours, strict=True) if colour)
     return black
 
 
