@@ -69,7 +69,8 @@ def public(function: Callable[..., Any] | None = None, /, **domains: Domain) -> 
     """
     if function is None:
         return partial(public, **domains)
-    parameters = inspect.signature(function).parameters
+    signature = inspect.signature(function)
+    parameters = signature.parameters
     checks = OptionChecks(parameters, domains)
     placed, first = bool(checks.places), next(iter(parameters))
     by_name = frozenset(n for n, p in parameters.items() if p.kind is not p.POSITIONAL_ONLY)
@@ -115,6 +116,7 @@ def public(function: Callable[..., Any] | None = None, /, **domains: Domain) -> 
         backend = may_repeat(args[0]) if args else None
         return checked(args, options) if backend is None else plans(backend, args, options)
 
+    vars(call)["__signature__"] = signature  # whoever asks need not look for it again
     return call
 
 
