@@ -275,12 +275,6 @@ def extremes(x: Array) -> Any:
     return torch.aminmax(x.detach() if x.requires_grad else x)
 
 
-def smallest(x: Array) -> Any:
-    """Return the smallest entry, by whichever of PyTorch's two ways is quicker."""
-    x = x.detach() if x.requires_grad else x
-    return torch.amin(x) if x.dtype in (torch.float32, torch.float64) else torch.min(x)
-
-
 def _is_plain(x: Array) -> bool:
     """Say whether `x` is wrapped by no transform of PyTorch's."""
     return not (is_functorch_wrapped_tensor(x) or is_legacy_batchedtensor(x))
@@ -382,7 +376,7 @@ BACKEND = Backend(
     ),
     Indexing(scatter_add=scatter_add, take_along_axis=take_along_axis),
     Speed(
-        reductions={"extremes": extremes, "min": smallest},
+        reductions={"extremes": extremes},
         spread=torch.Tensor.expand,  # which, unlike broadcast_to, is known to every transform
         several=several,
         several_of_rows=several_of_rows(WEIGHT),

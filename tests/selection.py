@@ -1,7 +1,7 @@
 """Which tests run: the options ``--library`` and ``--family`` of tests/conftest.py, and a part.
 
 A law with many cases takes every second one, as the white fields of a chess board: a row that one
-library takes is left to the next one, and so with its dtypes. One with very many takes every third.
+library takes is left to the next one, and so with its dtypes. One with very many takes every fifth.
 ``make test-all`` takes all.
 """
 
@@ -74,7 +74,7 @@ def black_fields(items: list[pytest.Item]) -> set[int]:
             laws[item.path, getattr(item, "originalname", item.name)].append(item)
     black: set[int] = set()
     for cases in laws.values():
-        shares = 3 if len(cases) >= VERY_MANY else 2 if len(cases) >= MANY else 1
+        shares = 5 if len(cases) >= VERY_MANY else 2 if len(cases) >= MANY else 1
         places: defaultdict[str, dict[Any, int]] = defaultdict(dict)
         colours = [
             sum(
