@@ -143,6 +143,11 @@ def _sign(a: Arithmetic, x: Any) -> Any:
     return a.select(a.either(a.less(x, 0.0), a.greater(x, 0.0)), one, x)
 
 
+_BETWEEN: dict[Any, Callable[..., Any]] = {  # of bounds as well
+    np.exp: elementary.exp_between,
+    np.expm1: elementary.expm1_between,
+}
+
 _OWN: dict[Any, Callable[..., Any]] = {
     np.square: _square,
     np.reciprocal: lambda a, x: a.divide(1.0, x),
@@ -179,8 +184,8 @@ def computed(
 
     Untraceable for a step that is not known.
     """
-    if operation is np.exp and between:
-        return elementary.exp_between(a, given[0], *between[0])
+    if operation in _BETWEEN and between:
+        return _BETWEEN[operation](a, given[0], *between[0])
     if operation in _METHODS:
         return getattr(a, _METHODS[operation])(*given)
     name = getattr(operation, "__name__", operation)
@@ -219,7 +224,7 @@ def _flat(formula: Formula, dtypes: Sequence[Any]) -> Any:
             values = [loaded(a, *one) for one in zip(raws, dtypes[:given], strict=True)]
         results = _computed(a, formula, values)
         if flag is not None:
-            anywhere = builder.bitcast(results.pop(), ir.IntType(lanes))
+            anywhere: Any = builder.bitcast(results.pop(), ir.IntType(lanes))
             with builder.if_then(
                 builder.icmp_unsigned("!=", anywhere, ir.Constant(anywhere.type, 0)), likely=False
             ):
