@@ -26,6 +26,7 @@ from portable_losses._backend import (
 )
 from portable_losses._typing import Array, Options
 
+from .kernels.cross_entropy.linear_dtensor import LINEAR_CROSS_ENTROPY
 from .kernels.cross_entropy.sweep import WEIGHT
 from .kernels.rows.rowwise_dtensor import rowwise
 
@@ -310,6 +311,8 @@ class _Kept(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
     @staticmethod
     def forward(ctx: Any, pair: Pair, options: Options, wanted: Any, *arrays: Array) -> Any:
         out, ctx.pull = pair.kernel.run(pair, arrays, options, wanted)
+        if ctx.pull is pair.backward:
+            ctx.pull = _in_parts(ctx.pull)
         ctx.pair, ctx.options, ctx.wanted, ctx.count = pair, options, wanted, len(arrays)
         ctx.save_for_backward(*arrays, *(out if isinstance(out, tuple) else (out,)))
         ctx.several = isinstance(out, tuple)
@@ -385,5 +388,8 @@ BACKEND = Backend(
         namespaces={DTensor: XP},
     ),
     Indexing(take_along_axis=take_along_axis),
-    Speed(row_kernel=rowwise(), kernels={"cross_entropy": rowwise(WEIGHT)}),
+    Speed(
+        row_kernel=rowwise(),
+        kernels={"cross_entropy": rowwise(WEIGHT), "linear_cross_entropy": LINEAR_CROSS_ENTROPY},
+    ),
 )

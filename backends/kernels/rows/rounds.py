@@ -190,7 +190,9 @@ class _Written:
         """Return a reduction of the row."""
         found = self.cases(x)
         if found is not None:
-            return self.chosen(found[0], *[self.reduce(operation, y, dtype) for y in found[1:]], dtype)
+            return self.chosen(
+                found[0], *[self.reduce(operation, y, dtype) for y in found[1:]], dtype
+            )
         if operation == SUM:
             return self.sum(x)
         if self.is_row(x):
@@ -351,11 +353,15 @@ class _Written:
         todo = [x.number for x in reversed(results) if isinstance(x, Place)]
         while todo:
             x = todo[-1]
-            missing = [] if x in done else [
-                y.number
-                for y in self.steps[x].operands
-                if isinstance(y, Place) and y.number not in done
-            ]
+            missing = (
+                []
+                if x in done
+                else [
+                    y.number
+                    for y in self.steps[x].operands
+                    if isinstance(y, Place) and y.number not in done
+                ]
+            )
             if missing:
                 todo += missing
                 continue

@@ -25,7 +25,7 @@ from .derivatives import DerivedNamespace
 from .rounds import EACH, FIRST, TOP, Phase, Rounds, rounds
 from .trace import POSITION, SUM, RowRecording, trace
 
-__all__ = ["rowwise"]
+__all__ = ["are_in_parts", "rowwise"]
 
 KEPT = 512  # programs: each is of a pair, dtypes and options
 GRADIENTS = 16  # as many as a pair has arrays, and more
@@ -81,9 +81,7 @@ class Parts(NamedTuple):
         for i in cut:
             rank = rank * mesh.size(i) + place[i]
         count = math.prod([mesh.size(i) for i in cut])
-        return cls(
-            mesh, x.placements, tuple(x.shape), cut, rank, count, offsets[last], sizes[last]
-        )
+        return cls(mesh, x.placements, tuple(x.shape), cut, rank, count, offsets[last], sizes[last])
 
     def placed(self, kind: str) -> list[Any]:
         """Return how an array of a kind lies."""
@@ -202,9 +200,11 @@ def _computed(step: Any, xs: list[Any], parts: Parts, like: Array) -> Array:
         return torch.arange(parts.start, parts.start + parts.size, device=like.device)
     if operation in (CLASSES, SHARE):
         share = 1.0 if operation == SHARE else float(parts.shape[-1])
-        return torch.as_tensor(share, dtype=dtype, device=like.device) if operation == CLASSES else (
-            xs[0].double() / parts.shape[-1]
-        ).to(dtype)
+        return (
+            torch.as_tensor(share, dtype=dtype, device=like.device)
+            if operation == CLASSES
+            else (xs[0].double() / parts.shape[-1]).to(dtype)
+        )
     if operation == TOP:
         return torch.amax(xs[0], 0)
     if operation == FIRST:
@@ -222,12 +222,19 @@ _PROGRAMS: dict[Any, Program | None] = {}  # None: the pair has none
 
 
 def _program(
-    pair: Pair, parts: Parts, arrays: tuple[Any, ...], options: Options, wanted: tuple[int, ...], weights: tuple[int, ...]
+    pair: Pair,
+    parts: Parts,
+    arrays: tuple[Any, ...],
+    options: Options,
+    wanted: tuple[int, ...],
+    weights: tuple[int, ...],
 ) -> Program | None:
     """Return the program of a pair for arrays of these kinds; None where there is none."""
     kinds = _kinds(arrays, parts.shape, weights)
     dtypes = tuple([None if x is None else NUMPYS.get(x.dtype) for x in arrays])
-    if kinds is None or any(x is not None and d is None for x, d in zip(arrays, dtypes, strict=True)):
+    if kinds is None or any(
+        x is not None and d is None for x, d in zip(arrays, dtypes, strict=True)
+    ):
         return None
     plain = {name: x for name, x in options.items() if name not in ("xp", "foreseen")}
     if "foreseen" in options:
@@ -279,9 +286,7 @@ def _written(
     wanted: tuple[int, ...],
 ) -> Program:
     """Return the program of a pair."""
-    first = trace(
-        pair.forward, dtypes, kinds, options, native=NATIVE, namespace=_Namespace
-    )
+    first = trace(pair.forward, dtypes, kinds, options, native=NATIVE, namespace=_Namespace)
     outs = first.kinds[first.formula.given :]
     several = first.formula.several is not None
     if several and not all(first.formula.several or ()):
@@ -306,7 +311,12 @@ def _written(
 
     floats = [dtypes[0]] * late
     rows = trace(
-        both, (*floats, *dtypes), (*outs[:late], *kinds), options, native=NATIVE, namespace=_Namespace
+        both,
+        (*floats, *dtypes),
+        (*outs[:late], *kinds),
+        options,
+        native=NATIVE,
+        namespace=_Namespace,
     )
     if not all(rows.formula.several or ()):
         raise Untraceable  # a gradient that is None
@@ -327,11 +337,11 @@ class Rowwise:
         return Kernel(self._accepts, self.run, gradients=GRADIENTS, takes=self._takes)
 
     def _accepts(self, *arrays: Any, **options: Any) -> bool:
-        return _are_in_parts(arrays)
+        return are_in_parts(arrays)
 
     def _takes(self, pair: Pair, arrays: tuple[Any, ...], options: Options) -> bool:
         """Say whether the value has a program."""
-        if not _are_in_parts(arrays):
+        if not are_in_parts(arrays):
             return False
         return _program(pair, Parts.of(arrays[0]), arrays, options, (), self.weights) is not None
 
@@ -389,7 +399,7 @@ def _widened(x: Array, dtype: Any = torch.float32) -> Array:
     return x.to(dtype) if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
-def _are_in_parts(arrays: tuple[Any, ...]) -> bool:
+def are_in_parts(arrays: tuple[Any, ...]) -> bool:
     """Say whether these are DTensors of rows that no transform sees, and that lie in plain parts."""
     first = arrays[0]
     if torch.compiler.is_compiling() or forward_ad._current_level >= 0:

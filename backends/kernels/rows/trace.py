@@ -57,6 +57,7 @@ PICK = "pick"  # an array's entry at a place of the row
 POSITION = "position"  # 0, 1, ... along the row
 STRUCTURAL = frozenset([*REDUCTIONS, POSITION, CLASSES, SHARE])  # what is not computed by entries
 
+
 class RowFormula(NamedTuple):
     """A `Formula` of rows: of each value, whether there is one per entry; the kind of each result.
 
