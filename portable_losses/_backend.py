@@ -237,8 +237,9 @@ class Speed:
         The library's own special functions, where they are at least as accurate as ours.
     elementwise : callable, (function, arrays, options) -> result, or None
         Run an `entrywise` function in parts.
-    several : callable, (function, arrays, options, out) -> results, or None
+    several : callable, (function, arrays, options, out, *, checked) -> results, or None
         Run an elementwise function with several results in one pass; into `out` where that can be.
+        Of a `checked` one the last is a mask, in whose place is whether it is true anywhere.
     several_of_rows : callable, (function, arrays, options, out) -> results, or None
         The same of a function of rows: of logits and the arrays of a `Target`, then of others.
     elementwise_kernel : Kernel, or None

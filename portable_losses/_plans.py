@@ -24,7 +24,7 @@ from portable_losses._tape import TapeArray
 from portable_losses._typing import Array, Options
 from portable_losses._values import validating
 
-__all__ = ["Plans", "may_repeat"]
+__all__ = ["Plans", "are_apart", "key_of_call", "may_repeat"]
 
 KEPT = 256  # plans of one function
 _PLAIN = frozenset([float, int, bool, str, type(None)])  # what an option may be in a plan
@@ -97,7 +97,7 @@ class Plans:
         """Return the result of the function."""
         if options and options.get("denominator") is not None:
             options["denominator"] = _as_number(options["denominator"], backend)
-        key = _key(args, options)
+        key = key_of_call(args, options)
         plan = self._known.get(key, _UNKNOWN) if key else None
         if plan is None:
             return self._function(args, options)
@@ -115,7 +115,7 @@ class Plans:
             made = self._function(args, options)
         finally:
             NOTE.reset(before)
-        if not note.looked and _are_apart(args, given):
+        if not note.looked and are_apart(args, given):
             if len(self._known) >= KEPT:
                 self._known.clear()
             self._known[key] = _plan(note, backend, args, given, made)
@@ -146,7 +146,7 @@ def _as_number(x: Any, backend: Backend) -> Any:
     return number if number.__class__ in _COUNTS else x
 
 
-def _key(args: Args, options: Given) -> tuple[Any, ...] | None:
+def key_of_call(args: Args, options: Given) -> tuple[Any, ...] | None:
     """Return what tells calls apart that need plans of their own; None where there are none."""
     key: list[Any] = [validating()]
     try:
@@ -181,7 +181,7 @@ def _plain_key(x: Any) -> tuple[type, Any]:
     return kind, str(x) if not x and kind is float else x
 
 
-def _are_apart(args: Args, options: Given) -> bool:
+def are_apart(args: Args, options: Given) -> bool:
     """Say whether no array is given twice: of one that is, the place in a plan is not known."""
     arrays = [id(x) for x in (*args, *options.values()) if x.__class__ not in _PLAIN]
     return len(set(arrays)) == len(arrays)

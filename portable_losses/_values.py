@@ -175,6 +175,9 @@ def check_all_in(
 ) -> Array | None:
     """Check that every entry of the one `array` lies in [low, high] (NaN is let through)."""
     ((name, x),) = array.items()
+    taken, mask = _taken_over(x, partial(_lies_outside, low=low, high=high))
+    if taken:
+        return mask
     if lies_in(x, low, high) or kind_of(x, xp=xp) == "bool":
         return None
     x, own_xp = _constant(x)
@@ -186,6 +189,9 @@ def check_all_in(
 def check_all_above(low: float, *, xp: Namespace, advice: str = "", **array: Array) -> Array | None:
     """Check that every entry of the one `array` is greater than `low` (NaN is let through)."""
     ((name, x),) = array.items()
+    taken, mask = _taken_over(x, partial(_is_at_most, low=low))
+    if taken:
+        return mask
     if _passes(x, partial(_is_above, low)):
         return None
     x, own_xp = _constant(x)
@@ -198,6 +204,14 @@ def _constant(x: Array) -> tuple[Array, Namespace]:
     raw = raw_array(x)
     xp = namespace_of_type(raw)
     return computable(raw, xp=xp), xp
+
+
+def _taken_over(x: Array, bad: Callable[..., Array]) -> tuple[bool, Array | None]:
+    """Return whether a later pass looks at `x`, and the mask of what is to be marked."""
+    note = noted()
+    if note is None or note.takes_over is None:
+        return False, None
+    return note.takes_over(raw_array(x), bad)
 
 
 def lies_in(x: Array, low: float, high: float) -> bool:
@@ -286,6 +300,9 @@ def check_signs(*, xp: Namespace, **array: Array) -> Array | None:
 def check_signs_or_shares(*, xp: Namespace, **array: Array) -> Array | None:
     """Check that every entry of the one `array` is -1 or lies in [0, 1] (NaN is let through)."""
     ((name, x),) = array.items()
+    taken, mask = _taken_over(x, _is_no_share)
+    if taken:
+        return mask
     if _passes(x, _are_signs_or_shares):
         return None
     x, own_xp = _constant(x)
@@ -316,6 +333,9 @@ def _check_either(
 ) -> Array | None:
     """Check that every entry of the one `array` is `first`, `second` or NaN."""
     ((name, x),) = array.items()
+    taken, mask = _taken_over(x, partial(_is_neither, first=first, second=second))
+    if taken:
+        return mask
     x = computable(x, xp=namespace_of_type(x))
     if _passes(x, partial(_is_either, first, second)):
         return None
