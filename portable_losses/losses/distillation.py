@@ -11,7 +11,7 @@ from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._row_functions import of_rows
 from portable_losses._rows import as_rows, entry, largest_along, place_of_largest
-from portable_losses._stable import INF, NAN, log1p
+from portable_losses._stable import NAN, log1p
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
     check_axis,
@@ -21,14 +21,15 @@ from portable_losses._validation import (
     of_one_dtype,
 )
 from portable_losses.activations.softmaxes import log_softmax_in_parts, softmax_in_parts
-from portable_losses.losses._divergences import _generalized_kl, _js
 from portable_losses.losses._foreseen import foreseen_mean
+from portable_losses.losses._jensen_shannon import _js
+from portable_losses.losses._kullback_leibler import _generalized_kl
 from portable_losses.losses._left_out import leaves_out
 from portable_losses.special.two_floats import quotient_in_parts
 
 __all__ = ["distillation_loss"]
 
-CLOSE = 2.0  # a student to its teacher: as far as all logarithms of ratios are taken at once
+CLOSE = 30.0  # above, ratios are those of the logarithms: in their exponentials one term rules
 NEAREST = -2.0  # logarithms below are rounded by as much as two probabilities
 
 
@@ -163,29 +164,33 @@ def _distilled(
     """Return the divergence of each row of a student's logits from a teacher's."""
     rows = [quotient_in_parts(z, temperature, xp=xp) for z in (student, teacher)]
     lq, lp = (log_softmax_in_parts(*z, xp=xp) for z in rows)
-    if divergence == "js" and (not is_number(beta) or 0 < beta < 1):
-        terms = _js(lq, lp, beta=beta, log_target=True, xp=xp)
-    elif divergence == "kl" or (divergence == "js" and beta == 0):
-        q, p = (softmax_in_parts(*z, xp=xp) for z in rows)
-        ratio = _log_ratio((student - teacher) / temperature, p, lp, xp=xp)
+    q, p = (softmax_in_parts(*z, xp=xp) for z in rows)
+    mixes = divergence == "js" and (not is_number(beta) or 0 < beta < 1)
+    if not mixes and (divergence == "kl" or (divergence == "js" and beta == 0)):
+        ratio, _ = _log_ratio((student - teacher) / temperature, p, lp, lq, xp=xp)
         terms = _generalized_kl(lq, lp, q, p, ratio, nearest=NEAREST, xp=xp)
     else:
-        q, p = (softmax_in_parts(*z, xp=xp) for z in rows)
-        ratio = _log_ratio((teacher - student) / temperature, q, lq, xp=xp)
-        terms = _generalized_kl(lp, lq, p, q, ratio, nearest=NEAREST, xp=xp)
+        ratio, top = _log_ratio((teacher - student) / temperature, q, lq, lp, xp=xp)
+        if mixes:
+            terms = _js(lq, lp, q, p, ratio, top, beta=beta, log_target=True, xp=xp)
+        else:
+            terms = _generalized_kl(lp, lq, p, q, ratio, top, nearest=NEAREST, xp=xp)
     return temperature * temperature * total(terms, axis=-1, xp=xp)
 
 
-def _log_ratio(d: Array, p: Array, lp: Array, *, xp: Namespace) -> Array:
-    """Return the logarithm of ``softmax(z + d) / p`` for ``p = softmax(z)``; NaN in rows far apart.
+def _log_ratio(d: Array, p: Array, lp: Array, lq: Array, *, xp: Namespace) -> tuple[Array, Array]:
+    """Return the logarithm of ``q / p``, ``q = softmax(z + d)`` and ``p = softmax(z)``.
 
-    It is d without a common part, which the difference of two rounded logarithms is not.
+    It is d without a common part, which the difference of two rounded logarithms is not; NaN in
+    rows far apart. Then that logarithm at the largest p, in all rows.
     """
-    d, p = (stop_gradient(x, xp=xp) for x in (d, p))
-    k, _ = place_of_largest(stop_gradient(lp, xp=xp), xp=xp)
+    d, p, lp, lq = (stop_gradient(x, xp=xp) for x in (d, p, lp, lq))
+    k, _ = place_of_largest(lp, xp=xp)
+    d = _where(d == d, d, 0.0, xp=xp)  # both -inf; of NaN the probabilities are NaN
     d = d - entry(d, k, xp=xp)
-    near = largest_along(_where(d == d, xp.abs(d), INF, xp=xp), (-1,), xp=xp) < CLOSE
+    near = largest_along(d, (-1,), xp=xp) < CLOSE
     common = log1p(
         total(p * xp.expm1(_where(near, d, 0.0, xp=xp)), axis=-1, keepdims=True, xp=xp), xp=xp
     )
-    return _where(near, d - common, NAN, xp=xp)
+    top = _where(near, -common, entry(lq, k, xp=xp) - entry(lp, k, xp=xp), xp=xp)
+    return _where(near, d - common, NAN, xp=xp), top
