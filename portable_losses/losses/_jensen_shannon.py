@@ -6,12 +6,13 @@ m is the mixture of the two, ``beta * p + (1 - beta) * q``.
 import math
 from typing import Any
 
+from portable_losses._dtypes import largest
 from portable_losses._gradient import stop_gradient, with_gradient
 from portable_losses._options import is_number
 from portable_losses._polyfill import clip, constant, minimum, where
 from portable_losses._stable import INF, NAN, log, log1p
 from portable_losses._typing import Array, Namespace
-from portable_losses.activations.logistic import _sigmoid, _softplus
+from portable_losses.activations.logistic import _sigmoid
 from portable_losses.losses._deviances import _bound, _log_ratio_of, _times_power
 from portable_losses.losses._kullback_leibler import (
     _difference_of_logs,
@@ -49,34 +50,39 @@ def _parts(
 
 def _log_mixture(u: Array, share: float, rest: float, *, xp: Namespace) -> Array:
     """``log(rest + share * exp(u))``, `rest` and `share` of 1."""
-    near = _log_of_shares(minimum(u, 80.0, xp=xp), share, rest, xp=xp)
+    near = minimum(u, 80.0, xp=xp)
+    change = share * xp.expm1(near)
+    if is_number(share) and share <= 0.5:
+        near = log1p(change, xp=xp)
+    else:
+        near = _log1p_or_log(change, rest + share * xp.exp(near), xp=xp)
     log_share = math.log(share) if is_number(share) else xp.log(share)
     far = minimum(u, 1e4, xp=xp) + log_share  # from 1e4 on one probability is 0
     return where(u > 80, far, near, xp=xp)
 
 
-def _log_of_shares(u: Array, share: Array | float, rest: Array | float, *, xp: Namespace) -> Array:
-    """``log(rest + share * exp(u))`` where that does not overflow; two shares of 1."""
-    change = share * xp.expm1(u)
-    if is_number(share) and share <= 0.5:
-        return log1p(change, xp=xp)
-    low = change < -0.5  # where 1 + change has lost digits of the rest
-    y = where(low, rest + share * xp.exp(u), 1 + change, xp=xp)
-    return log(y, xp=xp) + where(low | (y == INF), 0.0, change - (y - 1), xp=xp) / y
+def _log1p_or_log(change: Array, whole: Array, *, xp: Namespace) -> Array:
+    """``log1p(change)``, ``log(whole)`` below -1/2: the same, where the sum has lost digits."""
+    low = change < -0.5
+    y = where(low, whole, 1 + change, xp=xp)
+    return log(y, xp=xp) + where(low, 0.0, change - (y - 1), xp=xp) / y
 
 
-def _log_mixture_beside_top(u: Array, top: Array, beta: float, *, xp: Namespace) -> Array:
-    """Return ``log(m / q)`` less that at the largest q, ``log(1 - s + s * exp(top - u))``.
+def _log_mixture_beside_top(
+    q: Array, p: Array, gap: Array, p_top: Array, q_top: Array, beta: float, *, xp: Namespace
+) -> Array:
+    """Return ``log(m / q)`` less that at the largest q, ``log(1 - s + s * exp(gap))``.
 
-    u is ``log(q / p)``, `top` that at the largest q, and s the share of p there.
+    The gap is ``log(p / q)`` less that at the largest q; p_top and q_top are p and q there, and s
+    is the share of p in their mixture. Far away an exponential of the gap would have its rounding.
     """
-    u, top = (clip(x, -1e4, 1e4, xp=xp) for x in (u, top))  # there one probability is 0
-    logs = math if is_number(beta) else xp
-    bias = logs.log(beta) - logs.log1p(-beta)
-    gap, share, rest = top - u, _sigmoid(bias - top, xp=xp), _sigmoid(top - bias, xp=xp)
-    near = _log_of_shares(minimum(gap, 40.0, xp=xp), share, rest, xp=xp)
-    far = _softplus((bias - _softplus(bias - top, beta=1.0, xp=xp)) - u, beta=1.0, xp=xp)
-    return where(gap > 40, far, near, xp=xp)
+    m = beta * p_top + (1 - beta) * q_top
+    share, rest = beta * p_top / m, (1 - beta) * q_top / m
+    odds = beta * q_top / m * (p / where(q == 0, 1.0, q, xp=xp))  # ``s * exp(gap)``
+    odds = minimum(odds, largest(odds, xp=xp), xp=xp)
+    close = xp.abs(gap) < 1
+    change = where(close, share * xp.expm1(where(close, gap, 0.0, xp=xp)), odds - share, xp=xp)
+    return _log1p_or_log(change, rest + odds, xp=xp)
 
 
 def _js_slope_grad(
@@ -152,8 +158,8 @@ def _js_grad(
     options: Any = {"beta": beta, "log_target": log_target, "xp": xp}
     p, of_p, of_q = _parts(lp, t, *known, **options)
     if known:
-        u = -_log_ratio(t, lp, known[2], xp=xp)
-        of_q = _log_mixture_beside_top(u, -known[3], beta, xp=xp)
+        q, p, _, *beside = known
+        of_q = _log_mixture_beside_top(q, p, *beside, beta, xp=xp)
     in_lp = _js_slope(lp, t, stop_gradient(of_q, xp=xp), *known, **options)
     in_t = -beta * where(p == 0, 0.0, of_p, xp=xp)
     return grad * in_lp, grad * (p * in_t if log_target else in_t), *(None for _ in known)
@@ -171,7 +177,8 @@ def _js_by_beta(
 def _js(lp: Array, t: Array, *known: Array, beta: float, log_target: bool, xp: Namespace) -> Array:
     """``beta * p * log(p / m) + (1 - beta) * q * log(q / m)``, m the mixture of the two.
 
-    Beside two logarithms may be what `_generalized_kl` has of them, of p and then q.
+    Beside two logarithms may be what `_generalized_kl` has of them, of p and q; and p and
+    q at the largest q.
     """
     to_p, to_q, scale = _js_terms(lp, t, *known, beta=beta, log_target=log_target, xp=xp)
     return (beta * to_p + (1 - beta) * to_q) * scale

@@ -88,15 +88,19 @@ def _generalized_kl_grad(
     q: Array,
     p: Array,
     ratio: Array,
-    *top: Array,
+    *gaps: Array,
     nearest: float,
     xp: Namespace,
 ) -> tuple[Array | None, ...]:
-    """``q - p`` in log q, ``p * log(p / q)`` in log p, with `top` ``p * (log(p / q) + top)``."""
+    """``q - p`` in log q, ``p * log(p / q)`` in log p, or p times the gaps."""
     u = _log_ratio(lq, lp, ratio, xp=xp)
     in_q = _difference_of_exponentials(lq, lp, q, p, ratio, nearest=nearest, xp=xp)
-    in_p = p * where(p == 0, 0.0, top[0] - u if top else -u, xp=xp)
-    return grad * in_q, grad * in_p, None, None, None, *(None for _ in top)
+    slope = -u
+    if gaps:  # whose slopes are those of u
+        apart = where(xp.abs(u) < INF, stop_gradient(u, xp=xp) - u, 0.0, xp=xp)
+        slope = apart - gaps[0]
+    in_p = p * where(p == 0, 0.0, slope, xp=xp)
+    return grad * in_q, grad * in_p, None, None, None, *(None for _ in gaps)
 
 
 @with_gradient(_generalized_kl_grad)
@@ -106,7 +110,7 @@ def _generalized_kl(
     q: Array,
     p: Array,
     ratio: Array,
-    *top: Array,
+    *gaps: Array,
     nearest: float,
     xp: Namespace,
 ) -> Array:
@@ -114,8 +118,8 @@ def _generalized_kl(
 
     Beside them are their exponentials: of logarithms that have been rounded they have more digits
     below `nearest`; and ``log(q / p)`` where it is known with more digits than their difference
-    has, elsewhere NaN. Where p adds up to 1 in each row and stays so, the gradient is known up to a
-    multiple of p: `top`, that logarithm at the largest p, takes what cancels out of it.
+    has, elsewhere NaN. Where p is a softmax, a multiple of p in the gradient by log p cancels: the
+    `gaps`, ``log(q / p)`` less that at the largest p, leave it out.
     """
     u = where(ratio == ratio, ratio, _difference_of_logs(lq, lp, xp=xp), xp=xp)
     return _kl_excess(p, q, u, xp=xp)

@@ -11,7 +11,7 @@ from portable_losses._public import public
 from portable_losses._reduction import reduce
 from portable_losses._row_functions import of_rows
 from portable_losses._rows import as_rows, entry, largest_along, place_of_largest
-from portable_losses._stable import NAN, log1p
+from portable_losses._stable import INF, NAN, log1p
 from portable_losses._typing import Array, Namespace, Reduction
 from portable_losses._validation import (
     check_axis,
@@ -25,7 +25,7 @@ from portable_losses.losses._foreseen import foreseen_mean
 from portable_losses.losses._jensen_shannon import _js
 from portable_losses.losses._kullback_leibler import _generalized_kl
 from portable_losses.losses._left_out import leaves_out
-from portable_losses.special.two_floats import quotient_in_parts
+from portable_losses.special.two_floats import quotient_in_parts, sum_of
 
 __all__ = ["distillation_loss"]
 
@@ -167,30 +167,40 @@ def _distilled(
     q, p = (softmax_in_parts(*z, xp=xp) for z in rows)
     mixes = divergence == "js" and (not is_number(beta) or 0 < beta < 1)
     if not mixes and (divergence == "kl" or (divergence == "js" and beta == 0)):
-        ratio, _ = _log_ratio((student - teacher) / temperature, p, lp, lq, xp=xp)
+        k, _ = place_of_largest(stop_gradient(lp, xp=xp), xp=xp)
+        ratio = _log_ratio(_gaps(student, teacher, k, xp=xp) / temperature, p, xp=xp)
         terms = _generalized_kl(lq, lp, q, p, ratio, nearest=NEAREST, xp=xp)
     else:
-        ratio, top = _log_ratio((teacher - student) / temperature, q, lq, lp, xp=xp)
+        k, _ = place_of_largest(stop_gradient(lq, xp=xp), xp=xp)
+        gaps = stop_gradient(_gaps(teacher, student, k, xp=xp) / temperature, xp=xp)
+        ratio = _log_ratio(gaps, q, xp=xp)
         if mixes:
-            terms = _js(lq, lp, q, p, ratio, top, beta=beta, log_target=True, xp=xp)
+            known = q, p, ratio, gaps, entry(p, k, xp=xp), entry(q, k, xp=xp)
+            constant = [stop_gradient(z, xp=xp) for z in known]
+            terms = _js(lq, lp, *constant, beta=beta, log_target=True, xp=xp)
         else:
-            terms = _generalized_kl(lp, lq, p, q, ratio, top, nearest=NEAREST, xp=xp)
+            terms = _generalized_kl(lp, lq, p, q, ratio, gaps, nearest=NEAREST, xp=xp)
     return temperature * temperature * total(terms, axis=-1, xp=xp)
 
 
-def _log_ratio(d: Array, p: Array, lp: Array, lq: Array, *, xp: Namespace) -> tuple[Array, Array]:
-    """Return the logarithm of ``q / p``, ``q = softmax(z + d)`` and ``p = softmax(z)``.
+def _gaps(x: Array, y: Array, k: Array, *, xp: Namespace) -> Array:
+    """Return ``x - y`` less that at k, rounded once; 0 where both are -inf."""
+    x, y = (stop_gradient(z, xp=xp) for z in (x, y))
+    none = (x == -INF) & (y == -INF)
+    d, rest = sum_of(*(_where(none, 0.0, z, xp=xp) for z in (x, -y)))
+    rest = _where(xp.abs(d) < INF, rest, 0.0, xp=xp)
+    gaps, more = sum_of(d, -entry(d, k, xp=xp))
+    return gaps + _where(xp.abs(gaps) < INF, more + (rest - entry(rest, k, xp=xp)), 0.0, xp=xp)
 
-    It is d without a common part, which the difference of two rounded logarithms is not; NaN in
-    rows far apart. Then that logarithm at the largest p, in all rows.
+
+def _log_ratio(d: Array, p: Array, *, xp: Namespace) -> Array:
+    """Return the logarithm of ``softmax(z + d) / p`` for ``p = softmax(z)``; NaN in rows far apart.
+
+    It is d without a common part, which the difference of two rounded logarithms is not.
     """
-    d, p, lp, lq = (stop_gradient(x, xp=xp) for x in (d, p, lp, lq))
-    k, _ = place_of_largest(lp, xp=xp)
-    d = _where(d == d, d, 0.0, xp=xp)  # both -inf; of NaN the probabilities are NaN
-    d = d - entry(d, k, xp=xp)
+    d, p = (stop_gradient(x, xp=xp) for x in (d, p))
     near = largest_along(d, (-1,), xp=xp) < CLOSE
     common = log1p(
         total(p * xp.expm1(_where(near, d, 0.0, xp=xp)), axis=-1, keepdims=True, xp=xp), xp=xp
     )
-    top = _where(near, -common, entry(lq, k, xp=xp) - entry(lp, k, xp=xp), xp=xp)
-    return _where(near, d - common, NAN, xp=xp), top
+    return _where(near, d - common, NAN, xp=xp)
