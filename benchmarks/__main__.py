@@ -27,6 +27,7 @@ import torch
 from benchmarks import memory, plots
 from benchmarks.cases import full_size
 from benchmarks.elementwise import means
+from benchmarks.floors import MOVED
 from benchmarks.timing import Race, medians, missed
 from portable_losses import __version__
 
@@ -54,7 +55,7 @@ def lines_of(race: Race, rounds: int) -> Iterator[list[str]]:
             shown(times["ours"]),
             shown(times[name]),
             f"{ratio:.4g}",
-            f"{bar:g}",
+            "-" if bar is None else f"{bar:g}",
         ]
 
 
@@ -138,7 +139,9 @@ Written by `make bench` for version {kept["version"]}: {kept["measured"]}.
 Value and gradient, medians of programs that take turns; a ratio below 1 is faster than the peer,
 and the aim is the largest ratio that we want. {misses} of {aims} miss it:
 they stand in bold, with a ✗. Copying a large array moves {kept["copied GB/s"]:.1f} GB/s here, read
-and written bytes counted once each. The figures of each version are kept as JSON in
+and written bytes counted once each. Rows without an aim show what nobody can spare: moving the
+bytes that value and gradient read and write ("{MOVED}"), and the products of
+matrices within the loss of a linear layer. The figures of each version are kept as JSON in
 `docs/benchmarks/`.
 
 {chr(10).join(rows)}

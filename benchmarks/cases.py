@@ -11,6 +11,7 @@ import torch
 import portable_losses as pl
 from benchmarks.derivatives import derivatives
 from benchmarks.elementwise import dask, elementwise, functions, small
+from benchmarks.floors import floors
 from benchmarks.numpy_code import numpy_code
 from benchmarks.rows import beside_a_copy, rows, small_rows
 from benchmarks.tape import called, sgd_step, sixty_operations, written_out
@@ -154,6 +155,7 @@ def full_size() -> list[Callable[[], list[Race]]]:
             for name in functions()
         ),
         lambda: linear_cross_entropy(4096, 256, 32000),
+        lambda: floors(8_000_000, 1000, (4096, 256, 32000)),
         lambda: threads(4096, 32000, 8_000_000),
         small,
         small_rows,

@@ -11,12 +11,12 @@ Program = Callable[[], Any]
 class Race(NamedTuple):
     """Programs that compute the same thing, "ours" first, and the ratios that we aim at.
 
-    ``bars[name]`` is the largest ratio of our time to that of the program `name`.
+    ``bars[name]`` is the largest ratio of our time to that of the program `name`; None: no aim.
     """
 
     name: str
     programs: Mapping[str, Program]
-    bars: Mapping[str, float]
+    bars: Mapping[str, float | None]
 
 
 def missed(ratio: str, aim: str) -> bool:

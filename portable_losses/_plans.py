@@ -43,7 +43,8 @@ class Plan(NamedTuple):
     places of those that `run` takes, None where these are the arguments as they stand. `run`
     returns None for arrays that it does not take. `changes` are the places of options of `run` that
     depend on values: the divisor of a sum, the weights of its terms. None is one that takes the
-    long way.
+    long way. `direct` are the steps where nothing but arguments are tested, and all of them are
+    what `run` takes: the place of each among them, and its test.
     """
 
     backend: Backend
@@ -52,12 +53,17 @@ class Plan(NamedTuple):
     arrays: tuple[int, ...] | None
     run: Callable[..., Any]
     changes: tuple[tuple[str, int], ...] = ()
+    direct: tuple[tuple[int, Callable[..., Any]], ...] | None = None
 
     def __call__(self, args: Args, options: Given) -> Any:
         """Return the result; None where the call must take the long way."""
-        steps, arrays = self.steps, self.arrays
-        if arrays is None and not steps:
+        direct = self.direct
+        if direct is not None:  # mostly; the rest would take it a fifth longer
+            for i, test in direct:
+                if not test(args[i]):
+                    return None
             return self.run(*args)
+        steps, arrays = self.steps, self.arrays
         values = [None, *args]
         if self.names:
             values += [options[name] for name in self.names]
@@ -89,7 +95,7 @@ class Plans:
 
     def __call__(self, backend: Backend, args: Args, options: dict[str, Any]) -> Any:
         """Return the result of the function."""
-        if options.get("denominator") is not None:
+        if options and options.get("denominator") is not None:
             options["denominator"] = _as_number(options["denominator"], backend)
         key = _key(args, options)
         plan = self._known.get(key, _UNKNOWN) if key else None
@@ -223,7 +229,11 @@ def _plan(
         return None
     as_given = len(args) == len(arrays) and all(x is y for x, y in zip(args, arrays, strict=True))
     own = None if as_given and not changes else tuple(found)
-    return Plan(backend, places.names, tuple(places.steps), own, run, tuple(changes.items()))
+    direct = None
+    if own is None and all(tests and at[0] <= len(args) for at, _, tests in places.steps):
+        direct = tuple([(at[0] - 1, test) for at, test, _ in places.steps])
+    steps, changed = tuple(places.steps), tuple(changes.items())
+    return Plan(backend, places.names, steps, own, run, changed, direct)
 
 
 def repeated(

@@ -12,6 +12,7 @@ from torch import Tensor, bfloat16
 from benchmarks import memory, plots
 from benchmarks.__main__ import DOCUMENT, FIGURES, document, lines_of, record, shown
 from benchmarks.cases import tiny
+from benchmarks.floors import floors
 from benchmarks.timing import Race, medians
 
 
@@ -32,6 +33,11 @@ def test_all_programs_compute_the_same(race: Race) -> None:
     assert set(race.bars) == set(race.programs) - {"ours"}
 
 
+def test_the_floors_run() -> None:
+    for race in floors(12, 3, (4, 3, 5)):
+        assert medians(race, rounds=1).keys() == {"ours", *race.bars}
+
+
 def test_the_programs_take_turns() -> None:
     log: list[str] = []
     programs = {name: lambda name=name: log.append(name) for name in ("ours", "theirs")}
@@ -42,12 +48,13 @@ def test_the_programs_take_turns() -> None:
 
 
 def test_a_line_says_the_ratio_and_the_aim(monkeypatch: pytest.MonkeyPatch) -> None:
-    times = {"ours": 0.25, "A": 0.5, "B": 1e-4}
+    times = {"ours": 0.25, "A": 0.5, "B": 1e-4, "C": 0.25}
     monkeypatch.setattr("benchmarks.__main__.medians", lambda race, rounds: times)
-    race = Race("a race", {}, {"A": 0.75, "B": 1.0})
+    race = Race("a race", {}, {"A": 0.75, "B": 1.0, "C": None})
     lines = [
         ["a race", "A", "250 ms", "500 ms", "0.5", "0.75"],
         ["a race", "B", "250 ms", "100 us", "2500", "1"],
+        ["a race", "C", "250 ms", "250 ms", "1", "-"],
     ]
     assert list(lines_of(race, 3)) == lines
     page = document(record(lines, 2e10))
