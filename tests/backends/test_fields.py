@@ -9,6 +9,7 @@ from typing import Any
 import array_api_compat.numpy as xp_numpy
 import numpy as np
 import pytest
+from portable_losses.backends.kernels.formulas.within_numpy import PATIENCE
 
 import portable_losses as pl
 from portable_losses import _backend, autograd
@@ -133,7 +134,8 @@ def test_a_test_of_an_interval_counts_what_lies_outside(dtype: str, size: int) -
     assert test is not None
     within = test(x, 0, 1)
     assert within is not None
-    assert within(x)
+    for _ in range(PATIENCE + 1):  # by the extremes, and then by machine code
+        assert within(x)
     assert within(np.repeat(x, 2)[::2])
     for value in (-1e-30, 1 + 1e-6, np.nan, np.inf, -np.inf):
         one = x.copy()
@@ -145,7 +147,8 @@ def test_a_test_of_an_interval_counts_what_lies_outside(dtype: str, size: int) -
     assert within(edges)
     above = test(x, 0, float("inf"))
     assert above is not None
-    assert above(np.full_like(x, np.inf))
+    for _ in range(PATIENCE + 1):
+        assert above(np.full_like(x, np.inf))
     assert test(x.astype("float16"), 0, 1) is None
 
 

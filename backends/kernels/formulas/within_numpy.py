@@ -5,6 +5,7 @@ That is one pass and one call, where the smallest and the largest entry take two
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import array_api_compat.numpy as xp_numpy
 import numpy as np
@@ -18,27 +19,34 @@ from .elementwise_numpy import FLOATS, program_of
 
 __all__ = ["within"]
 
+PATIENCE = 32  # calls
+
 
 def within(x: Array, low: float, high: float) -> Callable[[Array], bool] | None:
     """Return a test of arrays like `x`, of its dtype and shape: all entries lie in [low, high].
 
-    NaN does not. None without machine code.
+    NaN does not. None where there is no machine code. It is made when it has been missed for a
+    while: to compile it takes as long as thousands of calls.
     """
     if x.dtype.char not in FLOATS or not x.dtype.isnative or not x.ndim:
         return None
-    code = _counting(x.dtype.char, low, high)
-    if code is None:
-        return None
-    flat, count = x.ndim == 1, code.adding(1, 0)
-    few = count is not None and x.size < FEWEST
+    flat, few, dtype = x.ndim == 1, x.size < FEWEST, x.dtype.char
+    code: Machine | None = None
+    count: Any = None
+    missed = 0
 
     def test(x: Array) -> bool:
-        if not x.flags.c_contiguous:
-            first, last = extremes(x)
-            return low <= float(first) and float(last) <= high
-        if few:
+        nonlocal code, count, missed
+        if count is not None and x.flags.c_contiguous:
             return not count(x if flat else x.reshape(-1))
-        return not code.sum((x,), 1)[0]
+        if code is None and missed < PATIENCE:
+            missed += 1
+            if missed == PATIENCE and (code := _counting(dtype, low, high)) is not None and few:
+                count = code.adding(1, 0)
+        if code is not None and not few and x.flags.c_contiguous:
+            return not code.sum((x,), 1)[0]
+        first, last = extremes(x)
+        return low <= float(first) and float(last) <= high
 
     return test
 
@@ -46,7 +54,8 @@ def within(x: Array, low: float, high: float) -> Callable[[Array], bool] | None:
 @lru_cache(maxsize=64)
 def _counting(dtype: str, low: float, high: float) -> Machine | None:
     """Return machine code that adds up how many entries lie outside."""
-    options, like = {"low": low, "high": high, "xp": xp_numpy}, np.empty(1, dtype)
+    options = {"low": low, "high": high, "xp": xp_numpy}
+    like: Array = np.empty(1, dtype)
     made = program_of(_lies_outside, None, (like,), options, now=False)
     return made if isinstance(made, Machine) else None
 
