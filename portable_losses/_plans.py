@@ -58,8 +58,8 @@ class Plan(NamedTuple):
     def __call__(self, args: Args, options: Given) -> Any:
         """Return the result; None where the call must take the long way."""
         if self.direct is not None:  # mostly; what follows would take it a fifth longer
-            others, tests = self.direct
-            for i, test in tests:
+            others, asked = self.direct
+            for i, test in asked:
                 if not test(args[i]):
                     return None
             return self.run(*args, *others)

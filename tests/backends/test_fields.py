@@ -143,7 +143,7 @@ def test_a_test_of_an_interval_counts_what_lies_outside(dtype: str, size: int) -
         with np.errstate(invalid="ignore"):
             assert not within(one), value
             assert not within(np.repeat(one, 2)[::2]), value
-    edges = np.resize(np.asarray([0.0, -0.0, 1.0], dtype), size)
+    edges: Any = np.resize(np.asarray([0.0, -0.0, 1.0], dtype), size)
     assert within(edges)
     above = test(x, 0, float("inf"))
     assert above is not None
