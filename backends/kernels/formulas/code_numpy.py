@@ -53,7 +53,7 @@ class Machine:
         outs = targets_of(self.formula, shape, into)
         targets = [x.reshape(axis) for x in outs]
         large = size * sum(self._sizes) * PARTS.get() >= LARGE
-        if len(axis) == 1 and all([x.flags.aligned and x.dtype.isnative for x in parts]):
+        if len(axis) == 1 and all(x.flags.aligned and x.dtype.isnative for x in parts):
             arrays = [*parts, *targets]
             places = [x.__array_interface__["data"][0] for x in arrays]
             steps = [x.strides[0] if x.ndim else 0 for x in arrays]
