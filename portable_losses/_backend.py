@@ -227,6 +227,8 @@ class Speed:
     reductions : mapping of str to callable, (x) -> 0-d array
         ``xp.sum`` and the like over all entries, where a quicker call has the same bits; by
         "extremes", the smallest and the largest entry from one pass.
+    within : callable, (x, low, high) -> callable, (y) -> bool, or None
+        A test of arrays like `x`: do all entries lie in [low, high]? NaN does not.
     sum_along : callable, (x, axis, keepdims) -> array, or None
         ``xp.sum`` over some axes, in a way that suits the library better than its own.
     spread : callable, (x, shape) -> array, or None
@@ -251,6 +253,7 @@ class Speed:
     """
 
     reductions: Mapping[str, Callable[[Array], Array]] = field(default_factory=dict[str, Any])
+    within: Callable[[Array, float, float], Callable[[Array], bool] | None] | None = None
     sum_along: Callable[[Array, Any, bool], Array] | None = None
     spread: Callable[[Array, tuple[int, ...]], Array] | None = None
     special: Mapping[str, Callable[..., Array]] = field(default_factory=dict[str, Any])

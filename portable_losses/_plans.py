@@ -43,8 +43,8 @@ class Plan(NamedTuple):
     places of those that `run` takes, None where these are the arguments as they stand. `run`
     returns None for arrays that it does not take. `changes` are the places of options of `run` that
     depend on values: the divisor of a sum, the weights of its terms. None is one that takes the
-    long way. `direct` are the steps where nothing but arguments are tested, and all of them are
-    what `run` takes: the place of each among them, and its test.
+    long way. `direct` is there where `run` takes the arguments and then so many times None, and
+    nothing but arguments are tested: the place of each among them, and its test.
     """
 
     backend: Backend
@@ -53,16 +53,16 @@ class Plan(NamedTuple):
     arrays: tuple[int, ...] | None
     run: Callable[..., Any]
     changes: tuple[tuple[str, int], ...] = ()
-    direct: tuple[tuple[int, Callable[..., Any]], ...] | None = None
+    direct: tuple[tuple[None, ...], tuple[tuple[int, Callable[..., Any]], ...]] | None = None
 
     def __call__(self, args: Args, options: Given) -> Any:
         """Return the result; None where the call must take the long way."""
-        direct = self.direct
-        if direct is not None:  # mostly; the rest would take it a fifth longer
-            for i, test in direct:
+        if self.direct is not None:  # mostly; what follows would take it a fifth longer
+            others, asked = self.direct
+            for i, test in asked:
                 if not test(args[i]):
                     return None
-            return self.run(*args)
+            return self.run(*args, *others)
         steps, arrays = self.steps, self.arrays
         values = [None, *args]
         if self.names:
@@ -229,11 +229,20 @@ def _plan(
         return None
     as_given = len(args) == len(arrays) and all(x is y for x, y in zip(args, arrays, strict=True))
     own = None if as_given and not changes else tuple(found)
-    direct = None
-    if own is None and all(tests and at[0] <= len(args) for at, _, tests in places.steps):
-        direct = tuple([(at[0] - 1, test) for at, test, _ in places.steps])
     steps, changed = tuple(places.steps), tuple(changes.items())
-    return Plan(backend, places.names, steps, own, run, changed, direct)
+    return Plan(
+        backend, places.names, steps, own, run, changed, _direct(len(args), found, steps, changed)
+    )
+
+
+def _direct(count: int, found: list[int], steps: tuple[Any, ...], changes: tuple[Any, ...]) -> Any:
+    """Return `Plan.direct` of a plan with so many arguments and arrays at the places `found`."""
+    rest = len(found) - count
+    if changes or found != [*range(1, count + 1), *[0] * rest]:
+        return None
+    if not all(tests and at[0] <= count for at, _, tests in steps):
+        return None
+    return (None,) * rest, tuple([(at[0] - 1, test) for at, test, _ in steps])
 
 
 def repeated(

@@ -12,7 +12,7 @@ import numpy as np
 from portable_losses._typing import Array, Options
 
 from ..machine.memory_numpy import empty, usable
-from ..machine.teams import pool
+from ..machine.team_numpy import team
 from .aligned_numpy import is_one_number
 from .code_numpy import FEWEST, SPAN
 from .elementwise_numpy import KEPT, elementwise, program_of
@@ -91,7 +91,7 @@ def _checked(
         way = code.streamed if count * sum(sizes) >= LARGE else code.strided
         once = [*repeated, *(False for _ in results), True]
         steps = [0 if one else size for one, size in zip(once, [*sizes, 0], strict=True)]
-        code.share(way, code.flat, places, steps, count, span=SPAN, team=pool)
+        code.share(way, code.flat, places, steps, count, span=SPAN, team=team)
     return (*results, bool(anywhere[0]))
 
 
