@@ -99,6 +99,14 @@ def test_it_is_right_where_it_once_was_lost(
     assert_not_gross(named(name), known, dtype, columns)
 
 
+@pytest.mark.skipif(not INSTALLED["jax.numpy"], reason="needs JAX")
+def test_no_compiler_joins_divisions_to_one_by_a_product_that_vanishes() -> None:
+    row = next(one for one in ROWS if str(one) == "binary_cross_entropy")
+    points = [(1.9e-27, 0.0), (2e-30, 0.0), (1.9e-27, 1e-20), (2e-30, 1e-30), (0.3, 0.25)]
+    columns = tuple(np.asarray(column, np.float32) for column in zip(*points, strict=True))
+    assert_not_gross(named("jax"), row, np.float32, columns)
+
+
 # Rows of logits: the diagonal of the Hessian where one class is nearly certain.
 ROW_LOSSES: dict[str, Any] = {
     "cross_entropy": lambda z, y: pl.cross_entropy(z, y),

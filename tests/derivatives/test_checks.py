@@ -111,7 +111,8 @@ def test_a_bad_input_is_named_too(made: Callable[[Array], Any]) -> None:
 
 def test_weights_of_0_beside_soft_labels_leave_out(made: Callable[[Array], Any]) -> None:
     z, y, w = np.asarray([0.5, np.inf, -3.0]), np.asarray([0.25, 0.0, 1.0]), np.asarray([2.0, 0, 1])
-    loss, options = pl.binary_cross_entropy_with_logits, {"label_smoothing": 0.1}
+    loss: Any = pl.binary_cross_entropy_with_logits
+    options: dict[str, Any] = {"label_smoothing": 0.1}
     want: Any = pl.derivatives(loss, z[::2], y[::2], order=2, sample_weight=w[::2], **options)
     mask = np.asarray([True, False, True])
     for more in ({}, {"where": made(mask)}, {"pos_weight": made(np.ones(3))}):
