@@ -93,7 +93,7 @@ def unit_vectors(z: Array, *, axes: Axes, p: float, eps: float, xp: Namespace) -
     safe = _where(top == 0, 1.0, z, xp=xp)
     unit = safe / scale
     norm = _norm(unit, p=p, axes=axes, xp=xp)
-    y = unit / norm
+    y = _direction(unit, norm, axes=axes, xp=xp) if p == 2 else unit / norm
     if eps:  # not eps / scale, which may overflow, and is NaN on PyTorch for a subnormal scale
         short = (scale < eps) & (norm * minimum(scale, eps, xp=xp) < eps)
         y = _where(short, safe / eps, y, xp=xp)
@@ -243,6 +243,21 @@ def _mean(x: Array, mask: Array | None, axes: Axes, *, xp: Namespace) -> Array:
     count = total(narrow(mask, x.dtype, xp=xp), axis=axes, keepdims=True, xp=xp)
     kept = _where(mask, x, 0.0, xp=xp)
     return total(kept, axis=axes, keepdims=True, xp=xp) / maximum(count, 1.0, xp=xp)
+
+
+def _direction_grad(
+    grad: Array, out: Array, x: Array, norm: Array, *, axes: Axes, xp: Namespace
+) -> tuple[Array | None, ...]:
+    """``(grad - y * sum(grad * y)) / norm``, of which what rounding has left of y is taken out."""
+    for _ in range(2):
+        grad = grad - out * total(grad * out, axis=axes, keepdims=True, xp=xp)
+    return grad / norm, None
+
+
+@with_gradient(_direction_grad)
+def _direction(x: Array, norm: Array, *, axes: Axes, xp: Namespace) -> Array:
+    """``x / norm``, the norm being that of x, by which alone it is differentiated."""
+    return x / norm
 
 
 def _norm_grad(
