@@ -210,14 +210,52 @@ def _standardized(
         scale = _where(scale < INF, as_divisor(scale, xp=xp), scale, xp=xp)
         scale = _where(scale == 0, 1.0, scale, xp=xp)
         d = d / scale
-        square = _mean(d * d, where, axes, xp=xp)
+        square, lack = _mean(d * d, where, axes, xp=xp), None
         if root:  # PyTorch's 0 / scale is NaN for a subnormal scale
             least = root / scale
             square = square + least * least
-    else:
-        d, square = differentiable_again(d, xp=xp), variance + eps
-    divisor = xp.sqrt(_where(square == 0, 1.0, square, xp=xp))
-    return xp.divide(d, divisor)
+            lack = least * least / square
+        divisor = xp.sqrt(_where(square == 0, 1.0, square, xp=xp))
+        return _deviations(d, divisor, lack, where, axes=axes, xp=xp)
+    d, square = differentiable_again(d, xp=xp), variance + eps
+    return xp.divide(d, xp.sqrt(_where(square == 0, 1.0, square, xp=xp)))
+
+
+def _deviations_grad(
+    grad: Array,
+    out: Array,
+    d: Array,
+    divisor: Array,
+    lack: Array | None,
+    mask: Array | None,
+    *,
+    axes: Axes,
+    xp: Namespace,
+) -> tuple[Array | None, ...]:
+    """``(grad - y * mean(grad * y)) / divisor``, of which what rounding has left of y is taken out.
+
+    That has a share of y itself where the mean square of y lacks as much to 1.
+    """
+    share = _mean(grad * out, mask, axes, xp=xp)
+    grad = grad - out * share
+    left = _mean(grad * out, mask, axes, xp=xp)
+    if lack is not None:
+        left = left - share * lack
+    return (grad - out * left) / divisor, None, None, None
+
+
+@with_gradient(_deviations_grad)
+def _deviations(
+    d: Array,
+    divisor: Array,
+    lack: Array | None,
+    mask: Array | None,
+    *,
+    axes: Axes,
+    xp: Namespace,
+) -> Array:
+    """``d / divisor``, the divisor being the root of the mean square of d, or more by `lack`."""
+    return d / divisor
 
 
 def _max_abs(x: Array, axes: Axes, *, xp: Namespace) -> Array:
