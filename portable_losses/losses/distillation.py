@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from portable_losses._dtypes import largest, widen
+from portable_losses._dtypes import is_half, largest
 from portable_losses._gradient import stop_gradient
 from portable_losses._options import FRACTION, POSITIVE, UNIT, is_number, require
 from portable_losses._polyfill import total
@@ -122,7 +122,8 @@ def distillation_loss(
 
     square = temperature * temperature
     if is_number(square):
-        fits = square <= largest(widen(student[..., :0], xp=xp), xp=xp)
+        limit = xp.finfo(xp.float32).max if is_half(student, xp=xp) else largest(student, xp=xp)
+        fits = square <= limit
         require(fits, "temperature", "have a square that fits the dtype", temperature)
 
     teacher = stop_gradient(teacher, xp=xp)
