@@ -155,9 +155,23 @@ def _parts(
 def _log_mixture(u: Array, share: float, *, xp: Namespace) -> Array:
     """``log(1 - share + share * exp(u))``."""
     near = log1p(share * xp.expm1(minimum(u, 80.0, xp=xp)), xp=xp)
-    log_share = math.log(share) if is_number(share) else xp.log(share)
+    log_share = _log_of(share, xp=xp)
     far = minimum(u, 1e4, xp=xp) + log_share  # from 1e4 on one probability is 0
     return where(u > 80, far, near, xp=xp)
+
+
+def _log_of(share: Any, *, xp: Namespace) -> Any:
+    """``log(share)``, -inf of 0."""
+    if not is_number(share):
+        return xp.log(share)
+    return math.log(share) if share > 0 else -INF
+
+
+def _log_of_rest(share: Any, *, xp: Namespace) -> Any:
+    """``log(1 - share)``, -inf of 1."""
+    if not is_number(share):
+        return xp.log1p(-share)
+    return math.log1p(-share) if share < 1 else -INF
 
 
 def _js_slope_grad(
@@ -202,8 +216,7 @@ def _shares(
     lp: Array, t: Array, beta: float | Array, *, log_target: bool, xp: Namespace
 ) -> tuple[Array, Array]:
     """Return the shares of p and q in the mixture: ``beta * p / m``, ``(1 - beta) * q / m``."""
-    logs = math if is_number(beta) else xp
-    bias = logs.log(beta) - logs.log1p(-beta)
+    bias = _log_of(beta, xp=xp) - _log_of_rest(beta, xp=xp)
     u = _difference_of_logs(lp, t if log_target else log(t, xp=xp), xp=xp) - bias
     return _sigmoid(-u, xp=xp), _sigmoid(u, xp=xp)
 
