@@ -99,7 +99,7 @@ def _apart(options: Options) -> tuple[Options, tuple[str, ...], list[Any]]:
 
 
 def _samples(given: list[Any], late: list[Any]) -> list[Any]:
-    """Return arrays without entries as the chunks are, and .5, mostly a share, for what tasks read."""
+    """Return arrays without entries as the chunks are, and .5 for what tasks read (a share)."""
     return [x._meta for x in given[: len(given) - len(late)]] + [0.5] * len(late)
 
 
