@@ -18,10 +18,10 @@ from .kernels.cross_entropy.sweep_torch import CROSS_ENTROPY, WEIGHT
 from .kernels.formulas.elementwise_torch import (
     ELEMENTWISE,
     backward_of,
-    several,
 )
 from .kernels.formulas.plain_torch import is_plain_in_memory, is_watched
 from .kernels.formulas.ready_torch import ready
+from .kernels.formulas.several_torch import several
 from .kernels.gpu_rows.rows_torch import CUDA
 from .kernels.machine.by_device import by_device
 from .kernels.rows.rowwise_torch import rowwise, several_of_rows

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import array_api_compat.torch as xp_torch
 import torch
-from torch.distributed.tensor import DTensor, Partial, Replicate, Shard
+from torch.distributed.tensor import DTensor, Replicate, Shard
 from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
 
 from portable_losses._backend import (
@@ -24,9 +24,11 @@ from portable_losses._backend import (
     Speed,
     load_backend,
 )
-from portable_losses._rows import exponentials
-from portable_losses._stable import NAN
 from portable_losses._typing import Array, Options
+
+from .kernels.cross_entropy.linear_dtensor import LINEAR_CROSS_ENTROPY
+from .kernels.cross_entropy.sweep import WEIGHT
+from .kernels.rows.rowwise_dtensor import rowwise
 
 PLAIN: Any = load_backend("torch")
 
@@ -232,68 +234,6 @@ _OF_WHOLE = frozenset(["argsort", "cumulative_prod", "cumulative_sum", "flip", "
 XP = Namespace()
 
 
-# ---- softmax of rows in parts ------------------------------------------------------------------
-
-
-def _sums(*terms: Array) -> list[Array]:
-    """Return the sums of rows of DTensors that lie alike, by one all-reduce for all of them."""
-    first = terms[0]
-    own = torch.stack([x.to_local().sum(-1, keepdim=True) for x in terms])
-    cut = _parts(first, -1)
-    placed = [
-        Partial() if i in cut else Shard(p.dim + 1) if p.is_shard() else p
-        for i, p in enumerate(first.placements)
-    ]
-    shape = torch.Size([len(terms), *first.shape[:-1], 1])
-    stride = torch.empty(shape, device="meta").stride()
-    made = DTensor.from_local(
-        own, first.device_mesh, placed, run_check=False, shape=shape, stride=stride
-    )
-    return list(_added_up(made))
-
-
-def _exponentials(x: Array) -> tuple[Array, ...]:
-    """Return each row's largest entry, ``exp(x)`` over a power of e, and that of the largest entry.
-
-    Last the sum of the others over that, by two all-reduces. NaN for what has no finite one.
-    """
-    if _has_empty_part(x):
-        raise InParts
-    largest = _added_up(torch.amax(x, dim=-1, keepdim=True))
-    top = torch.where(largest.isfinite(), largest, NAN)
-    e, unit = exponentials(x, top, xp=XP), exponentials(top, top, xp=XP)
-    at_top = x == top
-    less, ties = _sums(torch.where(at_top, 0, e), at_top.to(x.dtype))
-    return largest, e, unit, less / unit + (ties - 1)
-
-
-def _log_softmax(x: Array, *, xp: Any) -> Array:
-    """``x - top - log1p(sum of the others)``."""
-    top, _, _, others = _exponentials(x)
-    return x - top - torch.log1p(others)
-
-
-def _softmax(x: Array, *, xp: Any) -> Array:
-    """``exp(x) / (exp(top) + sum of the others)``."""
-    _, e, unit, others = _exponentials(x)
-    return e / (unit + others * unit)
-
-
-def _logsumexp(x: Array, *, xp: Any) -> Array:
-    """``top + log1p(sum of the others)``; of infinities the largest."""
-    top, _, _, others = _exponentials(x)
-    return torch.where(top.isinf(), top, top + torch.log1p(others))
-
-
-IN_PARTS = {"log_softmax": _log_softmax, "logsumexp": _logsumexp, "softmax": _softmax}
-
-
-def log_softmax_grad(grad: Array, out: Array, x: Array, *, xp: Any) -> tuple[Array]:
-    """``grad - p * sum(grad)``, by one all-reduce: ``1 - p`` has all digits of a p near 1."""
-    rest = _added_up(grad.sum(-1, keepdim=True)) - grad
-    return (-grad * torch.expm1(out) - torch.exp(out) * rest,)
-
-
 def _has_empty_part(x: Array, axis: int = -1) -> bool:
     """Say whether some process has nothing of an axis."""
     size = x.shape[axis]
@@ -365,12 +305,46 @@ def call(
     return None
 
 
+class _Kept(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
+    """Runs a pair by its kernel, whose backward keeps what the value has found."""
+
+    @staticmethod
+    def forward(ctx: Any, pair: Pair, options: Options, wanted: Any, *arrays: Array) -> Any:
+        out, ctx.pull = pair.kernel.run(pair, arrays, options, wanted)
+        if ctx.pull is pair.backward:
+            ctx.pull = _in_parts(ctx.pull)
+        ctx.pair, ctx.options, ctx.wanted, ctx.count = pair, options, wanted, len(arrays)
+        ctx.save_for_backward(*arrays, *(out if isinstance(out, tuple) else (out,)))
+        ctx.several = isinstance(out, tuple)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Array) -> tuple[Array | None, ...]:
+        saved, count = ctx.saved_tensors, ctx.count
+        arrays, outs = saved[:count], saved[count:]
+        given = tuple([_as(g, x) for g, x in zip(grads, outs, strict=True)])
+        if torch.is_grad_enabled():  # it may be differentiated again
+            again = attach_gradient(ctx.pair._replace(kernel=None), arrays, ctx.options)
+            outs = again if ctx.several else (again,)
+            made = torch.autograd.grad(
+                outs, [arrays[i] for i in ctx.wanted], given, create_graph=True, allow_unused=True
+            )
+            found = dict(zip(ctx.wanted, made, strict=True))
+            return None, None, None, *[found.get(i) for i in range(count)]
+        grad, out = (given, outs) if ctx.several else (given[0], outs[0])
+        return None, None, None, *ctx.pull(grad, out, *arrays, **ctx.options)
+
+
 def attach_gradient(pair: Pair, arrays: tuple[Array, ...], options: Options) -> Any:
     """Do what PyTorch's does; gradients come in the parts of the results."""
-    forward = pair.forward
-    if pair.name in IN_PARTS and len(arrays) == 1 and _parts(arrays[0], -1):
-        forward = IN_PARTS[pair.name]
-    pair = pair._replace(forward=forward, backward=_in_parts(pair.backward))
+    if pair.kernel is not None:
+        wanted: tuple[int, ...] = ()
+        if torch.is_grad_enabled():
+            wanted = tuple([i for i, x in enumerate(arrays) if x is not None and x.requires_grad])
+        if wanted:
+            return _Kept.apply(pair, options, wanted, *arrays)
+        return pair.kernel.run(pair, arrays, options, ())[0]
+    pair = pair._replace(backward=_in_parts(pair.backward))
     return PLAIN.autodiff.attach_gradient(pair, arrays, options)
 
 
@@ -414,5 +388,8 @@ BACKEND = Backend(
         namespaces={DTensor: XP},
     ),
     Indexing(take_along_axis=take_along_axis),
-    Speed(special={"log_softmax_grad": log_softmax_grad}),
+    Speed(
+        row_kernel=rowwise(),
+        kernels={"cross_entropy": rowwise(WEIGHT), "linear_cross_entropy": LINEAR_CROSS_ENTROPY},
+    ),
 )

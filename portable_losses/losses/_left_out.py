@@ -22,7 +22,7 @@ from portable_losses._polyfill import (
 )
 from portable_losses._polyfill import where as _where
 from portable_losses._stable import INF, NAN
-from portable_losses._tape import inner_of, raw_array
+from portable_losses._tape import TapeArray, inner_of, raw_array
 from portable_losses._typing import Array, Axis, Namespace
 from portable_losses._validation import (
     check_axes,
@@ -122,6 +122,8 @@ def _in_one_pass(
 
 def _has_one_pass(x: Any, *, unread: bool) -> bool:
     """Say whether the library of `x` may compute a loss and add it up in one pass, here and now."""
+    if isinstance(x, TapeArray) and not x.recorded:  # what is only written down
+        return False
     raw = raw_array(x)
     backend = backend_of_array(raw)
     kernel = None if backend is None else backend.speed.elementwise_kernel

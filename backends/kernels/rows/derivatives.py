@@ -16,6 +16,7 @@ from portable_losses._backend import Arrays, Autodiff, Backend, Pair
 from portable_losses._typing import Options
 
 from ..formulas.trace import BOOL, CAST, FLOATS, SELECT, Place, Step, Untraceable, key_of
+from .axes import C, N
 from .trace import (
     LARGEST,
     LOST,
@@ -23,8 +24,6 @@ from .trace import (
     SMALLEST,
     STRUCTURAL,
     SUM,
-    C,
-    N,
     RowNamespace,
     RowRecording,
     RowSymbol,
@@ -65,7 +64,7 @@ class _Marked(RowRecording):
     def __init__(self, outer: RowRecording, arrays: Sequence[Any]) -> None:
         super().__init__([x.dtype for x in arrays], [], outer.dtype)
         self.per_entry = [outer.per_entry[x.place.number] for x in arrays]
-        self.outer = outer
+        self.outer, self.picks_largest = outer, outer.picks_largest
         self.arrays = arrays
         self.pairs: list[tuple[Pair, tuple[Any, ...], Options, Any, Any]] = []
         self.run_before: dict[Any, Any] = {}
@@ -245,7 +244,9 @@ def _through(own: _Marked, called: Any, found: dict[Place, Any], add: Callable[.
     pulled = given if several else given[0]
     made: Sequence[Any]
     of = outs if several else outs[0]
-    if pair.rules:
+    if pair.again is not None and own.picks_largest:
+        made = pair.again(pulled, *arrays, **options)
+    elif pair.rules:
         made = [
             None if x is None else rule(pulled, of, *arrays, **options)
             for rule, x in zip(pair.rules, arrays, strict=True)

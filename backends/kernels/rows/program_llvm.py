@@ -36,12 +36,13 @@ from ..formulas.program_llvm import (
     stored,
 )
 from ..formulas.trace import BOOL, Place, Step
+from .axes import CLASSES, SHARE
 from .bounds import all_bounds
 from .compiled_rows import NOTHING_ADDED, Code
 from .passes import Pass, Plan, plan
 from .quotients_llvm import Inverse, quotient
 from .reductions_llvm import REDUCERS
-from .trace import CLASSES, PICK, POSITION, REDUCTIONS, SHARE, RowFormula
+from .trace import PICK, POSITION, REDUCTIONS, RowFormula
 from .vectors_llvm import Turn, Vectors, bytes_of
 
 __all__ = ["compiled", "is_supported"]

@@ -30,21 +30,18 @@ from ..formulas.trace import (
     Symbol,
     Untraceable,
 )
+from .axes import CLASSES, KINDS, SHARE, C, N, Size, broadcast
 
 __all__ = [
     "ARGMAX",
-    "CLASSES",
     "LARGEST",
     "LOST",
     "PICK",
     "POSITION",
     "REDUCTIONS",
-    "SHARE",
     "SMALLEST",
     "STRUCTURAL",
     "SUM",
-    "C",
-    "N",
     "RowFormula",
     "RowNamespace",
     "RowRecording",
@@ -58,17 +55,7 @@ ARGMAX, ALL, ANY, LARGEST, SMALLEST, SUM = REDUCTIONS = (
 )
 PICK = "pick"  # an array's entry at a place of the row
 POSITION = "position"  # 0, 1, ... along the row
-CLASSES = "classes"  # how many entries a row has
-SHARE = "share"  # a number divided by that
 STRUCTURAL = frozenset([*REDUCTIONS, POSITION, CLASSES, SHARE])  # what is not computed by entries
-
-N, C = "rows", "classes"  # the sizes of axes
-KINDS: dict[str, tuple[str | int, ...]] = {
-    "entries": (N, C),
-    "kept": (N, 1),
-    "row": (N,),
-    "weights": (C,),  # the same entries in every row
-}
 
 
 class RowFormula(NamedTuple):
@@ -82,40 +69,10 @@ class RowFormula(NamedTuple):
     kinds: tuple[str, ...]
 
 
-class Size:
-    """The size of an axis, of which nothing is known but that it is not 0."""
-
-    def __init__(self, recording: "RowRecording", name: str) -> None:
-        self.recording = recording
-        self.name = name
-
-    __hash__ = object.__hash__
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Size) and other.name == self.name
-
-    def __lt__(self, other: float) -> bool:  # max(size, 1)
-        if other != 1:
-            raise Untraceable
-        return False
-
-    __gt__ = __lt__  # of 1, too, it is not known to be larger, which max() need not know
-
-    def __rtruediv__(self, other: Any) -> Any:
-        """Return a number divided by the size, rounded once."""
-        if isinstance(other, Symbol):
-            return other / self.number()
-        return self.number(SHARE, np.float64(other))
-
-    def number(self, name: str = CLASSES, *operands: Any) -> "RowSymbol":
-        """Return the size as a number of the formula's dtype."""
-        if self.name != C:
-            raise Untraceable
-        return self.recording.made(name, operands, self.recording.dtype, (), per_entry=False)
-
-
 class RowRecording(Recording):
     """The steps so far, and which values are one per entry."""
+
+    picks_largest = False  # or what is computed is picked as a whole where its largest entry is
 
     def __init__(self, dtypes: Sequence[Any], kinds: Sequence[str], dtype: Any) -> None:
         super().__init__(dtypes)
@@ -152,7 +109,7 @@ class RowRecording(Recording):
         """Write down an elementwise operation on symbols and scalars."""
         operands = tuple([x.number() if isinstance(x, Size) else x for x in operands])
         given = [x for x in operands if isinstance(x, RowSymbol)]
-        axes = _broadcast([x.axes for x in given])
+        axes = broadcast([x.axes for x in given])
         lost = next((x for x in given if x.place == LOST), None)
         if lost is not None:
             return RowSymbol(self, LOST, dtype or lost.dtype, axes)
@@ -175,7 +132,7 @@ class RowRecording(Recording):
     def _picked_now(self, x: Place, at: Place) -> Any:
         """Return the same, of an operation the operation of what its operands are there."""
         dtype = self.dtypes[x.number]
-        if x.number < self.count:
+        if x.number < self.count or (self.picks_largest and self._is_largest(x, at)):
             return self.made(PICK, (x, at), dtype, (N, 1), per_entry=False).place
         step = self.steps[x.number - self.count]
         if step.operation == POSITION:
@@ -187,6 +144,11 @@ class RowRecording(Recording):
         given = [self._symbol(y) for y in found]
         made = self.apply(step.operation, *given, dtype=dtype)
         return made.place if isinstance(made, Symbol) else made
+
+    def _is_largest(self, x: Place, at: Place) -> bool:
+        """Say whether the largest entry of a value is picked."""
+        step = self.steps[at.number - self.count] if at.number >= self.count else None
+        return step is not None and step.operation == ARGMAX and step.operands == (x,)
 
     def _is_of_places(self, step: Step) -> bool:
         x = step.operands[0]
@@ -214,19 +176,6 @@ def _folded(operation: Any, operands: Sequence[Any], *, of_places: bool) -> Any:
             if isinstance(own, bool):
                 return other if own is (operation is np.bitwise_and) else own
     return None
-
-
-def _broadcast(shapes: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
-    """Return the axes to which these broadcast; Untraceable if they do not."""
-    most = max(map(len, shapes), default=0)
-    padded = [(1,) * (most - len(axes)) + axes for axes in shapes]
-    found: list[Any] = []
-    for sizes in zip(*padded, strict=True):
-        larger = {size for size in sizes if size != 1}
-        if len(larger) > 1:
-            raise Untraceable
-        found.append(next(iter(larger), 1))
-    return tuple(found)
 
 
 class RowSymbol(Symbol):
@@ -326,7 +275,7 @@ class RowNamespace(RecordingNamespace):
         """``xp.take_along_axis`` of one place in each row."""
         if axis % x.ndim != x.ndim - 1 or indices.axes[-1] != 1 or indices.dtype != INDEX:
             raise Untraceable
-        axes = (*_broadcast([x.axes[:-1], indices.axes[:-1]]), 1)
+        axes = (*broadcast([x.axes[:-1], indices.axes[:-1]]), 1)
         if LOST in (x.place, indices.place):
             return RowSymbol(self._recording, LOST, x.dtype, axes)
         found = self._recording.picked(x.place, indices.place)
@@ -337,11 +286,11 @@ class RowNamespace(RecordingNamespace):
     def broadcast_to(self, x: RowSymbol, shape: Any, /) -> RowSymbol:
         """``xp.broadcast_to``: nothing to compute."""
         names = [1 if isinstance(size, int) else size.name for size in shape]
-        return x._as(_broadcast([x.axes, tuple(names)]))
+        return x._as(broadcast([x.axes, tuple(names)]))
 
     def broadcast_arrays(self, *arrays: Any) -> list[Any]:
         """``xp.broadcast_arrays``: nothing to compute."""
-        axes = _broadcast([x.axes for x in arrays])
+        axes = broadcast([x.axes for x in arrays])
         return [x._as(axes) for x in arrays]
 
     def full_like(self, x: RowSymbol, value: Any, /) -> Any:
