@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from portable_losses._gradient import with_gradient
+from portable_losses._gradient import are_numbers, with_gradient
 from portable_losses._options import FRACTION, WEIGHT, is_number
 from portable_losses._polyfill import maximum
 from portable_losses._polyfill import where as _where
@@ -187,10 +187,10 @@ def binary_cross_entropy_with_logits(
     check_floating(xp, logits=logits, target=target)
     invalid = check_all_in(0, 1, xp=xp, target=target)
     shape = tuple(logits.shape)
-    if is_number(label_smoothing):
+    if are_numbers([label_smoothing], beside=logits):
         function, balance = _logistic_loss, None
         own: dict[str, Any] = {}
-        if pos_weight is not None or label_smoothing != 0:
+        if pos_weight is not None or not is_number(label_smoothing) or label_smoothing != 0:
             (z,) = in_one_dtype(xp, logits)
             balance = as_weight(pos_weight, shape, name="pos_weight", like=z, xp=xp)
             balance = None if balance is None else spread(balance, z, xp=xp)
