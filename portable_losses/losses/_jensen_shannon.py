@@ -56,8 +56,7 @@ def _log_mixture(u: Array, share: float, rest: float, *, xp: Namespace) -> Array
         near = log1p(change, xp=xp)
     else:
         near = _log1p_or_log(change, rest + share * xp.exp(near), xp=xp)
-    log_share = math.log(share) if is_number(share) else xp.log(share)
-    far = minimum(u, 1e4, xp=xp) + log_share  # from 1e4 on one probability is 0
+    far = minimum(u, 1e4, xp=xp) + _log_of(share, xp=xp)  # from 1e4 on one probability is 0
     return where(u > 80, far, near, xp=xp)
 
 
@@ -83,6 +82,20 @@ def _log_mixture_beside_top(
     close = xp.abs(gap) < 1
     change = where(close, share * xp.expm1(where(close, gap, 0.0, xp=xp)), odds - share, xp=xp)
     return _log1p_or_log(change, rest + odds, xp=xp)
+
+
+def _log_of(share: Any, *, xp: Namespace) -> Any:
+    """``log(share)``, -inf of 0."""
+    if not is_number(share):
+        return xp.log(share)
+    return math.log(share) if share > 0 else -INF
+
+
+def _log_of_rest(share: Any, *, xp: Namespace) -> Any:
+    """``log(1 - share)``, -inf of 1."""
+    if not is_number(share):
+        return xp.log1p(-share)
+    return math.log1p(-share) if share < 1 else -INF
 
 
 def _js_slope_grad(
@@ -128,8 +141,7 @@ def _shares(
     lp: Array, t: Array, beta: float | Array, *, log_target: bool, xp: Namespace
 ) -> tuple[Array, Array]:
     """Return the shares of p and q in the mixture: ``beta * p / m``, ``(1 - beta) * q / m``."""
-    logs = math if is_number(beta) else xp
-    bias = logs.log(beta) - logs.log1p(-beta)
+    bias = _log_of(beta, xp=xp) - _log_of_rest(beta, xp=xp)
     u = _difference_of_logs(lp, t if log_target else log(t, xp=xp), xp=xp) - bias
     return _sigmoid(-u, xp=xp), _sigmoid(u, xp=xp)
 

@@ -85,3 +85,20 @@ def test_other_threads_of_a_program_keep_to_ours() -> None:
     assert team_numpy._theirs() is team_torch.start
     with ThreadPoolExecutor(1) as one:
         assert one.submit(team_numpy._theirs).result() is None
+
+
+@pytest.mark.parametrize("order", ["native", "swapped", "unaligned", "gaps", "backwards"])
+def test_large_arrays_in_any_layout_have_the_same_bits(order: str) -> None:
+    x = np.random.default_rng(1).standard_normal(300_001).astype(np.float32)
+    want = pl.silu(x)
+    given: Any = x
+    if order == "swapped":
+        given = x.astype(x.dtype.newbyteorder())
+    elif order == "unaligned":
+        given = np.empty(x.nbytes + 1, np.uint8)[1:].view(np.float32)
+        given[:] = x
+    elif order == "gaps":
+        given = np.repeat(x, 2)[::2]
+    elif order == "backwards":
+        given, want = x[::-1], want[::-1]
+    assert np.asarray(pl.silu(given), np.float32).tobytes() == want.tobytes()
