@@ -170,8 +170,8 @@ def _js_grad(
     options: Any = {"beta": beta, "log_target": log_target, "xp": xp}
     p, of_p, of_q = _parts(lp, t, *known, **options)
     if known:
-        q, p, _, *beside = known
-        of_q = _log_mixture_beside_top(q, p, *beside, beta, xp=xp)
+        q, p, _, gap, p_top, q_top = known
+        of_q = _log_mixture_beside_top(q, p, gap, p_top, q_top, beta, xp=xp)
     in_lp = _js_slope(lp, t, stop_gradient(of_q, xp=xp), *known, **options)
     in_t = -beta * where(p == 0, 0.0, of_p, xp=xp)
     return grad * in_lp, grad * (p * in_t if log_target else in_t), *(None for _ in known)

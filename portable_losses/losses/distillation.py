@@ -94,8 +94,8 @@ def distillation_loss(
     Notes
     -----
     Everything is computed from log-probabilities, each class as ``p * log(p / q) - p + q``: at
-    least 0, so that the loss of a student close to its teacher does not cancel. The gradient of
-    "kl" is ``temperature * (q - p)``.
+    least 0, so that the loss of a student close to its teacher does not cancel; the ratio is that
+    of the logits. The gradient of "kl" is ``temperature * (q - p)``.
 
     Source: G. Hinton, O. Vinyals, J. Dean, "Distilling the knowledge in a neural network" (2015),
     arXiv:1503.02531.
