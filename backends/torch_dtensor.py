@@ -310,7 +310,8 @@ class _Kept(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
 
     @staticmethod
     def forward(ctx: Any, pair: Pair, options: Options, wanted: Any, *arrays: Array) -> Any:
-        out, ctx.pull = pair.kernel.run(pair, arrays, options, wanted)
+        kernel: Any = pair.kernel
+        out, ctx.pull = kernel.run(pair, arrays, options, wanted)
         if ctx.pull is pair.backward:
             ctx.pull = _in_parts(ctx.pull)
         ctx.pair, ctx.options, ctx.wanted, ctx.count = pair, options, wanted, len(arrays)

@@ -46,6 +46,8 @@ def in_one_pass(
     for bad entries on its way, they are looked for before. Inseparable where the loss does not
     compute entry by entry.
     """
+    if options.get("where") is not None and options.get("weight") is not None:
+        raise Inseparable  # which entries count is known when there are values
     looks = looks and all(one is None for one in out)
     formula, given = expression_of(loss, x, others, options, looks=looks, xp=xp)
     if probabilities and loss is not binary_cross_entropy_with_logits:

@@ -14,6 +14,7 @@ from portable_losses._validation import check_floating, in_one_dtype, namespace_
 from portable_losses._values import as_weight, check_all_in, mark_invalid
 from portable_losses._weighted import spread
 from portable_losses.activations.logistic import _softplus
+from portable_losses.losses._deviances import _in_steps
 from portable_losses.losses._left_out import leaves_out, settle
 from portable_losses.special.logistic import negative_size
 
@@ -346,7 +347,7 @@ def _slope_in_p_grad(
     """``y / p**2 + (1 - y) / (1 - p)**2`` in p, ``-1 / (p * (1 - p))`` in y."""
     flat = (p == 0) | (p == 1)
     p = _where(flat, 0.5, p, xp=xp)
-    bend = y / p / p + (1 - y) / (1 - p) / (1 - p)
+    bend = _in_steps(y, p, -2.0, xp=xp) + (1 - y) / (1 - p) / (1 - p)
     in_y = 1 / (p * (1 - p))
     return (
         grad * _where(flat, 1 / _FLAT, bend, xp=xp),

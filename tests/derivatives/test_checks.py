@@ -107,3 +107,25 @@ def test_a_bad_input_is_named_too(made: Callable[[Array], Any]) -> None:
             pl.derivatives(pl.binary_cross_entropy, made(p), made(y))
     with pytest.raises(ValueError, match=r"`target` must lie in \[0, 1\].*got 3.0 .*\(7,\)"):
         pl.derivatives(pl.binary_cross_entropy, made(np.full(33, 0.5)), made(y + 2 * (p > 1)))
+
+
+def test_weights_of_0_beside_soft_labels_leave_out(made: Callable[[Array], Any]) -> None:
+    z, y, w = np.asarray([0.5, np.inf, -3.0]), np.asarray([0.25, 0.0, 1.0]), np.asarray([2.0, 0, 1])
+    loss, options = pl.binary_cross_entropy_with_logits, {"label_smoothing": 0.1}
+    want: Any = pl.derivatives(loss, z[::2], y[::2], order=2, sample_weight=w[::2], **options)
+    mask = np.asarray([True, False, True])
+    for more in ({}, {"where": made(mask)}, {"pos_weight": made(np.ones(3))}):
+        found: Any = pl.derivatives(
+            loss, made(z), made(y), order=2, weight=made(w), **options, **more
+        )
+        for one, other in zip(found, want, strict=True):
+            np.testing.assert_allclose(np.asarray(one), [other[0], 0.0, other[1]], rtol=1e-14)
+
+
+def test_a_number_may_come_as_an_array(made: Callable[[Array], Any]) -> None:
+    x, y = _samples([0.0, 1.0, 3.0], 18, "float64")
+    alpha = made(np.asarray(0.5))
+    found = pl.derivatives(pl.general_robust_loss, made(x), made(y), alpha=alpha, order=2)
+    want = pl.derivatives(pl.general_robust_loss, x, y, alpha=0.5, order=2)
+    for one, other in zip(found, want, strict=True):
+        assert np.array_equal(np.asarray(one), other)

@@ -11,8 +11,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -28,111 +27,28 @@ from torch.distributed.tensor import (
     Shard,
     distribute_tensor,
 )
-from torch.distributed.tensor.debug import CommDebugMode
-from torch.distributed.tensor.parallel import loss_parallel
 
 import portable_losses as pl
 from portable_losses import _backend
+from tests.interop.dtensor_rounds import LAWS
+from tests.interop.placed import (
+    LABELS,
+    OPTIONS,
+    SHARES,
+    SOME,
+    Z,
+    compare,
+    law,
+    line,
+    put,
+    same,
+)
 from tests.libraries import EVERY_ROW
 from tests.rows import FEW, ONCE
 from tests.samples import Sample
 
 ROWS = ONCE if EVERY_ROW else FEW
-LAWS: dict[str, Callable[[int], None]] = {}
 TIMED = "--timed" in sys.argv
-
-RNG = np.random.default_rng(0)
-Z = torch.as_tensor(RNG.normal(size=(6, 10)) * 3)
-LABELS = torch.as_tensor([3, -100, 0, 9, 5, 5])
-SHARES = torch.softmax(torch.as_tensor(RNG.normal(size=(6, 10))), 1)
-OF_CLASS = torch.as_tensor(RNG.uniform(0.5, 2, 10))
-OF_ROW = torch.as_tensor(RNG.uniform(0.5, 2, 6))
-KEPT = torch.as_tensor([True, True, False, True, True, True])
-SOME = torch.as_tensor(RNG.uniform(size=(6, 10)) < 0.7) | (torch.arange(10) == LABELS[:, None])
-
-# Every option of cross_entropy: a row of options, whose tensors lie as `put` says.
-OPTIONS: dict[str, dict[str, Any]] = {
-    "": {},
-    "weight": {"weight": OF_CLASS},
-    "smoothing": {"label_smoothing": 0.1},
-    "z_loss": {"z_loss": 0.3},
-    "softcap": {"softcap": 5.0},
-    "where": {"where": KEPT},
-    "classes masked": {"where": SOME},
-    "sample_weight": {"sample_weight": OF_ROW},
-    "denominator": {"denominator": 7},
-    "everything": {
-        "weight": OF_CLASS,
-        "label_smoothing": 0.2,
-        "z_loss": 0.1,
-        "softcap": 4.0,
-        "where": KEPT,
-        "sample_weight": OF_ROW,
-    },
-    "sum": {"reduction": "sum"},
-    "none": {"reduction": "none"},
-}
-
-
-def law(function: Callable[[int], None]) -> Callable[[int], None]:
-    LAWS[function.__name__] = function
-    return function
-
-
-def line(world: int) -> Any:
-    return init_device_mesh("cpu", (world,))
-
-
-def put(mesh: Any, x: Any, placements: Sequence[Any], ndim: int = 2) -> Any:
-    """Distribute a tensor as one of `ndim` axes, (rows, classes), lies in these parts."""
-    if not isinstance(x, torch.Tensor):
-        return x
-    placed = []
-    for p in placements:
-        of_class = p.is_shard() and p.dim == ndim - 1
-        if p.is_shard() and x.ndim < ndim:
-            own = x.shape[0] == Z.shape[-1] if of_class else x.shape[0] == Z.shape[0]
-            p = Shard(0) if own else Replicate()
-        placed.append(p)
-    return distribute_tensor(x, mesh, placed)
-
-
-def same(got: Any, want: Any, what: str, tolerance: float = 1e-11) -> None:
-    whole = got.full_tensor() if isinstance(got, DTensor) else got
-    np.testing.assert_allclose(
-        whole.detach(), want.detach(), tolerance, tolerance, err_msg=what, equal_nan=True
-    )
-
-
-def differentiate(
-    call: Callable[[Any, Any], Any], z: Any, options: dict[str, Any]
-) -> tuple[Any, Any]:
-    z = z.detach().requires_grad_()
-    out = call(z, options)
-    out = out if isinstance(out, tuple) else (out,)
-    total: Any = sum((x * x).sum() for x in out)
-    total.backward()
-    return out[0], z.grad
-
-
-def compare(
-    call: Callable[[Any, Any], Any],
-    z: Any,
-    options: dict[str, Any],
-    mesh: Any,
-    placements: Sequence[Any],
-    what: str,
-) -> Counter[str]:
-    """Hold a call on DTensors to the same call on tensors; return the collectives it took."""
-    want, slope = differentiate(call, z, options)
-    given = {name: put(mesh, x, placements, z.ndim) for name, x in options.items()}
-    parts = put(mesh, z, placements, z.ndim)
-    with CommDebugMode() as seen:
-        got, grad = differentiate(call, parts, given)
-    same(got, want, what)
-    same(grad, slope, f"gradient of {what}")
-    assert grad.placements == tuple(placements), f"{what}: {grad.placements}"
-    return Counter({str(k).rpartition(".")[2]: n for k, n in seen.get_comm_counts().items()})
 
 
 # ---- every function ------------------------------------------------------------------------------
@@ -273,50 +189,6 @@ def what_sorts_is_put_together_and_right(world: int) -> None:
     for name in ("sparsemax", "entmax15", "cumulative_logsumexp"):
         call = lambda z, o, name=name: getattr(pl, name)(z, axis=-1)  # noqa: E731
         compare(call, Z, {}, mesh, [Shard(1)], name)
-
-
-@law
-def a_head_in_parts_of_the_classes_keeps_them(world: int) -> None:
-    mesh, rng = line(world), np.random.default_rng(1)
-    hidden, weight = (
-        torch.as_tensor(rng.normal(size=(6, 4))),
-        torch.as_tensor(rng.normal(size=(10, 4))),
-    )
-    every: Any = ({}, {"bias": OF_CLASS}, {"z_loss": 0.1, "label_smoothing": 0.1})
-    for options in every:
-        h, w = hidden.clone().requires_grad_(), weight.clone().requires_grad_()
-        want = pl.linear_cross_entropy(h, w, LABELS, **options)
-        want.backward()
-        hs: Any = distribute_tensor(hidden, mesh, [Replicate()]).requires_grad_()
-        ws: Any = distribute_tensor(weight, mesh, [Shard(0)]).requires_grad_()
-        given: Any = {n: put(mesh, x, [Shard(1)]) for n, x in options.items()}
-        labels = put(mesh, LABELS, [Replicate()])
-        with CommDebugMode() as seen:
-            got = pl.linear_cross_entropy(hs, ws, labels, **given)
-            got.backward()
-        same(got, want, "linear_cross_entropy")
-        same(hs.grad, h.grad, "by hidden")
-        same(ws.grad, w.grad, "by weight")
-        assert ws.grad.placements == (Shard(0),)
-        assert hs.grad.placements == (Replicate(),)
-        assert all("all_reduce" in str(k) for k in seen.get_comm_counts())
-
-
-@law
-def no_more_than_a_few_numbers_of_a_row_are_sent(world: int) -> None:
-    mesh, rows, classes = line(world), 8, 64 * world
-    z, y = torch.randn(rows, classes), torch.arange(rows)
-    parts = distribute_tensor(z, mesh, [Shard(1)]).requires_grad_()
-    labels = distribute_tensor(y, mesh, [Replicate()])
-    with loss_parallel(), CommDebugMode() as torchs:
-        torch.nn.functional.cross_entropy(parts, labels).backward()
-    with CommDebugMode() as ours:
-        pl.cross_entropy(parts, labels).backward()
-    assert torchs.get_total_counts() == 3
-    assert ours.get_total_counts() <= LIMIT, ours.get_total_counts()
-
-
-LIMIT = 6
 
 
 # ---- meshes, parts and derivatives ---------------------------------------------------------------

@@ -18,7 +18,8 @@ from portable_losses._gradient import NAMED_PAIRS
 from portable_losses._typing import Array, Options
 from portable_losses.losses._targets import Target, idle_rows
 
-from ..rows.rowwise_dtensor import are_in_parts, rowwise
+from ..rows.parts_dtensor import are_in_parts
+from ..rows.rowwise_dtensor import rowwise
 from .linear import ARRAYS, BLOCK_BYTES
 from .sweep import WEIGHT
 

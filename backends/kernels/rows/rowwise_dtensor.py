@@ -7,14 +7,11 @@ come the sums that its gradient needs, unless they depend on the gradient that a
 __library__ = "torch"
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch.distributed.tensor import DTensor, Partial, Replicate, Shard
-from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
-from torch.autograd import forward_ad
 
 from portable_losses._backend import Kernel, Pair
 from portable_losses._typing import Array, Options
@@ -22,14 +19,15 @@ from portable_losses._typing import Array, Options
 from ..formulas.trace import CAST, SELECT, Place, Untraceable, key_of
 from .axes import CLASSES, SHARE
 from .derivatives import DerivedNamespace
-from .rounds import EACH, FIRST, TOP, Phase, Rounds, rounds
-from .trace import POSITION, SUM, RowRecording, trace
+from .parts_dtensor import Parts, are_in_parts
+from .rewritten import EACH, FIRST, TOP
+from .rounds import Phase, Rounds, rounds
+from .trace import POSITION, SUM, RowFormula, RowRecording, trace
 
-__all__ = ["are_in_parts", "rowwise"]
+__all__ = ["rowwise"]
 
 KEPT = 512  # programs: each is of a pair, dtypes and options
 GRADIENTS = 16  # as many as a pair has arrays, and more
-MOST = 2**24  # classes, which float32 counts
 NATIVE = ("erf", "erfc")
 NUMPYS = {
     torch.float32: np.dtype(np.float32),
@@ -40,7 +38,6 @@ NUMPYS = {
     torch.int64: np.dtype(np.int64),
 }
 TORCHS = {np.dtype(name): getattr(torch, name) for name in ("float32", "float64", "bool", "int64")}
-FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 NAMES = {  # PyTorch's of ufuncs that have another
     np.absolute: torch.abs,
     np.power: torch.pow,
@@ -53,74 +50,6 @@ NAMES = {  # PyTorch's of ufuncs that have another
     "erf": torch.special.erf,
     "erfc": torch.special.erfc,
 }
-
-
-# ---- where the parts are -------------------------------------------------------------------------
-
-
-class Parts(NamedTuple):
-    """The mesh of rows, and over which of its dimensions their entries lie in parts."""
-
-    mesh: Any
-    placements: tuple[Any, ...]
-    shape: tuple[int, ...]
-    cut: tuple[int, ...]
-    rank: int  # of this process among those that share a row, and how many these are
-    count: int
-    start: int  # its first entry, and how many it has
-    size: int
-
-    @classmethod
-    def of(cls, x: Array) -> "Parts":
-        """Return those of a DTensor."""
-        mesh, last = x.device_mesh, x.ndim - 1
-        cut = tuple([i for i, p in enumerate(x.placements) if p.is_shard() and p.dim == last])
-        sizes, offsets = compute_local_shape_and_global_offset(x.shape, mesh, x.placements)
-        place: Any = mesh.get_coordinate()
-        rank = 0
-        for i in cut:
-            rank = rank * mesh.size(i) + place[i]
-        count = math.prod([mesh.size(i) for i in cut])
-        return cls(mesh, x.placements, tuple(x.shape), cut, rank, count, offsets[last], sizes[last])
-
-    def placed(self, kind: str) -> list[Any]:
-        """Return how an array of a kind lies."""
-        if kind == "entries":
-            return list(self.placements)
-        if kind == "weights":
-            return [Shard(0) if i in self.cut else Replicate() for i in range(self.mesh.ndim)]
-        return [Replicate() if i in self.cut else p for i, p in enumerate(self.placements)]
-
-    def own(self, x: Array, kind: str) -> Array:
-        """Return what this process needs of an array, of rows with the axis kept."""
-        if not isinstance(x, DTensor):
-            return x
-        placed = self.placed(kind) if x.ndim else [Replicate()] * self.mesh.ndim
-        if list(x.placements) != placed:
-            x = x.redistribute(placements=placed)
-        local = x.to_local()
-        return local[..., None] if kind == "row" and local.ndim else local
-
-    def whole(self, x: Array, kind: str) -> Array:
-        """Return a result of this process as a DTensor."""
-        lead = self.shape[:-1]
-        shape = {"entries": self.shape, "kept": (*lead, 1), "row": lead}[kind]
-        placed = self.placed(kind)
-        local, _ = compute_local_shape_and_global_offset(shape, self.mesh, placed)
-        x = (x[..., 0] if kind == "row" and x.ndim else x).expand(local).contiguous()
-        stride = torch.empty(shape, device="meta").stride()
-        return DTensor.from_local(
-            x, self.mesh, placed, run_check=False, shape=torch.Size(shape), stride=stride
-        )
-
-    def summed(self, x: Array) -> Array:
-        """Return the sum over the processes that share a row: an all-reduce."""
-        if self.count == 1:
-            return x
-        everywhere = [Replicate()] * self.mesh.ndim
-        placed = [Partial() if i in self.cut else p for i, p in enumerate(everywhere)]
-        made: Any = DTensor.from_local(x, self.mesh, placed, run_check=False)
-        return made.redistribute(placements=everywhere).to_local()
 
 
 # ---- a formula on the parts ----------------------------------------------------------------------
@@ -138,7 +67,7 @@ class Program(NamedTuple):
     def run(
         self, phase: Phase, parts: Parts, given: Sequence[Any], known: dict[int, Array]
     ) -> list[Array]:
-        """Return the results of a phase; `known` are sums of earlier ones, and gets those of this."""
+        """Return the results of a phase; `known`, sums of earlier ones, gets those of this."""
         found: dict[int, Any] = {i: x for i, x in enumerate(given) if x is not None}
         found.update(known)
         like = next(x for x in found.values() if x.is_floating_point())
@@ -186,7 +115,7 @@ def _own_part(step: Any, x: Array, parts: Parts) -> Array:
         return x.sum(-1, keepdim=True)[None]
     least = x.new_full((*x.shape[:-1], 1), -math.inf)
     own = torch.amax(x, -1, keepdim=True) if parts.size else least
-    every = own.new_zeros((parts.count, *own.shape))
+    every = own.new_zeros((parts.processes, *own.shape))
     every[parts.rank] = own
     return every
 
@@ -249,9 +178,12 @@ def _program(
     if len(_PROGRAMS) > KEPT:
         _PROGRAMS.clear()
     try:
-        made = _written(pair, dtypes, kinds, plain, wanted)
+        rows, values, several = _traced(pair, dtypes, kinds, plain, wanted)
     except (Untraceable, AttributeError):
         made = None
+    else:
+        late = values if wanted else 0
+        made = Program(rounds(rows, late, values), rows.kinds, late, several, values)
     _PROGRAMS[key] = made
     return made
 
@@ -278,14 +210,14 @@ class _Namespace(DerivedNamespace):
         recording.picks_largest = True
 
 
-def _written(
+def _traced(
     pair: Pair,
     dtypes: tuple[Any, ...],
     kinds: tuple[str, ...],
     options: Options,
     wanted: tuple[int, ...],
-) -> Program:
-    """Return the program of a pair."""
+) -> tuple[RowFormula, int, bool]:
+    """Return the formula of values and gradients, how many values, and whether in a tuple."""
     first = trace(pair.forward, dtypes, kinds, options, native=NATIVE, namespace=_Namespace)
     outs = first.kinds[first.formula.given :]
     several = first.formula.several is not None
@@ -300,6 +232,7 @@ def _written(
         if not wanted:
             return tuple(values)
         grad = grads if several else grads[0]
+        pulled: Any
         if pair.again is not None:
             pulled = pair.again(grad, *arrays, **options)
         elif pair.rules:
@@ -320,14 +253,14 @@ def _written(
     )
     if not all(rows.formula.several or ()):
         raise Untraceable  # a gradient that is None
-    return Program(rounds(rows, late, len(outs)), rows.kinds, late, several, len(outs))
+    return rows, len(outs), several
 
 
 # ---- the kernel ----------------------------------------------------------------------------------
 
 
 class Rowwise:
-    """The kernel of pairs of rows; the arrays at the places `weights` are the same for every row."""
+    """The kernel of pairs of rows; arrays at the places `weights` are the same for every row."""
 
     def __init__(self, *weights: int) -> None:
         self.weights = weights
@@ -397,21 +330,6 @@ class Rowwise:
 
 def _widened(x: Array, dtype: Any = torch.float32) -> Array:
     return x.to(dtype) if x.dtype in (torch.float16, torch.bfloat16) else x
-
-
-def are_in_parts(arrays: tuple[Any, ...]) -> bool:
-    """Say whether these are DTensors of rows that no transform sees, and that lie in plain parts."""
-    first = arrays[0]
-    if torch.compiler.is_compiling() or forward_ad._current_level >= 0:
-        return False
-    for x in arrays:
-        if x is not None and not (isinstance(x, DTensor) and x.device_mesh == first.device_mesh):
-            return False
-    plain = all(type(p) in (Shard, Replicate) for p in first.placements)
-    shape = tuple(first.shape)
-    if not (plain and shape) or first.dtype not in FLOATS:
-        return False
-    return 1 < shape[-1] < MOST and 0 not in shape
 
 
 def rowwise(*weights: int) -> Kernel:
