@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-import dask
 import dask.array as da
+import dask.config
 import numpy as np
 import pytest
 from cloudpickle import dumps, loads
 from dask._task_spec import Alias, DataNode
-from dask.base import collections_to_expr
+from dask.base import collections_to_expr, compute, persist
 from dask.distributed import Client, LocalCluster, wait
 
 import portable_losses as pl
@@ -96,20 +96,21 @@ def test_between_workers_partial_sums_move_and_no_chunk() -> None:
     with (
         dask.config.set(quiet),
         LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
         ) as cluster,
         Client(cluster) as client,
     ):
-        x = da.random.default_rng(0).normal(size=(chunks * size, wide), chunks=(size, wide))
-        x, y = dask.persist(x, (x[:, :CLASSES]).argmax(axis=1))
+        sizes: Any = (size, wide)
+        x: Any = da.random.default_rng(0).normal(size=(chunks * size, wide), chunks=sizes)
+        x, y = persist(x, (x[:, :CLASSES]).argmax(axis=1))
         wait([x, y])
         leaves = [
             autograd.tensor(da.from_array(np.zeros(n))) for n in ((wide, CLASSES), (CLASSES,))
         ]
         loss = pl.cross_entropy(x @ leaves[0] + leaves[1], y, denominator=chunks * size)
         loss.backward()
-        value, *_ = dask.compute(loss.array, *[w.grad.array for w in leaves])
-        moved = client.run(
+        value, *_ = compute(loss.array, *[w.grad.array for w in leaves])
+        moved: Any = client.run(
             lambda dask_worker: [x["total"] for x in dask_worker.transfer_incoming_log]
         )
     assert abs(value - np.log(CLASSES)) < 1e-12
