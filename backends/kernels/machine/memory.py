@@ -22,7 +22,7 @@ PAGE = 2**21  # bytes: a large page, which is cleared in a fifth of the time of 
 LEAST = 2**20  # bytes: the C library keeps smaller pieces itself
 MOST = 2**30  # bytes: larger pieces go back at once
 PIECES = 4  # that are kept of any size: value and slope of the last two sizes
-KEPT = 2**29  # bytes in smaller pieces that are kept: those of the chunks of one array, say
+KEPT = 2**29  # bytes in more pieces than that: those of the chunks of one array, say
 
 # Private: after os.fork, what one process writes is not seen by the other.
 _FLAGS = getattr(mmap, "MAP_PRIVATE", 0) | getattr(mmap, "MAP_ANONYMOUS", 0)
@@ -92,13 +92,14 @@ def _new(size: int) -> mmap.mmap:
 
 
 def _keep(memory: mmap.mmap) -> None:
-    """Keep a piece, and of the oldest as many as there is room for beside pieces of its size."""
+    """Keep a piece, and of older ones the newest, as many as there is room for."""
     if _FREE is None or not _advise(memory, _FREE):
         return
     _unused.append(memory)
-    for _ in range(len(_unused) - max(PIECES, KEPT // len(memory))):
+    excess = sum(map(len, tuple(_unused))) - KEPT
+    while excess > 0 and len(_unused) > PIECES:
         try:
-            _unused.popleft()  # goes back to the system
+            excess -= len(_unused.popleft())  # goes back to the system
         except IndexError:  # another thread took it
             return
 
