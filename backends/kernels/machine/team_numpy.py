@@ -70,7 +70,7 @@ def _theirs() -> Callable[[int, int, int], bool] | None:
     if not hasattr(sys.modules.get("torch"), "compile"):  # one of the last names that it defines
         return None
     found: Any = import_module("portable_losses.backends.kernels.machine.team_torch")
-    return found.start  # type: ignore[no-any-return]
+    return found.start
 
 
 _TIMES: dict[tuple[int, int, int], Times] = {}
