@@ -12,7 +12,7 @@ from portable_losses._typing import Array, Namespace, Options
 
 from .kernels.cross_entropy.sweep import WEIGHT
 from .kernels.formulas.elementwise_dask import ELEMENTWISE, elementwise, one_like, several
-from .kernels.formulas.tasks_dask import TOGETHER
+from .kernels.formulas.tasks_dask import TOGETHER, with_constants_in_tasks
 from .kernels.rows.rowwise_dask import rowwise
 
 
@@ -158,11 +158,11 @@ def match_layout(grad: Array, x: Array) -> Array:
     if isinstance(grad, da.Array) and x.ndim > grad.ndim == 0:
         like = da.empty(x.shape, chunks=x.chunks, dtype=bool)  # by block: one task with its user
         return da.map_blocks(_spread, grad, like, dtype=grad.dtype)
-    if not isinstance(grad, da.Array) or grad.chunks == x.chunks or grad.shape != x.shape:
+    if not isinstance(grad, da.Array):
         return grad
-    if any(n != n for n in x.shape):
-        return grad
-    return grad.rechunk(x.chunks)
+    if grad.shape == x.shape and grad.chunks != x.chunks and all(n == n for n in x.shape):
+        grad = grad.rechunk(x.chunks)
+    return with_constants_in_tasks(grad)
 
 
 def _spread(number: Any, like: Any) -> Any:

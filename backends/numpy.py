@@ -16,6 +16,7 @@ from .kernels.cross_entropy.sweep_numpy import CROSS_ENTROPY, WEIGHT
 from .kernels.formulas.elementwise_numpy import ELEMENTWISE, elementwise
 from .kernels.formulas.ready_numpy import ready
 from .kernels.formulas.several_numpy import several
+from .kernels.formulas.within_numpy import within
 from .kernels.machine.extremes_numpy import extremes, smallest
 from .kernels.rows.rowwise_numpy import rowwise, several_of_rows
 from .kernels.rows.softmax_numpy import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
@@ -122,6 +123,7 @@ BACKEND = Backend(
             "min": smallest,
             "sum": lambda x: np.add.reduce(x, None),
         },
+        within=within,
         spread=spread,
         elementwise=elementwise,
         several=several,

@@ -18,10 +18,10 @@ from .kernels.cross_entropy.sweep_torch import CROSS_ENTROPY, WEIGHT
 from .kernels.formulas.elementwise_torch import (
     ELEMENTWISE,
     backward_of,
-    several,
 )
 from .kernels.formulas.plain_torch import is_plain_in_memory, is_watched
 from .kernels.formulas.ready_torch import ready
+from .kernels.formulas.several_torch import several
 from .kernels.gpu_rows.rows_torch import CUDA
 from .kernels.machine.by_device import by_device
 from .kernels.rows.rowwise_torch import rowwise, several_of_rows
@@ -260,9 +260,9 @@ def differentiable_again(x: Array) -> Array:
 
 def readable(x: Array) -> bool:
     """Say whether `x` is a plain tensor in host memory, outside every trace and transform."""
-    if torch.compiler.is_compiling() or not x.is_cpu:
+    if torch.compiler.is_compiling() or x.__class__ not in _PLAIN:
         return False
-    return x.__class__ in _PLAIN and _is_plain(x)
+    return x.is_cpu and _is_plain(x)
 
 
 _ORDERED = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)

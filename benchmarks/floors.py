@@ -52,7 +52,8 @@ def multiplying(rows: int, width: int, classes: int) -> list[Race]:
     rng = np.random.default_rng(3)
     hidden = rng.standard_normal((rows, width), dtype=np.float32)
     weight = rng.standard_normal((classes, width), dtype=np.float32) / np.float32(width**0.5)
-    logits, outs = np.empty((rows, classes), np.float32), (hidden.copy(), weight.copy())
+    logits: Any = np.empty((rows, classes), np.float32)
+    outs = hidden.copy(), weight.copy()
     h, w, z, by_h, by_w = (torch.from_numpy(x) for x in (hidden, weight, logits, *outs))
     labels = torch.from_numpy(rng.integers(0, classes, rows))
     size = f"{rows} x {width} x {classes}"

@@ -227,6 +227,8 @@ class Speed:
     reductions : mapping of str to callable, (x) -> 0-d array
         ``xp.sum`` and the like over all entries, where a quicker call has the same bits; by
         "extremes", the smallest and the largest entry from one pass.
+    within : callable, (x, low, high) -> callable, (y) -> bool, or None
+        A test of arrays like `x`: do all entries lie in [low, high]? NaN does not.
     sum_along : callable, (x, axis, keepdims) -> array, or None
         ``xp.sum`` over some axes, in a way that suits the library better than its own.
     spread : callable, (x, shape) -> array, or None
@@ -235,8 +237,9 @@ class Speed:
         The library's own special functions, where they are at least as accurate as ours.
     elementwise : callable, (function, arrays, options) -> result, or None
         Run an `entrywise` function in parts.
-    several : callable, (function, arrays, options, out) -> results, or None
+    several : callable, (function, arrays, options, out, *, checked) -> results, or None
         Run an elementwise function with several results in one pass; into `out` where that can be.
+        Of a `checked` one the last is a mask, in whose place is whether it is true anywhere.
     several_of_rows : callable, (function, arrays, options, out) -> results, or None
         The same of a function of rows: of logits and the arrays of a `Target`, then of others.
     elementwise_kernel : Kernel, or None
@@ -250,6 +253,7 @@ class Speed:
     """
 
     reductions: Mapping[str, Callable[[Array], Array]] = field(default_factory=dict[str, Any])
+    within: Callable[[Array, float, float], Callable[[Array], bool] | None] | None = None
     sum_along: Callable[[Array, Any, bool], Array] | None = None
     spread: Callable[[Array, tuple[int, ...]], Array] | None = None
     special: Mapping[str, Callable[..., Array]] = field(default_factory=dict[str, Any])

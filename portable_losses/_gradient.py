@@ -1,6 +1,6 @@
 """Joins a forward function and its hand-written gradient for every library."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from types import MappingProxyType
 from typing import Any
@@ -28,6 +28,7 @@ from portable_losses._validation import (
 
 __all__ = [
     "NAMED_PAIRS",
+    "are_numbers",
     "attach_gradient",
     "attach_pair",
     "backend_reads_late",
@@ -111,6 +112,13 @@ def backend_reads_late(backend: Backend | None, x: Any) -> bool:
     kernel = None if backend is None else backend.speed.elementwise_kernel
     unread, x = kernel is not None and kernel.counts_unread is not None, constant_number(x)
     return unread and not isinstance(x, TapeArray) and getattr(x, "ndim", 1) == 0
+
+
+def are_numbers(options: Sequence[Any], beside: Array) -> bool:
+    """Say whether options are numbers to the pairs of an array: Python's, None, or read late."""
+    return all(
+        isinstance(x, _NUMBERS) or backend_reads_late(_raw_backend(beside), x) for x in options
+    )
 
 
 _NUMBERS = (float, int, type(None))

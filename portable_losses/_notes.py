@@ -41,9 +41,13 @@ class Note:
         over ``divisor``.
     looked : bool
         Were values read in any other way? Then the call cannot be repeated without doing so.
+    takes_over : callable or None
+        ``takes_over(x, bad)`` says whether who takes the note looks at an array in a pass of its
+        own, where ``bad(x, xp=xp)`` is the mask of bad entries, and returns the mask if that is to
+        be marked instead.
     """
 
-    __slots__ = ("added", "classes", "derived", "looked", "served", "tests")
+    __slots__ = ("added", "classes", "derived", "looked", "served", "takes_over", "tests")
 
     def __init__(self) -> None:
         self.tests: list[tuple[Array, Callable[[Array], bool]]] = []
@@ -52,6 +56,7 @@ class Note:
         self.served: list[Served] = []
         self.added: tuple[Any, Any, Any, Array | None] | None = None
         self.looked = False
+        self.takes_over: Callable[..., tuple[bool, Any]] | None = None
 
 
 NOTE: ContextVar[Note | None] = ContextVar("portable_losses_note", default=None)

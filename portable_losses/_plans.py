@@ -24,7 +24,7 @@ from portable_losses._tape import TapeArray
 from portable_losses._typing import Array, Options
 from portable_losses._values import validating
 
-__all__ = ["Plans", "may_repeat"]
+__all__ = ["Plans", "are_apart", "key_of_call", "may_repeat"]
 
 KEPT = 256  # plans of one function
 _PLAIN = frozenset([float, int, bool, str, type(None)])  # what an option may be in a plan
@@ -43,8 +43,8 @@ class Plan(NamedTuple):
     places of those that `run` takes, None where these are the arguments as they stand. `run`
     returns None for arrays that it does not take. `changes` are the places of options of `run` that
     depend on values: the divisor of a sum, the weights of its terms. None is one that takes the
-    long way. `direct` are the steps where nothing but arguments are tested, and all of them are
-    what `run` takes: the place of each among them, and its test.
+    long way. `direct` is there where `run` takes the arguments and then so many times None, and
+    nothing but arguments are tested: the place of each among them, and its test.
     """
 
     backend: Backend
@@ -53,16 +53,16 @@ class Plan(NamedTuple):
     arrays: tuple[int, ...] | None
     run: Callable[..., Any]
     changes: tuple[tuple[str, int], ...] = ()
-    direct: tuple[tuple[int, Callable[..., Any]], ...] | None = None
+    direct: tuple[tuple[None, ...], tuple[tuple[int, Callable[..., Any]], ...]] | None = None
 
     def __call__(self, args: Args, options: Given) -> Any:
         """Return the result; None where the call must take the long way."""
-        direct = self.direct
-        if direct is not None:  # mostly; the rest would take it a fifth longer
-            for i, test in direct:
+        if self.direct is not None:  # mostly; what follows would take it a fifth longer
+            others, asked = self.direct
+            for i, test in asked:
                 if not test(args[i]):
                     return None
-            return self.run(*args)
+            return self.run(*args, *others)
         steps, arrays = self.steps, self.arrays
         values = [None, *args]
         if self.names:
@@ -97,7 +97,7 @@ class Plans:
         """Return the result of the function."""
         if options and options.get("denominator") is not None:
             options["denominator"] = _as_number(options["denominator"], backend)
-        key = _key(args, options)
+        key = key_of_call(args, options)
         plan = self._known.get(key, _UNKNOWN) if key else None
         if plan is None:
             return self._function(args, options)
@@ -115,7 +115,7 @@ class Plans:
             made = self._function(args, options)
         finally:
             NOTE.reset(before)
-        if not note.looked and _are_apart(args, given):
+        if not note.looked and are_apart(args, given):
             if len(self._known) >= KEPT:
                 self._known.clear()
             self._known[key] = _plan(note, backend, args, given, made)
@@ -146,7 +146,7 @@ def _as_number(x: Any, backend: Backend) -> Any:
     return number if number.__class__ in _COUNTS else x
 
 
-def _key(args: Args, options: Given) -> tuple[Any, ...] | None:
+def key_of_call(args: Args, options: Given) -> tuple[Any, ...] | None:
     """Return what tells calls apart that need plans of their own; None where there are none."""
     key: list[Any] = [validating()]
     try:
@@ -181,7 +181,7 @@ def _plain_key(x: Any) -> tuple[type, Any]:
     return kind, str(x) if not x and kind is float else x
 
 
-def _are_apart(args: Args, options: Given) -> bool:
+def are_apart(args: Args, options: Given) -> bool:
     """Say whether no array is given twice: of one that is, the place in a plan is not known."""
     arrays = [id(x) for x in (*args, *options.values()) if x.__class__ not in _PLAIN]
     return len(set(arrays)) == len(arrays)
@@ -229,11 +229,20 @@ def _plan(
         return None
     as_given = len(args) == len(arrays) and all(x is y for x, y in zip(args, arrays, strict=True))
     own = None if as_given and not changes else tuple(found)
-    direct = None
-    if own is None and all(tests and at[0] <= len(args) for at, _, tests in places.steps):
-        direct = tuple([(at[0] - 1, test) for at, test, _ in places.steps])
     steps, changed = tuple(places.steps), tuple(changes.items())
-    return Plan(backend, places.names, steps, own, run, changed, direct)
+    return Plan(
+        backend, places.names, steps, own, run, changed, _direct(len(args), found, steps, changed)
+    )
+
+
+def _direct(count: int, found: list[int], steps: tuple[Any, ...], changes: tuple[Any, ...]) -> Any:
+    """Return `Plan.direct` of a plan with so many arguments and arrays at the places `found`."""
+    rest = len(found) - count
+    if changes or found != [*range(1, count + 1), *[0] * rest]:
+        return None
+    if not all(tests and at[0] <= count for at, _, tests in steps):
+        return None
+    return (None,) * rest, tuple([(at[0] - 1, test) for at, test, _ in steps])
 
 
 def repeated(

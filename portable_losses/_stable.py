@@ -7,7 +7,7 @@ from portable_losses._gradient import with_gradient
 from portable_losses._polyfill import constant, where
 from portable_losses._typing import Array, Namespace
 
-__all__ = ["INF", "NAN", "expm1", "log", "log1p", "sign"]
+__all__ = ["INF", "NAN", "expm1", "log", "log1p", "log1p_inside", "sign"]
 
 INF, NAN = math.inf, math.nan
 
@@ -21,7 +21,14 @@ def log(x: Array, *, xp: Namespace) -> Array:
 def log1p(x: Array, *, xp: Namespace) -> Array:
     """``xp.log1p`` without a warning at its pole: -inf at -1, NaN below."""
     inside = where(x > -1, x, 0.0, xp=xp)
-    return where(x > -1, xp.log1p(inside), _pole(x == -1, x, xp=xp), xp=xp)
+    return where(x > -1, log1p_inside(inside, xp=xp), _pole(x == -1, x, xp=xp), xp=xp)
+
+
+def log1p_inside(x: Array, *, xp: Namespace) -> Array:
+    """``xp.log1p`` of what is above -1, with all digits below 0, too."""
+    own = backend_of(xp).speed.special.get("log1p_inside")
+    made: Array = xp.log1p(x) if own is None else own(x)
+    return made
 
 
 def _expm1_grad(grad: Array, out: Array, x: Array, *, xp: Namespace) -> tuple[Array]:

@@ -6,12 +6,17 @@ True at the bad entries, for `mark_invalid`, which turns them into NaN in value 
 a wrong number, and nothing is computed or synchronised in order to look.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
-from portable_losses._backend import backend_of_array, namespace_of_type, traced_as_constant
+from portable_losses._backend import (
+    Speed,
+    backend_of_array,
+    namespace_of_type,
+    traced_as_constant,
+)
 from portable_losses._dtypes import computable, kind_of, narrow
 from portable_losses._gradient import entrywise, stop_gradient
 from portable_losses._notes import noted
@@ -170,6 +175,9 @@ def check_all_in(
 ) -> Array | None:
     """Check that every entry of the one `array` lies in [low, high] (NaN is let through)."""
     ((name, x),) = array.items()
+    taken, mask = _taken_over(x, partial(_lies_outside, low=low, high=high))
+    if taken:
+        return mask
     if lies_in(x, low, high) or kind_of(x, xp=xp) == "bool":
         return None
     x, own_xp = _constant(x)
@@ -181,6 +189,9 @@ def check_all_in(
 def check_all_above(low: float, *, xp: Namespace, advice: str = "", **array: Array) -> Array | None:
     """Check that every entry of the one `array` is greater than `low` (NaN is let through)."""
     ((name, x),) = array.items()
+    taken, mask = _taken_over(x, partial(_is_at_most, low=low))
+    if taken:
+        return mask
     if _passes(x, partial(_is_above, low)):
         return None
     x, own_xp = _constant(x)
@@ -195,27 +206,48 @@ def _constant(x: Array) -> tuple[Array, Namespace]:
     return computable(raw, xp=xp), xp
 
 
+def _taken_over(x: Array, bad: Callable[..., Array]) -> tuple[bool, Array | None]:
+    """Return whether a later pass looks at `x`, and the mask of what is to be marked."""
+    note = noted()
+    if note is None or note.takes_over is None:
+        return False, None
+    return note.takes_over(raw_array(x), bad)
+
+
 def lies_in(x: Array, low: float, high: float) -> bool:
     """Return whether a readable `x` lies in [low, high] and has no NaN, without making an array.
 
     A third of the time of `_lies_outside`, which would say the same (NumPy, 100,000 entries).
     """
-    return _passes(x, partial(_is_between, low, high))
+
+    def again(speed: Speed, raw: Array) -> Callable[[Array], bool] | None:
+        return None if speed.within is None else speed.within(raw, low, high)
+
+    return _passes(x, partial(_is_between, low, high), again)
 
 
-def _passes(x: Array, test: Callable[[Mapping[str, Any], Array], bool]) -> bool:
-    """Return ``test(reductions, raw)`` of a readable `x`, and note it if that is true."""
+def _passes(
+    x: Array,
+    test: Callable[[Speed, Array], bool],
+    again: Callable[[Speed, Array], Callable[[Array], bool] | None] | None = None,
+) -> bool:
+    """Return ``test(speed, raw)`` of a readable `x`, and note it if that is true.
+
+    `again` may make a quicker test of further arrays with this dtype and shape.
+    """
     given, x = x, x.array if isinstance(x, TapeArray) else x
     backend = backend_of_array(x)
     if backend is None or 0 in x.shape:
         return False
-    of_all, reductions = backend.arrays.readable, backend.speed.reductions
+    of_all, speed = backend.arrays.readable, backend.speed
     if of_all is None or not (of_all(x) and _VALIDATING.get()):  # in a trace only the first
         return False
-    passed = test(reductions, x)
+    passed = test(speed, x)
     if passed and (note := noted()) is not None:
         # Of what a transform has wrapped meanwhile, nothing is read.
-        note.tests.append((given, lambda raw: of_all(raw) and test(reductions, raw)))
+        later = None if again is None else again(speed, x)
+        later = later or partial(test, speed)
+        note.tests.append((given, lambda raw: of_all(raw) and later(raw)))
     return passed
 
 
@@ -224,21 +256,23 @@ def is_positive(x: Array) -> bool:
     return _passes(x, partial(_is_above, 0))
 
 
-def _is_above(low: float, quick: Mapping[str, Any], x: Array) -> bool:
+def _is_above(low: float, speed: Speed, x: Array) -> bool:
     """Say whether the entries of a raw `x` are greater than `low`, by a library's reductions."""
+    quick = speed.reductions
     if "min" in quick:
         return low < float(quick["min"](x))
     found = quick["extremes"](x) if "extremes" in quick else None
     return found is not None and low < float(found[0])
 
 
-def _is_either(first: int, second: int, reductions: Mapping[str, Any], x: Array) -> bool:
+def _is_either(first: int, second: int, speed: Speed, x: Array) -> bool:
     """Say whether all entries of a raw `x` are one of two numbers, of a library with reductions."""
-    return bool(reductions) and bool(((x == first) | (x == second)).all())
+    return bool(speed.reductions) and bool(((x == first) | (x == second)).all())
 
 
-def _is_between(low: float, high: float, quick: Mapping[str, Any], x: Array) -> bool:
+def _is_between(low: float, high: float, speed: Speed, x: Array) -> bool:
     """Say whether the entries of a raw `x` lie in [low, high], by a library's reductions."""
+    quick = speed.reductions
     if high == INF and "min" in quick:
         return low <= float(quick["min"](x))
     if "extremes" not in quick or (found := quick["extremes"](x)) is None:
@@ -266,6 +300,9 @@ def check_signs(*, xp: Namespace, **array: Array) -> Array | None:
 def check_signs_or_shares(*, xp: Namespace, **array: Array) -> Array | None:
     """Check that every entry of the one `array` is -1 or lies in [0, 1] (NaN is let through)."""
     ((name, x),) = array.items()
+    taken, mask = _taken_over(x, _is_no_share)
+    if taken:
+        return mask
     if _passes(x, _are_signs_or_shares):
         return None
     x, own_xp = _constant(x)
@@ -273,11 +310,11 @@ def check_signs_or_shares(*, xp: Namespace, **array: Array) -> Array | None:
     return check_values(x, bad, "be -1, or lie in [0, 1]", name=name, xp=own_xp)
 
 
-def _are_signs_or_shares(reductions: Mapping[str, Any], x: Array) -> bool:
+def _are_signs_or_shares(speed: Speed, x: Array) -> bool:
     """Say whether all entries of a raw `x` are -1 or lie in [0, 1]: a library with reductions."""
-    if _is_between(0, 1, reductions, x):  # without an array
+    if _is_between(0, 1, speed, x):  # without an array
         return True
-    return bool(reductions) and bool((((x >= 0) | (x == -1)) & (x <= 1)).all())
+    return bool(speed.reductions) and bool((((x >= 0) | (x == -1)) & (x <= 1)).all())
 
 
 @entrywise
@@ -296,6 +333,9 @@ def _check_either(
 ) -> Array | None:
     """Check that every entry of the one `array` is `first`, `second` or NaN."""
     ((name, x),) = array.items()
+    taken, mask = _taken_over(x, partial(_is_neither, first=first, second=second))
+    if taken:
+        return mask
     x = computable(x, xp=namespace_of_type(x))
     if _passes(x, partial(_is_either, first, second)):
         return None

@@ -9,6 +9,7 @@ The polynomials are interpolated at Chebyshev points, which is within a factor o
 of their degree. ``coarse`` stands for what float32 computes in float64 steps.
 
 - ``EXP``: q(r) with ``exp(r) = 1 + r + r**2 q(r)`` for ``|r| <= log(2) / 2``.
+- ``EXPM1``: the same for ``|r| <= HALF``.
 - ``TANH``: q(z) with ``tanh(x) = x + x z q(z)``, ``z = x**2``, for ``|x| <= NEAR``.
 - ``LOG``: q(f) with ``log(1 + f) = f - f**2 / 2 + f**3 q(f)`` for numbers ``1 + f`` between the
   square roots of 1/2 and 2.
@@ -36,12 +37,14 @@ TARGET = FORMULAS / "elementary" / "coefficients.py"
 DIGITS = {"float32": 24, "float64": 53, "coarse": 53}
 DEGREES = {
     "EXP": {"float32": 5, "float64": 10, "coarse": 6},
+    "EXPM1": {"float32": 6, "float64": 12},
     "TANH": {"float32": 7},
     "LOG": {"float32": 9, "float64": 21, "coarse": 12},
     "ATANH": {"float64": 8},
     "ERF": {"float64": 13, "coarse": 8},
     "ERFC": {"float64": 25, "coarse": 12},
 }
+HALF = 0.5
 MIDDLE = 2.5
 NEAR = 1.046875
 REACH = {"float64": 28.0, "coarse": 11.0}
@@ -102,6 +105,7 @@ def intervals(kind: str) -> dict[str, tuple[Callable[[Real], Real], Real, Real]]
     s = (root - 1) / (root + 1)
     return {
         "EXP": (exp_quotient, -half * slack, half * slack),
+        "EXPM1": (exp_quotient, -mpmath.mpf(HALF), mpmath.mpf(HALF)),
         "TANH": (tanh_quotient, mpmath.mpf(0), mpmath.mpf(NEAR) ** 2),
         "LOG": (log_quotient, (1 / root - 1) * slack, (root - 1) * slack),
         "ATANH": (atanh_quotient, mpmath.mpf(0), s * s * slack),
@@ -187,6 +191,7 @@ def source() -> str:
         "Written by tools/fit_elementary.py, which says what they are: do not edit.",
         '"""',
         "",
+        f"HALF = {HALF!r}",
         f"MIDDLE = {MIDDLE!r}",
         f"NEAR = {NEAR!r}",
         "REACH = {" + ", ".join(f'"{kind}": {x!r}' for kind, x in REACH.items()) + "}",

@@ -124,21 +124,33 @@ _ACCUMULATED = {"add": "cumsum", "multiply": "cumprod"}
 # Taken together one after the other; a comparison gives what is no operand of the next.
 _NOT_FOLDED = frozenset(name for name in _OPERATORS if "equal" in name) | {"less", "greater"}
 _CALLS: dict[Any, Call] = {}  # of ufuncs: what was found for each
+_NAMES: dict[Any, tuple[str, str]] = {}  # of those that are operators
 # How the numbers are computed inside NumPy, which is nothing to the tape.
 _IGNORED = frozenset(["casting", "order", "subok"])
 _AXES = frozenset(["axis", "axes", "keepdims"])  # of `vecdot` and the like
 
 
-def answer_ufunc(xp: Any, ufunc: Any, method: str, inputs: Any, options: dict[str, Any]) -> Any:
-    """Return what a ufunc, or a method of one, is of Tensors."""
-    if method == "__call__":
-        call = _CALLS.get(ufunc)
-        if call is None:
-            call = _CALLS[ufunc] = _call_of(ufunc.__name__, ufunc.nin)
-        if options:
-            return _with_options(call, ufunc.__name__, inputs, options, xp=xp)
-        return call(*inputs, xp=xp)
-    return _method(ufunc, method, inputs, options, xp=xp)
+def answer_ufunc(x: Any, ufunc: Any, method: str, inputs: Any, options: dict[str, Any]) -> Any:
+    """Return what a ufunc, or a method of one, is of Tensors, one of which is `x`."""
+    if method == "__call__" and not options and (names := _NAMES.get(ufunc)) is not None:
+        first, second = inputs
+        try:
+            if isinstance(first, TapeArray):
+                return getattr(first, names[0])(second)
+            return getattr(second, names[1])(first)
+        except (TypeError, RuntimeError):  # maybe the library's operator alone refuses them
+            pass
+    xp = x.__array_namespace__()
+    if method != "__call__":
+        return _method(ufunc, method, inputs, options, xp=xp)
+    call = _CALLS.get(ufunc)
+    if call is None:
+        call = _CALLS[ufunc] = _call_of(ufunc.__name__, ufunc.nin)
+        if ufunc.__name__ in _OPERATORS:
+            _NAMES[ufunc] = _OPERATORS[ufunc.__name__]
+    if options:
+        return _with_options(call, ufunc.__name__, inputs, options, xp=xp)
+    return call(*inputs, xp=xp)
 
 
 def answer_cupy(xp: Any, kernel: Any, inputs: Any, options: dict[str, Any]) -> Any:
@@ -255,7 +267,7 @@ def _method(
     if method == "outer":
         a, b = (tensor(v, inputs, xp=xp) for v in inputs)
         pair = (a[(..., *[None] * b.ndim)], b)
-        return answer_ufunc(xp, ufunc, "__call__", pair, options)
+        return answer_ufunc(b, ufunc, "__call__", pair, options)
     table = {"reduce": _REDUCED, "accumulate": _ACCUMULATED}.get(method)
     if table is None:
         _refuse(f"{name}.{method}", _ADVICE.get(method))

@@ -93,7 +93,7 @@ def unit_vectors(z: Array, *, axes: Axes, p: float, eps: float, xp: Namespace) -
     safe = _where(top == 0, 1.0, z, xp=xp)
     unit = safe / scale
     norm = _norm(unit, p=p, axes=axes, xp=xp)
-    y = unit / norm
+    y = _direction(unit, norm, axes=axes, xp=xp) if p == 2 else unit / norm
     if eps:  # not eps / scale, which may overflow, and is NaN on PyTorch for a subnormal scale
         short = (scale < eps) & (norm * minimum(scale, eps, xp=xp) < eps)
         y = _where(short, safe / eps, y, xp=xp)
@@ -210,14 +210,52 @@ def _standardized(
         scale = _where(scale < INF, as_divisor(scale, xp=xp), scale, xp=xp)
         scale = _where(scale == 0, 1.0, scale, xp=xp)
         d = d / scale
-        square = _mean(d * d, where, axes, xp=xp)
+        square, lack = _mean(d * d, where, axes, xp=xp), None
         if root:  # PyTorch's 0 / scale is NaN for a subnormal scale
             least = root / scale
             square = square + least * least
-    else:
-        d, square = differentiable_again(d, xp=xp), variance + eps
-    divisor = xp.sqrt(_where(square == 0, 1.0, square, xp=xp))
-    return xp.divide(d, divisor)
+            lack = least * least / square
+        divisor = xp.sqrt(_where(square == 0, 1.0, square, xp=xp))
+        return _deviations(d, divisor, lack, where, axes=axes, xp=xp)
+    d, square = differentiable_again(d, xp=xp), variance + eps
+    return xp.divide(d, xp.sqrt(_where(square == 0, 1.0, square, xp=xp)))
+
+
+def _deviations_grad(
+    grad: Array,
+    out: Array,
+    d: Array,
+    divisor: Array,
+    lack: Array | None,
+    mask: Array | None,
+    *,
+    axes: Axes,
+    xp: Namespace,
+) -> tuple[Array | None, ...]:
+    """``(grad - y * mean(grad * y)) / divisor``, of which what rounding has left of y is taken out.
+
+    That has a share of y itself where the mean square of y lacks as much to 1.
+    """
+    share = _mean(grad * out, mask, axes, xp=xp)
+    grad = grad - out * share
+    left = _mean(grad * out, mask, axes, xp=xp)
+    if lack is not None:
+        left = left - share * lack
+    return (grad - out * left) / divisor, None, None, None
+
+
+@with_gradient(_deviations_grad)
+def _deviations(
+    d: Array,
+    divisor: Array,
+    lack: Array | None,
+    mask: Array | None,
+    *,
+    axes: Axes,
+    xp: Namespace,
+) -> Array:
+    """``d / divisor``, the divisor being the root of the mean square of d, or more by `lack`."""
+    return d / divisor
 
 
 def _max_abs(x: Array, axes: Axes, *, xp: Namespace) -> Array:
@@ -243,6 +281,21 @@ def _mean(x: Array, mask: Array | None, axes: Axes, *, xp: Namespace) -> Array:
     count = total(narrow(mask, x.dtype, xp=xp), axis=axes, keepdims=True, xp=xp)
     kept = _where(mask, x, 0.0, xp=xp)
     return total(kept, axis=axes, keepdims=True, xp=xp) / maximum(count, 1.0, xp=xp)
+
+
+def _direction_grad(
+    grad: Array, out: Array, x: Array, norm: Array, *, axes: Axes, xp: Namespace
+) -> tuple[Array | None, ...]:
+    """``(grad - y * sum(grad * y)) / norm``, of which what rounding has left of y is taken out."""
+    for _ in range(2):
+        grad = grad - out * total(grad * out, axis=axes, keepdims=True, xp=xp)
+    return grad / norm, None
+
+
+@with_gradient(_direction_grad)
+def _direction(x: Array, norm: Array, *, axes: Axes, xp: Namespace) -> Array:
+    """``x / norm``, the norm being that of x, by which alone it is differentiated."""
+    return x / norm
 
 
 def _norm_grad(

@@ -5,16 +5,19 @@ checks read the arrays themselves; what it computes of the input, entry by entry
 `Elementwise` is that list as a function of arrays, of which the derivative is computed in one pass.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 from portable_losses._backend import Arrays, Autodiff, Backend, Pair, backend_of, namespace_of_type
 from portable_losses._dtypes import narrow
 from portable_losses._gradient import attach_gradient, stop_gradient
+from portable_losses._notes import NOTE, Note
+from portable_losses._plans import are_apart, key_of_call, may_repeat
 from portable_losses._polyfill import device_of, readable, where
-from portable_losses._tape import TapeArray, TapeNamespace
+from portable_losses._tape import TapeArray, TapeNamespace, raw_array
 from portable_losses._typing import Array, Namespace, Options
+from portable_losses._values import validating
 from portable_losses.autograd.rules import OPERATIONS
 from portable_losses.differentials.duals import OPERATORS, QUESTIONS, Inseparable, Operators
 
@@ -22,6 +25,7 @@ __all__ = ["Elementwise", "expression_of"]
 
 PAIR, FULL, STOP = "pair", "full", "stop"
 SEED = 0  # the place of the input among the values
+KEPT = 512  # losses, of arrays of some shapes, of which is known what they compute
 
 
 class Operand(NamedTuple):
@@ -76,6 +80,16 @@ class Expression(Operators, TapeArray):
         return _device(self.xp.seed)
 
 
+class Read(Expression):
+    """The input or an array given, of which the pass itself finds whether it is bad."""
+
+    __slots__ = ("operand",)
+
+    def __init__(self, operand: Operand, dtype: Any, xp: "Recorder") -> None:
+        super().__init__(-1, dtype, xp)
+        self.operand = operand
+
+
 def _attach(pair: Pair, arrays: tuple[Any, ...], options: Options) -> Any:
     """Write down an elementwise pair; one that meets no expression is run."""
     recorder = options["xp"]
@@ -116,11 +130,13 @@ class Recorder(TapeNamespace):
 
     __portable_losses_backend__ = _BACKEND
 
-    def __init__(self, x: Array, inner: Namespace) -> None:
+    def __init__(self, x: Array, inner: Namespace, read: Sequence[Array] = ()) -> None:
         self.inner = inner
         self.seed = x
         self.operations: list[Operation] = []
         self.given: list[Array] = []
+        self.bad: Expression | None = None  # the mask of entries that are to raise
+        self._read = read  # arrays that may be looked at in the pass
         self.__name__ = f"portable_losses.expressions.{inner.__name__}"
         self.__array_api_version__ = "2025.12"
 
@@ -166,6 +182,16 @@ class Recorder(TapeNamespace):
         """``xp.broadcast_arrays``: an operation broadcasts by itself."""
         return list(arrays)
 
+    def takes_over(self, x: Array, bad: Callable[..., Any]) -> tuple[bool, Expression | None]:
+        """Write down the mask of bad entries of `x`, which are to raise or to be marked."""
+        if x.dtype != self.seed.dtype or not any(x is one for one in self._read):
+            return False, None
+        mask = bad(Read(self._operand(x), x.dtype, self), xp=self)
+        if not validating():
+            return True, mask
+        self.bad = mask if self.bad is None else self.bad | mask
+        return True, None
+
     def write(
         self,
         name: str,
@@ -182,8 +208,10 @@ class Recorder(TapeNamespace):
 
     def _operand(self, x: Any) -> Operand:
         """Return what stands for `x` in an operation."""
-        if isinstance(x, Expression):
-            return Operand("value", x.place)
+        if isinstance(x, Read):
+            return x.operand
+        if isinstance(x, Expression) or x is self.seed:
+            return Operand("value", SEED if x is self.seed else x.place)
         if isinstance(x, int | float):
             return Operand("number", x)
         if x.dtype not in (self.seed.dtype, self.inner.bool):
@@ -200,9 +228,13 @@ class Elementwise(NamedTuple):
 
     operations: tuple[Operation, ...]
     result: int
+    bad: int | None  # where the mask of what raises is made; None: nothing is looked at
+    text: str  # the same in words, which tells 0.0 from -0.0
 
-    def __call__(self, x: Array, given: tuple[Array, ...], *, xp: Namespace) -> Array:
-        """Return the function of an array, symbol or dual."""
+    def __call__(
+        self, x: Array, given: tuple[Array, ...], *, xp: Namespace
+    ) -> tuple[Array, Array | None]:
+        """Return the function of an array, symbol or dual, and the mask of bad entries."""
         values = [x]
 
         def operand(one: Operand | None) -> Any:
@@ -228,7 +260,7 @@ class Elementwise(NamedTuple):
             else:
                 made = (OPERATORS.get(name) or getattr(xp, name))(*found)
             values.append(made)
-        return values[self.result]
+        return values[self.result], None if self.bad is None else values[self.bad]
 
 
 def expression_of(
@@ -237,17 +269,69 @@ def expression_of(
     others: tuple[Array, ...],
     options: Options,
     *,
+    looks: bool,
     xp: Namespace,
 ) -> tuple[Elementwise, tuple[Array, ...]]:
     """Return what a loss computes of its input, and the arrays that meet it there.
 
-    Inseparable where it does not compute entry by entry.
+    Where it `looks`, it may itself say which entries are bad, instead of an error. Inseparable
+    where the loss does not compute entry by entry.
     """
     if not readable(x, xp=xp):  # no value is checked: arrays in one dtype from the start
         others = tuple([narrow(y, x.dtype, xp=xp) for y in others])
-    recorder = Recorder(x, xp)
-    seed = Expression(SEED, x.dtype, recorder)
-    made = loss(seed, *others, reduction="none", **options)
+    arrays = (x, *others)
+    repeats = may_repeat(x) is not None
+    key = (key_of_call(arrays, options) or ()) if repeats else ()
+    known = _KNOWN.get((loss, looks, *key)) if key else None
+    if known is not None and all(test(arrays[i]) for i, test in known.tests):
+        return known.formula, tuple([arrays[i] for i in known.given])
+    looks = looks and options.get("where") is None
+    recorder = Recorder(x, xp, arrays if looks else ())
+    seed, note = Expression(SEED, x.dtype, recorder), Note()
+
+    def run() -> Any:
+        return loss(seed, *others, reduction="none", **options)
+
+    made = _noted(run, note, recorder) if repeats else run()
     if not isinstance(made, Expression) or made.dtype != x.dtype:
         raise Inseparable
-    return Elementwise(tuple(recorder.operations), made.place), tuple(recorder.given)
+    bad = None if recorder.bad is None else recorder.bad.place
+    what = (tuple(recorder.operations), made.place, bad)
+    formula = Elementwise(*what, repr(what))
+    if key and not note.looked and are_apart(arrays, {}):
+        given = _places(recorder.given, arrays)
+        tested = _places([raw_array(one) for one, _ in note.tests], arrays)
+        if given is not None and tested is not None:
+            if len(_KNOWN) >= KEPT:
+                _KNOWN.clear()
+            tests = tuple([(i, test) for i, (_, test) in zip(tested, note.tests, strict=True)])
+            _KNOWN[loss, looks, *key] = Known(formula, given, tests)
+    return formula, tuple(recorder.given)
+
+
+def _noted(run: Callable[[], Any], note: Note, recorder: Recorder) -> Any:
+    """Return what is run, with notes of what was looked at, and of what the recorder will."""
+    note.takes_over = recorder.takes_over
+    before = NOTE.set(note)
+    try:
+        return run()
+    finally:
+        NOTE.reset(before)
+
+
+class Known(NamedTuple):
+    """What a loss computes, and how that is found again: the places of arrays, tests of them."""
+
+    formula: Elementwise
+    given: tuple[int, ...]
+    tests: tuple[tuple[int, Callable[[Array], bool]], ...]
+
+
+_KNOWN: dict[Any, Known] = {}
+
+
+def _places(found: Sequence[Array], arrays: Sequence[Array]) -> tuple[int, ...] | None:
+    """Return where each of the arrays found is among these; None where one is not."""
+    known = {id(x): i for i, x in enumerate(arrays)}
+    places = [known.get(id(x)) for x in found]
+    return None if None in places else tuple([i for i in places if i is not None])

@@ -37,14 +37,19 @@ def in_one_pass(
     *,
     factor: float,
     probabilities: bool,
+    looks: bool = True,
     xp: Namespace,
 ) -> tuple[Array, ...]:
     """Return value, gradient, the `last` result if there is one, each times weight and factor.
 
-    They are in `out` where it has arrays that the pass can write to. Inseparable where the loss
-    does not compute entry by entry.
+    They are in `out` where it has arrays that the pass can write to: then, and unless it `looks`
+    for bad entries on its way, they are looked for before. Inseparable where the loss does not
+    compute entry by entry.
     """
-    formula, given = expression_of(loss, x, others, options, xp=xp)
+    if options.get("where") is not None and options.get("weight") is not None:
+        raise Inseparable  # which entries count is known when there are values
+    looks = looks and all(one is None for one in out)
+    formula, given = expression_of(loss, x, others, options, looks=looks, xp=xp)
     if probabilities and loss is not binary_cross_entropy_with_logits:
         raise Inseparable
     weighted = weight is not None
@@ -52,16 +57,27 @@ def in_one_pass(
     arrays = (x, *given) if weight is None else (x, *given, weight)
     run = backend_of(xp).speed.several
     check_shapes(out, [(x.shape, x.dtype)] * len(out))
-    made: tuple[Array, ...]
-    made = function(*arrays, xp=xp) if run is None else run(function, arrays, {"xp": xp}, out)
-    return made
+    made: tuple[Any, ...]
+    if formula.bad is None or run is None:
+        made = function(*arrays, xp=xp) if run is None else run(function, arrays, {"xp": xp}, out)
+        found = formula.bad is not None and bool(xp.any(made[-1]))
+    else:
+        made = run(function, arrays, {"xp": xp}, checked=True)
+        found = made[-1]
+    if found:  # the loss says what is wrong
+        more: Options = {"factor": factor, "probabilities": probabilities, "xp": xp}
+        return in_one_pass(loss, x, others, last, weight, options, out, looks=False, **more)
+    return made if formula.bad is None else made[:-1]
 
 
 def _function(
     formula: Elementwise, last: str | None, factor: float, *, weighted: bool, probabilities: bool
 ) -> Callable[..., tuple[Array, ...]]:
-    """Return the function of arrays; the same one for the same formula, so it is compiled once."""
-    key = repr(formula), last, factor, weighted, probabilities
+    """Return the function of arrays; the same one for the same formula, so it is compiled once.
+
+    Its last result is the mask of bad entries, where there is one.
+    """
+    key = formula.text, last, factor, weighted, probabilities
     found = _FUNCTIONS.get(key)
     if found is not None:
         return found
@@ -69,11 +85,12 @@ def _function(
     def derivatives(x: Array, *given: Array, xp: Namespace) -> tuple[Array, ...]:
         """Return value, slope, and what comes last."""
         *held, weight = given if weighted else (*given, None)
-        made = _derivatives(formula, x, tuple(held), last, xp=xp)
+        made, bad = _derivatives(formula, x, tuple(held), last, xp=xp)
         if factor != 1:
             made = tuple([factor * one for one in made])
         more = (_sigmoid(x, xp=xp),) if probabilities else ()
-        return (*(times(weight, one, xp=xp) for one in made), *more)
+        made = tuple([times(weight, one, xp=xp) for one in made])
+        return (*made, *more) if bad is None else (*made, *more, bad)
 
     if len(_FUNCTIONS) > KEPT:
         _FUNCTIONS.clear()
@@ -83,21 +100,21 @@ def _function(
 
 def _derivatives(
     formula: Elementwise, x: Array, given: tuple[Array, ...], last: str | None, *, xp: Namespace
-) -> tuple[Array, ...]:
-    """Return value, slope, and what comes last, by arrays with derivatives."""
+) -> tuple[tuple[Array, ...], Array | None]:
+    """Return value, slope, and what comes last, by arrays with derivatives; and the mask."""
     one = xp.ones_like(x)
     first = DualNamespace(xp)
-    made = formula(Dual(x, one, first), tuple(map(first.constant, given)), xp=first)
+    made, bad = formula(Dual(x, one, first), tuple(map(first.constant, given)), xp=first)
     value, slope = made.value, made.tangent
     if slope is None:
         slope = 0.0 * x
     if last is None:
-        return value, slope
+        return (value, slope), bad
     if last == CONSTANT:
-        return value, slope, where(value == value, one, NAN, xp=xp)
+        return (value, slope, where(value == value, one, NAN, xp=xp)), bad
     second = DualNamespace(first)
     inner = Dual(x, one, first)
-    twice = formula(
+    twice, _ = formula(
         Dual(inner, first.constant(one), second),
         tuple([second.constant(first.constant(a)) for a in given]),
         xp=second,
@@ -105,4 +122,4 @@ def _derivatives(
     bend = None if twice.tangent is None else twice.tangent.tangent
     if bend is None:
         bend = where(slope == slope, 0.0 * one, NAN, xp=xp)
-    return value, slope, boosting(bend, xp=xp) if last == BOOSTING else bend
+    return (value, slope, boosting(bend, xp=xp) if last == BOOSTING else bend), bad

@@ -78,7 +78,8 @@ def derivatives(
         Where the results are written, in their order; of NumPy and CuPy. Those without gaps, of
         the dtype of `input`, and of memory that is not read are written to in the pass itself.
     **options
-        Those of the loss, but for its `reduction`.
+        Those of the loss, but for its `reduction`. A 0-d array whose value is read for free may
+        stand for a number.
 
     Returns
     -------
@@ -111,6 +112,7 @@ def derivatives(
     xp = namespace_of(**given, optional={"sample_weight": sample_weight})
     check_real_floating(xp, **{next(iter(given)): input})
     _check(order, hessian, factor)
+    options = _with_numbers(loss, options)
     check_out(out, 1 + order + probabilities, xp=xp)
     quiet = backend_of(xp).arrays.quiet
     with nullcontext() if quiet is None else quiet():
@@ -123,6 +125,22 @@ def derivatives(
     result: Derivatives
     result = KINDS[order, probabilities](*(made if out is None else written(made, out)))
     return result
+
+
+def _with_numbers(loss: Callable[..., Any], options: Options) -> Options:
+    """Return the options, of 0-d arrays the number where the loss takes no other one.
+
+    Nothing is differentiated by them here.
+    """
+    parameters = inspect.signature(loss).parameters
+    made = dict(options)
+    for name, x in options.items():
+        taken = parameters.get(name)
+        if taken is None or taken.annotation is not float or getattr(x, "ndim", None) != 0:
+            continue
+        if readable(x, xp=namespace_of(**{name: x})):
+            made[name] = float(x)
+    return made
 
 
 def _check(order: int, hessian: str, factor: Any) -> None:

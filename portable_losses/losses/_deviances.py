@@ -7,7 +7,7 @@ import math
 
 from portable_losses._dtypes import largest, tiny
 from portable_losses._gradient import with_gradient
-from portable_losses._polyfill import constant, minimum
+from portable_losses._polyfill import clip, constant, minimum
 from portable_losses._polyfill import where as _where
 from portable_losses._stable import INF, NAN
 from portable_losses._typing import Array, Namespace
@@ -177,7 +177,7 @@ def _slope_by_log(x: Array, t: Array, *, power: float, xp: Namespace) -> Array:
     """``m**b - t * m**a``; where m is near t, ``(m - t) * m**a``, in which no digit is lost."""
     a, b, bound = 1 - power, 2 - power, _bound(x, xp=xp)
     small = xp.abs(x) < 0.5  # there exp(x) would round more than x was, and t - 1 is exact
-    inner = _where(small, x, 0.0, xp=xp)
+    inner = clip(x, -0.5, 0.5, xp=xp)
     if a == 0:
         return _where(small, xp.expm1(inner) - (t - 1), xp.exp(x) - t, xp=xp)
     xs = _where(t == 0, 1.0, x, xp=xp) if a < 0 else x  # m**a has no part where t = 0

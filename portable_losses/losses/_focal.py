@@ -9,7 +9,7 @@ from portable_losses._options import is_number
 from portable_losses._polyfill import constant, minimum
 from portable_losses._polyfill import where as _where
 from portable_losses._reduction import _weigh, contribution
-from portable_losses._stable import INF, expm1, log
+from portable_losses._stable import INF, expm1, log, log1p_inside
 from portable_losses._typing import Array, Namespace
 from portable_losses.activations.logistic import _sigmoid, _softplus
 from portable_losses.special.logistic import negative_size
@@ -49,7 +49,7 @@ def _log_of(missing: Array, hit: Array, *, xp: Namespace) -> Array:
     """``log(missing)``, given ``hit = 1 - missing``, and 0 where it is -inf."""
     far = _where(missing < 0.5, missing, 0.5, xp=xp)
     near = _where(missing < 0.5, 0.5, hit, xp=xp)
-    logarithm = _where(missing < 0.5, log(far, xp=xp), xp.log1p(-near), xp=xp)
+    logarithm = _where(missing < 0.5, log(far, xp=xp), log1p_inside(-near, xp=xp), xp=xp)
     return _where(missing == 0, 0.0, logarithm, xp=xp)
 
 

@@ -22,7 +22,7 @@ from portable_losses._polyfill import (
 )
 from portable_losses._polyfill import where as _where
 from portable_losses._stable import INF, NAN
-from portable_losses._tape import inner_of, raw_array
+from portable_losses._tape import TapeArray, inner_of, raw_array
 from portable_losses._typing import Array, Axis, Namespace
 from portable_losses._validation import (
     check_axes,
@@ -122,6 +122,8 @@ def _in_one_pass(
 
 def _has_one_pass(x: Any, *, unread: bool) -> bool:
     """Say whether the library of `x` may compute a loss and add it up in one pass, here and now."""
+    if _is_written(x):
+        return False
     raw = raw_array(x)
     backend = backend_of_array(raw)
     kernel = None if backend is None else backend.speed.elementwise_kernel
@@ -292,9 +294,18 @@ def settle(x: Array, is_zero: Array, *, xp: Namespace) -> Array:
 
 def _constants(given: dict[str, Any]) -> dict[str, Any]:
     """Return the arrays without their history, anything else as it is."""
-    return {
-        name: x
-        if isinstance(x, int | float) or not hasattr(x, "shape")  # of a symbol that is no question
-        else stop_gradient(x, xp=namespace_of(**{name: x}))
-        for name, x in given.items()
-    }
+    return {name: _constant(name, x) for name, x in given.items()}
+
+
+def _constant(name: str, x: Any) -> Any:
+    """Return an array without its history; of one that is only written down what stands for it."""
+    if isinstance(x, int | float) or not hasattr(x, "shape"):  # of a symbol that is no question
+        return x
+    if _is_written(x):
+        return raw_array(x)
+    return stop_gradient(x, xp=namespace_of(**{name: x}))
+
+
+def _is_written(x: Any) -> bool:
+    """Say whether what is done with an array is only written down."""
+    return isinstance(x, TapeArray) and not x.recorded

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from portable_losses._gradient import with_gradient
+from portable_losses._gradient import are_numbers, with_gradient
 from portable_losses._options import FRACTION, WEIGHT, is_number
 from portable_losses._polyfill import maximum
 from portable_losses._polyfill import where as _where
@@ -14,6 +14,7 @@ from portable_losses._validation import check_floating, in_one_dtype, namespace_
 from portable_losses._values import as_weight, check_all_in, mark_invalid
 from portable_losses._weighted import spread
 from portable_losses.activations.logistic import _softplus
+from portable_losses.losses._deviances import _in_steps
 from portable_losses.losses._left_out import leaves_out, settle
 from portable_losses.special.logistic import negative_size
 
@@ -186,10 +187,10 @@ def binary_cross_entropy_with_logits(
     check_floating(xp, logits=logits, target=target)
     invalid = check_all_in(0, 1, xp=xp, target=target)
     shape = tuple(logits.shape)
-    if is_number(label_smoothing):
+    if are_numbers([label_smoothing], beside=logits):
         function, balance = _logistic_loss, None
         own: dict[str, Any] = {}
-        if pos_weight is not None or label_smoothing != 0:
+        if pos_weight is not None or not is_number(label_smoothing) or label_smoothing != 0:
             (z,) = in_one_dtype(xp, logits)
             balance = as_weight(pos_weight, shape, name="pos_weight", like=z, xp=xp)
             balance = None if balance is None else spread(balance, z, xp=xp)
@@ -346,7 +347,7 @@ def _slope_in_p_grad(
     """``y / p**2 + (1 - y) / (1 - p)**2`` in p, ``-1 / (p * (1 - p))`` in y."""
     flat = (p == 0) | (p == 1)
     p = _where(flat, 0.5, p, xp=xp)
-    bend = y / p / p + (1 - y) / (1 - p) / (1 - p)
+    bend = _in_steps(y, p, -2.0, xp=xp) + (1 - y) / (1 - p) / (1 - p)
     in_y = 1 / (p * (1 - p))
     return (
         grad * _where(flat, 1 / _FLAT, bend, xp=xp),

@@ -21,14 +21,15 @@ from portable_losses._validation import (
     of_one_dtype,
 )
 from portable_losses.activations.softmaxes import log_softmax_in_parts, softmax_in_parts
-from portable_losses.losses._divergences import _generalized_kl, _js
 from portable_losses.losses._foreseen import foreseen_mean
+from portable_losses.losses._jensen_shannon import _js
+from portable_losses.losses._kullback_leibler import _generalized_kl
 from portable_losses.losses._left_out import leaves_out
-from portable_losses.special.two_floats import quotient_in_parts
+from portable_losses.special.two_floats import quotient_in_parts, sum_of
 
 __all__ = ["distillation_loss"]
 
-CLOSE = 2.0  # a student to its teacher: as far as all logarithms of ratios are taken at once
+CLOSE = 30.0  # above, ratios are those of the logarithms: in their exponentials one term rules
 NEAREST = -2.0  # logarithms below are rounded by as much as two probabilities
 
 
@@ -164,28 +165,42 @@ def _distilled(
     """Return the divergence of each row of a student's logits from a teacher's."""
     rows = [quotient_in_parts(z, temperature, xp=xp) for z in (student, teacher)]
     lq, lp = (log_softmax_in_parts(*z, xp=xp) for z in rows)
-    if divergence == "js" and (not is_number(beta) or 0 < beta < 1):
-        terms = _js(lq, lp, beta=beta, log_target=True, xp=xp)
-    elif divergence == "kl" or (divergence == "js" and beta == 0):
-        q, p = (softmax_in_parts(*z, xp=xp) for z in rows)
-        ratio = _log_ratio((student - teacher) / temperature, p, lp, xp=xp)
+    q, p = (softmax_in_parts(*z, xp=xp) for z in rows)
+    mixes = divergence == "js" and (not is_number(beta) or 0 < beta < 1)
+    if not mixes and (divergence == "kl" or (divergence == "js" and beta == 0)):
+        k, _ = place_of_largest(stop_gradient(lp, xp=xp), xp=xp)
+        ratio = _log_ratio(_gaps(student, teacher, k, xp=xp) / temperature, p, xp=xp)
         terms = _generalized_kl(lq, lp, q, p, ratio, nearest=NEAREST, xp=xp)
     else:
-        q, p = (softmax_in_parts(*z, xp=xp) for z in rows)
-        ratio = _log_ratio((teacher - student) / temperature, q, lq, xp=xp)
-        terms = _generalized_kl(lp, lq, p, q, ratio, nearest=NEAREST, xp=xp)
+        k, _ = place_of_largest(stop_gradient(lq, xp=xp), xp=xp)
+        gaps = stop_gradient(_gaps(teacher, student, k, xp=xp) / temperature, xp=xp)
+        ratio = _log_ratio(gaps, q, xp=xp)
+        if mixes:
+            known = q, p, ratio, gaps, entry(p, k, xp=xp), entry(q, k, xp=xp)
+            constant = [stop_gradient(z, xp=xp) for z in known]
+            terms = _js(lq, lp, *constant, beta=beta, log_target=True, xp=xp)
+        else:
+            terms = _generalized_kl(lp, lq, p, q, ratio, gaps, nearest=NEAREST, xp=xp)
     return temperature * temperature * total(terms, axis=-1, xp=xp)
 
 
-def _log_ratio(d: Array, p: Array, lp: Array, *, xp: Namespace) -> Array:
+def _gaps(x: Array, y: Array, k: Array, *, xp: Namespace) -> Array:
+    """Return ``x - y`` less that at k, rounded once; 0 where both are -inf."""
+    x, y = (stop_gradient(z, xp=xp) for z in (x, y))
+    none = (x == -INF) & (y == -INF)
+    d, rest = sum_of(*(_where(none, 0.0, z, xp=xp) for z in (x, -y)))
+    rest = _where(xp.abs(d) < INF, rest, 0.0, xp=xp)
+    gaps, more = sum_of(d, -entry(d, k, xp=xp))
+    return gaps + _where(xp.abs(gaps) < INF, more + (rest - entry(rest, k, xp=xp)), 0.0, xp=xp)
+
+
+def _log_ratio(d: Array, p: Array, *, xp: Namespace) -> Array:
     """Return the logarithm of ``softmax(z + d) / p`` for ``p = softmax(z)``; NaN in rows far apart.
 
     It is d without a common part, which the difference of two rounded logarithms is not.
     """
     d, p = (stop_gradient(x, xp=xp) for x in (d, p))
-    k, _ = place_of_largest(stop_gradient(lp, xp=xp), xp=xp)
-    d = d - entry(d, k, xp=xp)
-    near = largest_along(_where(d == d, xp.abs(d), INF, xp=xp), (-1,), xp=xp) < CLOSE
+    near = largest_along(d, (-1,), xp=xp) < CLOSE
     common = log1p(
         total(p * xp.expm1(_where(near, d, 0.0, xp=xp)), axis=-1, keepdims=True, xp=xp), xp=xp
     )

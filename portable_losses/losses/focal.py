@@ -1,5 +1,6 @@
 """Focal losses: cross entropies in which easy examples weigh less."""
 
+from portable_losses._gradient import are_numbers
 from portable_losses._options import FRACTION, NONNEGATIVE, is_number
 from portable_losses._public import public
 from portable_losses._reduction import reduce, reduced, weigh
@@ -91,7 +92,7 @@ def sigmoid_focal_loss(
     xp = namespace_of(logits=logits, target=target, optional={"sample_weight": sample_weight})
     check_floating(xp, logits=logits, target=target)
     invalid = check_all_in(0, 1, xp=xp, target=target)
-    if all(map(is_number, (gamma, label_smoothing, 0 if alpha is None else alpha))):
+    if are_numbers([gamma, label_smoothing, alpha], beside=logits):
         return reduced(
             _sigmoid_focal,
             {"logits": logits, "target": target},

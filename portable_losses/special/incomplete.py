@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from portable_losses._gradient import with_gradient
 from portable_losses._polyfill import minimum, readable, where
-from portable_losses._stable import INF, NAN
+from portable_losses._stable import INF, NAN, log1p_inside
 from portable_losses._typing import Array, Namespace
 from portable_losses.special.gamma import _gammaln
 
@@ -87,7 +87,7 @@ def _incomplete_beta_grad(
     """``x**(a - 1) * (1 - x)**(b - 1) / beta(a, b)`` in x, none in a and b."""
     inside = (x > 0) & (x < 1)
     z = where(inside, x, 0.5, xp=xp)
-    density = xp.exp((a - 1) * xp.log(z) + (b - 1) * xp.log1p(-z) - _betaln(a, b, xp=xp))
+    density = xp.exp((a - 1) * xp.log(z) + (b - 1) * log1p_inside(-z, xp=xp) - _betaln(a, b, xp=xp))
     slope = where(inside, density, 0.0, xp=xp)
     return None, None, -grad * slope if upper else grad * slope
 

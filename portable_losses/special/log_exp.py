@@ -24,7 +24,7 @@ from portable_losses._rows import (
     largest_along,
     place_of_largest,
 )
-from portable_losses._stable import INF, NAN, log, log1p, sign
+from portable_losses._stable import INF, NAN, log, log1p, log1p_inside, sign
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
     check_axes,
@@ -372,7 +372,7 @@ def _log1mexp(x: Array, *, xp: Namespace) -> Array:
     """``log(-expm1(-|x|))`` for ``|x| < log(2)``, else ``log1p(-exp(-|x|))``."""
     a = _where(x >= 0, x, -x, xp=xp)
     near = log(-xp.expm1(-clip(a, None, 1.0, xp=xp)), xp=xp)
-    far = xp.log1p(-xp.exp(-clip(a, 0.5, None, xp=xp)))
+    far = log1p_inside(-xp.exp(-clip(a, 0.5, None, xp=xp)), xp=xp)
     return _where(a < math.log(2), near, far, xp=xp)
 
 

@@ -25,7 +25,7 @@ from portable_losses._rows import (
     place_of_largest,
     sum_of_others,
 )
-from portable_losses._stable import INF, NAN
+from portable_losses._stable import INF, NAN, log1p_inside
 from portable_losses._typing import Array, Namespace
 from portable_losses._validation import (
     check_axes,
@@ -292,7 +292,9 @@ def _logmeanexp(x: Array, count: Array, *, xp: Namespace) -> Array:
     near = excess / count
     close = near > -0.5
     mean = _where(close, 1.0, (1 + others) / count, xp=xp)
-    log_mean = _where(close, xp.log1p(_where(close, near, 0.0, xp=xp)), xp.log(mean), xp=xp)
+    log_mean = _where(
+        close, log1p_inside(_where(close, near, 0.0, xp=xp), xp=xp), xp.log(mean), xp=xp
+    )
     return _where((xp.abs(top) < INF) | (count != count), top + log_mean, top, xp=xp)
 
 

@@ -15,7 +15,7 @@ from portable_losses._dtypes import largest
 from portable_losses._gradient import elementwise_call, with_gradient
 from portable_losses._polyfill import clip, constant, maximum, minimum, where
 from portable_losses._public import public
-from portable_losses._stable import INF
+from portable_losses._stable import INF, log1p_inside
 from portable_losses._typing import Array, Namespace
 from portable_losses.special._coefficients import ERF, FALL, GELU_ROOT, MIDDLE, SLOPE, TAIL
 from portable_losses.special.two_floats import multiply_add, square
@@ -226,7 +226,7 @@ def _log_ndtr(x: Array, *, xp: Namespace) -> Array:
     near = minimum(z, largest(x, xp=xp), xp=xp)
     left = xp.log(scaled_tail(near, xp=xp)) - 0.5 * z * z
     near = minimum(z, FAR, xp=xp)
-    right = xp.log1p(-times_bell(scaled_tail(near, xp=xp), near, xp=xp))
+    right = log1p_inside(-times_bell(scaled_tail(near, xp=xp), near, xp=xp), xp=xp)
     middle = xp.log(_middle(x, xp=xp))
     return where(z < CLOSE, middle, where(x < 0, left, right, xp=xp), xp=xp)
 

@@ -65,9 +65,12 @@ def quotient_in_parts(
     value = x / divisor
     if is_number(divisor) and math.frexp(divisor)[0] == 0.5:  # a power of two
         return value, None
-    if "fma" not in backend_of(xp).speed.special:
-        value = _rounded(value, xp=xp)
+    joined = "fma" in backend_of(xp).speed.special
+    value = value if joined else _rounded(value, xp=xp)
     v, x = stop_gradient(value, xp=xp), stop_gradient(x, xp=xp)
+    if not joined:  # without warnings
+        finite = xp.abs(v) < INF
+        v, x = (where(finite, y, 0.0, xp=xp) for y in (v, x))
     high, low = halves(divisor, x, xp=xp)
     rest = minus_product(x, v, high, low, xp=xp) / (high + low)
     return value, where(xp.abs(rest) < INF, rest, 0.0, xp=xp)
@@ -75,7 +78,8 @@ def quotient_in_parts(
 
 def _rounded(x: Array, *, xp: Namespace) -> Array:
     """Return `x`, whose rounding no compiler undoes: what joins a product sees a sum here."""
-    return where(xp.abs(x) < 1e30, sum(split(x, xp=xp)), x, xp=xp)
+    fits = xp.abs(x) < 1e30
+    return where(fits, sum(split(where(fits, x, 0.0, xp=xp), xp=xp)), x, xp=xp)
 
 
 def minus_product(

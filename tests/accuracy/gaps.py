@@ -20,7 +20,7 @@ from tests.accuracy.references import CERTAIN, Row
 from tests.accuracy.ulp import strict_error, truth
 from tests.libraries import Library
 
-__all__ = ["CASES", "Case", "Given", "both", "measured"]
+__all__ = ["CASES", "Case", "Given", "One", "both", "distilled", "measured"]
 
 # Where an entry is next to 0, and the largest is not, their difference is rounded the most.
 TOPS = (0.3, 26.3, 61.9, 351.7, 699.1, 1000.1, -1000.1)
@@ -160,16 +160,41 @@ def _by_loss(aim: Callable[[One], int], f: Callable[..., Any]) -> Any:
     return exact
 
 
-def _distilled(temperature: float) -> Any:
+def distilled(divergence: str, temperature: float, beta: float) -> Any:
+    """Return the values of a divergence, whose gradient is given by terms without common parts."""
+
     def exact(x: Row, one: One) -> Any:
         with mpmath.workdps(CERTAIN):
-            t = mpf(temperature)
+            t, b = mpf(temperature), mpf(beta)
             log_q, log_p = (references.log_softmax([v / t for v in z]) for z in (x, one.teacher))
-            terms = [exp(p) * (p - q) for p, q in zip(log_p, log_q, strict=True)]
-            slopes = [(t * exp(q), -t * exp(p)) for p, q in zip(log_p, log_q, strict=True)]
-            return [t * t * mpmath.fsum(terms)], slopes
+            p, q = ([exp(v) for v in z] for z in (log_p, log_q))
+            if divergence == "kl":
+                value = mpmath.fsum(a * (v - w) for a, v, w in zip(p, log_p, log_q, strict=True))
+                return [t * t * value], [(t * a, -t * c) for a, c in zip(q, p, strict=True)]
+            if divergence == "js":
+                mixed = [mpmath.log(b * v + (1 - b) * w) for v, w in zip(p, q, strict=True)]
+            else:
+                b, mixed = mpf(0), log_p
+            ratios = [v - w for v, w in zip(log_q, mixed, strict=True)]
+            value = (1 - b) * mpmath.fsum(v * w for v, w in zip(q, ratios, strict=True))
+            value += b * mpmath.fsum(a * (v - m) for a, v, m in zip(p, log_p, mixed, strict=True))
+            beside = [v - ratios[q.index(max(q))] for v in ratios]
+            up, down = references.parts([v * w for v, w in zip(q, beside, strict=True)])
+            slopes = [
+                tuple(t * (1 - b) * v * term for term in (w, -up, -down))
+                for v, w in zip(q, beside, strict=True)
+            ]
+            return [t * t * value], slopes
 
     return exact
+
+
+def _distillation(divergence: Any, temperature: float, beta: float = 0.5) -> Case:
+    options: Any = {"divergence": divergence, "temperature": temperature, "beta": beta}
+    return Case(
+        lambda x, g: pl.distillation_loss(x, g.teacher, reduction="none", **options),
+        distilled(**options),
+    )
 
 
 def _right(one: One) -> int:
@@ -256,10 +281,9 @@ CASES: dict[str, Case] = {
         lambda x, g: pl.generalized_cross_entropy(x, g.wrong, q=0.25, reduction="none"),
         _by_loss(_wrong, lambda loss, p, rest: (-expm1(-0.25 * loss) / 0.25, exp(-0.25 * loss))),
     ),
-    "distillation_loss": Case(
-        lambda x, g: pl.distillation_loss(x, g.teacher, temperature=3.0, reduction="none"),
-        _distilled(3.0),
-    ),
+    "distillation_loss": _distillation("kl", 3.0),
+    "distillation_loss reverse_kl": _distillation("reverse_kl", 3.0),
+    "distillation_loss js": _distillation("js", 3.0, 0.25),
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import array_api_compat.numpy as xp_numpy
 import numpy as np
 import pytest
+from portable_losses.backends.kernels.formulas.within_numpy import PATIENCE
 
 import portable_losses as pl
 from portable_losses import _backend, autograd
@@ -123,6 +124,32 @@ def test_quick_reductions_have_the_bits_of_the_library(dtype: str, shape: tuple[
             found = quick(one) if name == "extremes" else (quick(one),)
             for got, want in zip(found, (getattr(np, name)(one) for name in names), strict=True):
                 assert (got.dtype, got.tobytes()) == (want.dtype, want.tobytes()), name
+
+
+@pytest.mark.parametrize("size", [1, 99, 70_000])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_test_of_an_interval_counts_what_lies_outside(dtype: str, size: int) -> None:
+    x = np.random.default_rng(0).uniform(0, 1, size).astype(dtype)
+    test = load_backend("numpy").speed.within
+    assert test is not None
+    within = test(x, 0, 1)
+    assert within is not None
+    for _ in range(PATIENCE + 1):  # by the extremes, and then by machine code
+        assert within(x)
+    assert within(np.repeat(x, 2)[::2])
+    for value in (-1e-30, 1 + 1e-6, np.nan, np.inf, -np.inf):
+        one = x.copy()
+        one[-1] = value
+        with np.errstate(invalid="ignore"):
+            assert not within(one), value
+            assert not within(np.repeat(one, 2)[::2]), value
+    edges: Any = np.resize(np.asarray([0.0, -0.0, 1.0], dtype), size)
+    assert within(edges)
+    above = test(x, 0, float("inf"))
+    assert above is not None
+    for _ in range(PATIENCE + 1):
+        assert above(np.full_like(x, np.inf))
+    assert test(x.astype("float16"), 0, 1) is None
 
 
 @pytest.mark.parametrize("dtype", DTYPES[:-1])

@@ -283,6 +283,34 @@ def test_a_chunk_takes_eight_tasks_at_most_with_weights_and_masks(
     assert_close(variable.grad.array, eager.grad.array)
 
 
+SHARES: list[tuple[Any, tuple[str, ...]]] = [
+    (pl.binary_cross_entropy_with_logits, ("label_smoothing",)),
+    (pl.sigmoid_focal_loss, ("alpha",)),
+    (pl.sigmoid_focal_loss, ("alpha", "gamma", "label_smoothing")),
+    (pl.js_div, ("beta",)),
+    (pl.quantile_loss, ("q",)),
+    (pl.expectile_loss, ("tau",)),
+    (pl.huber_loss, ("delta",)),
+]
+
+
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+@pytest.mark.parametrize(("loss", "names"), SHARES, ids=lambda x: getattr(x, "__name__", str(x)))
+def test_a_chunk_takes_eight_tasks_at_most_with_options_that_are_computed(
+    loss: Any, names: tuple[str, ...], reduction: Any
+) -> None:
+    x, y = given([0.1, 0.25, 0.9, 0.5]), given([0.3, 0.25, 0.0, 1.0])
+    option: Any = (da.ones(3, chunks=1) / 10).sum()
+    variable, eager = autograd.tensor(x), autograd.tensor(np.asarray(x))
+    value = loss(variable, y, reduction=reduction, **dict.fromkeys(names, option))
+    want = loss(eager, np.asarray(y), reduction=reduction, **dict.fromkeys(names, 0.3))
+    for one in (value, want):
+        one.backward(0 * one.array + 1 if one.ndim else None)
+    assert tasks_of(value.array, variable.grad.array) <= 8
+    assert_close(value.array, want.array)
+    assert_close(variable.grad.array, eager.grad.array)
+
+
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_what_is_bad_is_nan_where_it_counts_and_nothing_where_it_is_left_out(
     reduction: Any,

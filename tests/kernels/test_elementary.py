@@ -129,6 +129,18 @@ def test_powers_are_within_their_bound_of_mpmath(dtype: Any) -> None:
         assert max(errors(POWER.compiled(dtype)(x, y), exact)) <= POWER.bound
 
 
+@every_dtype
+def test_a_short_expm1_is_within_its_bound_of_mpmath(dtype: Any) -> None:
+    x = points(FUNCTIONS[2], dtype, 900)
+    x = np.concatenate([x[np.abs(x) <= 0.5], np.array([0.5, -0.5, 0.0, -0.0], dtype)])
+    short: Any = loops.elementary.expm1_between
+    found = loops.compiled(lambda a, one: short(a, one, -0.5, 0.5), dtype)(x)
+    with mpmath.workdps(40):
+        exact = [mpmath.expm1(mpmath.mpf(float(one))) for one in x]
+        assert max(errors(found, exact)) <= 1
+    assert same(np.signbit(found), np.signbit(x))
+
+
 # ---- the ends -----------------------------------------------------------------------------------
 @every_dtype
 @every_function

@@ -10,6 +10,7 @@ from portable_losses._typing import Array
 
 from ..machine.blocks import in_blocks
 from ..machine.memory_numpy import empty
+from ..machine.team_numpy import team
 from .aligned_numpy import aligned
 from .machine_code import LARGE, PARTS
 from .sums import total
@@ -52,6 +53,13 @@ class Machine:
         outs = targets_of(self.formula, shape, into)
         targets = [x.reshape(axis) for x in outs]
         large = size * sum(self._sizes) * PARTS.get() >= LARGE
+        if len(axis) == 1 and all(x.flags.aligned and x.dtype.isnative for x in parts):
+            arrays = [*parts, *targets]
+            places = [x.__array_interface__["data"][0] for x in arrays]
+            steps = [x.strides[0] if x.ndim else 0 for x in arrays]
+            way, code = self._code.streamed if large else self._code.strided, self._code
+            code.share(way, code.flat, places, steps, size, span=SPAN, team=team)
+            return outs
         run = self._streaming if large else self.ufunc
 
         def work(block: slice) -> None:

@@ -39,13 +39,16 @@ class Code:
         self._results = [DTYPES[name] for name in dtypes[formula.given :]]
         self._averaged: Any = code.averaging() if code.averaged else None
 
-    def __call__(self, given: list[Array], like: Array) -> list[Array]:
-        """Return the results, in the layout of `like`; operands in another one are copied."""
+    def __call__(self, given: list[Array], like: Array, *beside: int) -> list[Array]:
+        """Return the results, in the layout of `like`; operands in another one are copied.
+
+        Addresses of results that all entries share stand `beside`.
+        """
         count = like.numel()
         if count < FEWEST and like.is_contiguous():
             given = [x.contiguous() for x in given]
             outs = [torch.empty_like(like, dtype=dtype) for dtype in self._results]
-            self._run(*[x.data_ptr() for x in given + outs], count)
+            self._run(*[x.data_ptr() for x in given + outs], *beside, count)
             return outs
         if not like.is_contiguous() and not is_dense(like):
             like = like.contiguous()
@@ -55,11 +58,12 @@ class Code:
         places = [x.data_ptr() for x in arrays]
         repeated = any(_is_one_number(x) for x in arrays)
         if count < FEWEST and not repeated:
-            self._run(*places, count)
+            self._run(*places, *beside, count)
             return outs
         code, pairs = self._code, zip(arrays, self._sizes, strict=True)
         steps = [0 if repeated and _is_one_number(x) else size for x, size in pairs]
         way = code.streamed if count * sum(self._sizes) >= LARGE else code.strided
+        places, steps = [*places, *beside], [*steps, *(0 for _ in beside)]
         code.share(way, code.flat, places, steps, count, span=SPAN, team=team)
         return outs
 

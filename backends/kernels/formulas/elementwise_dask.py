@@ -99,8 +99,8 @@ def _apart(options: Options) -> tuple[Options, tuple[str, ...], list[Any]]:
 
 
 def _samples(given: list[Any], late: list[Any]) -> list[Any]:
-    """Return arrays without entries as the chunks are, and 1 for what tasks read."""
-    return [x._meta for x in given[: len(given) - len(late)]] + [1.0] * len(late)
+    """Return arrays without entries as the chunks are, and .5 for what tasks read (a share)."""
+    return [x._meta for x in given[: len(given) - len(late)]] + [0.5] * len(late)
 
 
 def _name(function: Callable[..., Any], given: list[Any], own: Options, *more: Any) -> str:

@@ -7,7 +7,7 @@ here: they see the portable pair.
 
 __library__ = "torch"
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,18 +19,11 @@ from portable_losses._typing import Array, Options
 from .code_cuda_torch import CudaCode, cuda_code
 from .code_torch import DTYPES, FEWEST, NAMES, Code, is_dense
 from .gradients import pulled, value_and_slope
-from .machine_code import NATIVE, compiler, machine_code
+from .machine_code import ANYWHERE, NATIVE, compiler, machine_code
 from .plain_torch import are_plain
-from .trace import key_of, slopes_of, trace
+from .trace import Formula, key_of, slopes_of, trace
 
-__all__ = [
-    "ELEMENTWISE",
-    "FLOATS",
-    "HALVES",
-    "backward_of",
-    "program_of",
-    "several",
-]
+__all__ = ["ELEMENTWISE", "FLOATS", "HALVES", "WIDE", "backward_of", "code_of", "program_of"]
 
 KEPT = 512  # programs: each is of a function, dtypes and options
 FLOATS = (torch.float32, torch.float64)
@@ -144,37 +137,41 @@ class Program:
         pair = self._pair
         family = pair.forward, pair.backward, wanted
         given = (self._result, *self._dtypes)
-        return _code(
+        return code_of(
             pulled(pair, wanted), family, given, str(self._dtypes[0]), self._options, device
         )
 
 
-def _code(
+def code_of(
     function: Callable[..., Any],
     family: Any,
     given: tuple[str | None, ...],
     result: str,
     options: Options,
     device: Any,
+    *,
+    checked: bool = False,
 ) -> Code | CudaCode | None:
     """Return the code of a function of arrays of these dtypes; None where there is none.
 
-    Half dtypes are those of arrays in memory: the formula is one of float32.
+    Half dtypes are those of arrays in memory: the formula is one of float32. Of a `checked` one,
+    the last result says in one byte whether there is a true one.
     """
     if device.type == "cuda":
         same = {x for x in given if x not in (None, "bool")} == {result}
         return cuda_code(function, given, options, device) if same else None
     traced = tuple([None if x is None else np.dtype(WIDE.get(x, x)) for x in given])
     operands = [x for x in given if x is not None]
+
+    def dtypes(formula: Formula) -> tuple[str, ...]:
+        return (*operands, *[result] * (len(formula.results) - checked))
+
     found = machine_code(
         lambda: trace(function, traced, options, native=NATIVE),
         (family, given, result),
-        lambda formula: [*operands, *[result] * len(formula.results)],
+        lambda formula: [*dtypes(formula), *[ANYWHERE] * checked],
     )
-    if found is None:
-        return None
-    formula, code = found
-    return Code(formula, code, (*operands, *[result] * len(formula.results)))
+    return None if found is None else Code(*found, dtypes(found[0]))
 
 
 WIDE = {"float16": "float32", "bfloat16": "float32"}
@@ -200,38 +197,10 @@ def program_of(
     names = tuple([None if d is None else NAMES[d] for d in dtypes])
     result = WIDE.get(str(names[0]), str(names[0])) if pair.wide else str(names[0])
     plain = {name: x for name, x in options.items() if name != "xp"}
-    code = _code(pair.forward, (pair.forward, pair.backward), names, result, plain, device)
+    code = code_of(pair.forward, (pair.forward, pair.backward), names, result, plain, device)
     made = None if code is None else Program(pair, code, names, result, plain)
     _PROGRAMS[key] = made
     return made
-
-
-def several(
-    function: Callable[..., Any],
-    arrays: tuple[Array, ...],
-    options: Options,
-    out: Sequence[Any] = (),
-) -> Any:
-    """Return the results of an elementwise function, of plain tensors in one pass."""
-    first = arrays[0]
-    given = tuple([x if x.shape == first.shape else x.expand(first.shape) for x in arrays])
-    if first.dtype not in FLOATS or not are_plain(given):
-        return function(*arrays, **options)
-    dtypes = tuple([x.dtype for x in given])
-    key = function, dtypes, first.device, *key_of(options)
-    if key not in _SEVERAL:
-        if len(_SEVERAL) > KEPT:
-            _SEVERAL.clear()
-        names = tuple([NAMES[d] for d in dtypes])
-        plain = {name: x for name, x in options.items() if name != "xp"}
-        _SEVERAL[key] = _code(function, function, names, names[0], plain, first.device)
-    code = _SEVERAL[key]
-    if code is None:
-        return function(*arrays, **options)
-    return tuple(code([x.detach() for x in given], first.detach()))
-
-
-_SEVERAL: dict[Any, Code | CudaCode | None] = {}
 
 
 # ---- the kernel --------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import numpy as np
 from llvmlite import ir
 
 from .arithmetic_llvm import Arithmetic
+from .machine_code import ANYWHERE
 from .strided_llvm import Entry
 from .trace import BOOL, Untraceable
 
@@ -30,6 +31,7 @@ def entry_of(dtype: Any) -> Entry:
 
 
 _ENTRIES = {
+    ANYWHERE: Entry(BYTE, 0),
     "bool": Entry(BYTE, 1),
     "float16": Entry(ir.HalfType(), 2),
     "bfloat16": Entry(ir.IntType(16), 2),

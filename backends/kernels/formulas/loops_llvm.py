@@ -70,18 +70,20 @@ def vectors(
     lanes: int,
     count: Any,
     body: Callable[[list[Any], list[Any]], None],
+    missing: float = 0.0,
 ) -> None:
     """Write a loop over the entries of arrays, `lanes` of them in a turn.
 
     `body` is given the addresses of vectors, of the first `given` arrays to load and of the others
-    to store. In the last turn entries may be missing: then they are those of buffers, which are
+    to store. In the last turn entries may be `missing`: then they are those of buffers, which are
     copied from and to the arrays. So there is one copy of `body` to compile.
     """
     zero, whole = ir.Constant(LONG, 0), ir.Constant(LONG, lanes)
     types = [ir.VectorType(array.type.pointee, lanes) for array in arrays]
     buffers = [builder.alloca(type_) for type_ in types]
     for buffer, type_ in zip(buffers[:given], types, strict=False):
-        builder.store(ir.Constant(type_, [ir.Constant(type_.element, 0)] * lanes), buffer)
+        absent = missing if _is_floating(type_.element) else 0
+        builder.store(ir.Constant(type_, [ir.Constant(type_.element, absent)] * lanes), buffer)
     buffers = [builder.bitcast(one, array.type) for one, array in zip(buffers, arrays, strict=True)]
     before = builder.block
     head, turn, part, inside, following, last, after = [
@@ -199,6 +201,11 @@ def write_summed(module: Any, flat_type: Any, given: int, *, streams: bool = Fal
     if streams:
         builder.fence("seq_cst")  # what is written so is seen by others from here on
     builder.ret_void()
+
+
+def _is_floating(entry: Any) -> bool:
+    """Say whether a type of entries is one of those that formulas compute in."""
+    return entry in (ir.FloatType(), ir.DoubleType())
 
 
 def _size(entry: Any) -> int:

@@ -13,11 +13,13 @@ from typing import Any
 
 from .trace import Untraceable
 
-__all__ = ["LARGE", "MOST", "NATIVE", "PARTS", "compiler", "machine_code"]
+__all__ = ["ANYWHERE", "LARGE", "MOST", "NATIVE", "PARTS", "compiler", "machine_code"]
 
 LARGE = 3 * 2**22  # bytes of operands and results that are in no cache for the next call
 PARTS: ContextVar[int] = ContextVar("parts", default=1)  # arrays such as those of a call, in all
 MOST = 64  # codes of one function, dtypes and gradients: each is of other options
+
+ANYWHERE = "anywhere"  # the dtype of a last result: one byte, 1 where truth values have a true one
 
 NATIVE = ("erf", "erfc", "fma")  # steps beyond the standard's functions, as accurate as ours
 

@@ -23,7 +23,7 @@ vectors of the processor: nothing is reassociated or contracted.
 import ctypes
 from collections.abc import Callable, Sequence
 from functools import cache, partial
-from math import inf
+from math import inf, nan
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +43,7 @@ from .loops_llvm import (
     write_summed,
     write_summed_way,
 )
+from .machine_code import ANYWHERE
 from .strided_llvm import write_strided
 from .trace import CAST, SELECT, Formula, Place, Untraceable
 
@@ -142,6 +143,11 @@ def _sign(a: Arithmetic, x: Any) -> Any:
     return a.select(a.either(a.less(x, 0.0), a.greater(x, 0.0)), one, x)
 
 
+_BETWEEN: dict[Any, Callable[..., Any]] = {  # of bounds as well
+    np.exp: elementary.exp_between,
+    np.expm1: elementary.expm1_between,
+}
+
 _OWN: dict[Any, Callable[..., Any]] = {
     np.square: _square,
     np.reciprocal: lambda a, x: a.divide(1.0, x),
@@ -178,8 +184,8 @@ def computed(
 
     Untraceable for a step that is not known.
     """
-    if operation is np.exp and between:
-        return elementary.exp_between(a, given[0], *between[0])
+    if operation in _BETWEEN and between:
+        return _BETWEEN[operation](a, given[0], *between[0])
     if operation in _METHODS:
         return getattr(a, _METHODS[operation])(*given)
     name = getattr(operation, "__name__", operation)
@@ -204,6 +210,8 @@ def _flat(formula: Formula, dtypes: Sequence[Any]) -> Any:
     flat = ir.Function(module, _flat_type(dtypes), "flat")
     set.add(flat.attributes, WIDEST)
     builder = ir.IRBuilder(flat.append_basic_block())
+    *arrays, count = flat.args
+    flag = arrays.pop() if str(dtypes[-1]) == ANYWHERE else None
     in_pairs = set(dtypes) == {"bfloat16"}
     given, lanes = formula.given, LANES[formula.dtype.name] * (2 if in_pairs else 1)
     a = Arithmetic(builder, module, formula.dtype.name, lanes)
@@ -215,11 +223,18 @@ def _flat(formula: Formula, dtypes: Sequence[Any]) -> Any:
         else:
             values = [loaded(a, *one) for one in zip(raws, dtypes[:given], strict=True)]
         results = _computed(a, formula, values)
-        for target, value, dtype in zip(targets, results, dtypes[given:], strict=True):
+        if flag is not None:
+            anywhere: Any = builder.bitcast(results.pop(), ir.IntType(lanes))
+            with builder.if_then(
+                builder.icmp_unsigned("!=", anywhere, ir.Constant(anywhere.type, 0)), likely=False
+            ):
+                builder.store(ir.Constant(BYTE, 1), flag)
+        for target, value, dtype in zip(targets, results, dtypes[given:], strict=False):
             made = stored_in_pairs(a, value) if in_pairs else stored(a, value, dtype)
             builder.store(made, target, align=1)
 
-    vectors(builder, flat.args[:-1], given, lanes, flat.args[-1], body)
+    missing = 0.0 if flag is None else nan  # which no test of entries finds
+    vectors(builder, arrays, given, lanes, count, body, missing)
     builder.ret_void()
     return module
 

@@ -42,7 +42,7 @@ def write_strided(
     arguments, sizes, steps, address = strided.args
     flat = builder.bitcast(address, flat_type.as_pointer())
     types = [ir.PointerType(entry.type) for entry in entries]
-    results = range(given, len(entries))
+    results = [i for i in range(given, len(entries)) if entries[i].size]  # else one place for all
     none, most = ir.Constant(LONG, 0), ir.Constant(LONG, held)
 
     def at(pointer: Any, i: int) -> Any:

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..machine.teams import Team, pool
+from ..machine.team_numpy import team as team_of_arrays
+from ..machine.teams import Team
 from .machine_code import LARGE, PARTS
 
 __all__ = ["ENTRIES", "FEWEST", "total"]
@@ -27,7 +28,7 @@ def total(
     sizes: Sequence[int],
     count: int,
     scale: float,
-    team: Team = pool,
+    team: Team = team_of_arrays,
 ) -> float:
     """Return the sum of the first result of `code`, which writes the others times `scale`.
 

@@ -18,6 +18,7 @@ from portable_losses._gradient import entrywise
 from portable_losses._typing import Namespace, Options
 
 from ..machine.blocks import limit_workers, workers
+from .constants_dask import put_constants_in_tasks
 from .machine_code import PARTS
 from .sent_dask import Sent
 
@@ -31,6 +32,7 @@ __all__ = [
     "part",
     "run_chunk",
     "sum_of_chunks",
+    "with_constants_in_tasks",
     "with_late",
 ]
 
@@ -77,8 +79,19 @@ def array_of(
         layers.update(rest)
         above.update({key: x.dask.dependencies[key] for key in rest})
         above[name] |= needed
+    put_constants_in_tasks(layers, above)
     made: Any = da.Array
     return made(HighLevelGraph(layers, above), name, chunks, meta=like, dtype=like.dtype)
+
+
+def with_constants_in_tasks(x: Any) -> Any:
+    """Return a Dask array in whose graph small arrays in memory stand in tasks."""
+    layers = dict(x.dask.layers)
+    above = {name: x.dask.dependencies[name] for name in layers}
+    if not put_constants_in_tasks(layers, above) or x.name not in layers:
+        return x
+    made: Any = da.Array
+    return made(HighLevelGraph(layers, above), x.name, x.chunks, meta=x._meta)
 
 
 def operands_of(x: Any, places: list[tuple[int, ...]], *, inner: bool = False) -> list[Any]:

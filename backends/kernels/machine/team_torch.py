@@ -16,7 +16,7 @@ import torch
 from .blocks import limit_workers
 from .teams import call_region, pool
 
-__all__ = ["team"]
+__all__ = ["start", "team"]
 
 
 def _starter() -> Any:
@@ -40,11 +40,17 @@ def team(region: int, task: int, blocks: int) -> None:
     threads = min(blocks, torch.get_num_threads())
     if threads == 1:
         call_region(region)(task)
-    elif _START[0] is not None:
-        _START[0](region, task, threads, 0)
-    else:
+    elif not start(region, task, threads):
         with limit_workers(threads):
             pool(region, task, blocks)
+
+
+def start(region: int, task: int, threads: int) -> bool:
+    """Run the region on so many of PyTorch's threads; False where there are none."""
+    if _START[0] is None:
+        return False
+    _START[0](region, task, threads, 0)
+    return True
 
 
 def _forget() -> None:

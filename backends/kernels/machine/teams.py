@@ -7,13 +7,13 @@ every thread of a team runs.
 
 from array import array
 from collections.abc import Callable, Sequence
-from ctypes import CFUNCTYPE, c_void_p
+from ctypes import CFUNCTYPE, c_int64, c_void_p
 from functools import lru_cache
 from typing import Any
 
 from .blocks import in_blocks, workers
 
-__all__ = ["Team", "call_region", "pool", "share"]
+__all__ = ["Team", "call_region", "kind_of_task", "pool", "share"]
 
 Team = Callable[[int, int, int], None]  # given the addresses of region and task, and the blocks
 
@@ -38,6 +38,13 @@ def share(
     head = (0, units, span, entries, unit, len(places), way, data)
     task = array("q", (*head, *places, *strides))
     team(region, task.buffer_info()[0], -(-units // span))
+
+
+def kind_of_task(task: int) -> tuple[int, int]:
+    """Return the way of a task, and how many bytes its arrays have."""
+    _, units, _, _, _, count, way = (c_int64 * 7).from_address(task)
+    strides = (c_int64 * count).from_address(task + 8 * (8 + count))
+    return way, units * sum(strides)
 
 
 def pool(region: int, task: int, blocks: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..formulas.trace import CAST, SELECT, Place
+from ..formulas.trace import BOOL, CAST, SELECT, Place
 from .trace import POSITION, REDUCTIONS, RowFormula
 
 __all__ = ["Pass", "Plan", "plan"]
@@ -119,8 +119,13 @@ def _stages(rows: RowFormula) -> list[int]:
 
 
 def _cost(rows: RowFormula, x: int, operands: list[tuple[int, ...]]) -> int:
-    """Return how many operations it takes to compute a value of an entry from the arrays."""
+    """Return how many operations it takes to compute a value of an entry from the arrays.
+
+    None for a truth value: what it was found by is kept, as buffers hold numbers.
+    """
     count, seen, todo, cost = rows.formula.given, set[int](), [x], 0
+    if x >= count and rows.formula.steps[x - count].dtype == BOOL:
+        return 0
     while todo:
         y = todo.pop()
         if y in seen or not rows.per_entry[y] or y < count:

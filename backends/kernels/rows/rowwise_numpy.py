@@ -10,7 +10,7 @@ from portable_losses._backend import Kernel, Pair
 from portable_losses._typing import Array, Options
 
 from ..machine.memory_numpy import empty, usable
-from ..machine.teams import pool
+from ..machine.team_numpy import team
 from .rowwise import Library, Rowwise
 
 __all__ = ["NUMPY", "rowwise", "several_of_rows"]
@@ -99,7 +99,7 @@ NUMPY = Library(
     _empty,
     _rows,
     _laid,
-    pool,
+    team,
     _backward_of,
     _place,
     lambda shape, like: partial(np.empty, shape, like.dtype),

@@ -68,7 +68,7 @@ class NumpyTensor(PythonTensor):
     __slots__ = ()
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        return _answer_ufunc(library_of(self.array).tape, ufunc, method, inputs, options)
+        return _answer_ufunc(self, ufunc, method, inputs, options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         return _answer_function(library_of(self.array).tape, function, types, args, options)

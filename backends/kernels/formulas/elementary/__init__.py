@@ -6,7 +6,7 @@ infinities and NaN included. There are no branches: a loop around them runs on v
 """
 
 from .error_function import erf, erfc
-from .exponentials import exp, exp2, exp_between, expm1, sinh, tanh
+from .exponentials import exp, exp2, exp_between, expm1, expm1_between, sinh, tanh
 from .logarithms import arctanh, log, log1p, log2
 from .powers import power
 
@@ -18,6 +18,7 @@ __all__ = [
     "exp2",
     "exp_between",
     "expm1",
+    "expm1_between",
     "log",
     "log1p",
     "log2",

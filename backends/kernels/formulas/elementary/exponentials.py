@@ -7,7 +7,7 @@ convert vectors of integers of 64 bits slowly, or not at all.
 from math import inf
 from typing import NamedTuple
 
-from .coefficients import EXP, LN2, LOG2E, NEAR, TANH
+from .coefficients import EXP, EXPM1, HALF, LN2, LOG2E, NEAR, TANH
 from .two_parts import (
     Arithmetic,
     Two,
@@ -28,6 +28,7 @@ __all__ = [
     "exp_between",
     "exp_near_0",
     "expm1",
+    "expm1_between",
     "reduced",
     "scaled",
     "sinh",
@@ -175,6 +176,14 @@ def expm1(a: Arithmetic, x: Value) -> Value:
     """``exp(x) - 1``."""
     y, n = _expm1_parts(a, clamped(a, x, -NO_MORE[a.name], LARGEST[a.name]))
     return a.select(a.equal(x, 0.0), x, scaled(a, y.high, n))
+
+
+def expm1_between(a: Arithmetic, x: Value, least: float, most: float) -> Value:
+    """``exp(x) - 1`` of what lies between two numbers: near 0 a polynomial."""
+    if least < -HALF or most > HALF:
+        return expm1(a, x)
+    near = a.fma(a.multiply(x, x), polynomial(a, x, EXPM1[a.name]), x)
+    return a.select(a.equal(x, 0.0), x, near)
 
 
 def tanh(a: Arithmetic, x: Value) -> Value:
