@@ -47,6 +47,8 @@ from tests.libraries import EVERY_ROW
 from tests.rows import FEW, ONCE
 from tests.samples import Sample
 
+__all__ = ["LAWS"]
+
 ROWS = ONCE if EVERY_ROW else FEW
 TIMED = "--timed" in sys.argv
 
