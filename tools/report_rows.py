@@ -28,9 +28,8 @@ CANCELS = """\
 What cancels: a student next to its teacher, vectors of nearly one direction, slopes of two signs.
 There an input changed by one ulp changes most of the digits. The largest errors of value / gradient
 beyond what one ulp of each input makes, by the derivatives of the definition, at the bar of 8; in
-parentheses the strict ones. The focal loss on JAX, 9.6 above, has 0 / 3.4 beyond. The inputs are
-rows of three entries, at distances of 2^-14 to 12 from the other; the cotangent is one of them
-where the result has entries."""
+parentheses the strict ones. The inputs are rows of three entries, at distances of 2^-14 to 12 from
+the other; the cotangent is one of them where the result has entries."""
 
 
 def section() -> list[str]:

@@ -110,6 +110,9 @@ def entry_of(package: str, name: str) -> dict[str, Any] | None:
     return others().get(path_of(package, name))
 
 
+SHORTEST = 6  # cells of a function's row
+
+
 @cache
 def errors() -> dict[str, dict[str, list[str]]]:
     """The rows of docs/accuracy, by heading and function."""
@@ -122,7 +125,8 @@ def errors() -> dict[str, dict[str, list[str]]]:
             name, *row = [
                 re.sub(r" at [^;·]*", "", cell).strip() for cell in line.strip("| ").split(" | ")
             ]
-            found.setdefault(heading, {}).setdefault(name.partition(" ")[0], row)
+            if len(row) >= SHORTEST:  # not what a page has beside it
+                found.setdefault(heading, {}).setdefault(name.partition(" ")[0], row)
     return found
 
 
