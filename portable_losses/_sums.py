@@ -10,6 +10,7 @@ from typing import Any
 from portable_losses._backend import Kernel, Pair, namespace_of_type
 from portable_losses._gradient import _attach_kernel, _kernel_of, attach_gradient, pair_of
 from portable_losses._polyfill import device_of, knows_shape, total
+from portable_losses._tape import TapeArray
 from portable_losses._typing import Array, Namespace, Options
 
 __all__ = ["sum_of", "summed", "summed_again", "summed_pair", "summed_with_gradient"]
@@ -49,6 +50,11 @@ def summed_pair(
     if divisor is None and kernel.counts_unread is not None and not knows_shape(raws[0]):
         divisor = kernel.counts_unread(None, raws[0], None, None)
     divisor = math.prod(raws[0].shape) if divisor is None else divisor
+    unread = not isinstance(divisor, float | int)
+    if unread and any(isinstance(x, TapeArray) for x in arrays):
+        # Recorded as a division: no slope waits for what it divides by (`graph/walk.py`).
+        added = summed_pair(pair, arrays, options, divisor=1, weights=weights)
+        return None if added is None else added / divisor
     options = {"divisor": divisor, **options}
     if weights is not None:
         options["weights"] = weights

@@ -48,9 +48,11 @@ class Library:
         Within it the library does not warn; None: it never does.
     one_like : callable, (x) -> array, or None
         1 of the kind of a single number; None: ``x**0``.
+    waits : bool
+        May a number be one that others have to wait for, as in a graph of tasks?
     """
 
-    __slots__ = ("name", "one_like", "quiet", "tape", "xp")
+    __slots__ = ("name", "one_like", "quiet", "tape", "waits", "xp")
 
     # A namespace has the functions that make Tensors, and every Tensor has a namespace: so one of
     # the two is not imported, but registered here.
@@ -59,8 +61,9 @@ class Library:
     def __init__(self, name: str, xp: Namespace) -> None:
         self.name = name
         self.xp = xp
-        arrays = backend_of(xp).arrays
+        arrays, kernel = backend_of(xp).arrays, backend_of(xp).speed.elementwise_kernel
         self.quiet, self.one_like = arrays.quiet, arrays.one_like
+        self.waits = kernel is not None and kernel.counts_unread is not None
         self.tape: Any = Library.tape_class(self)
 
     def __repr__(self) -> str:

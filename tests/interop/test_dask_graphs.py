@@ -53,6 +53,50 @@ def test_softmax_regression_takes_few_tasks_for_a_chunk_of_rows(
     assert len(tasks) / CHUNKS <= most - 2  # inputs and targets are in memory here
 
 
+def test_no_chunk_waits_for_the_count_of_a_mean() -> None:
+    """Gradients are divided by it when their parts have been added up."""
+    graph: Any = collections_to_expr(regression(CLASSES)).optimize().__dask_graph__()
+    waiting = {key for key in graph if str(key).count("divisor")}
+    assert waiting
+    while more := {k for k, task in graph.items() if task.dependencies & waiting} - waiting:
+        waiting |= more
+    assert len(waiting) < CHUNKS / 4
+
+
+@pytest.mark.parametrize("watched", ["nothing", "a hook", "a gradient kept", "another term", "two"])
+@pytest.mark.parametrize("dtype", ["float64", "float16"])
+def test_a_gradient_that_is_divided_last_is_right_for_all_who_see_it(
+    watched: str, dtype: str
+) -> None:
+    x: Any = np.linspace(-1.0, 1.0, 48).reshape(16, 3).astype(dtype)
+    y: Any = np.arange(16) % 3 - 1
+    seen: list[Any] = []
+
+    def gradients(of: Callable[[Any], Any]) -> list[Any]:
+        w, b = (autograd.tensor(of(n)) for n in (x[:3] + 1, x[0]))
+        z = of(x) @ w + b
+        if watched == "a hook":
+            z.register_hook(lambda g: (seen.append(g.array), 2 * g)[1])
+        if watched == "a gradient kept":
+            z.retain_grad()
+        loss = pl.cross_entropy(z, of(y), ignore_index=-1)
+        if watched == "another term":
+            loss = loss + (w * w).sum() / 8
+        if watched == "two":
+            loss = 3 * loss + pl.huber_loss(z, of(x), where=of((y > 0)[:, None]))
+        loss.backward()
+        kept = [z.grad.array] if watched == "a gradient kept" else []
+        return [w.grad.array, b.grad.array, *kept, *seen]
+
+    want = gradients(lambda n: n)
+    seen.clear()
+    made = gradients(lambda n: da.from_array(n).rechunk((4, *n.shape[1:])))
+    tolerance = 1e-13 if dtype == "float64" else 2e-3
+    for got, one in zip(compute(*made), want, strict=True):
+        assert got.dtype == one.dtype
+        np.testing.assert_allclose(got, one, rtol=tolerance, atol=tolerance / 4)
+
+
 THETA: Any = np.cos(np.arange(40.0))
 INPUTS: Any = np.sin(np.arange(36.0)).reshape(12, 3)
 PROGRAMS: dict[str, Callable[[Any, Any], Any]] = {

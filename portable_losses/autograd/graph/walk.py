@@ -58,11 +58,13 @@ def walk(
     """
     if not grads:
         return []
-    enter = library_of(next(iter(grads.values()))).quiet
-    if enter is None:
-        return _walk(grads, lift, targets, needed, free)
-    with enter():  # a gradient may overflow or be NaN on the way, as any result
-        return _walk(grads, lift, targets, needed, free)
+    library = library_of(next(iter(grads.values())))
+    waits = library.waits and lift is None and detector() is None
+    one_like = library.one_like if waits else None
+    if library.quiet is None:
+        return _walk(grads, lift, targets, needed, free, one_like)
+    with library.quiet():  # a gradient may overflow or be NaN on the way, as any result
+        return _walk(grads, lift, targets, needed, free, one_like)
 
 
 def _walk(
@@ -71,8 +73,13 @@ def _walk(
     targets: frozenset[Node] | None,
     needed: set[Node] | None,
     free: bool,
+    one_like: Callable[[Array], Array] | None,
 ) -> list[tuple[Node, Any]]:
-    """Return what `walk` does: the loop over the nodes."""
+    """Return what `walk` does: the loop over the nodes.
+
+    With `one_like`, gradients do not wait for a number that all of them are multiplied with, but
+    are multiplied at the end: the count of a mean is known when the last chunk has been seen.
+    """
     shared = set(grads)  # nodes whose gradient may be held by something else as well
     retained: list[tuple[Node, Any]] = []
     # With the array that a layout is taken from, None where the walk begins.
@@ -90,6 +97,7 @@ def _walk(
         checker.check_given(grads.values())
     kind: Any = None
     xp: Any = None
+    later: Any = None  # what all gradients are still to be multiplied with
     next_in_chain: Node | None = None  # a lone parent: skips a heap push and pop
     while True:
         if next_in_chain is None:
@@ -106,6 +114,15 @@ def _walk(
         raw_args: Any = node.args
         if raw_args is None:
             raise RuntimeError(FREED)
+        if one_like is not None:
+            if later is not None and (
+                node.hooks is not None or node.sink is not None or _is_rounded(node, later)
+            ):
+                grad = _multiplied(grad, later)
+                grads.update({one: _multiplied(x, later) for one, x in grads.items()})
+                later = None
+            elif not grads and _is_spread(node, grad) and grad is not one_like(grad):
+                later, grad = grad if later is None else later * grad, one_like(grad)
         if node.hooks is not None or node.sink is not None:
             grad = _observed(node, grad, shared, retained)
         try:
@@ -177,7 +194,39 @@ def _walk(
             node.options, node.parents = NOTHING, ()
     for node, grad in retained:
         node.collect(grad)
+    if later is not None:
+        grads.update({node: grads[node] * later for node in ends})
     return [(node, _at_the_end(node, grads[node], like, shared)) for node, like in ends.items()]
+
+
+def _is_spread(node: Node, grad: Any) -> bool:
+    """Say whether a single number is spread over all that the node was computed from."""
+    if grad.__class__ is dict or grad.shape or _is_rounded(node, grad):
+        return False
+    found = _tracked(node)
+    return bool(found) and all(x.ndim for x in found)
+
+
+def _is_rounded(node: Node, grad: Any) -> bool:
+    """Say whether a gradient goes on in another dtype, of fewer digits or a smaller range."""
+    return any(x.dtype != grad.dtype for x in _tracked(node))
+
+
+def _tracked(node: Node) -> list[Any]:
+    """Return the arrays by which a node is differentiated."""
+    args: Any = node.args
+    if node.operation is ITEM:
+        return []
+    if node.operation is not None and node.operation.form is LIST:
+        args = args[0]
+    return [x for x, parent in zip(args, node.parents, strict=False) if parent is not None]
+
+
+def _multiplied(grad: Any, factor: Any) -> Any:
+    """Return a gradient, or those of a call's results, times a number."""
+    if grad.__class__ is dict:
+        return {i: part * factor for i, part in grad.items()}
+    return grad * factor
 
 
 def _is_among(part: Any, args: tuple[Any, ...], before: Any) -> bool:
