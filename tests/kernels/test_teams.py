@@ -16,35 +16,30 @@ team_numpy: Any = import_module(f"{MACHINE}.team_numpy")
 team_torch: Any = import_module(f"{MACHINE}.team_torch")
 
 
-def chosen(ours: float, theirs: float, calls: int) -> list[bool]:
+def chosen(times: Any, ours: float, theirs: float, calls: int) -> list[bool]:
     """Return who works at each call, if both always take these times."""
-    times, found = team_numpy.Times(), []
+    found = []
     for _ in range(calls):
-        next_ones = times.are_theirs_next()
-        found.append(next_ones)
-        if next_ones:
-            times.theirs = theirs
-        else:
-            times.ours = ours
+        found.append(times.are_theirs_next())
+        times.took(theirs if found[-1] else ours, theirs=found[-1])
     return found
 
 
 def test_the_quicker_threads_work_and_the_others_have_another_try() -> None:
     again = team_numpy.AGAIN
-    first = [False, False, True]
-    slower = chosen(1.0, 0.95, 2 * again)
-    quicker = chosen(1.0, 0.8, 2 * again)
-    assert slower[:3] == quicker[:3] == first
-    assert [i for i, theirs in enumerate(slower[3:], start=4) if theirs] == [again, 2 * again]
-    assert [i for i, theirs in enumerate(quicker[3:], start=4) if not theirs] == [again, 2 * again]
+    slower = chosen(team_numpy.Times(), 1.0, 0.95, 2 * again)
+    quicker = chosen(team_numpy.Times(), 1.0, 0.8, 2 * again)
+    assert slower[:4] == quicker[:4] == [False, False, True, True]
+    assert [i for i, theirs in enumerate(slower[4:], start=5) if theirs] == [again, 2 * again]
+    assert [i for i, theirs in enumerate(quicker[4:], start=5) if not theirs] == [again, 2 * again]
 
 
-def test_who_is_quicker_may_change() -> None:
+def test_who_is_quicker_may_change_but_not_by_one_slow_call() -> None:
     times = team_numpy.Times()
-    times.ours, times.theirs, times._calls = 1.0, 0.5, 3
-    assert times.are_theirs_next()
-    times.theirs = 2.0
-    assert not times.are_theirs_next()
+    assert chosen(times, 1.0, 0.7, 6)[-1]
+    times.took(9.0, theirs=True)
+    assert chosen(times, 1.0, 0.7, 1) == [True]
+    assert not chosen(times, 1.0, 2.0, team_numpy.AGAIN)[-2]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 from importlib import import_module
+from math import inf
 from time import perf_counter
 from typing import Any
 
@@ -22,25 +23,33 @@ __all__ = ["team"]
 FEWEST = 2**23  # bytes from which on it is worth while to look at the clock
 AGAIN = 16  # calls after which the slower one has another try
 BETTER = 0.9  # the part of our threads' time that PyTorch's may take
+OLDER = 1.1  # what a time grows by until it is measured again
 KEPT = 256  # tasks whose times are kept
 
 
 class Times:
-    """How long a task took the last time, on our threads and on PyTorch's."""
+    """How long a task takes on our threads and on PyTorch's: the least, which grows with time."""
 
-    __slots__ = ("_calls", "ours", "theirs")
+    __slots__ = ("_calls", "_ours", "_theirs")
 
     def __init__(self) -> None:
         self._calls = 0
-        self.ours = self.theirs = 0.0
+        self._ours = self._theirs = inf
 
     def are_theirs_next(self) -> bool:
-        """Say who works next; ours twice at first, since the first call waits for memory."""
+        """Say who works next: at first both twice, since a first call waits for memory."""
         self._calls += 1
-        if self._calls <= 3:
-            return self._calls == 3
-        quicker = self.theirs < BETTER * self.ours
+        if self._calls <= 4:
+            return self._calls > 2
+        quicker = self._theirs < BETTER * self._ours
         return quicker != (self._calls % AGAIN == 0)
+
+    def took(self, seconds: float, *, theirs: bool) -> None:
+        """Note a time. One that is longer counts little: it may be another program's doing."""
+        if theirs:
+            self._theirs = min(seconds, OLDER * self._theirs)
+        else:
+            self._ours = min(seconds, OLDER * self._ours)
 
 
 def team(region: int, task: int, blocks: int) -> None:
@@ -57,7 +66,7 @@ def team(region: int, task: int, blocks: int) -> None:
     theirs, begin = times.are_theirs_next(), perf_counter()
     if not (theirs and start(region, task, threads)):
         pool(region, task, blocks)
-    setattr(times, "theirs" if theirs else "ours", perf_counter() - begin)
+    times.took(perf_counter() - begin, theirs=theirs)
 
 
 def _theirs() -> Callable[[int, int, int], bool] | None:
