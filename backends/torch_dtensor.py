@@ -6,11 +6,13 @@ on the parts: the place of a row's largest entry, and the entry at a place. What
 as a sort does, gets them by an all-to-all: the batch is in parts then, and the classes are not.
 """
 
+import math
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
 
 import array_api_compat.torch as xp_torch
+import numpy as np
 import torch
 from torch.distributed.tensor import DTensor, Replicate, Shard
 from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
@@ -121,12 +123,32 @@ def _added_up(x: Any) -> Any:
 
 def _reducing(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a reduction whose result is no longer in parts: every use would add these up."""
+    side = {"max": "min", "min": "max"}.get(function.__name__)  # of the dtype's numbers
 
     @wraps(function)
-    def call(*args: Any, **options: Any) -> Any:
-        return _added_up(function(*args, **options))
+    def call(x: Any, *args: Any, **options: Any) -> Any:
+        if side is not None and isinstance(x, DTensor):
+            x = _filled(x, options.get("axis"), side)
+        return _added_up(function(x, *args, **options))
 
     return call
+
+
+def _filled(x: Any, axis: Any, side: str) -> Any:
+    """Return `x` with an entry more in each of its parts where one has none along `axis`."""
+    axes = range(x.ndim) if axis is None else [i % x.ndim for i in np.atleast_1d(axis)]
+    own, shape = x.to_local(), list(x.shape)
+    fill = _ENDS[side] if x.is_floating_point() else getattr(torch.iinfo(x.dtype), side)
+    for dim in {p.dim for p in x.placements if p.is_shard() and p.dim in axes}:
+        count = math.prod(x.device_mesh.size(i) for i in _parts(x, dim))
+        if -(-x.shape[dim] // count) * (count - 1) >= x.shape[dim]:
+            more = own.new_full([1 if d == dim else n for d, n in enumerate(own.shape)], fill)
+            own, shape[dim] = torch.cat([own, more], dim), x.shape[dim] + count
+    if shape == list(x.shape):
+        return x
+    stride = torch.empty(shape, device="meta").stride()
+    given = {"run_check": False, "shape": torch.Size(shape), "stride": stride}
+    return DTensor.from_local(own, x.device_mesh, x.placements, **given)
 
 
 def argmax(x: Array, /, *, axis: int, keepdims: bool = False) -> Array:
@@ -227,6 +249,7 @@ _CREATION = frozenset(
         *("ones", "ones_like", "zeros", "zeros_like"),
     ]
 )
+_ENDS = {"min": -math.inf, "max": math.inf}  # of floating numbers
 _REDUCING = frozenset(["all", "any", "count_nonzero", "matmul", "max", "min", "prod", "sum"])
 _OF_WHOLE = frozenset(["argsort", "cumulative_prod", "cumulative_sum", "flip", "roll", "sort"])
 

@@ -10,6 +10,7 @@ from torch.distributed.tensor.debug import CommDebugMode
 from torch.distributed.tensor.parallel import loss_parallel
 
 import portable_losses as pl
+from portable_losses._backend import namespace_of_type
 from tests.interop.placed import LABELS, LAWS, OF_CLASS, RNG, compare, law, line, put, same
 
 __all__ = ["LAWS"]
@@ -90,6 +91,12 @@ def parts_may_differ_in_size_and_be_empty(world: int) -> None:
         given = {"y": torch.as_tensor([0, 0, -100, 0, 0, 0])}
         for name, call in SOME_OF_ROWS.items():
             compare(call, z, given, mesh, [Shard(1)], f"{name} of {classes}")
+        z[0] = -torch.inf
+        for name in ("max", "min"):
+            for x in (z, torch.where(z > 0, 3, -3)):
+                own = namespace_of_type(put(mesh, x, [Shard(1)]))
+                found = getattr(own, name)(put(mesh, x, [Shard(1)]), axis=1, keepdims=True)
+                same(found, getattr(torch, f"a{name}")(x, 1, keepdim=True), f"{name} of {classes}")
 
 
 SOME_OF_ROWS: dict[str, Callable[[Any, Any], Any]] = {
