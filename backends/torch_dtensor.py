@@ -147,7 +147,7 @@ def _filled(x: Any, axis: Any, side: str) -> Any:
     if shape == list(x.shape):
         return x
     stride = torch.empty(shape, device="meta").stride()
-    given = {"run_check": False, "shape": torch.Size(shape), "stride": stride}
+    given: Any = {"run_check": False, "shape": torch.Size(shape), "stride": stride}
     return DTensor.from_local(own, x.device_mesh, x.placements, **given)
 
 
