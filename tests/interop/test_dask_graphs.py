@@ -101,6 +101,17 @@ def test_a_gradient_that_is_divided_last_is_right_for_all_who_see_it(
         np.testing.assert_allclose(got, one, rtol=tolerance, atol=tolerance / 4)
 
 
+@pytest.mark.parametrize("watch", ["retain_grad", "register_hook"])
+def test_a_sum_that_is_watched_sees_its_own_gradient(watch: str) -> None:
+    x: Any = autograd.tensor(da.from_array(np.arange(6.0)).rechunk(2))
+    total, seen = (x * x).sum(), list[Any]()
+    total.retain_grad() if watch == "retain_grad" else total.register_hook(seen.append)
+    (total / da.from_array(np.asarray(4.0))).backward()
+    own = total.grad if watch == "retain_grad" else seen[0]
+    assert float(own.array.compute()) == 0.25
+    assert_close(x.grad.array, np.arange(6.0) / 2)
+
+
 THETA: Any = np.cos(np.arange(40.0))
 INPUTS: Any = np.sin(np.arange(36.0)).reshape(12, 3)
 PROGRAMS: dict[str, Callable[[Any, Any], Any]] = {

@@ -115,13 +115,14 @@ def _walk(
         if raw_args is None:
             raise RuntimeError(FREED)
         if one_like is not None:
-            if later is not None and (
-                node.hooks is not None or node.sink is not None or _is_rounded(node, later)
-            ):
+            watched = node.hooks is not None or node.sink is not None
+            if later is not None and (watched or _is_rounded(node, later)):
                 grad = _multiplied(grad, later)
                 grads.update({one: _multiplied(x, later) for one, x in grads.items()})
                 later = None
-            elif not grads and _is_spread(node, grad) and grad is not one_like(grad):
+            elif (
+                not watched and not grads and _is_spread(node, grad) and grad is not one_like(grad)
+            ):
                 later, grad = grad if later is None else later * grad, one_like(grad)
         if node.hooks is not None or node.sink is not None:
             grad = _observed(node, grad, shared, retained)
