@@ -27,8 +27,10 @@ COUNT = memory.PAGE // 8  # entries of float64 in the smallest array that fills 
 @pytest.fixture(autouse=True)
 def nothing_kept() -> Iterator[None]:
     gc.collect()  # else what an earlier test left may be given up in this one
+    memory._warm.clear()
     memory._unused.clear()
     yield
+    memory._warm.clear()
     memory._unused.clear()
 
 
@@ -110,13 +112,28 @@ def test_no_more_pieces_are_kept_than_promised(
     monkeypatch: pytest.MonkeyPatch, pages: int, most: int
 ) -> None:
     monkeypatch.setattr(memory, "KEPT", 8 * memory.PAGE)
+    monkeypatch.setattr(memory, "WARM", 2 * memory.PAGE)
     several = [empty((pages * COUNT,), np.float64) for _ in range(3 * memory.PIECES)]
     several.clear()
-    assert len(memory._unused) == most
+    assert len(memory._warm) + len(memory._unused) == most
+
+
+def test_the_newest_pieces_are_not_marked_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "WARM", 2 * memory.PAGE)
+    pieces = [empty((COUNT,), np.float64) for _ in range(4)]
+    while pieces:
+        pieces.pop(0)
+    assert [len(memory._unused), len(memory._warm)] == [2, 2]
+    newest = address(np.frombuffer(memory._warm[-1]))
+    assert address(empty((COUNT,), np.float64)) == newest
+    large = empty((3 * COUNT,), np.float64)
+    del large
+    assert [len(memory._unused), len(memory._warm)] == [4 + 1, 0]  # and that one, which is too much
 
 
 def test_a_piece_of_another_size_is_kept_beside_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "KEPT", 8 * memory.PAGE)
+    monkeypatch.setattr(memory, "WARM", memory.PAGE)
     several = [empty((COUNT,), np.float64) for _ in range(3 * memory.PIECES)]
     larger = empty((4 * COUNT,), np.float64)
     several.clear()
@@ -146,6 +163,7 @@ def test_where_the_system_has_no_such_advice(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_memory_that_cannot_be_marked_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_FREE", -1)  # no advice of any system
+    monkeypatch.setattr(memory, "WARM", 0)
     x = empty((COUNT,), np.float64)
     del x
     assert not memory._unused
