@@ -342,7 +342,7 @@ def test_nothing_slow_is_computed_twice(name: str, options: Any, given: Any) -> 
     ]
     assert met
     assert len(met) == len(set(met))
-    assert len(plan.passes) <= 5
+    assert len({one.stage for one in plan.passes}) <= 5
 
 
 def test_a_sum_over_rows_is_left_to_the_pair() -> None:

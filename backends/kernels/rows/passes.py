@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..formulas.trace import BOOL, CAST, SELECT, Place
-from .trace import POSITION, REDUCTIONS, RowFormula
+from .trace import POSITION, REDUCTIONS, SUM, RowFormula
 
-__all__ = ["Pass", "Plan", "plan"]
+__all__ = ["Pass", "Plan", "Summand", "plan", "summand"]
 
 KEPT_FROM = 12  # operations from which on loading what was stored is quicker
 COSTS = {np.divide: 6, np.sqrt: 12, POSITION: 1}  # in operations
@@ -29,13 +29,28 @@ SLOW = 20  # of every other operation: exp, log and the like
 
 
 class Pass(NamedTuple):
-    """One loop over a row: what it computes, by the numbers of values, in order."""
+    """One loop over a row: what it computes, by the numbers of values, in order.
 
+    It comes after the numbers of the row of its stage.
+    """
+
+    stage: int
     values: tuple[int, ...]  # one per entry: computed, or loaded from a buffer
     loaded: frozenset[int]
     kept: frozenset[int]  # stored to buffers
     reductions: tuple[int, ...]
     results: tuple[int, ...]  # the numbers of results, which it stores
+
+
+class Summand(NamedTuple):
+    """What a reduction takes: a value, and of a sum whose other terms are zeros, where.
+
+    It is taken where a condition (the number of its value) holds, or where it does not.
+    """
+
+    value: int
+    condition: int | None = None
+    holds: bool = True
 
 
 class Plan(NamedTuple):
@@ -62,43 +77,50 @@ def plan(rows: RowFormula) -> Plan:
     operands += [
         tuple([x.number for x in step.operands if isinstance(x, Place)]) for step in formula.steps
     ]
-    found: list[Any] = []
-    earlier: dict[int, int] = {}  # the first loop that computes a value
-    kept: list[set[int]] = []
-    for number in range(last + 1):
-        reductions = tuple(
-            [
-                count + i
-                for i, step in enumerate(formula.steps)
-                if step.operation in REDUCTIONS and stages[count + i] == number + 1
-            ]
-        )
-        results = tuple(
-            [i for i, x in enumerate(formula.results) if entries[i] and stages[x.number] == number]
-        )
-        roots = [operands[x][0] for x in reductions]
-        roots += [formula.results[i].number for i in results]
-        values: set[int] = set()
-        loaded: set[int] = set()
-        kept.append(set())
-        todo = [(x, number) for x in roots]
+    earlier: dict[int, int] = {}  # the first stage that computes a value
+    kept: list[set[int]] = [set() for _ in range(last + 1)]
+
+    def needed(roots: list[int], stage: int, ready: frozenset[int]) -> Any:
+        """Return what a loop for these values computes, and what of it is loaded."""
+        values, loaded = set[int](), set[int]()
+        todo = [(x, stage) for x in roots]
         while todo:
             x, user = todo.pop()
             if not per_entry[x] or x in values:
                 continue
             values.add(x)
-            home = earlier.setdefault(x, number)
-            cost = _cost(rows, x, operands) if home < number else 0
-            if cost >= (KEPT_FROM if stages[x] < user else SLOW):
+            home = earlier.setdefault(x, stage)
+            cost = _cost(rows, x, operands) if home < stage else 0
+            if x in ready or cost >= (KEPT_FROM if stages[x] < user else SLOW):
                 loaded.add(x)
                 kept[home].add(x)
                 continue
             todo += [(y, stages[x]) for y in operands[x]]
-        found.append((values, loaded, reductions, results))
+        return tuple(sorted(values)), frozenset(loaded)
+
+    loops: list[Any] = []
+    for stage in range(last + 1):
+        reductions = [
+            count + i
+            for i, step in enumerate(formula.steps)
+            if step.operation in REDUCTIONS and stages[count + i] == stage + 1
+        ]
+        added = {x: summand(rows, x) for x in reductions if _is_added_later(rows, x, operands)}
+        summands = frozenset([one.value for one in added.values()])
+        kept[stage] |= summands
+        results = tuple(
+            [i for i, x in enumerate(formula.results) if entries[i] and stages[x.number] == stage]
+        )
+        first = tuple([x for x in reductions if x not in added])
+        roots = [operands[x][0] for x in first] + [formula.results[i].number for i in results]
+        loops.append((stage, [*roots, *summands], frozenset(), first, results))
+        if added:
+            loops.append((stage, [operands[x][0] for x in added], summands, tuple(added), ()))
+    made = [(stage, *needed(roots, stage, ready)) for stage, roots, ready, _, _ in loops]
     passes = tuple(
         [
-            Pass(tuple(sorted(values)), frozenset(loaded), frozenset(own), reductions, results)
-            for (values, loaded, reductions, results), own in zip(found, kept, strict=True)
+            Pass(*own, frozenset() if ready else frozenset(kept[own[0]]), reductions, results)
+            for own, (_, _, ready, reductions, results) in zip(made, loops, strict=True)
         ]
     )
     lengths = [
@@ -107,6 +129,29 @@ def plan(rows: RowFormula) -> Plan:
     busiest = lengths.index(max(lengths)) if lengths else 0  # a formula of picked entries has none
     waits = max(lengths[:-1], default=0) < SLOW
     return Plan(passes, tuple(stages), tuple(sorted(set().union(*kept))), busiest, waits)
+
+
+def summand(rows: RowFormula, x: int) -> Summand:
+    """Return what the reduction `x` takes."""
+    count, steps = rows.formula.given, rows.formula.steps
+    number = steps[x - count].operands[0].number
+    if steps[x - count].operation == SUM and number >= count:
+        operation, operands, _ = steps[number - count]
+        if operation == SELECT and rows.per_entry[operands[0].number]:
+            condition, *ways = operands
+            for own, other in (ways, ways[::-1]):
+                zero = not isinstance(other, Place) and other == 0
+                if zero and rows.per_entry[own.number]:
+                    return Summand(own.number, condition.number, own is ways[0])
+    return Summand(number)
+
+
+def _is_added_later(rows: RowFormula, x: int, operands: list[tuple[int, ...]]) -> bool:
+    """Say whether a reduction is a sum that is widened, of what takes long to compute."""
+    formula = rows.formula
+    is_sum = formula.steps[x - formula.given].operation == SUM
+    wide = is_sum and formula.dtype == np.float32
+    return wide and _cost(rows, summand(rows, x).value, operands) >= SLOW
 
 
 def _stages(rows: RowFormula) -> list[int]:

@@ -39,7 +39,7 @@ from ..formulas.trace import BOOL, Place, Step
 from .axes import CLASSES, SHARE
 from .bounds import all_bounds
 from .compiled_rows import NOTHING_ADDED, Code
-from .passes import Pass, Plan, plan
+from .passes import Pass, Plan, plan, summand
 from .quotients_llvm import Inverse, quotient
 from .reductions_llvm import REDUCERS
 from .trace import PICK, POSITION, REDUCTIONS, RowFormula
@@ -171,13 +171,14 @@ class _Writer:
         for number in range(formula.given):
             if not per_entry[number]:
                 self.values[number] = self._read(number, long(0))
-        for stage in range(len(self.plan.passes) + 1):
+        for stage in range(self.plan.passes[-1].stage + 2 if self.plan.passes else 1):
             for i, step in enumerate(formula.steps, start=formula.given):
                 own = not per_entry[i] and self.plan.stages[i] == stage
                 if own and step.operation not in REDUCTIONS:
                     self.values[i] = self._number(step)
-            if stage < len(self.plan.passes):
-                self._loop(self.plan.passes[stage])
+            for each in self.plan.passes:
+                if each.stage == stage:
+                    self._loop(each)
         for i, x in enumerate(formula.results):
             number = formula.given + i
             if self.rows.kinds[number] in ("kept", "row"):
@@ -235,7 +236,6 @@ class _Writer:
         """Write one loop over a row."""
         b, a, formula = self.builder, self.vector, self.formula
         count = formula.given
-        count_of_all = self.vectors.all(b.trunc(self.classes, INT))
         spread = self._spread(own)
         reducers = {
             x: REDUCERS[formula.steps[x - count].operation](a, b, self.module)
@@ -254,29 +254,25 @@ class _Writer:
         for x, start in starts.items():
             for phi, part in zip(states[x], start, strict=True):
                 phi.add_incoming(part, before)
-        whole = b.icmp_signed(">=", b.sub(self.classes, j), long(self.lanes))
-        if past is not None:
-            whole = b.and_(whole, b.icmp_signed(">=", j, long(0)))
-        lane = ir.Constant(ir.VectorType(INT, self.lanes), list(range(self.lanes)))
-        places = b.add(lane, self.vectors.all(b.trunc(j, INT)))
-        there = b.icmp_unsigned("<", places, count_of_all)  # neither before nor behind the row
-        turn = Turn(j, whole, there, past)
+        arrays = [x for x in own.values if x < count]
+        sources = [self._place(x, j) for x in arrays]
+        turn = self.vectors.turn(j, self.classes, sources, past)
 
         if own is self.plan.passes[self.plan.busiest]:
             self._prefetch(turn.first)
-        values = self._loads(own, turn)
+        values = self._loads(own, arrays, turn)
         for x in own.values:
             if x in values:
                 continue
             step = formula.steps[x - count]
-            values[x] = places if step.operation == POSITION else self._entry(step, values, spread)
+            values[x] = turn.places if step.operation == POSITION else self._entry(step, values, spread)
         for x in own.kept:
             place = self.vectors.place(self.buffers[x], a.kind.type, j)
             b.store(values[x], place, align=a.kind.width // 8)
         self.vectors.store(self._results(own, values, spread, j), turn)
         for x, reducer in reducers.items():
-            operand = values[formula.steps[x - count].operands[0].number]
-            states_of = reducer.step(states[x], operand, there, places)
+            operand, there = self._reduced(x, values, turn)
+            states_of = reducer.step(states[x], operand, there, turn)
             for phi, part in zip(states[x], states_of, strict=True):
                 phi.add_incoming(part, b.block)
         following = b.add(j, long(self.lanes), flags=["nsw"])
@@ -329,18 +325,26 @@ class _Writer:
                 found["divisor", divisor.number] = Inverse.of(self.scalar, x, self.vectors.all)
         return found
 
-    def _loads(self, own: Pass, turn: Turn) -> dict[int, Any]:
+    def _loads(self, own: Pass, arrays: Sequence[int], turn: Turn) -> dict[int, Any]:
         """Return the arrays' entries that a loop needs, and what it needs of the buffers."""
-        a = self.vector
-        arrays = [x for x in own.values if x < self.formula.given]
-        raws = self.vectors.load([self._place(x, turn.first) for x in arrays], turn)
+        a, b = self.vector, self.builder
         values = {
-            x: loaded(a, raw, _named(self.dtypes[x])) for x, raw in zip(arrays, raws, strict=True)
+            x: loaded(a, raw, _named(self.dtypes[x]))
+            for x, raw in zip(arrays, turn.arrays, strict=True)
         }
         for x in own.loaded:
             place = self.vectors.place(self.buffers[x], a.kind.type, turn.first)
-            values[x] = self.builder.load(place, align=a.kind.width // 8)
+            values[x] = b.load(place, align=a.kind.width // 8)
         return values
+
+    def _reduced(self, x: int, values: dict[int, Any], turn: Turn) -> tuple[Any, Any]:
+        """Return what a reduction takes, and of which lanes."""
+        own = summand(self.rows, x)
+        if own.condition is None:
+            return values[own.value], turn.there
+        condition = values[own.condition]
+        holds = condition if own.holds else self.builder.not_(condition)
+        return values[own.value], self.builder.and_(turn.there, holds)
 
     def _prefetch(self, first: Any) -> None:
         """Ask for what the next row reads, and for what is written next: memory need not wait.

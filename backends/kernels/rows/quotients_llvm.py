@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..formulas.arithmetic_llvm import Arithmetic
+from .vectors_llvm import likely
 
 __all__ = ["Inverse", "quotient"]
 
@@ -38,7 +39,7 @@ def quotient(a: Arithmetic, x: Any, y: Any, inverse: Inverse | np.floating[Any])
         return _corrected(a, x, y, a.constant(number)) if usual else a.divide(x, y)
     b = a.builder
     quick, slow, join = [b.function.append_basic_block() for _ in range(3)]
-    b.cbranch(inverse.usual, quick, slow)
+    likely(b.cbranch(inverse.usual, quick, slow))
     b.position_at_end(quick)
     first = _corrected(a, x, y, inverse.value)
     b.branch(join)

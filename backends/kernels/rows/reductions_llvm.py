@@ -12,6 +12,7 @@ from ..formulas.arithmetic_llvm import Arithmetic
 from ..formulas.elementary.two_parts import exact_sum_of_any
 from ..formulas.loops_llvm import LONG
 from .trace import ALL, ANY, ARGMAX, LARGEST, SMALLEST, SUM
+from .vectors_llvm import Turn
 
 __all__ = ["REDUCERS"]
 
@@ -33,7 +34,7 @@ class Reducer:
         """Return the state before the first vector."""
         raise NotImplementedError
 
-    def step(self, state: Values, x: Any, there: Any, places: Any) -> list[Any]:
+    def step(self, state: Values, x: Any, there: Any, turn: Turn) -> list[Any]:
         """Return the state with a vector more."""
         raise NotImplementedError
 
@@ -71,11 +72,11 @@ class Sum(Reducer):
         zero = self.a.wide.constant(0.0)
         return [zero] if self.a.name == "float32" else [zero, zero]
 
-    def step(self, state: Values, x: Any, there: Any, places: Any) -> list[Any]:
+    def step(self, state: Values, x: Any, there: Any, turn: Turn) -> list[Any]:
         a = self.a
+        if a.name == "float32":  # widened first: from memory this takes one step
+            return [a.wide.add(state[0], a.wide.select(there, a.widened(x), 0.0))]
         x = a.select(there, x, 0.0)
-        if a.name == "float32":
-            return [a.wide.add(state[0], a.widened(x))]
         both = exact_sum_of_any(a, state[0], x)
         return [both.high, a.add(state[1], both.low)]
 
@@ -114,15 +115,14 @@ class Largest(Reducer):
         """Say whether `x` takes the place of `y`."""
         return a.greater(x, y) if self.sign > 0 else a.less(x, y)
 
-    def step(self, state: Values, x: Any, there: Any, places: Any) -> list[Any]:
+    def step(self, state: Values, x: Any, there: Any, turn: Turn) -> list[Any]:
         a, b = self.a, self.builder
         x = a.select(there, x, -self.sign * INF)
         chosen = self.better(a, x, state[0])
-        nan = b.select(a.not_equal(x, x), places, a.same(INT, NOWHERE))
         return [
             a.select(chosen, x, state[0]),
-            b.select(chosen, places, state[1]),
-            self._earlier(nan, state[2]),
+            b.select(chosen, turn.places, state[1]),
+            b.select(a.not_equal(x, x), self._earlier(turn.places, state[2]), state[2]),
         ]
 
     def end(self, state: Values) -> Any:
@@ -167,7 +167,7 @@ class Any_(Reducer):  # noqa: N801 - of the builtin's name
     def start(self) -> list[Any]:
         return [self.a.same(INT, 0)]
 
-    def step(self, state: Values, x: Any, there: Any, places: Any) -> list[Any]:
+    def step(self, state: Values, x: Any, there: Any, turn: Turn) -> list[Any]:
         found = self.builder.sext(self.builder.and_(x, there), self.a.of(INT))
         return [self.builder.or_(state[0], found)]
 
@@ -179,8 +179,8 @@ class Any_(Reducer):  # noqa: N801 - of the builtin's name
 class All_(Any_):  # noqa: N801
     """Whether a condition holds everywhere."""
 
-    def step(self, state: Values, x: Any, there: Any, places: Any) -> list[Any]:
-        return super().step(state, self.builder.not_(x), there, places)
+    def step(self, state: Values, x: Any, there: Any, turn: Turn) -> list[Any]:
+        return super().step(state, self.builder.not_(x), there, turn)
 
     def end(self, state: Values) -> Any:
         return self.builder.not_(super().end(state))

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from llvmlite import ir
 
-__all__ = ["Turn", "Vectors", "bytes_of"]
+__all__ = ["Turn", "Vectors", "bytes_of", "likely"]
 
 BIT, INT = ir.IntType(1), ir.IntType(32)
 ONE = ir.Constant(INT, 1)  # what addresses are multiples of
@@ -16,13 +16,15 @@ NAMES = {"half": "f16", "float": "f32", "double": "f64"}  # of types, in names o
 class Turn(NamedTuple):
     """One turn of a loop over a row: its first entry, and which lanes are there, perhaps all.
 
-    `past` says whether whole vectors are written past the caches: in a loop of which it is None no
-    place is a multiple of a vector.
+    `places` are those of the lanes in the row, `arrays` are the vectors of the arrays, 0 in lanes that are not there. `past` says whether whole vectors are written past the caches: in a loop of which it is
+    None no place is a multiple of a vector.
     """
 
     first: Any
     whole: Any
     there: Any
+    places: Any
+    arrays: Sequence[Any]
     past: Any
 
 
@@ -47,37 +49,53 @@ class Vectors:
         entry = b.gep(b.bitcast(row, ir.PointerType(type_)), [first])
         return b.bitcast(entry, ir.PointerType(ir.VectorType(type_, self.lanes)))
 
-    def load(self, places: Sequence[Any], turn: Turn) -> list[Any]:
-        """Return the vectors at these places, 0 in lanes that are not there."""
-        if not places:
-            return []
-        b = self.builder
-        types = [place.type.pointee for place in places]
-        full, part, join = self._ways(turn)
+    def turn(self, first: Any, count: Any, places: Sequence[Any], past: Any) -> Turn:
+        """Write the beginning of a turn of a loop over `count` entries, which loads from `places`.
+
+        Most are of a whole vector, and spend nothing on what may not be there.
+        """
+        b, lanes = self.builder, self.lanes
+        whole = b.icmp_signed(">=", b.sub(count, first), ir.Constant(first.type, lanes))
+        if past is not None:
+            whole = b.and_(whole, b.icmp_signed(">=", first, ir.Constant(first.type, 0)))
+        full, part, join = [b.function.append_basic_block() for _ in range(3)]
+        likely(b.cbranch(whole, full, part))
         b.position_at_end(full)
-        ready = [b.load(place, align=1) for place in places]
+        one = ir.Constant(BIT, 1)
+        all_there = ir.Constant(ir.VectorType(BIT, lanes), [one] * lanes)
+        ready = [all_there, *[b.load(place, align=1) for place in places]]
         b.branch(join)
         b.position_at_end(part)
-        masked = [
-            b.call(self._masked("load", type_), [place, ONE, turn.there, _zeros(type_)])
+        there = self._places(first), self.all(b.trunc(count, INT))
+        there = b.icmp_unsigned("<", *there)  # nor before the row
+        types = [place.type.pointee for place in places]
+        masked = [there]
+        masked += [
+            b.call(self._masked("load", type_), [place, ONE, there, _zeros(type_)])
             for place, type_ in zip(places, types, strict=True)
         ]
         b.branch(join)
         b.position_at_end(join)
         found = []
-        for type_, one, other in zip(types, ready, masked, strict=True):
-            phi = b.phi(type_)
+        for one, other in zip(ready, masked, strict=True):
+            phi = b.phi(one.type)
             phi.add_incoming(one, full)
             phi.add_incoming(other, part)
             found.append(phi)
-        return found
+        return Turn(first, whole, found[0], self._places(first), found[1:], past)
+
+    def _places(self, first: Any) -> Any:
+        """Return those of the lanes in the row."""
+        lanes = ir.Constant(ir.VectorType(INT, self.lanes), list(range(self.lanes)))
+        return self.builder.add(lanes, self.all(self.builder.trunc(first, INT)))
 
     def store(self, pairs: Sequence[tuple[Any, Any]], turn: Turn) -> None:
         """Write vectors to their places, those lanes that are there."""
         if not pairs:
             return
         b = self.builder
-        full, part, join = self._ways(turn)
+        full, part, join = [b.function.append_basic_block() for _ in range(3)]
+        likely(b.cbranch(turn.whole, full, part))
         b.position_at_end(full)
         if turn.past is not None:
             with b.if_else(turn.past) as (past, others):
@@ -115,15 +133,6 @@ class Vectors:
             function = ir.Function(self.module, kind, name)
         self.builder.call(function, [place, ir.Constant(INT, int(writes)), near, data])
 
-    def _ways(self, turn: Turn) -> list[Any]:
-        """Return the blocks for a whole vector and for a part, between which is chosen, and after.
-
-        In the loop they share the rest: two loops would take twice as long to compile.
-        """
-        full, part, join = [self.builder.function.append_basic_block() for _ in range(3)]
-        self.builder.cbranch(turn.whole, full, part)
-        return [full, part, join]
-
     def _masked(self, name: str, type_: Any) -> Any:
         """Return LLVM's load or store of some lanes."""
         element = NAMES.get(str(type_.element), str(type_.element))
@@ -137,6 +146,11 @@ class Vectors:
             "store": ir.FunctionType(ir.VoidType(), [type_, pointer, INT, mask]),
         }
         return ir.Function(self.module, kinds[name], full)
+
+
+def likely(branch: Any) -> None:
+    """Say that the first way of a branch is mostly taken: it needs no jump."""
+    branch.set_weights([2000, 1])
 
 
 def bytes_of(type_: Any) -> int:
