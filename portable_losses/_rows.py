@@ -34,7 +34,7 @@ __all__ = [
     "sum_of_others",
 ]
 
-NOTHING = -1000.0  # the exponential of this is 0 in every dtype
+NOTHING = -104.5, -746.0  # the exponential of this is 0: in float64 of the second
 
 
 def as_rows(x: Array, axes: tuple[int, ...], *, xp: Namespace) -> Array:
@@ -98,7 +98,7 @@ def exponentials(x: Array, top: Array, rest: Array | None = None, *, xp: Namespa
     ``(d + n) - x`` is exactly what d has too much; of ``x - top`` it were twice the operations.
     """
     n = xp.floor(stop_gradient(top, xp=xp))
-    d = maximum(x - n, NOTHING, xp=xp)
+    d = maximum(x - n, NOTHING[x.dtype == xp.float64], xp=xp)
     excess = stop_gradient((d + n) - x, xp=xp)
     if rest is not None:
         excess = excess - rest

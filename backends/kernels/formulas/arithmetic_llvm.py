@@ -6,6 +6,7 @@ contracted: a product is joined with a sum where `fma` says so, and every proces
 computes the same bits.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from llvmlite import ir
@@ -15,6 +16,7 @@ __all__ = ["KINDS", "Arithmetic", "Kind", "Value"]
 Value = Any  # what an instruction makes; llvmlite has no types
 Number = Any  # a value, or a Python number that becomes a constant
 BIT = ir.IntType(1)
+NANS = "0x7ff8", "0xfff8"  # how constants begin that are no numbers
 
 
 class Kind(NamedTuple):
@@ -149,12 +151,22 @@ class Arithmetic:
         return self._call("copysign", x, y)
 
     def maximum(self, x: Number, y: Number) -> Value:
-        """The larger of two; NaN if one of them is."""
-        return self._call("maximum", x, y)
+        """The larger of two; NaN if one of them is. Of two zeros it is either."""
+        return self._chosen(self.greater, x, y)
 
     def minimum(self, x: Number, y: Number) -> Value:
-        """The smaller of two; NaN if one of them is."""
-        return self._call("minimum", x, y)
+        """The smaller of two; NaN if one of them is. Of two zeros it is either."""
+        return self._chosen(self.less, x, y)
+
+    def _chosen(self, better: Callable[[Number, Number], Value], x: Number, y: Number) -> Value:
+        """Return the better of two: one step of a processor, and two if both may be NaN."""
+        x, y = self._values(x, y)
+        if _is_number(y):
+            x, y = y, x
+        found = self.select(better(x, y), x, y)  # y if one is NaN
+        if _is_number(x):
+            return found
+        return self.select(self.not_equal(x, x), x, found)
 
     # ---- conditions ----------------------------------------------------------------------------
 
@@ -254,3 +266,8 @@ class Arithmetic:
     def narrowed(self, x: Value) -> Value:
         """The float64 `x`, rounded to this dtype."""
         return x if self.name == "float64" else self.builder.fptrunc(x, self.type)
+
+
+def _is_number(x: Value) -> bool:
+    """Say whether a value is a constant, and not NaN."""
+    return isinstance(x, ir.Constant) and not any(nan in str(x) for nan in NANS)

@@ -13,7 +13,7 @@ def exponentiate(m: Any, z: Array, n: Array, d: Array, e: Array) -> None:
 
     That may be the memory of `z` or `d`. `m` has the functions of the arrays.
     """
-    m.clip(d, NOTHING, None, out=d)
+    m.clip(d, NOTHING[d.dtype == m.float64], None, out=d)
     excess = d + n
     m.subtract(excess, z, out=excess)
     m.clip(excess, None, 1.0, out=excess)

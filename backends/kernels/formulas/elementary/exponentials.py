@@ -93,9 +93,11 @@ def clamped(a: Arithmetic, x: Value, low: float, high: float) -> Value:
     return a.select(a.greater(x, high), high, x)
 
 
-def exp(a: Arithmetic, x: Value, low: Value | None = None) -> Value:
-    """``exp(x)``, or ``exp(x + low)`` of a number in two parts."""
-    x = clamped(a, x, SMALLEST[a.name], LARGEST[a.name])
+def exp(
+    a: Arithmetic, x: Value, low: Value | None = None, between: tuple[float, float] = (-inf, inf)
+) -> Value:
+    """``exp(x)``, or ``exp(x + low)`` of a number in two parts; x lies `between` two numbers."""
+    x = _bounded(a, x, *between)
     if a.name == "float32" and low is None:
         shifted, near = _short_exp(a, x, _magic(a))
         return scaled(a, near, _biased(a, shifted))
@@ -106,14 +108,23 @@ def exp(a: Arithmetic, x: Value, low: Value | None = None) -> Value:
 def exp_between(a: Arithmetic, x: Value, least: float, most: float) -> Value:
     """``exp(x)`` of what lies between two numbers: in float32 with fewer steps, if they help."""
     if a.name != "float32" or most > MODERATE:
-        return exp(a, x)
+        return exp(a, x, between=(least, most))
     if least > -MODERATE:
         shifted, near = _short_exp(a, x, _magic(a) + a.kind.bias)
         return a.multiply(near, _power(a, shifted))
-    x = a.select(a.less(x, SMALLEST[a.name]), SMALLEST[a.name], x)
+    x = _bounded(a, x, least, most)
     # By a factor too large, so that it is no subnormal number.
     shifted, near = _short_exp(a, x, _magic(a) + a.kind.bias + a.kind.digits + 1)
     return a.multiply(a.multiply(near, _power(a, shifted)), 2.0 ** -(a.kind.digits + 1))
+
+
+def _bounded(a: Arithmetic, x: Value, least: float, most: float) -> Value:
+    """Return `x`, which lies between two numbers, where its exponential is neither 0 nor inf."""
+    if least < SMALLEST[a.name]:
+        x = a.select(a.less(x, SMALLEST[a.name]), SMALLEST[a.name], x)
+    if most > LARGEST[a.name]:
+        x = a.select(a.greater(x, LARGEST[a.name]), LARGEST[a.name], x)
+    return x
 
 
 def _power(a: Arithmetic, shifted: Value) -> Value:
