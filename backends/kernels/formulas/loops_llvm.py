@@ -15,6 +15,7 @@ __all__ = [
     "LINE",
     "LONG",
     "WAY",
+    "long",
     "loop",
     "prefetch",
     "vectors",
@@ -31,6 +32,11 @@ WAY = ir.FunctionType(ir.VoidType(), [ir.PointerType(BYTES), LONGS, LONGS, BYTES
 LINE = 64  # bytes that are written past the caches at once, from a multiple of as many
 FLOWING = 1  # sums of a call where results are written past the caches, while others are computed
 SUMS, LANES = 8, 16  # of a call, so that calls cost little; columns of a sum, on every processor
+
+
+def long(x: int) -> Any:
+    """Return a constant of 64 bits."""
+    return ir.Constant(LONG, x)
 
 
 def loop(builder: Any, count: Any, body: Callable[[Any], None]) -> None:

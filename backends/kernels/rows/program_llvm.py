@@ -26,7 +26,7 @@ from llvmlite import ir
 from ..formulas.arithmetic_llvm import Arithmetic
 from ..formulas.bounds import Bounds
 from ..formulas.engines_llvm import engine_of, is_supported
-from ..formulas.loops_llvm import LONG, LONGS, WAY
+from ..formulas.loops_llvm import LONG, LONGS, WAY, long
 from ..formulas.program_llvm import (
     LANES,
     WIDEST,
@@ -176,9 +176,8 @@ class _Writer:
                 own = not per_entry[i] and self.plan.stages[i] == stage
                 if own and step.operation not in REDUCTIONS:
                     self.values[i] = self._number(step)
-            for each in self.plan.passes:
-                if each.stage == stage:
-                    self._loop(each)
+            for own_pass in [each for each in self.plan.passes if each.stage == stage]:
+                self._loop(own_pass)
         for i, x in enumerate(formula.results):
             number = formula.given + i
             if self.rows.kinds[number] in ("kept", "row"):
@@ -262,10 +261,8 @@ class _Writer:
             self._prefetch(turn.first)
         values = self._loads(own, arrays, turn)
         for x in own.values:
-            if x in values:
-                continue
-            step = formula.steps[x - count]
-            values[x] = turn.places if step.operation == POSITION else self._entry(step, values, spread)
+            if x not in values:
+                values[x] = self._entry(formula.steps[x - count], values, spread, turn)
         for x in own.kept:
             place = self.vectors.place(self.buffers[x], a.kind.type, j)
             b.store(values[x], place, align=a.kind.width // 8)
@@ -378,9 +375,11 @@ class _Writer:
         type_ = entry_of(self.dtypes[number]).type
         return self.vectors.place(self.pointers[number], type_, first)
 
-    def _entry(self, step: Step, values: dict[int, Any], spread: dict[Any, Any]) -> Any:
+    def _entry(self, step: Step, values: dict[int, Any], spread: dict[Any, Any], turn: Turn) -> Any:
         """Return what a step makes of entries."""
         a, b = self.vector, self.builder
+        if step.operation == POSITION:
+            return turn.places
         given = []
         for x in step.operands:
             if not isinstance(x, Place):
@@ -395,11 +394,6 @@ class _Writer:
         if given and given[0].type == ir.VectorType(INT, self.lanes):
             return b.icmp_signed(_SIGNS[step.operation], *given)
         return computed(a, step.operation, given, self._between(step))
-
-
-def long(x: int) -> Any:
-    """Return a constant of 64 bits."""
-    return ir.Constant(LONG, x)
 
 
 def _constant(a: Arithmetic, x: Any) -> Any:

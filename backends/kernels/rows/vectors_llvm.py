@@ -16,8 +16,9 @@ NAMES = {"half": "f16", "float": "f32", "double": "f64"}  # of types, in names o
 class Turn(NamedTuple):
     """One turn of a loop over a row: its first entry, and which lanes are there, perhaps all.
 
-    `places` are those of the lanes in the row, `arrays` are the vectors of the arrays, 0 in lanes that are not there. `past` says whether whole vectors are written past the caches: in a loop of which it is
-    None no place is a multiple of a vector.
+    `places` are those of the lanes in the row, `arrays` the vectors of the arrays, 0 in lanes that
+    are not there. `past` says whether whole vectors are written past the caches: in a loop of which
+    it is None no place is a multiple of a vector.
     """
 
     first: Any
