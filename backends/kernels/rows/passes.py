@@ -80,7 +80,9 @@ def plan(rows: RowFormula) -> Plan:
     earlier: dict[int, int] = {}  # the first stage that computes a value
     kept: list[set[int]] = [set() for _ in range(last + 1)]
 
-    def needed(roots: list[int], stage: int, ready: frozenset[int]) -> Any:
+    def needed(
+        roots: list[int], stage: int, ready: frozenset[int]
+    ) -> tuple[tuple[int, ...], frozenset[int]]:
         """Return what a loop for these values computes, and what of it is loaded."""
         values, loaded = set[int](), set[int]()
         todo = [(x, stage) for x in roots]
@@ -116,11 +118,17 @@ def plan(rows: RowFormula) -> Plan:
         loops.append((stage, [*roots, *summands], frozenset(), first, results))
         if added:
             loops.append((stage, [operands[x][0] for x in added], summands, tuple(added), ()))
-    made = [(stage, *needed(roots, stage, ready)) for stage, roots, ready, _, _ in loops]
+    made = [needed(roots, stage, ready) for stage, roots, ready, _, _ in loops]
     passes = tuple(
         [
-            Pass(*own, frozenset() if ready else frozenset(kept[own[0]]), reductions, results)
-            for own, (_, _, ready, reductions, results) in zip(made, loops, strict=True)
+            Pass(
+                stage,
+                *found,
+                frozenset() if ready else frozenset(kept[stage]),
+                reductions,
+                results,
+            )
+            for found, (stage, _, ready, reductions, results) in zip(made, loops, strict=True)
         ]
     )
     lengths = [
@@ -149,9 +157,12 @@ def summand(rows: RowFormula, x: int) -> Summand:
 def _is_added_later(rows: RowFormula, x: int, operands: list[tuple[int, ...]]) -> bool:
     """Say whether a reduction is a sum that is widened, of what takes long to compute."""
     formula = rows.formula
-    is_sum = formula.steps[x - formula.given].operation == SUM
-    wide = is_sum and formula.dtype == np.float32
-    return wide and _cost(rows, summand(rows, x).value, operands) >= SLOW
+    if formula.steps[x - formula.given].operation != SUM or formula.dtype != np.float32:
+        return False
+    value, condition, _ = summand(rows, x)
+    tested = () if condition is None else operands[condition]
+    quick = all(_cost(rows, y, operands) < KEPT_FROM for y in tested)
+    return quick and _cost(rows, value, operands) >= SLOW
 
 
 def _stages(rows: RowFormula) -> list[int]:
