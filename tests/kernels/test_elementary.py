@@ -141,6 +141,24 @@ def test_a_short_expm1_is_within_its_bound_of_mpmath(dtype: Any) -> None:
     assert same(np.signbit(found), np.signbit(x))
 
 
+@every_dtype
+def test_a_short_log1p_is_within_its_bound_of_mpmath(dtype: Any) -> None:
+    random = np.random.default_rng(1)
+    x = points(FUNCTIONS[5], dtype, 900)
+    where_it_changes = (
+        2**0.5 - 1 + np.concatenate([random.uniform(0, 0.1, 300), random.uniform(-1e-3, 1e-3, 100)])
+    )
+    x = np.concatenate([x[(x >= 0) & (x <= 1)], where_it_changes.astype(dtype), [0.0, 0.5, 1.0]])
+    x = x.astype(dtype)
+    short: Any = loops.elementary.log1p_between
+    found = loops.compiled(lambda a, one: short(a, one, 0.0, 1.0), dtype)(x)
+    with mpmath.workdps(40):
+        exact = [mpmath.log1p(mpmath.mpf(float(one))) for one in x]
+        assert max(errors(found, exact)) <= 0.75
+    beyond = loops.compiled(lambda a, one: short(a, one, 0.0, 1.5), dtype)
+    assert same(beyond(x), FUNCTIONS[5].compiled(dtype)(x))
+
+
 # ---- the ends -----------------------------------------------------------------------------------
 @every_dtype
 @every_function

@@ -146,6 +146,7 @@ def _sign(a: Arithmetic, x: Any) -> Any:
 _BETWEEN: dict[Any, Callable[..., Any]] = {  # of bounds as well
     np.exp: elementary.exp_between,
     np.expm1: elementary.expm1_between,
+    np.log1p: elementary.log1p_between,
 }
 
 _OWN: dict[Any, Callable[..., Any]] = {

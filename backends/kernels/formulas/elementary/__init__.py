@@ -7,7 +7,7 @@ infinities and NaN included. There are no branches: a loop around them runs on v
 
 from .error_function import erf, erfc
 from .exponentials import exp, exp2, exp_between, expm1, expm1_between, sinh, tanh
-from .logarithms import arctanh, log, log1p, log2
+from .logarithms import arctanh, log, log1p, log1p_between, log2
 from .powers import power
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "expm1_between",
     "log",
     "log1p",
+    "log1p_between",
     "log2",
     "power",
     "sinh",

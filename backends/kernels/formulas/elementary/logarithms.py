@@ -15,9 +15,22 @@ from .two_parts import (
     quotient,
 )
 
-__all__ = ["Split", "arctanh", "log", "log1p", "log2", "log_sum", "split", "split_any"]
+__all__ = [
+    "Split",
+    "arctanh",
+    "log",
+    "log1p",
+    "log1p_between",
+    "log2",
+    "log_sum",
+    "split",
+    "split_any",
+]
 
 ROOT_HALF_BITS = {"float32": 0x3F3504F3, "float64": 0x3FE6A09E667F3BCD}  # of the root of 1/2
+
+ROOT_2_LESS_1 = 2**0.5 - 1
+SLOPE = 0.69  # of log((1 + x) / 2) at x from there up to 1/2: with more, x - 1 is exact
 
 
 class Split(NamedTuple):
@@ -105,6 +118,23 @@ def log1p(a: Arithmetic, x: Value, low: Value | None = None) -> Value:
     found = log_sum(a, parts.whole, Two(near.high, a.fma(rest, slope, near.low)))
     found = a.select(a.equal(x, 0.0), x, a.add(found.high, found.low))
     return _with_ends(a, x, found, pole=-1.0)
+
+
+def log1p_between(a: Arithmetic, x: Value, least: float, most: float) -> Value:
+    """``log(1 + x)`` of what lies between two numbers: between 0 and 1 with half the steps.
+
+    There 1 + x is near 1, or its half is: ``log(2) + log(1 + (x - 1) / 2)``.
+    """
+    if least < 0 or most > 1:
+        return log1p(a, x)
+    far = a.greater(x, ROOT_2_LESS_1)
+    less = a.subtract(x, 1.0)
+    lost = a.select(far, a.subtract(x, a.add(less, 1.0)), 0.0)  # all that `less` has lost
+    near = _log_near_1(a, a.select(far, a.multiply(less, 0.5), x))
+    first, second = [a.select(far, part, 0.0) for part in LN2[a.name]]
+    total = exact_sum(a, first, near.high)
+    low = a.add(a.fma(lost, SLOPE, near.low), second)
+    return a.add(total.high, a.add(total.low, low))
 
 
 def arctanh(a: Arithmetic, x: Value) -> Value:
