@@ -4,7 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from portable_losses.backends.kernels.formulas.bounds import _CORNERS, _KNOWN, Bounds, bounds_of
+from portable_losses.backends.kernels.formulas.bounds import (
+    _CORNERS,
+    _KNOWN,
+    Bounds,
+    bounds_of,
+    bounds_of_number,
+)
 from portable_losses.backends.kernels.formulas.trace import CAST, SELECT
 
 OPERATIONS = [*_CORNERS, *_KNOWN]
@@ -51,6 +57,22 @@ def test_no_value_is_beyond_the_bounds(operation: Any) -> None:
 def test_a_square_is_not_negative() -> None:
     assert bounds_of(np.multiply, [Bounds(-2.0, 3.0)] * 2, square=True) == (0, 9)
     assert bounds_of(np.multiply, [Bounds(-2.0, 3.0)] * 2) == (-6, 9)
+
+
+def test_a_number_or_nan_has_the_bounds_of_the_number() -> None:
+    nowhere, one = bounds_of_number(np.nan), bounds_of_number(1.0)
+    for ways in ([nowhere, one], [one, nowhere]):
+        assert bounds_of(SELECT, [Bounds(0.0, 1.0), *ways]) == (1, 1)
+
+
+def test_infinity_over_infinity_has_no_bounds() -> None:
+    everything = Bounds(-np.inf, np.inf)
+    for operation, given in [
+        (np.add, [everything] * 2),
+        (np.divide, [Bounds(0.0, np.inf), Bounds(np.inf, np.inf)]),
+        (np.multiply, [everything, bounds_of_number(np.nan)]),
+    ]:
+        assert not np.isnan(bounds_of(operation, given)).any()
 
 
 def test_what_is_unknown_has_no_bounds() -> None:

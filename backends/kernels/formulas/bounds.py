@@ -13,7 +13,7 @@ import numpy as np
 
 from .trace import CAST, SELECT
 
-__all__ = ["ANY", "Bounds", "bounds_of"]
+__all__ = ["ANY", "Bounds", "bounds_of", "bounds_of_number"]
 
 
 class Bounds(NamedTuple):
@@ -24,6 +24,12 @@ class Bounds(NamedTuple):
 
 
 ANY = Bounds(-inf, inf)
+NOWHERE = Bounds(inf, -inf)  # of NaN: no value
+
+
+def bounds_of_number(x: Any) -> Bounds:
+    """Return the bounds of a constant."""
+    return NOWHERE if isnan(x) else Bounds(float(x), float(x))
 
 
 def bounds_of(operation: Any, given: list[Bounds], *, square: bool = False) -> Bounds:
@@ -34,7 +40,8 @@ def bounds_of(operation: Any, given: list[Bounds], *, square: bool = False) -> B
         found = [_CORNERS[operation](*corner) for corner in product(*given)]
         return ANY if any(map(isnan, found)) else Bounds(min(found), max(found))
     known = _KNOWN.get(operation)
-    return ANY if known is None else known(*given)
+    made = ANY if known is None else known(*given)
+    return ANY if any(map(isnan, made)) else made  # infinity over infinity
 
 
 def _product(x: float, y: float) -> float:

@@ -32,7 +32,7 @@ from llvmlite import ir
 from ..machine.teams import share
 from . import elementary
 from .arithmetic_llvm import Arithmetic
-from .bounds import ANY, Bounds, bounds_of
+from .bounds import ANY, Bounds, bounds_of, bounds_of_number
 from .engines_llvm import engine_of, is_supported
 from .entries_llvm import SUMMED, entry_of, loaded, loaded_in_pairs, stored, stored_in_pairs
 from .loops_llvm import (
@@ -168,7 +168,7 @@ def _computed(a: Arithmetic, formula: Formula, values: list[Any]) -> list[Any]:
         return values[x.number] if isinstance(x, Place) else a.constant(float(x))
 
     def bounds(x: Any) -> Bounds:
-        return known[x.number] if isinstance(x, Place) else Bounds(float(x), float(x))
+        return known[x.number] if isinstance(x, Place) else bounds_of_number(x)
 
     for step in formula.steps:
         between = [bounds(x) for x in step.operands]

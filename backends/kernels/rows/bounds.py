@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..formulas.bounds import ANY, Bounds, bounds_of
+from ..formulas.bounds import ANY, Bounds, bounds_of, bounds_of_number
 from ..formulas.trace import SELECT, Place
 from .trace import ARGMAX, LARGEST, PICK, SMALLEST, SUM, RowFormula
 
@@ -17,8 +17,7 @@ def all_bounds(rows: RowFormula) -> list[Bounds]:
     known = [ANY] * formula.given
     for step in formula.steps:
         between = [
-            known[x.number] if isinstance(x, Place) else Bounds(float(x), float(x))
-            for x in step.operands
+            known[x.number] if isinstance(x, Place) else bounds_of_number(x) for x in step.operands
         ]
         if step.operation in (LARGEST, SMALLEST):
             known.append(between[0])

@@ -24,7 +24,7 @@ import numpy as np
 from llvmlite import ir
 
 from ..formulas.arithmetic_llvm import Arithmetic
-from ..formulas.bounds import Bounds
+from ..formulas.bounds import Bounds, bounds_of_number
 from ..formulas.engines_llvm import engine_of, is_supported
 from ..formulas.loops_llvm import LONG, LONGS, WAY, long
 from ..formulas.program_llvm import (
@@ -225,7 +225,7 @@ class _Writer:
     def _between(self, step: Step) -> list[Bounds]:
         """Return the bounds of the operands of a step."""
         return [
-            self.bounds[x.number] if isinstance(x, Place) else Bounds(float(x), float(x))
+            self.bounds[x.number] if isinstance(x, Place) else bounds_of_number(x)
             for x in step.operands
         ]
 
