@@ -307,8 +307,10 @@ def _log_of_sum(x: Array, rest: Array | None, *, xp: Namespace) -> Array:
     near = _where(top == -INF, 0.0, finite_or_nan(top, xp=xp), xp=xp)
     e = exponentials(x, near, rest, xp=xp)
     others = total(_where(largest, 0.0, e, xp=xp), axis=-1, keepdims=True, xp=xp)
-    others = others / _where(finite, entry(e, k, xp=xp), 1.0, xp=xp)
-    sum_ = _where(finite, top + xp.log1p(others), top, xp=xp)
+    beyond = xp.log1p(others / _where(finite, entry(e, k, xp=xp), 1.0, xp=xp))
+    if rest is not None:
+        beyond = beyond + entry(rest, k, xp=xp)
+    sum_ = _where(finite, top + beyond, top, xp=xp)
     # The selection is for JAX, which differentiates this formula in a scan: slope 0 at -inf.
     return _where(top == -INF, -INF, sum_, xp=xp)
 

@@ -264,6 +264,10 @@ CASES: dict[str, Case] = {
     "cross_entropy weighted": Case(_cross("wrong", weight=True), _entropy(_wrong, weight=True)),
     "cross_entropy z_loss": Case(_cross("right", z_loss=SHARE), _entropy(_right, z_loss=SHARE)),
     "cross_entropy capped": Case(_cross("wrong", softcap=30.0), _entropy(_wrong, softcap=mpf(30))),
+    "cross_entropy capped z_loss": Case(
+        _cross("right", softcap=36.75, z_loss=SHARE),
+        _entropy(_right, softcap=mpf(36.75), z_loss=SHARE),
+    ),
     "linear_cross_entropy": Case(_linear, _entropy(_wrong)),
     "linear_cross_entropy capped": Case(
         lambda x, g: pl.linear_cross_entropy(x, g.eye, g.wrong, softcap=30.0, reduction="none"),
