@@ -99,10 +99,12 @@ def exponentials(x: Array, top: Array, rest: Array | None = None, *, xp: Namespa
     """
     n = xp.floor(stop_gradient(top, xp=xp))
     d = maximum(x - n, NOTHING, xp=xp)
-    excess = stop_gradient((d + n) - x, xp=xp)
-    if rest is not None:
-        excess = excess - rest
-    excess = minimum(excess, 1.0, xp=xp)  # infinite at -inf
+    excess = minimum(stop_gradient((d + n) - x, xp=xp), 1.0, xp=xp)  # infinite at -inf
+    if rest is not None:  # up to half an ulp of x, whose square is not to be left out (Knuth)
+        rest = rest - excess
+        d, before = d + rest, d
+        added = d - before
+        excess = ((d - added) - before) + (added - rest)
     return xp.exp(d) * (1 - excess)
 
 

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 # Where an entry is next to 0, and the largest is not, their difference is rounded the most.
-TOPS = (0.3, 26.3, 61.9, 351.7, 699.1, 1000.1, -1000.1)
+TOPS = (0.3, 0.0, 26.3, 61.9, 351.7, 699.1, 1000.1, -1000.1, -1e4)
 EDGES = {
     np.dtype(np.float64): (0, 0.7, 3, 12, 40, 90, 200, 400, 700),
     np.dtype(np.float32): (0, 0.7, 3, 12, 40, 60, 85),
