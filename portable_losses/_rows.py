@@ -100,11 +100,10 @@ def exponentials(x: Array, top: Array, rest: Array | None = None, *, xp: Namespa
     n = xp.floor(stop_gradient(top, xp=xp))
     d = maximum(x - n, NOTHING, xp=xp)
     excess = minimum(stop_gradient((d + n) - x, xp=xp), 1.0, xp=xp)  # infinite at -inf
-    if rest is not None:  # up to half an ulp of x, whose square is not to be left out (Knuth)
+    if rest is not None:  # up to half an ulp of x, whose square is not to be left out
         rest = rest - excess
         d, before = d + rest, d
-        added = d - before
-        excess = ((d - added) - before) + (added - rest)
+        excess = (d - before) - rest  # all of it, or the rest is small and d smaller (Dekker)
     return xp.exp(d) * (1 - excess)
 
 

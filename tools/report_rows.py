@@ -27,23 +27,24 @@ CANCELS = """\
 What cancels: a student next to its teacher, vectors of nearly one direction, slopes of two signs.
 There an input changed by one ulp changes most of the digits. The largest errors of value / gradient
 beyond what one ulp of each input makes, by the derivatives of the definition, at the bar of 8; in
-parentheses the strict ones. The inputs are rows of three entries, at distances of 2^-14 to 12 from
-the other; the cotangent is one of them where the result has entries."""
+parentheses the strict ones; JAX under `jax.jit`. The inputs are rows of three entries, at distances
+of 2^-14 to 12 from the other; the cotangent is one of them where the result has entries."""
 
 
 def section() -> list[str]:
     """Return the heading, what was measured, and the table."""
     title = "## Rows, at any distance from the largest entry"
     tables = (
-        "\n".join(_table(CASES, _cell)),
-        "\n".join(_table(cancellations.CASES, _cell_of_cancelled)),
+        "\n".join(_table("function", CASES, _cell)),
+        "\n".join(_table("what cancels", cancellations.CASES, _cell_of_cancelled)),
     )
     return [title, ABOUT, tables[0], CANCELS, tables[1]]
 
 
-def _table(cases: Iterable[str], cell: Callable[..., str]) -> Iterator[str]:
+def _table(first: str, cases: Iterable[str], cell: Callable[..., str]) -> Iterator[str]:
+    """Return the lines of a table, whose first column has the cases."""
     heads = [f"{name}, {np.dtype(dtype).name}" for name in LIBRARIES for dtype in DTYPES]
-    yield "| function | " + " | ".join(heads) + " |"
+    yield f"| {first} | " + " | ".join(heads) + " |"
     yield "|" + "---|" * (1 + len(heads))
     for case in cases:
         cells = [cell(named(name), case, dtype) for name in LIBRARIES for dtype in DTYPES]
