@@ -1,5 +1,6 @@
 """JAX: gradients through ``jax.custom_jvp``, so that both modes and their mixtures work."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -133,10 +134,19 @@ def log1p_inside(x: Array) -> Array:
     return jnp.where(x < -0.25, jnp.log(1 + x), jnp.log1p(x))
 
 
+def expm1(x: Array) -> Array:
+    """``expm1(x)`` within 2 ulp: XLA's is off by 4, of which a power makes twice as many."""
+    near = jnp.clip(x, -0.5, 0.5)
+    series = jnp.zeros_like(x)
+    for n in range(15 if x.dtype == jnp.float64 else 9, 1, -1):
+        series = series * near + 1 / math.factorial(n)
+    return jnp.where(jnp.abs(x) <= 0.5, near + near * near * series, jnp.exp(x) - 1)
+
+
 BACKEND = Backend(
     "jax",
     Autodiff(attach_gradient=attach_gradient, stop_gradient=jax.lax.stop_gradient),
     Arrays(readable=readable, device=device, call=call, python_scalars=True),
     Indexing(scatter_add=scatter_add, assign=assign, scan=scan, argmax=argmax),
-    Speed(special={"log1p_inside": log1p_inside, "negative_size": negative_size}),
+    Speed(special={"expm1": expm1, "log1p_inside": log1p_inside, "negative_size": negative_size}),
 )

@@ -99,10 +99,11 @@ def exponentials(x: Array, top: Array, rest: Array | None = None, *, xp: Namespa
     """
     n = xp.floor(stop_gradient(top, xp=xp))
     d = maximum(x - n, NOTHING[x.dtype == xp.float64], xp=xp)
-    excess = stop_gradient((d + n) - x, xp=xp)
-    if rest is not None:
-        excess = excess - rest
-    excess = minimum(excess, 1.0, xp=xp)  # infinite at -inf
+    excess = minimum(stop_gradient((d + n) - x, xp=xp), 1.0, xp=xp)  # infinite at -inf
+    if rest is not None:  # up to half an ulp of x, whose square is not to be left out
+        rest = rest - excess
+        d, before = d + rest, d
+        excess = (d - before) - rest  # all of it, or the rest is small and d smaller (Dekker)
     return xp.exp(d) * (1 - excess)
 
 

@@ -4,7 +4,7 @@ The rows and the functions are those of `tests/accuracy/gaps.py`, and of `cancel
 it; `tools.report_accuracy` writes it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,6 @@ __all__ = ["section"]
 
 DTYPES = (np.float32, np.float64)
 LIBRARIES = ("numpy", "torch", "jax")
-EAGER = LIBRARIES[:2]
 
 ABOUT = """\
 The largest strict errors of value / gradient, in ulps, of rows with entries at distances of 0 to
@@ -28,28 +27,27 @@ CANCELS = """\
 What cancels: a student next to its teacher, vectors of nearly one direction, slopes of two signs.
 There an input changed by one ulp changes most of the digits. The largest errors of value / gradient
 beyond what one ulp of each input makes, by the derivatives of the definition, at the bar of 8; in
-parentheses the strict ones. The inputs are rows of three entries, at distances of 2^-14 to 12 from
-the other; the cotangent is one of them where the result has entries."""
+parentheses the strict ones; JAX under `jax.jit`. The inputs are rows of three entries, at distances
+of 2^-14 to 12 from the other; the cotangent is one of them where the result has entries."""
 
 
 def section() -> list[str]:
     """Return the heading, what was measured, and the table."""
     title = "## Rows, at any distance from the largest entry"
     tables = (
-        "\n".join(_table(CASES, _cell, LIBRARIES)),
-        "\n".join(_table(cancellations.CASES, _cell_of_cancelled, EAGER)),
+        "\n".join(_table("function", CASES, _cell)),
+        "\n".join(_table("what cancels", cancellations.CASES, _cell_of_cancelled)),
     )
     return [title, ABOUT, tables[0], CANCELS, tables[1]]
 
 
-def _table(
-    cases: Iterable[str], cell: Callable[..., str], libraries: Sequence[str]
-) -> Iterator[str]:
-    heads = [f"{name}, {np.dtype(dtype).name}" for name in libraries for dtype in DTYPES]
-    yield "| function | " + " | ".join(heads) + " |"
+def _table(first: str, cases: Iterable[str], cell: Callable[..., str]) -> Iterator[str]:
+    """Return the lines of a table, whose first column has the cases."""
+    heads = [f"{name}, {np.dtype(dtype).name}" for name in LIBRARIES for dtype in DTYPES]
+    yield f"| {first} | " + " | ".join(heads) + " |"
     yield "|" + "---|" * (1 + len(heads))
     for case in cases:
-        cells = [cell(named(name), case, dtype) for name in libraries for dtype in DTYPES]
+        cells = [cell(named(name), case, dtype) for name in LIBRARIES for dtype in DTYPES]
         yield f"| {case} | " + " | ".join(cells) + " |"
 
 

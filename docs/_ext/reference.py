@@ -110,23 +110,22 @@ def entry_of(package: str, name: str) -> dict[str, Any] | None:
     return others().get(path_of(package, name))
 
 
-SHORTEST = 6  # cells of a function's row
-
-
 @cache
 def errors() -> dict[str, dict[str, list[str]]]:
-    """The rows of docs/accuracy, by heading and function."""
+    """The rows of docs/accuracy, by heading and function; of tables of functions alone."""
     found: dict[str, dict[str, list[str]]] = {}
     heading, texts = "", [path.read_text("utf-8") for path in DOCS.glob("accuracy/*.md")]
+    of_functions = False
     for line in "\n".join(texts).splitlines():
         if line.startswith("# Accuracy: "):
             heading = line.removeprefix("# Accuracy: ")
-        elif line.startswith("| "):
+        elif line.startswith(("| function ", "| what cancels ")):
+            of_functions = line.startswith("| function ")
+        elif line.startswith("| ") and of_functions:
             name, *row = [
                 re.sub(r" at [^;·]*", "", cell).strip() for cell in line.strip("| ").split(" | ")
             ]
-            if len(row) >= SHORTEST:  # not what a page has beside it
-                found.setdefault(heading, {}).setdefault(name.partition(" ")[0], row)
+            found.setdefault(heading, {}).setdefault(name.partition(" ")[0], row)
     return found
 
 

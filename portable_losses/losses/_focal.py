@@ -55,14 +55,14 @@ def _log_of(missing: Array, hit: Array, *, xp: Namespace) -> Array:
 
 def _focal_by_gamma(grad: Array, out: Array, loss: Array, *, gamma: float, xp: Namespace) -> Array:
     """``out * log(1 - p)`` with ``p = exp(-loss)``."""
-    logarithm = _log_of(-xp.expm1(-loss), xp.exp(-loss), xp=xp)
+    logarithm = _log_of(-expm1(-loss, xp=xp), xp.exp(-loss), xp=xp)
     return grad * _weigh(logarithm, out, xp=xp)
 
 
 @with_gradient(_focal_grad, elementwise=True, by={"gamma": _focal_by_gamma})
 def _focal(loss: Array, *, gamma: float, xp: Namespace) -> Array:
     """``(1 - exp(-loss))**gamma * loss``."""
-    return _modulation(-xp.expm1(-loss), gamma, xp=xp) * loss
+    return _modulation(-expm1(-loss, xp=xp), gamma, xp=xp) * loss
 
 
 class _Parts(NamedTuple):

@@ -21,7 +21,6 @@ from portable_losses._rows import (
     entry,
     exponentials,
     finite_or_nan,
-    largest_along,
     place_of_largest,
 )
 from portable_losses._stable import INF, NAN, log, log1p, log1p_inside, sign
@@ -36,6 +35,7 @@ from portable_losses._validation import (
     namespace_of,
 )
 from portable_losses.activations.softmaxes import softmax_in_parts
+from portable_losses.special.log_exp_complex import logsumexp_of_complex
 
 __all__ = ["log1mexp", "logit", "logsumexp"]
 
@@ -117,7 +117,7 @@ def logsumexp(
     check_broadcasts_to(shape, where=where)
     axes = check_axes(axis, x.ndim)
     if is_complex:
-        return _of_complex(x, b, where, axes, keepdims, return_sign, xp=xp)
+        return logsumexp_of_complex(x, b, where, axes, keepdims, return_sign, xp=xp)
 
     z = widen(x, xp=xp)
     if where is not None:
@@ -151,39 +151,6 @@ def logsumexp(
         sign = _where(result == -INF, 0.0, constant(1.0, result, xp=xp), xp=xp)
         sign = _where(result == result, sign, result, xp=xp)
     return result, stop_gradient(narrow(sign, x.dtype, xp=xp), xp=xp)
-
-
-def _of_complex(
-    x: Array,
-    b: Array | None,
-    where: Array | None,
-    axes: tuple[int, ...],
-    keepdims: bool,
-    return_sign: bool,
-    *,
-    xp: Namespace,
-) -> Any:
-    """Return `logsumexp` of complex numbers: the sum over the exponential of its largest term."""
-    factor = xp.ones_like(x) if b is None else xp.astype(b, x.dtype)
-    there = factor != 0
-    if where is not None:
-        there = xp.logical_and(there, where)
-    size = stop_gradient(_where(there, xp.real(x), -INF, xp=xp), xp=xp)
-    top = largest_along(size, axes, xp=xp)
-    top = xp.floor(_where(xp.abs(top) < INF, top, 0.0, xp=xp))
-    d = _where(there, x - xp.astype(top, x.dtype), 0.0, xp=xp)
-    excess = (xp.real(stop_gradient(d, xp=xp)) + top) - size  # see `_rows.exponentials`
-    excess = _where(xp.abs(excess) < 1, excess, 0.0, xp=xp)
-    terms = factor * xp.exp(d) * xp.astype(1 - excess, x.dtype)
-    terms = _where(there, terms, 0.0, xp=xp)
-    amount = total(terms, axis=axes, keepdims=keepdims, xp=xp)
-    if not keepdims:
-        top = xp.reshape(top, tuple(amount.shape))
-    if not return_sign:
-        return xp.log(amount) + xp.astype(top, x.dtype)
-    length = xp.abs(amount)
-    phase = amount / xp.astype(_where(length == 0, 1.0, length, xp=xp), x.dtype)
-    return xp.log(length) + top, stop_gradient(phase, xp=xp)
 
 
 @public
@@ -307,8 +274,10 @@ def _log_of_sum(x: Array, rest: Array | None, *, xp: Namespace) -> Array:
     near = _where(top == -INF, 0.0, finite_or_nan(top, xp=xp), xp=xp)
     e = exponentials(x, near, rest, xp=xp)
     others = total(_where(largest, 0.0, e, xp=xp), axis=-1, keepdims=True, xp=xp)
-    others = others / _where(finite, entry(e, k, xp=xp), 1.0, xp=xp)
-    sum_ = _where(finite, top + xp.log1p(others), top, xp=xp)
+    beyond = xp.log1p(others / _where(finite, entry(e, k, xp=xp), 1.0, xp=xp))
+    if rest is not None:
+        beyond = beyond + entry(rest, k, xp=xp)
+    sum_ = _where(finite, top + beyond, top, xp=xp)
     # The selection is for JAX, which differentiates this formula in a scan: slope 0 at -inf.
     return _where(top == -INF, -INF, sum_, xp=xp)
 

@@ -20,10 +20,22 @@ from tests.accuracy.references import CERTAIN, Row
 from tests.accuracy.ulp import strict_error, truth
 from tests.libraries import Library
 
-__all__ = ["CASES", "Case", "Given", "One", "both", "distilled", "measured"]
+__all__ = [
+    "CASES",
+    "Case",
+    "Given",
+    "One",
+    "both",
+    "distilled",
+    "errors",
+    "exact",
+    "given",
+    "inputs",
+    "measured",
+]
 
 # Where an entry is next to 0, and the largest is not, their difference is rounded the most.
-TOPS = (0.3, 26.3, 61.9, 351.7, 699.1, 1000.1, -1000.1)
+TOPS = (0.3, 0.0, 26.3, 61.9, 351.7, 699.1, 1000.1, -1000.1, -1e4)
 EDGES = {
     np.dtype(np.float64): (0, 0.7, 3, 12, 40, 90, 200, 400, 700),
     np.dtype(np.float32): (0, 0.7, 3, 12, 40, 60, 85),
@@ -264,6 +276,13 @@ CASES: dict[str, Case] = {
     "cross_entropy weighted": Case(_cross("wrong", weight=True), _entropy(_wrong, weight=True)),
     "cross_entropy z_loss": Case(_cross("right", z_loss=SHARE), _entropy(_right, z_loss=SHARE)),
     "cross_entropy capped": Case(_cross("wrong", softcap=30.0), _entropy(_wrong, softcap=mpf(30))),
+    "cross_entropy capped by 50.1": Case(
+        _cross("wrong", softcap=50.1), _entropy(_wrong, softcap=mpf(50.1))
+    ),
+    "cross_entropy capped z_loss": Case(
+        _cross("right", softcap=36.75, z_loss=SHARE),
+        _entropy(_right, softcap=mpf(36.75), z_loss=SHARE),
+    ),
     "linear_cross_entropy": Case(_linear, _entropy(_wrong)),
     "linear_cross_entropy capped": Case(
         lambda x, g: pl.linear_cross_entropy(x, g.eye, g.wrong, softcap=30.0, reduction="none"),
@@ -330,6 +349,12 @@ def both(library: Library, name: str) -> Callable[..., tuple[Array, Array]]:
     return of
 
 
+def errors(got: Array, known: Any) -> Array:
+    """Return the strict errors of results, 0 where the truth is no normal number."""
+    normal = known.scale - 1 > np.finfo(got.dtype).minexp
+    return np.where(normal, strict_error(np.ravel(got), known), 0.0)
+
+
 def measured(
     library: Library, name: str, dtype: Any, run: Callable[..., Any]
 ) -> list[tuple[float, Any]]:
@@ -344,8 +369,7 @@ def measured(
         for i, (made, known) in enumerate(zip(run(*arrays), truths, strict=True)):
             got = library.numpy(made)
             assert got.dtype == dtype
-            normal = known.scale - 1 > np.finfo(dtype).minexp
-            error = np.where(normal, strict_error(np.ravel(got), known), 0.0)
+            error = errors(got, known)
             at = int(np.argmax(error))
             worst[i] = max(worst[i], (float(error[at]), x[at * len(x) // got.size]), key=_size)
     return worst

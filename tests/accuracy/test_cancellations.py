@@ -11,6 +11,8 @@ from tests.libraries import EVERY_ROW, LIBRARIES, Library
 
 BAR = 8
 EAGER = [one for one in LIBRARIES if one.name in ("numpy", "torch")]
+COMPILED = [one for one in LIBRARIES if one.module == "jax.numpy"]
+STEP_BY_STEP = ("js_div", "normalize", "cosine_similarity", "cross_entropy")  # each compiles steps
 EACH = [(name, dtype) for name in CASES for dtype in DTYPES]
 HELD = [one for i, one in enumerate(EACH) if EVERY_ROW or (i + i // 2) % 2]
 
@@ -37,3 +39,23 @@ def test_so_it_is_off_without_kernels(
 ) -> None:
     run = both(library, name)
     assert_held(library, name, dtype, lambda *arrays: portable(run, *arrays))
+
+
+@pytest.mark.parametrize(("name", "dtype"), HELD)
+@pytest.mark.parametrize("library", COMPILED, ids=str)
+def test_so_it_is_where_a_compiler_has_joined_the_steps(
+    library: Library, name: str, dtype: Any
+) -> None:
+    import jax
+
+    assert_held(library, name, dtype, jax.jit(both(library, name)))
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"), [one for one in HELD if EVERY_ROW or one[0] in STEP_BY_STEP]
+)
+@pytest.mark.parametrize("library", COMPILED, ids=str)
+def test_so_it_is_where_each_step_is_compiled_alone(
+    library: Library, name: str, dtype: Any
+) -> None:
+    assert_held(library, name, dtype, both(library, name))

@@ -16,7 +16,14 @@ from tests.libraries import LIBRARIES, Library
 BAR = 8
 EAGER = [one for one in LIBRARIES if one.name in ("numpy", "array_api_strict", "torch")]
 COMPILED = [one for one in LIBRARIES if one.module == "jax.numpy"]
-FEW = ("softmax", "log_softmax", "logsumexp", "cross_entropy smoothed")  # each takes a second
+FEW = (  # each takes a second
+    "softmax",
+    "log_softmax",
+    "logsumexp",
+    "cross_entropy smoothed",
+    "cross_entropy capped z_loss",
+    "softmax_focal_loss",
+)
 
 
 def assert_near(library: Library, name: str, dtype: Any, run: Callable[..., Any]) -> None:

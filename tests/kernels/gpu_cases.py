@@ -1,13 +1,16 @@
 """Calls that the kernels for GPUs are tried with, on no GPU: every function with its options."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from itertools import product
 from typing import Any
 
+import numpy as np
 import pytest
 
 from portable_losses._backend import Pair
+from portable_losses.losses._targets import Target
+from tests.accuracy import gaps
 
 KERNELS = "portable_losses.backends.kernels"
 
@@ -51,3 +54,21 @@ def cases(xp: Any, classes: int, combinations: Any = ALL) -> Iterator[tuple[str,
         options = {"xp": xp, "label_smoothing": smoothing, "softcap": cap, "with_lse": with_lse}
         case = hard_rows.case_of_cross_entropy(classes, options, weighted=weighted, masked=masked)
         yield "cross_entropy", f"{options}, {weighted}, {masked}", case
+
+
+def errors_of_caps(run: Any, xp: Any, asarray: Callable[[Any], Any]) -> list[float]:
+    """Return the largest errors, in ulp, of the losses and gradients of capped rows."""
+    worst = [0.0, 0.0]
+    for softcap in (30.0, 50.1):  # the second is no number of float32
+        for place, x in enumerate(gaps.inputs(np.float32)):
+            arrays = asarray(x), *Target(indices=asarray(gaps.given(x).wrong))
+            options = {"xp": xp, "label_smoothing": 0.0, "softcap": softcap, "with_lse": False}
+            out, backward = run(PAIRS["cross_entropy"], arrays, options, (0,))
+            ones = asarray(np.ones(len(x), np.float32))
+            slope = backward((ones,), out, *arrays, **options)[0]
+            name = "cross_entropy capped" + ("" if softcap == 30 else f" by {softcap}")
+            known = gaps.exact(name, np.float32, place)
+            for i, got in enumerate((out[0], slope)):
+                found = gaps.errors(np.asarray(got), known[i])
+                worst[i] = max(worst[i], float(found.max()))
+    return worst

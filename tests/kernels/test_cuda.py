@@ -16,7 +16,7 @@ import array_api_compat.numpy as xp
 import numpy as np
 import pytest
 
-from tests.kernels.gpu_cases import PAIRS, cases, unchecked
+from tests.kernels.gpu_cases import PAIRS, cases, errors_of_caps, unchecked
 
 agreement: Any = import_module("portable_losses.backends.kernels.trial.agreement")
 gpu_rows: Any = import_module("portable_losses.backends.kernels.gpu_rows.kernels")
@@ -168,3 +168,7 @@ def test_the_kernels_are_those_of_the_pairs(runs: Any, name: str, classes: int) 
                     runs[name], TRIALS, PAIRS[name], case.arrays[0], case
                 )
             assert found is None, said
+
+
+def test_a_capped_row_is_right_at_every_distance_from_its_largest_entry(runs: Any) -> None:
+    assert max(errors_of_caps(runs["cross_entropy"], xp, np.asarray)) <= 8

@@ -64,14 +64,6 @@ def exp_from(x, top):
 
 
 @triton.jit
-def _expm1(x):
-    """``exp(x) - 1`` for x up to 0."""
-    less_one, n = _parts_of_exp(tl.where(x < -80.0, -80.0, x))
-    power = _power_of_two(n)
-    return tl.fma(power, less_one, power - 1.0)
-
-
-@triton.jit
 def log1p(x):
     """``log(1 + x)`` for x of at least 0, with what ``1 + x`` has lost."""
     u = 1.0 + x
@@ -91,16 +83,69 @@ def log1p(x):
 
 
 @triton.jit
-def cap(x, bound):
-    """``bound * tanh(x / bound)``; infinities stay."""
-    y = tl.div_rn(x, tl.zeros_like(x) + bound)
-    e = _expm1(-2.0 * tl.abs(y))
-    size = bound * tl.div_rn(-e, 2.0 + e)
-    return tl.where(tl.abs(x) < INF, tl.where(y < 0, -size, size), x)
+def _sum_of(a, b):
+    """Return ``a + b`` and what that has lost (Knuth)."""
+    value = a + b
+    added = value - a
+    return value, (a - (value - added)) + (b - added)
 
 
 @triton.jit
-def cap_slope(x, bound):
-    """The derivative of `cap`."""
-    e = exp(-2.0 * tl.abs(tl.div_rn(x, tl.zeros_like(x) + bound)))
+def _over_bound(x, bound, low):
+    """Return ``|x| / (bound + low)`` up to 64, and what that has lost; 64 of NaN."""
+    bound += tl.zeros_like(x)
+    y = tl.div_rn(tl.abs(x), bound)
+    near = y < 64.0
+    y = tl.where(near, y, 64.0)
+    more = tl.div_rn(tl.fma(-y, bound, tl.abs(x)) - y * low, bound)
+    return y, tl.where(near, more, 0.0)
+
+
+@triton.jit
+def cap(x, bound, low):
+    """``b * tanh(x / b)``, b being ``bound + low``, and what that has lost; infinities stay.
+
+    An exponential would turn that into as many units as the bound has. It is ``-e / (2 + e)`` with
+    ``e = expm1(-2 * |x| / b)``, in two parts throughout: of an eighth of the exponent, squared.
+    """
+    y, more = _over_bound(x, bound, low)
+    near = y < 22.0  # from there on it is 1
+    u, rest = tl.where(near, -2.0 * y, -44.0), tl.where(near, -2.0 * more, 0.0)
+    n = tl.floor(u * PER_LN2 + 0.5)
+    whole = tl.fma(n, -LN2_HIGH, u)  # exact
+    r = tl.fma(n, -LN2_LOW, whole)
+    rest = (tl.fma(n, -LN2_LOW, whole - r) + rest) * 0.125
+    r = r * 0.125
+    square = r * r
+    series = tl.fma(r, 1 / 720, 1 / 120)
+    series = tl.fma(r, series, 1 / 24)
+    series = tl.fma(r, series, 1 / 6)
+    high, less = _sum_of(r, 0.5 * square)
+    less += 0.5 * tl.fma(r, r, -square) + (tl.fma(rest, r, rest) + r * square * series)
+    high, less = _sum_of(high, less)
+    for _ in tl.static_range(3):  # (1 + e)**2 - 1
+        square = high * high
+        doubled, lost = _sum_of(2.0 * high, square)
+        less = lost + (tl.fma(high, high, -square) + 2.0 * tl.fma(less, high, less))
+        high = doubled
+    power = _power_of_two(n.to(tl.int32))
+    start, gone = _sum_of(power, -1.0)
+    e, lost = _sum_of(power * high, start)
+    less = lost + (gone + power * less)
+    below, lost = _sum_of(2.0 + tl.zeros_like(e), e)
+    ratio = tl.div_rn(-e, below)
+    rest = tl.div_rn((tl.fma(-ratio, below, -e) - less) - ratio * (lost + less), below)
+    size = bound * ratio
+    rest = tl.fma(bound, ratio, -size) + (bound * rest + low * ratio)
+    finite = tl.abs(x) < INF
+    sign = tl.where(x < 0, -1.0, 1.0)
+    return tl.where(finite, sign * size, x), tl.where(finite, sign * rest, 0.0)
+
+
+@triton.jit
+def cap_slope(x, bound, low):
+    """The derivative of `cap`, 0 at infinities."""
+    y, more = _over_bound(x, bound, low)
+    e = exp(-2.0 * y)
+    e = tl.where(x == x, tl.fma(e, -2.0 * more, e), x)
     return tl.div_rn(4.0 * e, 1.0 + e * (2.0 + e))

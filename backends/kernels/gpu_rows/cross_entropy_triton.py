@@ -19,7 +19,7 @@ from portable_losses._typing import Array
 
 from ..cross_entropy.sweep import RowArguments
 from .arithmetic_triton import cap, cap_slope, exp_from, log1p
-from .kernels import RowStatistics
+from .kernels import RowStatistics, parts_of_cap
 from .softmax_triton import keep, launch, of_rows, piece, put, rows_of_tile, survey
 
 __all__ = ["cross_entropy", "cross_entropy_slope"]
@@ -39,19 +39,23 @@ def _of_classes(weight, places, classes, weighted: tl.constexpr):
 @triton.jit
 def _cross_entropy(
     z, index, weight, counted, loss, lse, shift, place, others, count, classes, share, even, bound,
-    weighted: tl.constexpr, masked: tl.constexpr, smooth: tl.constexpr, capped: tl.constexpr,
+    low, weighted: tl.constexpr, masked: tl.constexpr, smooth: tl.constexpr, capped: tl.constexpr,
     with_lse: tl.constexpr, height: tl.constexpr, width: tl.constexpr,
 ):  # fmt: skip
     """Write the losses of a tile, their logsumexp if asked for, and the statistics of its rows."""
     rows = rows_of_tile(height)
-    largest, top, at, rest = survey(z, rows, count, classes, bound, capped, height, width)
+    largest, top, at, rest, beyond = survey(
+        z, rows, count, classes, bound, low, capped, height, width
+    )
     keep(shift, place, others, rows, count, top, at, rest)
     log_sum = log1p(rest)
     y = of_rows(index, rows, count)
     aim = tl.load(z + rows * classes + y, mask=rows < count, other=0.0).to(tl.float32)
+    gap = aim - top
     if capped:
-        aim = cap(aim, bound)
-    value = log_sum - (aim - top)
+        aim, lost = cap(aim, bound, low)
+        gap = (aim - top) + (lost - beyond)
+    value = log_sum - gap
     if weighted:
         w = tl.load(weight + y, mask=rows < count, other=0.0).to(tl.float32)
         value = tl.where(w == 0, 0.0, w * value)
@@ -60,13 +64,15 @@ def _cross_entropy(
         for start in range(0, classes, width):
             places = start + tl.arange(0, width)
             x = piece(z, rows, places, count, classes, 0.0)
+            apart = x - top[:, None]
             if capped:
-                x = cap(x, bound)
+                x, missing = cap(x, bound, low)
+                apart = (x - top[:, None]) + (missing - beyond[:, None])
             part = even * _of_classes(weight, places, classes, weighted)[None, :]
-            term = part * (log_sum[:, None] - (x - top[:, None]))
+            term = part * (log_sum[:, None] - apart)
             spread += tl.sum(tl.where(part == 0, 0.0, term), axis=1)
         value = spread + tl.where(share == 0, 0.0, share * value)
-    total = tl.where(top == top, largest + log_sum, largest)
+    total = tl.where(top == top, largest + (log_sum + beyond), largest)
     if masked:
         counts = of_rows(counted, rows, count) != 0
         value = tl.where(counts, value, 0.0)
@@ -79,7 +85,7 @@ def _cross_entropy(
 @triton.jit
 def _cross_entropy_slope(
     g_loss, g_lse, z, index, weight, counted, shift, place, others, by_z, count, classes, share,
-    even, bound, weighted: tl.constexpr, masked: tl.constexpr, smooth: tl.constexpr,
+    even, bound, low, weighted: tl.constexpr, masked: tl.constexpr, smooth: tl.constexpr,
     capped: tl.constexpr, with_lse: tl.constexpr, height: tl.constexpr, width: tl.constexpr,
 ):  # fmt: skip
     """Write the gradient of `_cross_entropy` for a tile."""
@@ -113,20 +119,27 @@ def _cross_entropy_slope(
         of_lse = tl.zeros([height], tl.float32)
     at_place = tl.div_rn(of_others + of_lse - of_place * rest, 1.0 + rest)
     factor = tl.div_rn(of_place + of_others + of_lse, 1.0 + rest)
+    beyond = tl.zeros([height], tl.float32)
+    if capped:
+        largest = tl.load(z + rows * classes + at, mask=rows < count, other=0.0).to(tl.float32)
+        _, beyond = cap(largest, bound, low)
     for start in range(0, classes, width):
         places = start + tl.arange(0, width)
         raw = piece(z, rows, places, count, classes, 0.0)
-        x = raw
         if capped:
-            x = cap(raw, bound)
-        slope = exp_from(x, top[:, None]) * factor[:, None]
+            x, lost = cap(raw, bound, low)
+            e = exp_from(x, top[:, None])
+            e = tl.fma(e, lost - beyond[:, None], e)
+        else:
+            e = exp_from(raw, top[:, None])
+        slope = e * factor[:, None]
         if smooth:
             w = even * _of_classes(weight, places, classes, weighted)
             slope -= g[:, None] * w[None, :]
         slope -= tl.where(places[None, :] == y[:, None], own[:, None], 0.0)
         slope = tl.where(places[None, :] == at[:, None], at_place[:, None], slope)
         if capped:
-            slope *= cap_slope(raw, bound)
+            slope *= cap_slope(raw, bound, low)
         if masked:
             counts = of_rows(counted, rows, count) != 0
             slope = tl.where(counts[:, None], slope, 0.0)
@@ -137,10 +150,12 @@ def _cross_entropy_slope(
 
 def _options(given: RowArguments) -> dict[str, Any]:
     """Return the numbers and flags of a launch."""
+    bound, low = parts_of_cap(given)
     return {
         "share": 1.0 - given.smoothing,
         "even": given.smoothing / given.z.shape[1],
-        "bound": 1.0 if given.cap is None else given.cap,
+        "bound": bound,
+        "low": low,
         "weighted": given.weight is not None,
         "masked": given.row is not None,
         "smooth": given.smoothing > 0,

@@ -9,6 +9,8 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from portable_losses._backend import Kernel, Pair
 from portable_losses._typing import Array, Options
 from portable_losses.losses._targets import Target
@@ -17,7 +19,7 @@ from ..cross_entropy.sweep import RowArguments
 from ..trial.agreement import Case, Trials, checked, comparing
 from ..trial.hard_rows import case_of_cross_entropy, case_of_rows
 
-__all__ = ["Language", "RowStatistics", "kernels", "tile"]
+__all__ = ["Language", "RowStatistics", "kernels", "parts_of_cap", "tile"]
 
 MOST_CLASSES = 2**31 - 2**13  # positions within a row are 32 bits
 
@@ -179,6 +181,13 @@ def _in_rows(language: Language, arrays: tuple[Any, ...], options: Options) -> R
     smoothing, cap = options["label_smoothing"], options["softcap"]
     z = _as_rows(language, arrays[0])
     return RowArguments(z, index, weight, row, smoothing, cap, options)
+
+
+def parts_of_cap(given: RowArguments) -> tuple[float, float]:
+    """Return the cap as a number of float32, and what that lacks; 0 where there is none."""
+    cap = given.cap or 0.0
+    bound = float(np.float32(cap))
+    return bound, cap - bound
 
 
 def _flat(language: Language, x: Any) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 from portable_losses._typing import Array
 
 from ..cross_entropy.sweep import RowArguments
-from .kernels import RowStatistics
+from .kernels import RowStatistics, parts_of_cap
 
 __all__ = ["lanes", "launches", "rows_of_block", "source"]
 
@@ -73,7 +73,7 @@ def launches(start: Start) -> dict[str, Callable[..., None]]:
 
     def of_cross_entropy(kernel: str, given: RowArguments, arguments: tuple[Any, ...]) -> None:
         count, classes = given.z.shape
-        numbers = (1 - given.smoothing, given.smoothing / classes, given.cap or 0.0)
+        numbers = 1 - given.smoothing, given.smoothing / classes, *parts_of_cap(given)
         sizes = np.int64(count), np.int32(classes)
         start(kernel, count, classes, (*arguments, *sizes, *map(np.float32, numbers)))
 

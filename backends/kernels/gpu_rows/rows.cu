@@ -25,8 +25,17 @@ typedef long long Place;
 
 struct Survey {
     float top;     // the largest entry
+    float rest;    // what rounding it has lost, where a cap has computed it
     int place;     // where it is, the first time
     float others;  // the sum of the exponentials of all others, over its own; NaN where any is NaN
+};
+
+struct Cap {
+    float high, low;  // the number is their sum; 0: there is none
+};
+
+struct Entry {
+    float value, rest;  // an exponential would turn what rounding has lost into units
 };
 
 // ---- threads of a row --------------------------------------------------------------------------
@@ -47,7 +56,7 @@ __device__ inline float ratio(float lower, float higher) {
 __device__ inline Survey join(Survey a, Survey b) {
     bool second = b.top > a.top || (b.top == a.top && b.place < a.place);
     Survey high = second ? b : a, low = second ? a : b;
-    high.others += (1.0f + low.others) * ratio(low.top, high.top);
+    high.others += (1.0f + (low.others + low.rest)) * ratio(low.top, high.top);
     return high;
 }
 
@@ -58,6 +67,7 @@ __device__ inline float from_lane(float x, int mask) { return __shfl_xor_sync(~0
 __device__ inline Survey from_lane(Survey x, int mask) {
     Survey other;
     other.top = __shfl_xor_sync(~0u, x.top, mask);
+    other.rest = __shfl_xor_sync(~0u, x.rest, mask);
     other.place = __shfl_xor_sync(~0u, x.place, mask);
     other.others = __shfl_xor_sync(~0u, x.others, mask);
     return other;
@@ -119,38 +129,101 @@ __device__ inline void write(float* out, const float* x, const float* y, int cla
 
 __device__ inline bool finite(float x) { return fabsf(x) < INF; }
 
-__device__ inline float capped(float x, float cap) {
-    return cap > 0 && finite(x) ? cap * tanhf(x / cap) : x;
+__device__ inline Entry sum_of(float a, float b) {  // Knuth
+    float value = a + b, added = value - a;
+    return {value, (a - (value - added)) + (b - added)};
 }
 
-__device__ inline float slope_of_cap(float x, float cap) {
-    float e = expf(-2.0f * fabsf(x / cap));
+// |x| / cap, up to 64, and what that has lost.
+__device__ inline Entry over_cap(float x, Cap cap) {
+    float size = fabsf(x), y = size / cap.high;
+    if (!(y < 64.0f)) return {64.0f, 0.0f};
+    return {y, (fmaf(-y, cap.high, size) - y * cap.low) / cap.high};
+}
+
+// cap * tanh(x / cap) as -e / (2 + e) with e = expm1(-2 * |x| / cap), in two parts throughout: of an
+// eighth of the exponent, squared. Infinities stay.
+__device__ inline Entry capped(float x, Cap cap) {
+    if (!(cap.high > 0 && finite(x))) return {x, 0.0f};
+    Entry y = over_cap(x, cap);
+    bool near = y.value < 22.0f;  // from there on it is 1
+    float u = near ? -2.0f * y.value : -44.0f, rest = near ? -2.0f * y.rest : 0.0f;
+    float n = floorf(u * 1.44269504f + 0.5f);
+    float whole = fmaf(n, -0.693359375f, u);  // nine bits of log 2: exact
+    float r = fmaf(n, 2.12194440e-4f, whole);
+    rest = (fmaf(n, 2.12194440e-4f, whole - r) + rest) * 0.125f;
+    r *= 0.125f;
+    float square = r * r;
+    float series = fmaf(r, fmaf(r, fmaf(r, 1 / 720.0f, 1 / 120.0f), 1 / 24.0f), 1 / 6.0f);
+    Entry e = sum_of(r, 0.5f * square);
+    e.rest += 0.5f * fmaf(r, r, -square) + (fmaf(rest, r, rest) + r * square * series);
+    e = sum_of(e.value, e.rest);
+    for (int i = 0; i < 3; ++i) {  // (1 + e)**2 - 1
+        square = e.value * e.value;
+        float lost = fmaf(e.value, e.value, -square) + 2.0f * fmaf(e.rest, e.value, e.rest);
+        e = sum_of(2.0f * e.value, square);
+        e.rest += lost;
+    }
+    float power = ldexpf(1.0f, (int)n);
+    Entry start = sum_of(power, -1.0f);
+    float less = start.rest + power * e.rest;
+    e = sum_of(power * e.value, start.value);
+    e.rest += less;
+    Entry below = sum_of(2.0f, e.value);
+    float t = -e.value / below.value;
+    rest = (fmaf(-t, below.value, -e.value) - e.rest) - t * (below.rest + e.rest);
+    rest = cap.high * (rest / below.value) + cap.low * t;
+    float size = cap.high * t;
+    rest += fmaf(cap.high, t, -size);
+    return x < 0 ? Entry{-size, -rest} : Entry{size, rest};
+}
+
+__device__ inline float slope_of_cap(float x, Cap cap) {
+    if (x != x) return x;
+    Entry y = over_cap(x, cap);
+    float e = expf(-2.0f * y.value);
+    e = fmaf(e, -2.0f * y.rest, e);
     return 4.0f * e / (1.0f + e * (2.0f + e));
 }
 
-__device__ inline void absorb(Survey& s, int place, const float* x, int count) {
+// The exponential of an entry over that of the largest.
+__device__ inline float over(Entry x, float top, float rest) {
+    float e = over(x.value, top);
+    return fmaf(e, x.rest - rest, e);
+}
+
+__device__ inline float gap(Entry x, Survey s) { return (x.value - s.top) + (x.rest - s.rest); }
+
+__device__ inline void absorb(Survey& s, int place, const Entry* x, int count) {
     int highest = 0;
     for (int i = 1; i < count; ++i)
-        if (x[i] > x[highest] || x[highest] != x[highest]) highest = i;
-    bool higher = x[highest] > s.top;
+        if (x[i].value > x[highest].value || x[highest].value != x[highest].value) highest = i;
+    bool higher = x[highest].value > s.top;
     if (higher) {
-        s.others = (1.0f + s.others) * ratio(s.top, x[highest]);
-        s.top = x[highest];
+        s.others = (1.0f + (s.others + s.rest)) * ratio(s.top, x[highest].value);
+        s.top = x[highest].value;
+        s.rest = x[highest].rest;
         s.place = place + highest;
     }
     float sum = 0.0f;
     for (int i = 0; i < count; ++i)
-        if (!(higher && i == highest)) sum += ratio(x[i], s.top);
+        if (!(higher && i == highest)) {
+            float e = ratio(x[i].value, s.top);
+            sum += fmaf(e, x[i].rest, e);
+        }
     s.others += sum;
 }
 
-__device__ inline Survey survey(const float* z, int classes, float cap) {
-    Survey s = {-INF, 0, 0.0f};
+__device__ inline Survey survey(const float* z, int classes, Cap cap) {
+    Survey s = {-INF, 0.0f, 0, 0.0f};
     each(z, classes, [&](int place, float* x, int count) {
-        for (int i = 0; i < count; ++i) x[i] = capped(x[i], cap);
-        absorb(s, place, x, count);
+        Entry entries[4];
+        for (int i = 0; i < count; ++i) entries[i] = capped(x[i], cap);
+        absorb(s, place, entries, count);
     });
-    return over_row(s);
+    s = over_row(s);
+    if (s.rest != 0) s.others -= s.others * s.rest;
+    return s;
 }
 
 // Keep the facts of a row, and return them: NaN where the largest entry is not finite.
@@ -166,7 +239,7 @@ __device__ inline Survey keep(Survey s, Place row, float* shift, int* place, flo
 
 __device__ inline float log_of_sum(Survey s) {
     if (s.others != s.others) return NOT_A_NUMBER;
-    return finite(s.top) ? s.top + log1pf(s.others) : s.top;
+    return finite(s.top) ? s.top + (log1pf(s.others) + s.rest) : s.top;
 }
 
 // ---- softmax and its relatives -----------------------------------------------------------------
@@ -176,7 +249,7 @@ OF_CUDA softmax(const float* z, float* out, float* shift, int* place, float* oth
     Place row = row_of_thread();
     if (row >= count) return;
     z += row * classes, out += row * classes;
-    Survey s = keep(survey(z, classes, 0.0f), row, shift, place, others);
+    Survey s = keep(survey(z, classes, Cap{0.0f, 0.0f}), row, shift, place, others);
     write(out, z, z, classes, [&](int, float x, float) { return over(x, s.top) / (1.0f + s.others); });
 }
 
@@ -196,7 +269,7 @@ OF_CUDA log_softmax(const float* z, float* out, float* shift, int* place, float*
     Place row = row_of_thread();
     if (row >= count) return;
     z += row * classes, out += row * classes;
-    Survey s = keep(survey(z, classes, 0.0f), row, shift, place, others);
+    Survey s = keep(survey(z, classes, Cap{0.0f, 0.0f}), row, shift, place, others);
     float log_sum = log1pf(s.others);
     write(out, z, z, classes, [&](int, float x, float) { return x - s.top - log_sum; });
 }
@@ -220,7 +293,7 @@ OF_CUDA logsumexp(const float* z, float* out, float* shift, int* place, float* o
                   int classes) {
     Place row = row_of_thread();
     if (row >= count) return;
-    Survey s = survey(z + row * classes, classes, 0.0f);
+    Survey s = survey(z + row * classes, classes, Cap{0.0f, 0.0f});
     keep(s, row, shift, place, others);
     if (threadIdx.x == 0) out[row] = log_of_sum(s);
 }
@@ -239,14 +312,15 @@ OF_CUDA logsumexp_slope(const float* grad, const float* out, const float* z, con
 
 // ---- cross entropy -----------------------------------------------------------------------------
 
-// `weight`, `counted` and `lse` may be null, `cap` and `even` 0: then there is no such thing.
+// `weight`, `counted` and `lse` may be null, `bound` and `even` 0: then there is no such thing.
 // share: of the target; even: of each class, by smoothing.
 OF_CUDA cross_entropy(const float* z, const Place* index, const float* weight, const bool* counted,
                       float* loss, float* lse, float* shift, int* place, float* others,
-                      Place count, int classes, float share, float even, float cap) {
+                      Place count, int classes, float share, float even, float bound, float low) {
     Place row = row_of_thread();
     if (row >= count) return;
     z += row * classes;
+    Cap cap = {bound, low};
     Survey whole = survey(z, classes, cap);
     Survey s = keep(whole, row, shift, place, others);
     float log_sum = log1pf(s.others), spread = 0.0f;
@@ -254,14 +328,14 @@ OF_CUDA cross_entropy(const float* z, const Place* index, const float* weight, c
         each(z, classes, [&](int j, float* x, int n) {
             for (int i = 0; i < n; ++i) {
                 float part = weight ? even * weight[j + i] : even;
-                spread += part == 0 ? 0.0f : part * (log_sum - (capped(x[i], cap) - s.top));
+                spread += part == 0 ? 0.0f : part * (log_sum - gap(capped(x[i], cap), s));
             }
         });
         spread = over_row(spread);
     }
     if (threadIdx.x) return;
     Place target = index[row];
-    float value = log_sum - (capped(z[target], cap) - s.top);
+    float value = log_sum - gap(capped(z[target], cap), s);
     if (weight) value = weight[target] == 0 ? 0.0f : weight[target] * value;
     if (even > 0) value = spread + (share == 0 ? 0.0f : share * value);
     bool counts = !counted || counted[row];
@@ -273,10 +347,11 @@ OF_CUDA cross_entropy_slope(const float* g_loss, const float* g_lse, const float
                             const Place* index, const float* weight, const bool* counted,
                             const float* shift, const int* place, const float* others,
                             float* by_z, Place count, int classes, float share, float even,
-                            float cap) {
+                            float bound, float low) {
     Place row = row_of_thread();
     if (row >= count) return;
     z += row * classes, by_z += row * classes;
+    Cap cap = {bound, low};
     bool counts = !counted || counted[row];
     int target = (int)index[row], largest = place[row];
     float top = shift[row], rest = others[row], g = g_loss[row], of_lse = g_lse ? g_lse[row] : 0.0f;
@@ -297,12 +372,13 @@ OF_CUDA cross_entropy_slope(const float* g_loss, const float* g_lse, const float
     }
     float at_largest = (of_others + of_lse - of_place * rest) / (1.0f + rest);
     float factor = (of_place + of_others + of_lse) / (1.0f + rest);
+    float beyond = capped(z[largest], cap).rest;
     write(by_z, z, z, classes, [&](int j, float x, float) {
-        float slope = over(capped(x, cap), top) * factor;
+        float slope = over(capped(x, cap), top, beyond) * factor;
         if (even > 0) slope -= g * (weight ? even * weight[j] : even);
         if (j == target) slope -= own;
         if (j == largest) slope = at_largest;
-        if (cap > 0) slope *= slope_of_cap(x, cap);
+        if (bound > 0) slope *= slope_of_cap(x, cap);
         return counts ? slope : 0.0f;
     });
 }

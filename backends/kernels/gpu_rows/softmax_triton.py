@@ -66,37 +66,47 @@ def of_rows(x, rows, count):
 
 @triton.jit
 def survey(
-    z, rows, count, classes, bound, capped: tl.constexpr, height: tl.constexpr, width: tl.constexpr
-):
+    z, rows, count, classes, bound, low, capped: tl.constexpr, height: tl.constexpr,
+    width: tl.constexpr,
+):  # fmt: skip
     """Return the largest logit of each row, what to subtract, its place, and the others' sum.
 
     What to subtract and the sum are NaN for a row whose largest logit is not finite, or that
-    holds NaN.
+    holds NaN. Last comes what rounding the largest logit has lost, where a cap has computed it.
     """
     top = tl.full([height], -INF, tl.float32)
     place = tl.zeros([height], tl.int32)
     others = tl.zeros([height], tl.float32)
+    beyond = tl.zeros([height], tl.float32)
     for start in range(0, classes, width):
         lanes = tl.arange(0, width)
         x = piece(z, rows, start + lanes, count, classes, -INF)
+        lost = tl.zeros_like(x)
         if capped:
-            x = cap(x, bound)
+            x, lost = cap(x, bound, low)
         real = x == x
         here, at = tl.max(tl.where(real, x, -INF), axis=1, return_indices=True)
         at = at.to(tl.int32)
         pivot = tl.where(tl.abs(here) < INF, here, 0.0)
         e = exp_from(x, pivot[:, None])
         left_out = (lanes[None, :] == at[:, None]) & real  # NaN is left out nowhere
+        more = tl.zeros([height], tl.float32)
+        if capped:
+            e = tl.fma(e, lost, e)
+            more = tl.sum(tl.where(left_out, lost, 0.0), axis=1)
         rest = tl.sum(tl.where(left_out, 0.0, e), axis=1)
         joined = tl.maximum(here, top)
         fall = exp_from(tl.minimum(here, top), tl.where(tl.abs(joined) < INF, joined, 0.0))
         higher = here > top
-        others = tl.where(higher, rest + (1.0 + others) * fall, others + (1.0 + rest) * fall)
+        before, now = others + beyond, rest + more
+        others = tl.where(higher, rest + (1.0 + before) * fall, others + (1.0 + now) * fall)
+        beyond = tl.where(higher, more, beyond)
         place = tl.where(higher, start + at, place)
         top = joined
+    others = tl.where(beyond == 0, others, others - others * beyond)
     finite = (tl.abs(top) < INF) & (others == others)
     largest = tl.where(others == others, top, NAN)
-    return largest, tl.where(finite, top, NAN), place, tl.where(finite, others, NAN)
+    return largest, tl.where(finite, top, NAN), place, tl.where(finite, others, NAN), beyond
 
 
 @triton.jit
@@ -115,7 +125,7 @@ def _softmax(
 ):
     """Write the softmax of a tile, and the statistics of its rows."""
     rows = rows_of_tile(height)
-    _, top, at, rest = survey(z, rows, count, classes, 1.0, False, height, width)
+    _, top, at, rest, _ = survey(z, rows, count, classes, 1.0, 0.0, False, height, width)
     keep(shift, place, others, rows, count, top, at, rest)
     for start in range(0, classes, width):
         places = start + tl.arange(0, width)
@@ -152,7 +162,7 @@ def _log_softmax(
 ):
     """Write the logarithm of the softmax of a tile, and the statistics of its rows."""
     rows = rows_of_tile(height)
-    _, top, at, rest = survey(z, rows, count, classes, 1.0, False, height, width)
+    _, top, at, rest, _ = survey(z, rows, count, classes, 1.0, 0.0, False, height, width)
     keep(shift, place, others, rows, count, top, at, rest)
     log_sum = log1p(rest)
     for start in range(0, classes, width):
@@ -192,7 +202,7 @@ def _logsumexp(
 ):
     """Write the logarithm of the sum of exponentials of a tile, and the statistics of its rows."""
     rows = rows_of_tile(height)
-    largest, top, at, rest = survey(z, rows, count, classes, 1.0, False, height, width)
+    largest, top, at, rest, _ = survey(z, rows, count, classes, 1.0, 0.0, False, height, width)
     keep(shift, place, others, rows, count, top, at, rest)
     lse = tl.where(top == top, largest + log1p(rest), largest)
     tl.store(out + rows, lse.to(out.dtype.element_ty), mask=rows < count)
