@@ -24,6 +24,7 @@ FEWEST = 64  # rows and features: with fewer, a copy of the logits is as long as
 
 
 def _logits(out: Array, x: Array, weight: Array) -> None:
+    """Write ``x @ weight.T`` to `out`, by oneDNN where that pays."""
     large = out.dtype == torch.float32 and min(x.shape) >= FEWEST
     laid = (
         large and x.is_contiguous() and weight.is_contiguous()
@@ -57,6 +58,7 @@ def _of_onednn() -> Any:
 
 
 def _is_amd() -> bool:
+    """Return whether AMD made the processor."""
     try:
         with Path("/proc/cpuinfo").open() as lines:
             return "AuthenticAMD" in lines.read(2**10)
