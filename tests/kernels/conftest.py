@@ -7,7 +7,7 @@ import pytest
 
 from portable_losses import _backend
 from portable_losses._backend import load_backend
-from tests.kernels.linear_layer import KERNELS, kernel, on_numpy
+from tests.kernels.linear_layer import KERNELS, kernel
 
 NAME = "linear_cross_entropy"
 
@@ -18,7 +18,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernel, "FEWEST_ROWS", 2)
     monkeypatch.setattr(kernel, "BLOCK_BYTES", 1)
     monkeypatch.setattr(kernel, "PARTS", 1)
-    monkeypatch.setattr(on_numpy, "PART_BYTES", 64)
+    monkeypatch.setattr(kernel, "EVEN", 1)
+    monkeypatch.setattr(kernel, "PART_BYTES", 64)
     for name in KERNELS:
         found: Any = load_backend(name).speed.kernels[NAME]
         products = found.run.args[0]

@@ -26,25 +26,26 @@ __all__ = ["ARRAYS", "WEIGHTS", "Products", "fits", "run"]
 
 WEIGHTS = 1, 1 + WEIGHT  # places of bias and class weights, behind the logits
 ARRAYS = 3  # hidden, weight, bias: those whose gradients are made here
-PARTS = 10  # a block has at most so small a part of the rows, so that memory stays small,
+PARTS = 8  # a block has at most so small a part of the rows, so that memory stays small,
 SMALL_BYTES = 2**20  # unless it has no more logits than this
 BLOCK_BYTES = 2**23  # of logits: few classes are no reason for a block that leaves the cache
 FEWEST_ROWS = 512  # with fewer, products are slow, and so is adding to the weight's gradient
-EVEN = 32  # rows are a multiple of this, which products like
+PART_BYTES = 2**22  # of logits, or of the weight, in a product: BLAS copies what it is given
+EVEN = 32  # rows and classes are a multiple of this, which products like
 NEAR = 8  # units in the last place: what is foreseen has been rounded a few times
 
 
 class Products(NamedTuple):
     """A library and its products of matrices.
 
-    ``into(out, a, b)`` writes ``a @ b`` to `out`, and ``added(out, a, b)`` adds it. `rows` compiles
-    functions of the logits and `WEIGHTS`.
+    ``logits(out, x, weight)`` writes ``x @ weight.T`` to `out`, and ``product(out, a, b, add)``
+    writes ``a @ b``, or adds it. `rows` compiles functions of the logits and `WEIGHTS`.
     """
 
     library: Library
     rows: Rowwise
-    into: Callable[[Array, Array, Array], Any]
-    added: Callable[[Array, Array, Array], Any]
+    logits: Callable[[Array, Array, Array], Any]
+    product: Callable[[Array, Array, Array, bool], Any]
 
 
 class Work(NamedTuple):
@@ -57,6 +58,7 @@ class Work(NamedTuple):
     class_weight: Array | None
     options: Options
     rows: int
+    parts: list[slice]  # of the classes
 
     def rows_of(self, block: slice, m: Any) -> Array:
         """Return the rows of a block, 0 for those of a class of weight 0 that are not finite."""
@@ -129,18 +131,20 @@ def run(
 
 
 def _work(arrays: tuple[Any, ...], options: Options) -> Work:
-    """Return the call with the number of rows of a block: few enough for memory and cache."""
+    """Return the call with the rows of a block, few enough for memory and cache, and its parts."""
     hidden, weight, bias, index, class_weight = arrays
     xp = options["xp"]
     dtype = widen(hidden[:0, ...], xp=xp).dtype
     weight = narrow(weight, dtype, xp=xp)
     bias = None if bias is None else narrow(bias, dtype, xp=xp)
-    row_bytes = weight.shape[0] * xp.finfo(dtype).bits // 8
+    (classes, width), size = weight.shape, xp.finfo(dtype).bits // 8
+    count, row_bytes = hidden.shape[0], max(classes, 1) * size
     rows = max(FEWEST_ROWS, BLOCK_BYTES // row_bytes)
-    rows = min(rows, max(hidden.shape[0] // PARTS, SMALL_BYTES // row_bytes, 1))
-    rows = rows // EVEN * EVEN or rows
-    rows = min(options["chunk_size"] or rows, hidden.shape[0])
-    return Work(hidden, weight, bias, index, class_weight, options, rows)
+    rows = min(rows, max(count // PARTS, SMALL_BYTES // row_bytes, 1))
+    rows = min(options["chunk_size"] or rows // EVEN * EVEN or rows, count)
+    step = max(PART_BYTES // (max(rows, width) * size) // EVEN * EVEN, 1)
+    parts = [slice(i, min(i + step, classes)) for i in range(0, max(classes, 1), step)]
+    return Work(hidden, weight, bias, index, class_weight, options, rows, parts)
 
 
 def _sweep(
@@ -157,14 +161,17 @@ def _sweep(
     ]
     given = _given(m, outs, work.options, dtype) if grad is None else grad
     by_hidden = library.empty((count, width), dtype) if 0 in wanted else None
-    by_weight = m.zeros((classes, width), dtype=dtype, **library.at) if 1 in wanted else None
-    by_bias = m.zeros((1, classes), dtype=dtype, **library.at) if 2 in wanted else None
+    by_weight = library.empty((classes, width), dtype) if 1 in wanted else None
+    by_bias = library.empty((1, classes), dtype) if 2 in wanted else None
+    weights = [work.weight[part] for part in work.parts]
     code = _code(products, work, wanted, grad)
 
     for start in range(0, count, work.rows):
         block = slice(start, min(start + work.rows, count))
         x, z = work.rows_of(block, m), room[: block.stop - start]
-        products.into(z, x, work.weight.T)
+        pieces = [z[:, part] for part in work.parts]
+        for own, weight in zip(pieces, weights, strict=True):
+            products.logits(own, x, weight)
 
         def of_rows(part: slice, z: Array = z, start: int = start) -> None:
             rows, own = slice(start + part.start, start + part.stop), z[part]
@@ -185,12 +192,14 @@ def _sweep(
             code(z, block, outs, given)
             if wanted and grad is None:
                 _foresee(given, outs, work.options["foreseen"], block)
-        if by_hidden is not None:
-            products.into(by_hidden[block], z, work.weight)
-        if by_weight is not None:
-            products.added(by_weight, z.T, x)
+        for i, own in enumerate(pieces):
+            if by_hidden is not None:
+                products.product(by_hidden[block], own, weights[i], i > 0)
+            if by_weight is not None:
+                products.product(by_weight[work.parts[i]], own.T, x, start > 0)
         if by_bias is not None:
-            products.added(by_bias, m.ones((1, len(z)), dtype=dtype, **library.at), z)
+            ones = m.ones((1, len(z)), dtype=dtype, **library.at)
+            products.product(by_bias, ones, z, start > 0)
     by_bias = None if by_bias is None else by_bias[0]
     return tuple(outs), Made((by_hidden, by_weight, by_bias), given)
 

@@ -14,22 +14,17 @@ from .sweep_numpy import NUMPY
 
 __all__ = ["LINEAR_CROSS_ENTROPY"]
 
-PART_BYTES = 2**22  # of a product at a time that is to be added: NumPy has no fused product and sum
+
+def _logits(out: Array, x: Array, weight: Array) -> None:
+    np.matmul(x, weight.T, out=out)
 
 
-def _into(out: Array, a: Array, b: Array) -> None:
-    np.matmul(a, b, out=out)
+def _product(out: Array, a: Array, b: Array, add: bool) -> None:
+    if add:
+        out += np.matmul(a, b)
+    else:
+        np.matmul(a, b, out=out)
 
 
-def _added(out: Array, a: Array, b: Array) -> None:
-    """Add ``a @ b`` to `out`, a part of its rows at a time."""
-    size = max(1, PART_BYTES // (out.itemsize * out.shape[1]))
-    room = np.empty((min(size, len(out)), out.shape[1]), out.dtype)
-    for start in range(0, len(out), size):
-        into = out[start : start + size]
-        part = np.matmul(a[start : start + size], b, out=room[: len(into)])
-        np.add(into, part, out=into)
-
-
-PRODUCTS = Products(NUMPY, Rowwise(ROWS, weights=WEIGHTS), _into, _added)
+PRODUCTS = Products(NUMPY, Rowwise(ROWS, weights=WEIGHTS), _logits, _product)
 LINEAR_CROSS_ENTROPY = Kernel(fits, partial(run, PRODUCTS), gradients=ARRAYS)
