@@ -19,17 +19,14 @@ from .sweep_torch import TORCH, constant_but
 
 __all__ = ["LINEAR_CROSS_ENTROPY"]
 
-
 FEWEST = 64  # rows and features: with fewer, a copy of the logits is as long as their product
 
 
 def _logits(out: Array, x: Array, weight: Array) -> None:
     """Write ``x @ weight.T`` to `out`, by oneDNN where that pays."""
     large = out.dtype == torch.float32 and min(x.shape) >= FEWEST
-    laid = (
-        large and x.is_contiguous() and weight.is_contiguous()
-    )  # else oneDNN takes a thousandfold
-    quicker = _of_onednn() if laid else None
+    laid = x.is_contiguous() and weight.is_contiguous()  # else oneDNN takes a thousandfold
+    quicker = _of_onednn() if large and laid else None
     if quicker is None:
         torch.mm(x, weight.T, out=out)
         return
@@ -50,7 +47,8 @@ def _of_onednn() -> Any:
         return None
     try:
         product = torch.ops.mkldnn._linear_pointwise
-        x, weight = torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0], [5.0, 6.0]])
+        x = torch.tensor([[1.0, 2.0]], device="cpu")
+        weight = torch.tensor([[3.0, 4.0], [5.0, 6.0]], device="cpu")
         right = product(x, weight, None, "none", [], "").tolist() == [[11.0, 17.0]]
     except (AttributeError, RuntimeError, TypeError):  # another PyTorch
         return None
