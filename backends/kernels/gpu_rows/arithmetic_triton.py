@@ -9,7 +9,7 @@ __library__ = "triton"
 
 # Triton reads an annotation as a type of its own, and takes a constant for a tl.constexpr.
 # mypy: disable-error-code=no-untyped-def
-# pyright: reportMissingParameterType=false, reportArgumentType=false, reportOperatorIssue=false
+# pyright: reportMissingParameterType=false, reportArgumentType=false, reportOperatorIssue=false, reportGeneralTypeIssues=false
 
 import triton
 import triton.language as tl
