@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from portable_losses._dtypes import astype_like
+from portable_losses._dtypes import astype_like, widen
 from portable_losses._gradient import stop_gradient
 from portable_losses._indexing import as_index
 from portable_losses._polyfill import broadcast_to, check_known, places_along, total
@@ -41,7 +41,7 @@ def pairs_of(where: Array, x: Array, *, xp: Namespace) -> tuple[Array, Array]:
     """Return the mask of the rows of `x` to take, as a column, and that of the pairs of them."""
     check_bool(xp, where=where)
     check_broadcasts_to(tuple(x.shape[:1]), where=where)
-    mask = broadcast_to(where, x.shape[:1], like=x[:, 0], xp=xp)
+    mask = broadcast_to(widen(where, xp=xp), x.shape[:1], like=x[:, 0], xp=xp)
     return mask[:, None], mask[:, None] & mask[None, :]
 
 

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from portable_losses._dtypes import computable
+from portable_losses._dtypes import astype_like, computable, kind_of
 from portable_losses._gradient import stop_gradient
 from portable_losses._notes import noted
 from portable_losses._options import is_number
@@ -66,6 +66,8 @@ def foreseen_gradients(
     if found is None or 0 in shape:
         return None
     factor: Array | float = 1.0 if found[0] is None else found[0]
+    if not is_number(factor) and kind_of(factor, xp=xp) != "real floating":
+        factor = astype_like(factor, z, xp=xp)
     if denominator is not None:
         given = _number(denominator, xp=xp)
         return None if given is None else (factor / given, z_loss)

@@ -131,7 +131,7 @@ def ordinal_cross_entropy(
     loss = _ordinal(_where(counts, z, 0.0, xp=xp), low, high, xp=xp)
     loss = mark_invalid(loss, invalid, outside, xp=xp)
 
-    where = counts if where is None else where & counts
+    where = counts if where is None else widen(where, xp=xp) & counts
     return reduce(
         loss,
         reduction,

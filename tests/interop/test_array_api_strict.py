@@ -1,5 +1,7 @@
 """array-api-strict: what the standard promises and no more, in every year and on another device."""
 
+from typing import Any
+
 import array_api_strict
 import numpy as np
 import pytest
@@ -55,3 +57,31 @@ def test_no_dtype_is_promoted_silently(library: Library) -> None:
         assert pl.mse_loss(x, y).dtype == array_api_strict.float32
         assert pl.binary_cross_entropy(x, y).dtype == array_api_strict.float32
         assert pl.xlogy(x, y + 1).dtype == array_api_strict.float64
+
+
+X = [[0.5, -1.0, 2.0], [1.0, 0.0, -2.0]]
+MASKED = {"where": [False, True]}
+MIXED = [
+    ("binary_sparsemax_loss", X[0], [False, True, False], {}),
+    ("ranking_softmax_loss", X, [[1.0, 2.0, 0.0], [0.0, 1.0, 1.0]], {"sample_weight": [2, 3]}),
+    ("info_nce_loss", X, X[::-1], MASKED),
+    ("ntxent_loss", X, [0, 0], MASKED),
+    ("circle_loss", X, [0, 0], MASKED),
+    ("ordinal_cross_entropy", X[0], [1, 2, 0], {"thresholds": [-1.0, 2.5], "where": [1, 0, 1]}),
+]
+
+
+@pytest.mark.parametrize(("name", "first", "second", "options"), MIXED)
+@pytest.mark.parametrize("recorded", [False, True])
+def test_truth_values_and_whole_numbers_beside_others(
+    name: str, first: Any, second: Any, options: dict[str, Any], *, recorded: bool
+) -> None:
+    def run(xp: Any) -> float:
+        given = [xp.asarray(x) for x in (first, second)]
+        leaf = autograd.tensor(given[0]) if recorded else given[0]
+        rest = {key: xp.asarray(x) for key, x in options.items()}
+        if "where" in rest:
+            rest["where"] = xp.astype(rest["where"], xp.bool)
+        return float(getattr(pl, name)(leaf, given[1], **rest))
+
+    assert run(array_api_strict) == pytest.approx(run(np), rel=1e-14)
