@@ -71,6 +71,7 @@ def test_infinity_over_infinity_has_no_bounds() -> None:
         (np.add, [everything] * 2),
         (np.divide, [Bounds(0.0, np.inf), Bounds(np.inf, np.inf)]),
         (np.multiply, [everything, bounds_of_number(np.nan)]),
+        (np.divide, [Bounds(0.0, 1.0), bounds_of(np.sqrt, [bounds_of_number(np.nan)])]),
     ]:
         assert not np.isnan(bounds_of(operation, given)).any()
 

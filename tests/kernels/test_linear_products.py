@@ -10,6 +10,7 @@ from tests.kernels.linear_layer import kernel, rounding
 torch: Any = pytest.importorskip("torch")
 on_torch: Any = pytest.importorskip("portable_losses.backends.kernels.cross_entropy.linear_torch")
 ROWS, WIDTH, CLASSES = 65, 67, 129
+ORIGINAL = on_torch._of_onednn
 
 
 def layer() -> tuple[Any, Any]:
@@ -88,6 +89,16 @@ def test_what_onednn_is_slow_at_is_left_to_the_usual_product(
     on_torch._logits(out, x, weight)
     assert torch.equal(out, x @ weight.T)
     assert not by_onednn
+
+
+def test_the_default_dtype_decides_nothing(by_onednn: list[Any]) -> None:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = ORIGINAL.__wrapped__()
+    finally:
+        torch.set_default_dtype(before)
+    assert found is not None
 
 
 def test_another_pytorch_has_the_usual_product(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,6 +131,27 @@ def test_the_newest_pieces_are_not_marked_free(monkeypatch: pytest.MonkeyPatch) 
     assert [len(memory._unused), len(memory._warm)] == [4 + 1, 0]  # and that one, which is too much
 
 
+def test_the_collector_may_run_whenever_memory_is_asked_for() -> None:
+    class Cycle:
+        def __init__(self) -> None:
+            self.me, self.piece = self, empty((COUNT,), np.float64)
+
+    several = [empty((COUNT,), np.float64) for _ in range(25)]  # more than a small tuple
+    several.clear()
+    before = gc.get_threshold()
+    gc.collect()
+    gc.set_threshold(0)
+    try:
+        for after in range(1, 25):
+            Cycle()
+            gc.set_threshold(after)
+            empty((2 * COUNT,), np.float64)  # no piece has this size: all are looked at
+            gc.set_threshold(0)
+            gc.collect()
+    finally:
+        gc.set_threshold(*before)
+
+
 def test_a_piece_of_another_size_is_kept_beside_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "KEPT", 8 * memory.PAGE)
     monkeypatch.setattr(memory, "WARM", memory.PAGE)

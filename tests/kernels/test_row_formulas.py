@@ -345,6 +345,30 @@ def test_nothing_slow_is_computed_twice(name: str, options: Any, given: Any) -> 
     assert len({one.stage for one in plan.passes}) <= 5
 
 
+def masked_shares(x: Any, *, xp: Any) -> Any:
+    """Whose later loop takes what an earlier one has selected for a sum, and only for it."""
+    e = xp.where(x > 0, xp.exp(x), 0.0)
+    return e / (1 + xp.sum(e, axis=-1, keepdims=True))
+
+
+def exponentials_twice(x: Any, *, xp: Any) -> Any:
+    """Whose second sum is of what the first has, where that is large."""
+    e = xp.exp(x)
+    half = xp.sum(e, axis=-1, keepdims=True) / 2
+    return e / (1 + xp.sum(xp.where(e > half, e, 0.0), axis=-1, keepdims=True))
+
+
+@pytest.mark.parametrize("function", [masked_shares, exponentials_twice])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_loop_keeps_what_it_computes_once(function: Any, dtype: str) -> None:
+    rows = trace.trace(function, [np.dtype(dtype)], ["entries"], {})
+    for one in passes.plan(rows).passes:
+        assert one.kept <= set(one.values) - one.loaded
+    x = np.random.default_rng(6).standard_normal((ROWS, 19)).astype(dtype)
+    found = np.frombuffer(computed(rows, (x,)), dtype).reshape(x.shape)
+    assert_near(found, function(x, xp=XP), 8)
+
+
 def test_a_sum_over_rows_is_left_to_the_pair() -> None:
     def function(x: Any, *, xp: Any) -> Any:
         return x - xp.sum(x, axis=0, keepdims=True)

@@ -47,8 +47,10 @@ def _of_onednn() -> Any:
         return None
     try:
         product = torch.ops.mkldnn._linear_pointwise
-        x = torch.tensor([[1.0, 2.0]], device="cpu")
-        weight = torch.tensor([[3.0, 4.0], [5.0, 6.0]], device="cpu")
+        x, weight = [
+            torch.tensor(entries, dtype=torch.float32, device="cpu")
+            for entries in ([[1.0, 2.0]], [[3.0, 4.0], [5.0, 6.0]])
+        ]
         right = product(x, weight, None, "none", [], "").tolist() == [[11.0, 17.0]]
     except (AttributeError, RuntimeError, TypeError):  # another PyTorch
         return None

@@ -71,7 +71,7 @@ def _size(x: Bounds) -> Bounds:
 
 
 def _quotient(x: Bounds, y: Bounds) -> Bounds:
-    if y.low <= 0 or (y.high == inf and ANY.high in _size(x)):
+    if min(y) <= 0 or (y.high == inf and ANY.high in _size(x)):
         return ANY
     found = [a / b for a, b in product(x, y)]
     return Bounds(min(found), max(found))

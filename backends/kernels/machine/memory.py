@@ -79,7 +79,7 @@ def _type(size: int) -> Any:
 def _kept(size: int) -> mmap.mmap | None:
     """Return a kept piece of this size, no longer kept: the newest, which may be in a cache."""
     for pieces in (_warm, _unused):
-        for piece in reversed(tuple(pieces)):
+        for piece in reversed(pieces.copy()):  # the collector may run in tuple(pieces)
             if len(piece) == size:
                 try:
                     pieces.remove(piece)
@@ -107,7 +107,7 @@ def _keep(memory: mmap.mmap) -> None:
 
 
 def _bytes(pieces: deque[mmap.mmap]) -> int:
-    return sum(map(len, tuple(pieces)))
+    return sum(map(len, pieces.copy()))
 
 
 def _oldest(pieces: deque[mmap.mmap], excess: int, fewest: int = 0) -> Iterator[mmap.mmap]:

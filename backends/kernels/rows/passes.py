@@ -5,7 +5,7 @@ of an earlier one is computed again, if that is a few operations, and otherwise 
 long as the row, which stays in cache: an exponential is taken once.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -77,13 +77,18 @@ def plan(rows: RowFormula) -> Plan:
     operands += [
         tuple([x.number for x in step.operands if isinstance(x, Place)]) for step in formula.steps
     ]
-    earlier: dict[int, int] = {}  # the first stage that computes a value
-    kept: list[set[int]] = [set() for _ in range(last + 1)]
+    earlier: dict[int, int] = {}  # the first loop that computes a value
+    kept: list[set[int]] = []
+    passes: list[Pass] = []
 
-    def needed(
-        roots: list[int], stage: int, ready: frozenset[int]
-    ) -> tuple[tuple[int, ...], frozenset[int]]:
-        """Return what a loop for these values computes, and what of it is loaded."""
+    def add(
+        stage: int,
+        roots: list[int],
+        reductions: list[int],
+        results: list[int],
+        ready: frozenset[int] = frozenset(),
+    ) -> None:
+        """Add a loop for these values; what is `ready` it loads in any case."""
         values, loaded = set[int](), set[int]()
         todo = [(x, stage) for x in roots]
         while todo:
@@ -91,52 +96,46 @@ def plan(rows: RowFormula) -> Plan:
             if not per_entry[x] or x in values:
                 continue
             values.add(x)
-            home = earlier.setdefault(x, stage)
-            cost = _cost(rows, x, operands) if home < stage else 0
+            home = earlier.setdefault(x, len(passes))
+            known = home < len(passes) and passes[home].stage < stage
+            cost = _cost(rows, x, operands) if known else 0
             if x in ready or cost >= (KEPT_FROM if stages[x] < user else SLOW):
                 loaded.add(x)
                 kept[home].add(x)
                 continue
             todo += [(y, stages[x]) for y in operands[x]]
-        return tuple(sorted(values)), frozenset(loaded)
+        own = tuple(sorted(values)), frozenset(loaded), frozenset[int]()
+        passes.append(Pass(stage, *own, tuple(reductions), tuple(results)))
+        kept.append(set())
 
-    loops: list[Any] = []
     for stage in range(last + 1):
         reductions = [
             count + i
             for i, step in enumerate(formula.steps)
             if step.operation in REDUCTIONS and stages[count + i] == stage + 1
         ]
-        added = {x: summand(rows, x) for x in reductions if _is_added_later(rows, x, operands)}
-        summands = frozenset([one.value for one in added.values()])
-        kept[stage] |= summands
-        results = tuple(
-            [i for i, x in enumerate(formula.results) if entries[i] and stages[x.number] == stage]
-        )
-        first = tuple([x for x in reductions if x not in added])
-        roots = [operands[x][0] for x in first] + [formula.results[i].number for i in results]
-        loops.append((stage, [*roots, *summands], frozenset(), first, results))
-        if added:
-            loops.append((stage, [operands[x][0] for x in added], summands, tuple(added), ()))
-    made = [needed(roots, stage, ready) for stage, roots, ready, _, _ in loops]
-    passes = tuple(
-        [
-            Pass(
-                stage,
-                *found,
-                frozenset() if ready else frozenset(kept[stage]),
-                reductions,
-                results,
-            )
-            for found, (stage, _, ready, reductions, results) in zip(made, loops, strict=True)
+        added = {
+            x: summand(rows, x).value for x in reductions if _is_added_later(rows, x, operands)
+        }
+        added = {
+            x: value for x, value in added.items() if value not in earlier
+        }  # else it is loaded
+        results = [
+            i for i, x in enumerate(formula.results) if entries[i] and stages[x.number] == stage
         ]
-    )
+        first = [x for x in reductions if x not in added]
+        roots = [operands[x][0] for x in first] + [formula.results[i].number for i in results]
+        add(stage, [*roots, *added.values()], first, results)
+        if added:
+            ready = frozenset(added.values())
+            add(stage, [operands[x][0] for x in added], list(added), [], ready)
+    passes = [each._replace(kept=frozenset(own)) for each, own in zip(passes, kept, strict=True)]
     lengths = [
         sum(_own_cost(rows, x) for x in each.values if x not in each.loaded) for each in passes
     ]
     busiest = lengths.index(max(lengths)) if lengths else 0  # a formula of picked entries has none
     waits = max(lengths[:-1], default=0) < SLOW
-    return Plan(passes, tuple(stages), tuple(sorted(set().union(*kept))), busiest, waits)
+    return Plan(tuple(passes), tuple(stages), tuple(sorted(set().union(*kept))), busiest, waits)
 
 
 def summand(rows: RowFormula, x: int) -> Summand:

@@ -134,7 +134,7 @@ class _Writer:
         if not self.plan.buffers:
             return
         size = self.scalar.kind.width // 8
-        whole = b.and_(b.add(self.classes, long(2 * self.lanes - 1)), long(-self.lanes))
+        whole = b.and_(b.add(self.classes, long(3 * self.lanes - 1)), long(-self.lanes))
         part = b.mul(whole, long(size))
         malloc = ir.Function(self.module, ir.FunctionType(BYTES, [LONG]), "malloc")
         self._room = b.call(malloc, [b.mul(part, long(len(self.plan.buffers)))])
