@@ -101,7 +101,7 @@ def linear_cross_entropy(
         Weights of the rows, at least 0.
     chunk_size : int, optional
         How many rows at a time, at least 1. By default as many as have 8 MiB of logits; where
-        there is a kernel (NumPy, PyTorch on the CPU) up to an eighth of the rows.
+        there is a kernel (NumPy, PyTorch on the CPU) up to a ninth of the rows.
     return_lse : bool, default False
         Return ``(loss, lse)``, lse the logsumexp of each row, 0 for a row left out.
     reduction : {"mean", "sum", "none"}

@@ -113,9 +113,9 @@ def test_another_pytorch_has_the_usual_product(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("count", [1, 31, 100, 4096, 5000])
 @pytest.mark.parametrize("classes", [1, 1000, 32000])
-def test_a_block_has_at_most_an_eighth_of_the_rows(count: int, classes: int) -> None:
+def test_a_block_has_at_most_a_ninth_of_the_rows(count: int, classes: int) -> None:
     layer: list[Any] = [np.empty((n, 4), np.float32) for n in (count, classes)]
     work = kernel._work((*layer, None, None, None), {"xp": np, "chunk_size": None})
-    assert work.rows <= max(count / 8, kernel.SMALL_BYTES / (4 * classes), 1)
+    assert work.rows <= max(count / 9, kernel.SMALL_BYTES / (4 * classes), 1)
     assert [part.start for part in work.parts[1:]] == [part.stop for part in work.parts[:-1]]
     assert (work.parts[0].start, work.parts[-1].stop) == (0, classes)

@@ -26,7 +26,7 @@ __all__ = ["ARRAYS", "WEIGHTS", "Products", "fits", "run"]
 
 WEIGHTS = 1, 1 + WEIGHT  # places of bias and class weights, behind the logits
 ARRAYS = 3  # hidden, weight, bias: those whose gradients are made here
-PARTS = 8  # a block has at most so small a part of the rows, so that memory stays small,
+PARTS = 9  # a block has at most so small a part of the rows, so that memory stays small,
 SMALL_BYTES = 2**20  # unless it has no more logits than this
 BLOCK_BYTES = 2**23  # of logits: few classes are no reason for a block that leaves the cache
 FEWEST_ROWS = 512  # with fewer, products are slow, and so is adding to the weight's gradient
@@ -141,7 +141,10 @@ def _work(arrays: tuple[Any, ...], options: Options) -> Work:
     count, row_bytes = hidden.shape[0], max(classes, 1) * size
     rows = max(FEWEST_ROWS, BLOCK_BYTES // row_bytes)
     rows = min(rows, max(count // PARTS, SMALL_BYTES // row_bytes, 1))
-    rows = min(options["chunk_size"] or rows // EVEN * EVEN or rows, count)
+    rows = rows // EVEN * EVEN or rows
+    blocks = -(-count // max(rows, 1))
+    rows = min(rows, -(-count // max(blocks * EVEN, 1)) * EVEN)  # the last has nearly as many
+    rows = min(options["chunk_size"] or rows, count)
     step = max(PART_BYTES // (max(rows, width) * size) // EVEN * EVEN, 1)
     parts = [slice(i, min(i + step, classes)) for i in range(0, max(classes, 1), step)]
     return Work(hidden, weight, bias, index, class_weight, options, rows, parts)
