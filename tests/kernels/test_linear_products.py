@@ -35,7 +35,7 @@ def by_onednn(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
     found = on_torch._of_onednn.__wrapped__()
     if found is None:
-        pytest.skip("no oneDNN here")
+        pytest.skip("this PyTorch was built without oneDNN, or has no such product")
 
     def product(*arrays: Any) -> Any:
         made.append(arrays)

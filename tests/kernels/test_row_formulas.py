@@ -358,7 +358,13 @@ def exponentials_twice(x: Any, *, xp: Any) -> Any:
     return e / (1 + xp.sum(xp.where(e > half, e, 0.0), axis=-1, keepdims=True))
 
 
-@pytest.mark.parametrize("function", [masked_shares, exponentials_twice])
+def counted(x: Any, *, xp: Any) -> Any:
+    return x / (
+        1 + xp.sum(xp.where(x > 0, x.dtype.type(1), x.dtype.type(0)), axis=-1, keepdims=True)
+    )
+
+
+@pytest.mark.parametrize("function", [masked_shares, exponentials_twice, counted])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_loop_keeps_what_it_computes_once(function: Any, dtype: str) -> None:
     rows = trace.trace(function, [np.dtype(dtype)], ["entries"], {})

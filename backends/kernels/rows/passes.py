@@ -114,12 +114,12 @@ def plan(rows: RowFormula) -> Plan:
             for i, step in enumerate(formula.steps)
             if step.operation in REDUCTIONS and stages[count + i] == stage + 1
         ]
+        summands = {x: summand(rows, x).value for x in reductions}
         added = {
-            x: summand(rows, x).value for x in reductions if _is_added_later(rows, x, operands)
+            x: value
+            for x, value in summands.items()
+            if value not in earlier and _is_added_later(rows, x, operands)
         }
-        added = {
-            x: value for x, value in added.items() if value not in earlier
-        }  # else it is loaded
         results = [
             i for i, x in enumerate(formula.results) if entries[i] and stages[x.number] == stage
         ]
@@ -148,7 +148,7 @@ def summand(rows: RowFormula, x: int) -> Summand:
             condition, *ways = operands
             for own, other in (ways, ways[::-1]):
                 zero = not isinstance(other, Place) and other == 0
-                if zero and rows.per_entry[own.number]:
+                if zero and isinstance(own, Place) and rows.per_entry[own.number]:
                     return Summand(own.number, condition.number, own is ways[0])
     return Summand(number)
 
